@@ -1,0 +1,49 @@
+"""Resource allocation in mobile edge computing: solved exactly, certified, and compared honestly.
+
+Every problem here has one shape: a discrete decision (who offloads) around a continuous allocation that is convex
+once the decision is fixed. `allocate` answers the inner problem, `solve` the whole one; both return a `Solution` that
+carries its certificate.
+"""
+
+from importlib.metadata import version
+
+from mecopt.problem import Binary, DecisionSpace, Problem, Reference, Scenario
+from mecopt.registry import find_problem, problems
+from mecopt.solution import (
+    BackendUnavailable,
+    Certificate,
+    InstanceError,
+    MecoptError,
+    Solution,
+    SolveFailed,
+    StartIgnored,
+    Statistics,
+    Status,
+    UnknownName,
+)
+from mecopt.solve import allocate, solve
+
+__version__ = version("mecopt")
+
+__all__ = [
+    "BackendUnavailable",
+    "Binary",
+    "Certificate",
+    "DecisionSpace",
+    "InstanceError",
+    "MecoptError",
+    "Problem",
+    "Reference",
+    "Scenario",
+    "Solution",
+    "SolveFailed",
+    "StartIgnored",
+    "Statistics",
+    "Status",
+    "UnknownName",
+    "__version__",
+    "allocate",
+    "find_problem",
+    "problems",
+    "solve",
+]

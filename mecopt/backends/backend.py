@@ -1,0 +1,190 @@
+"""What a backend is: it answers the inner problem, the decision fixed, and says what it can."""
+
+from __future__ import annotations
+
+import importlib.util
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Flag, auto
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mecopt.problem import Problem, Variables
+from mecopt.solution import BackendUnavailable, InstanceError, Solution, StartIgnored
+
+Array = NDArray[Any]
+
+
+class Feature(Flag):
+    """What a backend or solver can do; the tests build their matrix from it."""
+
+    NONE = 0
+    WARM_PRIMAL = auto()
+    """Starts from an allocation (or, for a solver over decisions, from a decision)."""
+    WARM_PRIMAL_DUAL = auto()
+    """Starts from primal and dual iterates together."""
+    DUALS = auto()
+    """Returns its own multipliers; otherwise the model derives a dual from the allocation."""
+    BATCH = auto()
+    """Answers a whole batch in one call."""
+    INTEGER = auto()
+    """Decides as well as allocates, and proves it."""
+
+
+@dataclass
+class Answer:
+    """What a backend returns: raw, not yet certified."""
+
+    allocation: Variables
+    dual: Variables
+    iterations: Array
+    model_seconds: float = 0.0
+    solve_seconds: float = 0.0
+    start_used: bool = False
+    messages: dict[int, str] = field(default_factory=dict)
+    limit: Array | None = None
+    restart: Any = None
+
+
+class Installable:
+    """Mixin of everything that may rest on a package that is not installed."""
+
+    name: str
+    package: str | None = None
+    extra: str | None = None
+
+    def is_available(self) -> bool:
+        """Whether the package behind it can be found; never raises."""
+        try:
+            return self.package is None or importlib.util.find_spec(self.package) is not None
+        except (ImportError, ValueError):
+            return False
+
+    def require(self) -> None:
+        """Raise `BackendUnavailable`, naming what to install, where the package is missing."""
+        if not self.is_available():
+            what = f"mecopt[{self.extra}]" if self.extra else self.package
+            raise BackendUnavailable(f"{self.name!r} needs the package {self.package}; install it by: pip install '{what}'")
+
+
+class Backend(Installable, ABC):
+    """Answers ``min over y of objective(instance, decision, y)`` for given decisions."""
+
+    summary: str
+    features: Feature = Feature.NONE
+
+    @abstractmethod
+    def allocate(
+        self, problem: Problem, decision: Array, *, start: Solution | None, tol: float, time_limit: float | None
+    ) -> Answer:
+        """Return the best allocation of each decision; a failing item is marked, the others stand."""
+
+
+class ClosedForm(Backend):
+    """The model's own formula or price search, batched over instances and candidates: the default everywhere."""
+
+    name = "closed-form"
+    features = Feature.BATCH | Feature.DUALS
+
+    def __init__(
+        self,
+        formula: Callable[[Any, Array], tuple[Variables, Variables]],
+        summary: str = "the model's own formula, batched",
+    ) -> None:
+        self.formula, self.summary = formula, summary
+
+    def allocate(
+        self, problem: Problem, decision: Array, *, start: Solution | None, tol: float, time_limit: float | None
+    ) -> Answer:
+        """Evaluate the formula for the whole batch."""
+        began = time.perf_counter()
+        allocation, dual = self.formula(problem, decision)
+        shape = decision.shape[:-1]
+        return Answer(allocation, dual, np.zeros(shape, dtype=int), solve_seconds=time.perf_counter() - began)
+
+
+@dataclass
+class Single:
+    """One answered instance inside a backend that takes one at a time."""
+
+    allocation: Variables
+    dual: Variables
+    iterations: int
+    model_seconds: float
+    solve_seconds: float
+    limit: bool = False
+    message: str = ""
+    restart: Any = None
+
+
+class OneByOne(Backend):
+    """Base of the backends that answer one instance at a time; loops, and keeps one failure from spoiling the rest."""
+
+    @abstractmethod
+    def allocate_one(
+        self, problem: Problem, decision: Array, *, start: Solution | None, tol: float, time_limit: float | None
+    ) -> Single:
+        """Answer a single instance and decision; may raise."""
+
+    def allocate(
+        self, problem: Problem, decision: Array, *, start: Solution | None, tol: float, time_limit: float | None
+    ) -> Answer:
+        """Answer the batch one by one."""
+        shape = decision.shape[:-1]
+        flat, decisions = problem.paired(decision)
+        starts = _starts(start, shape)
+        singles: list[Single | None] = []
+        messages: dict[int, str] = {}
+        deadline = None if time_limit is None else time.perf_counter() + time_limit
+        for i in range(len(decisions)):
+            left = None if deadline is None else max(deadline - time.perf_counter(), 1e-3)
+            try:
+                single = self.allocate_one(flat[i], decisions[i], start=starts[i], tol=tol, time_limit=left)
+            except (InstanceError, StartIgnored):
+                raise
+            except Exception as error:  # any failure inside an outside solver marks this item only
+                messages[i] = f"{self.name}: {type(error).__name__}: {error}"
+                singles.append(None)
+                continue
+            if single.message:
+                messages[i] = single.message
+            singles.append(single)
+        return _gather(problem, shape, singles, messages, start is not None)
+
+
+def _starts(start: Solution | None, shape: tuple[int, ...]) -> list[Solution | None]:
+    count = int(np.prod(shape))
+    if start is None:
+        return [None] * count
+    if not start.shape:
+        return [start] * count
+    if start.shape != shape:
+        raise InstanceError(f"start has shape {start.shape}; allowed: {shape}, or a single solution")
+    return [start[index] for index in np.ndindex(*shape)]
+
+
+def _gather(
+    problem: Problem,
+    shape: tuple[int, ...],
+    singles: list[Single | None],
+    messages: dict[int, str],
+    started: bool,
+) -> Answer:
+    answered = [s for s in singles if s is not None]
+    restart = np.empty(len(singles), dtype=object)
+    restart[:] = [None if s is None else s.restart for s in singles]
+    return Answer(
+        allocation=problem.Allocation.stack([s and s.allocation for s in singles], problem.users, shape),
+        dual=problem.Dual.stack([s and s.dual for s in singles], problem.users, shape),
+        iterations=np.array([0 if s is None else s.iterations for s in singles]).reshape(shape),
+        model_seconds=sum(s.model_seconds for s in answered),
+        solve_seconds=sum(s.solve_seconds for s in answered),
+        start_used=started,
+        messages=messages,
+        limit=np.array([s is not None and s.limit for s in singles]).reshape(shape),
+        restart=restart.reshape(shape),
+    )

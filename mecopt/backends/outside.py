@@ -1,0 +1,159 @@
+"""What SCIP and HiGHS share: a Pyomo model per instance, an incumbent as start, and our own proof of what they return."""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from mecopt.backends.backend import Feature
+from mecopt.problem import Problem
+from mecopt.search.exact import PriceAndFix
+from mecopt.search.solver import Search, Solver
+
+Array = NDArray[Any]
+
+PROOF_NODES = 200_000
+"""Nodes an instance that the certificate of an outside answer may take; beyond, its true gap is reported."""
+
+SMALLEST_SLOPE = 1e-8
+"""Coefficients below this are dropped by linear solvers."""
+
+
+@dataclass
+class Outside:
+    """One instance as an outside solver answered it."""
+
+    decision: Array
+    claimed_bound: float
+    iterations: int
+    calls: int
+    model_seconds: float
+    solve_seconds: float
+    limit: bool
+
+
+class OutsideSolver(Solver):
+    """Base of the outside exact solvers.
+
+    Their own bounds are claims: they are kept in the statistics and never used as proof. The bound of the solution is
+    what price-and-fix proves of every decision, started from theirs.
+
+    Parameters
+    ----------
+    model
+        from one instance and a unit of the objective to its Pyomo model, whose binary variables are ``model.offload``.
+    unit
+        the objective's characteristic size, so that the solver's absolute tolerances mean something.
+    place
+        sets the variables of a model to a decision and its best allocation.
+    proof
+        the engine that certifies.
+    """
+
+    features = Feature.WARM_PRIMAL | Feature.INTEGER
+    proves = True
+
+    def __init__(
+        self,
+        model: Callable[[Any, float], Any],
+        unit: Callable[[Any], float],
+        place: Callable[[Any, Any, Array], None],
+        proof: PriceAndFix,
+    ) -> None:
+        self.model, self.unit, self.place, self.proof = model, unit, place, proof
+
+    @abstractmethod
+    def solve_one(self, problem: Problem, start: Array | None, gap: float, time_limit: float | None) -> Outside:
+        """Answer one instance; may raise."""
+
+    def search(
+        self, problem: Problem, *, start: Array | None, gap: float | None, time_limit: float | None, rng: Generator
+    ) -> Search:
+        """Answer the batch one by one, then prove what came back."""
+        flat = problem.flat()
+        count, users, shape = flat.instances, problem.users, problem.batch_shape
+        starts = None if start is None else start.reshape(count, users)
+        decisions = np.zeros((count, users), dtype=np.int8)
+        claimed, iterations, calls = np.full(count, np.nan), np.zeros(count, dtype=int), np.zeros(count, dtype=int)
+        failed, cut = np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
+        messages: dict[int, str] = {}
+        model_seconds, deadline = 0.0, None if time_limit is None else time.perf_counter() + time_limit
+        for i in range(count):
+            left = None if deadline is None else max((deadline - time.perf_counter()) / (count - i), 1e-2)
+            try:
+                one = self.solve_one(flat[i], None if starts is None else starts[i], gap or 0.0, left)
+            except Exception as error:  # any failure inside an outside solver marks this item only
+                failed[i], messages[i] = True, f"{self.name}: {type(error).__name__}: {error}"
+                continue
+            decisions[i], claimed[i], cut[i] = one.decision, one.claimed_bound, one.limit
+            iterations[i], calls[i] = one.iterations, one.calls
+            model_seconds += one.model_seconds
+        found = decisions.reshape((*shape, users))
+        began = time.perf_counter()
+        proof = self.proof.prove(problem, found, gap=gap, time_limit=time_limit, node_limit=PROOF_NODES)
+        return Search(
+            decision=found,
+            bound=proof.bound,
+            solver_calls=calls.reshape(shape),
+            iterations=iterations.reshape(shape),
+            limit=cut.reshape(shape),
+            failed=failed.reshape(shape),
+            model_seconds=model_seconds,
+            certify_seconds=time.perf_counter() - began,
+            start_used=start is not None,
+            claimed_bound=claimed.reshape(shape),
+            messages=messages,
+        )
+
+    def chosen(self, model: Any, users: int) -> Array:
+        """Read the decision out of a solved model."""
+        return np.array([round(model.offload[i].value or 0.0) for i in range(users)], dtype=np.int8)
+
+
+def tangents(model: Any) -> list[Any]:
+    """Deactivate the model's convex nonlinear constraints and return them; `cut` then supplies their tangents."""
+    import pyomo.environ as pyo
+
+    found = [
+        c
+        for c in model.component_data_objects(pyo.Constraint, active=True)
+        if c.body.polynomial_degree() not in (0, 1)
+    ]
+    for constraint in found:
+        constraint.deactivate()
+    model.cuts = pyo.ConstraintList()
+    return found
+
+
+def cut(model: Any, constraints: list[Any]) -> None:
+    """Add the tangent of every convex constraint ``body <= upper`` at the current values: it cuts off no feasible point.
+
+    Values are moved into their bounds first (a linear solver leaves them by its tolerance). Slopes too small for a linear
+    solver are replaced by their least contribution, which keeps the tangent valid.
+    """
+    import pyomo.environ as pyo
+    from pyomo.core.expr.calculus.derivatives import Modes, differentiate
+    from pyomo.core.expr.visitor import identify_variables
+
+    for constraint in constraints:
+        variables = list(identify_variables(constraint.body, include_fixed=False))
+        for v in variables:
+            v.set_value(min(max(v.value, v.lb), v.ub))
+        slopes = differentiate(constraint.body, wrt_list=variables, mode=Modes.reverse_numeric)
+        offset = pyo.value(constraint.body) - pyo.value(constraint.upper)
+        terms = []
+        for slope, v in zip(slopes, variables, strict=True):
+            offset -= slope * v.value
+            if abs(slope) < SMALLEST_SLOPE:
+                offset += min(slope * v.lb, slope * v.ub)
+            else:
+                terms.append(slope * v)
+        if terms:
+            model.cuts.add(pyo.quicksum(terms) <= -offset)

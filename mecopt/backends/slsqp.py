@@ -1,0 +1,96 @@
+"""Scipy SLSQP, the decision fixed: what paper 003 uses.
+
+Says: WARM_PRIMAL (x0). No duals of its own are used: the model derives one from the allocation, and any dual proves.
+The program is nondimensional, with its gradient; in raw hertz or bytes SLSQP stops after one iteration and calls it
+success, which `tests/models` shows.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mecopt.backends.backend import Feature, OneByOne, Single
+from mecopt.problem import Problem, Variables
+from mecopt.solution import Solution
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class SmoothProgram:
+    """Minimise a smooth function of scaled variables: ``matrix @ y <= limit``, ``lower <= y <= upper``."""
+
+    function: Callable[[Array], float]
+    gradient: Callable[[Array], Array]
+    matrix: Array
+    limit: Array
+    lower: Array
+    upper: Array
+    default_start: Array
+    pack: Callable[[Variables], Array]
+    """From an allocation to scaled variables, for a start."""
+    unpack: Callable[[Array], tuple[Variables, Variables]]
+    """From scaled variables to a feasible allocation and the dual it suggests."""
+
+
+class Slsqp(OneByOne):
+    """Sequential least squares programming (Kraft 1988) from scipy."""
+
+    name = "slsqp"
+    summary = "scipy SLSQP on the scaled program, gradient given"
+    features = Feature.WARM_PRIMAL
+
+    def __init__(self, program: Callable[[Any, Array], SmoothProgram], max_iterations: int = 2000) -> None:
+        self.program = program
+        self.max_iterations = max_iterations
+
+    def allocate_one(
+        self, problem: Problem, decision: Array, *, start: Solution | None, tol: float, time_limit: float | None
+    ) -> Single:
+        """Run SLSQP from `start`, or from the program's own neutral point."""
+        from scipy.optimize import minimize
+
+        began = time.perf_counter()
+        program = self.program(problem, decision)
+        point = program.default_start if start is None else program.pack(start.allocation)
+        point = np.clip(point, program.lower, program.upper)
+        modelled = time.perf_counter()
+        if not point.size:
+            allocation, dual = program.unpack(point)
+            return Single(allocation, dual, 0, modelled - began, 0.0)
+
+        def out_of_time(_: Array) -> None:
+            if time_limit is not None and time.perf_counter() - modelled > time_limit:
+                raise StopIteration
+
+        result = minimize(
+            program.function,
+            point,
+            jac=program.gradient,
+            method="SLSQP",
+            bounds=np.column_stack([program.lower, program.upper]),
+            constraints={
+                "type": "ineq",
+                "fun": lambda y: program.limit - program.matrix @ y,
+                "jac": lambda _: -program.matrix,
+            },
+            callback=out_of_time,
+            options={"ftol": 1e-3 * tol, "maxiter": self.max_iterations},
+        )
+        solved = time.perf_counter()
+        allocation, dual = program.unpack(np.clip(result.x, program.lower, program.upper))
+        return Single(
+            allocation,
+            dual,
+            int(result.nit),
+            modelled - began,
+            solved - modelled,
+            limit=result.status in (9, 99),
+            message="" if result.success else f"slsqp: {result.message}",
+        )

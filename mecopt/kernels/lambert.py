@@ -1,0 +1,47 @@
+r"""The Shannon price equation, solved for many prices at once.
+
+The best rate per unit of time of a user that pays :math:`q` per unit of time solves
+:math:`\ln(1+z) - z/(1+z) = q`. With :math:`u = \ln(1+z)` it reads :math:`u + e^{-u} - 1 = q`, which is convex and
+increasing in :math:`u \ge 0`; in closed form :math:`e^{-u} = -W_0(-e^{-1-q})`. That form underflows for large :math:`q` and
+cancels for small ones, so the compiled solver runs Newton on :math:`u` itself.
+"""
+
+import numpy as np
+from numba import njit, vectorize
+from numpy.typing import NDArray
+
+
+@njit(cache=True)
+def log_ratio(q: float) -> float:
+    """Return u >= 0 with ``u + exp(-u) - 1 = q`` for q >= 0, to rounding."""
+    if q <= 0.0:
+        return 0.0
+    if q < 1e-9:
+        return float(np.sqrt(2.0 * q) + q / 3.0)
+    # Newton on a convex increasing function: after the first step every iterate is above the root and falls to it.
+    u = min(np.sqrt(2.0 * q) + q / 3.0, q + 1.0)
+    for _ in range(60):
+        shrink = -np.expm1(-u)
+        # u + exp(-u) - 1 as a series for small u, where the difference would cancel
+        if u < 1e-2:
+            value = u * u * (0.5 - u * (1.0 / 6.0 - u * (1.0 / 24.0 - u * (1.0 / 120.0 - u / 720.0))))
+        else:
+            value = u - shrink
+        step = (value - q) / shrink
+        u -= step
+        if abs(step) <= 4e-16 * u:
+            break
+    return float(u)
+
+
+def log_ratio_numpy(q: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the same by scipy's Lambert W, for q neither tiny nor beyond the exponential's range."""
+    from scipy.special import lambertw
+
+    return np.asarray(-np.log(-lambertw(-np.exp(-1.0 - q), 0).real))
+
+
+@vectorize(["float64(float64)"], cache=True)
+def log_ratios(q: float) -> float:
+    """Return `log_ratio` of every entry."""
+    return log_ratio(q)

@@ -1,0 +1,474 @@
+"""The contract a model fulfils: immutable data, an objective, violations, and a bound that any dual proves.
+
+Every problem of mecopt has the shape ::
+
+    minimise over decisions z     (discrete: what a search or a learner proposes)
+      minimise over allocations y (continuous, convex once z is fixed: what a backend answers, with proof)
+        objective(instance, z, y)
+
+or the same with "maximise". Leading axes of all data are a batch; a decision has shape ``(*batch, *candidates, n)`` and
+results have shape ``(*batch, *candidates)``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import ArrayLike, NDArray
+
+from mecopt.solution import InstanceError, unknown
+
+if TYPE_CHECKING:
+    from mecopt.backends.backend import Backend
+    from mecopt.search.solver import Solver
+
+Array = NDArray[Any]
+Sense = Literal["minimise", "maximise"]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Where a model comes from."""
+
+    paper: str
+    equations: str
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A preset: how instances are drawn, and where each of its numbers is from."""
+
+    summary: str
+    sources: Mapping[str, str]
+    """Field name: the place in the paper, or "ours" with the reason."""
+    draw: Callable[[Generator, tuple[int, ...]], Mapping[str, ArrayLike]]
+    """From a generator and the shape ``(*batch, users)`` to field values; fields left out keep their defaults."""
+    users: int = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Variables:
+    """Base of a problem's allocations and duals: named arrays over batch and candidates."""
+
+    def __getitem__(self, index: Any) -> Self:
+        """Return the variables of one instance, or of a slice of the batch."""
+        return type(self)(**{name: value[index] for name, value in self.as_dict().items()})
+
+    def as_dict(self) -> dict[str, Array]:
+        """Return the arrays by name."""
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+
+    @classmethod
+    def stack(cls, parts: Sequence[Self | None], users: int, shape: tuple[int, ...]) -> Self:
+        """Gather the variables of single instances into a batch of this `shape`; a None becomes nan."""
+        columns = {}
+        for f in dataclasses.fields(cls):
+            tail = (users,) if f.metadata["per"] == "user" else ()
+            blank = np.full(tail, np.nan)
+            rows = [blank if part is None else getattr(part, f.name) for part in parts]
+            columns[f.name] = np.reshape(np.array(rows, dtype=float), shape + tail)
+        return cls(**columns)
+
+
+def variable(unit: str, *, per: Literal["user", "instance"]) -> Any:
+    """Declare an array of an allocation or dual: one entry per user, or one per instance and candidate."""
+    return dataclasses.field(metadata={"unit": unit, "per": per})
+
+
+def quantity(
+    unit: str,
+    symbol: str,
+    meaning: str,
+    *,
+    per: Literal["user", "instance"] = "user",
+    default: float | Callable[[int], ArrayLike] | None = None,
+    zero_allowed: bool = False,
+) -> Any:
+    """Declare a field of a problem.
+
+    Parameters
+    ----------
+    unit, symbol, meaning
+        the unit numbers are taken in, the paper's symbol, and what it is.
+    per
+        "user": shape ``(*batch, users)``; "instance": shape ``(*batch)``.
+    default
+        a number, or a function from the number of users to an array; None makes the field required.
+    zero_allowed
+        whether 0 is admissible; all quantities are finite and not negative.
+    """
+    metadata = {
+        "unit": unit,
+        "symbol": symbol,
+        "meaning": meaning,
+        "per": per,
+        "default": default,
+        "zero_allowed": zero_allowed,
+    }
+    if default is None:
+        return dataclasses.field(metadata=metadata)
+    return dataclasses.field(default=None, metadata=metadata)
+
+
+class DecisionSpace(ABC):
+    """The decisions that a problem admits: one integer for each of `size` entries."""
+
+    size: int
+    labels: tuple[str, ...]
+
+    @property
+    @abstractmethod
+    def count(self) -> int:
+        """How many decisions there are."""
+
+    @abstractmethod
+    def contains(self, decision: Array) -> Array:
+        """Whether each decision (last axis) belongs to the space."""
+
+    @abstractmethod
+    def sample(self, rng: Generator, shape: tuple[int, ...] = ()) -> Array:
+        """Draw decisions uniformly; the result has shape ``(*shape, size)``."""
+
+    @abstractmethod
+    def enumerate(self, chunk: int) -> Iterator[Array]:
+        """Yield all decisions in blocks of at most `chunk` rows."""
+
+    def validate(self, decision: ArrayLike, batch_shape: tuple[int, ...]) -> Array:
+        """Return the decision as an int8 array of shape ``(*batch, *candidates, size)``, or say what is wrong."""
+        try:
+            array = np.asarray(decision)
+        except ValueError as error:
+            raise InstanceError(f"decision is not a rectangular array: {error}") from None
+        if array.dtype.kind not in "biuf":
+            raise InstanceError(f"decision has entries of type {array.dtype}; allowed: {self.describe()}")
+        if array.ndim == 0 or array.shape[-1] != self.size:
+            raise InstanceError(
+                f"decision has shape {array.shape}; allowed: {self.size} entries on the last axis, one per user"
+            )
+        inside = np.isin(array, range(len(self.labels)))
+        if not inside.all():
+            index = tuple(int(i) for i in np.argwhere(~inside)[0])
+            raise InstanceError(f"decision{list(index)} is {array[index]}; allowed: {self.describe()}")
+        array = array.astype(np.int8)
+        if array.ndim - 1 < len(batch_shape):
+            array = np.broadcast_to(array, (*batch_shape, self.size))
+        if array.shape[: len(batch_shape)] != batch_shape:
+            raise InstanceError(f"decision has shape {array.shape}; allowed: leading axes {batch_shape}, the batch's")
+        return array
+
+    @abstractmethod
+    def describe(self) -> str:
+        """Say what one entry may be."""
+
+
+class Binary(DecisionSpace):
+    """One bit per user: 0 keeps the task local, 1 offloads it.
+
+    >>> list(Binary(2).enumerate(8))[0].tolist()
+    [[0, 0], [1, 0], [0, 1], [1, 1]]
+    """
+
+    labels = ("local", "offload")
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    @property
+    def count(self) -> int:
+        """2 to the number of users."""
+        return int(2**self.size)
+
+    def contains(self, decision: Array) -> Array:
+        """Whether every entry is 0 or 1."""
+        return np.asarray(np.isin(decision, (0, 1)).all(axis=-1))
+
+    def sample(self, rng: Generator, shape: tuple[int, ...] = ()) -> Array:
+        """Draw every bit with probability one half."""
+        return rng.integers(0, 2, size=(*shape, self.size), dtype=np.int8)
+
+    def enumerate(self, chunk: int) -> Iterator[Array]:
+        """Yield all decisions in the order of binary counting, user 0 the lowest bit."""
+        bits = np.arange(self.size, dtype=np.int64)
+        for first in range(0, self.count, chunk):
+            numbers = np.arange(first, min(first + chunk, self.count), dtype=np.int64)
+            yield ((numbers[:, None] >> bits) & 1).astype(np.int8)
+
+    def describe(self) -> str:
+        """Say what one entry may be."""
+        return "0 (local) or 1 (offload)"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Problem(ABC):
+    """Immutable data of one instance, or of a batch of them.
+
+    A model derives a frozen dataclass whose fields are declared with `quantity`; the first one fixes the number of
+    users. Construction converts to float64, broadcasts every per-user field to ``(*batch, users)`` and every
+    per-instance field to ``(*batch)``, checks finiteness and sign, and makes the arrays read-only.
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    sense: ClassVar[Sense]
+    objective_name: ClassVar[str]
+    objective_unit: ClassVar[str]
+    reference: ClassVar[Reference]
+    base_units: ClassVar[tuple[str, ...]]
+    """The base units that may be rescaled without changing the problem; see `mecopt.units`."""
+    Allocation: ClassVar[type[Variables]]
+    Dual: ClassVar[type[Variables]]
+    backends: ClassVar[Mapping[str, Backend]]
+    solvers: ClassVar[Mapping[str, Solver]]
+    presets: ClassVar[Mapping[str, Scenario]]
+
+    # ------------------------------------------------------------------ the mathematics: what a model writes
+
+    @property
+    @abstractmethod
+    def decision_space(self) -> DecisionSpace:
+        """The decisions of one instance."""
+
+    @abstractmethod
+    def objective(self, decision: Array, allocation: Any) -> Array:
+        """Evaluate the paper's own formula; no solver, no reformulation."""
+
+    @abstractmethod
+    def violations(self, decision: Array, allocation: Any) -> dict[str, Array]:
+        """Return how far each named constraint is broken, scaled; 0 means satisfied."""
+
+    @abstractmethod
+    def bound(self, decision: Array, dual: Any) -> Array:
+        """Bound the best objective of a fixed decision by weak duality; valid for ANY admissible dual, so it proves."""
+
+    @abstractmethod
+    def relaxed_bound(self, dual: Any) -> Array:
+        """Bound the best objective over ALL decisions by weak duality; valid for any admissible dual."""
+
+    @abstractmethod
+    def relaxed_dual(self) -> Any:
+        """Return the dual of the relaxation, which makes `relaxed_bound` (nearly) tightest."""
+
+    @abstractmethod
+    def random_dual(self, rng: Generator, shape: tuple[int, ...]) -> Any:
+        """Draw admissible duals of a sensible magnitude, to put weak duality to the test."""
+
+    @abstractmethod
+    def closed_form(self, decision: Array) -> tuple[Any, Any]:
+        """Return the best allocation of each decision and the dual that proves it, without an iterative solver."""
+
+    @abstractmethod
+    def optimal_value(self, decision: Array) -> Array:
+        """Return the objective of each decision under its best allocation; the batched kernel that searches call."""
+
+    def flip_values(self, decision: Array) -> Array:
+        """Return the optimal value after each single flip of a binary decision, shape ``(*batch, users)``.
+
+        A model overrides this where a flip costs less than a fresh evaluation.
+        """
+        flips = np.eye(self.users, dtype=np.int8)
+        return self.optimal_value(decision[..., None, :] ^ flips)
+
+    # ------------------------------------------------------------------ construction
+
+    def __post_init__(self) -> None:
+        given: dict[str, Array] = {}
+        size_field = dataclasses.fields(self)[0].name
+        for f in dataclasses.fields(self):
+            value = getattr(self, f.name)
+            if value is not None:
+                given[f.name] = self._numbers(f, value)
+            elif f.metadata["default"] is None:
+                raise InstanceError(f"{type(self).__name__}.{f.name} is missing; allowed: {_allowed(f)}")
+        sizes = given[size_field].shape
+        if not sizes:
+            raise InstanceError(f"{type(self).__name__}.{size_field} is a single number; allowed: one entry per user")
+        users = sizes[-1]
+        if users == 0:
+            raise InstanceError(f"{type(self).__name__}.{size_field} is empty; allowed: at least one user")
+        for f in dataclasses.fields(self):
+            if f.name not in given:
+                default = f.metadata["default"]
+                given[f.name] = np.asarray(default(users) if callable(default) else default, dtype=float)
+            array = given[f.name]
+            if f.metadata["per"] == "user" and array.ndim and array.shape[-1] != users:
+                raise InstanceError(
+                    f"{type(self).__name__}.{f.name} has shape {array.shape}; allowed: a number, or {users} entries "
+                    f"on the last axis, as {size_field} has"
+                )
+        batch_shape = self._broadcast({n: a.shape for n, a in given.items()}, users)
+        for f in dataclasses.fields(self):
+            shape = (*batch_shape, users) if f.metadata["per"] == "user" else batch_shape
+            object.__setattr__(self, f.name, np.broadcast_to(given[f.name], shape))
+
+    def _numbers(self, f: dataclasses.Field[Any], value: ArrayLike) -> Array:
+        where = f"{type(self).__name__}.{f.name}"
+        try:
+            raw = np.asarray(value)
+        except ValueError:
+            raise InstanceError(f"{where} is not a rectangular array of numbers; allowed: {_allowed(f)}") from None
+        if raw.dtype.kind not in "iuf":
+            odd = next((i for i, v in np.ndenumerate(raw) if isinstance(v, (str, bytes, bool, np.bool_, type(None)))), ())
+            shown = raw[odd] if raw.dtype.kind in "OSUb" else raw.dtype
+            raise InstanceError(f"{where}{list(odd) or ''} is {shown!r}, which is no number; allowed: {_allowed(f)}")
+        array = np.array(raw, dtype=float)
+        array.flags.writeable = False
+        with np.errstate(invalid="ignore"):
+            good = np.isfinite(array) & ((array >= 0) if f.metadata["zero_allowed"] else (array > 0))
+        if not good.all():
+            index = tuple(int(i) for i in np.argwhere(~good)[0])
+            raise InstanceError(f"{where}{list(index) or ''} is {array[index]}; allowed: {_allowed(f)}")
+        return array
+
+    def _broadcast(self, shapes: Mapping[str, tuple[int, ...]], users: int) -> tuple[int, ...]:
+        batch: tuple[int, ...] = ()
+        for f in dataclasses.fields(self):
+            shape = shapes[f.name]
+            own = shape[:-1] if f.metadata["per"] == "user" else shape
+            try:
+                batch = np.broadcast_shapes(batch, own)
+            except ValueError:
+                raise InstanceError(
+                    f"{type(self).__name__}.{f.name} has shape {shape}; allowed: batch axes that broadcast with {batch} "
+                    f"({users} users)"
+                ) from None
+        return batch
+
+    def _with(self, values: Mapping[str, Array]) -> Self:
+        """Return a problem of data already known to be valid."""
+        new = object.__new__(type(self))
+        for name, value in values.items():
+            object.__setattr__(new, name, value)
+        return new
+
+    # ------------------------------------------------------------------ shape
+
+    @property
+    def users(self) -> int:
+        """The number of users of each instance."""
+        return int(getattr(self, dataclasses.fields(self)[0].name).shape[-1])
+
+    @property
+    def batch_shape(self) -> tuple[int, ...]:
+        """The shape of the batch; empty for a single instance."""
+        return tuple(getattr(self, dataclasses.fields(self)[0].name).shape[:-1])
+
+    @property
+    def instances(self) -> int:
+        """The number of instances in the batch."""
+        return int(np.prod(self.batch_shape))
+
+    def data(self) -> dict[str, Array]:
+        """Return the fields by name, broadcast and read-only."""
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+
+    def __getitem__(self, index: Any) -> Self:
+        """Return one instance, or a slice of the batch."""
+        if not self.batch_shape:
+            raise IndexError("this is a single instance")
+        entries = index if isinstance(index, tuple) else (index,)
+        if len(entries) > len(self.batch_shape):
+            raise IndexError(f"{len(entries)} indices for a batch of shape {self.batch_shape}")
+        return self._with({name: _frozen(value[index]) for name, value in self.data().items()})
+
+    def __len__(self) -> int:
+        if not self.batch_shape:
+            raise TypeError("a single instance has no length")
+        return self.batch_shape[0]
+
+    def __iter__(self) -> Iterator[Self]:
+        return (self[i] for i in range(self.batch_shape[0])) if self.batch_shape else iter(())
+
+    def flat(self) -> Self:
+        """Return the same instances along one batch axis (of length 1 for a single instance)."""
+        fields = {f.name: f.metadata["per"] for f in dataclasses.fields(self)}
+        tail = {"user": (self.users,), "instance": ()}
+        return self._with(
+            {name: _frozen(value.reshape((self.instances, *tail[fields[name]]))) for name, value in self.data().items()}
+        )
+
+    def paired(self, decision: Array) -> tuple[Self, Array]:
+        """Return instances and decisions matched one to one along a single axis, candidates multiplied out."""
+        candidates = decision.shape[len(self.batch_shape) : -1]
+        repeat = int(np.prod(candidates))
+        flat = self.flat()
+        if repeat != 1:
+            flat = flat[np.repeat(np.arange(self.instances), repeat)]
+        return flat, decision.reshape(-1, decision.shape[-1])
+
+    def aligned(self, name: str, decision: Array) -> Array:
+        """Return a field with axes of length 1 where `decision` has candidates, so that the two broadcast."""
+        value: Array = getattr(self, name)
+        missing = decision.ndim - 1 - len(self.batch_shape)
+        batch = len(self.batch_shape)
+        return value.reshape(value.shape[:batch] + (1,) * missing + value.shape[batch:])
+
+    # ------------------------------------------------------------------ sampling and names
+
+    @classmethod
+    def sample(
+        cls, rng: Generator, batch_shape: int | tuple[int, ...] = (), *, preset: str = "paper", **overrides: Any
+    ) -> Self:
+        """Draw instances of a preset.
+
+        Parameters
+        ----------
+        rng
+            the only source of randomness.
+        batch_shape
+            how many instances, e.g. ``(1000,)``; empty for a single one.
+        preset
+            a key of `presets`.
+        **overrides
+            `users`, or any field by name: replaces what the preset says.
+        """
+        if preset not in cls.presets:
+            raise unknown(f"preset of {cls.name}", preset, cls.presets)
+        scenario = cls.presets[preset]
+        users = overrides.pop("users", scenario.users)
+        if isinstance(users, bool) or not isinstance(users, (int, np.integer)) or users < 1:
+            raise InstanceError(f"users is {users!r}; allowed: a whole number of at least 1")
+        names = [f.name for f in dataclasses.fields(cls)]
+        for name in overrides:
+            if name not in names:
+                raise unknown(f"field of {cls.name}", name, ["users", *names])
+        shape = (batch_shape,) if isinstance(batch_shape, int) else tuple(batch_shape)
+        return cls(**{**scenario.draw(rng, (*shape, int(users))), **overrides})
+
+    @classmethod
+    def backend(cls, name: str | None = None) -> Backend:
+        """Return a backend by name (the first is the default), or say what is missing."""
+        return _chosen(f"backend of {cls.name}", name, cls.backends)
+
+    @classmethod
+    def solver(cls, name: str | None = None) -> Solver:
+        """Return a solver by name (the first is the default), or say what is missing."""
+        return _chosen(f"solver of {cls.name}", name, cls.solvers)
+
+    @property
+    def sign(self) -> float:
+        """+1 when minimising, -1 when maximising: multiplied by it, smaller is better."""
+        return 1.0 if self.sense == "minimise" else -1.0
+
+
+def _chosen(kind: str, name: str | None, known: Mapping[str, Any]) -> Any:
+    key = next(iter(known)) if name is None else name
+    if key not in known:
+        raise unknown(kind, name, known)
+    known[key].require()
+    return known[key]
+
+
+def _frozen(value: Any) -> Array:
+    array = np.asarray(value)
+    array.flags.writeable = False
+    return array
+
+
+def _allowed(f: dataclasses.Field[Any]) -> str:
+    return f"finite numbers {'>= 0' if f.metadata['zero_allowed'] else '> 0'} in {f.metadata['unit']}"

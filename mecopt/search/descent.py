@@ -1,0 +1,153 @@
+"""Descent over single flips: the coordinate descent of the field, and iterated local search built on it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, Literal
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from mecopt.backends.backend import Feature
+from mecopt.problem import Problem
+from mecopt.search.solver import Search, Solver
+
+Array = NDArray[Any]
+Scores = Callable[[Problem, Array], Array]
+Start = Literal["all-local", "random"]
+
+IMPROVEMENT = 1e-12
+"""Relative improvement below which a flip counts as none: rounding must not make the descent go in circles."""
+
+
+def optimal(problem: Problem, decision: Array) -> Array:
+    """Score decisions by their best allocation."""
+    return problem.optimal_value(decision)
+
+
+def optimal_flips(problem: Problem, decision: Array) -> Array:
+    """Score every single flip by its best allocation."""
+    return problem.flip_values(decision)
+
+
+def descend(
+    problem: Problem, decision: Array, value: Scores, flips: Scores, deadline: float | None
+) -> tuple[Array, Array, Array, bool]:
+    """Take the steepest single flip until none improves.
+
+    Returns
+    -------
+    decisions and values of shape ``(instances, ...)``, evaluations an instance, and whether time ran out
+    """
+    flat = problem.flat()
+    current = decision.reshape(flat.instances, problem.users).copy()
+    best = problem.sign * value(flat, current)
+    calls = np.ones(flat.instances, dtype=int)
+    active = np.arange(flat.instances)
+    while active.size:
+        if deadline is not None and time.perf_counter() > deadline:
+            return current, problem.sign * best, calls, True
+        part = flat[active]
+        steepest = (problem.sign * flips(part, current[active])).argmin(axis=-1)
+        calls[active] += problem.users
+        trial = current[active]
+        trial[np.arange(active.size), steepest] ^= 1
+        reached = problem.sign * value(part, trial)
+        better = reached < best[active] - IMPROVEMENT * np.abs(best[active])
+        current[active[better]], best[active[better]] = trial[better], reached[better]
+        active = active[better]
+    return current, problem.sign * best, calls, False
+
+
+class CoordinateDescent(Solver):
+    """Steepest single flip until no flip improves (Bi and Zhang 2018).
+
+    Parameters
+    ----------
+    begin
+        where an unstarted search begins.
+    value, flips
+        how decisions are scored; by default by their best allocation.
+    allocation
+        the allocation the method prescribes, or None for the best one.
+    """
+
+    features = Feature.WARM_PRIMAL
+
+    def __init__(
+        self,
+        name: str = "coordinate-descent",
+        summary: str = "steepest single flip from all-local until none improves",
+        *,
+        begin: Start = "all-local",
+        value: Scores = optimal,
+        flips: Scores = optimal_flips,
+        allocation: Callable[[Any, Array], Any] | None = None,
+        package: str | None = None,
+    ) -> None:
+        self.name, self.summary, self.begin = name, summary, begin
+        self.value, self.flips, self.allocation = value, flips, allocation
+        self.package = package
+
+    def search(
+        self, problem: Problem, *, start: Array | None, gap: float | None, time_limit: float | None, rng: Generator
+    ) -> Search:
+        """Descend from the start, from all-local, or from a random decision."""
+        shape = (*problem.batch_shape, problem.users)
+        if start is not None:
+            first = start
+        elif self.begin == "random":
+            first = problem.decision_space.sample(rng, problem.batch_shape)
+        else:
+            first = np.zeros(shape, dtype=np.int8)
+        deadline = None if time_limit is None else time.perf_counter() + time_limit
+        decision, _, calls, cut = descend(problem, first, self.value, self.flips, deadline)
+        decision = decision.reshape(shape)
+        return Search(
+            decision=decision,
+            allocation=None if self.allocation is None else self.allocation(problem, decision),
+            solver_calls=calls.reshape(problem.batch_shape),
+            iterations=((calls - 1) // problem.users).reshape(problem.batch_shape),
+            limit=cut,
+            start_used=start is not None,
+        )
+
+
+class LocalSearch(Solver):
+    """Iterated local search: coordinate descent, then random kicks of a few users, each followed by descent."""
+
+    name = "local-search"
+    features = Feature.WARM_PRIMAL
+
+    def __init__(self, kicks: int = 10, strength: int = 3) -> None:
+        self.kicks, self.strength = kicks, strength
+        self.summary = f"coordinate descent and {kicks} random kicks of {strength} users, the best kept"
+
+    def search(
+        self, problem: Problem, *, start: Array | None, gap: float | None, time_limit: float | None, rng: Generator
+    ) -> Search:
+        """Descend, kick, descend again; keep a kick's result where it improves."""
+        users = problem.users
+        flat = problem.flat()
+        first = np.zeros((flat.instances, users), dtype=np.int8) if start is None else start.reshape(-1, users)
+        deadline = None if time_limit is None else time.perf_counter() + time_limit
+        best, value, calls, cut = descend(flat, first, optimal, optimal_flips, deadline)
+        for _ in range(self.kicks):
+            if cut:
+                break
+            kicked = best.copy()
+            chosen = rng.random(kicked.shape).argpartition(min(self.strength, users) - 1, axis=-1)[:, : self.strength]
+            np.put_along_axis(kicked, chosen, 1 - np.take_along_axis(kicked, chosen, axis=-1), axis=-1)
+            trial, reached, more, cut = descend(flat, kicked, optimal, optimal_flips, deadline)
+            calls = calls + more
+            better = problem.sign * reached < problem.sign * value
+            best[better], value[better] = trial[better], reached[better]
+        shape = problem.batch_shape
+        return Search(
+            decision=best.reshape((*shape, users)),
+            solver_calls=calls.reshape(shape),
+            limit=cut,
+            start_used=start is not None,
+        )

@@ -1,0 +1,69 @@
+"""Exhaustive search: every decision scored in batches; the oracle of all others, for few users."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from mecopt.backends.backend import Feature
+from mecopt.problem import Problem
+from mecopt.search.solver import Search, Solver
+from mecopt.solution import InstanceError
+
+Array = NDArray[Any]
+
+
+class Enumeration(Solver):
+    """Score all decisions; the proof is exhaustion, each score being bounded by weak duality."""
+
+    name = "enumerate"
+    summary = "every decision scored in batches; at most 22 users"
+    features = Feature.INTEGER
+    proves = True
+    most = 2**22
+
+    def __init__(self, chunk: int = 4096) -> None:
+        self.chunk = chunk
+
+    def search(
+        self, problem: Problem, *, start: Array | None, gap: float | None, time_limit: float | None, rng: Generator
+    ) -> Search:
+        """Score all decisions of all instances, in blocks that fit the cache."""
+        space = problem.decision_space
+        if space.count > self.most:
+            raise InstanceError(
+                f"enumerate would score {space.count:.3g} decisions ({problem.users} users); allowed: {self.most} at most. "
+                "Use the solver 'exact'"
+            )
+        flat = problem.flat()
+        count = flat.instances
+        best, decision = np.full(count, np.inf), np.zeros((count, problem.users), dtype=np.int8)
+        deadline = None if time_limit is None else time.perf_counter() + time_limit
+        cut, scored = False, 0
+        rows = max(1, (1 << 18) // self.chunk)
+        for block in space.enumerate(self.chunk):
+            for first in range(0, count, rows):
+                part = slice(first, min(first + rows, count))
+                candidates = np.broadcast_to(block, (part.stop - part.start, *block.shape))
+                values = problem.sign * flat[part].optimal_value(candidates)
+                least = values.argmin(axis=1)
+                value = np.take_along_axis(values, least[:, None], axis=1)[:, 0]
+                better = value < best[part]
+                best[part] = np.where(better, value, best[part])
+                decision[part] = np.where(better[:, None], block[least], decision[part])
+            scored += len(block)
+            if deadline is not None and time.perf_counter() > deadline and scored < space.count:
+                cut = True
+                break
+        shape = problem.batch_shape
+        decisions = decision.reshape((*shape, problem.users))
+        return Search(
+            decision=decisions,
+            bound=None if cut else problem.bound(decisions, problem.closed_form(decisions)[1]),
+            solver_calls=np.full(shape, scored),
+            limit=cut,
+        )

@@ -1,0 +1,87 @@
+"""Searches that hardly search: constant decisions, random ones, and an index scan. Every comparison shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from mecopt.problem import Problem
+from mecopt.search.solver import Search, Solver
+
+Array = NDArray[Any]
+
+
+class Constant(Solver):
+    """The same choice for every user: all local (0) or all offload (1)."""
+
+    def __init__(
+        self,
+        name: str,
+        choice: int,
+        summary: str,
+        allocation: Callable[[Any, Array], Any] | None = None,
+    ) -> None:
+        self.name, self.choice, self.summary, self.allocation = name, choice, summary, allocation
+
+    def search(
+        self, problem: Problem, *, start: Array | None, gap: float | None, time_limit: float | None, rng: Generator
+    ) -> Search:
+        """Return the constant decision."""
+        decision = np.full((*problem.batch_shape, problem.users), self.choice, dtype=np.int8)
+        allocation = None if self.allocation is None else self.allocation(problem, decision)
+        return Search(decision, allocation=allocation, solver_calls=1)
+
+
+class BestOfRandom(Solver):
+    """The best of some uniformly random decisions, each with its best allocation; one is plain random."""
+
+    def __init__(self, name: str, draws: int) -> None:
+        self.name, self.draws = name, draws
+        self.summary = "a uniformly random decision" if draws == 1 else f"the best of {draws} uniformly random decisions"
+
+    def search(
+        self, problem: Problem, *, start: Array | None, gap: float | None, time_limit: float | None, rng: Generator
+    ) -> Search:
+        """Draw for the whole batch, score in one call."""
+        decisions = problem.decision_space.sample(rng, (*problem.batch_shape, self.draws))
+        values = problem.sign * problem.optimal_value(decisions)
+        best = values.argmin(axis=-1)
+        chosen = np.take_along_axis(decisions, best[..., None, None], axis=-2)[..., 0, :]
+        return Search(chosen, solver_calls=self.draws)
+
+
+class IndexScan(Solver):
+    """Sort users by an index and offload the top k, raising k from 0 while the objective improves."""
+
+    name = "index-scan"
+
+    def __init__(self, index: Callable[[Any], Array], formula: str) -> None:
+        self.index = index
+        self.summary = f"offload the top k users by {formula}, k raised while the objective improves"
+
+    def search(
+        self, problem: Problem, *, start: Array | None, gap: float | None, time_limit: float | None, rng: Generator
+    ) -> Search:
+        """Scan all instances side by side; each stops by itself."""
+        flat = problem.flat()
+        order = np.argsort(-self.index(flat), axis=-1, kind="stable")
+        decision = np.zeros(order.shape, dtype=np.int8)
+        best = problem.sign * flat.optimal_value(decision)
+        calls = np.ones(flat.instances, dtype=int)
+        active = np.arange(flat.instances)
+        for k in range(problem.users):
+            trial = decision[active]
+            trial[np.arange(active.size), order[active, k]] = 1
+            value = problem.sign * flat[active].optimal_value(trial)
+            calls[active] += 1
+            better = value < best[active]
+            active, trial, value = active[better], trial[better], value[better]
+            decision[active], best[active] = trial, value
+            if not active.size:
+                break
+        shape = problem.batch_shape
+        return Search(decision.reshape((*shape, problem.users)), solver_calls=calls.reshape(shape))

@@ -1,0 +1,70 @@
+"""What a solver over decisions is, and what it returns before certification."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from mecopt.backends.backend import Feature, Installable
+from mecopt.problem import Problem, Variables
+
+Array = NDArray[Any]
+
+GAP = 1e-6
+"""Relative gap within which a proved answer counts as optimal, where the caller names none."""
+
+
+@dataclass
+class Search:
+    """A raw answer: decisions of shape ``(*batch, n)`` and what is proved about them."""
+
+    decision: Array
+    bound: Array | None = None
+    """Proved by the search itself; None where only the relaxation can bound the answer."""
+    allocation: Variables | None = None
+    """Where the method prescribes an allocation of its own (an equal split, say); None for the best one."""
+    solver_calls: Array | int = 0
+    iterations: Array | int = 0
+    limit: Array | bool = False
+    failed: Array | bool = False
+    model_seconds: float = 0.0
+    predict_seconds: float = 0.0
+    certify_seconds: float = 0.0
+    """Seconds inside the search that went into proving an outside solver's answer."""
+    start_used: bool = False
+    claimed_bound: Array | None = None
+    messages: dict[int, str] = field(default_factory=dict)
+
+
+class Solver(Installable, ABC):
+    """Answers ``min over decisions`` of the inner optimum, or tries to.
+
+    `proves` says that the method bounds its own answer; other methods are bounded by the relaxation.
+    """
+
+    summary: str
+    proves: bool = False
+    features: Feature = Feature.NONE
+
+    @abstractmethod
+    def search(
+        self, problem: Problem, *, start: Array | None, gap: float | None, time_limit: float | None, rng: Generator
+    ) -> Search:
+        """Return one decision per instance.
+
+        `start` is a decision per instance, given only to solvers that say WARM_PRIMAL. `gap` None asks for the optimum
+        to rounding; a number lets the search stop once that relative gap is proved.
+        """
+
+
+def fill_failed(problem: Problem, decisions: list[Array | None]) -> tuple[Array, Array]:
+    """Stack single decisions into the batch; a failed item becomes all zeros, and is marked."""
+    failed = np.array([d is None for d in decisions]).reshape(problem.batch_shape)
+    blank = np.zeros(problem.users, dtype=np.int8)
+    rows = np.stack([blank if d is None else d for d in decisions])
+    return rows.reshape((*problem.batch_shape, problem.users)), failed

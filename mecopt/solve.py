@@ -1,0 +1,231 @@
+"""The two verbs: `allocate` answers the inner problem for given decisions, `solve` finds the decisions too."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import ArrayLike, NDArray
+
+from mecopt.backends.backend import Feature
+from mecopt.certify import certify, judge
+from mecopt.problem import Problem
+from mecopt.search.solver import GAP
+from mecopt.solution import InstanceError, Solution, SolveFailed, StartIgnored, Statistics, Status
+
+Array = NDArray[Any]
+
+
+def allocate(
+    problem: Problem,
+    decision: ArrayLike,
+    *,
+    backend: str | None = None,
+    start: Solution | None = None,
+    tol: float = 1e-8,
+    time_limit: float | None = None,
+    throw: bool = True,
+) -> Solution:
+    """Find the best allocation of given decisions, and certify it by weak duality.
+
+    Parameters
+    ----------
+    problem
+        one instance or a batch.
+    decision
+        shape ``(*batch, *candidates, n)``; a single decision is used for the whole batch.
+    backend
+        a key of ``problem.backends``; the first one is the default.
+    start
+        an earlier solution to start from; an error where the backend cannot use it.
+    tol
+        relative duality gap within which the answer counts as optimal.
+    time_limit
+        seconds for the whole batch.
+    throw
+        raise `SolveFailed` if any item has no answer; otherwise the item is marked FAILED.
+
+    Raises
+    ------
+    InstanceError, UnknownName, BackendUnavailable, StartIgnored, SolveFailed
+
+    Examples
+    --------
+    >>> from mecopt.models import BinaryOffloading
+    >>> problem = BinaryOffloading(data_size=[12.0, 7.5, 20.1], capacity=30.0)
+    >>> solution = allocate(problem, [1, 0, 1])
+    >>> solution.status.name, float(solution.allocation.server_rate.sum().round(9))
+    ('OPTIMAL', 30.0)
+    """
+    _check_number("tol", tol)
+    _check_limit(time_limit)
+    decisions = problem.decision_space.validate(decision, problem.batch_shape)
+    chosen = problem.backend(backend)
+    if start is not None:
+        if not isinstance(start, Solution):
+            raise InstanceError(f"start is a {type(start).__name__}; allowed: a Solution")
+        if not chosen.features & (Feature.WARM_PRIMAL | Feature.WARM_PRIMAL_DUAL):
+            raise StartIgnored(f"backend {chosen.name!r} takes no start; {_that_start(problem.backends)}")
+    answer = chosen.allocate(problem, decisions, start=start, tol=tol, time_limit=time_limit)
+    began = time.perf_counter()
+    with np.errstate(all="ignore"):
+        bound = problem.bound(decisions, answer.dual)
+    certificate = certify(problem, decisions, answer.allocation, bound)
+    status, contradiction = judge(certificate, tol, False if answer.limit is None else answer.limit, False)
+    ones = np.ones(decisions.shape[:-1], dtype=int)
+    solution = Solution(
+        decision=decisions,
+        allocation=answer.allocation,
+        dual=answer.dual,
+        objective=certificate.objective,
+        bound=certificate.bound,
+        gap=np.maximum(certificate.gap, 0.0),
+        violation=certificate.violation,
+        status=status,
+        stats=Statistics(
+            method=chosen.name,
+            iterations=answer.iterations,
+            solver_calls=ones,
+            model_seconds=answer.model_seconds,
+            solve_seconds=answer.solve_seconds,
+            certify_seconds=time.perf_counter() - began,
+            start_used=answer.start_used,
+            messages=_explained(answer.messages, contradiction, status),
+        ),
+        problem=problem,
+        restart=answer.restart,
+    )
+    return _returned(solution, throw)
+
+
+def solve(
+    problem: Problem,
+    *,
+    solver: str | None = None,
+    start: Solution | ArrayLike | None = None,
+    gap: float | None = None,
+    time_limit: float | None = None,
+    throw: bool = True,
+    rng: Generator | None = None,
+) -> Solution:
+    """Find the best decision and its allocation, with a proved bound over all decisions.
+
+    Parameters
+    ----------
+    problem
+        one instance or a batch.
+    solver
+        a key of ``problem.solvers``; the first one, exact, is the default.
+    start
+        an earlier solution or a decision per instance, used as incumbent or starting point; an error where it is useless.
+    gap
+        relative gap within which a proved answer counts as optimal. None (default): exact solvers search until nothing
+        better than rounding can exist, and what is proved within 1e-6 counts as optimal. A number lets them stop there.
+    time_limit
+        seconds for the whole batch; instances cut off keep their best answer, with its true gap.
+    throw
+        raise `SolveFailed` if any item has no answer; otherwise the item is marked FAILED.
+    rng
+        randomness of the solvers that need it; seeded with 0 where none is given.
+
+    Raises
+    ------
+    InstanceError, UnknownName, BackendUnavailable, StartIgnored, SolveFailed
+
+    Examples
+    --------
+    >>> from mecopt.models import BinaryOffloading
+    >>> solution = solve(BinaryOffloading(data_size=[12.0, 7.5, 20.1], capacity=30.0))
+    >>> solution.decision.tolist(), solution.status.name
+    ([1, 1, 1], 'OPTIMAL')
+    """
+    if gap is not None:
+        _check_number("gap", gap)
+    _check_limit(time_limit)
+    chosen = problem.solver(solver)
+    first = None
+    if start is not None:
+        if not chosen.features & Feature.WARM_PRIMAL:
+            raise StartIgnored(f"solver {chosen.name!r} takes no start; {_that_start(problem.solvers)}")
+        first = problem.decision_space.validate(
+            start.decision if isinstance(start, Solution) else start, problem.batch_shape
+        )
+        if first.shape != (*problem.batch_shape, problem.users):
+            raise InstanceError(f"start has shape {first.shape}; allowed: one decision per instance")
+    generator = np.random.default_rng(0) if rng is None else rng
+    began = time.perf_counter()
+    found = chosen.search(problem, start=first, gap=gap, time_limit=time_limit, rng=generator)
+    allocation, dual = problem.closed_form(found.decision)
+    searched = time.perf_counter()
+    if found.bound is None:
+        dual = problem.relaxed_dual()
+        bound = problem.relaxed_bound(dual)
+    else:
+        bound = found.bound
+    allocation = allocation if found.allocation is None else found.allocation
+    certificate = certify(problem, found.decision, allocation, bound)
+    status, contradiction = judge(certificate, GAP if gap is None else gap, found.limit, found.failed)
+    shape = problem.batch_shape
+    solution = Solution(
+        decision=found.decision,
+        allocation=allocation,
+        dual=dual,
+        objective=certificate.objective,
+        bound=certificate.bound,
+        gap=np.maximum(certificate.gap, 0.0),
+        violation=certificate.violation,
+        status=status,
+        stats=Statistics(
+            method=chosen.name,
+            iterations=np.broadcast_to(found.iterations, shape),
+            solver_calls=np.broadcast_to(found.solver_calls, shape),
+            model_seconds=found.model_seconds,
+            solve_seconds=searched - began - found.model_seconds - found.predict_seconds - found.certify_seconds,
+            predict_seconds=found.predict_seconds,
+            certify_seconds=time.perf_counter() - searched + found.certify_seconds,
+            start_used=found.start_used,
+            messages=_explained(found.messages, contradiction, status),
+            claimed_bound=found.claimed_bound,
+        ),
+        problem=problem,
+    )
+    return _returned(solution, throw)
+
+
+def _check_number(name: str, value: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 <= value < np.inf:
+        raise InstanceError(f"{name} is {value!r}; allowed: a finite number >= 0")
+
+
+def _check_limit(time_limit: float | None) -> None:
+    if time_limit is not None:
+        _check_number("time_limit", time_limit)
+
+
+def _that_start(known: Any) -> str:
+    able = [name for name, one in known.items() if one.features & (Feature.WARM_PRIMAL | Feature.WARM_PRIMAL_DUAL)]
+    return f"these do: {', '.join(able) or 'none'}"
+
+
+def _explained(messages: dict[int, str], contradiction: Array, status: Any) -> dict[int, str]:
+    found = dict(messages)
+    for i in np.flatnonzero(contradiction):
+        found[int(i)] = "answer and bound contradict each other; please report this instance"
+    for i, one in enumerate(np.ravel(np.asarray(status, dtype=object))):
+        if one is Status.FAILED:
+            found.setdefault(i, "the answer violates a constraint or is not finite")
+    return found
+
+
+def _returned(solution: Solution, throw: bool) -> Solution:
+    failed = [i for i, status in enumerate(np.ravel(np.asarray(solution.status, dtype=object))) if status is Status.FAILED]
+    if throw and failed:
+        first = failed[0]
+        raise SolveFailed(
+            f"{len(failed)} of {max(int(np.prod(solution.shape)), 1)} items failed; item {first}: "
+            f"{solution.stats.messages.get(first, '')}. Pass throw=False to keep the others.",
+            solution,
+        )
+    return solution

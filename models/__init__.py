@@ -1,0 +1,9 @@
+"""The problems: one folder each, installed as `mecopt.models`."""
+
+if __name__ != "mecopt.models":
+    raise ImportError(f"this package is installed as `mecopt.models`; import it by that name, not as `{__name__}`")
+
+from mecopt.models.binary_offloading import BinaryOffloading
+from mecopt.models.computation_rate import ComputationRate
+
+__all__ = ["BinaryOffloading", "ComputationRate"]

@@ -1,0 +1,151 @@
+r"""The decision is fixed: the square-root rule, SLSQP, and the conic program, all on scaled data.
+
+The scaled variables are shares of the capacity, :math:`y_i = f_i / F`, and the weights are divided by a characteristic
+one, so that no solver sees bytes or hertz.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mecopt.backends.conic import ConicModel, Program
+from mecopt.backends.slsqp import SmoothProgram
+from mecopt.kernels.capacity import square_root_rule
+from mecopt.models.binary_offloading.variables import CapacityPrice, ServerRate
+from mecopt.problem import Variables
+from mecopt.scaling import characteristic
+from mecopt.solution import InstanceError
+
+if TYPE_CHECKING:
+    from mecopt.models.binary_offloading.problem import BinaryOffloading
+
+Array = NDArray[Any]
+
+
+def closed_form(problem: BinaryOffloading, decision: Array) -> tuple[ServerRate, CapacityPrice]:
+    """Share the capacity by the square-root rule; local users have weight 0 and get nothing."""
+    compute = problem.terms().compute
+    batch, missing = len(problem.batch_shape), decision.ndim - 1 - len(problem.batch_shape)
+    compute = compute.reshape(compute.shape[:batch] + (1,) * missing + compute.shape[batch:])
+    weight = np.where(decision == 1, compute, 0.0)
+    rule = square_root_rule(weight, np.broadcast_to(problem.aligned("capacity", decision), decision.shape[:-1]))
+    return ServerRate(server_rate=rule.share), CapacityPrice(capacity_price=rule.price)
+
+
+def equal_split(problem: BinaryOffloading, decision: Array) -> ServerRate:
+    """Give every user, local ones too, the same part F/N of the capacity (the paper's ALL_OFFLOAD and CD_AVERAGE)."""
+    part = problem.aligned("capacity", decision)[..., None] / problem.users
+    return ServerRate(server_rate=np.broadcast_to(part, decision.shape))
+
+
+def equal_split_cost(problem: BinaryOffloading, decision: Array) -> Array:
+    """Return the cost of decisions under the equal split."""
+    return problem.objective(decision, equal_split(problem, decision))
+
+
+def equal_split_flips(problem: BinaryOffloading, decision: Array) -> Array:
+    """Return the cost after each single flip under the equal split."""
+    return equal_split_cost(problem, decision[..., None, :] ^ np.eye(problem.users, dtype=np.int8))
+
+
+def _offloaded(problem: BinaryOffloading, decision: Array) -> Array:
+    """Return the indices of the users that share the capacity: offloaded, with something to compute."""
+    return np.flatnonzero((decision == 1) & (problem.terms().compute > 0))
+
+
+def _feasible(problem: BinaryOffloading, users: Array, share: Array) -> tuple[ServerRate, CapacityPrice]:
+    """Turn scaled shares into rates within the capacity, and derive the price mu = (sum c/f) / F."""
+    share = np.maximum(share, 0.0)
+    total = share.sum()
+    share = share / max(total, 1.0)
+    rate = np.zeros(problem.users)
+    rate[users] = share * problem.capacity
+    with np.errstate(divide="ignore"):
+        value = (problem.terms().compute[users] / rate[users]).sum()
+    return ServerRate(server_rate=rate), CapacityPrice(capacity_price=np.asarray(value / problem.capacity))
+
+
+def smooth_program(problem: BinaryOffloading, decision: Array) -> SmoothProgram:
+    """Write one instance for SLSQP: minimise the mean of ``weight / share`` under ``sum(share) <= 1``."""
+    users = _offloaded(problem, decision)
+    count = users.size
+    compute = problem.terms().compute[users]
+    weight = compute / characteristic(compute) / max(count, 1) ** 2
+
+    def pack(allocation: Variables) -> Array:
+        rate = np.asarray(allocation.as_dict()["server_rate"])[users] / problem.capacity
+        return np.where(rate > 0, rate, 1.0 / max(count, 1))
+
+    return SmoothProgram(
+        function=lambda y: float((weight / y).sum()),
+        gradient=lambda y: -weight / y**2,
+        matrix=np.ones((1, count)),
+        limit=np.ones(1),
+        lower=np.full(count, 1e-9),
+        upper=np.ones(count),
+        default_start=np.full(count, 1.0 / max(count, 1)),
+        pack=pack,
+        unpack=lambda y: _feasible(problem, users, y),
+    )
+
+
+class _Conic(ConicModel):
+    """``minimise weight . (1/share)`` under ``sum(share) <= 1``: one program per number of offloaded users."""
+
+    def shape(self, problem: BinaryOffloading, decision: Array) -> int | None:
+        return int(_offloaded(problem, decision).size) or None
+
+    def build(self, shape: int) -> Program:
+        import cvxpy as cp
+
+        weight = cp.Parameter(shape, nonneg=True, name="weight")
+        share = cp.Variable(shape, nonneg=True, name="share")
+        capacity = cp.sum(share) <= 1.0
+        problem = cp.Problem(cp.Minimize(weight @ cp.inv_pos(share)), [capacity])
+        return Program(problem, {"weight": weight}, {"share": share}, {"capacity": capacity})
+
+    def numbers(self, problem: BinaryOffloading, decision: Array) -> dict[str, Any]:
+        users = _offloaded(problem, decision)
+        compute = problem.terms().compute[users]
+        return {"weight": compute / self._unit(compute)}
+
+    def read(
+        self, problem: BinaryOffloading, decision: Array, values: Mapping[str, Any], multipliers: Mapping[str, Any]
+    ) -> tuple[ServerRate, CapacityPrice]:
+        users = _offloaded(problem, decision)
+        rate, _ = _feasible(problem, users, values["share"])
+        unit = self._unit(problem.terms().compute[users])
+        price = float(np.squeeze(multipliers["capacity"])) * unit / problem.capacity / problem.capacity
+        return rate, CapacityPrice(capacity_price=np.asarray(price))
+
+    def trivial(self, problem: BinaryOffloading, decision: Array) -> tuple[ServerRate, CapacityPrice]:
+        return closed_form(problem, decision)
+
+    @staticmethod
+    def _unit(compute: Array) -> float:
+        return characteristic(compute) * compute.size**2
+
+
+CONIC = _Conic()
+
+
+def cvxpy_problem(problem: BinaryOffloading, decision: Array) -> Any:
+    """Write the inner problem of one instance in its own units, with a rate for every user."""
+    import cvxpy as cp
+
+    if problem.batch_shape or decision.ndim != 1:
+        raise InstanceError("to_cvxpy takes a single instance and a single decision; index the batch first")
+    users = _offloaded(problem, decision)
+    terms = problem.terms()
+    rate = cp.Variable(problem.users, nonneg=True, name="server_rate")
+    constant = float(np.where(decision == 1, terms.upload, terms.local).sum())
+    idle = np.setdiff1d(np.arange(problem.users), users)
+    constraints = [cp.sum(rate) <= float(problem.capacity)]
+    if idle.size:
+        constraints.append(rate[idle] == 0)
+    computing = terms.compute[users] @ cp.inv_pos(rate[users]) if users.size else 0.0
+    return cp.Problem(cp.Minimize(constant + computing), constraints)

@@ -1,0 +1,274 @@
+r"""Binary offloading to one edge server with a shared CPU.
+
+.. math::
+    \min_{x \in \{0,1\}^N,\, f \ge 0} \sum_i (1-x_i) L_i + x_i (u_i + c_i / f_i)
+    \quad\text{s.t.}\quad \sum_i x_i f_i \le F ,
+
+    L_i = \frac{d_i}{f^{loc}_i}(1 + \alpha_i p^{loc}_i), \quad
+    u_i = \frac{d_i}{r_i}(1 + \alpha_i p^{up}_i), \quad
+    c_i = d_i (1 + \alpha_i p^{wait}_i) .
+
+Variable are the offloading bits x and the server's rates f. For fixed x the problem is convex in f (a sum of reciprocals
+under one linear constraint); the square-root rule of `mecopt.kernels.capacity` solves it, and eliminating f leaves the
+rank-one binary quadratic of `mecopt.kernels.rank_one` with :math:`s_i = \sqrt{c_i}`.
+
+Weak duality with a capacity price :math:`\mu \ge 0` gives :math:`c_i/f_i + \mu f_i \ge 2 s_i \sqrt\mu`, hence
+
+- for a fixed x: :math:`\sum_{x_i=0} L_i + \sum_{x_i=1} (u_i + 2 s_i \sqrt\mu) - \mu F` bounds the cost from below,
+- over all x: :math:`\sum_i \min(L_i, u_i + 2 s_i \sqrt\mu) - \mu F` does.
+
+Reference: Xuan, Wei, Ni, Zhang, "Decoupling Offloading Decision and Resource Allocation via Deep Reinforcement Learning
+and Sequential Least Squares Programming", equations (1)-(10). In (9b), (9c) and (10b) the paper writes the uplink rate r
+where the server's rate f is meant; x is data in (10).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import ArrayLike, NDArray
+
+from mecopt.backends.backend import Backend, ClosedForm
+from mecopt.backends.conic import Conic
+from mecopt.backends.slsqp import Slsqp
+from mecopt.models.binary_offloading import allocation, exact
+from mecopt.models.binary_offloading.variables import CapacityPrice, ServerRate
+from mecopt.problem import Binary, Problem, Reference, Scenario, quantity
+from mecopt.search.solver import Solver
+
+Array = NDArray[Any]
+
+
+class Terms(NamedTuple):
+    """Cost terms of each user, shape ``(*batch, users)``."""
+
+    local: Array
+    """L: weighted cost of computing locally, s."""
+    upload: Array
+    """u: weighted cost of uploading, s."""
+    compute: Array
+    """c: weighted work on the server, MB; costs c / f."""
+
+
+def _draw_paper(rng: Generator, shape: tuple[int, ...]) -> Mapping[str, ArrayLike]:
+    return {"data_size": rng.uniform(5.0, 25.0, shape)}
+
+
+def _draw_heterogeneous(rng: Generator, shape: tuple[int, ...]) -> Mapping[str, ArrayLike]:
+    return {
+        "data_size": rng.uniform(5.0, 25.0, shape),
+        "upload_rate": rng.uniform(1.0, 5.0, shape),
+        "local_rate": rng.uniform(2.0, 5.0, shape),
+        "upload_power": rng.uniform(0.5, 1.5, shape),
+        "waiting_power": rng.uniform(0.2, 0.8, shape),
+        "local_power": rng.uniform(1.0, 5.0, shape),
+        "capacity": np.full(shape[:-1], 3.0 * shape[-1]),
+    }
+
+
+def _draw_subset_sum(rng: Generator, shape: tuple[int, ...]) -> Mapping[str, ArrayLike]:
+    """Draw instances on which the cost is ``constant + (s . x - T)^2 / F``: minimising it is the subset-sum problem."""
+    root = 2.0 * rng.integers(500, 5000, shape)
+    half = 2.0 * np.floor(root.sum(axis=-1, keepdims=True) / 4.0)
+    target = half + 1.0
+    capacity = 3.0 * target
+    data_size = root**2 / 1.5
+    saving = 2.0 * target * root / capacity
+    return {
+        "data_size": data_size,
+        "capacity": capacity[..., 0],
+        "local_rate": 4.0 * data_size / (0.8 * data_size + saving),
+    }
+
+
+_PAPER = {
+    "data_size": "paper 003, section 4: uniform on 5 to 25 MB",
+    "upload_rate": "paper 003, section 4: 2.5 MB/s",
+    "local_rate": "paper 003, section 4: 3 MB/s",
+    "capacity": "paper 003, section 4: 30 MB/s",
+    "upload_power": "paper 003, section 4: 1 W",
+    "waiting_power": "paper 003, section 4: 0.5 W",
+    "local_power": "paper 003, section 4: 3 W",
+    "energy_weight": "paper 003, section 4: 1 (its unit, 1/W, is ours: the paper adds seconds and joules)",
+}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class BinaryOffloading(Problem):
+    """Who offloads to one edge server, and which part of its capacity each gets (paper 003).
+
+    Minimises the sum over users of delay plus weighted energy. All users share the server's `capacity`; each has its own
+    link. See the module docstring for the formula, what is convex, and the bounds.
+
+    Examples
+    --------
+    >>> import mecopt
+    >>> problem = BinaryOffloading(data_size=[12.0, 7.5, 20.1], capacity=30.0)
+    >>> solution = mecopt.solve(problem)
+    >>> float(solution.objective.round(6)), float(solution.gap)
+    (37.295018, 0.0)
+    """
+
+    data_size: Array = quantity("MB", "d", "task data of a user", zero_allowed=True)
+    upload_rate: Array = quantity("MB/s", "r", "uplink rate of a user", default=2.5)
+    local_rate: Array = quantity("MB/s", "f^loc", "data a user processes per second itself", default=3.0)
+    capacity: Array = quantity("MB/s", "F", "data the server processes per second", per="instance", default=30.0)
+    upload_power: Array = quantity("W", "p^up", "power while uploading", default=1.0, zero_allowed=True)
+    waiting_power: Array = quantity("W", "p^wait", "power while the server computes", default=0.5, zero_allowed=True)
+    local_power: Array = quantity("W", "p^loc", "power while computing locally", default=3.0, zero_allowed=True)
+    energy_weight: Array = quantity("1/W", "alpha", "weight of energy against delay", default=1.0, zero_allowed=True)
+
+    name: ClassVar[str] = "binary-offloading"
+    summary: ClassVar[str] = "binary offloading to one server whose capacity is shared (paper 003)"
+    sense: ClassVar = "minimise"
+    objective_name: ClassVar[str] = "cost"
+    objective_unit: ClassVar[str] = "s"
+    reference: ClassVar[Reference] = Reference(
+        "Xuan, Wei, Ni, Zhang: Decoupling Offloading Decision and Resource Allocation via Deep Reinforcement Learning and "
+        "Sequential Least Squares Programming",
+        "(1)-(10)",
+    )
+    base_units: ClassVar[tuple[str, ...]] = ("bit", "W")
+    Allocation: ClassVar = ServerRate
+    Dual: ClassVar = CapacityPrice
+    backends: ClassVar[Mapping[str, Backend]] = {
+        backend.name: backend
+        for backend in (
+            ClosedForm(allocation.closed_form),
+            Slsqp(allocation.smooth_program),
+            *(Conic(solver, allocation.CONIC) for solver in ("CLARABEL", "ECOS", "SCS")),
+        )
+    }
+    solvers: ClassVar[Mapping[str, Solver]] = exact.SOLVERS
+    presets: ClassVar[Mapping[str, Scenario]] = {
+        "paper": Scenario("the paper's setting: identical users, random tasks", _PAPER, _draw_paper),
+        "heterogeneous": Scenario(
+            "users that differ in rates and powers, so that sorting by size is no longer exact",
+            {
+                "data_size": _PAPER["data_size"],
+                **dict.fromkeys(
+                    ("upload_rate", "local_rate", "upload_power", "waiting_power", "local_power"),
+                    "ours: uniform around the paper's value; the paper has identical users",
+                ),
+                "capacity": "ours: 3 MB/s a user, the paper's 30 MB/s for 10",
+                "energy_weight": _PAPER["energy_weight"],
+            },
+            _draw_heterogeneous,
+        ),
+        "subset-sum": Scenario(
+            "adversarial: every decision is nearly as good as the best, the hardest case for exact search",
+            {
+                **_PAPER,
+                "data_size": "ours: squares of random even integers, so that sqrt(c) are those integers",
+                "local_rate": "ours: chosen so that the cost is a constant plus (s.x - T)^2 / F",
+                "capacity": "ours: 3 T, T odd and near half of the integers' sum",
+            },
+            _draw_subset_sum,
+            users=20,
+        ),
+    }
+
+    @property
+    def decision_space(self) -> Binary:
+        """One bit per user."""
+        return Binary(self.users)
+
+    def terms(self) -> Terms:
+        """Return L, u and c of every user."""
+        return Terms(
+            self.data_size / self.local_rate * (1.0 + self.energy_weight * self.local_power),
+            self.data_size / self.upload_rate * (1.0 + self.energy_weight * self.upload_power),
+            self.data_size * (1.0 + self.energy_weight * self.waiting_power),
+        )
+
+    def objective(self, decision: Array, allocation: ServerRate) -> Array:
+        """Evaluate the paper's weighted sum of delays and energies, equations (1)-(8), in s.
+
+        Parameters
+        ----------
+        decision
+            x, shape ``(*batch, *candidates, users)``.
+        allocation
+            f in MB/s, same shape; ignored for local users. An offloaded task without rate takes forever.
+        """
+        size, weight = self.aligned("data_size", decision), self.aligned("energy_weight", decision)
+        local_time = size / self.aligned("local_rate", decision)
+        upload_time = size / self.aligned("upload_rate", decision)
+        rate = allocation.server_rate
+        positive = rate > 0
+        waiting = np.where(positive, size / np.where(positive, rate, 1.0), np.inf)
+        computing_time = np.where(size == 0.0, 0.0, np.where(np.isnan(rate), np.nan, waiting))
+        local = local_time + weight * self.aligned("local_power", decision) * local_time
+        energy = (
+            self.aligned("upload_power", decision) * upload_time
+            + self.aligned("waiting_power", decision) * computing_time
+        )
+        offloaded = upload_time + computing_time + weight * energy
+        return np.asarray(np.where(decision == 1, offloaded, local).sum(axis=-1))
+
+    def violations(self, decision: Array, allocation: ServerRate) -> dict[str, Array]:
+        """Return by how much the shares exceed the capacity, and negative shares, both as parts of the capacity."""
+        capacity = self.aligned("capacity", decision)
+        rate = np.where(decision == 1, allocation.server_rate, 0.0)
+        return {
+            "capacity": np.maximum(rate.sum(axis=-1) / capacity - 1.0, 0.0),
+            "rate_sign": np.maximum(-rate.min(axis=-1) / capacity, 0.0),
+        }
+
+    def bound(self, decision: Array, dual: CapacityPrice) -> Array:
+        """Bound the cost of a decision from below by weak duality at any capacity price (negative ones count as 0)."""
+        price = np.maximum(dual.capacity_price, 0.0)
+        terms = self._aligned_terms(decision)
+        offloaded = terms.upload + 2.0 * np.sqrt(price[..., None] * terms.compute)
+        linear = np.where(decision == 1, offloaded, terms.local).sum(axis=-1)
+        return np.asarray(linear - price * self.aligned("capacity", decision))
+
+    def relaxed_bound(self, dual: CapacityPrice) -> Array:
+        """Bound the cost of every decision from below by weak duality at any capacity price."""
+        price = np.maximum(dual.capacity_price, 0.0)
+        terms = self.terms()
+        cheaper = np.minimum(terms.local, terms.upload + 2.0 * np.sqrt(price[..., None] * terms.compute))
+        return np.asarray(cheaper.sum(axis=-1) - price * self.capacity)
+
+    def relaxed_dual(self) -> CapacityPrice:
+        """Return the capacity price of the relaxation; see `exact.relaxation_price`."""
+        return CapacityPrice(capacity_price=exact.relaxation_price(self))
+
+    def random_dual(self, rng: Generator, shape: tuple[int, ...]) -> CapacityPrice:
+        """Draw capacity prices over four decades around the price when all offload."""
+        full = self.terms().compute
+        price = (np.sqrt(full).sum(axis=-1) / self.capacity) ** 2
+        price = price.reshape(price.shape + (1,) * (len(shape) - price.ndim))
+        return CapacityPrice(capacity_price=price * 10.0 ** rng.uniform(-2.0, 2.0, shape))
+
+    def closed_form(self, decision: Array) -> tuple[ServerRate, CapacityPrice]:
+        """Share the capacity by the square-root rule."""
+        return allocation.closed_form(self, decision)
+
+    def optimal_value(self, decision: Array) -> Array:
+        """Return the least cost of each decision, without computing its allocation."""
+        return exact.decision_costs(self, decision)
+
+    def flip_values(self, decision: Array) -> Array:
+        """Return the least cost after each single flip, in O(users) an instance."""
+        return exact.flip_costs(self, decision)
+
+    def to_cvxpy(self, decision: ArrayLike) -> Any:
+        """Return the inner problem of one decision as a `cvxpy.Problem`.
+
+        Its variable ``server_rate`` (MB/s, one entry per user) is among ``problem.variables()``; the value is the cost in
+        s. Add constraints by ``cvxpy.Problem(problem.objective, [*problem.constraints, ...])``.
+        """
+        return allocation.cvxpy_problem(self, self.decision_space.validate(decision, self.batch_shape))
+
+    def to_pyomo(self) -> Any:
+        """Return the whole problem as a Pyomo model: binary ``offload``, ``server_load`` and its convex cost ``waiting``."""
+        return exact.pyomo_model(self)
+
+    def _aligned_terms(self, decision: Array) -> Terms:
+        batch, missing = len(self.batch_shape), decision.ndim - 1 - len(self.batch_shape)
+        return Terms(*(t.reshape(t.shape[:batch] + (1,) * missing + t.shape[batch:]) for t in self.terms()))

@@ -1,0 +1,5 @@
+"""Computation-rate maximisation in wireless-powered edge computing (reference [9] of paper 003)."""
+
+from mecopt.models.computation_rate.problem import ComputationRate, FrameTimes, TimePrice
+
+__all__ = ["ComputationRate", "FrameTimes", "TimePrice"]

@@ -1,0 +1,25 @@
+"""The allocation and dual of computation-rate maximisation."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+from mecopt.problem import Variables, variable
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class FrameTimes(Variables):
+    """How the frame is shared: the access point's broadcast, then each offloading user's own fraction."""
+
+    harvest_time: Array = variable("of the frame", per="instance")
+    offload_time: Array = variable("of the frame", per="user")
+
+
+@dataclass(frozen=True, eq=False)
+class TimePrice(Variables):
+    """What a longer frame would add to the rate, per frame length."""
+
+    time_price: Array = variable("bit/s", per="instance")
