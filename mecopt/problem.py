@@ -16,6 +16,7 @@ import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -62,13 +63,13 @@ class Variables:
 
     def as_dict(self) -> dict[str, Array]:
         """Return the arrays by name."""
-        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return {f.name: getattr(self, f.name) for f in declared(type(self))}
 
     @classmethod
     def stack(cls, parts: Sequence[Self | None], users: int, shape: tuple[int, ...]) -> Self:
         """Gather the variables of single instances into a batch of this `shape`; a None becomes nan."""
         columns = {}
-        for f in dataclasses.fields(cls):
+        for f in declared(cls):
             tail = (users,) if f.metadata["per"] == "user" else ()
             blank = np.full(tail, np.nan)
             rows = [blank if part is None else getattr(part, f.name) for part in parts]
@@ -114,6 +115,12 @@ def quantity(
     if default is None:
         return dataclasses.field(metadata=metadata)
     return dataclasses.field(default=None, metadata=metadata)
+
+
+@cache
+def declared(cls: type[Any]) -> tuple[dataclasses.Field[Any], ...]:
+    """Return the fields of a problem or of variables, in order; looked up once per class."""
+    return dataclasses.fields(cls)
 
 
 class DecisionSpace(ABC):
@@ -217,6 +224,7 @@ class Problem(ABC):
     summary: ClassVar[str]
     sense: ClassVar[Sense]
     objective_name: ClassVar[str]
+    decision_summary: ClassVar[str]
     objective_unit: ClassVar[str]
     reference: ClassVar[Reference]
     base_units: ClassVar[tuple[str, ...]]
@@ -226,6 +234,8 @@ class Problem(ABC):
     backends: ClassVar[Mapping[str, Backend]]
     solvers: ClassVar[Mapping[str, Solver]]
     presets: ClassVar[Mapping[str, Scenario]]
+    mat_layout: ClassVar[Mapping[str, str]] = {}
+    """Entry of a .mat file: the field, allocation variable, "decision" or "objective" it holds; see `mecopt.data`."""
 
     # ------------------------------------------------------------------ the mathematics: what a model writes
 
@@ -278,8 +288,8 @@ class Problem(ABC):
 
     def __post_init__(self) -> None:
         given: dict[str, Array] = {}
-        size_field = dataclasses.fields(self)[0].name
-        for f in dataclasses.fields(self):
+        size_field = declared(type(self))[0].name
+        for f in declared(type(self)):
             value = getattr(self, f.name)
             if value is not None:
                 given[f.name] = self._numbers(f, value)
@@ -291,7 +301,7 @@ class Problem(ABC):
         users = sizes[-1]
         if users == 0:
             raise InstanceError(f"{type(self).__name__}.{size_field} is empty; allowed: at least one user")
-        for f in dataclasses.fields(self):
+        for f in declared(type(self)):
             if f.name not in given:
                 default = f.metadata["default"]
                 given[f.name] = np.asarray(default(users) if callable(default) else default, dtype=float)
@@ -302,7 +312,7 @@ class Problem(ABC):
                     f"on the last axis, as {size_field} has"
                 )
         batch_shape = self._broadcast({n: a.shape for n, a in given.items()}, users)
-        for f in dataclasses.fields(self):
+        for f in declared(type(self)):
             shape = (*batch_shape, users) if f.metadata["per"] == "user" else batch_shape
             object.__setattr__(self, f.name, np.broadcast_to(given[f.name], shape))
 
@@ -327,7 +337,7 @@ class Problem(ABC):
 
     def _broadcast(self, shapes: Mapping[str, tuple[int, ...]], users: int) -> tuple[int, ...]:
         batch: tuple[int, ...] = ()
-        for f in dataclasses.fields(self):
+        for f in declared(type(self)):
             shape = shapes[f.name]
             own = shape[:-1] if f.metadata["per"] == "user" else shape
             try:
@@ -351,12 +361,12 @@ class Problem(ABC):
     @property
     def users(self) -> int:
         """The number of users of each instance."""
-        return int(getattr(self, dataclasses.fields(self)[0].name).shape[-1])
+        return int(getattr(self, declared(type(self))[0].name).shape[-1])
 
     @property
     def batch_shape(self) -> tuple[int, ...]:
         """The shape of the batch; empty for a single instance."""
-        return tuple(getattr(self, dataclasses.fields(self)[0].name).shape[:-1])
+        return tuple(getattr(self, declared(type(self))[0].name).shape[:-1])
 
     @property
     def instances(self) -> int:
@@ -365,7 +375,7 @@ class Problem(ABC):
 
     def data(self) -> dict[str, Array]:
         """Return the fields by name, broadcast and read-only."""
-        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return {f.name: getattr(self, f.name) for f in declared(type(self))}
 
     def __getitem__(self, index: Any) -> Self:
         """Return one instance, or a slice of the batch."""
@@ -386,7 +396,7 @@ class Problem(ABC):
 
     def flat(self) -> Self:
         """Return the same instances along one batch axis (of length 1 for a single instance)."""
-        fields = {f.name: f.metadata["per"] for f in dataclasses.fields(self)}
+        fields = {f.name: f.metadata["per"] for f in declared(type(self))}
         tail = {"user": (self.users,), "instance": ()}
         return self._with(
             {name: _frozen(value.reshape((self.instances, *tail[fields[name]]))) for name, value in self.data().items()}
@@ -433,7 +443,7 @@ class Problem(ABC):
         users = overrides.pop("users", scenario.users)
         if isinstance(users, bool) or not isinstance(users, (int, np.integer)) or users < 1:
             raise InstanceError(f"users is {users!r}; allowed: a whole number of at least 1")
-        names = [f.name for f in dataclasses.fields(cls)]
+        names = [f.name for f in declared(cls)]
         for name in overrides:
             if name not in names:
                 raise unknown(f"field of {cls.name}", name, ["users", *names])

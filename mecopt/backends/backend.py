@@ -85,26 +85,46 @@ class Backend(Installable, ABC):
 
 
 class ClosedForm(Backend):
-    """The model's own formula or price search, batched over instances and candidates: the default everywhere."""
+    """The model's own formula or price search, batched over instances and candidates: the default everywhere.
+
+    Parameters
+    ----------
+    inputs
+        from a problem and decisions to the arrays the kernel takes.
+    kernel
+        returns the compiled function; called late, so that nothing is compiled at import.
+    outputs
+        from a problem, decisions and what the kernel returns to allocation and dual.
+    """
 
     name = "closed-form"
     features = Feature.BATCH | Feature.DUALS
 
     def __init__(
         self,
-        formula: Callable[[Any, Array], tuple[Variables, Variables]],
-        summary: str = "the model's own formula, batched",
+        inputs: Callable[[Any, Array], tuple[Array, ...]],
+        kernel: Callable[[], Callable[..., tuple[Array, ...]]],
+        outputs: Callable[[Any, Array, tuple[Array, ...]], tuple[Variables, Variables]],
+        summary: str,
     ) -> None:
-        self.formula, self.summary = formula, summary
+        self.inputs, self.kernel, self.outputs, self.summary = inputs, kernel, outputs, summary
+
+    def __call__(self, problem: Problem, decision: Array) -> tuple[Any, Any]:
+        """Return allocation and dual of every decision."""
+        return self.outputs(problem, decision, self.kernel()(*self.inputs(problem, decision)))
 
     def allocate(
         self, problem: Problem, decision: Array, *, start: Solution | None, tol: float, time_limit: float | None
     ) -> Answer:
         """Evaluate the formula for the whole batch."""
         began = time.perf_counter()
-        allocation, dual = self.formula(problem, decision)
-        shape = decision.shape[:-1]
-        return Answer(allocation, dual, np.zeros(shape, dtype=int), solve_seconds=time.perf_counter() - began)
+        kernel, inputs = self.kernel(), self.inputs(problem, decision)
+        modelled = time.perf_counter()
+        raw = kernel(*inputs)
+        solved = time.perf_counter()
+        allocation, dual = self.outputs(problem, decision, raw)
+        iterations = np.zeros(decision.shape[:-1], dtype=int)
+        return Answer(allocation, dual, iterations, modelled - began, solved - modelled)
 
 
 @dataclass

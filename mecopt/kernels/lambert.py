@@ -7,11 +7,13 @@ cancels for small ones, so the compiled solver runs Newton on :math:`u` itself.
 """
 
 import numpy as np
-from numba import njit, vectorize
+from numba import vectorize
 from numpy.typing import NDArray
 
+from mecopt.kernels.compiled import compiled
 
-@njit(cache=True)
+
+@compiled
 def log_ratio(q: float) -> float:
     """Return u >= 0 with ``u + exp(-u) - 1 = q`` for q >= 0, to rounding."""
     if q <= 0.0:

@@ -13,6 +13,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from mecopt.kernels.compiled import compiled
+
 Floats = NDArray[np.float64]
 Bits = NDArray[np.int8]
 
@@ -41,7 +43,7 @@ def costs_numpy(local: Floats, upload: Floats, root: Floats, capacity: Floats, d
     return np.asarray(linear + load * (load / capacity[:, None]))
 
 
-@njit(cache=True)
+@compiled
 def flip_costs(local: Floats, upload: Floats, root: Floats, capacity: Floats, decision: Bits) -> Floats:
     """Return V after each single flip of decisions ``(instances, users)``, in O(users) an instance."""
     instances, users = decision.shape
@@ -57,3 +59,25 @@ def flip_costs(local: Floats, upload: Floats, root: Floats, capacity: Floats, de
             moved = load + sign * root[b, i]
             result[b, i] = linear + sign * (upload[b, i] - local[b, i]) + moved * (moved / capacity[b])
     return result
+
+
+@compiled
+def shares(root: Floats, capacity: Floats, decisions: Bits) -> tuple[Floats, Floats]:
+    """Return the square-root rule's shares ``(instances, candidates, users)`` and price ``(instances, candidates)``.
+
+    The compiled form of `mecopt.kernels.capacity.square_root_rule`, which is its twin and oracle.
+    """
+    instances, candidates, users = decisions.shape
+    share, price = np.zeros((instances, candidates, users)), np.empty((instances, candidates))
+    for b in range(instances):
+        for k in range(candidates):
+            load = 0.0
+            for i in range(users):
+                load += root[b, i] if decisions[b, k, i] != 0 else 0.0
+            part = 1.0 / load if load > 0.0 else 0.0
+            for i in range(users):
+                if decisions[b, k, i] != 0:
+                    share[b, k, i] = root[b, i] * part * capacity[b]
+            per_capacity = load / capacity[b]
+            price[b, k] = per_capacity * per_capacity
+    return share, price

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -65,10 +66,13 @@ class PriceAndFix(Solver):
         node_limit: int | None = None,
     ) -> Search:
         """Search from an incumbent; the bound holds for every decision, whoever found the incumbent."""
+        began = time.perf_counter()
         from mecopt.search.price_and_fix import price_and_fix
 
+        instances = self.compile_data(problem)
+        modelled = time.perf_counter()
         decisions, bounds, nodes, cut = price_and_fix(
-            self.compile_data(problem),
+            instances,
             problem.users,
             price=self.price,
             starts=None if start is None else start.reshape(-1, problem.users),
@@ -83,5 +87,6 @@ class PriceAndFix(Solver):
             solver_calls=nodes.reshape(shape),
             iterations=nodes.reshape(shape),
             limit=np.zeros(shape, dtype=bool) if self.node_limit else cut.reshape(shape),
+            model_seconds=modelled - began,
             start_used=start is not None,
         )

@@ -31,9 +31,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numba.extending import overload
 from numpy.typing import NDArray
+
+from mecopt.kernels.compiled import compiled
 
 FREE = -1
 ROUNDING = 1e-12
@@ -101,7 +102,7 @@ def attach(
         return None
 
 
-@njit(cache=True)
+@compiled
 def _descend(
     data: Any,
     state: NDArray[np.int8],
@@ -179,7 +180,7 @@ def _descend(
     values[_UPPER], values[_CLOSED], values[_PRICE] = upper, closed, price
 
 
-@njit(cache=True)
+@compiled
 def _value(data: Any, decision: NDArray[np.int8]) -> float:
     return float(evaluate(data, decision))
 

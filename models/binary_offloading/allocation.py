@@ -6,15 +6,16 @@ one, so that no solver sees bytes or hertz.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.backends.backend import ClosedForm
 from mecopt.backends.conic import ConicModel, Program
 from mecopt.backends.slsqp import SmoothProgram
-from mecopt.kernels.capacity import square_root_rule
+from mecopt.kernels.arrays import plain
 from mecopt.models.binary_offloading.variables import CapacityPrice, ServerRate
 from mecopt.problem import Variables
 from mecopt.scaling import characteristic
@@ -26,14 +27,32 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 
 
-def closed_form(problem: BinaryOffloading, decision: Array) -> tuple[ServerRate, CapacityPrice]:
-    """Share the capacity by the square-root rule; local users have weight 0 and get nothing."""
-    compute = problem.terms().compute
-    batch, missing = len(problem.batch_shape), decision.ndim - 1 - len(problem.batch_shape)
-    compute = compute.reshape(compute.shape[:batch] + (1,) * missing + compute.shape[batch:])
-    weight = np.where(decision == 1, compute, 0.0)
-    rule = square_root_rule(weight, np.broadcast_to(problem.aligned("capacity", decision), decision.shape[:-1]))
-    return ServerRate(server_rate=rule.share), CapacityPrice(capacity_price=rule.price)
+def rule_inputs(problem: BinaryOffloading, decision: Array) -> tuple[Array, ...]:
+    """Return square-root work ``(instances, users)``, capacities and decisions for the compiled rule."""
+    root = np.sqrt(problem.terms().compute).reshape(problem.instances, problem.users)
+    capacity = plain(problem.capacity.reshape(problem.instances), np.float64)
+    return root, capacity, plain(decision.reshape(problem.instances, -1, problem.users), np.int8)
+
+
+def rule_kernel() -> Callable[..., tuple[Array, ...]]:
+    """Return the compiled square-root rule."""
+    from mecopt.kernels.rank_one import shares
+
+    return shares
+
+
+def rule_outputs(
+    problem: BinaryOffloading, decision: Array, raw: tuple[Array, ...]
+) -> tuple[ServerRate, CapacityPrice]:
+    """Give what the rule returns the shapes of the decisions."""
+    share, price = raw
+    return (
+        ServerRate(server_rate=share.reshape(decision.shape)),
+        CapacityPrice(capacity_price=price.reshape(decision.shape[:-1])),
+    )
+
+
+CLOSED_FORM = ClosedForm(rule_inputs, rule_kernel, rule_outputs, "the square-root rule, batched")
 
 
 def equal_split(problem: BinaryOffloading, decision: Array) -> ServerRate:
@@ -123,7 +142,8 @@ class _Conic(ConicModel):
         return rate, CapacityPrice(capacity_price=np.asarray(price))
 
     def trivial(self, problem: BinaryOffloading, decision: Array) -> tuple[ServerRate, CapacityPrice]:
-        return closed_form(problem, decision)
+        allocation, dual = CLOSED_FORM(problem, decision)
+        return allocation, dual
 
     @staticmethod
     def _unit(compute: Array) -> float:

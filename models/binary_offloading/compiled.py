@@ -8,9 +8,9 @@ exceeds ``2 S / F``; at most one of them is taken in part.
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from mecopt.kernels.compiled import compiled
 from mecopt.search.price_and_fix import attach
 
 
@@ -24,7 +24,7 @@ class OffloadingData(NamedTuple):
     capacity: float
 
 
-@njit(cache=True)
+@compiled
 def relax(
     data: OffloadingData,
     state: NDArray[np.int8],
@@ -63,7 +63,7 @@ def relax(
     return bound + price * fixed_root - 0.5 * price * load, price
 
 
-@njit(cache=True)
+@compiled
 def slacks(
     data: OffloadingData,
     state: NDArray[np.int8],
@@ -78,7 +78,7 @@ def slacks(
         slack[i] = abs(data.upload[i] + price * data.root[i] - data.local[i])
 
 
-@njit(cache=True)
+@compiled
 def evaluate(data: OffloadingData, decision: NDArray[np.int8]) -> float:
     """Return the least cost of a decision."""
     linear, load = 0.0, 0.0

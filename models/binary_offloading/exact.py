@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from mecopt.backends.highs import Highs
 from mecopt.backends.scip import Scip
+from mecopt.kernels.arrays import plain
 from mecopt.models.binary_offloading.allocation import equal_split, equal_split_cost, equal_split_flips
 from mecopt.problem import Problem
 from mecopt.search.descent import CoordinateDescent, LocalSearch
@@ -42,7 +43,7 @@ def decision_costs(problem: BinaryOffloading, decision: Array) -> Array:
     """Return the least cost of decisions ``(*batch, *candidates, users)``."""
     from mecopt.kernels.rank_one import costs
 
-    block = _writable(decision.reshape(problem.instances, -1, problem.users), np.int8)
+    block = plain(decision.reshape(problem.instances, -1, problem.users), np.int8)
     return costs(*_rank_one(problem), block).reshape(decision.shape[:-1])
 
 
@@ -50,20 +51,15 @@ def flip_costs(problem: BinaryOffloading, decision: Array) -> Array:
     """Return the least cost after each single flip of decisions ``(*batch, users)``."""
     from mecopt.kernels import rank_one
 
-    block = _writable(decision.reshape(problem.instances, problem.users), np.int8)
+    block = plain(decision.reshape(problem.instances, problem.users), np.int8)
     return rank_one.flip_costs(*_rank_one(problem), block).reshape(decision.shape)
 
 
 def _rank_one(problem: BinaryOffloading) -> tuple[Array, Array, Array, Array]:
     terms = problem.terms()
     shape = (problem.instances, problem.users)
-    capacity = _writable(problem.capacity.reshape(problem.instances), np.float64)
+    capacity = plain(problem.capacity.reshape(problem.instances), np.float64)
     return terms.local.reshape(shape), terms.upload.reshape(shape), np.sqrt(terms.compute).reshape(shape), capacity
-
-
-def _writable(array: Array, dtype: type) -> Array:
-    """Return a contiguous writable array, so that compiled code has one signature."""
-    return np.require(array, dtype=dtype, requirements=["C", "W"])
 
 
 def offloading_index(problem: BinaryOffloading) -> Array:
@@ -100,6 +96,37 @@ def compiled_data(problem: BinaryOffloading) -> list[OffloadingData]:
     return [OffloadingData(*row) for row in zip(local, upload, root, order, capacity.tolist(), strict=True)]
 
 
+def proportional(problem: BinaryOffloading) -> Array:
+    """Whether the theorem's condition holds in each instance: (L - u) / c the same for all users that have work.
+
+    The spread of that ratio may not exceed `IDENTICAL` times the size of its two parts.
+    """
+    terms = problem.terms()
+    some = terms.compute > 0
+    work = np.where(some, terms.compute, 1.0)
+    ratio = (terms.local - terms.upload) / work
+    size = np.where(some, (terms.local + terms.upload) / work, 0.0).max(axis=-1)
+    spread = np.where(some, ratio, -np.inf).max(axis=-1) - np.where(some, ratio, np.inf).min(axis=-1)
+    found: Array = ~some.any(axis=-1) | (spread <= IDENTICAL * size)
+    return found
+
+
+def best_prefix(problem: BinaryOffloading) -> tuple[Array, Array]:
+    """Score the N + 1 prefixes in the order of work; return the best decision and its cost, per flat instance."""
+    local, upload, root, capacity = _rank_one(problem)
+    order = np.argsort(-root, axis=-1, kind="stable")
+    local, upload, root = (np.take_along_axis(part, order, axis=-1) for part in (local, upload, root))
+    nothing = np.zeros((len(root), 1))
+    load = np.concatenate([nothing, np.cumsum(root, axis=-1)], axis=-1)
+    offloaded = np.concatenate([nothing, np.cumsum(upload, axis=-1)], axis=-1)
+    kept = np.concatenate([np.cumsum(local[:, ::-1], axis=-1)[:, ::-1], nothing], axis=-1)
+    cost = kept + offloaded + load * (load / capacity[:, None])
+    count = cost.argmin(axis=-1)
+    decision = np.zeros(root.shape, dtype=np.int8)
+    np.put_along_axis(decision, order, (np.arange(problem.users) < count[:, None]).astype(np.int8), axis=-1)
+    return decision, cost.min(axis=-1)
+
+
 class Prefix(Solver):
     """The top-k theorem: exact in O(N log N) where all users are identical but for their data size."""
 
@@ -110,41 +137,56 @@ class Prefix(Solver):
     def search(
         self, problem: Problem, *, start: Array | None, gap: float | None, time_limit: float | None, rng: Generator
     ) -> Search:
-        """Score the N + 1 prefixes in the order of work; the theorem says that the best one is optimal."""
-        local, upload, root, capacity = _rank_one(problem)  # type: ignore[arg-type]
-        self._check(local, upload, root)
-        order = np.argsort(-root, axis=-1, kind="stable")
-        first = np.zeros((len(root), 1))
-        load = np.concatenate([first, np.cumsum(np.take_along_axis(root, order, axis=-1), axis=-1)], axis=-1)
-        offloaded = np.concatenate([first, np.cumsum(np.take_along_axis(upload, order, axis=-1), axis=-1)], axis=-1)
-        waiting = np.take_along_axis(local, order, axis=-1)[:, ::-1]
-        kept = np.concatenate([first, np.cumsum(waiting, axis=-1)], axis=-1)[:, ::-1]
-        cost = kept + offloaded + load * (load / capacity[:, None])
-        count = cost.argmin(axis=-1)
-        decision = np.zeros(root.shape, dtype=np.int8)
-        np.put_along_axis(decision, order, (np.arange(problem.users) < count[:, None]).astype(np.int8), axis=-1)
+        """Return the best prefix; the theorem says that it is optimal."""
+        holds = np.ravel(proportional(problem))  # type: ignore[arg-type]
+        if not holds.all():
+            raise InstanceError(
+                f"prefix is exact only where (L - u) / c is the same for all users, which fails in instance "
+                f"{int(np.flatnonzero(~holds)[0])}. Use the solver 'exact', or 'index-scan' as a heuristic"
+            )
+        decision, cost = best_prefix(problem)  # type: ignore[arg-type]
         shape = problem.batch_shape
         return Search(
-            decision.reshape((*shape, problem.users)),
-            bound=cost.min(axis=-1).reshape(shape),
-            solver_calls=problem.users + 1,
+            decision.reshape((*shape, problem.users)), bound=cost.reshape(shape), solver_calls=problem.users + 1
         )
 
-    @staticmethod
-    def _check(local: Array, upload: Array, root: Array) -> None:
-        work = root**2
-        rate = np.where(work > 0, (local - upload) / np.where(work > 0, work, 1.0), np.nan)
-        scale = np.where(work > 0, (local + upload) / np.where(work > 0, work, 1.0), 0.0).max(axis=-1)
-        some = (work > 0).any(axis=-1)
-        spread = np.where(some, np.nanmax(np.where(some[:, None], rate, 0.0), axis=-1), 0.0) - np.where(
-            some, np.nanmin(np.where(some[:, None], rate, 0.0), axis=-1), 0.0
+
+class Exact(PriceAndFix):
+    """The theorem where its condition holds, price-and-fix where it does not."""
+
+    def prove(
+        self,
+        problem: Problem,
+        start: Array | None,
+        *,
+        gap: float | None = None,
+        time_limit: float | None = None,
+        node_limit: int | None = None,
+    ) -> Search:
+        """Split the batch by the theorem's condition; many identical users would tie in any other bound."""
+        holds = np.ravel(proportional(problem))  # type: ignore[arg-type]
+        if not holds.any():
+            return super().prove(problem, start, gap=gap, time_limit=time_limit, node_limit=node_limit)
+        flat, users = problem.flat(), problem.users
+        decision, bound = best_prefix(flat)  # type: ignore[arg-type]
+        calls, cut = np.full(flat.instances, users + 1), np.zeros(flat.instances, dtype=bool)
+        model_seconds = 0.0
+        if not holds.all():
+            rest = ~holds
+            starts = None if start is None else start.reshape(-1, users)[rest]
+            hard = super().prove(flat[rest], starts, gap=gap, time_limit=time_limit, node_limit=node_limit)
+            decision[rest], bound[rest], calls[rest], cut[rest] = hard.decision, hard.bound, hard.solver_calls, hard.limit
+            model_seconds = hard.model_seconds
+        shape = problem.batch_shape
+        return Search(
+            decision.reshape((*shape, users)),
+            bound=bound.reshape(shape),
+            solver_calls=calls.reshape(shape),
+            iterations=calls.reshape(shape),
+            limit=cut.reshape(shape),
+            model_seconds=model_seconds,
+            start_used=start is not None and not holds.all(),
         )
-        broken = np.flatnonzero(spread > IDENTICAL * scale)
-        if broken.size:
-            raise InstanceError(
-                f"prefix is exact only where (L - u) / c is the same for all users; in instance {broken[0]} it spreads by "
-                f"{spread[broken[0]]:.3g} s/MB. Use the solver 'exact', or 'index-scan' as a heuristic"
-            )
 
 
 def pyomo_model(problem: BinaryOffloading, unit: float = 1.0) -> Any:
@@ -203,7 +245,7 @@ def slsqp_flips(problem: Problem, decision: Array) -> Array:
     return slsqp_cost(problem, decision[..., None, :] ^ np.eye(problem.users, dtype=np.int8))
 
 
-EXACT = PriceAndFix(compiled_data, lambda _: 1.0)
+EXACT = Exact(compiled_data, lambda _: 1.0)
 
 SOLVERS: dict[str, Solver] = {
     solver.name: solver

@@ -9,7 +9,8 @@ r"""Binary offloading to one edge server with a shared CPU.
     c_i = d_i (1 + \alpha_i p^{wait}_i) .
 
 Variable are the offloading bits x and the server's rates f. For fixed x the problem is convex in f (a sum of reciprocals
-under one linear constraint); the square-root rule of `mecopt.kernels.capacity` solves it, and eliminating f leaves the
+under one linear constraint); the square-root rule of
+`mecopt.kernels.capacity` solves it, and eliminating f leaves the
 rank-one binary quadratic of `mecopt.kernels.rank_one` with :math:`s_i = \sqrt{c_i}`.
 
 Weak duality with a capacity price :math:`\mu \ge 0` gives :math:`c_i/f_i + \mu f_i \ge 2 s_i \sqrt\mu`, hence
@@ -32,7 +33,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
-from mecopt.backends.backend import Backend, ClosedForm
+from mecopt.backends.backend import Backend
 from mecopt.backends.conic import Conic
 from mecopt.backends.slsqp import Slsqp
 from mecopt.models.binary_offloading import allocation, exact
@@ -125,6 +126,7 @@ class BinaryOffloading(Problem):
     name: ClassVar[str] = "binary-offloading"
     summary: ClassVar[str] = "binary offloading to one server whose capacity is shared (paper 003)"
     sense: ClassVar = "minimise"
+    decision_summary: ClassVar[str] = "one bit per user: local or offload"
     objective_name: ClassVar[str] = "cost"
     objective_unit: ClassVar[str] = "s"
     reference: ClassVar[Reference] = Reference(
@@ -138,7 +140,7 @@ class BinaryOffloading(Problem):
     backends: ClassVar[Mapping[str, Backend]] = {
         backend.name: backend
         for backend in (
-            ClosedForm(allocation.closed_form),
+            allocation.CLOSED_FORM,
             Slsqp(allocation.smooth_program),
             *(Conic(solver, allocation.CONIC) for solver in ("CLARABEL", "ECOS", "SCS")),
         )
@@ -247,7 +249,8 @@ class BinaryOffloading(Problem):
 
     def closed_form(self, decision: Array) -> tuple[ServerRate, CapacityPrice]:
         """Share the capacity by the square-root rule."""
-        return allocation.closed_form(self, decision)
+        rate, price = allocation.CLOSED_FORM(self, decision)
+        return rate, price
 
     def optimal_value(self, decision: Array) -> Array:
         """Return the least cost of each decision, without computing its allocation."""

@@ -5,14 +5,16 @@ Times are fractions of the frame already; rates are divided by a characteristic 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.backends.backend import ClosedForm
 from mecopt.backends.conic import ConicModel, Program
 from mecopt.backends.slsqp import SmoothProgram
+from mecopt.kernels.arrays import plain
 from mecopt.models.computation_rate.variables import FrameTimes, TimePrice
 from mecopt.problem import Variables
 from mecopt.scaling import characteristic
@@ -41,17 +43,36 @@ def peak(local: Array, earned: Array, price: Array) -> Array:
     return np.asarray(np.where(inside, price + 2.0 / 3.0 * local * np.sqrt(ratio), local + earned))
 
 
-def price_search(problem: ComputationRate, decision: Array) -> Allocated:
-    """Find the time price of every mode by bracketed Newton and share the frame accordingly."""
-    from mecopt.models.computation_rate.compiled import mode_allocations
-    from mecopt.models.computation_rate.exact import blocks
+def rows(problem: ComputationRate) -> tuple[Array, Array, Array]:
+    """Return A, g and w e of every instance, shape ``(instances, users)``, for compiled code."""
+    shape = (problem.instances, problem.users)
+    local, gain, worth = (plain(part.reshape(shape), np.float64) for part in problem.coefficients())
+    return local, gain, worth
 
-    harvest, offload, price = mode_allocations(*blocks(problem, decision))
+
+def blocks(problem: ComputationRate, decision: Array) -> tuple[Array, ...]:
+    """Return `rows` and the decisions, shape ``(instances, candidates, users)``, for compiled code."""
+    return (*rows(problem), plain(decision.reshape(problem.instances, -1, problem.users), np.int8))
+
+
+def price_kernel() -> Callable[..., tuple[Array, ...]]:
+    """Return the compiled price search."""
+    from mecopt.models.computation_rate.compiled import mode_allocations
+
+    return mode_allocations
+
+
+def price_outputs(problem: ComputationRate, decision: Array, raw: tuple[Array, ...]) -> Allocated:
+    """Give what the price search returns the shapes of the decisions."""
+    harvest, offload, price = raw
     shape = decision.shape[:-1]
     return (
         FrameTimes(harvest_time=harvest.reshape(shape), offload_time=offload.reshape(decision.shape)),
         TimePrice(time_price=price.reshape(shape)),
     )
+
+
+CLOSED_FORM = ClosedForm(blocks, price_kernel, price_outputs, "dual price by Newton, Lambert W inside, batched")
 
 
 def _feasible(problem: ComputationRate, users: Array, harvest: float, offload: Array) -> FrameTimes:
@@ -162,7 +183,8 @@ class _Conic(ConicModel):
         return times, TimePrice(time_price=np.asarray(float(np.squeeze(multipliers["frame"])) * unit))
 
     def trivial(self, problem: ComputationRate, decision: Array) -> Allocated:
-        return price_search(problem, decision)
+        times, price = CLOSED_FORM(problem, decision)
+        return times, price
 
 
 CONIC = _Conic()

@@ -12,9 +12,9 @@ every rate; user i offloads iff :math:`a \ge (A_i/C_i)^{3/2}`, so sorted by that
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from mecopt.kernels.compiled import compiled
 from mecopt.kernels.lambert import log_ratio
 from mecopt.search.price_and_fix import attach
 
@@ -30,7 +30,7 @@ class RateData(NamedTuple):
     worth: Floats
 
 
-@njit(cache=True)
+@compiled
 def mode_price(data: RateData, decision: Bits) -> tuple[float, float, float]:
     """Return rate, time price and harvesting time of a fixed mode.
 
@@ -85,7 +85,7 @@ def mode_price(data: RateData, decision: Bits) -> tuple[float, float, float]:
     return time * earned + time * spent * price + local * time ** (1.0 / 3.0), price, time
 
 
-@njit(cache=True)
+@compiled
 def mode_rates(local: Floats, gain: Floats, worth: Floats, decisions: Bits) -> Floats:
     """Return the best rate of decisions ``(instances, candidates, users)``."""
     instances, candidates, _ = decisions.shape
@@ -97,7 +97,7 @@ def mode_rates(local: Floats, gain: Floats, worth: Floats, decisions: Bits) -> F
     return result
 
 
-@njit(cache=True)
+@compiled
 def mode_allocations(
     local: Floats, gain: Floats, worth: Floats, decisions: Bits
 ) -> tuple[Floats, Floats, Floats]:
@@ -120,7 +120,7 @@ def mode_allocations(
     return harvest, offload, prices
 
 
-@njit(cache=True)
+@compiled
 def _peak(local: float, earned: float, price: float) -> tuple[float, float]:
     """Return the maximum over a in [0, 1] of ``price (1 - a) + local a^(1/3) + earned a``, and where it is."""
     net = price - earned
@@ -130,7 +130,7 @@ def _peak(local: float, earned: float, price: float) -> tuple[float, float]:
     return price + 2.0 / 3.0 * local * root, root * root * root
 
 
-@njit(cache=True)
+@compiled
 def _lagrangian(
     data: RateData,
     state: Bits,
@@ -188,7 +188,7 @@ def _lagrangian(
     return best, prefix, slope, count
 
 
-@njit(cache=True)
+@compiled
 def relax(data: RateData, state: Bits, price: float, cutoff: float, relaxed: Bits) -> tuple[float, float]:
     """Minimise the Lagrangian over prices; return the bound with its sign turned, and the price.
 
@@ -236,17 +236,29 @@ def relax(data: RateData, state: Bits, price: float, cutoff: float, relaxed: Bit
             trial = np.sqrt(left * right)
             if not left < trial < right:
                 break
-    best_value, prefix, slope, count = _lagrangian(
-        data, state, best_price, earning, spending, thresholds, free, peaks
-    )
-    for i in range(users):
-        relaxed[i] = state[i] if state[i] >= 0 else 0
-    for k in range(prefix):
-        relaxed[free[k]] = 1
+    # At a kink the modes on its two sides tie in the bound but not in their rates: keep the one that earns more.
+    earns_most = -np.inf
+    candidate = relaxed.copy()
+    for side in (best_price, left, right):
+        if side == 0.0 or side == np.inf or (side == best_price and earns_most > -np.inf):
+            continue
+        _, prefix, _, _ = _lagrangian(data, state, side, earning, spending, thresholds, free, peaks)
+        for i in range(users):
+            candidate[i] = state[i] if state[i] >= 0 else 0
+        for k in range(prefix):
+            candidate[free[k]] = 1
+        if earns_most > -np.inf and (candidate == relaxed).all():
+            continue
+        rate = mode_price(data, candidate)[0]
+        if rate > earns_most:
+            earns_most = rate
+            relaxed[:] = candidate
+        if best_value <= enough:
+            break
     return -best_value, best_price
 
 
-@njit(cache=True)
+@compiled
 def slacks(
     data: RateData, state: Bits, price: float, bound: float, cutoff: float, relaxed: Bits, slack: Floats
 ) -> None:
@@ -288,13 +300,13 @@ def slacks(
         slack[free[j]] = -bound - forced[j]
 
 
-@njit(cache=True)
+@compiled
 def evaluate(data: RateData, decision: Bits) -> float:
     """Return the best rate of a mode with its sign turned."""
     return -mode_price(data, decision)[0]
 
 
-@njit(cache=True)
+@compiled
 def relaxed_prices(local: Floats, gain: Floats, worth: Floats) -> Floats:
     """Return the time price of the relaxation of every instance, all users free."""
     instances, users = local.shape

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.backends.highs import Highs
-from mecopt.models.computation_rate.allocation import earning, peak
+from mecopt.models.computation_rate.allocation import blocks, earning, peak, rows
 from mecopt.search.descent import CoordinateDescent, LocalSearch
 from mecopt.search.enumeration import Enumeration
 from mecopt.search.exact import PriceAndFix
@@ -28,18 +28,6 @@ Array = NDArray[Any]
 
 SHORTEST = 1e-9
 """Shortest offloading time in the Pyomo model, as a fraction of the frame: keeps its logarithm finite."""
-
-
-def _rows(problem: ComputationRate) -> tuple[Array, Array, Array]:
-    shape = (problem.instances, problem.users)
-    local, gain, worth = (np.broadcast_to(part, (*problem.batch_shape, problem.users)) for part in problem.coefficients())
-    return tuple(np.require(part.reshape(shape), requirements=["C", "W"]) for part in (local, gain, worth))  # type: ignore[return-value]
-
-
-def blocks(problem: ComputationRate, decision: Array) -> tuple[Array, Array, Array, Array]:
-    """Return coefficients ``(instances, users)`` and decisions ``(instances, candidates, users)`` for compiled code."""
-    block = decision.reshape(problem.instances, -1, problem.users)
-    return (*_rows(problem), np.require(block, dtype=np.int8, requirements=["C", "W"]))
 
 
 def mode_rates(problem: ComputationRate, decision: Array) -> Array:
@@ -67,14 +55,14 @@ def relaxation_price(problem: ComputationRate) -> Array:
     """Return the time price at which that bound is least."""
     from mecopt.models.computation_rate.compiled import relaxed_prices
 
-    return relaxed_prices(*_rows(problem)).reshape(problem.batch_shape)
+    return relaxed_prices(*rows(problem)).reshape(problem.batch_shape)
 
 
 def compiled_data(problem: ComputationRate) -> list[RateData]:
     """Return the compiled data of every instance."""
     from mecopt.models.computation_rate.compiled import RateData
 
-    return [RateData(*row) for row in zip(*_rows(problem), strict=True)]
+    return [RateData(*row) for row in zip(*rows(problem), strict=True)]
 
 
 def offloading_index(problem: ComputationRate) -> Array:
@@ -93,7 +81,7 @@ def pyomo_model(problem: ComputationRate, unit: float) -> Any:
 
     if problem.batch_shape:
         raise InstanceError("to_pyomo takes a single instance; index the batch first")
-    local, gain, worth = (row[0] for row in _rows(problem))
+    local, gain, worth = (row[0] for row in rows(problem))
     coefficient, gain, worth = (local / unit).tolist(), gain.tolist(), (worth / unit).tolist()
     most = [w * float(np.log1p(g)) for w, g in zip(worth, gain, strict=True)]
     model = pyo.ConcreteModel(name="computation-rate")
@@ -139,7 +127,7 @@ def place(problem: ComputationRate, model: Any, decision: Array) -> None:
 
     times, dual = problem.closed_form(decision)
     harvest, price = float(times.harvest_time), float(dual.time_price)
-    _, gain, worth = (row[0] for row in _rows(problem))
+    _, gain, worth = (row[0] for row in rows(problem))
     model.harvest_time.set_value(harvest)
     model.root.set_value(harvest ** (1.0 / 3.0))
     for i in model.users:

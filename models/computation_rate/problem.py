@@ -34,7 +34,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
-from mecopt.backends.backend import Backend, ClosedForm
+from mecopt.backends.backend import Backend
 from mecopt.backends.conic import Conic
 from mecopt.backends.slsqp import Slsqp
 from mecopt.models.computation_rate import allocation, exact
@@ -97,6 +97,7 @@ class ComputationRate(Problem):
     name: ClassVar[str] = "computation-rate"
     summary: ClassVar[str] = "wireless-powered computation rate with binary offloading (the DROO problem)"
     sense: ClassVar = "maximise"
+    decision_summary: ClassVar[str] = "one bit per user: local or offload"
     objective_name: ClassVar[str] = "rate"
     objective_unit: ClassVar[str] = "bit/s"
     reference: ClassVar[Reference] = Reference(
@@ -105,12 +106,19 @@ class ComputationRate(Problem):
         "(P1)",
     )
     base_units: ClassVar[tuple[str, ...]] = ("s", "W", "cycle")
+    mat_layout: ClassVar[Mapping[str, str]] = {
+        "input_h": "channel_gain",
+        "output_mode": "decision",
+        "output_a": "harvest_time",
+        "output_tau": "offload_time",
+        "output_obj": "objective",
+    }
     Allocation: ClassVar = FrameTimes
     Dual: ClassVar = TimePrice
     backends: ClassVar[Mapping[str, Backend]] = {
         backend.name: backend
         for backend in (
-            ClosedForm(allocation.price_search, "dual price by Newton, Lambert W inside, batched"),
+            allocation.CLOSED_FORM,
             Slsqp(allocation.smooth_program),
             *(Conic(solver, allocation.CONIC) for solver in ("CLARABEL", "ECOS", "SCS")),
         )
@@ -151,7 +159,7 @@ class ComputationRate(Problem):
         return Coefficients(
             self.weight / self.cycles_per_bit * np.cbrt(power * self.channel_gain / self.capacitance),
             power / self.noise_power[..., None] * self.channel_gain**2,
-            self.weight * (self.bandwidth / (self.communication_overhead * np.log(2.0)))[..., None],
+            self.weight * np.asarray(self.bandwidth / (self.communication_overhead * np.log(2.0)))[..., None],
         )
 
     def aligned_coefficients(self, decision: Array) -> Coefficients:
@@ -221,7 +229,8 @@ class ComputationRate(Problem):
 
     def closed_form(self, decision: Array) -> tuple[FrameTimes, TimePrice]:
         """Share the frame at the mode's time price."""
-        return allocation.price_search(self, decision)
+        times, price = allocation.CLOSED_FORM(self, decision)
+        return times, price
 
     def optimal_value(self, decision: Array) -> Array:
         """Return the best rate of each mode."""

@@ -1,0 +1,71 @@
+"""`mecopt compare`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command("compare")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--problem", help="Name of the problem, where the file does not tell.")
+@click.option("--methods", help="Names of solvers, separated by commas; 'stored' for the file's own answers.")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for table, report, pictures.")
+@click.option("--first", type=click.IntRange(1), help="Use only the first so many instances.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of methods that draw.")
+@click.option("--time-limit", type=float, help="Seconds per method and chunk of instances.")
+@click.option("--jobs", type=click.IntRange(1), help="Processes; by default one per core.")
+def command(
+    file: Path,
+    problem: str | None,
+    methods: str | None,
+    output: Path,
+    first: int | None,
+    seed: int,
+    time_limit: float | None,
+    jobs: int | None,
+) -> Any:
+    """Run methods side by side on the instances of FILE.
+
+    Writes results.parquet, report.html, loss.png and tradeoff.png. An interrupted run goes on where it stopped when the
+    same command is given again.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from mecopt.cli.console import console
+    from mecopt.compare import compare
+    from mecopt.compare.report import table, write_report
+    from mecopt.data import Labels, load
+
+    data = load(file, problem)
+    instances, labels = data.problem.flat(), data.labels
+    if first is not None and first < instances.instances:
+        instances = instances[:first]
+        if labels is not None:
+            labels = Labels(labels.decision[:first], labels.allocation[:first], labels.objective[:first])
+    names = None if methods is None else [name.strip() for name in methods.split(",") if name.strip()]
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("comparing", total=None)
+        comparison = compare(
+            instances,
+            names,
+            out=output,
+            labels=labels,
+            seed=seed,
+            time_limit=time_limit,
+            jobs=jobs,
+            provenance={"file": file.name, **{f"file_{k}": v for k, v in data.provenance.items() if k != "file"}},
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    summary = write_report(comparison, output)
+    screen = console()
+    screen.print(f"{instances.name}: {instances.instances} instances of {instances.users} users from {file.name}")
+    screen.print(table(summary))
+    for text in summary.findings:
+        screen.print(f"- {text}")
+    screen.print(f"written: {output}/report.html, loss.png, tradeoff.png, results.parquet")
+    return 1 if any(line.failed for line in summary.lines) else 0

@@ -1,0 +1,101 @@
+"""The entry point: loads a command only when it is called, and turns errors into one line and an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import click
+
+COMMANDS = {
+    "list": "Problems, their backends, solvers and presets, and what is installed.",
+    "sample": "Draw instances of a problem and write them to a file.",
+    "schema": "Print the JSON Schema of a problem's hand-written instances.",
+    "solve": "Solve the instances of a file, with proof.",
+    "compare": "Run methods side by side on the same instances.",
+    "bench": "Measure mecopt beside what a user would otherwise call, as ratios.",
+}
+
+EXIT_CODES = """\b
+Exit codes:
+  0    everything asked for was done
+  1    at least one instance has no answer
+  2    bad input or wrong use
+  3    a solver is not installed
+  4    a limit cut at least one answer short (it is printed, with its true gap)
+  130  interrupted; finished parts are kept"""
+
+
+class Commands(click.Group):
+    """Commands by name, imported when needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order they are usually needed."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        found: click.Command = importlib.import_module(f"mecopt.cli.{cmd_name}").command
+        return found
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """Say which command was meant where a name is unknown."""
+        from mecopt.solution import closest
+
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            ctx.fail(f"no command {args[0]!r}{closest(args[0], COMMANDS)} Commands: {', '.join(COMMANDS)}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(cls=Commands, epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="mecopt")
+def group() -> None:
+    """Resource allocation in mobile edge computing: solved exactly, certified, and compared honestly."""
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Run a command; errors of ours become one line on standard error."""
+    from mecopt.solution import BackendUnavailable, MecoptError, SolveFailed
+
+    try:
+        code = group.main(args=arguments, standalone_mode=False)
+    except click.exceptions.Exit as error:
+        code = error.exit_code
+    except click.Abort:
+        click.echo("interrupted", err=True)
+        code = 130
+    except KeyboardInterrupt:
+        click.echo("interrupted; what is finished is kept, and the same command goes on from there", err=True)
+        code = 130
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except BackendUnavailable as error:
+        click.echo(f"error: {error}", err=True)
+        code = 3
+    except SolveFailed as error:
+        click.echo(f"error: {error}", err=True)
+        code = 1
+    except MecoptError as error:
+        click.echo(f"error: {error}", err=True)
+        code = 2
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except OSError as error:
+        click.echo(f"error: {error}", err=True)
+        code = 2
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+if __name__ == "__main__":
+    main()

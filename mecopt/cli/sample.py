@@ -1,0 +1,59 @@
+"""`mecopt sample`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command("sample")
+@click.argument("problem")
+@click.option("--count", type=click.IntRange(1), default=1, show_default=True, help="How many instances.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the random generator.")
+@click.option("--preset", default="paper", show_default=True, help="Scenario to draw from; see `mecopt list`.")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="users=20, capacity=40, 'capacity=320 Mbit/s'.")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="A .npz, .json or .mat file.")
+def command(problem: str, count: int, seed: int, preset: str, settings: tuple[str, ...], output: Path) -> None:
+    """Draw instances of PROBLEM and write them, with a data card beside.
+
+    A .mat file also stores the optima, made by the exact solver.
+    """
+    import numpy as np
+
+    from mecopt.data import save
+    from mecopt.registry import find_problem
+    from mecopt.solve import solve
+
+    cls = find_problem(problem)
+    overrides = dict(_setting(cls, text) for text in settings)
+    instances = cls.sample(np.random.default_rng(seed), (count,), preset=preset, **overrides)
+    labels = solve(instances) if output.suffix == ".mat" else None
+    provenance: dict[str, Any] = {"preset": preset, "seed": seed, "count": count, "set": list(settings)}
+    save(output, instances, labels=labels, provenance=provenance)
+    click.echo(f"{count} instances of {problem} with {instances.users} users in {output} (preset {preset}, seed {seed})")
+
+
+def _setting(cls: Any, text: str) -> tuple[str, Any]:
+    """Read NAME=VALUE; a value is a number, a JSON list, or a number and a unit."""
+    import dataclasses
+    import json
+
+    from mecopt.data import in_units
+    from mecopt.solution import InstanceError, unknown
+
+    name, equals, value = text.partition("=")
+    units = {f.name: f.metadata["unit"] for f in dataclasses.fields(cls)}
+    if not equals:
+        raise InstanceError(f"--set {text!r} has no '='; write for example --set users=10")
+    if name != "users" and name not in units:
+        raise unknown(f"field of {cls.name}", name, ["users", *units])
+    try:
+        number, _, unit = value.partition(" ")
+        parsed = json.loads(value if value.startswith("[") or not unit else number)
+    except json.JSONDecodeError:
+        raise InstanceError(f"--set {text!r}: {value!r} is no number, list, or number with a unit") from None
+    if name != "users" and unit and not value.startswith("["):
+        parsed = in_units({"value": parsed, "unit": unit}, units[name], f"{cls.__name__}.{name}")
+    return name, parsed

@@ -1,0 +1,63 @@
+"""`mecopt solve`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command("solve")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--problem", help="Name of the problem, where the file does not tell.")
+@click.option("--solver", help="Solver over decisions; the default is exact. See `mecopt list`.")
+@click.option("--index", type=click.IntRange(0), help="Solve only this instance of a batch.")
+@click.option("--gap", type=float, help="Stop at this proved relative gap; without it, search to rounding.")
+@click.option("--time-limit", type=float, help="Seconds for all instances together.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of solvers that draw.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+def command(
+    file: Path,
+    problem: str | None,
+    solver: str | None,
+    index: int | None,
+    gap: float | None,
+    time_limit: float | None,
+    seed: int,
+    as_json: bool,
+) -> Any:
+    """Solve the instances of FILE (.json, .npz or .mat) and print the certified answers."""
+    import json
+
+    import numpy as np
+
+    from mecopt.cli.console import console
+    from mecopt.data import load
+    from mecopt.solution import InstanceError
+    from mecopt.solve import solve
+
+    instances = load(file, problem).problem
+    if index is not None:
+        if not instances.batch_shape:
+            raise InstanceError(f"{file} holds a single instance; leave --index out")
+        if index >= instances.batch_shape[0]:
+            raise InstanceError(f"--index is {index}; allowed: 0 to {instances.batch_shape[0] - 1}")
+        instances = instances[index]
+    elif instances.batch_shape and instances.instances == 1:
+        instances = instances.flat()[0]
+    # Compiles the kernels (once per machine), so that the seconds shown are those of solving.
+    solve(instances.flat()[0], time_limit=0.1, throw=False)
+    solution = solve(
+        instances, solver=solver, gap=gap, time_limit=time_limit, throw=False, rng=np.random.default_rng(seed)
+    )
+    if as_json:
+        click.echo(json.dumps(solution.to_dict()))
+    else:
+        screen = console()
+        for part in solution.__rich_parts__():
+            screen.print(part)
+        if solution.shape:
+            screen.print("one instance in full: --index K; all numbers: --json")
+    counts = solution.statuses()
+    return 1 if {"FAILED", "INFEASIBLE"} & counts.keys() else 4 if "LIMIT" in counts else 0

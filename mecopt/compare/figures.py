@@ -1,0 +1,103 @@
+"""The pictures of a comparison, as PNG bytes."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+
+from mecopt.compare.summary import Line, Summary
+
+FLOOR = 1e-10
+"""Losses below this are drawn here: they are rounding."""
+
+_BLUE, _GREY, _RED = "#1f5f8b", "#8a8f98", "#c0392b"
+
+
+def loss_figure(summary: Summary) -> bytes:
+    """Draw how far each method is from the reference: every quantile of the loss, on a logarithmic scale."""
+    from matplotlib.figure import Figure
+
+    lines = sorted(summary.lines, key=lambda line: (np.isnan(line.ratio_mean), -line.ratio_mean))
+    figure = Figure(figsize=(8.0, 0.55 * len(lines) + 1.7), layout="constrained")
+    axes = figure.add_subplot()
+    for row, line in enumerate(lines):
+        loss = np.clip(line.loss[~np.isnan(line.loss)], FLOOR, None)
+        if not loss.size:
+            continue
+        low, middle, high, worst = np.quantile(loss, [0.25, 0.5, 0.75, 1.0])
+        axes.plot([FLOOR, worst], [row, row], color=_GREY, lw=1.0, alpha=0.5, zorder=1)
+        axes.plot([low, high], [row, row], color=_BLUE, lw=7, alpha=0.45, solid_capstyle="butt", zorder=2)
+        axes.plot(middle, row, "|", color=_BLUE, ms=13, mew=2.5, zorder=3)
+        axes.plot(max(float(np.mean(loss)), FLOOR), row, "o", color=_BLUE, ms=6, zorder=4)
+        axes.plot(worst, row, "x", color=_RED, ms=7, mew=2, zorder=4)
+    axes.set_xscale("log")
+    axes.set_xlim(FLOOR / 2, 2.0)
+    axes.set_yticks(range(len(lines)), [line.method for line in lines])
+    axes.invert_yaxis()
+    axes.set_xlabel("1 - ratio to the reference (at the left edge: optimal to rounding)")
+    axes.set_title(f"Loss per instance; reference: {summary.reference}", fontsize=10, loc="left")
+    axes.grid(axis="x", alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+    handles: list[Any] = [
+        axes.plot([], [], "|", color=_BLUE, ms=12, mew=2.5, label="median")[0],
+        axes.plot([], [], color=_BLUE, lw=7, alpha=0.45, label="middle half")[0],
+        axes.plot([], [], "o", color=_BLUE, label="mean")[0],
+        axes.plot([], [], "x", color=_RED, mew=2, label="worst")[0],
+    ]
+    figure.legend(handles=handles, ncols=4, loc="outside lower center", frameon=False, fontsize=9)
+    return _png(figure)
+
+
+def tradeoff_figure(summary: Summary) -> bytes:
+    """Draw mean loss against seconds per instance: down and to the left is better."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8.0, 4.8), layout="constrained")
+    axes = figure.add_subplot()
+    drawn = [line for line in summary.lines if line.seconds > 0 and not np.isnan(line.ratio_mean)]
+    for line in drawn:
+        axes.plot(line.seconds, _mean_loss(line), "o", color=_BLUE if line.proved == 1.0 else _GREY, ms=8)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_ylim(FLOOR / 3, 3.0)
+    if drawn:
+        least, most = min(line.seconds for line in drawn), max(line.seconds for line in drawn)
+        axes.set_xlim(least / 2.0, most * 12.0)
+    _label(axes, drawn)
+    axes.set_xlabel("seconds per instance")
+    axes.set_ylabel("mean loss (1 - ratio)")
+    axes.set_title("Quality against time; blue: proved optimal on every instance", fontsize=10, loc="left")
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+    return _png(figure)
+
+
+def _mean_loss(line: Line) -> float:
+    return max(1.0 - line.ratio_mean, FLOOR)
+
+
+def _label(axes: Any, lines: list[Line]) -> None:
+    """Write the names beside the points, moved apart where they would overlap."""
+    taken: list[tuple[float, float]] = []
+    for line in sorted(lines, key=lambda one: (_mean_loss(one), one.seconds)):
+        x, y = np.log10(line.seconds), np.log10(_mean_loss(line))
+        level = y
+        while any(abs(level - other) < 0.42 and abs(x - at) < 1.2 for at, other in taken):
+            level += 0.42
+        taken.append((x, level))
+        axes.annotate(
+            line.method,
+            (line.seconds, _mean_loss(line)),
+            xytext=(line.seconds * 1.25, 10.0**level),
+            va="center",
+            fontsize=9,
+            arrowprops={"arrowstyle": "-", "color": _GREY, "lw": 0.5} if level > y else None,
+        )
+
+
+def _png(figure: Any) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=130)
+    return buffer.getvalue()

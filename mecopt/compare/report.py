@@ -1,0 +1,82 @@
+"""A comparison as a table in the terminal and as one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+import html
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mecopt.compare.figures import loss_figure, tradeoff_figure
+from mecopt.compare.run import Comparison
+from mecopt.compare.summary import HEADERS, Summary, cells, summarise
+from mecopt.data import write_whole
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; color: #1d2530; max-width: 62rem; margin: 2rem auto; padding: 0 1rem }
+h1 { font-size: 1.5rem } h2 { font-size: 1.15rem; margin-top: 2rem }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: .92rem }
+th, td { text-align: right; padding: .3rem .6rem; border-bottom: 1px solid #e2e6ea }
+th:first-child, td:first-child { text-align: left } th { border-bottom: 2px solid #9aa4af }
+img { max-width: 100% } .scroll { overflow-x: auto } dt { font-weight: 600 } dd { margin: 0 0 .4rem 1rem }
+"""
+
+
+def table(summary: Summary) -> Table:
+    """Return the comparison as a rich table."""
+    from rich.table import Table
+
+    grid = Table(title=f"ratio to {summary.reference}", title_justify="left", box=None, pad_edge=False)
+    for header in HEADERS:
+        grid.add_column(header, justify="left" if header == "method" else "right", no_wrap=True)
+    for line in summary.lines:
+        grid.add_row(*cells(line))
+    return grid
+
+
+def write_report(comparison: Comparison, out: str | Path) -> Summary:
+    """Write ``report.html``, ``loss.png`` and ``tradeoff.png`` into a folder; return what they say."""
+    out = Path(out)
+    summary = summarise(comparison)
+    pictures = {"loss.png": loss_figure(summary), "tradeoff.png": tradeoff_figure(summary)}
+    for name, content in pictures.items():
+        write_whole(out / name, content)
+    write_whole(out / "report.html", _page(comparison, summary, pictures).encode())
+    return summary
+
+
+def _page(comparison: Comparison, summary: Summary, pictures: dict[str, bytes]) -> str:
+    origin = comparison.provenance
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in HEADERS)
+    rows = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells(line)) + "</tr>" for line in summary.lines
+    )
+    findings = "".join(f"<li>{html.escape(text)}</li>" for text in summary.findings)
+    images = "".join(
+        f'<p><img alt="{name}" src="data:image/png;base64,{base64.b64encode(content).decode()}"></p>'
+        for name, content in pictures.items()
+    )
+    details = "".join(f"<dt>{html.escape(str(k))}</dt><dd>{html.escape(_plain(v))}</dd>" for k, v in origin.items())
+    title = f"{origin['problem']}: {len(summary.lines)} methods on {origin['instances']} instances of {origin['users']} users"
+    return f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{html.escape(title)}</title><style>{_STYLE}</style></head><body>
+<h1>{html.escape(title)}</h1>
+<ul>{findings}</ul>
+<h2>Methods</h2>
+<p>Ratios refer to {html.escape(summary.reference)} and are at most 1; "proved" is the share of instances on which the
+method's own answer carries a proof of optimality; seconds are per instance.</p>
+<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>
+<h2>Pictures</h2>{images}
+<h2>Provenance</h2><dl>{details}</dl>
+</body></html>
+"""
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {v}" for k, v in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

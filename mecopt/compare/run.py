@@ -1,0 +1,290 @@
+"""Running methods on instances: in parts, in parallel, and resumable.
+
+Instances are cut into chunks; a part is one method on one chunk, solved as a batch and written as a Parquet file under a
+name that depends on everything that determines it. A run that was killed finds its finished parts and computes the rest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mecopt.certify import certify, judge
+from mecopt.data import Labels, write_whole
+from mecopt.problem import Problem
+from mecopt.search.solver import GAP
+from mecopt.solution import InstanceError, unknown
+from mecopt.solve import solve
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Array = NDArray[Any]
+
+STORED = "stored"
+CHUNK = 250
+_DEFAULTS = (
+    "exact",
+    "index-scan",
+    "coordinate-descent",
+    "local-search",
+    "relaxation-rounding",
+    "best-of-random",
+    "all-local",
+    "all-offload",
+)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The rows of a comparison (one per instance and method) and where they are from."""
+
+    table: pa.Table
+    provenance: dict[str, Any]
+
+    def column(self, method: str, name: str) -> Array:
+        """Return a column of one method in the order of the instances."""
+        import pyarrow.compute as pc
+
+        rows = self.table.filter(pc.equal(self.table["method"], method))
+        return np.asarray(rows[name].to_numpy(zero_copy_only=False))
+
+    @property
+    def methods(self) -> list[str]:
+        """The methods in the order asked for."""
+        return list(self.provenance["methods"])
+
+
+def default_methods(problem: Problem, labels: Labels | None = None) -> list[str]:
+    """Return the strong methods that need no training, and the stored answers where there are any."""
+    return [name for name in _DEFAULTS if name in problem.solvers] + ([STORED] if labels else [])
+
+
+def compare(
+    problem: Problem,
+    methods: Sequence[str] | None = None,
+    *,
+    out: str | Path,
+    labels: Labels | None = None,
+    seed: int = 0,
+    time_limit: float | None = None,
+    jobs: int | None = None,
+    provenance: dict[str, Any] | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Comparison:
+    """Run methods on all instances and write ``results.parquet``.
+
+    Parameters
+    ----------
+    problem
+        the instances; a single one counts as a batch of one.
+    methods
+        names of solvers, or "stored" for the labels; None takes `default_methods`.
+    out
+        folder for the results; finished parts live in ``out/parts``.
+    labels
+        answers stored with the instances.
+    seed
+        with the chunk's number it seeds the generator that every method gets, so all see the same random numbers.
+    time_limit
+        seconds per chunk and method.
+    jobs
+        processes; None takes all cores, or one where the work is too small to share.
+    progress
+        called with the finished and the total number of parts.
+
+    Raises
+    ------
+    UnknownName, BackendUnavailable, InstanceError
+    """
+    from joblib import Parallel, delayed
+
+    chosen = default_methods(problem, labels) if methods is None else list(methods)
+    _check(problem, chosen, labels)
+    flat = problem.flat()
+    stored = {}
+    if labels is not None:
+        labels = _flat_labels(labels, flat)
+        recomputed = flat.objective(labels.decision, labels.allocation)
+        stored["stored_difference"] = float(np.max(np.abs(labels.objective / recomputed - 1.0)))
+    origin = {
+        **(provenance or {}),
+        **stored,
+        "problem": problem.name,
+        "sense": problem.sense,
+        "objective": f"{problem.objective_name} [{problem.objective_unit}]",
+        "instances": flat.instances,
+        "users": problem.users,
+        "methods": chosen,
+        "seed": seed,
+        "time_limit": time_limit,
+        "chunk": CHUNK,
+        "seconds": f"of a chunk of up to {CHUNK} instances solved as a batch, divided by its size; warm-up excluded",
+        "versions": {name: version(name) for name in ("mecopt", "numpy", "numba")},
+        "python": platform.python_version(),
+        "data": _digest(flat),
+    }
+    parts = Path(out) / "parts"
+    starts = range(0, flat.instances, CHUNK)
+    total = len(chosen) * len(starts)
+    tasks, files = [], []
+    for method in chosen:
+        for number, first in enumerate(starts):
+            rows = slice(first, min(first + CHUNK, flat.instances))
+            path = parts / f"{method}-{number:05d}-{_key(origin, method, flat[rows], labels)}.parquet"
+            files.append(path)
+            if not path.exists():
+                part = None if labels is None else _label_rows(labels, rows)
+                tasks.append((path, flat[rows], method, part, (seed, number), first, time_limit))
+    done = total - len(tasks)
+    progress(done, total)
+    cores = os.cpu_count() or 1
+    workers = jobs or (cores if len(tasks) > 2 * cores else 1)
+    for _ in Parallel(n_jobs=workers, return_as="generator_unordered")(delayed(_part)(*task) for task in tasks):
+        done += 1
+        progress(done, total)
+    comparison = Comparison(_gathered(files, origin), origin)
+    _write_table(comparison.table, Path(out) / "results.parquet")
+    return comparison
+
+
+def _check(problem: Problem, methods: list[str], labels: Labels | None) -> None:
+    if not methods:
+        raise InstanceError("methods is empty; name at least one")
+    for method in methods:
+        if methods.count(method) > 1:
+            raise InstanceError(f"the method {method!r} is named twice")
+        if method == STORED:
+            if labels is None:
+                raise InstanceError("the method 'stored' needs a file that stores answers; this one has none")
+        elif method in problem.solvers:
+            problem.solver(method)
+        else:
+            raise unknown(f"method for {problem.name}", method, [*problem.solvers, STORED])
+
+
+def _digest(problem: Problem) -> str:
+    digest = hashlib.sha256(problem.name.encode())
+    for name, value in problem.data().items():
+        digest.update(f"{name}{value.shape}".encode())
+        digest.update(np.ascontiguousarray(value).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _key(origin: dict[str, Any], method: str, rows: Problem, labels: Labels | None) -> str:
+    """Name everything a part's content depends on."""
+    stored = hashlib.sha256(labels.decision.tobytes()).hexdigest() if labels and method == STORED else ""
+    what = [origin["versions"], method, origin["seed"], origin["time_limit"], origin["chunk"], _digest(rows), stored]
+    return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:12]
+
+
+def _flat_labels(labels: Labels, flat: Problem) -> Labels:
+    count = flat.instances
+    return Labels(
+        labels.decision.reshape(count, flat.users),
+        type(labels.allocation).stack([labels.allocation], flat.users, (count,))
+        if labels.objective.ndim == 0
+        else labels.allocation,
+        labels.objective.reshape(count),
+    )
+
+
+def _label_rows(labels: Labels, rows: slice) -> Labels:
+    return Labels(labels.decision[rows], labels.allocation[rows], labels.objective[rows])
+
+
+_WARM: set[tuple[str, str, int]] = set()
+
+
+def _part(
+    path: Path,
+    problem: Problem,
+    method: str,
+    labels: Labels | None,
+    seed: tuple[int, int],
+    first: int,
+    time_limit: float | None,
+) -> None:
+    """Compute one part and write it; the first of its kind in a process is preceded by an untimed run."""
+    if method == STORED and labels is not None:
+        _write_table(_stored_rows(problem, labels, first), path)
+        return
+    kind = (problem.name, method, problem.users)
+    if kind not in _WARM:
+        solve(problem[:1], solver=method, throw=False, time_limit=time_limit, rng=np.random.default_rng(seed))
+        _WARM.add(kind)
+    solution = solve(problem, solver=method, throw=False, time_limit=time_limit, rng=np.random.default_rng(seed))
+    stats, count = solution.stats, problem.instances
+    columns = {
+        "objective": solution.objective,
+        "bound": solution.bound,
+        "gap": solution.gap,
+        "violation": solution.violation,
+        "status": [status.name for status in solution.status],
+        "solver_calls": stats.solver_calls,
+        "iterations": stats.iterations,
+        "model_seconds": np.full(count, stats.model_seconds / count),
+        "solve_seconds": np.full(count, stats.solve_seconds / count),
+        "predict_seconds": np.full(count, stats.predict_seconds / count),
+    }
+    _write_table(_rows(method, first, columns), path)
+
+
+def _stored_rows(problem: Problem, labels: Labels, first: int) -> pa.Table:
+    """Certify stored answers against the default solver's proof; their recorded objective is compared, not copied."""
+    certificate = certify(problem, labels.decision, labels.allocation, solve(problem, throw=False).bound)
+    status, _ = judge(certificate, GAP, False, False)
+    nothing = np.zeros(problem.instances)
+    columns = {
+        "objective": certificate.objective,
+        "bound": certificate.bound,
+        "gap": np.maximum(certificate.gap, 0.0),
+        "violation": certificate.violation,
+        "status": [one.name for one in status],
+        "solver_calls": nothing.astype(int),
+        "iterations": nothing.astype(int),
+        "model_seconds": nothing,
+        "solve_seconds": nothing,
+        "predict_seconds": nothing,
+    }
+    return _rows(STORED, first, columns)
+
+
+def _rows(method: str, first: int, columns: dict[str, Any]) -> pa.Table:
+    import pyarrow as pa
+
+    count = len(columns["status"])
+    return pa.table(
+        {
+            "instance_id": pa.array(np.arange(first, first + count)),
+            "method": pa.array([method] * count),
+            **{name: pa.array(np.asarray(values)) for name, values in columns.items()},
+        }
+    )
+
+
+def _gathered(files: list[Path], origin: dict[str, Any]) -> pa.Table:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.concat_tables([pq.read_table(path) for path in files])
+    return table.replace_schema_metadata({"mecopt": json.dumps(origin)})
+
+
+def _write_table(table: pa.Table, path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink)
+    write_whole(path, sink.getvalue().to_pybytes())

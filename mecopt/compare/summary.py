@@ -1,0 +1,170 @@
+"""What a comparison says: per method the ratio to the optimum (or to the proved bound), proof, calls and seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mecopt.compare.run import STORED, Comparison
+
+Array = NDArray[Any]
+
+NEGLIGIBLE = 1e-4
+"""Mean loss below which a method that needs no training leaves nothing to learn."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One method's summary; ratios are at most 1, whatever the sense."""
+
+    method: str
+    ratio_mean: float
+    ratio_percentile_1: float
+    ratio_least: float
+    proved: float
+    violation: float
+    failed: int
+    solver_calls: float
+    model_seconds: float
+    solve_seconds: float
+    predict_seconds: float
+    loss: Array
+    """One minus the ratio, per instance; nan where the method has no answer."""
+
+    @property
+    def seconds(self) -> float:
+        """All seconds per instance."""
+        return self.model_seconds + self.solve_seconds + self.predict_seconds
+
+
+@dataclass(frozen=True)
+class Summary:
+    """All methods, what their ratios refer to, and the findings in words."""
+
+    lines: list[Line]
+    reference: str
+    findings: list[str]
+
+
+def summarise(comparison: Comparison) -> Summary:
+    """Summarise every method against the proved optimum, or the best proved bound where none is proved."""
+    maximise = comparison.provenance["sense"] == "maximise"
+    sign = -1.0 if maximise else 1.0
+    methods = comparison.methods
+    objective = {m: comparison.column(m, "objective") for m in methods}
+    status = {m: comparison.column(m, "status") for m in methods}
+    bound = np.max([sign * comparison.column(m, "bound") for m in methods], axis=0)
+    usable = {m: np.isin(status[m], ["OPTIMAL", "FEASIBLE", "LIMIT"]) for m in methods}
+    best = np.min([np.where(usable[m], sign * objective[m], np.inf) for m in methods], axis=0)
+    optimal = np.any([status[m] == "OPTIMAL" for m in methods], axis=0)
+    reference = sign * np.where(optimal, np.minimum(best, np.inf), bound)
+    count = len(reference)
+    if optimal.all():
+        meaning = "the proved optimum"
+    else:
+        meaning = f"the proved optimum in {int(optimal.sum())} of {count} instances, the best proved bound in the others"
+    lines = []
+    for m in methods:
+        ratio = _ratio(objective[m], reference, maximise)
+        ratio = np.where(usable[m], ratio, np.nan)
+        some = bool(usable[m].any())
+        lines.append(
+            Line(
+                method=m,
+                ratio_mean=float(np.nanmean(ratio)) if some else np.nan,
+                ratio_percentile_1=float(np.nanpercentile(ratio, 1)) if some else np.nan,
+                ratio_least=float(np.nanmin(ratio)) if some else np.nan,
+                proved=float(np.mean(status[m] == "OPTIMAL")),
+                violation=float(np.max(comparison.column(m, "violation"))),
+                failed=int((~usable[m]).sum()),
+                solver_calls=float(np.mean(comparison.column(m, "solver_calls"))),
+                model_seconds=float(np.mean(comparison.column(m, "model_seconds"))),
+                solve_seconds=float(np.mean(comparison.column(m, "solve_seconds"))),
+                predict_seconds=float(np.mean(comparison.column(m, "predict_seconds"))),
+                loss=np.maximum(1.0 - ratio, 0.0),
+            )
+        )
+    return Summary(lines, meaning, _findings(lines, optimal, comparison))
+
+
+def _ratio(objective: Array, reference: Array, maximise: bool) -> Array:
+    above, below = (objective, reference) if maximise else (reference, objective)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(above == below, 1.0, above / below)
+
+
+def _findings(lines: list[Line], optimal: Array, comparison: Comparison) -> list[str]:
+    found = [f"{int(optimal.sum())} of {len(optimal)} instances are solved to proved optimality."]
+    searches = [line for line in lines if line.method not in (STORED, "exact", "enumerate", "scip", "highs", "prefix")]
+    simple = [line for line in searches if 1.0 - line.ratio_mean < NEGLIGIBLE]
+    if optimal.all() and simple:
+        least = min(simple, key=lambda line: line.solver_calls)
+        found.append(
+            f"No learning is needed here: {least.method}, which needs no training, reaches {least.ratio_mean:.6f} of the "
+            f"optimum on average (least {least.ratio_least:.6f}) in {least.solver_calls:.1f} solves an instance."
+        )
+    elif searches and optimal.all():
+        best = max(searches, key=lambda line: line.ratio_mean)
+        found.append(
+            f"The best method without proof, {best.method}, loses {1.0 - best.ratio_mean:.2g} on average and "
+            f"{1.0 - best.ratio_least:.2g} at worst: this is what a learned method has to beat."
+        )
+    stored = next((line for line in lines if line.method == STORED), None)
+    if stored is not None:
+        agreeing = int((stored.loss <= 2e-7).sum())
+        found.append(
+            f"The stored answers, evaluated anew, are within 2e-7 of the reference in {agreeing} of {len(optimal)} "
+            f"instances (largest loss {np.nanmax(stored.loss):.2g}); their recorded objective differs from the recomputed "
+            f"one by at most {comparison.provenance.get('stored_difference', float('nan')):.2g} (relative)."
+        )
+    for line in lines:
+        if line.failed:
+            found.append(f"{line.method} gave no answer in {line.failed} instances; they are left out of its ratios.")
+    return found
+
+
+def duration(seconds: float) -> str:
+    """Write seconds with a fitting unit.
+
+    >>> duration(0.00012), duration(0.0), duration(2.5)
+    ('120 us', '-', '2.5 s')
+    """
+    if seconds == 0.0:
+        return "-"
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds / 1e-9:.3g} ns"
+
+
+HEADERS = (
+    "method",
+    "mean ratio",
+    "1st percentile",
+    "least",
+    "proved",
+    "violation",
+    "calls",
+    "model",
+    "solve",
+    "predict",
+)
+
+
+def cells(line: Line) -> list[str]:
+    """Return a line's cells in the order of `HEADERS`."""
+    return [
+        line.method,
+        f"{line.ratio_mean:.6f}",
+        f"{line.ratio_percentile_1:.6f}",
+        f"{line.ratio_least:.6f}",
+        f"{100 * line.proved:.1f} %",
+        f"{line.violation:.1g}",
+        f"{line.solver_calls:.1f}",
+        duration(line.model_seconds),
+        duration(line.solve_seconds),
+        duration(line.predict_seconds),
+    ]

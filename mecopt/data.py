@@ -1,0 +1,358 @@
+"""Instances in and out: JSON by hand, NPZ for batches, and the authors' .mat layout with stored optima.
+
+Nothing here unpickles. Files are written whole or not at all: to a temporary name first, then renamed. Beside every file
+that is written stands a data card, ``<name>.card.md``, which says what it holds and how its labels were made.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import os
+import tempfile
+import zipfile
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mecopt.problem import Problem, Variables
+from mecopt.registry import find_problem, problems
+from mecopt.solution import InstanceError, Solution, unknown
+from mecopt.units import conversion
+
+Array = NDArray[Any]
+
+FORMAT = 1
+_HEADER = "mecopt"
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Answers stored with the instances by whoever made the file; shown as the method "stored", never trusted."""
+
+    decision: Array
+    allocation: Variables
+    objective: Array
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Instances, the answers stored with them (if any), and where they are from."""
+
+    problem: Problem
+    labels: Labels | None = None
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+
+def load(path: str | Path, problem: str | None = None) -> Dataset:
+    """Read instances from a .json, .npz or .mat file.
+
+    Parameters
+    ----------
+    path
+        the file; its suffix names the format.
+    problem
+        name of the problem; needed only where the file does not tell.
+
+    Raises
+    ------
+    InstanceError
+        if the file is missing, truncated, foreign, or holds inadmissible data.
+    """
+    path = Path(path)
+    readers = {".json": _read_json, ".npz": _read_npz, ".mat": _read_mat}
+    if path.suffix not in readers:
+        raise InstanceError(f"{path} has suffix {path.suffix!r}; allowed: {', '.join(readers)}")
+    if not path.is_file():
+        raise InstanceError(f"{path} does not exist or is no file")
+    return readers[path.suffix](path, problem)
+
+
+def save(path: str | Path, problem: Problem, *, labels: Solution | None = None, provenance: dict[str, Any]) -> None:
+    """Write instances to a .json, .npz or .mat file, and a data card beside it.
+
+    Parameters
+    ----------
+    path
+        the file; its suffix names the format.
+    labels
+        a solution of these instances, stored with them (.mat only).
+    provenance
+        how the instances came about, e.g. preset and seed; goes into the file and the card.
+    """
+    path = Path(path)
+    if labels is not None and path.suffix != ".mat":
+        raise InstanceError(f"labels are stored in .mat files only, not in {path.suffix!r}")
+    provenance = {**provenance, "mecopt": version("mecopt")}
+    writers = {".json": _json_bytes, ".npz": _npz_bytes, ".mat": _mat_bytes}
+    if path.suffix not in writers:
+        raise InstanceError(f"{path} has suffix {path.suffix!r}; allowed: {', '.join(writers)}")
+    content = writers[path.suffix](problem, labels, provenance)
+    write_whole(path, content)
+    write_whole(path.with_name(path.stem + ".card.md"), _card(path, problem, labels, provenance).encode())
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file completely or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(temporary, 0o666 & ~mask)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+# ---------------------------------------------------------------------- JSON
+
+
+def from_mapping(values: Any, problem: str | None = None) -> Problem:
+    """Build a problem from a mapping of field names to numbers, lists, or ``{"value": ..., "unit": ...}``.
+
+    >>> from_mapping({"problem": "binary-offloading", "data_size": {"value": [80, 96], "unit": "Mbit"}}).data_size.tolist()
+    [10.0, 12.0]
+    """
+    if not isinstance(values, dict):
+        raise InstanceError(f"an instance is an object of fields, not a {type(values).__name__}")
+    entries = dict(values)
+    named = entries.pop("problem", problem)
+    entries.pop("$schema", None)
+    entries.pop("provenance", None)
+    if named is None:
+        raise InstanceError('the instance does not say its problem; add for example "problem": "binary-offloading"')
+    if problem is not None and named != problem:
+        raise InstanceError(f"the instance is of problem {named!r}, not {problem!r}")
+    cls = find_problem(named)
+    fields = {f.name: f for f in dataclasses.fields(cls)}
+    for name, value in entries.items():
+        if name not in fields:
+            raise unknown(f"field of {named}", name, fields)
+        entries[name] = in_units(value, fields[name].metadata["unit"], f"{cls.__name__}.{name}")
+    return cls(**entries)
+
+
+def in_units(value: Any, unit: str, where: str) -> Any:
+    """Convert ``{"value": ..., "unit": ...}`` to plain numbers in `unit`; leave anything else as it is."""
+    if not isinstance(value, dict):
+        return value
+    if set(value) != {"value", "unit"}:
+        raise InstanceError(f"{where} has the keys {sorted(value)}; allowed: exactly 'value' and 'unit'")
+    try:
+        numbers = np.asarray(value["value"])
+    except ValueError:
+        raise InstanceError(f"{where} is not a rectangular array of numbers") from None
+    if numbers.dtype.kind not in "iuf":
+        return value["value"]
+    return numbers * conversion(str(value["unit"]), unit)
+
+
+def _read_json(path: Path, problem: str | None) -> Dataset:
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        names = [name for name, _ in pairs]
+        for name in names:
+            if names.count(name) > 1:
+                raise InstanceError(f"{path}: the key {name!r} stands twice")
+        return dict(pairs)
+
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=once)
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InstanceError(f"{path} is not JSON: {error}") from None
+    provenance = content.get("provenance", {}) if isinstance(content, dict) else {}
+    return Dataset(from_mapping(content, problem), provenance=provenance)
+
+
+def _compact(problem: Problem) -> dict[str, Array]:
+    """Return the fields, each constant one as a single number."""
+    return {name: value[(0,) * value.ndim] if not any(value.strides) else value for name, value in problem.data().items()}
+
+
+def _json_bytes(problem: Problem, labels: Solution | None, provenance: dict[str, Any]) -> bytes:
+    fields = {name: np.asarray(value).tolist() for name, value in _compact(problem).items()}
+    return json.dumps({"problem": problem.name, **fields, "provenance": provenance}, indent=1).encode()
+
+
+def schema(cls: type[Problem]) -> dict[str, Any]:
+    """Return the JSON Schema of hand-written instances of a problem."""
+
+    def nested(number: dict[str, Any], depth: int) -> dict[str, Any]:
+        for _ in range(depth):
+            number = {"type": "array", "items": number, "minItems": 1}
+        return number
+
+    properties: dict[str, Any] = {"problem": {"const": cls.name}, "$schema": {"type": "string"}, "provenance": {}}
+    for f in dataclasses.fields(cls):
+        limit = {"minimum": 0} if f.metadata["zero_allowed"] else {"exclusiveMinimum": 0}
+        number = {"type": "number", **limit}
+        required = f.metadata["default"] is None
+        depths = ([1, 2] if required else [0, 1, 2]) if f.metadata["per"] == "user" else [0, 1]
+        numbers = [nested(number, depth) for depth in depths]
+        quantity = {
+            "type": "object",
+            "properties": {"value": {"anyOf": numbers}, "unit": {"type": "string"}},
+            "required": ["value", "unit"],
+            "additionalProperties": False,
+        }
+        default = f.metadata["default"]
+        properties[f.name] = {
+            "description": f"{f.metadata['symbol']}: {f.metadata['meaning']}, in {f.metadata['unit']} "
+            f"(one number, or one per {f.metadata['per']})",
+            "anyOf": [*numbers, quantity],
+            **({"default": default} if isinstance(default, float) else {}),
+        }
+    first = dataclasses.fields(cls)[0].name
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": cls.summary,
+        "type": "object",
+        "properties": properties,
+        "required": ["problem", first],
+        "additionalProperties": False,
+    }
+
+
+# ---------------------------------------------------------------------- NPZ
+
+
+def _npz_bytes(problem: Problem, labels: Solution | None, provenance: dict[str, Any]) -> bytes:
+    header = json.dumps({"format": FORMAT, "problem": problem.name, "provenance": provenance})
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **{_HEADER: np.array(header)}, **_compact(problem))  # type: ignore[arg-type]
+    return buffer.getvalue()
+
+
+def _read_npz(path: Path, problem: str | None) -> Dataset:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, KeyError) as error:
+        raise InstanceError(f"{path} is damaged or not an NPZ file of numbers: {error}") from None
+    try:
+        header = json.loads(str(arrays.pop(_HEADER)))
+        named, form, provenance = header["problem"], header["format"], header["provenance"]
+    except (KeyError, TypeError, json.JSONDecodeError):
+        raise InstanceError(f"{path} was not written by mecopt: it lacks the entry {_HEADER!r}") from None
+    if form != FORMAT:
+        raise InstanceError(f"{path} has format {form}; this version of mecopt reads format {FORMAT}")
+    return Dataset(from_mapping({"problem": named, **arrays}, problem), provenance=provenance)
+
+
+# ---------------------------------------------------------------------- .mat
+
+
+def _read_mat(path: Path, problem: str | None) -> Dataset:
+    from scipy.io import loadmat
+
+    try:
+        content = {k: v for k, v in loadmat(path).items() if not k.startswith("__")}
+    except Exception as error:  # scipy raises many kinds for a damaged file
+        raise InstanceError(f"{path} is damaged or not a MATLAB file: {error}") from None
+    known = {name: cls for name, cls in problems().items() if cls.mat_layout}
+    if problem is not None:
+        cls = find_problem(problem)
+        if not cls.mat_layout:
+            raise InstanceError(f"{problem} has no .mat layout; these have one: {', '.join(known)}")
+        candidates = [cls]
+    else:
+        candidates = [cls for cls in known.values() if set(_layout(cls)[0]) <= set(content)]
+    for cls in candidates:
+        needed, answers = _layout(cls)
+        missing = [key for key in needed if key not in content]
+        if any(key in content for key in answers):
+            missing += [key for key in answers if key not in content]
+        if missing:
+            raise InstanceError(f"{path} lacks {missing[0]!r}; allowed: the layout {', '.join(cls.mat_layout)}")
+        return _from_layout(path, cls, content)
+    raise InstanceError(f"{path} has the entries {', '.join(content) or 'none'}, which fit no known layout")
+
+
+def _layout(cls: type[Problem]) -> tuple[list[str], list[str]]:
+    """Return the entries that hold instances, and those that hold answers."""
+    names = {f.name for f in dataclasses.fields(cls)}
+    needed = [key for key, name in cls.mat_layout.items() if name in names]
+    return needed, [key for key in cls.mat_layout if key not in needed]
+
+
+def _from_layout(path: Path, cls: type[Problem], content: dict[str, Array]) -> Dataset:
+    needed, stored = _layout(cls)
+    instance = cls(**{cls.mat_layout[key]: content[key] for key in needed})
+    provenance = {"file": path.name}
+    if not all(key in content for key in stored):
+        return Dataset(instance, None, provenance)
+    users = {f.name for f in dataclasses.fields(cls.Allocation) if f.metadata["per"] == "user"} | {"decision"}
+    answers = {}
+    for key in stored:
+        name = cls.mat_layout[key]
+        shape = (*instance.batch_shape, instance.users) if name in users else instance.batch_shape
+        try:
+            answers[name] = np.asarray(content[key], dtype=float).reshape(shape)
+        except (ValueError, TypeError):
+            raise InstanceError(f"{path}: {key} has shape {np.shape(content[key])}; allowed: {shape}") from None
+    decision = instance.decision_space.validate(answers.pop("decision"), instance.batch_shape)
+    objective = answers.pop("objective")
+    return Dataset(instance, Labels(decision, cls.Allocation(**answers), objective), provenance)
+
+
+def _mat_bytes(problem: Problem, labels: Solution | None, provenance: dict[str, Any]) -> bytes:
+    from scipy.io import savemat
+
+    if not problem.mat_layout:
+        raise InstanceError(f"{problem.name} has no .mat layout; write .npz or .json")
+    if labels is None:
+        raise InstanceError("the .mat layout stores optima with the instances: pass their solution as labels")
+    names = list(problem.mat_layout.values())
+    for name, value in _compact(problem).items():
+        default = next(f.metadata["default"] for f in dataclasses.fields(problem) if f.name == name)
+        usual = default(problem.users) if callable(default) else default
+        if name not in names and not np.all(value == usual):
+            raise InstanceError(f"{name} differs from its default, and the .mat layout has no place for it; write .npz")
+    flat = problem.flat().data()
+    answers = {
+        **flat,
+        **{k: v.reshape(problem.instances, -1) for k, v in labels.allocation.as_dict().items()},
+        "decision": labels.decision.reshape(problem.instances, -1).astype(np.int32),
+        "objective": labels.objective.reshape(problem.instances, 1),
+    }
+    buffer = io.BytesIO()
+    savemat(buffer, {key: answers[name] for key, name in problem.mat_layout.items()})
+    return buffer.getvalue()
+
+
+def _card(path: Path, problem: Problem, labels: Solution | None, provenance: dict[str, Any]) -> str:
+    lines = [
+        f"# {path.name}",
+        "",
+        f"{problem.instances} instances of {problem.name} with {problem.users} users: {problem.summary}.",
+        "",
+        "| field | symbol | unit | least | greatest |",
+        "|---|---|---|---|---|",
+    ]
+    for f in dataclasses.fields(problem):
+        value = getattr(problem, f.name)
+        lines.append(
+            f"| {f.name} | {f.metadata['symbol']} | {f.metadata['unit']} | {value.min():.6g} | {value.max():.6g} |"
+        )
+    lines += ["", "How the instances were made:", ""]
+    lines += [f"- {key}: {value}" for key, value in provenance.items()]
+    lines += ["", "Labels:", ""]
+    if labels is None:
+        lines.append("none.")
+    else:
+        counts = ", ".join(f"{count} {name}" for name, count in labels.statuses().items())
+        lines.append(
+            f"made by the solver {labels.stats.method!r}: {counts}; largest proved gap {np.max(labels.gap):.2g}, "
+            f"objective in {problem.objective_unit} ({problem.sense}d)."
+        )
+    return "\n".join(lines) + "\n"
