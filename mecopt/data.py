@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.problem import Problem, Variables
-from mecopt.registry import find_problem, problems
+from mecopt.registry import find_problem, problem_names, problems
 from mecopt.solution import InstanceError, Solution, unknown
 from mecopt.units import conversion
 
@@ -70,7 +70,12 @@ def load(path: str | Path, problem: str | None = None) -> Dataset:
         raise InstanceError(f"{path} has suffix {path.suffix!r}; allowed: {', '.join(readers)}")
     if not path.is_file():
         raise InstanceError(f"{path} does not exist or is no file")
-    return readers[path.suffix](path, problem)
+    data = readers[path.suffix](path, problem)
+    if not data.problem.instances:
+        raise InstanceError(f"{path} holds no instance; allowed: at least one")
+    if not isinstance(data.provenance, dict):
+        raise InstanceError(f"{path}: provenance is a {type(data.provenance).__name__}; allowed: an object")
+    return data
 
 
 def save(path: str | Path, problem: Problem, *, labels: Solution | None = None, provenance: dict[str, Any]) -> None:
@@ -134,28 +139,38 @@ def from_mapping(values: Any, problem: str | None = None) -> Problem:
         raise InstanceError('the instance does not say its problem; add for example "problem": "binary-offloading"')
     if problem is not None and named != problem:
         raise InstanceError(f"the instance is of problem {named!r}, not {problem!r}")
+    if not isinstance(named, str):
+        raise InstanceError(f"problem is {named!r}; allowed: one of {', '.join(problem_names())}")
     cls = find_problem(named)
     fields = {f.name: f for f in dataclasses.fields(cls)}
     for name, value in entries.items():
         if name not in fields:
             raise unknown(f"field of {named}", name, fields)
         entries[name] = in_units(value, fields[name].metadata["unit"], f"{cls.__name__}.{name}")
+    for name, f in fields.items():
+        if name not in entries and f.metadata["default"] is None:
+            raise InstanceError(f"{named} needs the field {name!r}: {f.metadata['meaning']}, in {f.metadata['unit']}")
     return cls(**entries)
 
 
 def in_units(value: Any, unit: str, where: str) -> Any:
-    """Convert ``{"value": ..., "unit": ...}`` to plain numbers in `unit`; leave anything else as it is."""
-    if not isinstance(value, dict):
+    """Convert ``{"value": ..., "unit": ...}`` to plain numbers in `unit`; leave other numbers as they are."""
+    factor = 1.0
+    if isinstance(value, dict):
+        if set(value) != {"value", "unit"}:
+            raise InstanceError(f"{where} has the keys {sorted(value)}; allowed: exactly 'value' and 'unit'")
+        factor = conversion(str(value["unit"]), unit)
+        value = value["value"]
+    if value is None:
+        raise InstanceError(f"{where} is null; leave it out where its default is meant")
+    if factor == 1.0:
         return value
-    if set(value) != {"value", "unit"}:
-        raise InstanceError(f"{where} has the keys {sorted(value)}; allowed: exactly 'value' and 'unit'")
     try:
-        numbers = np.asarray(value["value"])
+        numbers = np.asarray(value)
     except ValueError:
         raise InstanceError(f"{where} is not a rectangular array of numbers") from None
-    if numbers.dtype.kind not in "iuf":
-        return value["value"]
-    return numbers * conversion(str(value["unit"]), unit)
+    with np.errstate(over="ignore"):
+        return numbers * factor if numbers.dtype.kind in "iuf" else value
 
 
 def _read_json(path: Path, problem: str | None) -> Dataset:
@@ -167,8 +182,10 @@ def _read_json(path: Path, problem: str | None) -> Dataset:
         return dict(pairs)
 
     try:
-        content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=once)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        content = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=once)
+    except InstanceError:
+        raise
+    except (ValueError, RecursionError) as error:
         raise InstanceError(f"{path} is not JSON: {error}") from None
     provenance = content.get("provenance", {}) if isinstance(content, dict) else {}
     return Dataset(from_mapping(content, problem), provenance=provenance)
@@ -192,7 +209,7 @@ def schema(cls: type[Problem]) -> dict[str, Any]:
             number = {"type": "array", "items": number, "minItems": 1}
         return number
 
-    properties: dict[str, Any] = {"problem": {"const": cls.name}, "$schema": {"type": "string"}, "provenance": {}}
+    properties: dict[str, Any] = {"problem": {"const": cls.name}, "$schema": {"type": "string"}, "provenance": {"type": "object"}}
     for f in dataclasses.fields(cls):
         limit = {"minimum": 0} if f.metadata["zero_allowed"] else {"exclusiveMinimum": 0}
         number = {"type": "number", **limit}
@@ -234,10 +251,12 @@ def _npz_bytes(problem: Problem, labels: Solution | None, provenance: dict[str, 
 
 
 def _read_npz(path: Path, problem: str | None) -> Dataset:
+    if not zipfile.is_zipfile(path):
+        raise InstanceError(f"{path} is damaged or not an NPZ file")
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, KeyError) as error:
+    except Exception as error:  # numpy, zipfile and zlib raise many kinds for a damaged file
         raise InstanceError(f"{path} is damaged or not an NPZ file of numbers: {error}") from None
     try:
         header = json.loads(str(arrays.pop(_HEADER)))
@@ -302,6 +321,8 @@ def _from_layout(path: Path, cls: type[Problem], content: dict[str, Array]) -> D
             raise InstanceError(f"{path}: {key} has shape {np.shape(content[key])}; allowed: {shape}") from None
     decision = instance.decision_space.validate(answers.pop("decision"), instance.batch_shape)
     objective = answers.pop("objective")
+    if not np.isfinite(objective).all():
+        raise InstanceError(f"{path}: the stored objectives are not all finite")
     return Dataset(instance, Labels(decision, cls.Allocation(**answers), objective), provenance)
 
 
@@ -341,9 +362,7 @@ def _card(path: Path, problem: Problem, labels: Solution | None, provenance: dic
     ]
     for f in dataclasses.fields(problem):
         value = getattr(problem, f.name)
-        lines.append(
-            f"| {f.name} | {f.metadata['symbol']} | {f.metadata['unit']} | {value.min():.6g} | {value.max():.6g} |"
-        )
+        lines.append(f"| {f.name} | {f.metadata['symbol']} | {f.metadata['unit']} | {value.min():.6g} | {value.max():.6g} |")
     lines += ["", "How the instances were made:", ""]
     lines += [f"- {key}: {value}" for key, value in provenance.items()]
     lines += ["", "Labels:", ""]

@@ -30,6 +30,17 @@ if TYPE_CHECKING:
     from mecopt.search.solver import Solver
 
 Array = NDArray[Any]
+
+if TYPE_CHECKING:
+
+    class Quantity:
+        """A field's type: anything like an array goes in, an array comes out."""
+
+        def __get__(self, instance: object, owner: object = None) -> Array: ...
+        def __set__(self, instance: object, value: ArrayLike | None) -> None: ...
+else:
+    Quantity = Array
+
 Sense = Literal["minimise", "maximise"]
 
 
@@ -63,13 +74,13 @@ class Variables:
 
     def as_dict(self) -> dict[str, Array]:
         """Return the arrays by name."""
-        return {f.name: getattr(self, f.name) for f in declared(type(self))}
+        return {f.name: getattr(self, f.name) for f in declared(type(self))}  # type: ignore[arg-type]
 
     @classmethod
     def stack(cls, parts: Sequence[Self | None], users: int, shape: tuple[int, ...]) -> Self:
         """Gather the variables of single instances into a batch of this `shape`; a None becomes nan."""
         columns = {}
-        for f in declared(cls):
+        for f in declared(cls):  # type: ignore[arg-type]
             tail = (users,) if f.metadata["per"] == "user" else ()
             blank = np.full(tail, np.nan)
             rows = [blank if part is None else getattr(part, f.name) for part in parts]
@@ -118,7 +129,7 @@ def quantity(
 
 
 @cache
-def declared(cls: type[Any]) -> tuple[dataclasses.Field[Any], ...]:
+def declared(cls: Any) -> tuple[dataclasses.Field[Any], ...]:
     """Return the fields of a problem or of variables, in order; looked up once per class."""
     return dataclasses.fields(cls)
 
@@ -226,6 +237,8 @@ class Problem(ABC):
     objective_name: ClassVar[str]
     decision_summary: ClassVar[str]
     objective_unit: ClassVar[str]
+    cvxpy_unit: ClassVar[float] = 1.0
+    """Size of the objective's unit in the programs that `to_cvxpy` hands out."""
     reference: ClassVar[Reference]
     base_units: ClassVar[tuple[str, ...]]
     """The base units that may be rescaled without changing the problem; see `mecopt.units`."""
@@ -283,6 +296,14 @@ class Problem(ABC):
         """
         flips = np.eye(self.users, dtype=np.int8)
         return self.optimal_value(decision[..., None, :] ^ flips)
+
+    @abstractmethod
+    def to_cvxpy(self, decision: ArrayLike) -> Any:
+        """Hand out the inner problem of one instance and decision as a `cvxpy.Problem`."""
+
+    @abstractmethod
+    def to_pyomo(self) -> Any:
+        """Hand out one whole instance as a convex mixed-integer Pyomo model with binary variables ``offload``."""
 
     # ------------------------------------------------------------------ construction
 

@@ -180,7 +180,9 @@ class Solution:
         def plain(value: Any) -> Any:
             array = np.asarray(value)
             if array.dtype.kind == "f":
-                return np.where(np.isfinite(array), array.astype(object), None).tolist()
+                numbers = array.astype(object)
+                numbers[~np.isfinite(array)] = None
+                return numbers.tolist()
             return array.tolist()
 
         def variables(values: Variables | None) -> dict[str, Any] | None:
@@ -253,7 +255,9 @@ class Solution:
         table.add_column("decision")
         columns = [f for f in fields(self.allocation) if f.name not in shared]
         for f in columns:
-            table.add_column(f"{f.name.replace('_', ' ')} [{f.metadata.get('unit', '')}]".replace("[", r"\["), justify="right")
+            table.add_column(
+                f"{f.name.replace('_', ' ')} [{f.metadata.get('unit', '')}]".replace("[", r"\["), justify="right"
+            )
         shown = min(problem.users, 20)
         for user in range(shown):
             label = problem.decision_space.labels[int(self.decision[user])]

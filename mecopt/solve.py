@@ -211,8 +211,8 @@ def _that_start(known: Any) -> str:
 
 def _explained(messages: dict[int, str], contradiction: Array, status: Any) -> dict[int, str]:
     found = dict(messages)
-    for i in np.flatnonzero(contradiction):
-        found[int(i)] = "answer and bound contradict each other; please report this instance"
+    for k in np.flatnonzero(contradiction):
+        found[int(k)] = "answer and bound contradict each other; please report this instance"
     for i, one in enumerate(np.ravel(np.asarray(status, dtype=object))):
         if one is Status.FAILED:
             found.setdefault(i, "the answer violates a constraint or is not finite")

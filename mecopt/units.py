@@ -26,7 +26,7 @@ _SYMBOLS: dict[str, tuple[float, tuple[int, int, int, int], bool]] = {
     "cycle": (1.0, (0, 0, 0, 1), True),
 }
 _PREFIXES = {"p": 1e-12, "n": 1e-9, "u": 1e-6, "m": 1e-3, "": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
-_FACTOR = re.compile(r"([A-Za-z]+|1)(?:\^(-?\d+))?")
+_FACTOR = re.compile(r"([A-Za-z]+|1)(?:\^(-?\d))?")
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,7 @@ class Unit:
 def known_symbols() -> list[str]:
     """Every symbol a unit may be built from, prefixes included."""
     return [
-        prefix + symbol
-        for symbol, (_, _, prefixed) in _SYMBOLS.items()
-        for prefix in (_PREFIXES if prefixed else ("",))
+        prefix + symbol for symbol, (_, _, prefixed) in _SYMBOLS.items() for prefix in (_PREFIXES if prefixed else ("",))
     ]
 
 

@@ -198,8 +198,8 @@ def _gather(
     restart = np.empty(len(singles), dtype=object)
     restart[:] = [None if s is None else s.restart for s in singles]
     return Answer(
-        allocation=problem.Allocation.stack([s and s.allocation for s in singles], problem.users, shape),
-        dual=problem.Dual.stack([s and s.dual for s in singles], problem.users, shape),
+        allocation=problem.Allocation.stack([None if s is None else s.allocation for s in singles], problem.users, shape),
+        dual=problem.Dual.stack([None if s is None else s.dual for s in singles], problem.users, shape),
         iterations=np.array([0 if s is None else s.iterations for s in singles]).reshape(shape),
         model_seconds=sum(s.model_seconds for s in answered),
         solve_seconds=sum(s.solve_seconds for s in answered),

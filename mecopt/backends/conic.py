@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,7 +75,7 @@ class ConicModel(ABC):
         return program
 
 
-_OPTIONS = {
+_OPTIONS: dict[str, Callable[[float, float | None], dict[str, Any]]] = {
     "CLARABEL": lambda tol, limit: {
         "tol_gap_abs": tol,
         "tol_gap_rel": tol,

@@ -122,9 +122,7 @@ def tangents(model: Any) -> list[Any]:
     import pyomo.environ as pyo
 
     found = [
-        c
-        for c in model.component_data_objects(pyo.Constraint, active=True)
-        if c.body.polynomial_degree() not in (0, 1)
+        c for c in model.component_data_objects(pyo.Constraint, active=True) if c.body.polynomial_degree() not in (0, 1)
     ]
     for constraint in found:
         constraint.deactivate()

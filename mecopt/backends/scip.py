@@ -10,6 +10,9 @@ import time
 from mecopt.backends.outside import Array, Outside, OutsideSolver
 from mecopt.problem import Problem
 
+FEASIBILITY = 1e-9
+"""SCIP's default of 1e-6 lets it undervalue a convex cost by as much."""
+
 
 class Scip(OutsideSolver):
     """The branch-and-cut solver SCIP, as an independent exact solver."""
@@ -34,6 +37,7 @@ class Scip(OutsideSolver):
             model,
             time_limit=time_limit,
             rel_gap=gap,
+            solver_options={"numerics/feastol": FEASIBILITY},
             warmstart_discrete_vars=start is not None,
             raise_exception_on_nonoptimal_result=False,
             load_solutions=False,

@@ -70,11 +70,8 @@ def main(arguments: list[str] | None = None) -> Any:
         code = group.main(args=arguments, standalone_mode=False)
     except click.exceptions.Exit as error:
         code = error.exit_code
-    except click.Abort:
-        click.echo("interrupted", err=True)
-        code = 130
-    except KeyboardInterrupt:
-        click.echo("interrupted; what is finished is kept, and the same command goes on from there", err=True)
+    except (click.Abort, KeyboardInterrupt):  # click turns the one into the other while a command runs
+        click.echo("interrupted; finished parts of a comparison are kept, the same command goes on from there", err=True)
         code = 130
     except click.ClickException as error:
         error.show()
@@ -91,7 +88,7 @@ def main(arguments: list[str] | None = None) -> Any:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
-    except OSError as error:
+    except (OSError, MemoryError) as error:
         click.echo(f"error: {error}", err=True)
         code = 2
     sys.exit(code if isinstance(code, int) else 0)

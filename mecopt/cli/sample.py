@@ -27,7 +27,7 @@ def command(problem: str, count: int, seed: int, preset: str, settings: tuple[st
     from mecopt.solve import solve
 
     cls = find_problem(problem)
-    overrides = dict(_setting(cls, text) for text in settings)
+    overrides = _settings(cls, settings)
     instances = cls.sample(np.random.default_rng(seed), (count,), preset=preset, **overrides)
     labels = solve(instances) if output.suffix == ".mat" else None
     provenance: dict[str, Any] = {"preset": preset, "seed": seed, "count": count, "set": list(settings)}
@@ -35,8 +35,21 @@ def command(problem: str, count: int, seed: int, preset: str, settings: tuple[st
     click.echo(f"{count} instances of {problem} with {instances.users} users in {output} (preset {preset}, seed {seed})")
 
 
+def _settings(cls: Any, texts: tuple[str, ...]) -> dict[str, Any]:
+    """Read every NAME=VALUE; each name may stand once."""
+    from mecopt.solution import InstanceError
+
+    overrides: dict[str, Any] = {}
+    for text in texts:
+        name, value = _setting(cls, text)
+        if name in overrides:
+            raise InstanceError(f"--set names {name!r} twice")
+        overrides[name] = value
+    return overrides
+
+
 def _setting(cls: Any, text: str) -> tuple[str, Any]:
-    """Read NAME=VALUE; a value is a number, a JSON list, or a number and a unit."""
+    """Read NAME=VALUE; a value is a number or a JSON list, and possibly a unit after a space."""
     import dataclasses
     import json
 
@@ -50,10 +63,13 @@ def _setting(cls: Any, text: str) -> tuple[str, Any]:
     if name != "users" and name not in units:
         raise unknown(f"field of {cls.name}", name, ["users", *units])
     try:
-        number, _, unit = value.partition(" ")
-        parsed = json.loads(value if value.startswith("[") or not unit else number)
-    except json.JSONDecodeError:
-        raise InstanceError(f"--set {text!r}: {value!r} is no number, list, or number with a unit") from None
-    if name != "users" and unit and not value.startswith("["):
-        parsed = in_units({"value": parsed, "unit": unit}, units[name], f"{cls.__name__}.{name}")
-    return name, parsed
+        parsed, end = json.JSONDecoder().raw_decode(value.strip())
+        unit = value.strip()[end:]
+    except (ValueError, RecursionError):
+        parsed, unit = None, "?"
+    if (unit and name == "users") or unit[:1] not in ("", " "):
+        allowed = "a whole number" if name == "users" else "a number or a list, and a unit after a space"
+        raise InstanceError(f"--set {text!r}: {name} is {value!r}; allowed: {allowed}")
+    if name == "users":
+        return name, parsed
+    return name, in_units({"value": parsed, "unit": unit.strip()} if unit else parsed, units[name], f"{cls.__name__}.{name}")

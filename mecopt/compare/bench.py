@@ -1,7 +1,7 @@
 """Benchmarks as ratios in one run: mecopt beside what a user would otherwise call.
 
-Every ratio divides two medians taken in the same process, the calls interleaved, after a warm-up. Absolute times depend on the
-machine and are shown only for orientation.
+Every ratio divides two medians taken in the same process, the calls interleaved, after a warm-up. Absolute times depend
+on the machine and are shown only for orientation.
 """
 
 from __future__ import annotations

@@ -116,7 +116,9 @@ def compare(
     if labels is not None:
         labels = _flat_labels(labels, flat)
         recomputed = flat.objective(labels.decision, labels.allocation)
-        stored["stored_difference"] = float(np.max(np.abs(labels.objective / recomputed - 1.0)))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            difference = np.abs(labels.objective / recomputed - 1.0)
+        stored["stored_difference"] = float(np.max(difference, initial=0.0, where=np.isfinite(difference)))
     origin = {
         **(provenance or {}),
         **stored,
@@ -143,7 +145,7 @@ def compare(
             rows = slice(first, min(first + CHUNK, flat.instances))
             path = parts / f"{method}-{number:05d}-{_key(origin, method, flat[rows], labels)}.parquet"
             files.append(path)
-            if not path.exists():
+            if not _finished(path):
                 part = None if labels is None else _label_rows(labels, rows)
                 tasks.append((path, flat[rows], method, part, (seed, number), first, time_limit))
     done = total - len(tasks)
@@ -158,7 +160,21 @@ def compare(
     return comparison
 
 
+def _finished(path: Path) -> bool:
+    """Whether a part is there and whole; a damaged one is computed anew."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        pq.read_metadata(path)
+    except (OSError, pa.ArrowInvalid):
+        return False
+    return True
+
+
 def _check(problem: Problem, methods: list[str], labels: Labels | None) -> None:
+    if not problem.instances:
+        raise InstanceError("there is no instance to compare on; allowed: at least one")
     if not methods:
         raise InstanceError("methods is empty; name at least one")
     for method in methods:
@@ -181,21 +197,29 @@ def _digest(problem: Problem) -> str:
     return digest.hexdigest()[:16]
 
 
+def _digest_of(labels: Labels) -> str:
+    digest = hashlib.sha256(np.ascontiguousarray(labels.decision).tobytes())
+    for value in labels.allocation.as_dict().values():
+        digest.update(np.ascontiguousarray(value).tobytes())
+    return digest.hexdigest()
+
+
 def _key(origin: dict[str, Any], method: str, rows: Problem, labels: Labels | None) -> str:
     """Name everything a part's content depends on."""
-    stored = hashlib.sha256(labels.decision.tobytes()).hexdigest() if labels and method == STORED else ""
+    stored = _digest_of(labels) if labels and method == STORED else ""
     what = [origin["versions"], method, origin["seed"], origin["time_limit"], origin["chunk"], _digest(rows), stored]
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:12]
 
 
 def _flat_labels(labels: Labels, flat: Problem) -> Labels:
-    count = flat.instances
+    count, axes = flat.instances, np.ndim(labels.objective)
+    variables = {
+        name: value.reshape((count, *np.shape(value)[axes:])) for name, value in labels.allocation.as_dict().items()
+    }
     return Labels(
         labels.decision.reshape(count, flat.users),
-        type(labels.allocation).stack([labels.allocation], flat.users, (count,))
-        if labels.objective.ndim == 0
-        else labels.allocation,
-        labels.objective.reshape(count),
+        type(labels.allocation)(**variables),
+        np.reshape(labels.objective, count),
     )
 
 

@@ -98,7 +98,8 @@ def _ratio(objective: Array, reference: Array, maximise: bool) -> Array:
 
 def _findings(lines: list[Line], optimal: Array, comparison: Comparison) -> list[str]:
     found = [f"{int(optimal.sum())} of {len(optimal)} instances are solved to proved optimality."]
-    searches = [line for line in lines if line.method not in (STORED, "exact", "enumerate", "scip", "highs", "prefix")]
+    unproved = [line for line in lines if line.method not in (STORED, "exact", "enumerate", "scip", "highs", "prefix")]
+    searches = [line for line in unproved if line.failed < len(optimal)]
     simple = [line for line in searches if 1.0 - line.ratio_mean < NEGLIGIBLE]
     if optimal.all() and simple:
         least = min(simple, key=lambda line: line.solver_calls)
@@ -113,7 +114,7 @@ def _findings(lines: list[Line], optimal: Array, comparison: Comparison) -> list
             f"{1.0 - best.ratio_least:.2g} at worst: this is what a learned method has to beat."
         )
     stored = next((line for line in lines if line.method == STORED), None)
-    if stored is not None:
+    if stored is not None and stored.failed < len(optimal):
         agreeing = int((stored.loss <= 2e-7).sum())
         found.append(
             f"The stored answers, evaluated anew, are within 2e-7 of the reference in {agreeing} of {len(optimal)} "
@@ -122,7 +123,7 @@ def _findings(lines: list[Line], optimal: Array, comparison: Comparison) -> list
         )
     for line in lines:
         if line.failed:
-            found.append(f"{line.method} gave no answer in {line.failed} instances; they are left out of its ratios.")
+            found.append(f"{line.method} gave no feasible answer in {line.failed} instances; they are left out of its ratios.")
     return found
 
 

@@ -129,7 +129,7 @@ def _inside_active_piece(xp: Any, root: Any, capacity: Any, lower: Any, upper: A
     def point(k: Any) -> Any:
         return xp.take_along_axis(points, xp.clip(k, 0, last)[..., None], axis=-1)[..., 0]
 
-    shape = xp.sum(points, axis=-1) * 0 + capacity
+    shape = xp.zeros_like(points[..., 0]) + capacity
     low, high = xp.full_like(shape, -1, dtype=xp.int64), xp.full_like(shape, last + 1, dtype=xp.int64)
     for _ in range((last + 2).bit_length()):
         middle = (low + high) // 2

@@ -6,11 +6,15 @@ increasing in :math:`u \ge 0`; in closed form :math:`e^{-u} = -W_0(-e^{-1-q})`. 
 cancels for small ones, so the compiled solver runs Newton on :math:`u` itself.
 """
 
+import math
+
 import numpy as np
 from numba import vectorize
 from numpy.typing import NDArray
 
 from mecopt.kernels.compiled import compiled
+
+_SERIES = tuple(1.0 / math.factorial(k) for k in range(14, 1, -1))
 
 
 @compiled
@@ -24,9 +28,12 @@ def log_ratio(q: float) -> float:
     u = min(np.sqrt(2.0 * q) + q / 3.0, q + 1.0)
     for _ in range(60):
         shrink = -np.expm1(-u)
-        # u + exp(-u) - 1 as a series for small u, where the difference would cancel
-        if u < 1e-2:
-            value = u * u * (0.5 - u * (1.0 / 6.0 - u * (1.0 / 24.0 - u * (1.0 / 120.0 - u / 720.0))))
+        # u + exp(-u) - 1, by its series where the difference would cancel
+        if u < 0.25:
+            value = 0.0
+            for coefficient in _SERIES:
+                value = coefficient - u * value
+            value *= u * u
         else:
             value = u - shrink
         step = (value - q) / shrink

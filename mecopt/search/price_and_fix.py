@@ -47,9 +47,7 @@ _DEPTH, _TRAIL, _NODES, _DONE = range(4)
 _UPPER, _CLOSED, _PRICE = range(3)
 
 
-def relax(
-    data: Any, state: NDArray[np.int8], price: float, cutoff: float, relaxed: NDArray[np.int8]
-) -> tuple[float, float]:
+def relax(data: Any, state: NDArray[np.int8], price: float, cutoff: float, relaxed: NDArray[np.int8]) -> tuple[float, float]:
     """Price the relaxation of one node; compiled code finds the model's own by the type of `data`."""
     raise NotImplementedError
 

@@ -41,9 +41,7 @@ def rule_kernel() -> Callable[..., tuple[Array, ...]]:
     return shares
 
 
-def rule_outputs(
-    problem: BinaryOffloading, decision: Array, raw: tuple[Array, ...]
-) -> tuple[ServerRate, CapacityPrice]:
+def rule_outputs(problem: BinaryOffloading, decision: Array, raw: tuple[Array, ...]) -> tuple[ServerRate, CapacityPrice]:
     """Give what the rule returns the shapes of the decisions."""
     share, price = raw
     return (
@@ -154,18 +152,18 @@ CONIC = _Conic()
 
 
 def cvxpy_problem(problem: BinaryOffloading, decision: Array) -> Any:
-    """Write the inner problem of one instance in its own units, with a rate for every user."""
+    """Write the inner problem of one instance, the cost in s, with a share of the capacity for every user."""
     import cvxpy as cp
 
     if problem.batch_shape or decision.ndim != 1:
         raise InstanceError("to_cvxpy takes a single instance and a single decision; index the batch first")
     users = _offloaded(problem, decision)
     terms = problem.terms()
-    rate = cp.Variable(problem.users, nonneg=True, name="server_rate")
+    share = cp.Variable(problem.users, nonneg=True, name="server_share")
     constant = float(np.where(decision == 1, terms.upload, terms.local).sum())
     idle = np.setdiff1d(np.arange(problem.users), users)
-    constraints = [cp.sum(rate) <= float(problem.capacity)]
+    constraints = [cp.sum(share) <= 1.0]
     if idle.size:
-        constraints.append(rate[idle] == 0)
-    computing = terms.compute[users] @ cp.inv_pos(rate[users]) if users.size else 0.0
+        constraints.append(share[idle] == 0)
+    computing = (terms.compute[users] / problem.capacity) @ cp.inv_pos(share[users]) if users.size else 0.0
     return cp.Problem(cp.Minimize(constant + computing), constraints)

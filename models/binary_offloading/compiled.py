@@ -1,8 +1,8 @@
 """The relaxation of binary offloading, compiled for price-and-fix.
 
-With ``lambda = 2 S / F`` the price of a unit of square-root work, user i costs ``min(L_i, u_i + lambda s_i)`` and the bound is
-the sum of these minus ``lambda^2 F / 4``. The best lambda takes users in the order of ``(L_i - u_i) / s_i`` while that ratio
-exceeds ``2 S / F``; at most one of them is taken in part.
+With ``lambda = 2 S / F`` the price of a unit of square-root work, user i costs ``min(L_i, u_i + lambda s_i)`` and the
+bound is the sum of these minus ``lambda^2 F / 4``. The best lambda takes users in the order of ``(L_i - u_i) / s_i`` while
+that ratio exceeds ``2 S / F``; at most one of them is taken in part.
 """
 
 from typing import NamedTuple

@@ -1,10 +1,11 @@
 r"""The decision is open: the relaxation's price, the exact prefix rule, the Pyomo model, and the paper's baselines.
 
-Top-k theorem (identical users up to their data size): if :math:`L_i - u_i = \kappa c_i` for one :math:`\kappa`, some optimal
-decision offloads the users with the k largest :math:`c_i`. Proof: beside a rest with sum :math:`T`, adding
-:math:`t = s_i` changes the cost by :math:`\phi(t) = t^2 (1/F - \kappa) + 2Tt/F`. If :math:`\kappa \le 1/F`, :math:`\phi > 0` and
-nobody offloads. Otherwise :math:`\phi` is concave with :math:`\phi(0) = 0`; a user i that offloads in an optimum has
-:math:`\phi(s_i) \le 0`, so :math:`\phi` falls beyond :math:`s_i`, and a larger user outside could replace it with profit.
+Top-k theorem (identical users up to their data size): if :math:`L_i - u_i = \kappa c_i` for one :math:`\kappa`, some
+optimal decision offloads the users with the k largest :math:`c_i`. Proof: beside a rest with sum :math:`T`, adding
+:math:`t = s_i` changes the cost by :math:`\phi(t) = t^2 (1/F - \kappa) + 2Tt/F`. If :math:`\kappa \le 1/F`, then
+:math:`\phi > 0` and nobody offloads. Otherwise :math:`\phi` is concave with :math:`\phi(0) = 0`; a user i that offloads in
+an optimum has :math:`\phi(s_i) \le 0`, so :math:`\phi` falls beyond :math:`s_i`, and a larger user outside could replace it
+with profit.
 
 Without that condition the problem contains subset sum; `prefix` then refuses, and `exact` searches.
 """
@@ -146,9 +147,7 @@ class Prefix(Solver):
             )
         decision, cost = best_prefix(problem)  # type: ignore[arg-type]
         shape = problem.batch_shape
-        return Search(
-            decision.reshape((*shape, problem.users)), bound=cost.reshape(shape), solver_calls=problem.users + 1
-        )
+        return Search(decision.reshape((*shape, problem.users)), bound=cost.reshape(shape), solver_calls=problem.users + 1)
 
 
 class Exact(PriceAndFix):
@@ -169,6 +168,9 @@ class Exact(PriceAndFix):
             return super().prove(problem, start, gap=gap, time_limit=time_limit, node_limit=node_limit)
         flat, users = problem.flat(), problem.users
         decision, bound = best_prefix(flat)  # type: ignore[arg-type]
+        if start is not None:
+            tied = decision_costs(flat, start.reshape(-1, users)) <= bound  # type: ignore[arg-type]
+            decision[tied] = start.reshape(-1, users)[tied]
         calls, cut = np.full(flat.instances, users + 1), np.zeros(flat.instances, dtype=bool)
         model_seconds = 0.0
         if not holds.all():
@@ -185,15 +187,15 @@ class Exact(PriceAndFix):
             iterations=calls.reshape(shape),
             limit=cut.reshape(shape),
             model_seconds=model_seconds,
-            start_used=start is not None and not holds.all(),
+            start_used=start is not None,
         )
 
 
 def pyomo_model(problem: BinaryOffloading, unit: float = 1.0) -> Any:
     """Write one instance as a convex mixed-integer model.
 
-    ``minimise sum(L) + sum((u - L) offload) + waiting`` with ``server_load = sum(s offload) / sqrt(F)``, ``waiting >= server_load^2``;
-    costs are divided by `unit`.
+    ``minimise sum(L) + sum((u - L) offload) + waiting`` with ``server_load = sum(s offload) / sqrt(F)`` and
+    ``waiting >= server_load^2``; costs are divided by `unit`.
     """
     import pyomo.environ as pyo
 
@@ -206,13 +208,13 @@ def pyomo_model(problem: BinaryOffloading, unit: float = 1.0) -> Any:
     model.offload = pyo.Var(model.users, domain=pyo.Binary)
     model.server_load = pyo.Var(bounds=(0.0, sum(part)))
     model.waiting = pyo.Var(bounds=(0.0, sum(part) ** 2))
-    model.load_is_sum = pyo.Constraint(expr=model.server_load == pyo.quicksum(part[i] * model.offload[i] for i in model.users))
+    model.load_is_sum = pyo.Constraint(
+        expr=model.server_load == pyo.quicksum(part[i] * model.offload[i] for i in model.users)
+    )
     model.waiting_is_convex = pyo.Constraint(expr=model.server_load**2 - model.waiting <= 0.0)
     linear = ((upload - local) / unit).tolist()
     model.cost = pyo.Objective(
-        expr=float(local.sum() / unit)
-        + pyo.quicksum(linear[i] * model.offload[i] for i in model.users)
-        + model.waiting
+        expr=float(local.sum() / unit) + pyo.quicksum(linear[i] * model.offload[i] for i in model.users) + model.waiting
     )
     return model
 
@@ -256,9 +258,7 @@ SOLVERS: dict[str, Solver] = {
         Scip(pyomo_model, cost_unit, place, EXACT),
         Highs(pyomo_model, cost_unit, place, EXACT),
         CoordinateDescent(),
-        CoordinateDescent(
-            "cd-random", "steepest single flip from a random decision until none improves", begin="random"
-        ),
+        CoordinateDescent("cd-random", "steepest single flip from a random decision until none improves", begin="random"),
         LocalSearch(),
         IndexScan(offloading_index, "(L - u) / sqrt(c)"),
         PriceAndFix(compiled_data, lambda _: 1.0, name="relaxation-rounding", node_limit=1),

@@ -38,7 +38,7 @@ from mecopt.backends.conic import Conic
 from mecopt.backends.slsqp import Slsqp
 from mecopt.models.binary_offloading import allocation, exact
 from mecopt.models.binary_offloading.variables import CapacityPrice, ServerRate
-from mecopt.problem import Binary, Problem, Reference, Scenario, quantity
+from mecopt.problem import Binary, Problem, Quantity, Reference, Scenario, quantity
 from mecopt.search.solver import Solver
 
 Array = NDArray[Any]
@@ -114,14 +114,14 @@ class BinaryOffloading(Problem):
     (37.295018, 0.0)
     """
 
-    data_size: Array = quantity("MB", "d", "task data of a user", zero_allowed=True)
-    upload_rate: Array = quantity("MB/s", "r", "uplink rate of a user", default=2.5)
-    local_rate: Array = quantity("MB/s", "f^loc", "data a user processes per second itself", default=3.0)
-    capacity: Array = quantity("MB/s", "F", "data the server processes per second", per="instance", default=30.0)
-    upload_power: Array = quantity("W", "p^up", "power while uploading", default=1.0, zero_allowed=True)
-    waiting_power: Array = quantity("W", "p^wait", "power while the server computes", default=0.5, zero_allowed=True)
-    local_power: Array = quantity("W", "p^loc", "power while computing locally", default=3.0, zero_allowed=True)
-    energy_weight: Array = quantity("1/W", "alpha", "weight of energy against delay", default=1.0, zero_allowed=True)
+    data_size: Quantity = quantity("MB", "d", "task data of a user", zero_allowed=True)
+    upload_rate: Quantity = quantity("MB/s", "r", "uplink rate of a user", default=2.5)
+    local_rate: Quantity = quantity("MB/s", "f^loc", "data a user processes per second itself", default=3.0)
+    capacity: Quantity = quantity("MB/s", "F", "data the server processes per second", per="instance", default=30.0)
+    upload_power: Quantity = quantity("W", "p^up", "power while uploading", default=1.0, zero_allowed=True)
+    waiting_power: Quantity = quantity("W", "p^wait", "power while the server computes", default=0.5, zero_allowed=True)
+    local_power: Quantity = quantity("W", "p^loc", "power while computing locally", default=3.0, zero_allowed=True)
+    energy_weight: Quantity = quantity("1/W", "alpha", "weight of energy against delay", default=1.0, zero_allowed=True)
 
     name: ClassVar[str] = "binary-offloading"
     summary: ClassVar[str] = "binary offloading to one server whose capacity is shared (paper 003)"
@@ -206,8 +206,7 @@ class BinaryOffloading(Problem):
         computing_time = np.where(size == 0.0, 0.0, np.where(np.isnan(rate), np.nan, waiting))
         local = local_time + weight * self.aligned("local_power", decision) * local_time
         energy = (
-            self.aligned("upload_power", decision) * upload_time
-            + self.aligned("waiting_power", decision) * computing_time
+            self.aligned("upload_power", decision) * upload_time + self.aligned("waiting_power", decision) * computing_time
         )
         offloaded = upload_time + computing_time + weight * energy
         return np.asarray(np.where(decision == 1, offloaded, local).sum(axis=-1))
@@ -263,8 +262,9 @@ class BinaryOffloading(Problem):
     def to_cvxpy(self, decision: ArrayLike) -> Any:
         """Return the inner problem of one decision as a `cvxpy.Problem`.
 
-        Its variable ``server_rate`` (MB/s, one entry per user) is among ``problem.variables()``; the value is the cost in
-        s. Add constraints by ``cvxpy.Problem(problem.objective, [*problem.constraints, ...])``.
+        Its variable ``server_share``, ``problem.var_dict["server_share"]``, is the fraction of the capacity that each user
+        gets; the value is the cost in s. Add constraints by
+        ``cvxpy.Problem(problem.objective, [*problem.constraints, share[0] <= 0.1])``.
         """
         return allocation.cvxpy_problem(self, self.decision_space.validate(decision, self.batch_shape))
 

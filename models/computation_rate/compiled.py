@@ -1,11 +1,13 @@
 r"""Time prices of the computation rate, compiled: one mode at a time, and the relaxation for price-and-fix.
 
-At a time price :math:`\nu` an offloading user earns :math:`C_i(\nu) = w_i e\, g_i e^{-u_i}` per unit of harvesting time, with
-:math:`u_i` from `mecopt.kernels.lambert` at :math:`q = \nu/(w_i e)`, and transmits for :math:`g_i/z_i` of it, :math:`z_i = e^{u_i}-1`.
+At a time price :math:`\nu` an offloading user earns :math:`C_i(\nu) = w_i e\, g_i e^{-u_i}` per unit of harvesting time,
+with :math:`u_i` from `mecopt.kernels.lambert` at :math:`q = \nu/(w_i e)`, and transmits for :math:`g_i/z_i` of it, where
+:math:`z_i = e^{u_i}-1`.
 
 For a fixed mode the price is the root of
-:math:`\psi(\nu) = \tfrac13 A\, a^{-2/3} + \sum_{x_i=1} C_i(\nu) - \nu`, :math:`a = 1/(1 + \sum_{x_i=1} g_i/z_i)`, :math:`A = \sum_{x_i=0} A_i`.
-Over all modes :math:`L(\nu) = \max_{0\le a\le1} \nu(1-a) + \sum_i \max(A_i a^{1/3}, C_i(\nu) a)` is convex in :math:`\nu` and bounds
+:math:`\psi(\nu) = \tfrac13 A\, a^{-2/3} + \sum_{x_i=1} C_i(\nu) - \nu`, where
+:math:`a = 1/(1 + \sum_{x_i=1} g_i/z_i)` and :math:`A = \sum_{x_i=0} A_i`. Over all modes
+:math:`L(\nu) = \max_{0\le a\le1} \nu(1-a) + \sum_i \max(A_i a^{1/3}, C_i(\nu) a)` is convex in :math:`\nu` and bounds
 every rate; user i offloads iff :math:`a \ge (A_i/C_i)^{3/2}`, so sorted by that threshold only the N + 1 prefixes compete.
 """
 
@@ -98,9 +100,7 @@ def mode_rates(local: Floats, gain: Floats, worth: Floats, decisions: Bits) -> F
 
 
 @compiled
-def mode_allocations(
-    local: Floats, gain: Floats, worth: Floats, decisions: Bits
-) -> tuple[Floats, Floats, Floats]:
+def mode_allocations(local: Floats, gain: Floats, worth: Floats, decisions: Bits) -> tuple[Floats, Floats, Floats]:
     """Return harvesting time, offloading times and time price of decisions ``(instances, candidates, users)``."""
     instances, candidates, users = decisions.shape
     harvest, prices = np.empty((instances, candidates)), np.empty((instances, candidates))
@@ -205,9 +205,7 @@ def relax(data: RateData, state: Bits, price: float, cutoff: float, relaxed: Bit
     left_value, right_value, left_slope, right_slope = np.inf, np.inf, -1.0, 1.0
     trial, best_price, best_value = price, price, np.inf
     for turn in range(100):
-        value, prefix, slope, count = _lagrangian(
-            data, state, trial, earning, spending, thresholds, free, peaks
-        )
+        value, prefix, slope, _ = _lagrangian(data, state, trial, earning, spending, thresholds, free, peaks)
         if value < best_value:
             best_value, best_price = value, trial
         if value <= enough or slope == 0.0:
@@ -259,9 +257,7 @@ def relax(data: RateData, state: Bits, price: float, cutoff: float, relaxed: Bit
 
 
 @compiled
-def slacks(
-    data: RateData, state: Bits, price: float, bound: float, cutoff: float, relaxed: Bits, slack: Floats
-) -> None:
+def slacks(data: RateData, state: Bits, price: float, bound: float, cutoff: float, relaxed: Bits, slack: Floats) -> None:
     """Fill how much the bound falls when a free user is forced to its other side at the same price.
 
     Only prefixes whose own peak beats the incumbent can matter: forcing a user never lifts a prefix's peak above the

@@ -101,9 +101,10 @@ def pyomo_model(problem: ComputationRate, unit: float) -> Any:
     model.offload_only = pyo.Constraint(model.users, rule=lambda m, i: m.offloaded[i] <= most[i] * m.offload[i])
     model.shannon = pyo.Constraint(
         model.users,
-        rule=lambda m, i: m.offloaded[i]
-        - worth[i] * m.offload_time[i] * pyo.log(1.0 + gain[i] * m.harvest_time / m.offload_time[i])
-        <= 0.0,
+        rule=lambda m, i: (
+            m.offloaded[i] - worth[i] * m.offload_time[i] * pyo.log(1.0 + gain[i] * m.harvest_time / m.offload_time[i])
+            <= 0.0
+        ),
     )
     model.rate = pyo.Objective(
         expr=pyo.quicksum(coefficient[i] * model.computing[i] + model.offloaded[i] for i in model.users),
@@ -151,9 +152,7 @@ SOLVERS: dict[str, Solver] = {
         Enumeration(),
         Highs(pyomo_model, rate_unit, place, EXACT),
         CoordinateDescent(),
-        CoordinateDescent(
-            "cd-random", "steepest single flip from a random decision until none improves", begin="random"
-        ),
+        CoordinateDescent("cd-random", "steepest single flip from a random decision until none improves", begin="random"),
         LocalSearch(),
         IndexScan(offloading_index, "sqrt(w) h"),
         PriceAndFix(compiled_data, _first_price, name="relaxation-rounding", node_limit=1),

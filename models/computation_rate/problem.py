@@ -15,7 +15,8 @@ a logarithm. With a time price :math:`\nu \ge 0`,
 :math:`\sup_\tau w_i e \tau \ln(1+g_i a/\tau) - \nu\tau = C_i(\nu)\, a`, where
 :math:`C_i = w_i e g_i/(1+z_i)` and :math:`\ln(1+z_i) - z_i/(1+z_i) = \nu/(w_i e)`. Hence for ANY price
 
-- for a fixed mode :math:`\max_{0 \le a \le 1} \nu(1-a) + \sum_{x_i=0} A_i a^{1/3} + a \sum_{x_i=1} C_i` bounds the rate from above,
+- for a fixed mode :math:`\max_{0 \le a \le 1} \nu(1-a) + \sum_{x_i=0} A_i a^{1/3} + a \sum_{x_i=1} C_i` bounds the rate
+  from above,
 - over all modes :math:`\max_{0 \le a \le 1} \nu(1-a) + \sum_i \max(A_i a^{1/3}, C_i a)` does.
 
 References: Bi and Zhang, "Computation Rate Maximization for Wireless Powered Mobile-Edge Computing With Binary Computation
@@ -39,7 +40,7 @@ from mecopt.backends.conic import Conic
 from mecopt.backends.slsqp import Slsqp
 from mecopt.models.computation_rate import allocation, exact
 from mecopt.models.computation_rate.variables import FrameTimes, TimePrice
-from mecopt.problem import Binary, Problem, Reference, Scenario, quantity
+from mecopt.problem import Binary, Problem, Quantity, Reference, Scenario, quantity
 from mecopt.radio import path_gain, rayleigh_power
 from mecopt.search.solver import Solver
 
@@ -82,17 +83,15 @@ class ComputationRate(Problem):
     ([1, 1, 0], 'OPTIMAL')
     """
 
-    channel_gain: Array = quantity("1", "h", "power gain between access point and user, both ways")
-    weight: Array = quantity("1", "w", "weight of a user's rate", default=_alternating)
-    harvesting_efficiency: Array = quantity("1", "mu", "harvested part of the received power", default=0.7)
-    cycles_per_bit: Array = quantity("cycle/bit", "phi", "CPU cycles to process one bit", default=100.0)
-    capacitance: Array = quantity("W s^3/cycle^3", "k", "energy coefficient of the CPU", default=1e-26)
-    transmit_power: Array = quantity("W", "P", "access point's transmit power", per="instance", default=3.0)
-    noise_power: Array = quantity("W", "N0", "noise power at the access point", per="instance", default=1e-10)
-    bandwidth: Array = quantity("Hz", "B", "bandwidth", per="instance", default=2e6)
-    communication_overhead: Array = quantity(
-        "1", "v", "transmitted bits per bit of task data", per="instance", default=1.1
-    )
+    channel_gain: Quantity = quantity("1", "h", "power gain between access point and user, both ways")
+    weight: Quantity = quantity("1", "w", "weight of a user's rate", default=_alternating)
+    harvesting_efficiency: Quantity = quantity("1", "mu", "harvested part of the received power", default=0.7)
+    cycles_per_bit: Quantity = quantity("cycle/bit", "phi", "CPU cycles to process one bit", default=100.0)
+    capacitance: Quantity = quantity("W s^3/cycle^3", "k", "energy coefficient of the CPU", default=1e-26)
+    transmit_power: Quantity = quantity("W", "P", "access point's transmit power", per="instance", default=3.0)
+    noise_power: Quantity = quantity("W", "N0", "noise power at the access point", per="instance", default=1e-10)
+    bandwidth: Quantity = quantity("Hz", "B", "bandwidth", per="instance", default=2e6)
+    communication_overhead: Quantity = quantity("1", "v", "transmitted bits per task bit", per="instance", default=1.1)
 
     name: ClassVar[str] = "computation-rate"
     summary: ClassVar[str] = "wireless-powered computation rate with binary offloading (the DROO problem)"
@@ -100,6 +99,7 @@ class ComputationRate(Problem):
     decision_summary: ClassVar[str] = "one bit per user: local or offload"
     objective_name: ClassVar[str] = "rate"
     objective_unit: ClassVar[str] = "bit/s"
+    cvxpy_unit: ClassVar[float] = 1e6
     reference: ClassVar[Reference] = Reference(
         "Bi, Zhang: Computation Rate Maximization for Wireless Powered Mobile-Edge Computing With Binary Computation "
         "Offloading, IEEE Trans. Wireless Commun. 17(6), 2018 (reference [9] of paper 003)",

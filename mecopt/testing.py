@@ -1,0 +1,342 @@
+"""Batteries for every implementation: run them on your own problem, backend or solver as mecopt does on its own.
+
+Each check is a function of a problem class; `check_problem` runs all of them. They state mathematics that holds for any
+problem under the contract, with oracles that do not share code with what they check: loops for batches, enumeration for
+searches, random duals for bounds, other solvers for allocations.
+
+>>> from mecopt.models import BinaryOffloading
+>>> check_weak_duality(BinaryOffloading)
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mecopt.backends.backend import Feature
+from mecopt.backends.conic import Conic
+from mecopt.certify import violation
+from mecopt.problem import Problem
+from mecopt.search.solver import GAP
+from mecopt.solution import Solution, StartIgnored, Status
+from mecopt.solve import allocate, solve
+from mecopt.units import rescaling
+
+Array = NDArray[Any]
+Check = Callable[[type[Problem]], None]
+
+_TINY = 1e-9
+"""Relative difference that rounding may leave between two ways to the same number."""
+
+
+def check_problem(cls: type[Problem]) -> None:
+    """Run every check on a problem.
+
+    Raises
+    ------
+    AssertionError
+        with what failed, on which instance.
+    """
+    for check in CHECKS:
+        check(cls)
+
+
+def _small(cls: type[Problem], count: int = 4, users: int = 5, preset: str = "paper") -> Problem:
+    return cls.sample(np.random.default_rng(11), (count,), preset=preset, users=users)
+
+
+def _every_preset(cls: type[Problem]) -> Iterator[Problem]:
+    return (_small(cls, preset=preset) for preset in cls.presets)
+
+
+def _close(left: Any, right: Any, what: str, relative: float = _TINY) -> None:
+    left, right = np.asarray(left, dtype=float), np.asarray(right, dtype=float)
+    allowed = relative * np.maximum(np.abs(left), np.abs(right))
+    if not np.all(np.abs(left - right) <= allowed):
+        raise AssertionError(f"{what}: {left} is not {right}")
+
+
+def _holds(condition: Any, what: str) -> None:
+    if not np.all(condition):
+        raise AssertionError(what)
+
+
+def _refuses(call: Callable[[], Any], error: type[Exception], what: str) -> None:
+    try:
+        call()
+    except error:
+        return
+    raise AssertionError(f"{what}: expected {error.__name__}")
+
+
+def _brute_force(problem: Problem) -> float:
+    """Return the optimum of one instance by allocating each decision on its own."""
+    decisions = itertools.product(range(len(problem.decision_space.labels)), repeat=problem.users)
+    best = min(problem.sign * float(allocate(problem, decision).objective) for decision in decisions)
+    return problem.sign * best
+
+
+# ---------------------------------------------------------------------- data and scenarios
+
+
+def check_declarations(cls: type[Problem]) -> None:
+    """The class says what it is, and every preset says where each of its numbers is from."""
+    for name in ("name", "summary", "sense", "objective_name", "objective_unit", "decision_summary", "reference"):
+        _holds(hasattr(cls, name), f"{cls.__name__} lacks {name}")
+    _holds("paper" in cls.presets, f"{cls.name} has no preset 'paper'")
+    names = {f.name for f in dataclasses.fields(cls)}
+    for preset, scenario in cls.presets.items():
+        _holds(set(scenario.sources) == names, f"preset {preset}: sources for {set(scenario.sources) ^ names}")
+    for kind in (cls.backends, cls.solvers):
+        _holds(all(key == one.name for key, one in kind.items()), f"{cls.name}: a key differs from the name behind it")
+
+
+def check_data_are_immutable(cls: type[Problem]) -> None:
+    """Neither the fields nor their entries can be changed, and the given arrays stay the caller's own."""
+    problem = _small(cls)
+    for name, value in problem.data().items():
+        _holds(not value.flags.writeable, f"{name} is writeable")
+        _refuses(partial(setattr, problem, name, value), dataclasses.FrozenInstanceError, name)
+    name, value = next(iter(problem.data().items()))
+    mine = value.copy()
+    other = cls(**{**problem.data(), name: mine})
+    mine[...] = 0.0
+    _close(getattr(other, name), value, "a problem must not share memory with what it was made from")
+
+
+def check_sampling_is_reproducible(cls: type[Problem]) -> None:
+    """The generator is the only source of randomness."""
+    for preset in cls.presets:
+        first, second = (cls.sample(np.random.default_rng(5), (3,), preset=preset) for _ in range(2))
+        for name, value in first.data().items():
+            _holds(np.array_equal(value, getattr(second, name)), f"{preset}: {name} differs between equal seeds")
+        other = cls.sample(np.random.default_rng(6), (3,), preset=preset)
+        _holds(any(not np.array_equal(v, getattr(other, n)) for n, v in first.data().items()), "the seed has no effect")
+
+
+# ---------------------------------------------------------------------- shapes
+
+
+def check_batch_equals_loop(cls: type[Problem]) -> None:
+    """Solving a batch is solving its instances."""
+    for batch in _every_preset(cls):
+        whole = solve(batch)
+        for one, alone in zip(whole, (solve(instance) for instance in batch), strict=True):
+            _close(one.objective, alone.objective, f"{cls.name}: batch against single")
+            _holds(np.array_equal(one.decision, alone.decision), f"{cls.name}: batch decides differently")
+            _holds(one.status is alone.status, f"{cls.name}: batch has another status")
+
+
+def check_candidates(cls: type[Problem]) -> None:
+    """Candidate axes multiply out: each candidate is allocated as if it were alone, in every nesting of axes."""
+    batch = cls.sample(np.random.default_rng(3), (2, 3), users=4)
+    decisions = batch.decision_space.sample(np.random.default_rng(4), (2, 3, 5))
+    together = allocate(batch, decisions)
+    _holds(together.shape == (2, 3, 5), f"shape is {together.shape}, not (2, 3, 5)")
+    _close(batch.optimal_value(decisions), together.objective, "optimal_value against allocate")
+    for index in np.ndindex(2, 3, 5):
+        alone = allocate(batch[index[:2]], decisions[index])
+        _close(together.objective[index], alone.objective, f"candidate {index}")
+        _close(together[index].bound, alone.bound, f"bound of candidate {index}")
+
+
+def check_flips(cls: type[Problem]) -> None:
+    """The values after single flips are the values of the flipped decisions."""
+    batch = _small(cls)
+    decisions = batch.decision_space.sample(np.random.default_rng(8), batch.batch_shape)
+    flips = batch.flip_values(decisions)
+    for i in range(batch.users):
+        flipped = decisions.copy()
+        flipped[:, i] ^= 1
+        _close(flips[:, i], batch.optimal_value(flipped), f"flip of user {i}")
+
+
+# ---------------------------------------------------------------------- invariances
+
+
+def check_permutation_invariance(cls: type[Problem]) -> None:
+    """Renumbering the users renumbers the answer and changes nothing else."""
+    for batch in _every_preset(cls):
+        order = np.random.default_rng(2).permutation(batch.users)
+        per = {f.name: f.metadata["per"] for f in dataclasses.fields(cls)}
+        renumbered = cls(**{n: v[..., order] if per[n] == "user" else v for n, v in batch.data().items()})
+        before, after = solve(batch), solve(renumbered)
+        _close(before.objective, after.objective, "optimum after renumbering")
+        _close(allocate(renumbered, before.decision[..., order]).objective, before.objective, "renumbered decision")
+
+
+def check_unit_invariance(cls: type[Problem]) -> None:
+    """Measuring in other base units changes numbers, not the answer: 1e-6 to 1e6 of every base unit."""
+    for batch in _every_preset(cls):
+        reference = solve(batch)
+        for base, factor in itertools.product(cls.base_units, (1e-6, 1e3, 1e6)):
+            fields = {
+                f.name: getattr(batch, f.name) * rescaling(f.metadata["unit"], base, factor) for f in dataclasses.fields(cls)
+            }
+            rescaled = solve(cls(**fields))
+            scale = rescaling(cls.objective_unit, base, factor)
+            _close(rescaled.objective, reference.objective * scale, f"{base} times {factor}")
+
+
+# ---------------------------------------------------------------------- bounds
+
+
+def check_weak_duality(cls: type[Problem]) -> None:
+    """No dual, however drawn, gives a bound that a feasible answer beats."""
+    rng = np.random.default_rng(1)
+    for batch in _every_preset(cls):
+        optimum = np.array([_brute_force(instance) for instance in batch[:2]])
+        decisions = batch.decision_space.sample(rng, (*batch.batch_shape, 6))
+        value = allocate(batch, decisions).objective
+        slack = _TINY * np.abs(value)
+        for _ in range(20):
+            bound = batch.bound(decisions, batch.random_dual(rng, value.shape))
+            _holds(batch.sign * (value - bound) >= -slack, "a random dual gives a wrong bound of a decision")
+            relaxed = batch.relaxed_bound(batch.random_dual(rng, batch.batch_shape))[:2]
+            _holds(batch.sign * (optimum - relaxed) >= -_TINY * np.abs(optimum), "a random dual gives a wrong bound")
+        best = batch.relaxed_bound(batch.relaxed_dual())[:2]
+        _holds(batch.sign * (optimum - best) >= -_TINY * np.abs(optimum), "the relaxation's bound is wrong")
+        _holds(batch.sign * (best - relaxed) >= -_TINY * np.abs(best), "a random dual beats the relaxation's own")
+
+
+def check_strong_duality(cls: type[Problem]) -> None:
+    """The default backend's dual closes the gap of every decision: the inner problem is convex."""
+    for batch in _every_preset(cls):
+        decisions = np.concatenate(list(batch.decision_space.enumerate(64)))
+        candidates = np.broadcast_to(decisions, (*batch.batch_shape, *decisions.shape))
+        answer = allocate(batch, candidates)
+        _holds(answer.gap <= _TINY, f"largest gap {answer.gap.max()}")
+        _holds(answer.violation <= _TINY, f"largest violation {answer.violation.max()}")
+
+
+def check_violations_are_seen(cls: type[Problem]) -> None:
+    """An allocation pushed out of the feasible set is reported, and a nan counts as broken."""
+    batch = _small(cls)
+    decision = np.ones((*batch.batch_shape, batch.users), dtype=np.int8)
+    good = allocate(batch, decision).allocation
+    for name, value in good.as_dict().items():
+        for kind, worse in (("larger", value * 1.1), ("negative", -value), ("nan", value * np.nan)):
+            broken = dataclasses.replace(good, **{name: worse})
+            _holds(violation(batch, decision, broken) > 1e-3, f"{name} made {kind} is not seen")
+
+
+# ---------------------------------------------------------------------- solvers
+
+
+def check_backends_agree(cls: type[Problem]) -> None:
+    """Every installed backend finds the same value, feasible and certified by its own dual."""
+    for batch in _every_preset(cls):
+        decisions = batch.decision_space.sample(np.random.default_rng(9), batch.batch_shape)
+        reference = allocate(batch, decisions)
+        for name, backend in cls.backends.items():
+            if backend.is_available():
+                answer = allocate(batch, decisions, backend=name)
+                _close(answer.objective, reference.objective, f"backend {name}", relative=1e-6)
+                _holds(answer.gap <= 1e-6, f"backend {name}: gap {answer.gap.max()}")
+                _holds([s in (Status.OPTIMAL, Status.FEASIBLE) for s in answer.status], f"backend {name}")
+
+
+def check_exact_is_enumeration(cls: type[Problem]) -> None:
+    """The default solver finds what allocating every decision on its own finds, and proves it."""
+    for batch in _every_preset(cls):
+        answer = solve(batch)
+        _close(answer.objective, [_brute_force(instance) for instance in batch], "exact against enumeration")
+        _holds(answer.gap <= _TINY, f"gap {answer.gap.max()}")
+        _holds([status is Status.OPTIMAL for status in answer.status], "an exact answer is not OPTIMAL")
+
+
+def check_no_solver_beats_the_bound(cls: type[Problem]) -> None:
+    """No solver is better than the proved bound, no solver's own bound is wrong, and all answers are feasible."""
+    for batch in _every_preset(cls):
+        proved = solve(batch)
+        slack = _TINY * np.abs(proved.objective)
+        for name, solver in cls.solvers.items():
+            if not solver.is_available() or not _accepts(batch, name):
+                continue
+            answer = solve(batch, solver=name, rng=np.random.default_rng(0))
+            _holds(batch.sign * (answer.objective - proved.bound) >= -slack, f"{name} beats the proved bound")
+            _holds(batch.sign * (proved.objective - answer.bound) >= -slack, f"{name} claims a wrong bound")
+            _holds(answer.violation <= 1e-8, f"{name} is infeasible")
+            if Feature.INTEGER in solver.features:
+                _holds([status is Status.OPTIMAL for status in answer.status], f"{name} is exact but proves nothing")
+                _close(answer.objective, proved.objective, f"{name} against the default solver", relative=GAP)
+
+
+def _accepts(batch: Problem, name: str) -> bool:
+    """Whether a solver takes these instances; one that holds for special cases only must refuse others by an error."""
+    from mecopt.solution import InstanceError
+
+    try:
+        solve(batch, solver=name)
+    except InstanceError:
+        return False
+    return True
+
+
+def check_starts(cls: type[Problem]) -> None:
+    """A start is used or refused, never ignored in silence, and never changes what is proved."""
+    problem = _small(cls)[0]
+    decision = np.ones(problem.users, dtype=np.int8)
+    for name, backend in cls.backends.items():
+        if not backend.is_available():
+            continue
+        first = allocate(problem, decision, backend=name)
+        _start(partial(allocate, problem, decision, backend=name), first, backend.features, name)
+    best = solve(problem)
+    for name, solver in cls.solvers.items():
+        if solver.is_available() and _accepts(problem, name):
+            _start(partial(solve, problem, solver=name), best, solver.features, name)
+
+
+def _start(call: Callable[..., Solution], start: Solution, features: Feature, name: str) -> None:
+    if not features & (Feature.WARM_PRIMAL | Feature.WARM_PRIMAL_DUAL):
+        _refuses(lambda: call(start=start), StartIgnored, f"{name} takes no start")
+        return
+    answer = call(start=start)
+    _holds(answer.stats.start_used, f"{name} does not say that it used the start")
+    _holds(np.isfinite(answer.objective), f"{name} has no answer from a start")
+    if Feature.INTEGER in features or name in start.problem.backends:
+        _close(answer.objective, start.objective, f"{name} from a start", relative=1e-6)
+
+
+def check_handed_out_models(cls: type[Problem]) -> None:
+    """The cvxpy problem handed out has the allocation's value, and the programs kept inside are DPP."""
+    for batch in _every_preset(cls):
+        problem = batch[0]
+        decision = np.arange(problem.users) % 2
+        value = float(allocate(problem, decision).objective)
+        program = problem.to_cvxpy(decision)
+        program.solve(solver="CLARABEL")
+        _holds(np.isclose(program.value * problem.cvxpy_unit, value, rtol=1e-6), f"to_cvxpy: {program.value}, not {value}")
+        for backend in cls.backends.values():
+            if isinstance(backend, Conic):
+                inner = backend.model.program(problem, decision.astype(np.int8))
+                _holds(inner.problem.is_dpp(), f"{backend.name}: the program is not DPP")
+        model = problem.to_pyomo()
+        _holds(len(list(model.offload)) == problem.users, "to_pyomo: one binary 'offload' per user")
+
+
+CHECKS: tuple[Check, ...] = (
+    check_declarations,
+    check_data_are_immutable,
+    check_sampling_is_reproducible,
+    check_batch_equals_loop,
+    check_candidates,
+    check_flips,
+    check_permutation_invariance,
+    check_unit_invariance,
+    check_weak_duality,
+    check_strong_duality,
+    check_violations_are_seen,
+    check_backends_agree,
+    check_exact_is_enumeration,
+    check_no_solver_beats_the_bound,
+    check_starts,
+    check_handed_out_models,
+)

@@ -1,0 +1,188 @@
+"""Exact search and its limits, heuristics and their honesty."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+import mecopt
+from mecopt import Status
+from mecopt.models import BinaryOffloading, ComputationRate
+from mecopt.search.descent import CoordinateDescent
+from mecopt.solution import InstanceError, StartIgnored
+
+
+def _endless(users: int = 44) -> BinaryOffloading:
+    """Every cost is a constant plus (s.x - T)^2/F with s even and T odd: the bound never reaches the optimum."""
+    rng = np.random.default_rng(0)
+    root = 2.0 * rng.integers(10, 30, users)
+    target = 2.0 * (root.sum() // 4) + 1.0
+    capacity = 3.0 * target
+    size = root**2 / 1.5
+    return BinaryOffloading(
+        data_size=size, capacity=capacity, local_rate=4.0 * size / (0.8 * size + 2.0 * target * root / capacity)
+    )
+
+
+def test_exact_is_enumeration_on_hundreds_of_heterogeneous_instances() -> None:
+    rng = np.random.default_rng(1)
+    for users in range(1, 12):
+        batch = BinaryOffloading.sample(rng, (60,), preset="heterogeneous", users=users, capacity=rng.uniform(1.0, 60.0, 60))
+        exact, oracle = mecopt.solve(batch), mecopt.solve(batch, solver="enumerate")
+        assert np.allclose(exact.objective, oracle.objective, rtol=1e-11)
+        assert (exact.bound <= oracle.objective * (1 + 1e-12)).all()
+
+
+def test_exact_is_enumeration_on_hundreds_of_wireless_powered_instances() -> None:
+    rng = np.random.default_rng(2)
+    for users in range(1, 10):
+        batch = ComputationRate.sample(rng, (40,), users=users)
+        exact, oracle = mecopt.solve(batch), mecopt.solve(batch, solver="enumerate")
+        assert np.allclose(exact.objective, oracle.objective, rtol=1e-11)
+        assert (exact.bound >= oracle.objective * (1 - 1e-12)).all()
+
+
+def test_exact_proves_subset_sum_instances() -> None:
+    batch = BinaryOffloading.sample(np.random.default_rng(3), (30,), preset="subset-sum", users=14)
+    exact, oracle = mecopt.solve(batch), mecopt.solve(batch, solver="enumerate")
+    assert np.allclose(exact.objective, oracle.objective, rtol=1e-11)
+    assert exact.statuses() == {"OPTIMAL": 30}
+
+
+def test_a_time_limit_returns_the_incumbent_with_its_true_gap() -> None:
+    problem = _endless()
+    answer = mecopt.solve(problem, gap=1e-15, time_limit=0.2)
+    assert answer.status is Status.LIMIT
+    assert 0.0 < answer.gap < 1e-3
+    assert float(answer.objective) == pytest.approx(float(problem.optimal_value(answer.decision)))
+    assert float(answer.bound) <= float(answer.objective)
+
+
+def test_a_bound_after_a_limit_is_still_a_bound() -> None:
+    rng = np.random.default_rng(4)
+    batch = BinaryOffloading.sample(rng, (40,), preset="subset-sum", users=12)
+    optimum = mecopt.solve(batch, solver="enumerate").objective
+    solver = BinaryOffloading.solvers["exact"]
+    for nodes in (1, 2, 3, 5, 8, 13, 40):
+        found = solver.prove(batch, None, node_limit=nodes)  # type: ignore[attr-defined]
+        assert (found.bound <= optimum * (1 + 1e-12)).all()
+    rates = ComputationRate.sample(rng, (40,), users=8)
+    optimum = mecopt.solve(rates, solver="enumerate").objective
+    for nodes in (1, 2, 3, 5):
+        found = ComputationRate.solvers["exact"].prove(rates, None, node_limit=nodes)  # type: ignore[attr-defined]
+        assert (found.bound >= optimum * (1 - 1e-12)).all()
+
+
+def test_a_requested_gap_stops_early_and_is_kept() -> None:
+    problem = BinaryOffloading.sample(np.random.default_rng(5), (20,), preset="heterogeneous", users=30)
+    full, early = mecopt.solve(problem), mecopt.solve(problem, gap=0.05)
+    assert (early.gap <= 0.05).all()
+    assert early.statuses() == {"OPTIMAL": 20}
+    assert (early.objective <= full.objective * 1.05).all()
+    assert early.stats.solver_calls.sum() <= full.stats.solver_calls.sum()
+
+
+def test_heuristics_never_claim_more_than_the_relaxation_proves() -> None:
+    batch = BinaryOffloading.sample(np.random.default_rng(6), (50,), preset="heterogeneous")
+    optimum = mecopt.solve(batch).objective
+    for name in ("coordinate-descent", "local-search", "index-scan", "all-local", "all-offload", "random"):
+        answer = mecopt.solve(batch, solver=name)
+        assert (answer.bound <= optimum * (1 + 1e-12)).all()
+        for status, objective, best in zip(answer.status, answer.objective, optimum, strict=True):
+            assert status is not Status.OPTIMAL or objective <= best * (1 + 2e-6)
+
+
+def test_coordinate_descent_ends_where_no_flip_improves() -> None:
+    for batch in (
+        BinaryOffloading.sample(np.random.default_rng(7), (30,), preset="heterogeneous"),
+        ComputationRate.sample(np.random.default_rng(7), (10,), users=6),
+    ):
+        answer = mecopt.solve(batch, solver="cd-random", rng=np.random.default_rng(0))
+        neighbours = batch.flip_values(answer.decision)
+        gain = batch.sign * (answer.objective[:, None] - neighbours)
+        assert (gain <= 1e-11 * np.abs(answer.objective[:, None])).all()
+
+
+def test_a_start_is_where_descent_begins() -> None:
+    problem = BinaryOffloading.sample(np.random.default_rng(8), preset="heterogeneous")
+    best = mecopt.solve(problem)
+    again = mecopt.solve(problem, solver="coordinate-descent", start=best)
+    assert again.decision.tolist() == best.decision.tolist()
+    assert int(again.stats.iterations) == 1
+    assert again.stats.start_used
+
+
+def test_a_good_incumbent_saves_nodes() -> None:
+    batch = ComputationRate.sample(np.random.default_rng(9), (60,), users=12)
+    cold = mecopt.solve(batch)
+    warm = mecopt.solve(batch, start=cold)
+    assert np.allclose(cold.objective, warm.objective)
+    assert warm.stats.solver_calls.sum() <= cold.stats.solver_calls.sum()
+
+
+def test_a_start_that_would_be_ignored_is_an_error() -> None:
+    problem = BinaryOffloading.sample(np.random.default_rng(0))
+    with pytest.raises(StartIgnored, match="takes no start"):
+        mecopt.solve(problem, solver="enumerate", start=np.zeros(10))
+    with pytest.raises(StartIgnored, match="takes no start"):
+        mecopt.allocate(problem, np.ones(10), start=mecopt.solve(problem))
+
+
+def test_enumeration_refuses_what_it_could_not_finish() -> None:
+    with pytest.raises(InstanceError, match="Use the solver 'exact'"):
+        mecopt.solve(BinaryOffloading(data_size=np.ones(30)), solver="enumerate")
+
+
+@pytest.mark.parametrize("name", ["scip", "highs"])
+def test_outside_solvers_agree_to_1e_8(name: str) -> None:
+    if not BinaryOffloading.solvers[name].is_available():
+        pytest.skip(f"{name} is not installed")
+    batch = BinaryOffloading.sample(np.random.default_rng(10), (10,), preset="heterogeneous", users=15)
+    exact = mecopt.solve(batch)
+    cold = mecopt.solve(batch, solver=name)
+    warm = mecopt.solve(batch, solver=name, start=exact)
+    for answer in (cold, warm):
+        assert np.allclose(answer.objective, exact.objective, rtol=1e-8)
+        assert answer.stats.claimed_bound is not None
+        assert np.allclose(answer.stats.claimed_bound, exact.objective, rtol=1e-6)
+        assert answer.statuses() == {"OPTIMAL": 10}
+    assert warm.stats.start_used
+    assert not cold.stats.start_used
+
+
+def test_outer_approximation_solves_wireless_powered_frames() -> None:
+    batch = ComputationRate.sample(np.random.default_rng(11), (5,), users=6)
+    exact, outer = mecopt.solve(batch), mecopt.solve(batch, solver="highs")
+    assert np.allclose(outer.objective, exact.objective, rtol=1e-8)
+    assert outer.stats.claimed_bound is not None
+    assert (outer.stats.claimed_bound >= exact.objective * (1 - 1e-7)).all()
+
+
+def test_random_solvers_depend_on_the_generator_alone() -> None:
+    batch = BinaryOffloading.sample(np.random.default_rng(12), (20,), preset="heterogeneous")
+    for name in ("random", "best-of-random", "cd-random", "local-search"):
+        first, second = (mecopt.solve(batch, solver=name, rng=np.random.default_rng(7)) for _ in range(2))
+        assert np.array_equal(first.decision, second.decision)
+
+
+def test_descent_scored_by_any_function_is_the_same_descent() -> None:
+    batch = BinaryOffloading.sample(np.random.default_rng(13), (5,), preset="heterogeneous", users=5)
+
+    def value(problem: mecopt.Problem, decision: np.ndarray) -> np.ndarray:
+        return mecopt.allocate(problem, decision).objective
+
+    def flips(problem: mecopt.Problem, decision: np.ndarray) -> np.ndarray:
+        return value(problem, decision[..., None, :] ^ np.eye(problem.users, dtype=np.int8))
+
+    usual = mecopt.solve(batch, solver="coordinate-descent")
+    found = CoordinateDescent(value=value, flips=flips).search(
+        batch, start=None, gap=None, time_limit=None, rng=np.random.default_rng(0)
+    )
+    assert np.array_equal(found.decision, usual.decision)
+
+
+def test_one_user_has_two_decisions() -> None:
+    for size, capacity in itertools.product((0.0, 1.0, 20.0), (0.1, 1.0, 100.0)):
+        problem = BinaryOffloading(data_size=[size], capacity=capacity)
+        both = problem.optimal_value(np.array([[0], [1]], dtype=np.int8))
+        assert float(mecopt.solve(problem).objective) == pytest.approx(float(both.min()), rel=1e-15, abs=1e-15)

@@ -1,0 +1,147 @@
+"""The computation-rate problem: formula, price, relaxation, conic forms, and the authors' own optima."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize_scalar
+from scipy.special import lambertw
+
+import mecopt
+from mecopt.data import load
+from mecopt.models import ComputationRate
+from mecopt.models.computation_rate import FrameTimes, TimePrice
+from mecopt.models.computation_rate.compiled import relaxed_prices
+
+DATA = Path(__file__).parents[3] / "shared" / "data" / "droo"
+
+
+def _lagrangian(problem: ComputationRate, price: float) -> float:
+    """Evaluate the bound by brute force over a grid of harvesting times: an oracle without sorting or peaks."""
+    local, gain, worth = problem.coefficients()
+    inverse = -lambertw(-np.exp(-1.0 - price / worth), 0).real
+    earned = worth * gain * inverse
+    grid = np.linspace(0.0, 1.0, 20_001)[:, None]
+    return float((price * (1 - grid[:, 0]) + np.maximum(local * np.cbrt(grid), earned * grid).sum(axis=1)).max())
+
+
+def test_the_rate_is_harvested_energy_cpu_speed_and_shannon() -> None:
+    problem = ComputationRate(channel_gain=[1e-6, 2e-6])
+    times = FrameTimes(harvest_time=np.asarray(0.6), offload_time=np.array([0.0, 0.4]))
+    energy = 0.7 * 3.0 * np.array([1e-6, 2e-6]) * 0.6
+    local = np.cbrt(energy[0] / 1e-26) / 100.0
+    offloaded = 1.5 * 2e6 / 1.1 * 0.4 * np.log2(1 + energy[1] * 2e-6 / (1e-10 * 0.4))
+    assert float(problem.objective(np.array([0, 1]), times)) == pytest.approx(local + offloaded, rel=1e-13)
+
+
+def test_weights_alternate_by_default() -> None:
+    assert ComputationRate(channel_gain=np.ones(5) * 1e-6).weight.tolist() == [1.0, 1.5, 1.0, 1.5, 1.0]
+
+
+def test_everyone_local_harvests_all_frame_long() -> None:
+    problem = ComputationRate.sample(np.random.default_rng(0), users=4)
+    answer = mecopt.allocate(problem, np.zeros(4))
+    assert float(answer.allocation.harvest_time) == 1.0
+    assert float(answer.objective) == pytest.approx(float(problem.coefficients().local.sum()), rel=1e-14)
+
+
+def test_the_price_makes_all_marginal_rates_of_time_equal() -> None:
+    problem = ComputationRate.sample(np.random.default_rng(1), users=6)
+    decision = np.array([1, 0, 1, 1, 0, 1], dtype=np.int8)
+    answer = mecopt.allocate(problem, decision)
+    step = 1e-6
+
+    def rate(shift: int) -> float:
+        time = answer.allocation.offload_time.copy()
+        time[shift] += step
+        above = problem.objective(decision, FrameTimes(harvest_time=answer.allocation.harvest_time, offload_time=time))
+        time[shift] -= 2 * step
+        below = problem.objective(decision, FrameTimes(harvest_time=answer.allocation.harvest_time, offload_time=time))
+        return float(above - below) / (2 * step)
+
+    for user in np.flatnonzero(decision):
+        assert rate(int(user)) == pytest.approx(float(answer.dual.time_price), rel=1e-5)
+
+
+def test_the_relaxation_is_the_brute_force_lagrangian() -> None:
+    rng = np.random.default_rng(2)
+    for _ in range(10):
+        problem = ComputationRate.sample(rng, users=7)
+        price = float(problem.coefficients().local.sum() * 10 ** rng.uniform(-0.5, 1.0))
+        ours = float(problem.relaxed_bound(TimePrice(time_price=np.asarray(price))))
+        assert ours == pytest.approx(_lagrangian(problem, price), rel=1e-6)
+
+
+def test_the_compiled_price_minimises_the_bound() -> None:
+    rng = np.random.default_rng(3)
+    for users in (1, 2, 5, 12):
+        batch = ComputationRate.sample(rng, (5,), users=users)
+        prices = relaxed_prices(*(np.array(part) for part in batch.coefficients()))
+        for problem, price in zip(batch, prices, strict=True):
+            ours = float(problem.relaxed_bound(TimePrice(time_price=np.asarray(price))))
+            search = minimize_scalar(
+                lambda y, p=problem: float(p.relaxed_bound(TimePrice(time_price=np.asarray(np.exp(y))))),
+                bounds=(np.log(price) - 3, np.log(price) + 3),
+                method="bounded",
+                options={"xatol": 1e-10},
+            )
+            assert ours <= search.fun * (1 + 1e-10)
+
+
+def test_conic_solvers_solve_all_frames_after_scaling() -> None:
+    batch = ComputationRate.sample(np.random.default_rng(4), (20,))
+    decisions = batch.decision_space.sample(np.random.default_rng(5), (20,))
+    best = mecopt.allocate(batch, decisions)
+    for backend in ("clarabel", "ecos", "scs"):
+        answer = mecopt.allocate(batch, decisions, backend=backend, throw=False)
+        assert set(answer.statuses()) <= {"OPTIMAL", "FEASIBLE"}
+        assert np.allclose(answer.objective, best.objective, rtol=1e-7)
+
+
+def test_ecos_fails_in_raw_bits_per_second() -> None:
+    import cvxpy as cp
+
+    solved = 0
+    for problem in ComputationRate.sample(np.random.default_rng(6), (10,)):
+        local, gain, worth = problem.coefficients()
+        offload = np.arange(10) % 2 == 1
+        harvest, time = cp.Variable(nonneg=True), cp.Variable(int(offload.sum()), nonneg=True)
+        rate = local[~offload].sum() * cp.power(harvest, 1 / 3) - worth[offload] @ cp.rel_entr(
+            time, time + cp.multiply(gain[offload], harvest)
+        )
+        program = cp.Problem(cp.Maximize(rate), [harvest + cp.sum(time) <= 1])
+        try:
+            program.solve(solver="ECOS")
+        except cp.error.SolverError:
+            continue
+        best = float(problem.optimal_value(offload.astype(np.int8)))
+        solved += program.status == "optimal" and abs(program.value / best - 1) < 1e-6
+    assert solved < 5
+
+
+def test_hundreds_of_users_are_proved() -> None:
+    for users, count in ((30, 10), (100, 5), (1000, 2)):
+        answer = mecopt.solve(ComputationRate.sample(np.random.default_rng(7), (count,), users=users))
+        assert answer.statuses() == {"OPTIMAL": count}
+        assert answer.gap.max() < 1e-11
+
+
+def test_sampling_follows_the_authors_law() -> None:
+    gain = ComputationRate.sample(np.random.default_rng(8), (20_000,), users=6).channel_gain
+    distance = 2.5 + 0.3 * np.arange(6)
+    expected = 3.0 * (3e8 / (4 * np.pi * 915e6 * distance)) ** 2.8
+    assert np.allclose(gain.mean(axis=0), expected, rtol=0.03)
+    assert np.allclose(gain.std(axis=0), expected, rtol=0.05)
+
+
+@pytest.mark.parametrize("name", ["data_5.mat", "data_6.mat"])
+def test_the_authors_optima_are_reproduced_on_every_instance(name: str) -> None:
+    path = DATA / name
+    if not path.exists():
+        pytest.skip(f"the authors' data are not at {path}")
+    data = load(path)
+    assert data.labels is not None
+    answer = mecopt.solve(data.problem)
+    assert np.array_equal(answer.decision, data.labels.decision)
+    assert np.allclose(answer.objective, data.labels.objective, rtol=2e-7, atol=0.0)
+    assert answer.statuses() == {"OPTIMAL": 10_000}
