@@ -192,8 +192,10 @@ def _read_json(path: Path, problem: str | None) -> Dataset:
 
 
 def _compact(problem: Problem) -> dict[str, Array]:
-    """Return the fields, each constant one as a single number."""
-    return {name: value[(0,) * value.ndim] if not any(value.strides) else value for name, value in problem.data().items()}
+    """Return the fields, each constant one as a single number; the first, which has everyone's shape, in full."""
+    first, *others = problem.data().items()
+    constant = {name: value[(0,) * value.ndim] for name, value in others if value.size and not any(value.strides)}
+    return dict([first, *others]) | constant
 
 
 def _json_bytes(problem: Problem, labels: Solution | None, provenance: dict[str, Any]) -> bytes:
@@ -209,7 +211,11 @@ def schema(cls: type[Problem]) -> dict[str, Any]:
             number = {"type": "array", "items": number, "minItems": 1}
         return number
 
-    properties: dict[str, Any] = {"problem": {"const": cls.name}, "$schema": {"type": "string"}, "provenance": {"type": "object"}}
+    properties: dict[str, Any] = {
+        "problem": {"const": cls.name},
+        "$schema": {"type": "string"},
+        "provenance": {"type": "object"},
+    }
     for f in dataclasses.fields(cls):
         limit = {"minimum": 0} if f.metadata["zero_allowed"] else {"exclusiveMinimum": 0}
         number = {"type": "number", **limit}

@@ -48,7 +48,8 @@ def command(
             labels = Labels(labels.decision[:first], labels.allocation[:first], labels.objective[:first])
     names = None if methods is None else [name.strip() for name in methods.split(",") if name.strip()]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    errors = Console(stderr=True)
+    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar:
         task = bar.add_task("comparing", total=None)
         comparison = compare(
             instances,

@@ -48,9 +48,7 @@ def command(
         instances = instances.flat()[0]
     # Compiles the kernels (once per machine), so that the seconds shown are those of solving.
     solve(instances.flat()[0], time_limit=0.1, throw=False)
-    solution = solve(
-        instances, solver=solver, gap=gap, time_limit=time_limit, throw=False, rng=np.random.default_rng(seed)
-    )
+    solution = solve(instances, solver=solver, gap=gap, time_limit=time_limit, throw=False, rng=np.random.default_rng(seed))
     if as_json:
         click.echo(json.dumps(solution.to_dict()))
     else:

@@ -84,9 +84,7 @@ def _fixed(cls: type[Problem], seed: int) -> Iterator[Measurement]:
     count = 20_000
     batch, decisions = _draw(cls, seed, 10, (count,)), np.ones((count, 10), dtype=np.int8)
     single = _draw(cls, seed, 10)
-    times = medians(
-        {default: _solving(batch, decisions, default), **{n: _solving(single, decisions[0], n) for n in others}}
-    )
+    times = medians({default: _solving(batch, decisions, default), **{n: _solving(single, decisions[0], n) for n in others}})
     for name in others:
         group = f"decision fixed, 10 users, per instance of a batch of {count}: solving alone"
         yield Measurement(group, f"{default}, batched", times[default] / count, name, times[name])

@@ -32,12 +32,12 @@ def loss_figure(summary: Summary) -> bytes:
         axes.plot(middle, row, "|", color=_BLUE, ms=13, mew=2.5, zorder=3)
         axes.plot(max(float(np.mean(loss)), FLOOR), row, "o", color=_BLUE, ms=6, zorder=4)
         axes.plot(worst, row, "x", color=_RED, ms=7, mew=2, zorder=4)
-    axes.set_xscale("log")
     axes.set_xlim(FLOOR / 2, 2.0)
+    axes.set_xscale("log")
     axes.set_yticks(range(len(lines)), [line.method for line in lines])
     axes.invert_yaxis()
     axes.set_xlabel("1 - ratio to the reference (at the left edge: optimal to rounding)")
-    axes.set_title(f"Loss per instance; reference: {summary.reference}", fontsize=10, loc="left")
+    axes.set_title(f"{summary.title}; reference: {summary.reference}", fontsize=10, loc="left")
     axes.grid(axis="x", alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     handles: list[Any] = [
@@ -68,7 +68,7 @@ def tradeoff_figure(summary: Summary) -> bytes:
     _label(axes, drawn)
     axes.set_xlabel("seconds per instance")
     axes.set_ylabel("mean loss (1 - ratio)")
-    axes.set_title("Quality against time; blue: proved optimal on every instance", fontsize=10, loc="left")
+    axes.set_title(f"{summary.title}; blue: proved optimal on every one", fontsize=10, loc="left")
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     return _png(figure)
@@ -80,11 +80,13 @@ def _mean_loss(line: Line) -> float:
 
 def _label(axes: Any, lines: list[Line]) -> None:
     """Write the names beside the points, moved apart where they would overlap."""
+    points = [(float(np.log10(line.seconds)), float(np.log10(_mean_loss(line)))) for line in lines]
     taken: list[tuple[float, float]] = []
-    for line in sorted(lines, key=lambda one: (_mean_loss(one), one.seconds)):
-        x, y = np.log10(line.seconds), np.log10(_mean_loss(line))
+    for line, (x, y) in sorted(zip(lines, points, strict=True), key=lambda pair: (pair[1][1], pair[1][0])):
         level = y
-        while any(abs(level - other) < 0.42 and abs(x - at) < 1.2 for at, other in taken):
+        while any(abs(level - other) < 0.42 and abs(x - at) < 1.2 for at, other in taken) or any(
+            abs(level - other) < 0.3 and 0.0 < at - x < 1.2 for at, other in points
+        ):
             level += 0.42
         taken.append((x, level))
         axes.annotate(

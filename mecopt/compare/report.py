@@ -60,8 +60,7 @@ def _page(comparison: Comparison, summary: Summary, pictures: dict[str, bytes]) 
         for name, content in pictures.items()
     )
     details = "".join(f"<dt>{html.escape(str(k))}</dt><dd>{html.escape(_plain(v))}</dd>" for k, v in origin.items())
-    count, users = origin["instances"], origin["users"]
-    title = f"{origin['problem']}: {len(summary.lines)} methods on {count} instances of {users} users"
+    title = f"{summary.title}, {len(summary.lines)} methods"
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{html.escape(title)}</title><style>{_STYLE}</style></head><body>

@@ -115,8 +115,8 @@ def compare(
     stored = {}
     if labels is not None:
         labels = _flat_labels(labels, flat)
-        recomputed = flat.objective(labels.decision, labels.allocation)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(all="ignore"):
+            recomputed = flat.objective(labels.decision, labels.allocation)
             difference = np.abs(labels.objective / recomputed - 1.0)
         stored["stored_difference"] = float(np.max(difference, initial=0.0, where=np.isfinite(difference)))
     origin = {

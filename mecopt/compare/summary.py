@@ -44,6 +44,7 @@ class Line:
 class Summary:
     """All methods, what their ratios refer to, and the findings in words."""
 
+    title: str
     lines: list[Line]
     reference: str
     findings: list[str]
@@ -87,7 +88,9 @@ def summarise(comparison: Comparison) -> Summary:
                 loss=np.maximum(1.0 - ratio, 0.0),
             )
         )
-    return Summary(lines, meaning, _findings(lines, optimal, comparison))
+    origin = comparison.provenance
+    title = f"{origin['problem']}: {origin['instances']} instances of {origin['users']} users"
+    return Summary(title, lines, meaning, _findings(lines, optimal, comparison))
 
 
 def _ratio(objective: Array, reference: Array, maximise: bool) -> Array:
@@ -123,7 +126,9 @@ def _findings(lines: list[Line], optimal: Array, comparison: Comparison) -> list
         )
     for line in lines:
         if line.failed:
-            found.append(f"{line.method} gave no feasible answer in {line.failed} instances; they are left out of its ratios.")
+            found.append(
+                f"{line.method} gave no feasible answer in {line.failed} instances; they are left out of its ratios."
+            )
     return found
 
 

@@ -115,9 +115,7 @@ def test_the_problem_may_be_named_by_the_caller_where_the_file_does_not_tell(tmp
         ("data_size", [[80, 96]], "Mbit", [[10.0, 12.0]]),
     ],
 )
-def test_a_quantity_with_its_unit_means_the_same_as_the_plain_number(
-    field: str, value: Any, unit: str, plain: Any
-) -> None:
+def test_a_quantity_with_its_unit_means_the_same_as_the_plain_number(field: str, value: Any, unit: str, plain: Any) -> None:
     base = {"problem": "binary-offloading", "data_size": [1.0, 2.0]}
     measured = from_mapping({**base, field: {"value": value, "unit": unit}})
     expected = from_mapping({**base, field: plain})

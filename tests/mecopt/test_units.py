@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from mecopt import InstanceError, problems
 from mecopt.units import BASES, conversion, known_symbols, parse, rescaling
 
-units = st.lists(
-    st.tuples(st.sampled_from(known_symbols()), st.integers(-3, 3).filter(bool)), min_size=1, max_size=4
-).map(lambda factors: " ".join(f"{symbol}^{power}" for symbol, power in factors))
+units = st.lists(st.tuples(st.sampled_from(known_symbols()), st.integers(-3, 3).filter(bool)), min_size=1, max_size=4).map(
+    lambda factors: " ".join(f"{symbol}^{power}" for symbol, power in factors)
+)
 
 
 @pytest.mark.parametrize(

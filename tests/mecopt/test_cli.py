@@ -1,0 +1,478 @@
+"""The command line: every command does what it says, and every fault ends in one line and a documented exit code."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from numpy.random import Generator
+
+import mecopt
+from mecopt import Problem
+from mecopt.cli.main import COMMANDS, main
+from mecopt.data import load
+from mecopt.models import BinaryOffloading, ComputationRate
+from mecopt.search.solver import Search, Solver
+
+HEAVY = ["cvxpy", "pyomo", "numba", "matplotlib", "pyarrow", "torch"]
+DROO = Path(__file__).resolve().parents[2] / ".." / "shared" / "data" / "droo" / "data_5.mat"
+
+
+@dataclass
+class Outcome:
+    """What a command left: its exit code and what it said."""
+
+    code: Any
+    out: str
+    error: str
+
+
+Run = Callable[..., Outcome]
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str]) -> Run:
+    """Call the command line in this process; an exception that escapes it fails the test."""
+
+    def call(*arguments: object) -> Outcome:
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main([str(one) for one in arguments])
+        said = capfd.readouterr()
+        assert "Traceback" not in said.out + said.err
+        assert "Warning" not in said.err
+        return Outcome(ended.value.code, said.out, said.err)
+
+    return call
+
+
+@pytest.fixture
+def slots(tmp_path: Path, run: Run) -> Path:
+    path = tmp_path / "slots.npz"
+    assert run("sample", "binary-offloading", "--count", 6, "--seed", 3, "--set", "users=4", "-o", path).code == 0
+    return path
+
+
+def strictly(text: str) -> Any:
+    """Read JSON as the standard has it: NaN and Infinity are no numbers."""
+    return json.loads(text, parse_constant=lambda constant: pytest.fail(f"{constant} is not JSON"))
+
+
+# ---------------------------------------------------------------------- every command
+
+
+def test_help_names_every_command_and_every_exit_code(run: Run) -> None:
+    said = run("--help")
+    assert said.code == 0
+    for command in COMMANDS:
+        assert f"\n  {command} " in said.out
+        assert run(command, "--help").code == 0
+    for code in (0, 1, 2, 3, 4, 130):
+        assert re.search(rf"\n +{code} ", said.out)
+
+
+def test_the_version_is_the_packages(run: Run) -> None:
+    assert mecopt.__version__ in run("--version").out
+
+
+def test_list_shows_every_problem_with_its_presets_backends_and_solvers(run: Run) -> None:
+    said = run("list")
+    assert said.code == 0
+    for name, cls in mecopt.problems().items():
+        assert f"{name}: " in said.out
+        for known in (cls.presets, cls.backends, cls.solvers):
+            assert all(f"\n    {one} " in said.out for one in known)
+
+
+def test_list_says_what_is_not_installed_and_how_to_get_it(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "not installed" not in run("list").out
+    hide("pyscipopt", monkeypatch)
+    assert "not installed: pip install 'mecopt[scip]'" in run("list").out
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".json"])
+def test_sample_writes_the_instances_that_python_draws_with_the_same_seed(suffix: str, tmp_path: Path, run: Run) -> None:
+    path = tmp_path / f"slots{suffix}"
+    said = run("sample", "binary-offloading", "--count", 7, "--seed", 4, "--preset", "heterogeneous", "-o", path)
+    assert (said.code, said.error) == (0, "")
+    expected = BinaryOffloading.sample(np.random.default_rng(4), (7,), preset="heterogeneous")
+    for name, value in load(path).problem.data().items():
+        np.testing.assert_array_equal(value, expected.data()[name])
+    assert (tmp_path / "slots.card.md").exists()
+
+
+@pytest.mark.parametrize(
+    ("setting", "field", "plain"),
+    [
+        ("capacity=40", "capacity", 40.0),
+        ("capacity=320 Mbit/s", "capacity", 40.0),
+        ("capacity=[10, 20]", "capacity", [10.0, 20.0]),
+        ("capacity=[80, 160] Mbit/s", "capacity", [10.0, 20.0]),
+        ("upload_power=500 mW", "upload_power", 0.5),
+        ("data_size=[1, 2.5e0]", "data_size", [1.0, 2.5]),
+        ("data_size=[8, 16] Mbit", "data_size", [1.0, 2.0]),
+    ],
+)
+def test_settings_take_numbers_lists_and_units(setting: str, field: str, plain: Any, tmp_path: Path, run: Run) -> None:
+    path = tmp_path / "slots.npz"
+    assert run("sample", "binary-offloading", "--count", 2, "--set", setting, "-o", path).code == 0
+    value = load(path).problem.data()[field]
+    np.testing.assert_allclose(value, np.broadcast_to(plain, value.shape), rtol=1e-14)
+
+
+def test_schema_prints_a_schema_that_a_hand_written_instance_fits(run: Run) -> None:
+    for name in mecopt.problems():
+        said = run("schema", name)
+        assert said.code == 0
+        jsonschema.Draft202012Validator.check_schema(strictly(said.out))
+    fits = jsonschema.Draft202012Validator(strictly(run("schema", "binary-offloading").out))
+    assert fits.is_valid({"problem": "binary-offloading", "data_size": [1, 2]})
+    assert not fits.is_valid({"problem": "binary-offloading", "data_sise": [1, 2]})
+
+
+def test_solve_prints_a_hand_written_instance_in_full(tmp_path: Path, run: Run) -> None:
+    path = tmp_path / "problem.json"
+    path.write_text('{"problem": "binary-offloading", "data_size": [12.0, 7.5, 20.1], "capacity": 30}')
+    said = run("solve", path)
+    assert (said.code, said.error) == (0, "")
+    assert "OPTIMAL by exact" in said.out
+    assert said.out.count("offload") + said.out.count(" local ") >= 3
+
+
+@pytest.mark.parametrize("solver", ["exact", "enumerate", "scip", "highs", "coordinate-descent", "cd-slsqp", "random"])
+def test_solve_prints_json_that_agrees_with_python(solver: str, slots: Path, run: Run) -> None:
+    said = run("solve", slots, "--solver", solver, "--index", 2, "--json")
+    assert said.code == 0
+    answer, expected = strictly(said.out), mecopt.solve(load(slots).problem[2], solver=solver)
+    assert answer["method"] == solver
+    assert answer["objective"] == pytest.approx(float(expected.objective), rel=1e-9)
+    assert answer["status"] == expected.status.name
+
+
+def test_solve_answers_a_whole_batch(slots: Path, run: Run) -> None:
+    assert "6 OPTIMAL" in run("solve", slots).out
+    answer = strictly(run("solve", slots, "--json").out)
+    assert answer["status"] == ["OPTIMAL"] * 6
+    np.testing.assert_allclose(answer["objective"], mecopt.solve(load(slots).problem).objective, rtol=1e-12)
+
+
+def test_solve_prints_null_where_nothing_is_proved(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(BinaryOffloading.solvers, "fragile", Fragile())  # type: ignore[arg-type]
+    (tmp_path / "x.json").write_text('{"problem": "binary-offloading", "data_size": [[1, 2], [3, 4]]}')
+    said = run("solve", tmp_path / "x.json", "--solver", "fragile", "--json")
+    assert strictly(said.out)["bound"] == [None, None]
+
+
+def test_compare_prints_a_line_per_method_and_writes_everything(slots: Path, tmp_path: Path, run: Run) -> None:
+    methods = ["exact", "prefix", "coordinate-descent", "local-search", "all-local"]
+    said = run("compare", slots, "--methods", ",".join(methods), "--jobs", 1, "-o", tmp_path / "out")
+    assert said.code == 0
+    assert "ratio to the proved optimum" in said.out
+    shown = [line.split()[0] for line in said.out.splitlines() if line.strip()]
+    assert [one for one in shown if one in methods] == methods
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {"results.parquet", "report.html", "loss.png", "tradeoff.png", "parts"}
+    origin = json.loads(pq.read_schema(tmp_path / "out" / "results.parquet").metadata[b"mecopt"])
+    assert {"file": "slots.npz", "file_seed": 3, "file_preset": "paper"}.items() <= origin.items()
+
+
+def test_compare_uses_only_the_first_instances_where_asked(slots: Path, tmp_path: Path, run: Run) -> None:
+    assert run("compare", slots, "--methods", "exact", "--first", 2, "--jobs", 1, "-o", tmp_path / "out").code == 0
+    assert pq.read_table(tmp_path / "out" / "results.parquet")["instance_id"].to_pylist() == [0, 1]
+
+
+def test_compare_shows_the_answers_that_a_file_stores(tmp_path: Path, run: Run) -> None:
+    path = tmp_path / "slots.mat"
+    assert run("sample", "computation-rate", "--count", 4, "--set", "users=3", "-o", path).code == 0
+    said = run("compare", path, "--problem", "computation-rate", "--jobs", 1, "--first", 3, "-o", tmp_path / "out")
+    assert said.code == 0
+    assert "stored" in said.out
+    assert "within 2e-7 of the reference in 3 of 3 instances" in " ".join(said.out.split())
+
+
+def test_compare_agrees_with_the_stored_optima_of_the_authors(tmp_path: Path, run: Run) -> None:
+    if not DROO.exists():
+        pytest.skip(f"{DROO} is not here: the data of the DROO authors lie beside the repository")
+    arguments = ["--methods", "exact,stored", "--first", 100, "--jobs", 1, "-o", tmp_path / "out"]
+    said = run("compare", DROO, "--problem", "computation-rate", *arguments)
+    assert said.code == 0
+    assert "within 2e-7 of the reference in 100 of 100 instances" in " ".join(said.out.split())
+
+
+def test_bench_prints_ratios(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mecopt.compare.bench.medians", lambda calls, **_: dict.fromkeys(calls, 1e-3))
+    said = run("bench", "computation-rate")
+    assert said.code == 0
+    assert "computation-rate (seed 0" in said.out
+    for rival in ("slsqp", "clarabel", "ecos", "scs", "highs", "1,024 decisions scored one by one"):
+        assert rival in said.out
+    assert "1.0 x" in said.out
+
+
+# ---------------------------------------------------------------------- exit codes
+
+
+class Fragile(Solver):
+    """Fails on every instance."""
+
+    name = "fragile"
+    summary = "fails"
+
+    def search(self, problem: Problem, *, start: Any, gap: float | None, time_limit: float | None, rng: Generator) -> Search:
+        shape = problem.batch_shape
+        bound = np.full(shape, -np.inf)
+        return Search(np.zeros((*shape, problem.users), dtype=np.int8), bound=bound, failed=np.ones(shape, dtype=bool))
+
+
+def hide(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    find = importlib.util.find_spec
+
+    def found(name: str, package_: str | None = None) -> Any:
+        return None if name == package else find(name, package_)
+
+    monkeypatch.setattr("mecopt.backends.backend.importlib.util.find_spec", found)
+
+
+def test_an_instance_without_an_answer_ends_in_1(
+    slots: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(BinaryOffloading.solvers, "fragile", Fragile())  # type: ignore[arg-type]
+    said = run("solve", slots, "--solver", "fragile")
+    assert said.code == 1
+    assert "6 FAILED" in said.out
+    compared = run("compare", slots, "--methods", "exact,fragile", "--jobs", 1, "-o", tmp_path / "out")
+    assert compared.code == 1
+    assert "fragile gave no feasible answer in 6 instances" in " ".join(compared.out.split())
+
+
+def test_a_solver_that_is_not_installed_ends_in_3(
+    slots: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hide("pyscipopt", monkeypatch)
+    for said in (
+        run("solve", slots, "--solver", "scip"),
+        run("compare", slots, "--methods", "exact,scip", "-o", tmp_path / "out"),
+    ):
+        assert said.code == 3
+        assert said.error.count("\n") == 1
+        assert "pip install 'mecopt[scip]'" in said.error
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_answer_cut_short_by_a_limit_ends_in_4_with_its_gap(tmp_path: Path, run: Run) -> None:
+    path = tmp_path / "hard.npz"
+    run("sample", "binary-offloading", "--preset", "subset-sum", "--set", "users=60", "--count", 1, "-o", path)
+    said = run("solve", path, "--time-limit", 0, "--gap", 0, "--json")
+    answer = strictly(said.out)
+    assert said.code == 4, answer["status"]
+    assert answer["status"] == "LIMIT"
+    assert answer["gap"] > 0
+
+
+def test_an_interruption_ends_in_130(slots: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mecopt.data.load", interrupt)
+    said = run("solve", slots)
+    assert said.code == 130
+    assert "finished parts of a comparison are kept" in said.error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["slove"], "did you mean 'solve'"),
+        ([""], "no command ''"),
+        (["--verbose"], "No such option"),
+        (["solve"], "Missing argument"),
+        (["solve", "SLOTS", "--solvr", "exact"], "--solver"),
+        (["solve", "SLOTS", "--solver", "exat"], "did you mean 'exact'"),
+        (["solve", "SLOTS", "--solver", "prefix", "--index", "6"], "allowed: 0 to 5"),
+        (["solve", "SLOTS", "--index", "-1"], "-1 is not in the range"),
+        (["solve", "SLOTS", "--index", "x"], "not a valid integer"),
+        (["solve", "SLOTS", "--gap", "-1"], "gap is -1.0; allowed: a finite number >= 0"),
+        (["solve", "SLOTS", "--gap", "nan"], "gap is nan"),
+        (["solve", "SLOTS", "--time-limit", "inf"], "time_limit is inf"),
+        (["solve", "SLOTS", "--problem", "computation-rate"], "is of problem 'binary-offloading'"),
+        (["solve", "missing.npz"], "missing.npz does not exist"),
+        (["solve", "FOLDER"], "suffix"),
+        (["sample", "binary-ofloading", "-o", "NEW"], "did you mean 'binary-offloading'"),
+        (["sample", "binary-offloading"], "Missing option '-o'"),
+        (["sample", "binary-offloading", "--preset", "papr", "-o", "NEW"], "did you mean 'paper'"),
+        (["sample", "binary-offloading", "--count", "0", "-o", "NEW"], "not in the range"),
+        (["sample", "binary-offloading", "--count", "many", "-o", "NEW"], "not a valid integer"),
+        (["sample", "binary-offloading", "-o", "FOLDER/new.csv"], "suffix '.csv'; allowed: .json, .npz, .mat"),
+        (["sample", "binary-offloading", "-o", "SLOTS/new.npz"], "SLOTS"),
+        (["sample", "binary-offloading", "-o", "FOLDER/new.mat"], "no .mat layout"),
+        (["schema", "computation"], "did you mean 'computation-rate'"),
+        (["bench", "xyz"], "unknown problem 'xyz'"),
+        (["compare", "SLOTS"], "Missing option '-o'"),
+        (["compare", "SLOTS", "-o", "SLOTS"], "SLOTS"),
+        (["compare", "SLOTS", "--methods", "", "-o", "NEW"], "methods is empty"),
+        (["compare", "SLOTS", "--methods", "exat", "-o", "NEW"], "did you mean 'exact'"),
+        (["compare", "SLOTS", "--methods", "exact,exact", "-o", "NEW"], "named twice"),
+        (["compare", "SLOTS", "--methods", "stored", "-o", "NEW"], "needs a file that stores answers"),
+        (["compare", "SLOTS", "--methods", "exact", "--time-limit", "-1", "-o", "NEW"], "time_limit is -1.0"),
+        (["compare", "SLOTS", "--jobs", "0", "-o", "NEW"], "not in the range"),
+        (["compare", "SLOTS", "--first", "0", "-o", "NEW"], "not in the range"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_use_ends_in_2_and_says_what_is_wrong(
+    arguments: list[str], message: str, slots: Path, tmp_path: Path, run: Run
+) -> None:
+    places = {"SLOTS": str(slots), "FOLDER": str(tmp_path), "NEW": str(tmp_path / "new")}
+
+    def placed(text: str) -> str:
+        for name, place in places.items():
+            text = text.replace(name, place)
+        return text
+
+    said = run(*map(placed, arguments))
+    assert said.code == 2
+    assert placed(message) in said.error
+    assert said.out == ""
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("users", "has no '='"),
+        ("users=abc", "users is 'abc'"),
+        ("users=2.5", "whole number of at least 1"),
+        ("users=0", "whole number of at least 1"),
+        ("users=true", "whole number of at least 1"),
+        ("users=10 MB", "users is '10 MB'"),
+        ("user=3", "did you mean 'users'"),
+        ("=3", "unknown field"),
+        ("capcity=3", "did you mean 'capacity'"),
+        ("capacity=", "capacity is ''"),
+        ("capacity=much", "capacity is 'much'"),
+        ("capacity=NaN", "capacity is nan"),
+        ("capacity=-3", "capacity is -3.0"),
+        ("capacity=null", "capacity is null"),
+        ("capacity=true", "no number"),
+        ('capacity="3"', "no number"),
+        ("capacity=3MB/s", "a unit after a space"),
+        ("capacity=3 parsec", "unknown unit 'parsec'"),
+        ("capacity=3 W", "measure different things"),
+        ("capacity=[1, 2]", "broadcast with (3,)"),
+        ("capacity=[1, [2]]", "not a rectangular array"),
+        ("data_size=5", "allowed: one entry per user"),
+        ("data_size=[]", "at least one user"),
+        ("local_rate=[1, 2, 3]", "10 entries on the last axis"),
+        ("users=100000000000000", "Unable to allocate"),
+    ],
+)
+def test_a_setting_that_makes_no_sense_ends_in_2(setting: str, message: str, tmp_path: Path, run: Run) -> None:
+    said = run("sample", "binary-offloading", "--count", 3, "--set", setting, "-o", tmp_path / "x.npz")
+    assert said.code == 2
+    assert message in said.error
+    assert said.error.startswith("error: ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_setting_that_stands_twice_ends_in_2(tmp_path: Path, run: Run) -> None:
+    twice = ["--set", "users=3", "--set", "users=4"]
+    assert "names 'users' twice" in run("sample", "binary-offloading", *twice, "-o", tmp_path / "x.npz").error
+
+
+@pytest.mark.parametrize("command", [["solve"], ["compare", "--methods", "exact", "-o", "OUT"]], ids=lambda c: c[0])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("x.json", b""),
+        ("x.json", b"[" * 100_000),
+        ("x.json", b'{"problem": "binary-offloading"}'),
+        ("x.json", b'{"problem": ["a"], "data_size": [1]}'),
+        ("x.json", b'{"problem": "binary-offloading", "data_size": [1], "data_size": [2]}'),
+        ("x.json", b'{"problem": "binary-offloading", "data_sizes": [1]}'),
+        ("x.json", b'{"problem": "binary-offloading", "data_size": []}'),
+        ("x.json", b'{"problem": "binary-offloading", "data_size": [1], "capacity": []}'),
+        ("x.json", b'{"problem": "binary-offloading", "data_size": [1], "capacity": NaN}'),
+        ("x.json", b'{"problem": "binary-offloading", "data_size": [1], "provenance": 3}'),
+        ("x.json", b"\xff\xfe\x00"),
+        ("x.npz", b""),
+        ("x.npz", b"PK\x03\x04" + bytes(100)),
+        ("x.npz", b"\x80\x04N."),
+        ("x.mat", b"nonsense"),
+        ("x.mat", b"MATLAB 5.0 MAT-file" + bytes(200)),
+        ("x.txt", b"1 2 3"),
+    ],
+    ids=lambda value: value[:60].decode("latin1") if isinstance(value, bytes) else value,
+)
+def test_a_bad_file_ends_in_2_and_one_line(command: list[str], name: str, content: bytes, tmp_path: Path, run: Run) -> None:
+    (tmp_path / name).write_bytes(content)
+    verb, *options = [part.replace("OUT", str(tmp_path / "out")) for part in command]
+    said = run(verb, tmp_path / name, *options)
+    assert said.code == 2
+    assert said.error.startswith("error: ")
+    assert said.error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_cannot_be_written_to_ends_in_2(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(source: Any, target: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", full)
+    said = run("sample", "binary-offloading", "-o", tmp_path / "x.npz")
+    assert said.code == 2
+    assert "No space left on device" in said.error
+    assert list(tmp_path.iterdir()) == []
+
+
+# ---------------------------------------------------------------------- a fresh process
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["import mecopt", "from mecopt.cli.main import main\ntry: main(['--help'])\nexcept SystemExit: pass"],
+    ids=["import mecopt", "mecopt --help"],
+)
+def test_heavy_packages_are_loaded_only_where_they_are_used(code: str) -> None:
+    shown = f"{code}\nimport sys\nprint('loaded:', *sorted(m for m in {HEAVY!r} if m in sys.modules), sep='|')"
+    ended = subprocess.run([sys.executable, "-c", shown], capture_output=True, text=True, check=True)
+    assert ended.stdout.splitlines()[-1] == "loaded:"
+
+
+def test_a_million_users_go_through_the_command_line(tmp_path: Path, run: Run) -> None:
+    path = tmp_path / "big.npz"
+    assert run("sample", "binary-offloading", "--set", "users=1000000", "-o", path).code == 0
+    said = run("solve", path)
+    assert said.code == 0
+    assert "OPTIMAL by exact" in said.out
+    assert "and 999980 more users" in said.out
+
+
+def test_a_reader_that_stops_early_sees_no_traceback() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mecopt.cli.main", "list"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    assert "Traceback" not in process.stderr.read()
+    process.wait()
+
+
+def test_python_m_is_the_same_as_the_command() -> None:
+    ended = subprocess.run([sys.executable, "-m", "mecopt.cli.main", "slove"], capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert "did you mean 'solve'" in ended.stderr
+
+
+def test_both_problems_are_listed_by_their_own_names() -> None:
+    assert mecopt.problems() == {"binary-offloading": BinaryOffloading, "computation-rate": ComputationRate}

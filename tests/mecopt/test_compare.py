@@ -1,0 +1,394 @@
+"""Comparisons: what is written, that it is true, and that an interrupted run loses nothing and goes on."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import signal
+import struct
+import subprocess
+import sys
+import time
+import zlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+import mecopt
+from mecopt import InstanceError, Problem, UnknownName
+from mecopt.cli.main import main
+from mecopt.compare import Comparison, compare, default_methods
+from mecopt.compare.report import write_report
+from mecopt.compare.run import CHUNK
+from mecopt.compare.summary import Summary, summarise
+from mecopt.data import Labels, load, save
+from mecopt.models import BinaryOffloading, ComputationRate
+from mecopt.search.solver import Search, Solver
+
+Array = NDArray[Any]
+
+COLUMNS = [
+    "instance_id",
+    "method",
+    "objective",
+    "bound",
+    "gap",
+    "violation",
+    "status",
+    "solver_calls",
+    "iterations",
+    "model_seconds",
+    "solve_seconds",
+    "predict_seconds",
+]
+METHODS = ["exact", "coordinate-descent", "all-local", "random"]
+MODELS = [BinaryOffloading, ComputationRate]
+
+
+def draw(cls: type[Problem], count: int = 12, users: int = 5) -> Problem:
+    return cls.sample(np.random.default_rng(3), (count,), users=users)
+
+
+@pytest.fixture(scope="module", params=MODELS, ids=lambda cls: cls.name)
+def finished(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, ...]]:
+    """One comparison of each problem: its instances, folder, rows and summary."""
+    out, instances = tmp_path_factory.mktemp("out"), draw(request.param)
+    comparison = compare(instances, METHODS, out=out, seed=5, jobs=1, provenance={"file": "<slots>.npz"})
+    yield instances, out, comparison, write_report(comparison, out)
+
+
+def answered(table: Any) -> list[dict[str, Any]]:
+    """Return the rows without the measured seconds, which no two runs share."""
+    kept = [name for name in table.column_names if not name.endswith("_seconds")]
+    rows: list[dict[str, Any]] = table.select(kept).to_pylist()
+    return rows
+
+
+# ---------------------------------------------------------------------- what is written
+
+
+def test_the_table_has_one_row_per_method_and_instance_and_the_columns_of_the_contract(finished: Any) -> None:
+    instances, out, _, _ = finished
+    table = pq.read_table(out / "results.parquet")
+    assert table.column_names == COLUMNS
+    rows = set(zip(table["method"].to_pylist(), table["instance_id"].to_pylist(), strict=True))
+    assert rows == {(method, number) for method in METHODS for number in range(instances.instances)}
+    assert table.num_rows == len(rows)
+
+
+def test_the_tables_metadata_say_where_its_rows_are_from(finished: Any) -> None:
+    instances, out, _, _ = finished
+    origin = json.loads(pq.read_schema(out / "results.parquet").metadata[b"mecopt"])
+    expected = {
+        "problem": instances.name,
+        "instances": 12,
+        "users": 5,
+        "methods": METHODS,
+        "seed": 5,
+        "sense": instances.sense,
+    }
+    assert expected.items() <= origin.items()
+    assert origin["versions"]["mecopt"] == mecopt.__version__
+    assert origin["file"] == "<slots>.npz"
+
+
+def test_every_row_is_what_the_solver_answers_to_that_instance_alone(finished: Any) -> None:
+    instances, _, comparison, _ = finished
+    for method in ("exact", "coordinate-descent", "all-local"):
+        alone = [mecopt.solve(one, solver=method) for one in instances]
+        np.testing.assert_allclose(comparison.column(method, "objective"), [one.objective for one in alone], rtol=1e-12)
+        assert comparison.column(method, "status").tolist() == [str(one.status) for one in alone]
+
+
+def test_a_random_method_draws_the_same_numbers_in_every_run_and_others_with_another_seed(tmp_path: Path) -> None:
+    instances = draw(BinaryOffloading)
+    runs = [compare(instances, ["random"], out=tmp_path / str(i), seed=s, jobs=1) for i, s in enumerate((1, 1, 2))]
+    first, again, other = (run.column("random", "objective") for run in runs)
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+
+
+def test_no_method_beats_the_exact_one_and_ratios_are_at_most_one(finished: Any) -> None:
+    instances, _, comparison, summary = finished
+    exact = comparison.column("exact", "objective")
+    for line in summary.lines:
+        better, worse = exact, comparison.column(line.method, "objective")
+        ratio = worse / better if instances.sense == "maximise" else better / worse
+        assert line.ratio_mean == pytest.approx(float(np.mean(ratio)), rel=1e-9)
+        assert line.ratio_least == pytest.approx(float(np.min(ratio)), rel=1e-9)
+        assert line.ratio_least <= line.ratio_percentile_1 <= 1.0 + 1e-9
+    assert summary.reference == "the proved optimum"
+    assert {line.method: line.proved for line in summary.lines}["exact"] == 1.0
+
+
+def png_size(content: bytes) -> tuple[int, int]:
+    """Check signature, every chunk's checksum and the pixel data of a PNG; return width and height."""
+    assert content[:8] == b"\x89PNG\r\n\x1a\n"
+    place, kinds, pixels = 8, [], b""
+    while place < len(content):
+        (length,) = struct.unpack(">I", content[place : place + 4])
+        kind, body = content[place + 4 : place + 8], content[place + 8 : place + 8 + length]
+        assert struct.unpack(">I", content[place + 8 + length : place + 12 + length]) == (zlib.crc32(kind + body),)
+        kinds.append(kind)
+        pixels += body if kind == b"IDAT" else b""
+        place += 12 + length
+    assert kinds[0] == b"IHDR"
+    assert kinds[-1] == b"IEND"
+    width, height = struct.unpack(">II", content[16:24])
+    assert len(zlib.decompress(pixels)) >= width * height
+    return width, height
+
+
+@pytest.mark.parametrize("name", ["loss.png", "tradeoff.png"])
+def test_the_pictures_are_whole(name: str, finished: Any) -> None:
+    width, height = png_size((finished[1] / name).read_bytes())
+    assert width > 300
+    assert height > 150
+
+
+def test_the_report_needs_nothing_but_itself(finished: Any) -> None:
+    page = (finished[1] / "report.html").read_text()
+    assert not re.search(r"""(src|href|url|@import)\s*[=(]?\s*["']?\s*(https?:)?//""", page)
+    assert "<script" not in page
+    assert "<link" not in page
+    pictures = re.findall(r'src="([^"]*)"', page)
+    assert [one.partition(",")[0] for one in pictures] == ["data:image/png;base64"] * 2
+    for one, name in zip(pictures, ("loss.png", "tradeoff.png"), strict=True):
+        assert base64.b64decode(one.partition(",")[2]) == (finished[1] / name).read_bytes()
+
+
+def test_the_report_shows_every_method_and_escapes_what_it_is_given(finished: Any) -> None:
+    page = (finished[1] / "report.html").read_text()
+    for method in METHODS:
+        assert f"<td>{method}</td>" in page
+    assert "&lt;slots&gt;.npz" in page
+    assert "<slots>" not in page
+
+
+# ---------------------------------------------------------------------- what is refused
+
+
+@pytest.mark.parametrize(
+    ("methods", "error", "message"),
+    [
+        (["exat"], UnknownName, "unknown method for binary-offloading 'exat'; did you mean 'exact'"),
+        (["exact", "exact"], InstanceError, "'exact' is named twice"),
+        ([], InstanceError, "methods is empty"),
+        (["stored"], InstanceError, "needs a file that stores answers"),
+    ],
+)
+def test_methods_that_make_no_sense_are_refused_before_anything_is_written(
+    methods: list[str], error: type[Exception], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(error, match=message):
+        compare(draw(BinaryOffloading), methods, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_no_instances_cannot_be_compared(tmp_path: Path) -> None:
+    with pytest.raises(InstanceError, match="no instance to compare"):
+        compare(draw(BinaryOffloading)[:0], ["exact"], out=tmp_path)
+
+
+# ---------------------------------------------------------------------- failures inside
+
+
+class Fragile(Solver):
+    """Keeps everyone local and fails on the instances given."""
+
+    name = "fragile"
+    summary = "fails"
+
+    def __init__(self, fails: slice) -> None:
+        self.fails = fails
+
+    def search(
+        self, problem: Problem, *, start: Array | None, gap: float | None, time_limit: float | None, rng: Generator
+    ) -> Search:
+        failed = np.zeros(problem.batch_shape, dtype=bool)
+        failed[self.fails] = True
+        return Search(np.zeros((*problem.batch_shape, problem.users), dtype=np.int8), failed=failed)
+
+
+@pytest.mark.parametrize(("fails", "count"), [(slice(0, 1), 1), (slice(None), 12)])
+@pytest.mark.parametrize("methods", [["fragile"], ["exact", "fragile"], ["fragile", "all-offload", "exact"]], ids=str)
+@pytest.mark.parametrize("cls", MODELS)
+def test_failed_instances_are_counted_and_left_out_of_the_ratios(
+    cls: type[Problem], methods: list[str], fails: slice, count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(cls.solvers, "fragile", Fragile(fails))  # type: ignore[arg-type]
+    comparison = compare(draw(cls), methods, out=tmp_path, jobs=1)
+    summary = write_report(comparison, tmp_path)
+    lines = {line.method: line for line in summary.lines}
+    assert lines["fragile"].failed == count
+    assert np.isnan(lines["fragile"].loss).sum() == count
+    assert f"fragile gave no feasible answer in {count} instances" in " ".join(summary.findings)
+    assert not any("nan" in text for text in summary.findings)
+    assert all(line.failed == 0 for name, line in lines.items() if name != "fragile")
+    png_size((tmp_path / "loss.png").read_bytes())
+
+
+# ---------------------------------------------------------------------- stored answers
+
+
+def stored(instances: Problem) -> Labels:
+    solution = mecopt.solve(instances)
+    return Labels(solution.decision, solution.allocation, solution.objective)
+
+
+def lines_of(comparison: Comparison) -> tuple[Summary, dict[str, Any]]:
+    summary = summarise(comparison)
+    return summary, {line.method: line for line in summary.lines}
+
+
+def test_stored_answers_are_compared_by_default_and_evaluated_anew(tmp_path: Path) -> None:
+    instances = draw(ComputationRate)
+    labels = stored(instances)
+    boasting = replace(labels, objective=labels.objective * 1.5)
+    assert default_methods(instances, labels)[-1] == "stored"
+    summary, lines = lines_of(compare(instances, ["exact", "stored"], out=tmp_path, labels=boasting, jobs=1))
+    assert lines["stored"].ratio_mean == pytest.approx(1.0, abs=1e-9)
+    assert "differs from the recomputed one by at most 0.5 (relative)" in " ".join(summary.findings)
+
+
+@pytest.mark.parametrize("spoil", [lambda a: np.full_like(a, np.nan), lambda a: a + 1.0, lambda a: -a])
+def test_stored_answers_that_are_infeasible_count_as_failed(spoil: Any, tmp_path: Path) -> None:
+    instances = draw(ComputationRate)
+    labels = stored(instances)
+    allocation = type(labels.allocation)(
+        **{name: spoil(value) if name == "harvest_time" else value for name, value in labels.allocation.as_dict().items()}
+    )
+    bad = replace(labels, allocation=allocation)
+    comparison = compare(instances, ["stored", "exact"], out=tmp_path, labels=bad, jobs=1)
+    write_report(comparison, tmp_path)
+    assert lines_of(comparison)[1]["stored"].failed == 12
+    json.loads(
+        pq.read_schema(tmp_path / "results.parquet").metadata[b"mecopt"], parse_constant=lambda text: pytest.fail(text)
+    )
+
+
+def test_another_stored_allocation_is_not_answered_from_an_earlier_run(tmp_path: Path) -> None:
+    instances = draw(ComputationRate)
+    labels = stored(instances)
+    times = labels.allocation.as_dict()
+    halved = replace(labels, allocation=type(labels.allocation)(**{name: value / 2 for name, value in times.items()}))
+    first = compare(instances, ["stored"], out=tmp_path, labels=labels, jobs=1).column("stored", "objective")
+    second = compare(instances, ["stored"], out=tmp_path, labels=halved, jobs=1).column("stored", "objective")
+    assert (second < first).all()
+
+
+@pytest.mark.parametrize("shape", [(), (2, 3)])
+def test_stored_answers_may_have_any_batch_shape(shape: tuple[int, ...], tmp_path: Path) -> None:
+    instances = ComputationRate.sample(np.random.default_rng(3), shape, users=4)
+    comparison = compare(instances, ["stored"], out=tmp_path, labels=stored(instances), jobs=1)
+    np.testing.assert_allclose(
+        comparison.column("stored", "objective"), np.ravel(mecopt.solve(instances).objective), rtol=1e-9
+    )
+
+
+# ---------------------------------------------------------------------- resuming
+
+PARTS = 6
+START = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from mecopt.cli.main import main; main()"
+
+
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, Any]]]:
+    """Instances enough for several parts of a slow method, and the rows of a run that nobody disturbed."""
+    folder = tmp_path_factory.mktemp("slow")
+    save(folder / "slots.npz", draw(BinaryOffloading, PARTS * CHUNK, users=2), provenance={})
+    comparison = compare(load(folder / "slots.npz").problem, ["cd-slsqp"], out=folder / "whole", jobs=2)
+    return folder / "slots.npz", answered(comparison.table)
+
+
+def parts_of(out: Path) -> dict[str, int]:
+    """Return the finished parts with their times of writing."""
+    return {path.name: path.stat().st_mtime_ns for path in (out / "parts").glob("*.parquet")}
+
+
+def interrupted(file: Path, out: Path, jobs: int, sign: signal.Signals) -> tuple[int, str]:
+    """Start a comparison in its own process group, as a terminal does, and signal the group once some part is finished."""
+    arguments = ["compare", str(file), "--methods", "cd-slsqp", "--jobs", str(jobs), "-o", str(out)]
+    process = subprocess.Popen(
+        [sys.executable, "-c", START, *arguments], stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    while not parts_of(out) and process.poll() is None:
+        time.sleep(0.01)
+    os.killpg(process.pid, sign)
+    _, said = process.communicate(timeout=120)
+    return process.returncode, said
+
+
+@pytest.mark.parametrize(("sign", "jobs"), [(signal.SIGKILL, 1), (signal.SIGINT, 1), (signal.SIGINT, 2)])
+def test_an_interrupted_comparison_keeps_its_finished_parts_and_goes_on(
+    sign: signal.Signals, jobs: int, slow: tuple[Path, list[dict[str, Any]]], tmp_path: Path
+) -> None:
+    file, undisturbed = slow
+    out = tmp_path / "out"
+    code, said = interrupted(file, out, jobs, sign)
+    kept = parts_of(out)
+    assert 0 < len(kept) < PARTS
+    assert not (out / "results.parquet").exists()
+    assert "Traceback" not in said
+    if sign is signal.SIGINT:
+        assert code == 130
+        assert "interrupted" in said
+        assert [path.name for path in (out / "parts").iterdir() if path.suffix != ".parquet"] == []
+    for name in kept:
+        assert pq.read_table(out / "parts" / name).num_rows == CHUNK
+    with pytest.raises(SystemExit) as ended:
+        main(["compare", str(file), "--methods", "cd-slsqp", "--jobs", str(jobs), "-o", str(out)])
+    assert ended.value.code == 0
+    assert len(parts_of(out)) == PARTS
+    assert kept.items() <= parts_of(out).items()
+    assert answered(pq.read_table(out / "results.parquet")) == undisturbed
+
+
+def test_a_run_that_is_repeated_computes_nothing_again(tmp_path: Path) -> None:
+    instances = draw(BinaryOffloading)
+    first = compare(instances, METHODS, out=tmp_path, jobs=1)
+    before = parts_of(tmp_path)
+    progress: list[tuple[int, int]] = []
+    second = compare(instances, METHODS, out=tmp_path, jobs=1, progress=lambda *count: progress.append(count))
+    assert parts_of(tmp_path) == before
+    assert progress == [(len(METHODS), len(METHODS))]
+    assert first.table.equals(second.table)
+
+
+@pytest.mark.parametrize("kept", [0, 4, 100, -1])
+def test_a_damaged_part_is_computed_anew(kept: int, tmp_path: Path) -> None:
+    instances = draw(BinaryOffloading)
+    whole = compare(instances, ["exact", "all-local"], out=tmp_path, jobs=1)
+    damaged, sound = sorted((tmp_path / "parts").glob("*.parquet"))
+    before = sound.stat().st_mtime_ns
+    damaged.write_bytes(damaged.read_bytes()[:kept])
+    again = compare(instances, ["exact", "all-local"], out=tmp_path, jobs=1)
+    assert answered(again.table) == answered(whole.table)
+    assert sound.stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("change", [{"seed": 6}, {"time_limit": 9.0}])
+def test_parts_of_another_question_are_not_taken_for_this_one(change: dict[str, Any], tmp_path: Path) -> None:
+    instances = draw(BinaryOffloading)
+    compare(instances, ["random"], out=tmp_path, jobs=1)
+    before = parts_of(tmp_path)
+    compare(instances, ["random"], out=tmp_path, jobs=1, **change)
+    assert len(parts_of(tmp_path)) == 2 * len(before)
+    compare(draw(BinaryOffloading, users=4), ["random"], out=tmp_path, jobs=1)
+    assert len(parts_of(tmp_path)) == 3 * len(before)
+
+
+def test_several_processes_answer_what_one_does(tmp_path: Path) -> None:
+    instances = draw(ComputationRate, CHUNK + 10, users=3)
+    one = compare(instances, METHODS, out=tmp_path / "one", jobs=1)
+    two = compare(instances, METHODS, out=tmp_path / "two", jobs=2)
+    assert answered(one.table) == answered(two.table)
