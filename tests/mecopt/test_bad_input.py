@@ -9,6 +9,7 @@ import os
 import pickle
 import random
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +122,7 @@ def test_a_single_number_is_no_list_of_users(cls: type[Problem]) -> None:
 
 @pytest.mark.parametrize("users", [0, -1, 2.5, "10", None, True])
 def test_a_number_of_users_that_is_no_whole_number_is_refused(users: Any) -> None:
-    with pytest.raises(InstanceError, match="users is .*whole number of at least 1"):
+    with pytest.raises(InstanceError, match=r"users is .*whole number of at least 1"):
         BinaryOffloading.sample(np.random.default_rng(0), users=users)
 
 
@@ -146,7 +147,7 @@ def test_an_unknown_name_is_answered_with_the_one_that_was_meant(call: Callable[
 
 
 def test_a_name_that_resembles_nothing_is_answered_with_all_that_are_known() -> None:
-    with pytest.raises(UnknownName, match="unknown problem 'xyz'.*binary-offloading, computation-rate") as caught:
+    with pytest.raises(UnknownName, match=r"unknown problem 'xyz'.*binary-offloading, computation-rate") as caught:
         mecopt.find_problem("xyz")
     assert "did you mean" not in str(caught.value)
 
@@ -180,7 +181,7 @@ def test_a_decision_outside_its_space_is_refused(cls: type[Problem], decision: A
 @pytest.mark.parametrize("decision", [1, [], [1, 0], [1, 0, 1, 0], [[1, 0]]], ids=repr)
 @pytest.mark.parametrize("cls", MODELS)
 def test_a_decision_for_another_number_of_users_is_refused(cls: type[Problem], decision: Any) -> None:
-    with pytest.raises(InstanceError, match="decision has shape .*3 entries on the last axis"):
+    with pytest.raises(InstanceError, match=r"decision has shape .*3 entries on the last axis"):
         mecopt.allocate(instance(cls), decision)
 
 
@@ -194,26 +195,24 @@ def test_decisions_for_another_batch_are_refused() -> None:
 @pytest.mark.parametrize("name", ["gap", "time_limit", "tol"])
 def test_a_tolerance_or_limit_that_makes_no_sense_is_refused(name: str, value: Any) -> None:
     problem = instance(BinaryOffloading)
+    call = partial(mecopt.allocate, decision=[0, 0, 0]) if name == "tol" else mecopt.solve
     with pytest.raises(InstanceError, match=f"{name} is .*allowed: a finite number >= 0"):
-        if name == "tol":
-            mecopt.allocate(problem, [0, 0, 0], tol=value)
-        else:
-            mecopt.solve(problem, **{name: value})
+        call(problem, **{name: value})
 
 
 def test_a_start_that_would_have_no_effect_is_refused() -> None:
     problem = instance(BinaryOffloading)
     solution = mecopt.allocate(problem, [1, 0, 1])
-    with pytest.raises(StartIgnored, match="closed-form.*takes no start.*slsqp"):
+    with pytest.raises(StartIgnored, match=r"closed-form.*takes no start.*slsqp"):
         mecopt.allocate(problem, [1, 0, 1], start=solution)
-    with pytest.raises(StartIgnored, match="all-local.*takes no start.*exact"):
+    with pytest.raises(StartIgnored, match=r"all-local.*takes no start.*exact"):
         mecopt.solve(problem, solver="all-local", start=[1, 0, 1])
     with pytest.raises(InstanceError, match="decision"):
         mecopt.solve(problem, start=[2, 0, 1])
 
 
 def test_the_prefix_rule_refuses_users_for_whom_it_is_not_proved() -> None:
-    with pytest.raises(InstanceError, match="prefix is exact only where.*'exact'"):
+    with pytest.raises(InstanceError, match=r"prefix is exact only where.*'exact'"):
         mecopt.solve(instance(BinaryOffloading, local_rate=[1.0, 2.0, 3.0]), solver="prefix")
 
 
@@ -325,7 +324,7 @@ def test_json_numbers_that_are_none_are_refused_by_field(number: str, tmp_path: 
 @pytest.mark.parametrize("named", ["3", '["binary-offloading"]', '{"a": 1}', "true"])
 def test_a_problem_that_is_no_name_is_refused(named: str, tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text(f'{{"problem": {named}, "data_size": [1]}}')
-    with pytest.raises(InstanceError, match="problem is .*allowed: one of binary-offloading"):
+    with pytest.raises(InstanceError, match=r"problem is .*allowed: one of binary-offloading"):
         load(tmp_path / "x.json")
 
 
@@ -468,13 +467,12 @@ def test_a_solver_that_is_not_installed_says_what_to_install(
 ) -> None:
     one = getattr(cls, kind)[name]
     hide(one.package, monkeypatch)
+    backend = kind == "backends"
+    call = partial(mecopt.allocate, decision=[0, 0, 0], backend=name) if backend else partial(mecopt.solve, solver=name)
     assert not one.is_available()
     wanted = rf"mecopt\[{one.extra}\]" if one.extra else one.package
     with pytest.raises(BackendUnavailable, match=f"'{name}' needs the package {one.package}.*pip install '{wanted}'"):
-        if kind == "backends":
-            mecopt.allocate(instance(cls), [0, 0, 0], backend=name)
-        else:
-            mecopt.solve(instance(cls), solver=name)
+        call(instance(cls))
 
 
 def test_scip_is_brought_by_an_extra_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -516,7 +514,7 @@ DECISIONS = [[0, 0, 1], [1, 0, 1], [0, 1, 1]]
 def test_an_item_that_fails_is_marked_and_the_others_stand(
     cls: type[Problem], breaks: Callable[[], float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(cls.backends, "fragile", Fragile(breaks))  # type: ignore[arg-type]
+    monkeypatch.setitem(cls.backends, "fragile", Fragile(breaks))
     problem = cls(**{first(cls): [USERS[cls]] * 3})
     solution = mecopt.allocate(problem, DECISIONS, backend="fragile", throw=False)
     assert list(solution.status) == [Status.OPTIMAL, Status.FAILED, Status.OPTIMAL]
@@ -531,7 +529,7 @@ def test_an_item_that_fails_is_marked_and_the_others_stand(
 def test_a_failure_is_raised_with_the_solution_unless_the_caller_declines(
     cls: type[Problem], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(cls.backends, "fragile", Fragile(crash))  # type: ignore[arg-type]
+    monkeypatch.setitem(cls.backends, "fragile", Fragile(crash))
     problem = cls(**{first(cls): [USERS[cls]] * 3})
     with pytest.raises(SolveFailed, match=r"1 of 3 items failed; item 1: fragile: ArithmeticError.*throw=False") as caught:
         mecopt.allocate(problem, DECISIONS, backend="fragile")
@@ -567,7 +565,7 @@ class FragileSearch(Solver):
 
 @pytest.mark.parametrize("cls", MODELS)
 def test_a_solver_that_fails_on_one_instance_spoils_no_other(cls: type[Problem], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(cls.solvers, "fragile", FragileSearch())  # type: ignore[arg-type]
+    monkeypatch.setitem(cls.solvers, "fragile", FragileSearch())
     problem = cls(**{first(cls): [USERS[cls]] * 3})
     solution = mecopt.solve(problem, solver="fragile", throw=False)
     assert solution.statuses() == {"FEASIBLE": 2, "FAILED": 1}
@@ -598,7 +596,7 @@ def cost(problem: BinaryOffloading, decision: Array) -> float:
             roots.append(math.sqrt(d * (1 + weight * data["waiting_power"][i])))
         else:
             total.append(d / data["local_rate"][i] * (1 + weight * data["local_power"][i]))
-    return math.fsum(total) + math.fsum(roots) ** 2 / data["capacity"][0]
+    return float(math.fsum(total) + math.fsum(roots) ** 2 / data["capacity"][0])
 
 
 def local_rate(problem: ComputationRate) -> float:

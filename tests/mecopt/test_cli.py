@@ -168,7 +168,7 @@ def test_solve_answers_a_whole_batch(slots: Path, run: Run) -> None:
 
 
 def test_solve_prints_null_where_nothing_is_proved(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(BinaryOffloading.solvers, "fragile", Fragile())  # type: ignore[arg-type]
+    monkeypatch.setitem(BinaryOffloading.solvers, "fragile", Fragile())
     (tmp_path / "x.json").write_text('{"problem": "binary-offloading", "data_size": [[1, 2], [3, 4]]}')
     said = run("solve", tmp_path / "x.json", "--solver", "fragile", "--json")
     assert strictly(said.out)["bound"] == [None, None]
@@ -247,7 +247,7 @@ def hide(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_instance_without_an_answer_ends_in_1(
     slots: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(BinaryOffloading.solvers, "fragile", Fragile())  # type: ignore[arg-type]
+    monkeypatch.setitem(BinaryOffloading.solvers, "fragile", Fragile())
     said = run("solve", slots, "--solver", "fragile")
     assert said.code == 1
     assert "6 FAILED" in said.out

@@ -12,7 +12,6 @@ import subprocess
 import sys
 import time
 import zlib
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -59,11 +58,11 @@ def draw(cls: type[Problem], count: int = 12, users: int = 5) -> Problem:
 
 
 @pytest.fixture(scope="module", params=MODELS, ids=lambda cls: cls.name)
-def finished(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, ...]]:
+def finished(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, ...]:
     """One comparison of each problem: its instances, folder, rows and summary."""
     out, instances = tmp_path_factory.mktemp("out"), draw(request.param)
     comparison = compare(instances, METHODS, out=out, seed=5, jobs=1, provenance={"file": "<slots>.npz"})
-    yield instances, out, comparison, write_report(comparison, out)
+    return instances, out, comparison, write_report(comparison, out)
 
 
 def answered(table: Any) -> list[dict[str, Any]]:
@@ -225,7 +224,7 @@ class Fragile(Solver):
 def test_failed_instances_are_counted_and_left_out_of_the_ratios(
     cls: type[Problem], methods: list[str], fails: slice, count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(cls.solvers, "fragile", Fragile(fails))  # type: ignore[arg-type]
+    monkeypatch.setitem(cls.solvers, "fragile", Fragile(fails))
     comparison = compare(draw(cls), methods, out=tmp_path, jobs=1)
     summary = write_report(comparison, tmp_path)
     lines = {line.method: line for line in summary.lines}
