@@ -1,7 +1,7 @@
 """Instances in and out: JSON by hand, NPZ for batches, and the authors' .mat layout with stored optima.
 
 Nothing here unpickles. Files are written whole or not at all: to a temporary name first, then renamed. Beside every file
-that is written stands a data card, ``<name>.card.md``, which says what it holds and how its labels were made.
+that is written stands a data card, ``<file name>.card.md``, which says what it holds and how its labels were made.
 """
 
 from __future__ import annotations
@@ -71,8 +71,6 @@ def load(path: str | Path, problem: str | None = None) -> Dataset:
     if not path.is_file():
         raise InstanceError(f"{path} does not exist or is no file")
     data = readers[path.suffix](path, problem)
-    if not data.problem.instances:
-        raise InstanceError(f"{path} holds no instance; allowed: at least one")
     if not isinstance(data.provenance, dict):
         raise InstanceError(f"{path}: provenance is a {type(data.provenance).__name__}; allowed: an object")
     return data
@@ -99,7 +97,7 @@ def save(path: str | Path, problem: Problem, *, labels: Solution | None = None, 
         raise InstanceError(f"{path} has suffix {path.suffix!r}; allowed: {', '.join(writers)}")
     content = writers[path.suffix](problem, labels, provenance)
     write_whole(path, content)
-    write_whole(path.with_name(path.stem + ".card.md"), _card(path, problem, labels, provenance).encode())
+    write_whole(path.with_name(path.name + ".card.md"), _card(path, problem, labels, provenance).encode())
 
 
 def write_whole(path: Path, content: bytes) -> None:

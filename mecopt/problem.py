@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 else:
     Quantity = Array
 
+FLIPPED_ENTRIES = 50_000_000
+"""Most entries of flipped decisions that are held in memory at once."""
+
 Sense = Literal["minimise", "maximise"]
 
 
@@ -174,7 +177,7 @@ class DecisionSpace(ABC):
             index = tuple(int(i) for i in np.argwhere(~inside)[0])
             raise InstanceError(f"decision{list(index)} is {array[index]}; allowed: {self.describe()}")
         array = array.astype(np.int8)
-        if array.ndim - 1 < len(batch_shape):
+        if array.ndim == 1:
             array = np.broadcast_to(array, (*batch_shape, self.size))
         if array.shape[: len(batch_shape)] != batch_shape:
             raise InstanceError(f"decision has shape {array.shape}; allowed: leading axes {batch_shape}, the batch's")
@@ -294,8 +297,12 @@ class Problem(ABC):
 
         A model overrides this where a flip costs less than a fresh evaluation.
         """
-        flips = np.eye(self.users, dtype=np.int8)
-        return self.optimal_value(decision[..., None, :] ^ flips)
+        rows = max(1, FLIPPED_ENTRIES // (self.users * max(self.instances, 1)))
+        parts = []
+        for first in range(0, self.users, rows):
+            flips = np.eye(min(rows, self.users - first), self.users, first, dtype=np.int8)
+            parts.append(self.optimal_value(decision[..., None, :] ^ flips))
+        return np.concatenate(parts, axis=-1)
 
     @abstractmethod
     def to_cvxpy(self, decision: ArrayLike) -> Any:
@@ -333,6 +340,8 @@ class Problem(ABC):
                     f"on the last axis, as {size_field} has"
                 )
         batch_shape = self._broadcast({n: a.shape for n, a in given.items()}, users)
+        if 0 in batch_shape:
+            raise InstanceError(f"{type(self).__name__} holds no instance: the batch has shape {batch_shape}")
         for f in declared(type(self)):
             shape = (*batch_shape, users) if f.metadata["per"] == "user" else batch_shape
             object.__setattr__(self, f.name, np.broadcast_to(given[f.name], shape))
@@ -343,11 +352,17 @@ class Problem(ABC):
             raw = np.asarray(value)
         except ValueError:
             raise InstanceError(f"{where} is not a rectangular array of numbers; allowed: {_allowed(f)}") from None
-        if raw.dtype.kind not in "iuf":
-            odd = next((i for i, v in np.ndenumerate(raw) if isinstance(v, (str, bytes, bool, np.bool_, type(None)))), ())
-            shown = raw[odd] if raw.dtype.kind in "OSUb" else raw.dtype
-            raise InstanceError(f"{where}{list(odd) or ''} is {shown!r}, which is no number; allowed: {_allowed(f)}")
-        array = np.array(raw, dtype=float)
+        # In a list numpy turns True into 1.0 and a number beside text into text, so the entries themselves are looked at.
+        entries = raw if isinstance(value, np.ndarray) else np.asarray(value, dtype=object)
+        if raw.dtype.kind not in "iuf" or entries.dtype == object:
+            for index, entry in np.ndenumerate(entries):
+                if isinstance(entry, bool | np.bool_) or not isinstance(entry, int | float | np.integer | np.floating):
+                    place, shown = f"{list(index) or ''}", repr(getattr(entry, "item", lambda e=entry: e)())[:40]
+                    raise InstanceError(f"{where}{place} is {shown}, which is no number; allowed: {_allowed(f)}")
+        try:
+            array = np.array(raw, dtype=float)
+        except OverflowError:
+            raise InstanceError(f"{where} has a number that no float can hold; allowed: {_allowed(f)}") from None
         array.flags.writeable = False
         with np.errstate(invalid="ignore"):
             good = np.isfinite(array) & ((array >= 0) if f.metadata["zero_allowed"] else (array > 0))
@@ -369,6 +384,10 @@ class Problem(ABC):
                     f"({users} users)"
                 ) from None
         return batch
+
+    def __setstate__(self, state: dict[str, Array]) -> None:
+        """Restore a copied problem; its arrays are read-only again."""
+        self.__dict__.update({name: _frozen(value) for name, value in state.items()})
 
     def _with(self, values: Mapping[str, Array]) -> Self:
         """Return a problem of data already known to be valid."""
@@ -432,9 +451,9 @@ class Problem(ABC):
             flat = flat[np.repeat(np.arange(self.instances), repeat)]
         return flat, decision.reshape(-1, decision.shape[-1])
 
-    def aligned(self, name: str, decision: Array) -> Array:
-        """Return a field with axes of length 1 where `decision` has candidates, so that the two broadcast."""
-        value: Array = getattr(self, name)
+    def aligned(self, values: str | Array, decision: Array) -> Array:
+        """Return a field, or values of its shape, with axes of length 1 where `decision` has candidates."""
+        value: Array = getattr(self, values) if isinstance(values, str) else values
         missing = decision.ndim - 1 - len(self.batch_shape)
         batch = len(self.batch_shape)
         return value.reshape(value.shape[:batch] + (1,) * missing + value.shape[batch:])
@@ -468,7 +487,10 @@ class Problem(ABC):
         for name in overrides:
             if name not in names:
                 raise unknown(f"field of {cls.name}", name, ["users", *names])
-        shape = (batch_shape,) if isinstance(batch_shape, int) else tuple(batch_shape)
+        shape = tuple(np.atleast_1d(np.asarray(batch_shape, dtype=object)))
+        if not all(isinstance(n, int | np.integer) and n >= 1 for n in shape):
+            raise InstanceError(f"batch_shape is {batch_shape!r}; allowed: whole numbers of at least 1")
+        shape = tuple(int(n) for n in shape)
         return cls(**{**scenario.draw(rng, (*shape, int(users))), **overrides})
 
     @classmethod

@@ -42,8 +42,11 @@ class SolveFailed(MecoptError, RuntimeError):
     """At least one instance could not be answered; carries the whole `solution`, whose other items stand."""
 
     def __init__(self, message: str, solution: Solution) -> None:
-        super().__init__(message)
+        super().__init__(message, solution)
         self.solution = solution
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 def closest(name: object, known: Iterable[str]) -> str:
@@ -122,6 +125,12 @@ class Solution:
     restart: Any = field(default=None, repr=False)
     """What a backend needs to start from this answer beyond allocation and dual (SCS: its iterates), per instance."""
 
+    def __post_init__(self) -> None:
+        values = [v for part in (self.allocation, self.dual) if part is not None for v in part.as_dict().values()]
+        for array in (self.decision, self.objective, self.bound, self.gap, self.violation, *values):
+            if isinstance(array, np.ndarray):
+                array.flags.writeable = False
+
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the batch, candidates included."""
@@ -188,11 +197,11 @@ class Solution:
         def variables(values: Variables | None) -> dict[str, Any] | None:
             return None if values is None else {name: plain(value) for name, value in values.as_dict().items()}
 
-        status = self.status.name if isinstance(self.status, Status) else [s.name for s in np.ravel(self.status)]
+        names = np.vectorize(lambda status: status.name, otypes=[object])(np.asarray(self.status, dtype=object))
         return {
             "problem": self.problem.name,
             "method": self.stats.method,
-            "status": status,
+            "status": names.tolist(),
             "objective": plain(self.objective),
             "objective_unit": self.problem.objective_unit,
             "bound": plain(self.bound),

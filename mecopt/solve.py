@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from mecopt.backends.backend import Feature
 from mecopt.certify import certify, judge
 from mecopt.problem import Problem
-from mecopt.search.solver import GAP
+from mecopt.search.solver import EXACT, GAP
 from mecopt.solution import InstanceError, Solution, SolveFailed, StartIgnored, Statistics, Status
 
 Array = NDArray[Any]
@@ -59,13 +59,12 @@ def allocate(
     >>> solution.status.name, float(solution.allocation.server_rate.sum().round(9))
     ('OPTIMAL', 30.0)
     """
-    _check_number("tol", tol)
+    _check_number("tol", tol, least=EXACT)
     _check_limit(time_limit)
     decisions = problem.decision_space.validate(decision, problem.batch_shape)
     chosen = problem.backend(backend)
     if start is not None:
-        if not isinstance(start, Solution):
-            raise InstanceError(f"start is a {type(start).__name__}; allowed: a Solution")
+        _check_start(problem, start)
         if not chosen.features & (Feature.WARM_PRIMAL | Feature.WARM_PRIMAL_DUAL):
             raise StartIgnored(f"backend {chosen.name!r} takes no start; {_that_start(problem.backends)}")
     answer = chosen.allocate(problem, decisions, start=start, tol=tol, time_limit=time_limit)
@@ -149,6 +148,8 @@ def solve(
     if start is not None:
         if not chosen.features & Feature.WARM_PRIMAL:
             raise StartIgnored(f"solver {chosen.name!r} takes no start; {_that_start(problem.solvers)}")
+        if isinstance(start, Solution):
+            _check_start(problem, start)
         first = problem.decision_space.validate(
             start.decision if isinstance(start, Solution) else start, problem.batch_shape
         )
@@ -166,7 +167,7 @@ def solve(
         bound = found.bound
     allocation = allocation if found.allocation is None else found.allocation
     certificate = certify(problem, found.decision, allocation, bound)
-    status, contradiction = judge(certificate, GAP if gap is None else gap, found.limit, found.failed)
+    status, contradiction = judge(certificate, GAP if gap is None else max(gap, EXACT), found.limit, found.failed)
     shape = problem.batch_shape
     solution = Solution(
         decision=found.decision,
@@ -194,14 +195,24 @@ def solve(
     return _returned(solution, throw)
 
 
-def _check_number(name: str, value: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 <= value < np.inf:
-        raise InstanceError(f"{name} is {value!r}; allowed: a finite number >= 0")
+def _check_number(name: str, value: float, least: float = 0.0) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not least <= value < np.inf:
+        raise InstanceError(f"{name} is {value!r}; allowed: a finite number >= {least:g}")
 
 
 def _check_limit(time_limit: float | None) -> None:
     if time_limit is not None:
         _check_number("time_limit", time_limit)
+
+
+def _check_start(problem: Problem, start: Any) -> None:
+    if not isinstance(start, Solution):
+        raise InstanceError(f"start is a {type(start).__name__}; allowed: a Solution")
+    if type(start.problem) is not type(problem) or start.problem.users != problem.users:
+        other = start.problem
+        raise InstanceError(
+            f"start solves {other.name} with {other.users} users; allowed: {problem.name} with {problem.users}"
+        )
 
 
 def _that_start(known: Any) -> str:

@@ -136,6 +136,7 @@ class Single:
     iterations: int
     model_seconds: float
     solve_seconds: float
+    start_used: bool
     limit: bool = False
     message: str = ""
     restart: Any = None
@@ -173,7 +174,7 @@ class OneByOne(Backend):
             if single.message:
                 messages[i] = single.message
             singles.append(single)
-        return _gather(problem, shape, singles, messages, start is not None)
+        return _gather(problem, shape, singles, messages)
 
 
 def _starts(start: Solution | None, shape: tuple[int, ...]) -> list[Solution | None]:
@@ -192,7 +193,6 @@ def _gather(
     shape: tuple[int, ...],
     singles: list[Single | None],
     messages: dict[int, str],
-    started: bool,
 ) -> Answer:
     answered = [s for s in singles if s is not None]
     restart = np.empty(len(singles), dtype=object)
@@ -203,7 +203,7 @@ def _gather(
         iterations=np.array([0 if s is None else s.iterations for s in singles]).reshape(shape),
         model_seconds=sum(s.model_seconds for s in answered),
         solve_seconds=sum(s.solve_seconds for s in answered),
-        start_used=started,
+        start_used=any(s.start_used for s in answered),
         messages=messages,
         limit=np.array([s is not None and s.limit for s in singles]).reshape(shape),
         restart=restart.reshape(shape),

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from mecopt.backends.backend import Feature, OneByOne, Single
 from mecopt.problem import Problem, Variables
-from mecopt.solution import Solution, StartIgnored
+from mecopt.solution import InstanceError, Solution, StartIgnored
 
 Array = NDArray[Any]
 
@@ -112,7 +112,9 @@ class Conic(OneByOne):
         began = time.perf_counter()
         if self.model.shape(problem, decision) is None:
             allocation, dual = self.model.trivial(problem, decision)
-            return Single(allocation, dual, 0, time.perf_counter() - began, 0.0)
+            return Single(allocation, dual, 0, time.perf_counter() - began, 0.0, start_used=False)
+        if time_limit is not None and self.solver == "ECOS":
+            raise InstanceError("ecos knows no time limit; use clarabel or scs, or leave time_limit out")
         program = self.model.program(problem, decision)
         cvxpy_problem = program.problem
         with warnings.catch_warnings():
@@ -144,6 +146,7 @@ class Conic(OneByOne):
             solved - modelled,
             limit=status in ("user_limit", "optimal_inaccurate") and time_limit is not None,
             message="" if status == "optimal" else f"{self.name}: {status}",
+            start_used=bool(cache),
             restart={key: np.array(raw[key]) for key in "xys"} if self.solver == "SCS" else None,
         )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 import time
 from abc import abstractmethod
 from collections.abc import Callable
@@ -21,6 +23,9 @@ Array = NDArray[Any]
 
 PROOF_NODES = 200_000
 """Nodes an instance that the certificate of an outside answer may take; beyond, its true gap is reported."""
+
+PROOF_SECONDS = 0.5
+"""Seconds that the certificate may take where the search has used up its time limit."""
 
 SMALLEST_SLOPE = 1e-8
 """Coefficients below this are dropped by linear solvers."""
@@ -85,6 +90,7 @@ class OutsideSolver(Solver):
         failed, cut = np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
         messages: dict[int, str] = {}
         model_seconds, deadline = 0.0, None if time_limit is None else time.perf_counter() + time_limit
+        self.mend_log()
         for i in range(count):
             left = None if deadline is None else max((deadline - time.perf_counter()) / (count - i), 1e-2)
             try:
@@ -97,7 +103,8 @@ class OutsideSolver(Solver):
             model_seconds += one.model_seconds
         found = decisions.reshape((*shape, users))
         began = time.perf_counter()
-        proof = self.proof.prove(problem, found, gap=gap, time_limit=time_limit, node_limit=PROOF_NODES)
+        left = None if deadline is None else max(deadline - began, PROOF_SECONDS)
+        proof = self.proof.prove(problem, found, gap=gap, time_limit=left, node_limit=PROOF_NODES)
         return Search(
             decision=found,
             bound=proof.bound,
@@ -111,6 +118,13 @@ class OutsideSolver(Solver):
             claimed_bound=claimed.reshape(shape),
             messages=messages,
         )
+
+    @staticmethod
+    def mend_log() -> None:
+        """Give Pyomo's log a living stream: it keeps the one of its first import, and fails once that is closed."""
+        for handler in logging.getLogger("pyomo").handlers:
+            if isinstance(handler, logging.StreamHandler) and getattr(handler.stream, "closed", False):
+                handler.stream = sys.stderr  # setStream would flush the closed one
 
     def chosen(self, model: Any, users: int) -> Array:
         """Read the decision out of a solved model."""

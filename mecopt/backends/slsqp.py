@@ -63,7 +63,7 @@ class Slsqp(OneByOne):
         modelled = time.perf_counter()
         if not point.size:
             allocation, dual = program.unpack(point)
-            return Single(allocation, dual, 0, modelled - began, 0.0)
+            return Single(allocation, dual, 0, modelled - began, 0.0, start_used=False)
 
         def out_of_time(_: Array) -> None:
             if time_limit is not None and time.perf_counter() - modelled > time_limit:
@@ -91,6 +91,7 @@ class Slsqp(OneByOne):
             int(result.nit),
             modelled - began,
             solved - modelled,
+            start_used=start is not None,
             limit=result.status in (9, 99),
             message="" if result.success else f"slsqp: {result.message}",
         )

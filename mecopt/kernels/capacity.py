@@ -91,36 +91,41 @@ def bounded_square_root_rule(weight: Any, capacity: Any, lower: Any, upper: Any)
         if the lower bounds alone exceed the capacity, or a lower bound exceeds its upper one.
     """
     xp = array_namespace(weight, capacity, lower, upper)
-    weight, lower, upper = xp.broadcast_arrays(weight, lower, upper)
+    weight, lower, upper, room = xp.broadcast_arrays(weight, lower, upper, capacity[..., None])
+    capacity = room[..., 0]
     if bool(xp.any(lower > upper)) or bool(xp.any(lower < 0)):
         raise InstanceError("lower and upper bounds of a share must satisfy 0 <= lower <= upper")
-    if bool(xp.any(xp.sum(lower, axis=-1) > capacity * (1 + 1e-12))):
+    if bool(xp.any(xp.sum(lower, axis=-1) > capacity * (1 + 8 * xp.finfo(weight.dtype).eps))):
         raise InstanceError("the lower bounds exceed the capacity: no allocation exists")
-    some = weight > 0
-    zeros, infinite = xp.zeros_like(weight), xp.full_like(weight, xp.inf)
-    root = xp.where(some, xp.sqrt(xp.where(some, weight, xp.ones_like(weight))), zeros)
-    divisor = xp.where(some, root, xp.ones_like(root))
+    some, limited = weight > 0, xp.isfinite(upper)
+    zeros, ones, infinite = xp.zeros_like(weight), xp.ones_like(weight), xp.full_like(weight, xp.inf)
+    root = xp.where(some, xp.sqrt(xp.where(some, weight, ones)), zeros)
+    divisor = xp.where(some, root, ones)
+    top = xp.where(limited, upper, zeros)  # finite stand-in: an infinity times a zero gradient would be a nan
     # The multipliers m at which each user leaves its lower and reaches its upper bound; those of weight 0 never do.
-    leaves, reaches = xp.where(some, lower / divisor, infinite), xp.where(some, upper / divisor, infinite)
-    slack = xp.sum(xp.where(some, upper, lower), axis=-1) <= capacity
-    m = _inside_active_piece(xp, root, capacity, lower, upper, xp.sort(xp.concat([leaves, reaches], axis=-1), axis=-1))
-    at_upper = some & ((reaches <= m[..., None]) | slack[..., None])
-    free = some & ~at_upper & (leaves <= m[..., None])
-    clamped = xp.where(free, zeros, xp.where(at_upper, xp.where(at_upper, upper, zeros), lower))
+    leaves = xp.where(some, lower / divisor, infinite)
+    reaches = xp.where(some & limited, top / divisor, infinite)
+    slack = xp.all(limited | ~some, axis=-1) & (xp.sum(xp.where(some, top, lower), axis=-1) <= capacity)
+    points = xp.sort(xp.concat([leaves, reaches], axis=-1), axis=-1)
+    left, right = _active_piece(xp, root, capacity, lower, upper, points)
+    inner = xp.where(xp.isfinite(right), 0.5 * (left + right), 2 * left + 1)
+    at_upper = some & ((reaches <= inner[..., None]) | slack[..., None])
+    free = some & ~at_upper & (leaves <= inner[..., None])
+    clamped = xp.where(free, zeros, xp.where(at_upper, top, lower))
     # On its piece the sum is linear in m: one division gives m exactly, and carries the gradient.
     slope = xp.sum(xp.where(free, root, zeros), axis=-1)
     moving = slope > 0
     exact = (capacity - xp.sum(clamped, axis=-1)) / xp.where(moving, slope, xp.ones_like(slope))
-    m = xp.where(moving, exact, m)
-    share = xp.where(free, m[..., None] * root, clamped)
+    m = xp.where(moving, xp.clip(exact, left, right), inner)
+    share = xp.where(free, xp.clip(m[..., None] * root, lower, upper), clamped)
     used = share > 0
-    terms = xp.where(used, weight / xp.where(used, share, xp.ones_like(share)), infinite)
+    terms = xp.where(used, weight / xp.where(used, share, ones), infinite)
     value = xp.sum(xp.where(some, terms, zeros), axis=-1)
     return Capacity(share, value, xp.where(slack, xp.zeros_like(m), 1.0 / (m * m)))
 
 
-def _inside_active_piece(xp: Any, root: Any, capacity: Any, lower: Any, upper: Any, points: Any) -> Any:
-    """Return an m strictly inside the linear piece of ``sum(clip(m root, lower, upper))`` that reaches the capacity.
+def _active_piece(xp: Any, root: Any, capacity: Any, lower: Any, upper: Any, points: Any) -> tuple[Any, Any]:
+    """Return the ends of the linear piece of ``sum(clip(m root, lower, upper))`` that reaches the capacity.
 
     `points` are the sorted breakpoints. Binary search for the last one whose sum still fits.
     """
@@ -129,8 +134,7 @@ def _inside_active_piece(xp: Any, root: Any, capacity: Any, lower: Any, upper: A
     def point(k: Any) -> Any:
         return xp.take_along_axis(points, xp.clip(k, 0, last)[..., None], axis=-1)[..., 0]
 
-    shape = xp.zeros_like(points[..., 0]) + capacity
-    low, high = xp.full_like(shape, -1, dtype=xp.int64), xp.full_like(shape, last + 1, dtype=xp.int64)
+    low, high = xp.full_like(capacity, -1, dtype=xp.int64), xp.full_like(capacity, last + 1, dtype=xp.int64)
     for _ in range((last + 2).bit_length()):
         middle = (low + high) // 2
         m = point(middle)
@@ -139,6 +143,5 @@ def _inside_active_piece(xp: Any, root: Any, capacity: Any, lower: Any, upper: A
         fits = finite & (xp.sum(xp.clip(m[..., None] * root, lower, upper), axis=-1) <= capacity)
         open_ = high - low > 1
         low, high = xp.where(open_ & fits, middle, low), xp.where(open_ & ~fits, middle, high)
-    left = xp.where(low < 0, xp.zeros_like(shape), point(low))
-    right = xp.where(low < last, point(low + 1), xp.full_like(left, xp.inf))
-    return xp.where(xp.isfinite(right), 0.5 * (left + right), 2 * left + 1)
+    left = xp.where(low < 0, xp.zeros_like(capacity), point(low))
+    return left, xp.where(low < last, point(low + 1), xp.full_like(capacity, xp.inf))

@@ -1,34 +1,46 @@
 """The decorator of compiled code: numba without the interpreter, cached on disk.
 
 numba notices when the file of a compiled function changes, but not when a function that it calls from another file does.
-So, once per process and before anything compiled is loaded, every cache older than any source of compiled code goes.
+So, once per process and before anything compiled is loaded, the sources of all compiled code are hashed; if they are not
+those that the caches were built from, the caches go.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 from pathlib import Path
 
 from numba import njit
 
-compiled = njit(cache=True)
+compiled = njit(cache=True, error_model="numpy")
+
+STAMP = "compiled.sha256"
 
 
 def discard_stale(root: Path) -> int:
-    """Delete the compiled caches below `root` if a source they may come from is newer; return how many went."""
-    caches: list[Path] = []
+    """Delete the compiled caches below `root` unless they were built from the sources there; return how many went."""
+    sources, caches = [], []
     for folder, _, files in os.walk(root, followlinks=True):
-        if os.path.basename(folder) == "__pycache__":
-            caches += [Path(folder, name) for name in files if name.endswith(".nbi")]
-    sources = {cache.parent.parent / (cache.name.split(".")[0] + ".py") for cache in caches}
-    with contextlib.suppress(OSError):
-        newest = max((source.stat().st_mtime for source in sources if source.exists()), default=0.0)
-        if any(cache.stat().st_mtime < newest for cache in caches):
-            for cache in caches:
-                cache.unlink(missing_ok=True)
-            return len(caches)
-    return 0
+        cached = os.path.basename(folder) == "__pycache__"
+        for name in files:
+            if cached and name.endswith((".nbi", ".nbc")):
+                caches.append(Path(folder, name))
+            elif name.endswith(".py"):
+                content = Path(folder, name).read_bytes()
+                if b"numba" in content or b"compiled" in content:
+                    sources.append((name, content))
+    digest = hashlib.sha256(repr(sorted(sources)).encode()).hexdigest()
+    stamp = root / "__pycache__" / STAMP
+    if stamp.exists() and stamp.read_text() == digest:
+        return 0
+    for cache in caches:
+        cache.unlink(missing_ok=True)
+    stamp.parent.mkdir(exist_ok=True)
+    stamp.write_text(digest)
+    return len(caches)
 
 
-discard_stale(Path(__file__).parents[1])
+with contextlib.suppress(OSError):  # an installation that nobody may write to does not change either
+    discard_stale(Path(__file__).parents[1])

@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 Bits = NDArray[np.int8]
 
 
-@njit(cache=True, fastmath={"reassoc", "contract"})
+@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
 def costs(local: Floats, upload: Floats, root: Floats, capacity: Floats, decisions: Bits) -> Floats:
     """Return V for decisions ``(instances, candidates, users)``; per-user data ``(instances, users)``."""
     instances, candidates, users = decisions.shape
@@ -48,16 +48,20 @@ def flip_costs(local: Floats, upload: Floats, root: Floats, capacity: Floats, de
     """Return V after each single flip of decisions ``(instances, users)``, in O(users) an instance."""
     instances, users = decision.shape
     result = np.empty((instances, users))
+    linear_after, load_after = np.zeros(users + 1), np.zeros(users + 1)
     for b in range(instances):
+        for i in range(users - 1, -1, -1):
+            offloads = decision[b, i] != 0
+            linear_after[i] = linear_after[i + 1] + (upload[b, i] if offloads else local[b, i])
+            load_after[i] = load_after[i + 1] + (root[b, i] if offloads else 0.0)
         linear, load = 0.0, 0.0
         for i in range(users):
             offloads = decision[b, i] != 0
+            flipped = local[b, i] if offloads else upload[b, i]
+            moved = load + load_after[i + 1] + (0.0 if offloads else root[b, i])
+            result[b, i] = linear + linear_after[i + 1] + flipped + moved * (moved / capacity[b])
             linear += upload[b, i] if offloads else local[b, i]
             load += root[b, i] if offloads else 0.0
-        for i in range(users):
-            sign = -1.0 if decision[b, i] != 0 else 1.0
-            moved = load + sign * root[b, i]
-            result[b, i] = linear + sign * (upload[b, i] - local[b, i]) + moved * (moved / capacity[b])
     return result
 
 

@@ -36,7 +36,7 @@ class Enumeration(Solver):
         space = problem.decision_space
         if space.count > self.most:
             raise InstanceError(
-                f"enumerate would score {space.count:.3g} decisions ({problem.users} users); allowed: {self.most} at most. "
+                f"enumerate would score all decisions of {problem.users} users; allowed: {self.most} decisions at most. "
                 "Use the solver 'exact'"
             )
         flat = problem.flat()

@@ -6,9 +6,11 @@ At the best price
 1. the relaxed decision (every user takes its cheaper side) is an incumbent,
 2. forcing user :math:`i` to its other side raises the bound by its *slack*; where that passes the incumbent, :math:`i` is
    fixed (reduced-cost fixing),
-3. the few users left, the core, are searched depth first, cheapest slack first, each node priced anew.
+3. the few users left, the core, are searched depth first, cheapest slack first, each node priced anew. Of identical
+   users, which no price can tell apart, an earlier one offloads whenever a later one does.
 
-A model supplies three compiled functions for its data, a NamedTuple of arrays of one instance, in the sense "minimise":
+A model supplies three compiled functions for its data, a NamedTuple of arrays of one instance with the fields `earlier`
+and `later` (see `twins`), in the sense "minimise":
 
 - `relax(data, state, price, cutoff, relaxed) -> (bound, price)`: find the best price, users with ``state`` 0 or 1 held and
   those with `FREE` open, starting from the price given; write the relaxed decision. A bound that reaches `cutoff` may be
@@ -40,8 +42,8 @@ FREE = -1
 ROUNDING = 1e-12
 """Relative difference below which two values count as equal in the search."""
 
-_FIRST_SLICE, _SLICE_SECONDS, _ALL = 16, 0.02, 2**40
-"""Under a time limit the clock is read between slices of nodes, which grow until one takes that long."""
+_FIRST_SLICE, _SLICE_SECONDS = 16, 0.02
+"""The clock and the keyboard are looked at between slices of nodes, which grow until one takes that long."""
 
 _DEPTH, _TRAIL, _NODES, _DONE = range(4)
 _UPPER, _CLOSED, _PRICE = range(3)
@@ -101,6 +103,40 @@ def attach(
 
 
 @compiled
+def twins(data: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return for each user the identical one before and after it, or -1.
+
+    Parameters
+    ----------
+    data
+        everything that tells users apart, shape ``(quantities, users)``. Identical users that are not neighbours in the
+        order of the first quantity are not found, which costs time and nothing else.
+    """
+    users = data.shape[1]
+    earlier, later = np.full(users, -1), np.full(users, -1)
+    order = np.argsort(data[0])
+    for k in range(1, users):
+        i, j = order[k - 1], order[k]
+        same = True
+        for q in range(data.shape[0]):
+            same = same and data[q, i] == data[q, j]
+        if same:
+            earlier[j], later[i] = i, j
+    return earlier, later
+
+
+@compiled
+def _fix(data: Any, state: NDArray[np.int8], trail: NDArray[np.int64], filled: int, user: int, value: int) -> int:
+    """Hold a user at a value, and with it the identical users that this decides; return the length of the trail."""
+    while user >= 0 and state[user] == FREE:
+        state[user] = value
+        trail[filled] = user
+        filled += 1
+        user = data.earlier[user] if value == 1 else data.later[user]
+    return filled
+
+
+@compiled
 def _descend(
     data: Any,
     state: NDArray[np.int8],
@@ -134,8 +170,8 @@ def _descend(
                 upper = value
                 best[:] = relaxed
                 cutoff = upper - gap * abs(upper)
-        if bound >= cutoff:
-            closed = min(closed, bound)
+        if not bound < cutoff:  # a nan, which must not pass for a proof, closes the node without a bound
+            closed = min(closed, -np.inf if np.isnan(bound) else bound)
         else:
             slacks(data, state, price, own, cutoff, relaxed, slack)
             smallest = np.inf
@@ -144,21 +180,19 @@ def _descend(
                     continue
                 if own + slack[i] >= cutoff:
                     closed = min(closed, own + slack[i])
-                    state[i] = relaxed[i]
-                    trail[filled] = i
-                    filled += 1
+                    filled = _fix(data, state, trail, filled, i, relaxed[i])
                 elif slack[i] < smallest:
                     smallest = slack[i]
                     branch = i
-        if branch >= 0:
+        if branch >= 0 and state[branch] == FREE:
             level_user[depth] = branch
             level_trail[depth] = filled
             level_flipped[depth] = False
             level_bound[depth] = bound
             depth += 1
-            state[branch] = relaxed[branch]
-            trail[filled] = branch
-            filled += 1
+            filled = _fix(data, state, trail, filled, branch, relaxed[branch])
+            continue
+        if branch >= 0:
             continue
         while depth > 0 and level_flipped[depth - 1]:
             depth -= 1
@@ -171,9 +205,7 @@ def _descend(
             filled -= 1
             state[trail[filled]] = FREE
         level_flipped[depth - 1] = True
-        state[user] = other
-        trail[filled] = user
-        filled += 1
+        filled = _fix(data, state, trail, filled, user, other)
     cursor[_DEPTH], cursor[_TRAIL] = depth, filled
     values[_UPPER], values[_CLOSED], values[_PRICE] = upper, closed, price
 
@@ -260,13 +292,13 @@ def price_and_fix(
     count = len(instances)
     decisions = np.zeros((count, users), dtype=np.int8)
     bounds, nodes, cut = np.empty(count), np.zeros(count, dtype=np.int64), np.zeros(count, dtype=bool)
-    tolerance = ROUNDING if gap is None else max(gap, ROUNDING)
+    tolerance = ROUNDING if gap is None else max(gap * (1.0 - 1e-6), ROUNDING)
     deadline = None if time_limit is None else time.perf_counter() + time_limit
     for k, data in enumerate(instances):
         tree = Tree(data, users, price(data), None if starts is None else starts[k])
         mine = None if deadline is None else (deadline - time.perf_counter()) / (count - k)
         began = time.perf_counter()
-        nodes_at_once = _FIRST_SLICE if mine is not None else _ALL
+        nodes_at_once = _FIRST_SLICE
         while not tree.done:
             sliced = time.perf_counter()
             tree.descend(tolerance, nodes_at_once if node_limit is None else min(nodes_at_once, node_limit - tree.nodes))

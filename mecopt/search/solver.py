@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
@@ -17,6 +16,9 @@ Array = NDArray[Any]
 
 GAP = 1e-6
 """Relative gap within which a proved answer counts as optimal, where the caller names none."""
+
+EXACT = 1e-11
+"""Relative gap that rounding may leave between equal numbers: nothing smaller can be asked for."""
 
 
 @dataclass
@@ -60,11 +62,3 @@ class Solver(Installable, ABC):
         `start` is a decision per instance, given only to solvers that say WARM_PRIMAL. `gap` None asks for the optimum
         to rounding; a number lets the search stop once that relative gap is proved.
         """
-
-
-def fill_failed(problem: Problem, decisions: list[Array | None]) -> tuple[Array, Array]:
-    """Stack single decisions into the batch; a failed item becomes all zeros, and is marked."""
-    failed = np.array([d is None for d in decisions]).reshape(problem.batch_shape)
-    blank = np.zeros(problem.users, dtype=np.int8)
-    rows = np.stack([blank if d is None else d for d in decisions])
-    return rows.reshape((*problem.batch_shape, problem.users)), failed

@@ -65,8 +65,11 @@ def equal_split_cost(problem: BinaryOffloading, decision: Array) -> Array:
 
 
 def equal_split_flips(problem: BinaryOffloading, decision: Array) -> Array:
-    """Return the cost after each single flip under the equal split."""
-    return equal_split_cost(problem, decision[..., None, :] ^ np.eye(problem.users, dtype=np.int8))
+    """Return the cost after each single flip under the equal split, where users do not affect each other."""
+    terms = problem.terms()
+    offloaded = terms.upload + terms.compute * (problem.users / problem.capacity[..., None])
+    change = np.where(decision == 1, terms.local - offloaded, offloaded - terms.local)
+    return np.asarray(equal_split_cost(problem, decision)[..., None] + change)
 
 
 def _offloaded(problem: BinaryOffloading, decision: Array) -> Array:

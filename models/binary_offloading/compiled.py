@@ -15,13 +15,15 @@ from mecopt.search.price_and_fix import attach
 
 
 class OffloadingData(NamedTuple):
-    """One instance: cost terms per user, the order of users by (L - u) / s, and the capacity."""
+    """One instance: cost terms per user, the order of users by (L - u) / s, the capacity, and identical users."""
 
     local: NDArray[np.float64]
     upload: NDArray[np.float64]
     root: NDArray[np.float64]
     order: NDArray[np.int64]
     capacity: float
+    earlier: NDArray[np.int64]
+    later: NDArray[np.int64]
 
 
 @compiled

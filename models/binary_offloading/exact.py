@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 
 IDENTICAL = 1e-12
-"""Relative spread of (L - u) / c up to which users count as identical; above it the theorem's proof does not hold."""
+"""Relative loss that users who are identical but for rounding may cause; above it the theorem is not used."""
 
 
 def decision_costs(problem: BinaryOffloading, decision: Array) -> Array:
@@ -91,41 +91,51 @@ def relaxation_price(problem: BinaryOffloading) -> Array:
 def compiled_data(problem: BinaryOffloading) -> list[OffloadingData]:
     """Return the compiled data of every instance."""
     from mecopt.models.binary_offloading.compiled import OffloadingData
+    from mecopt.search.price_and_fix import twins
 
     local, upload, root, capacity = _rank_one(problem)
     order = np.argsort(-offloading_index(problem).reshape(root.shape), axis=-1)
-    return [OffloadingData(*row) for row in zip(local, upload, root, order, capacity.tolist(), strict=True)]
+    identical = map(twins, np.stack([root, local, upload], axis=1))
+    rows = zip(local, upload, root, order, capacity.tolist(), identical, strict=True)
+    return [OffloadingData(*row, *links) for *row, links in rows]
 
 
-def proportional(problem: BinaryOffloading) -> Array:
-    """Whether the theorem's condition holds in each instance: (L - u) / c the same for all users that have work.
+def best_prefix(problem: BinaryOffloading) -> tuple[Array, Array, Array]:
+    """Score the N + 1 prefixes in the order of work; return per flat instance decision, cost, and a bound.
 
-    The spread of that ratio may not exceed `IDENTICAL` times the size of its two parts.
+    With ``kappa = sum(L - u) / sum(c)`` the cost of every decision differs from that of a problem on which the theorem
+    holds exactly by at most ``error = sum(|L - u - kappa c|)``. The best prefix is optimal there, so no decision here costs
+    less than the best prefix less twice the error.
     """
-    terms = problem.terms()
-    some = terms.compute > 0
-    work = np.where(some, terms.compute, 1.0)
-    ratio = (terms.local - terms.upload) / work
-    size = np.where(some, (terms.local + terms.upload) / work, 0.0).max(axis=-1)
-    spread = np.where(some, ratio, -np.inf).max(axis=-1) - np.where(some, ratio, np.inf).min(axis=-1)
-    found: Array = ~some.any(axis=-1) | (spread <= IDENTICAL * size)
-    return found
-
-
-def best_prefix(problem: BinaryOffloading) -> tuple[Array, Array]:
-    """Score the N + 1 prefixes in the order of work; return the best decision and its cost, per flat instance."""
     local, upload, root, capacity = _rank_one(problem)
+    work = root**2
+    whole = work.sum(axis=-1, keepdims=True)
+    kappa = (local - upload).sum(axis=-1, keepdims=True) / np.where(whole > 0, whole, 1.0)
+    error = np.abs(local - upload - kappa * work).sum(axis=-1)
     order = np.argsort(-root, axis=-1, kind="stable")
     local, upload, root = (np.take_along_axis(part, order, axis=-1) for part in (local, upload, root))
     nothing = np.zeros((len(root), 1))
     load = np.concatenate([nothing, np.cumsum(root, axis=-1)], axis=-1)
     offloaded = np.concatenate([nothing, np.cumsum(upload, axis=-1)], axis=-1)
     kept = np.concatenate([np.cumsum(local[:, ::-1], axis=-1)[:, ::-1], nothing], axis=-1)
-    cost = kept + offloaded + load * (load / capacity[:, None])
-    count = cost.argmin(axis=-1)
+    costs = kept + offloaded + load * (load / capacity[:, None])
+    count = costs.argmin(axis=-1)
     decision = np.zeros(root.shape, dtype=np.int8)
     np.put_along_axis(decision, order, (np.arange(problem.users) < count[:, None]).astype(np.int8), axis=-1)
-    return decision, cost.min(axis=-1)
+    cost = costs.min(axis=-1)
+    return decision, cost, cost - 2.0 * error
+
+
+def theorem_may_hold(problem: BinaryOffloading) -> Array:
+    """Whether (L - u) / c is about the same for all users of a flat instance: a cheap look before sorting."""
+    local, upload, root, _ = _rank_one(problem)
+    work = root**2
+    some = work > 0
+    ratio = (local - upload) / np.where(some, work, 1.0)
+    spread = np.where(some, ratio, -np.inf).max(axis=-1) - np.where(some, ratio, np.inf).min(axis=-1)
+    size = np.where(some, (local + upload) / np.where(some, work, 1.0), 0.0).max(axis=-1)
+    found: Array = ~some.any(axis=-1) | (spread <= 1e-9 * size)
+    return found
 
 
 class Prefix(Solver):
@@ -139,15 +149,15 @@ class Prefix(Solver):
         self, problem: Problem, *, start: Array | None, gap: float | None, time_limit: float | None, rng: Generator
     ) -> Search:
         """Return the best prefix; the theorem says that it is optimal."""
-        holds = np.ravel(proportional(problem))  # type: ignore[arg-type]
-        if not holds.all():
+        decision, cost, bound = best_prefix(problem)  # type: ignore[arg-type]
+        broken = np.flatnonzero(bound < cost - IDENTICAL * np.abs(cost))
+        if broken.size:
             raise InstanceError(
-                f"prefix is exact only where (L - u) / c is the same for all users, which fails in instance "
-                f"{int(np.flatnonzero(~holds)[0])}. Use the solver 'exact', or 'index-scan' as a heuristic"
+                f"prefix is exact only where (L - u) / c is the same for all users, which fails in instance {broken[0]}. "
+                "Use the solver 'exact', or 'index-scan' as a heuristic"
             )
-        decision, cost = best_prefix(problem)  # type: ignore[arg-type]
         shape = problem.batch_shape
-        return Search(decision.reshape((*shape, problem.users)), bound=cost.reshape(shape), solver_calls=problem.users + 1)
+        return Search(decision.reshape((*shape, problem.users)), bound=bound.reshape(shape), solver_calls=problem.users + 1)
 
 
 class Exact(PriceAndFix):
@@ -163,14 +173,16 @@ class Exact(PriceAndFix):
         node_limit: int | None = None,
     ) -> Search:
         """Split the batch by the theorem's condition; many identical users would tie in any other bound."""
-        holds = np.ravel(proportional(problem))  # type: ignore[arg-type]
+        flat, users = problem.flat(), problem.users
+        holds = theorem_may_hold(flat)  # type: ignore[arg-type]
         if not holds.any():
             return super().prove(problem, start, gap=gap, time_limit=time_limit, node_limit=node_limit)
-        flat, users = problem.flat(), problem.users
-        decision, bound = best_prefix(flat)  # type: ignore[arg-type]
+        decision, cost, bound = best_prefix(flat)  # type: ignore[arg-type]
+        holds &= bound >= cost - IDENTICAL * np.abs(cost)
         if start is not None:
-            tied = decision_costs(flat, start.reshape(-1, users)) <= bound  # type: ignore[arg-type]
-            decision[tied] = start.reshape(-1, users)[tied]
+            first = start.reshape(-1, users)
+            tied = decision_costs(flat, first) <= cost  # type: ignore[arg-type]
+            decision[tied] = first[tied]
         calls, cut = np.full(flat.instances, users + 1), np.zeros(flat.instances, dtype=bool)
         model_seconds = 0.0
         if not holds.all():
@@ -220,8 +232,8 @@ def pyomo_model(problem: BinaryOffloading, unit: float = 1.0) -> Any:
 
 
 def cost_unit(problem: BinaryOffloading) -> float:
-    """Return the cost when everyone computes locally, or 1 where that is nothing."""
-    return float(problem.terms().local.sum()) or 1.0
+    """Return the relaxation's bound, or 1 where there is nothing to compute."""
+    return float(problem.relaxed_bound(problem.relaxed_dual())) or 1.0
 
 
 def place(problem: BinaryOffloading, model: Any, decision: Array) -> None:

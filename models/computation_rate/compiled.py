@@ -25,52 +25,54 @@ Bits = NDArray[np.int8]
 
 
 class RateData(NamedTuple):
-    """One instance: local rate coefficient A, energy-to-noise gain g, and worth w e of offloading, per user."""
+    """One instance: local rate coefficient A, energy-to-noise gain g, worth w e of offloading, and identical users."""
 
     local: Floats
     gain: Floats
     worth: Floats
+    earlier: NDArray[np.int64]
+    later: NDArray[np.int64]
 
 
 @compiled
-def mode_price(data: RateData, decision: Bits) -> tuple[float, float, float]:
+def mode_price(local: Floats, gain: Floats, worth: Floats, decision: Bits) -> tuple[float, float, float]:
     """Return rate, time price and harvesting time of a fixed mode.
 
     Newton on the decreasing function psi inside a bracket: the rate is of degree 1/3 to 1 in the frame length, so the
     price lies between a third of any attainable rate and any bound on the rate.
     """
     users = decision.size
-    local, most, offloading = 0.0, 0.0, 0
+    kept, most, offloading = 0.0, 0.0, 0
     for i in range(users):
         if decision[i] == 1:
-            most += data.worth[i] * np.log1p(data.gain[i])
+            most += worth[i] * np.log1p(gain[i])
             offloading += 1
         else:
-            local += data.local[i]
+            kept += local[i]
     if offloading == 0:
-        return local, local / 3.0, 1.0
-    attainable = local * 0.5 ** (1.0 / 3.0)
+        return kept, kept / 3.0, 1.0
+    attainable = kept * 0.5 ** (1.0 / 3.0)
     for i in range(users):
         if decision[i] == 1:
-            attainable += data.worth[i] * 0.5 / offloading * np.log1p(offloading * data.gain[i])
-    low, high = attainable / 3.0, local + most
+            attainable += worth[i] * 0.5 / offloading * np.log1p(offloading * gain[i])
+    low, high = attainable / 3.0, kept + most
     price = np.sqrt(low * high)
     time, earned = 1.0, 0.0
     for _ in range(200):
         spent, earned, bend = 0.0, 0.0, 0.0
         for i in range(users):
             if decision[i] == 1:
-                u = log_ratio(price / data.worth[i])
+                u = log_ratio(price / worth[i])
                 shrunk, rest = np.exp(-u), -np.expm1(-u)
-                received = data.gain[i] * shrunk
-                earned += data.worth[i] * received
+                received = gain[i] * shrunk
+                earned += worth[i] * received
                 if rest > 0.0:
                     spent += received / rest
-                    bend += received / (rest * rest * rest * data.worth[i])
+                    bend += received / (rest * rest * rest * worth[i])
                 else:
                     spent = np.inf
         time = 1.0 / (1.0 + spent)
-        third = local * time ** (-2.0 / 3.0) / 3.0
+        third = kept * time ** (-2.0 / 3.0) / 3.0
         excess = third + earned - price
         if excess > 0.0:
             low = price
@@ -84,7 +86,7 @@ def mode_price(data: RateData, decision: Bits) -> tuple[float, float, float]:
         price = step
         if done:
             break
-    return time * earned + time * spent * price + local * time ** (1.0 / 3.0), price, time
+    return time * earned + time * spent * price + kept * time ** (1.0 / 3.0), price, time
 
 
 @compiled
@@ -93,9 +95,8 @@ def mode_rates(local: Floats, gain: Floats, worth: Floats, decisions: Bits) -> F
     instances, candidates, _ = decisions.shape
     result = np.empty((instances, candidates))
     for b in range(instances):
-        data = RateData(local[b], gain[b], worth[b])
         for k in range(candidates):
-            result[b, k] = mode_price(data, decisions[b, k])[0]
+            result[b, k] = mode_price(local[b], gain[b], worth[b], decisions[b, k])[0]
     return result
 
 
@@ -106,9 +107,8 @@ def mode_allocations(local: Floats, gain: Floats, worth: Floats, decisions: Bits
     harvest, prices = np.empty((instances, candidates)), np.empty((instances, candidates))
     offload = np.zeros((instances, candidates, users))
     for b in range(instances):
-        data = RateData(local[b], gain[b], worth[b])
         for k in range(candidates):
-            _, price, _ = mode_price(data, decisions[b, k])
+            _, price, _ = mode_price(local[b], gain[b], worth[b], decisions[b, k])
             total = 1.0
             for i in range(users):
                 if decisions[b, k, i] == 1:
@@ -247,7 +247,7 @@ def relax(data: RateData, state: Bits, price: float, cutoff: float, relaxed: Bit
             candidate[free[k]] = 1
         if earns_most > -np.inf and (candidate == relaxed).all():
             continue
-        rate = mode_price(data, candidate)[0]
+        rate = mode_price(data.local, data.gain, data.worth, candidate)[0]
         if rate > earns_most:
             earns_most = rate
             relaxed[:] = candidate
@@ -299,7 +299,7 @@ def slacks(data: RateData, state: Bits, price: float, bound: float, cutoff: floa
 @compiled
 def evaluate(data: RateData, decision: Bits) -> float:
     """Return the best rate of a mode with its sign turned."""
-    return -mode_price(data, decision)[0]
+    return -mode_price(data.local, data.gain, data.worth, decision)[0]
 
 
 @compiled
@@ -308,9 +308,9 @@ def relaxed_prices(local: Floats, gain: Floats, worth: Floats) -> Floats:
     instances, users = local.shape
     result = np.empty(instances)
     state = np.full(users, np.int8(-1))
-    relaxed = np.empty(users, np.int8)
+    relaxed, nobody = np.empty(users, np.int8), np.full(users, -1)
     for b in range(instances):
-        data = RateData(local[b], gain[b], worth[b])
+        data = RateData(local[b], gain[b], worth[b], nobody, nobody)
         result[b] = relax(data, state, local[b].sum(), np.inf, relaxed)[1]
     return result
 

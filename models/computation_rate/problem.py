@@ -162,12 +162,6 @@ class ComputationRate(Problem):
             self.weight * np.asarray(self.bandwidth / (self.communication_overhead * np.log(2.0)))[..., None],
         )
 
-    def aligned_coefficients(self, decision: Array) -> Coefficients:
-        """Return the coefficients with axes of length 1 for the candidates of `decision`."""
-        batch, missing = len(self.batch_shape), decision.ndim - 1 - len(self.batch_shape)
-        parts = self.coefficients()
-        return Coefficients(*(p.reshape(p.shape[:batch] + (1,) * missing + p.shape[batch:]) for p in parts))
-
     def objective(self, decision: Array, allocation: FrameTimes) -> Array:
         """Evaluate the weighted sum rate in bit/s: harvested energy, CPU speed and Shannon rate spelled out.
 
@@ -191,7 +185,8 @@ class ComputationRate(Problem):
         local_rate = cpu_speed / self.aligned("cycles_per_bit", decision)
         positive = time > 0
         snr = energy * h / (self.aligned("noise_power", decision)[..., None] * np.where(positive, time, 1.0))
-        spectral = np.where(positive, np.log2(1.0 + snr) if np.all(snr > 1e-4) else np.log1p(snr) / np.log(2.0), 0.0)
+        with np.errstate(invalid="ignore"):  # a negative harvesting time is reported as a violation
+            spectral = np.where(positive, np.log1p(snr) / np.log(2.0), 0.0)
         overhead = self.aligned("communication_overhead", decision)[..., None]
         offload_rate = self.aligned("bandwidth", decision)[..., None] / overhead * np.where(positive, time, 0.0) * spectral
         offload_rate = np.where(np.isnan(time), np.nan, offload_rate)
@@ -208,7 +203,7 @@ class ComputationRate(Problem):
     def bound(self, decision: Array, dual: TimePrice) -> Array:
         """Bound the rate of a mode from above by weak duality at any time price (negative ones count as 0)."""
         price = np.maximum(dual.time_price, 0.0)
-        local, gain, worth = self.aligned_coefficients(decision)
+        local, gain, worth = (self.aligned(part, decision) for part in self.coefficients())
         earned = np.where(decision == 1, allocation.earning(gain, worth, price[..., None]), 0.0).sum(axis=-1)
         kept = np.where(decision == 1, 0.0, local).sum(axis=-1)
         return allocation.peak(kept, earned, price)

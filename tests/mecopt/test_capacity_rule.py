@@ -166,3 +166,33 @@ def test_torch_gradients_stay_finite_at_zero_weight() -> None:
     weight = torch.tensor([0.0, 1.0, 4.0], dtype=torch.float64, requires_grad=True)
     square_root_rule(weight, torch.tensor(3.0, dtype=torch.float64)).value.backward()
     assert torch.isfinite(weight.grad).all()
+
+
+def test_torch_gradients_stay_finite_where_a_bound_is_infinite() -> None:
+    torch = pytest.importorskip("torch", reason="the extra 'learn' is not installed")
+    weight = torch.tensor([1.0, 4.0, 0.0], dtype=torch.float64, requires_grad=True)
+    bounds = torch.zeros(3, dtype=torch.float64), torch.full((3,), torch.inf, dtype=torch.float64)
+    rule = bounded_square_root_rule(weight, torch.tensor(3.0, dtype=torch.float64), *bounds)
+    (rule.value + rule.share[0] + rule.price).backward()
+    assert torch.isfinite(weight.grad).all()
+
+
+def test_one_set_of_users_on_many_capacities() -> None:
+    weight, capacity = np.array([1.0, 4.0]), np.array([1.0, 2.0, 3.0])
+    rule = bounded_square_root_rule(weight, capacity, np.zeros(2), np.full(2, 1.5))
+    for k in range(3):
+        alone = bounded_square_root_rule(weight, capacity[k], np.zeros(2), np.full(2, 1.5))
+        assert np.allclose(rule.share[k], alone.share)
+
+
+def test_shares_never_leave_their_bounds() -> None:
+    rng = np.random.default_rng(9)
+    for _ in range(2000):
+        users = int(rng.integers(1, 8))
+        weight = 10.0 ** rng.uniform(-8, 8, users)
+        lower = 10.0 ** rng.uniform(-8, 2, users)
+        upper = lower * rng.uniform(1.0, 5.0, users)
+        capacity = np.asarray(lower.sum() * rng.choice([1.0, 1.0 + 1e-12, 1.5]))
+        share = bounded_square_root_rule(weight, capacity, lower, upper).share
+        assert (share >= lower).all()
+        assert (share <= upper).all()

@@ -80,7 +80,7 @@ def test_the_file_remembers_where_its_instances_are_from(suffix: str, tmp_path: 
 def test_a_data_card_stands_beside_the_file_and_says_how_it_was_made(tmp_path: Path) -> None:
     instances = draw(BinaryOffloading, (3,))
     save(tmp_path / "slots.npz", instances, provenance={"preset": "paper", "seed": 7})
-    card = (tmp_path / "slots.card.md").read_text()
+    card = (tmp_path / "slots.npz.card.md").read_text()
     for f in dataclasses.fields(instances):
         assert f"| {f.name} | {f.metadata['symbol']} | {f.metadata['unit']} |" in card
     assert "- preset: paper" in card
@@ -247,7 +247,7 @@ def test_stored_optima_survive_the_file(shape: tuple[int, ...], tmp_path: Path) 
     for name, values in solution.allocation.as_dict().items():
         np.testing.assert_array_equal(data.labels.allocation.as_dict()[name], values)
     assert set(layout()) <= set(loadmat(tmp_path / "x.mat"))
-    assert "made by the solver 'exact'" in (tmp_path / "x.card.md").read_text()
+    assert "made by the solver 'exact'" in (tmp_path / "x.mat.card.md").read_text()
 
 
 def test_a_file_without_a_place_for_a_field_refuses_to_lose_it(tmp_path: Path) -> None:

@@ -67,16 +67,19 @@ def test_log_ratio_of_nothing_is_nothing() -> None:
     assert log_ratio(0.0) == 0.0
 
 
-def test_compiled_caches_go_when_any_source_of_compiled_code_is_newer(tmp_path: Path) -> None:
+def test_compiled_caches_go_when_any_source_of_compiled_code_has_changed(tmp_path: Path) -> None:
     cache = tmp_path / "package" / "__pycache__"
     cache.mkdir(parents=True)
     one, other = cache.parent / "one.py", cache.parent / "other.py"
-    built = [cache / "one.f-1.py311.nbi", cache / "other.g-1.py311.nbi"]
-    for path in (one, other, *built):
-        path.touch()
     for path in (one, other):
-        os.utime(path, (1_000, 1_000))
+        path.write_text("from numba import njit\n")
+    discard_stale(tmp_path)
+    built = [cache / "one.f-1.py311.nbi", cache / "one.f-1.py311.1.nbc"]
+    for path in built:
+        path.touch()
     assert discard_stale(tmp_path) == 0
-    os.utime(other, (4e9, 4e9))
+    assert all(path.exists() for path in built)
+    other.write_text("from numba import vectorize\n")
+    os.utime(other, (1_000, 1_000))
     assert discard_stale(tmp_path) == 2
     assert not any(path.exists() for path in built)

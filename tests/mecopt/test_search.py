@@ -1,6 +1,12 @@
 """Exact search and its limits, heuristics and their honesty."""
 
+import copy
 import itertools
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -186,3 +192,78 @@ def test_one_user_has_two_decisions() -> None:
         problem = BinaryOffloading(data_size=[size], capacity=capacity)
         both = problem.optimal_value(np.array([[0], [1]], dtype=np.int8))
         assert float(mecopt.solve(problem).objective) == pytest.approx(float(both.min()), rel=1e-15, abs=1e-15)
+
+
+def test_identical_users_are_told_apart_by_order_alone() -> None:
+    for users in (10, 40, 200):
+        problem = ComputationRate(channel_gain=np.full(users, 3e-6), weight=1.0)
+        answer = mecopt.solve(problem, time_limit=60.0)
+        prefixes = np.tri(users + 1, users, -1, dtype=np.int8)
+        assert answer.status is Status.OPTIMAL
+        assert float(answer.objective) == pytest.approx(float(problem.optimal_value(prefixes).max()), rel=1e-12)
+
+
+def test_two_classes_of_users_are_proved() -> None:
+    kind = np.arange(60) % 2
+    size, rate = np.array([9.0, 14.0])[kind], np.array([2.0, 3.1])[kind]
+    answer = mecopt.solve(BinaryOffloading(data_size=size, upload_rate=rate, capacity=40.0), time_limit=60.0)
+    counts = [(i, j) for i in range(31) for j in range(31)]
+    decisions = np.zeros((len(counts), 60), dtype=np.int8)
+    for row, (i, j) in zip(decisions, counts, strict=True):
+        row[np.flatnonzero(kind == 0)[:i]] = 1
+        row[np.flatnonzero(kind == 1)[:j]] = 1
+    assert answer.status is Status.OPTIMAL
+    assert float(answer.objective) == pytest.approx(float(answer.problem.optimal_value(decisions).min()), rel=1e-12)
+
+
+@pytest.mark.parametrize("gap", [0.0, 1e-9, 1e-3])
+def test_what_is_proved_within_the_requested_gap_is_optimal(gap: float) -> None:
+    rates = ComputationRate.sample(np.random.default_rng(15), (200,), users=8)
+    costs = BinaryOffloading.sample(np.random.default_rng(15), (200,), preset="heterogeneous")
+    assert mecopt.solve(rates, gap=gap).statuses() == {"OPTIMAL": 200}
+    assert mecopt.solve(costs, gap=gap).statuses() == {"OPTIMAL": 200}
+
+
+def test_a_start_of_another_problem_or_size_is_refused() -> None:
+    small, large = BinaryOffloading(data_size=np.ones(3)), BinaryOffloading(data_size=np.ones(5))
+    other = ComputationRate(channel_gain=np.ones(3) * 1e-6)
+    for start in (mecopt.solve(large), mecopt.solve(other)):
+        with pytest.raises(InstanceError, match="allowed: binary-offloading with 3"):
+            mecopt.allocate(small, np.ones(3), backend="slsqp", start=start)
+        with pytest.raises(InstanceError, match="allowed: binary-offloading with 3"):
+            mecopt.solve(small, start=start)
+
+
+def test_an_interrupt_ends_a_search_without_a_time_limit(tmp_path: Path) -> None:
+    script = tmp_path / "endless.py"
+    script.write_text(
+        "import numpy as np, mecopt\n"
+        "from mecopt.models import ComputationRate\n"
+        "gain = 3e-6 * np.exp(1e-3 * np.random.default_rng(0).standard_normal(40))\n"
+        "problem = ComputationRate(channel_gain=gain, weight=1.0)\n"
+        "mecopt.solve(problem, time_limit=0.1)\n"
+        "print('ready', flush=True)\n"
+        "mecopt.solve(problem)\n"
+    )
+    process = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline().strip() == "ready"
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert "KeyboardInterrupt" in errors
+
+
+def test_solutions_and_copied_problems_are_frozen() -> None:
+    answer = mecopt.solve(BinaryOffloading(data_size=[[12.0, 7.5], [1.0, 2.0]]))
+    copied = copy.deepcopy(answer.problem).data()
+    for array in (answer.objective, answer.decision, answer.allocation.server_rate, copied["data_size"]):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0
+
+
+def test_a_failure_survives_the_way_between_processes() -> None:
+    answer = mecopt.solve(BinaryOffloading(data_size=[12.0, 7.5]))
+    error = copy.copy(mecopt.SolveFailed("one item failed", answer))
+    assert str(error) == "one item failed"
+    assert float(error.solution.objective) == float(answer.objective)

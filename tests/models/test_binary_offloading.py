@@ -221,3 +221,34 @@ def test_the_handed_out_program_takes_another_constraint() -> None:
     rate[2] = 9.0
     expected = problem.objective(np.ones(3), ServerRate(server_rate=rate))
     assert limited.value == pytest.approx(float(expected), rel=1e-7)
+
+
+def test_one_tiny_user_on_a_slow_link_does_not_make_the_others_identical() -> None:
+    """The ratio (L - u) / c of the tiny user is huge, and next to it the others' spread of 30 % looks like rounding."""
+    rng = np.random.default_rng(12)
+    for _ in range(100):
+        users = 6
+        size, rate = rng.uniform(1.0, 2.0, users), np.ones(users)
+        size[0], rate[0] = 10.0 ** rng.uniform(-14, -10), 10.0 ** rng.uniform(-12, -8)
+        kappa = 1.0 + 0.3 * rng.uniform(-1.0, 1.0, users)
+        problem = BinaryOffloading(
+            data_size=size,
+            upload_rate=rate,
+            local_rate=1.0 / (kappa + 1.0 / rate),
+            energy_weight=0.0,
+            capacity=size.sum() * rng.uniform(0.5, 3.0),
+        )
+        exact, oracle = mecopt.solve(problem), mecopt.solve(problem, solver="enumerate")
+        assert float(exact.objective) == pytest.approx(float(oracle.objective), rel=1e-11)
+        assert exact.bound <= oracle.objective * (1 + 1e-12)
+
+
+def test_flips_under_the_equal_split_are_scores_of_flipped_decisions() -> None:
+    from mecopt.models.binary_offloading.allocation import equal_split_cost, equal_split_flips
+
+    batch = BinaryOffloading.sample(np.random.default_rng(13), (6,), preset="heterogeneous", users=7)
+    decision = batch.decision_space.sample(np.random.default_rng(14), (6,))
+    for i, flips in enumerate(equal_split_flips(batch, decision).T):
+        flipped = decision.copy()
+        flipped[:, i] ^= 1
+        assert np.allclose(flips, equal_split_cost(batch, flipped), rtol=1e-13)
