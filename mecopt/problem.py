@@ -13,6 +13,7 @@ results have shape ``(*batch, *candidates)``.
 from __future__ import annotations
 
 import dataclasses
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -411,7 +412,7 @@ class Problem(ABC):
     @property
     def instances(self) -> int:
         """The number of instances in the batch."""
-        return int(np.prod(self.batch_shape))
+        return math.prod(self.batch_shape)
 
     def data(self) -> dict[str, Array]:
         """Return the fields by name, broadcast and read-only."""

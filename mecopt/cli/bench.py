@@ -17,7 +17,7 @@ def command(problem: str | None, seed: int) -> None:
     screen = console()
     for name in [problem] if problem else problem_names():
         cls = find_problem(name)
-        screen.print(f"[bold]{name}[/bold] (seed {seed}; medians of interleaved calls in this process)")
+        screen.print(f"[bold]{name}[/bold] (seed {seed}; medians of calls by turns in this process)")
         group = ""
         for row in bench(cls, seed):
             if row.group != group:

@@ -222,7 +222,9 @@ def relax(data: RateData, state: Bits, price: float, cutoff: float, relaxed: Bit
             continue
         meet = (left_value - right_value + right_slope * right - left_slope * left) / (right_slope - left_slope)
         floor = left_value + left_slope * (meet - left)
-        if best_value - floor <= 2e-14 * best_value or right - left <= 1e-15 * right:
+        # Once no price can close the node, a bound that is exact to a part of what is missing fixes as many users.
+        missing = floor - enough if np.isfinite(enough) else 0.0
+        if best_value - floor <= max(2e-14 * best_value, 0.01 * missing) or right - left <= 1e-15 * right:
             break
         if turn % 3 == 0:
             trial = meet
