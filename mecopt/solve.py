@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from mecopt.backends.backend import Feature
 from mecopt.certify import certify, judge
 from mecopt.problem import Problem
-from mecopt.search.solver import EXACT, GAP
+from mecopt.search.solver import GAP, LEAST_GAP
 from mecopt.solution import InstanceError, Solution, SolveFailed, StartIgnored, Statistics, Status
 
 Array = NDArray[Any]
@@ -59,7 +59,7 @@ def allocate(
     >>> solution.status.name, float(solution.allocation.server_rate.sum().round(9))
     ('OPTIMAL', 30.0)
     """
-    _check_number("tol", tol, least=EXACT)
+    _check_number("tol", tol, least=LEAST_GAP)
     _check_limit(time_limit)
     decisions = problem.decision_space.validate(decision, problem.batch_shape)
     chosen = problem.backend(backend)
@@ -167,7 +167,7 @@ def solve(
         bound = found.bound
     allocation = allocation if found.allocation is None else found.allocation
     certificate = certify(problem, found.decision, allocation, bound)
-    status, contradiction = judge(certificate, GAP if gap is None else max(gap, EXACT), found.limit, found.failed)
+    status, contradiction = judge(certificate, GAP if gap is None else max(gap, LEAST_GAP), found.limit, found.failed)
     shape = problem.batch_shape
     solution = Solution(
         decision=found.decision,

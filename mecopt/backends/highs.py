@@ -15,7 +15,7 @@ import numpy as np
 from mecopt.backends.outside import Array, Outside, OutsideSolver, cut, tangents
 from mecopt.problem import Problem
 
-ROUNDING = 1e-9
+MASTER_ROUNDING = 1e-9
 """Relative gap between master and incumbent that HiGHS's own tolerances cannot reliably resolve."""
 
 
@@ -66,7 +66,7 @@ class Highs(OutsideSolver):
             reached = float(problem.sign * problem.optimal_value(decision))
             if reached < value:
                 best, value = decision, reached
-            if value - bound <= max(gap, ROUNDING) * abs(value) or decision.tobytes() in seen:
+            if value - bound <= max(gap, MASTER_ROUNDING) * abs(value) or decision.tobytes() in seen:
                 break
             seen.add(decision.tobytes())
             self.place(problem, model, decision)

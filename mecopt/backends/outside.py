@@ -63,7 +63,6 @@ class OutsideSolver(Solver):
     """
 
     features = Feature.WARM_PRIMAL | Feature.INTEGER
-    proves = True
 
     def __init__(
         self,

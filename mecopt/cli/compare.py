@@ -69,4 +69,6 @@ def command(
     for text in summary.findings:
         screen.print(f"- {text}")
     screen.print(f"written: {output}/report.html, loss.png, tradeoff.png, results.parquet")
-    return 1 if any(line.failed for line in summary.lines) else 0
+    if any(line.failed for line in summary.lines):
+        return 1
+    return 4 if any(line.limited for line in summary.lines) else 0

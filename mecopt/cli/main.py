@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import os
+import signal
 import sys
 from typing import Any
 
@@ -66,6 +66,8 @@ def main(arguments: list[str] | None = None) -> Any:
     """Run a command; errors of ours become one line on standard error."""
     from mecopt.solution import BackendUnavailable, MecoptError, SolveFailed
 
+    if arguments is None and hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `mecopt list | head` ends like any other program
     try:
         code = group.main(args=arguments, standalone_mode=False)
     except click.exceptions.Exit as error:
@@ -85,9 +87,6 @@ def main(arguments: list[str] | None = None) -> Any:
     except MecoptError as error:
         click.echo(f"error: {error}", err=True)
         code = 2
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
     except (OSError, MemoryError) as error:
         click.echo(f"error: {error}", err=True)
         code = 2

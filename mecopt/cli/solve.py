@@ -47,7 +47,8 @@ def command(
     elif instances.batch_shape and instances.instances == 1:
         instances = instances.flat()[0]
     # Compiles the kernels (once per machine), so that the seconds shown are those of solving.
-    solve(instances.flat()[0], time_limit=0.1, throw=False)
+    for name in {None, solver}:
+        solve(instances.flat()[0], solver=name, time_limit=1.0, throw=False)
     solution = solve(instances, solver=solver, gap=gap, time_limit=time_limit, throw=False, rng=np.random.default_rng(seed))
     if as_json:
         click.echo(json.dumps(solution.to_dict()))

@@ -6,19 +6,21 @@ name that depends on everything that determines it. A run that was killed finds 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.backends.backend import Feature
 from mecopt.certify import certify, judge
 from mecopt.data import Labels, write_whole
 from mecopt.problem import Problem
@@ -132,7 +134,9 @@ def compare(
         "time_limit": time_limit,
         "chunk": CHUNK,
         "seconds": f"of a chunk of up to {CHUNK} instances solved as a batch, divided by its size; warm-up excluded",
-        "versions": {name: version(name) for name in ("mecopt", "numpy", "numba")},
+        "exact_methods": [m for m in chosen if m in problem.solvers and Feature.INTEGER in problem.solvers[m].features],
+        "versions": _versions(),
+        "code": _code_digest(),
         "python": platform.python_version(),
         "data": _digest(flat),
     }
@@ -166,10 +170,29 @@ def _finished(path: Path) -> bool:
     import pyarrow.parquet as pq
 
     try:
-        pq.read_metadata(path)
-    except (OSError, pa.ArrowInvalid):
+        pq.read_table(path)
+    except (OSError, pa.ArrowException):
         return False
     return True
+
+
+def _versions() -> dict[str, str]:
+    """Return the versions of everything that may answer."""
+    found = {}
+    for name in ("mecopt", "numpy", "scipy", "numba", "cvxpy", "clarabel", "ecos", "scs", "pyomo", "highspy", "pyscipopt"):
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
+def _code_digest() -> str:
+    """Name the code itself, so that a part computed by other code is not taken for a finished one."""
+    digest = hashlib.sha256()
+    for folder, _, files in sorted(os.walk(Path(__file__).parents[1], followlinks=True)):
+        for name in sorted(files):
+            if name.endswith(".py"):
+                digest.update(Path(folder, name).read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def _check(problem: Problem, methods: list[str], labels: Labels | None) -> None:
@@ -207,7 +230,16 @@ def _digest_of(labels: Labels) -> str:
 def _key(origin: dict[str, Any], method: str, rows: Problem, labels: Labels | None) -> str:
     """Name everything a part's content depends on."""
     stored = _digest_of(labels) if labels and method == STORED else ""
-    what = [origin["versions"], method, origin["seed"], origin["time_limit"], origin["chunk"], _digest(rows), stored]
+    what = [
+        origin["versions"],
+        origin["code"],
+        method,
+        origin["seed"],
+        origin["time_limit"],
+        origin["chunk"],
+        _digest(rows),
+        stored,
+    ]
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:12]
 
 
@@ -241,7 +273,7 @@ def _part(
 ) -> None:
     """Compute one part and write it; the first of its kind in a process is preceded by an untimed run."""
     if method == STORED and labels is not None:
-        _write_table(_stored_rows(problem, labels, first), path)
+        _write_table(_stored_rows(problem, labels, first, time_limit), path)
         return
     kind = (problem.name, method, problem.users)
     if kind not in _WARM:
@@ -264,9 +296,11 @@ def _part(
     _write_table(_rows(method, first, columns), path)
 
 
-def _stored_rows(problem: Problem, labels: Labels, first: int) -> pa.Table:
+def _stored_rows(problem: Problem, labels: Labels, first: int, time_limit: float | None) -> pa.Table:
     """Certify stored answers against the default solver's proof; their recorded objective is compared, not copied."""
-    certificate = certify(problem, labels.decision, labels.allocation, solve(problem, throw=False).bound)
+    certificate = certify(
+        problem, labels.decision, labels.allocation, solve(problem, throw=False, time_limit=time_limit).bound
+    )
     status, _ = judge(certificate, GAP, False, False)
     nothing = np.zeros(problem.instances)
     columns = {

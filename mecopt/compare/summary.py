@@ -12,6 +12,9 @@ from mecopt.compare.run import STORED, Comparison
 
 Array = NDArray[Any]
 
+CONTRADICTION = 1e-9
+"""Relative difference by which an answer may be better than a bound through rounding alone."""
+
 NEGLIGIBLE = 1e-4
 """Mean loss below which a method that needs no training leaves nothing to learn."""
 
@@ -27,6 +30,7 @@ class Line:
     proved: float
     violation: float
     failed: int
+    limited: int
     solver_calls: float
     model_seconds: float
     solve_seconds: float
@@ -57,11 +61,13 @@ def summarise(comparison: Comparison) -> Summary:
     methods = comparison.methods
     objective = {m: comparison.column(m, "objective") for m in methods}
     status = {m: comparison.column(m, "status") for m in methods}
-    bound = np.max([sign * comparison.column(m, "bound") for m in methods], axis=0)
     usable = {m: np.isin(status[m], ["OPTIMAL", "FEASIBLE", "LIMIT"]) for m in methods}
+    bound = np.max([np.where(usable[m], sign * comparison.column(m, "bound"), -np.inf) for m in methods], axis=0)
     best = np.min([np.where(usable[m], sign * objective[m], np.inf) for m in methods], axis=0)
-    optimal = np.any([status[m] == "OPTIMAL" for m in methods], axis=0)
-    reference = sign * np.where(optimal, np.minimum(best, np.inf), bound)
+    contradicted = best < bound - CONTRADICTION * np.abs(bound)
+    optimal = np.any([status[m] == "OPTIMAL" for m in methods], axis=0) & ~contradicted
+    reference = sign * np.where(optimal, best, bound)
+    reference = np.where(contradicted | ~np.isfinite(reference), np.nan, reference)
     count = len(reference)
     if optimal.all():
         meaning = "the proved optimum"
@@ -71,7 +77,7 @@ def summarise(comparison: Comparison) -> Summary:
     for m in methods:
         ratio = _ratio(objective[m], reference, maximise)
         ratio = np.where(usable[m], ratio, np.nan)
-        some = bool(usable[m].any())
+        some = not np.isnan(ratio).all()
         lines.append(
             Line(
                 method=m,
@@ -81,6 +87,7 @@ def summarise(comparison: Comparison) -> Summary:
                 proved=float(np.mean(status[m] == "OPTIMAL")),
                 violation=float(np.max(comparison.column(m, "violation"))),
                 failed=int((~usable[m]).sum()),
+                limited=int((status[m] == "LIMIT").sum()),
                 solver_calls=float(np.mean(comparison.column(m, "solver_calls"))),
                 model_seconds=float(np.mean(comparison.column(m, "model_seconds"))),
                 solve_seconds=float(np.mean(comparison.column(m, "solve_seconds"))),
@@ -90,7 +97,17 @@ def summarise(comparison: Comparison) -> Summary:
         )
     origin = comparison.provenance
     title = f"{origin['problem']}: {origin['instances']} instances of {origin['users']} users"
-    return Summary(title, lines, meaning, _findings(lines, optimal, comparison))
+    findings = _findings(lines, optimal, comparison)
+    if contradicted.any():
+        findings.insert(
+            0,
+            f"CONTRADICTION in {int(contradicted.sum())} instances (first: {int(np.flatnonzero(contradicted)[0])}): an "
+            "answer is better than a bound that another method claims as proved. They are left out; please report them.",
+        )
+    unbounded = int((np.isnan(reference) & ~contradicted).sum())
+    if unbounded:
+        findings.append(f"{unbounded} instances have neither a proved optimum nor a bound; they are left out of all ratios.")
+    return Summary(title, lines, meaning, findings)
 
 
 def _ratio(objective: Array, reference: Array, maximise: bool) -> Array:
@@ -101,8 +118,8 @@ def _ratio(objective: Array, reference: Array, maximise: bool) -> Array:
 
 def _findings(lines: list[Line], optimal: Array, comparison: Comparison) -> list[str]:
     found = [f"{int(optimal.sum())} of {len(optimal)} instances are solved to proved optimality."]
-    unproved = [line for line in lines if line.method not in (STORED, "exact", "enumerate", "scip", "highs", "prefix")]
-    searches = [line for line in unproved if line.failed < len(optimal)]
+    proving = {STORED, *comparison.provenance.get("exact_methods", ())}
+    searches = [line for line in lines if line.method not in proving and not line.failed and not np.isnan(line.ratio_mean)]
     simple = [line for line in searches if 1.0 - line.ratio_mean < NEGLIGIBLE]
     if optimal.all() and simple:
         least = min(simple, key=lambda line: line.solver_calls)
@@ -117,7 +134,7 @@ def _findings(lines: list[Line], optimal: Array, comparison: Comparison) -> list
             f"{1.0 - best.ratio_least:.2g} at worst: this is what a learned method has to beat."
         )
     stored = next((line for line in lines if line.method == STORED), None)
-    if stored is not None and stored.failed < len(optimal):
+    if stored is not None and not np.isnan(stored.ratio_mean):
         agreeing = int((stored.loss <= 2e-7).sum())
         found.append(
             f"The stored answers, evaluated anew, are within 2e-7 of the reference in {agreeing} of {len(optimal)} "
@@ -129,6 +146,8 @@ def _findings(lines: list[Line], optimal: Array, comparison: Comparison) -> list
             found.append(
                 f"{line.method} gave no feasible answer in {line.failed} instances; they are left out of its ratios."
             )
+        if line.limited:
+            found.append(f"{line.method} was cut short by a limit in {line.limited} instances.")
     return found
 
 

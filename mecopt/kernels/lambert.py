@@ -22,6 +22,8 @@ def log_ratio(q: float) -> float:
     """Return u >= 0 with ``u + exp(-u) - 1 = q`` for q >= 0, to rounding."""
     if q <= 0.0:
         return 0.0
+    if q > 40.0:
+        return q + 1.0
     if q < 1e-290:
         return float(np.sqrt(2.0 * q))
     # Newton on a convex increasing function: after the first step every iterate is above the root and falls to it.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mecopt.backends.backend import Feature
 from mecopt.problem import Problem
-from mecopt.search.solver import Search, Solver
+from mecopt.search.solver import Search, Solver, scores
 from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
@@ -23,7 +23,6 @@ class Enumeration(Solver):
     name = "enumerate"
     summary = "every decision scored in batches; at most 22 users"
     features = Feature.INTEGER
-    proves = True
     most = 2**22
 
     def __init__(self, chunk: int = 4096) -> None:
@@ -44,12 +43,14 @@ class Enumeration(Solver):
         best, decision = np.full(count, np.inf), np.zeros((count, problem.users), dtype=np.int8)
         deadline = None if time_limit is None else time.perf_counter() + time_limit
         cut, scored = False, 0
+        scored_all = np.ones(count, dtype=bool)
         rows = max(1, (1 << 18) // self.chunk)
         for block in space.enumerate(self.chunk):
             for first in range(0, count, rows):
                 part = slice(first, min(first + rows, count))
                 candidates = np.broadcast_to(block, (part.stop - part.start, *block.shape))
-                values = problem.sign * flat[part].optimal_value(candidates)
+                values = scores(flat[part], candidates)
+                scored_all[part] &= np.isfinite(values).all(axis=1)
                 least = values.argmin(axis=1)
                 value = np.take_along_axis(values, least[:, None], axis=1)[:, 0]
                 better = value < best[part]
@@ -61,9 +62,10 @@ class Enumeration(Solver):
                 break
         shape = problem.batch_shape
         decisions = decision.reshape((*shape, problem.users))
+        bound = problem.bound(decisions, problem.closed_form(decisions)[1])
         return Search(
             decision=decisions,
-            bound=None if cut else problem.bound(decisions, problem.closed_form(decisions)[1]),
+            bound=None if cut else np.where(scored_all.reshape(shape), bound, -problem.sign * np.inf),
             solver_calls=np.full(shape, scored),
             limit=cut,
         )

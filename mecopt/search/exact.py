@@ -30,8 +30,6 @@ class PriceAndFix(Solver):
         nodes an instance; 1 gives relaxation and rounding.
     """
 
-    proves = True
-
     def __init__(
         self,
         compile_data: Callable[[Any], Sequence[Any]],
@@ -86,7 +84,7 @@ class PriceAndFix(Solver):
             bound=problem.sign * bounds.reshape(shape),
             solver_calls=nodes.reshape(shape),
             iterations=nodes.reshape(shape),
-            limit=np.zeros(shape, dtype=bool) if self.node_limit else cut.reshape(shape),
+            limit=np.zeros(shape, dtype=bool) if self.node_limit == 1 else cut.reshape(shape),
             model_seconds=modelled - began,
             start_used=start is not None,
         )

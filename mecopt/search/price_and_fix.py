@@ -39,7 +39,7 @@ from numpy.typing import NDArray
 from mecopt.kernels.compiled import compiled
 
 FREE = -1
-ROUNDING = 1e-12
+SEARCH_ROUNDING = 1e-12
 """Relative difference below which two values count as equal in the search."""
 
 _FIRST_SLICE, _SLICE_SECONDS = 16, 0.02
@@ -178,6 +178,8 @@ def _descend(
             for i in range(users):
                 if state[i] != FREE:
                     continue
+                if np.isnan(slack[i]):
+                    slack[i] = 0.0
                 if own + slack[i] >= cutoff:
                     closed = min(closed, own + slack[i])
                     filled = _fix(data, state, trail, filled, i, relaxed[i])
@@ -208,6 +210,17 @@ def _descend(
         filled = _fix(data, state, trail, filled, user, other)
     cursor[_DEPTH], cursor[_TRAIL] = depth, filled
     values[_UPPER], values[_CLOSED], values[_PRICE] = upper, closed, price
+
+
+@compiled
+def root(
+    data: Any, state: NDArray[np.int8], price: float, cutoff: float
+) -> tuple[NDArray[np.int8], float, NDArray[np.float64]]:
+    """Return the relaxed decision, the bound and the slacks of one node, as the search sees them."""
+    relaxed, slack = np.empty(state.size, np.int8), np.empty(state.size)
+    bound, best = relax(data, state, price, np.inf, relaxed)
+    slacks(data, state, best, bound, cutoff, relaxed, slack)
+    return relaxed, bound, slack
 
 
 @compiled
@@ -292,7 +305,7 @@ def price_and_fix(
     count = len(instances)
     decisions = np.zeros((count, users), dtype=np.int8)
     bounds, nodes, cut = np.empty(count), np.zeros(count, dtype=np.int64), np.zeros(count, dtype=bool)
-    tolerance = ROUNDING if gap is None else max(gap * (1.0 - 1e-6), ROUNDING)
+    tolerance = SEARCH_ROUNDING if gap is None else max(gap * (1.0 - 1e-6), SEARCH_ROUNDING)
     deadline = None if time_limit is None else time.perf_counter() + time_limit
     for k, data in enumerate(instances):
         tree = Tree(data, users, price(data), None if starts is None else starts[k])

@@ -10,7 +10,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mecopt.problem import Problem
-from mecopt.search.solver import Search, Solver
+from mecopt.search.solver import Search, Solver, scores
 
 Array = NDArray[Any]
 
@@ -48,7 +48,7 @@ class BestOfRandom(Solver):
     ) -> Search:
         """Draw for the whole batch, score in one call."""
         decisions = problem.decision_space.sample(rng, (*problem.batch_shape, self.draws))
-        values = problem.sign * problem.optimal_value(decisions)
+        values = scores(problem, decisions)
         best = values.argmin(axis=-1)
         chosen = np.take_along_axis(decisions, best[..., None, None], axis=-2)[..., 0, :]
         return Search(chosen, solver_calls=self.draws)
@@ -70,13 +70,13 @@ class IndexScan(Solver):
         flat = problem.flat()
         order = np.argsort(-self.index(flat), axis=-1, kind="stable")
         decision = np.zeros(order.shape, dtype=np.int8)
-        best = problem.sign * flat.optimal_value(decision)
+        best = scores(flat, decision)
         calls = np.ones(flat.instances, dtype=int)
         active = np.arange(flat.instances)
         for k in range(problem.users):
             trial = decision[active]
             trial[np.arange(active.size), order[active, k]] = 1
-            value = problem.sign * flat[active].optimal_value(trial)
+            value = scores(flat[active], trial)
             calls[active] += 1
             better = value < best[active]
             active, trial, value = active[better], trial[better], value[better]

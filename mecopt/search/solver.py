@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
@@ -17,7 +18,7 @@ Array = NDArray[Any]
 GAP = 1e-6
 """Relative gap within which a proved answer counts as optimal, where the caller names none."""
 
-EXACT = 1e-11
+LEAST_GAP = 1e-11
 """Relative gap that rounding may leave between equal numbers: nothing smaller can be asked for."""
 
 
@@ -44,13 +45,9 @@ class Search:
 
 
 class Solver(Installable, ABC):
-    """Answers ``min over decisions`` of the inner optimum, or tries to.
-
-    `proves` says that the method bounds its own answer; other methods are bounded by the relaxation.
-    """
+    """Answers ``min over decisions`` of the inner optimum, or tries to; one that proves its answer says INTEGER."""
 
     summary: str
-    proves: bool = False
     features: Feature = Feature.NONE
 
     @abstractmethod
@@ -62,3 +59,9 @@ class Solver(Installable, ABC):
         `start` is a decision per instance, given only to solvers that say WARM_PRIMAL. `gap` None asks for the optimum
         to rounding; a number lets the search stop once that relative gap is proved.
         """
+
+
+def scores(problem: Problem, decision: Array) -> Array:
+    """Return the optimal values of decisions, smaller being better; what is no number counts as infinitely bad."""
+    values = problem.sign * problem.optimal_value(decision)
+    return np.where(np.isnan(values), np.inf, values)

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from mecopt.backends.backend import Feature
 from mecopt.backends.highs import Highs
 from mecopt.backends.scip import Scip
 from mecopt.kernels.arrays import plain
@@ -143,7 +144,7 @@ class Prefix(Solver):
 
     name = "prefix"
     summary = "top-k theorem, proved optimal for identical users; refuses others"
-    proves = True
+    features = Feature.INTEGER
 
     def search(
         self, problem: Problem, *, start: Array | None, gap: float | None, time_limit: float | None, rng: Generator
@@ -172,7 +173,7 @@ class Exact(PriceAndFix):
         time_limit: float | None = None,
         node_limit: int | None = None,
     ) -> Search:
-        """Split the batch by the theorem's condition; many identical users would tie in any other bound."""
+        """Split the batch by the theorem's condition: users alike but for their size have nearly equal bounds otherwise."""
         flat, users = problem.flat(), problem.users
         holds = theorem_may_hold(flat)  # type: ignore[arg-type]
         if not holds.any():

@@ -56,7 +56,7 @@ def mode_price(local: Floats, gain: Floats, worth: Floats, decision: Bits) -> tu
         if decision[i] == 1:
             attainable += worth[i] * 0.5 / offloading * np.log1p(offloading * gain[i])
     low, high = attainable / 3.0, kept + most
-    price = np.sqrt(low * high)
+    price = np.sqrt(low) * np.sqrt(high)
     time, earned = 1.0, 0.0
     for _ in range(200):
         spent, earned, bend = 0.0, 0.0, 0.0
@@ -81,7 +81,7 @@ def mode_price(local: Floats, gain: Floats, worth: Floats, decision: Bits) -> tu
         slope = -2.0 / 3.0 * third * time * bend - spent - 1.0
         step = price - excess / slope
         if not low < step < high:
-            step = np.sqrt(low * high)
+            step = np.sqrt(low) * np.sqrt(high)
         done = abs(step - price) <= 4e-16 * price or high <= low * (1.0 + 4e-16)
         price = step
         if done:
@@ -182,7 +182,7 @@ def _lagrangian(
                     total += data.local[j]
         value, at = _peak(max(total, 0.0), earned, price)
         peaks[k + 1] = value
-        if value > best:
+        if not value <= best:  # a nan must win: it is no bound, and must not hide among those that are
             best, where, prefix, chosen_spent = value, at, k + 1, spent
     slope = 1.0 - where * (1.0 + chosen_spent) if where > 0.0 else 1.0
     return best, prefix, slope, count
@@ -206,6 +206,10 @@ def relax(data: RateData, state: Bits, price: float, cutoff: float, relaxed: Bit
     trial, best_price, best_value = price, price, np.inf
     for turn in range(100):
         value, prefix, slope, _ = _lagrangian(data, state, trial, earning, spending, thresholds, free, peaks)
+        if not np.isfinite(value):  # beyond what floats hold nothing is proved, and the engine is told so
+            for i in range(users):
+                relaxed[i] = max(state[i], 0)
+            return np.nan, price
         if value < best_value:
             best_value, best_price = value, trial
         if value <= enough or slope == 0.0:
@@ -231,9 +235,9 @@ def relax(data: RateData, state: Bits, price: float, cutoff: float, relaxed: Bit
         elif turn % 3 == 1 and np.isfinite(left_slope):
             trial = left - left_slope * (right - left) / (right_slope - left_slope)
         else:
-            trial = np.sqrt(left * right)
+            trial = np.sqrt(left) * np.sqrt(right)
         if not left < trial < right:
-            trial = np.sqrt(left * right)
+            trial = np.sqrt(left) * np.sqrt(right)
             if not left < trial < right:
                 break
     # At a kink the modes on its two sides tie in the bound but not in their rates: keep the one that earns more.
@@ -262,8 +266,9 @@ def relax(data: RateData, state: Bits, price: float, cutoff: float, relaxed: Bit
 def slacks(data: RateData, state: Bits, price: float, bound: float, cutoff: float, relaxed: Bits, slack: Floats) -> None:
     """Fill how much the bound falls when a free user is forced to its other side at the same price.
 
-    Only prefixes whose own peak beats the incumbent can matter: forcing a user never lifts a prefix's peak above the
-    free one, so every other prefix stays within what is enough to fix the user.
+    Only prefixes whose own peak beats the incumbent can matter. The best forced choice is attained at some harvesting
+    time, where it differs in one user from the prefix that is best there, so that prefix's own peak is no lower; every
+    other prefix stays within what is enough to fix the user.
     """
     users = state.size
     earning, spending = np.zeros(users), np.zeros(users)

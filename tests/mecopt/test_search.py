@@ -1,6 +1,7 @@
 """Exact search and its limits, heuristics and their honesty."""
 
 import copy
+import dataclasses
 import itertools
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import mecopt
 from mecopt import Status
 from mecopt.models import BinaryOffloading, ComputationRate
 from mecopt.search.descent import CoordinateDescent
+from mecopt.search.exact import PriceAndFix
 from mecopt.solution import InstanceError, StartIgnored
 
 
@@ -267,3 +269,48 @@ def test_a_failure_survives_the_way_between_processes() -> None:
     error = copy.copy(mecopt.SolveFailed("one item failed", answer))
     assert str(error) == "one item failed"
     assert float(error.solution.objective) == float(answer.objective)
+
+
+def test_what_floats_cannot_hold_is_never_called_proved() -> None:
+    problem = ComputationRate(channel_gain=[1e-5] * 3, weight=[1e-150, 1.0, 1e150])
+    times = ComputationRate.Allocation(harvest_time=np.asarray(0.4), offload_time=np.array([0.0, 0.0, 0.6]))
+    better = float(problem.objective(np.array([0, 0, 1]), times))
+    for name in ("exact", "enumerate"):
+        answer = mecopt.solve(problem, solver=name, throw=False)
+        assert answer.status is not Status.OPTIMAL or float(answer.objective) >= better
+
+
+@pytest.mark.parametrize("cls", [BinaryOffloading, ComputationRate])
+def test_no_slack_is_larger_than_what_forcing_a_user_costs(cls: type[mecopt.Problem]) -> None:
+    """The bound plus a user's slack must not exceed the best of all decisions that force the user to its other side."""
+    from mecopt.search import price_and_fix as engine
+
+    rng = np.random.default_rng(16)
+    preset = "heterogeneous" if "heterogeneous" in cls.presets else "paper"
+    everything = np.concatenate(list(mecopt.Binary(7).enumerate(128)))
+    for problem in cls.sample(rng, (40,), preset=preset, users=7):
+        values = problem.sign * problem.optimal_value(everything)
+        solver = cls.solvers["exact"]
+        assert isinstance(solver, PriceAndFix)
+        data = solver.compile_data(problem)[0]
+        tree = engine.Tree(data, 7, solver.price(data), None)
+        relaxed, bound, slack = engine.root(data, tree.state, solver.price(data), float(values.min()) * (1 + 1e-9))
+        assert bound <= values.min() * (1 + np.sign(values.min()) * 1e-12)
+        for i in range(7):
+            forced = values[everything[:, i] != relaxed[i]].min()
+            assert bound + slack[i] <= forced + 1e-9 * abs(forced) or bound + slack[i] <= values.min() * (1 - 1e-9)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cls", [BinaryOffloading, ComputationRate])
+def test_exact_is_enumeration_on_thousands_of_instances_with_classes_of_users(cls: type[mecopt.Problem]) -> None:
+    rng = np.random.default_rng(17)
+    for _ in range(150):
+        users, classes = int(rng.integers(2, 13)), int(rng.integers(1, 5))
+        drawn = cls.sample(rng, (20,), preset=list(cls.presets)[-1], users=classes)
+        kind = rng.integers(0, classes, users)
+        per = {f.name: f.metadata["per"] for f in dataclasses.fields(cls)}
+        batch = cls(**{n: v[..., kind] if per[n] == "user" else v for n, v in drawn.data().items()})
+        exact, oracle = mecopt.solve(batch), mecopt.solve(batch, solver="enumerate")
+        assert np.allclose(exact.objective, oracle.objective, rtol=1e-11)
+        assert (batch.sign * (oracle.objective - exact.bound) >= -1e-11 * np.abs(oracle.objective)).all()
