@@ -1,0 +1,67 @@
+"""What a comparison says when methods disagree, fail, or are cut short."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from mecopt.compare import Comparison
+from mecopt.compare.summary import Summary, summarise
+
+
+def summary(**rows: list[tuple[float, float, str]]) -> Summary:
+    """Summarise methods given as lists of (objective, bound, status) of a problem that is minimised."""
+    columns: dict[str, list[object]] = {name: [] for name in ("instance_id", "method", "objective", "bound", "status")}
+    for method, answers in rows.items():
+        for number, (objective, bound, status) in enumerate(answers):
+            for name, value in zip(columns, (number, method, objective, bound, status), strict=True):
+                columns[name].append(value)
+    count = len(columns["method"])
+    for name in ("violation", "solver_calls", "model_seconds", "solve_seconds", "predict_seconds"):
+        columns[name] = [0.0] * count
+    origin = {
+        "problem": "toy",
+        "sense": "minimise",
+        "instances": len(next(iter(rows.values()))),
+        "users": 1,
+        "methods": list(rows),
+        "exact_methods": ["exact"],
+    }
+    return summarise(Comparison(pa.table(columns), origin))
+
+
+def test_an_answer_better_than_a_proved_bound_is_shouted_out_and_proves_nothing() -> None:
+    said = summary(
+        exact=[(10.0, 10.0, "OPTIMAL"), (5.0, 5.0, "OPTIMAL")], scan=[(9.0, 1.0, "FEASIBLE"), (6.0, 1.0, "FEASIBLE")]
+    )
+    assert said.findings[0].startswith("CONTRADICTION in 1 instances (first: 0)")
+    assert "1 of 2 instances are solved" in said.findings[1]
+    assert np.isnan(said.lines[0].loss[0])
+    assert said.lines[1].ratio_mean == pytest.approx(5.0 / 6.0)
+
+
+def test_the_bound_of_a_failed_answer_proves_nothing() -> None:
+    said = summary(exact=[(10.0, 14.0, "FAILED")], scan=[(10.0, 8.0, "FEASIBLE")])
+    assert said.lines[1].ratio_mean == pytest.approx(0.8)
+    assert "best proved bound" in said.reference
+
+
+def test_instances_without_any_bound_are_left_out_and_counted() -> None:
+    said = summary(scan=[(10.0, -np.inf, "FEASIBLE"), (10.0, 9.0, "FEASIBLE")])
+    assert said.lines[0].ratio_mean == pytest.approx(0.9)
+    assert any("1 instances have neither" in text for text in said.findings)
+
+
+def test_a_method_that_fails_is_never_praised() -> None:
+    said = summary(
+        exact=[(10.0, 10.0, "OPTIMAL")] * 3,
+        lucky=[(10.0, 9.0, "FEASIBLE"), (np.nan, 0.0, "FAILED"), (np.nan, 0.0, "FAILED")],
+        scan=[(11.0, 9.0, "FEASIBLE")] * 3,
+    )
+    assert not any("No learning is needed" in text for text in said.findings)
+    assert any("lucky gave no feasible answer in 2 instances" in text for text in said.findings)
+
+
+def test_answers_cut_short_are_counted() -> None:
+    said = summary(exact=[(10.0, 9.0, "LIMIT"), (10.0, 10.0, "OPTIMAL")])
+    assert said.lines[0].limited == 1
+    assert any("cut short by a limit in 1 instances" in text for text in said.findings)
