@@ -5,19 +5,22 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
+# A path entry instead of an import hook: else Python started beside a clone called `mecopt` takes the clone for the package.
+EDITABLE := --config-settings editable_mode=compat --editable
+
 .PHONY: demo test lint reproduce bench clean
 
 $(VENV)/core: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) --editable .
+	$(PIP) $(EDITABLE) .
 	touch $@
 
 $(VENV)/all: $(VENV)/core
-	$(PIP) --editable '.[learn,scip,dev]'
+	$(PIP) $(EDITABLE) '.[learn,scip,dev]'
 	touch $@
 
 demo: $(VENV)/core  ## Draw instances, compare methods on them, and write out/report.html with its pictures.
-	@echo "The first run compiles the kernels, which takes half a minute; they are kept for later runs."
+	@echo "The first run compiles the kernels, which takes about half a minute; they are kept for later runs."
 	$(BIN)/mecopt sample binary-offloading --preset heterogeneous --count 1000 --seed 0 -o out/slots.npz
 	$(BIN)/mecopt solve out/slots.npz --index 0
 	$(BIN)/mecopt compare out/slots.npz -o out/

@@ -315,6 +315,16 @@ class Problem(ABC):
 
     # ------------------------------------------------------------------ construction
 
+    def __new__(cls, *values: Any, **fields: Any) -> Self:
+        """Refuse what is no field before the dataclass does, and say which one was meant."""
+        names = [f.name for f in declared(cls)]
+        if values:
+            raise InstanceError(f"{cls.__name__} takes its fields by name: {', '.join(names)}")
+        for name in fields:
+            if name not in names:
+                raise unknown(f"field of {cls.name}", name, names)
+        return super().__new__(cls)
+
     def __post_init__(self) -> None:
         given: dict[str, Array] = {}
         size_field = declared(type(self))[0].name

@@ -50,9 +50,9 @@ class SolveFailed(MecoptError, RuntimeError):
 
 
 def closest(name: object, known: Iterable[str]) -> str:
-    """Return the hint `"; did you mean 'x'?"`, or nothing where no known name resembles `name`."""
+    """Return the hint `"; did you mean 'x'?"`, or a full stop where no known name resembles `name`."""
     found = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.6)
-    return f"; did you mean {found[0]!r}?" if found else ""
+    return f"; did you mean {found[0]!r}?" if found else "."
 
 
 def unknown(kind: str, name: object, known: Iterable[str]) -> UnknownName:
@@ -246,8 +246,9 @@ class Solution:
                 f"seconds    {self.stats.solve_seconds:.3g} to solve, {self.stats.model_seconds:.3g} to model"
             )
             return [lines]
+        scope = " for the given decision" if self.stats.method in problem.backends else ""
         header = (
-            f"{problem.name}: {self.status.name} by {self.stats.method} ({self.status.value})\n"
+            f"{problem.name}: {self.status.name} by {self.stats.method}{scope} ({self.status.value})\n"
             f"objective  {float(self.objective):.9g} {problem.objective_unit} ({problem.sense}d)\n"
             f"bound      {float(self.bound):.9g}   gap {float(self.gap):.2g}   violation {float(self.violation):.2g}\n"
             f"seconds    {self.stats.solve_seconds:.3g} to solve, {self.stats.model_seconds:.3g} to model"

@@ -24,4 +24,4 @@ def command(problem: str | None, seed: int) -> None:
                 group = row.group
                 screen.print(f"  {group}")
             subject, seconds, rival, rival_seconds, ratio = row.cells()
-            screen.print(f"    {subject:<44} {seconds:>9}   {rival:<34} {rival_seconds:>9}   {ratio:>14}")
+            screen.print(f"    {subject:<44} {seconds:>9}   {rival:<34} {rival_seconds:>9}   {ratio:>14}".rstrip())

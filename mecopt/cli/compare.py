@@ -51,21 +51,25 @@ def command(
     errors = Console(stderr=True)
     with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar:
         task = bar.add_task("comparing", total=None)
-        comparison = compare(
-            instances,
-            names,
-            out=output,
-            labels=labels,
-            seed=seed,
-            time_limit=time_limit,
-            jobs=jobs,
-            provenance={"file": file.name, **{f"file_{k}": v for k, v in data.provenance.items() if k != "file"}},
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
-        )
+        try:
+            comparison = compare(
+                instances,
+                names,
+                out=output,
+                labels=labels,
+                seed=seed,
+                time_limit=time_limit,
+                jobs=jobs,
+                provenance={"file": file.name, **{f"file_{k}": v for k, v in data.provenance.items() if k != "file"}},
+                progress=lambda done, total: bar.update(task, completed=done, total=total),
+            )
+        except KeyboardInterrupt:
+            click.echo(f"finished parts are kept in {output}/parts: the same command goes on from there", err=True)
+            raise
     summary = write_report(comparison, output)
     screen = console()
     screen.print(f"{instances.name}: {instances.instances} instances of {instances.users} users from {file.name}")
-    screen.print(table(summary))
+    screen.print(table(summary, screen.width))
     for text in summary.findings:
         screen.print(f"- {text}")
     screen.print(f"written: {output}/report.html, loss.png, tradeoff.png, results.parquet")

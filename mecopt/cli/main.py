@@ -73,7 +73,7 @@ def main(arguments: list[str] | None = None) -> Any:
     except click.exceptions.Exit as error:
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):  # click turns the one into the other while a command runs
-        click.echo("interrupted; finished parts of a comparison are kept, the same command goes on from there", err=True)
+        click.echo("interrupted", err=True)
         code = 130
     except click.ClickException as error:
         error.show()

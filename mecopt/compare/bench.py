@@ -45,7 +45,13 @@ class Measurement:
         """Return the row as text."""
         if not self.rival:
             return [self.subject, duration(self.seconds), "", "", ""]
-        return [self.subject, duration(self.seconds), self.rival, duration(self.rival_seconds), f"{self.ratio:,.1f} x"]
+        return [
+            self.subject,
+            duration(self.seconds),
+            self.rival,
+            duration(self.rival_seconds),
+            f"{self.ratio:,.1f} x" if self.ratio >= 1 else f"{self.ratio:.2g} x",
+        ]
 
 
 def medians(calls: dict[str, Callable[[], float]], seconds: float = 0.6, most: int = 200) -> dict[str, float]:

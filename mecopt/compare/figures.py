@@ -27,7 +27,7 @@ def loss_figure(summary: Summary) -> bytes:
         if not loss.size:
             continue
         low, middle, high, worst = np.quantile(loss, [0.25, 0.5, 0.75, 1.0])
-        axes.plot([FLOOR, worst], [row, row], color=_GREY, lw=1.0, alpha=0.5, zorder=1)
+        axes.plot([loss.min(), worst], [row, row], color=_GREY, lw=1.0, alpha=0.5, zorder=1)
         axes.plot([low, high], [row, row], color=_BLUE, lw=7, alpha=0.45, solid_capstyle="butt", zorder=2)
         axes.plot(middle, row, "|", color=_BLUE, ms=13, mew=2.5, zorder=3)
         axes.plot(max(float(np.mean(loss)), FLOOR), row, "o", color=_BLUE, ms=6, zorder=4)
@@ -41,12 +41,13 @@ def loss_figure(summary: Summary) -> bytes:
     axes.grid(axis="x", alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     handles: list[Any] = [
+        axes.plot([], [], color=_GREY, lw=1.0, label="least to worst")[0],
         axes.plot([], [], "|", color=_BLUE, ms=12, mew=2.5, label="median")[0],
         axes.plot([], [], color=_BLUE, lw=7, alpha=0.45, label="middle half")[0],
         axes.plot([], [], "o", color=_BLUE, label="mean")[0],
         axes.plot([], [], "x", color=_RED, mew=2, label="worst")[0],
     ]
-    figure.legend(handles=handles, ncols=4, loc="outside lower center", frameon=False, fontsize=9)
+    figure.legend(handles=handles, ncols=5, loc="outside lower center", frameon=False, fontsize=9)
     return _png(figure)
 
 

@@ -25,15 +25,23 @@ img { max-width: 100% } .scroll { overflow-x: auto } dt { font-weight: 600 } dd 
 """
 
 
-def table(summary: Summary) -> Table:
-    """Return the comparison as a rich table."""
+NARROW = 110
+"""Columns of a terminal below which the table leaves out violation and the split of seconds."""
+
+_WIDE_ONLY = ("1st percentile", "violation", "model", "predict")
+
+
+def table(summary: Summary, width: int) -> Table:
+    """Return the comparison as a rich table that fits a terminal of this width; the report has every column."""
     from rich.table import Table
 
     grid = Table(title=f"ratio to {summary.reference}", title_justify="left", box=None, pad_edge=False)
-    for header in HEADERS:
-        grid.add_column(header, justify="left" if header == "method" else "right", no_wrap=True)
+    shown = [i for i, header in enumerate(HEADERS) if width >= NARROW or header not in _WIDE_ONLY]
+    for i in shown:
+        grid.add_column(HEADERS[i], justify="left" if HEADERS[i] == "method" else "right", no_wrap=True)
     for line in summary.lines:
-        grid.add_row(*cells(line))
+        row = cells(line)
+        grid.add_row(*(row[i] for i in shown))
     return grid
 
 
@@ -68,7 +76,8 @@ def _page(comparison: Comparison, summary: Summary, pictures: dict[str, bytes]) 
 <ul>{findings}</ul>
 <h2>Methods</h2>
 <p>Ratios refer to {html.escape(summary.reference)} and are at most 1; "proved" is the share of instances on which the
-method's own answer carries a proof of optimality; seconds are per instance.</p>
+answer is proved optimal (a heuristic's by the relaxation's bound alone, stored answers by the default solver); "violation"
+is the worst scaled constraint violation, "calls" the allocation problems solved per instance; seconds are per instance.</p>
 <div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>
 <h2>Pictures</h2>{images}
 <h2>Provenance</h2><dl>{details}</dl>

@@ -11,7 +11,9 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Callable, Sequence
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -156,7 +158,9 @@ def compare(
     progress(done, total)
     cores = os.cpu_count() or 1
     workers = jobs or (cores if len(tasks) > 2 * cores else 1)
-    for _ in Parallel(n_jobs=workers, return_as="generator_unordered")(delayed(_part)(*task) for task in tasks):
+    with _deaf_to_interrupts(workers > 1):
+        finished = Parallel(n_jobs=workers, return_as="generator_unordered")(delayed(_part)(*task) for task in tasks)
+    for _ in finished:
         done += 1
         progress(done, total)
     comparison = Comparison(_gathered(files, origin), origin)
@@ -174,6 +178,19 @@ def _finished(path: Path) -> bool:
     except (OSError, pa.ArrowException):
         return False
     return True
+
+
+@contextlib.contextmanager
+def _deaf_to_interrupts(wanted: bool) -> Iterator[None]:
+    """Start processes that ignore Ctrl-C: this one hears it, stops them, and has the only word."""
+    if not wanted or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _versions() -> dict[str, str]:

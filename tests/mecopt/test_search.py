@@ -239,8 +239,9 @@ def test_a_start_of_another_problem_or_size_is_refused() -> None:
 def test_an_interrupt_ends_a_search_without_a_time_limit(tmp_path: Path) -> None:
     script = tmp_path / "endless.py"
     script.write_text(
-        "import numpy as np, mecopt\n"
+        "import signal, numpy as np, mecopt\n"
         "from mecopt.models import ComputationRate\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "gain = 3e-6 * np.exp(1e-3 * np.random.default_rng(0).standard_normal(40))\n"
         "problem = ComputationRate(channel_gain=gain, weight=1.0)\n"
         "mecopt.solve(problem, time_limit=0.1)\n"
@@ -248,11 +249,15 @@ def test_an_interrupt_ends_a_search_without_a_time_limit(tmp_path: Path) -> None
         "mecopt.solve(problem)\n"
     )
     process = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline().strip() == "ready"
-    time.sleep(0.5)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline().strip() == "ready"
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
     assert "KeyboardInterrupt" in errors
 
 
