@@ -7,7 +7,8 @@ carries its certificate.
 
 from importlib.metadata import version
 
-from mecopt.problem import Binary, DecisionSpace, Problem, Reference, Scenario
+from mecopt.decision import Binary, DecisionSpace
+from mecopt.problem import Problem, Reference, Scenario
 from mecopt.registry import find_problem, problems
 from mecopt.solution import (
     BackendUnavailable,

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.problem import Problem, Variables
+from mecopt.fields import Variables
+from mecopt.problem import Problem
 from mecopt.solution import Certificate, Status
 
 Array = NDArray[Any]

@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.problem import Problem, Variables
+from mecopt.fields import Variables
+from mecopt.problem import Problem
 from mecopt.registry import find_problem, problem_names, problems
 from mecopt.solution import InstanceError, Solution, unknown
 from mecopt.units import conversion

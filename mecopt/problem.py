@@ -15,15 +15,16 @@ from __future__ import annotations
 import dataclasses
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
+from mecopt.decision import DecisionSpace
+from mecopt.fields import Variables, declared
 from mecopt.solution import InstanceError, unknown
 
 if TYPE_CHECKING:
@@ -31,16 +32,6 @@ if TYPE_CHECKING:
     from mecopt.search.solver import Solver
 
 Array = NDArray[Any]
-
-if TYPE_CHECKING:
-
-    class Quantity:
-        """A field's type: anything like an array goes in, an array comes out."""
-
-        def __get__(self, instance: object, owner: object = None) -> Array: ...
-        def __set__(self, instance: object, value: ArrayLike | None) -> None: ...
-else:
-    Quantity = Array
 
 FLIPPED_ENTRIES = 50_000_000
 """Most entries of flipped decisions that are held in memory at once."""
@@ -66,164 +57,6 @@ class Scenario:
     draw: Callable[[Generator, tuple[int, ...]], Mapping[str, ArrayLike]]
     """From a generator and the shape ``(*batch, users)`` to field values; fields left out keep their defaults."""
     users: int = 10
-
-
-@dataclass(frozen=True, eq=False)
-class Variables:
-    """Base of a problem's allocations and duals: named arrays over batch and candidates."""
-
-    def __getitem__(self, index: Any) -> Self:
-        """Return the variables of one instance, or of a slice of the batch."""
-        return type(self)(**{name: value[index] for name, value in self.as_dict().items()})
-
-    def as_dict(self) -> dict[str, Array]:
-        """Return the arrays by name."""
-        return {f.name: getattr(self, f.name) for f in declared(type(self))}  # type: ignore[arg-type]
-
-    @classmethod
-    def stack(cls, parts: Sequence[Self | None], users: int, shape: tuple[int, ...]) -> Self:
-        """Gather the variables of single instances into a batch of this `shape`; a None becomes nan."""
-        columns = {}
-        for f in declared(cls):  # type: ignore[arg-type]
-            tail = (users,) if f.metadata["per"] == "user" else ()
-            blank = np.full(tail, np.nan)
-            rows = [blank if part is None else getattr(part, f.name) for part in parts]
-            columns[f.name] = np.reshape(np.array(rows, dtype=float), shape + tail)
-        return cls(**columns)
-
-
-def variable(unit: str, *, per: Literal["user", "instance"]) -> Any:
-    """Declare an array of an allocation or dual: one entry per user, or one per instance and candidate."""
-    return dataclasses.field(metadata={"unit": unit, "per": per})
-
-
-def quantity(
-    unit: str,
-    symbol: str,
-    meaning: str,
-    *,
-    per: Literal["user", "instance"] = "user",
-    default: float | Callable[[int], ArrayLike] | None = None,
-    zero_allowed: bool = False,
-) -> Any:
-    """Declare a field of a problem.
-
-    Parameters
-    ----------
-    unit, symbol, meaning
-        the unit numbers are taken in, the paper's symbol, and what it is.
-    per
-        "user": shape ``(*batch, users)``; "instance": shape ``(*batch)``.
-    default
-        a number, or a function from the number of users to an array; None makes the field required.
-    zero_allowed
-        whether 0 is admissible; all quantities are finite and not negative.
-    """
-    metadata = {
-        "unit": unit,
-        "symbol": symbol,
-        "meaning": meaning,
-        "per": per,
-        "default": default,
-        "zero_allowed": zero_allowed,
-    }
-    if default is None:
-        return dataclasses.field(metadata=metadata)
-    return dataclasses.field(default=None, metadata=metadata)
-
-
-@cache
-def declared(cls: Any) -> tuple[dataclasses.Field[Any], ...]:
-    """Return the fields of a problem or of variables, in order; looked up once per class."""
-    return dataclasses.fields(cls)
-
-
-class DecisionSpace(ABC):
-    """The decisions that a problem admits: one integer for each of `size` entries."""
-
-    size: int
-    labels: tuple[str, ...]
-
-    @property
-    @abstractmethod
-    def count(self) -> int:
-        """How many decisions there are."""
-
-    @abstractmethod
-    def contains(self, decision: Array) -> Array:
-        """Whether each decision (last axis) belongs to the space."""
-
-    @abstractmethod
-    def sample(self, rng: Generator, shape: tuple[int, ...] = ()) -> Array:
-        """Draw decisions uniformly; the result has shape ``(*shape, size)``."""
-
-    @abstractmethod
-    def enumerate(self, chunk: int) -> Iterator[Array]:
-        """Yield all decisions in blocks of at most `chunk` rows."""
-
-    def validate(self, decision: ArrayLike, batch_shape: tuple[int, ...]) -> Array:
-        """Return the decision as an int8 array of shape ``(*batch, *candidates, size)``, or say what is wrong."""
-        try:
-            array = np.asarray(decision)
-        except ValueError as error:
-            raise InstanceError(f"decision is not a rectangular array: {error}") from None
-        if array.dtype.kind not in "biuf":
-            raise InstanceError(f"decision has entries of type {array.dtype}; allowed: {self.describe()}")
-        if array.ndim == 0 or array.shape[-1] != self.size:
-            raise InstanceError(
-                f"decision has shape {array.shape}; allowed: {self.size} entries on the last axis, one per user"
-            )
-        inside = np.isin(array, range(len(self.labels)))
-        if not inside.all():
-            index = tuple(int(i) for i in np.argwhere(~inside)[0])
-            raise InstanceError(f"decision{list(index)} is {array[index]}; allowed: {self.describe()}")
-        array = array.astype(np.int8)
-        if array.ndim == 1:
-            array = np.broadcast_to(array, (*batch_shape, self.size))
-        if array.shape[: len(batch_shape)] != batch_shape:
-            raise InstanceError(f"decision has shape {array.shape}; allowed: leading axes {batch_shape}, the batch's")
-        return array
-
-    @abstractmethod
-    def describe(self) -> str:
-        """Say what one entry may be."""
-
-
-class Binary(DecisionSpace):
-    """One bit per user: 0 keeps the task local, 1 offloads it.
-
-    >>> list(Binary(2).enumerate(8))[0].tolist()
-    [[0, 0], [1, 0], [0, 1], [1, 1]]
-    """
-
-    labels = ("local", "offload")
-
-    def __init__(self, size: int) -> None:
-        self.size = size
-
-    @property
-    def count(self) -> int:
-        """2 to the number of users."""
-        return int(2**self.size)
-
-    def contains(self, decision: Array) -> Array:
-        """Whether every entry is 0 or 1."""
-        return np.asarray(np.isin(decision, (0, 1)).all(axis=-1))
-
-    def sample(self, rng: Generator, shape: tuple[int, ...] = ()) -> Array:
-        """Draw every bit with probability one half."""
-        return rng.integers(0, 2, size=(*shape, self.size), dtype=np.int8)
-
-    def enumerate(self, chunk: int) -> Iterator[Array]:
-        """Yield all decisions in the order of binary counting, user 0 the lowest bit."""
-        bits = np.arange(self.size, dtype=np.int64)
-        for first in range(0, self.count, chunk):
-            numbers = np.arange(first, min(first + chunk, self.count), dtype=np.int64)
-            yield ((numbers[:, None] >> bits) & 1).astype(np.int8)
-
-    def describe(self) -> str:
-        """Say what one entry may be."""
-        return "0 (local) or 1 (offload)"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from mecopt.problem import Problem, Variables
+    from mecopt.fields import Variables
+    from mecopt.problem import Problem
 
 Array = NDArray[Any]
 

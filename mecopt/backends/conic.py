@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.backends.backend import Feature, OneByOne, Single
-from mecopt.problem import Problem, Variables
+from mecopt.fields import Variables
+from mecopt.problem import Problem
 from mecopt.solution import InstanceError, Solution, StartIgnored
 
 Array = NDArray[Any]

@@ -11,7 +11,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mecopt.backends.backend import Feature, Installable
-from mecopt.problem import Problem, Variables
+from mecopt.fields import Variables
+from mecopt.problem import Problem
 
 Array = NDArray[Any]
 

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from mecopt.backends.backend import ClosedForm
 from mecopt.backends.conic import ConicModel, Program
 from mecopt.backends.slsqp import SmoothProgram
+from mecopt.fields import Variables
 from mecopt.kernels.arrays import plain
 from mecopt.models.binary_offloading.variables import CapacityPrice, ServerRate
-from mecopt.problem import Variables
 from mecopt.scaling import characteristic
 from mecopt.solution import InstanceError
 

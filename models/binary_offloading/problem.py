@@ -36,9 +36,11 @@ from numpy.typing import ArrayLike, NDArray
 from mecopt.backends.backend import Backend
 from mecopt.backends.conic import Conic
 from mecopt.backends.slsqp import Slsqp
+from mecopt.decision import Binary
+from mecopt.fields import Quantity, quantity
 from mecopt.models.binary_offloading import allocation, exact
 from mecopt.models.binary_offloading.variables import CapacityPrice, ServerRate
-from mecopt.problem import Binary, Problem, Quantity, Reference, Scenario, quantity
+from mecopt.problem import Problem, Reference, Scenario
 from mecopt.search.solver import Solver
 
 Array = NDArray[Any]

@@ -5,7 +5,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from mecopt.problem import Variables, variable
+from mecopt.fields import Variables, variable
 
 Array = NDArray[Any]
 

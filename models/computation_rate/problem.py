@@ -38,9 +38,11 @@ from numpy.typing import ArrayLike, NDArray
 from mecopt.backends.backend import Backend
 from mecopt.backends.conic import Conic
 from mecopt.backends.slsqp import Slsqp
+from mecopt.decision import Binary
+from mecopt.fields import Quantity, quantity
 from mecopt.models.computation_rate import allocation, exact
 from mecopt.models.computation_rate.variables import FrameTimes, TimePrice
-from mecopt.problem import Binary, Problem, Quantity, Reference, Scenario, quantity
+from mecopt.problem import Problem, Reference, Scenario
 from mecopt.radio import path_gain, rayleigh_power
 from mecopt.search.solver import Solver
 
