@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 # A path entry instead of an import hook: else Python started beside a clone called `mecopt` takes the clone for the package.
 EDITABLE := --config-settings editable_mode=compat --editable
 
-.PHONY: demo test lint reproduce bench clean
+.PHONY: demo test lint docs reproduce bench clean
 
 $(VENV)/core: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -16,7 +16,7 @@ $(VENV)/core: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/all: $(VENV)/core
-	$(PIP) $(EDITABLE) '.[learn,scip,dev]'
+	$(PIP) $(EDITABLE) '.[learn,scip,dev,docs]'
 	touch $@
 
 demo: $(VENV)/core  ## Draw instances, compare methods on them, and write out/report.html with its pictures.
@@ -34,6 +34,10 @@ lint: $(VENV)/all  ## What CI checks beside the tests.
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/codespell
+
+docs: $(VENV)/all  ## Build the documentation into out/docs; a warning is an error.
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs out/docs
+	@echo "out/docs/index.html"
 
 bench: $(VENV)/all  ## Ratios against scipy SLSQP, cvxpy solvers, SCIP and HiGHS.
 	$(BIN)/mecopt bench
