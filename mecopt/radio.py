@@ -22,6 +22,8 @@ def path_gain(distance: ArrayLike, frequency: float, exponent: float, antenna_ga
     antenna_gain
         product of the antenna gains.
 
+    Examples
+    --------
     >>> float(path_gain(1.0, 3e8 / (4 * np.pi), 2.0))
     1.0
     """

@@ -88,6 +88,8 @@ def conversion(given: str, wanted: str) -> float:
     InstanceError
         if a unit is unknown or the two measure different things.
 
+    Examples
+    --------
     >>> conversion("Mbit/s", "MB/s")
     0.125
     """
