@@ -7,10 +7,9 @@ that is written stands a data card, ``<file name>.card.md``, which says what it 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import io
 import json
-import os
-import tempfile
 import zipfile
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -21,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.fields import Variables
+from mecopt.files import write_whole
 from mecopt.problem import Problem
 from mecopt.registry import find_problem, problem_names, problems
 from mecopt.solution import InstanceError, Solution, unknown
@@ -101,22 +101,13 @@ def save(path: str | Path, problem: Problem, *, labels: Solution | None = None, 
     write_whole(path.with_name(path.name + ".card.md"), _card(path, problem, labels, provenance).encode())
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file completely or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+def digest(problem: Problem) -> str:
+    """Return a short name of the data of these instances: equal data, equal name."""
+    found = hashlib.sha256(problem.name.encode())
+    for name, value in problem.data().items():
+        found.update(f"{name}{value.shape}".encode())
+        found.update(np.ascontiguousarray(value).tobytes())
+    return found.hexdigest()[:16]
 
 
 # ---------------------------------------------------------------------- JSON

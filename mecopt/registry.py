@@ -1,20 +1,34 @@
-"""Problems by name, found through the entry points `mecopt.problems`, so that anyone can add one."""
+"""Problems and learners by name, found through entry points, so that anyone can add one."""
+
+from __future__ import annotations
 
 from functools import cache
 from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, Literal
 
 from mecopt.problem import Problem
-from mecopt.solution import unknown
+from mecopt.solution import InstanceError, unknown
+from mecopt.trained import read_card
+
+Role = Literal["proposer", "warm-starter"]
 
 
 @cache
-def _entries() -> dict[str, str]:
-    return {entry.name: entry.value for entry in sorted(entry_points(group="mecopt.problems"), key=lambda e: e.name)}
+def _entries(group: str) -> dict[str, str]:
+    return {entry.name: entry.value for entry in sorted(entry_points(group=group), key=lambda e: e.name)}
+
+
+def _loaded(group: str, kind: str, name: str) -> Any:
+    if name not in _entries(group):
+        raise unknown(kind, name, _entries(group))
+    (entry,) = (e for e in entry_points(group=group, name=name))
+    return entry.load()
 
 
 def problem_names() -> list[str]:
     """Names of all installed problems; none is imported for this."""
-    return list(_entries())
+    return list(_entries("mecopt.problems"))
 
 
 def find_problem(name: str) -> type[Problem]:
@@ -23,13 +37,58 @@ def find_problem(name: str) -> type[Problem]:
     >>> find_problem("binary-offloading").__name__
     'BinaryOffloading'
     """
-    if name not in _entries():
-        raise unknown("problem", name, _entries())
-    (entry,) = (e for e in entry_points(group="mecopt.problems", name=name))
-    found: type[Problem] = entry.load()
+    found: type[Problem] = _loaded("mecopt.problems", "problem", name)
     return found
 
 
 def problems() -> dict[str, type[Problem]]:
     """Import and return every installed problem by name."""
-    return {name: find_problem(name) for name in _entries()}
+    return {name: find_problem(name) for name in problem_names()}
+
+
+def learner_names() -> list[str]:
+    """Names of all installed learners; none is imported for this."""
+    return list(_entries("mecopt.learners"))
+
+
+def find_learner(name: str) -> Any:
+    """Return a learner, a `mecopt.learners.proposer.Learner`, by its name; torch is not imported for this."""
+    return _loaded("mecopt.learners", "learner", name)
+
+
+def load_policy(folder: str | Path) -> Any:
+    """Load a trained policy, whichever installed learner made it; nothing in the folder is executed.
+
+    Raises
+    ------
+    InstanceError
+        if the folder holds no valid policy, or one of a learner that is not installed.
+    """
+    card = read_card(folder)
+    if card["learner"] not in learner_names():
+        raise InstanceError(
+            f"{folder} was made by the learner {card['learner']!r}; installed: {', '.join(learner_names()) or 'none'}"
+        )
+    return find_learner(card["learner"]).load(folder)
+
+
+def shipped(problem: Problem, role: Role = "proposer") -> Any | None:
+    """Return the policy that ships for instances like these, or None.
+
+    A policy is one for these instances if it was trained on the same problem and number of users, and every field that was
+    constant in training has that value here. Of several the most special one is taken: the one with fewest inputs.
+    """
+    fitting = [policy for policy in all_shipped(problem.name, role) if policy.is_for(problem)]
+    return min(fitting, key=lambda policy: len(policy.inputs), default=None)
+
+
+def all_shipped(problem: str, role: Role) -> list[Any]:
+    """Return every policy that ships for a problem."""
+    folders = [
+        folder
+        for name in learner_names()
+        if (learner := find_learner(name)).role == role
+        for folder in learner.shipped()
+        if read_card(folder)["problem"] == problem
+    ]
+    return [load_policy(folder) for folder in folders]

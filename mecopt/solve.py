@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from mecopt.backends.backend import Feature
 from mecopt.certify import certify, judge
 from mecopt.problem import Problem
+from mecopt.search.proposed import solver_for
 from mecopt.search.solver import GAP, LEAST_GAP
 from mecopt.solution import InstanceError, Solution, SolveFailed, StartIgnored, Statistics, Status
 
@@ -116,7 +117,8 @@ def solve(
     problem
         one instance or a batch.
     solver
-        a key of ``problem.solvers``; the first one, exact, is the default.
+        a key of ``problem.solvers``; the first one, exact, is the default. Or "learned" for the policy that ships for such
+        instances, "learned:FOLDER" for one that `mecopt train` wrote.
     start
         an earlier solution or a decision per instance, used as incumbent or starting point; an error where it is useless.
     gap
@@ -143,7 +145,7 @@ def solve(
     if gap is not None:
         _check_number("gap", gap)
     _check_limit(time_limit)
-    chosen = problem.solver(solver)
+    chosen = solver_for(problem, solver)
     first = None
     if start is not None:
         if not chosen.features & Feature.WARM_PRIMAL:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from mecopt.problem import Problem
 
 
 @click.command("compare")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--problem", help="Name of the problem, where the file does not tell.")
-@click.option("--methods", help="Names of solvers, separated by commas; 'stored' for the file's own answers.")
+@click.option("--methods", help="Solvers, 'learned', 'learned:FOLDER', 'stored' (the file's own); commas between.")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for table, report, pictures.")
 @click.option("--first", type=click.IntRange(1), help="Use only the first so many instances.")
+@click.option("--split", type=float, help="Use only what `train --split` kept back.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of methods that draw.")
 @click.option("--time-limit", type=float, help="Seconds per method and chunk of instances.")
 @click.option("--jobs", type=click.IntRange(1), help="Processes; by default one per core.")
@@ -23,6 +28,7 @@ def command(
     methods: str | None,
     output: Path,
     first: int | None,
+    split: float | None,
     seed: int,
     time_limit: float | None,
     jobs: int | None,
@@ -39,14 +45,17 @@ def command(
     from mecopt.compare import compare
     from mecopt.compare.report import table, write_report
     from mecopt.data import Labels, load
+    from mecopt.stream import kept_back
 
     data = load(file, problem)
     instances, labels = data.problem.flat(), data.labels
-    if first is not None and first < instances.instances:
-        instances = instances[:first]
-        if labels is not None:
-            labels = Labels(labels.decision[:first], labels.allocation[:first], labels.objective[:first])
+    begin = 0 if split is None else kept_back(instances, split)
+    rows = slice(begin, None if first is None else begin + first)
     names = None if methods is None else [name.strip() for name in methods.split(",") if name.strip()]
+    seen = _seen_in_training(instances, begin, names or ())
+    instances = instances[rows]
+    if labels is not None:
+        labels = Labels(labels.decision[rows], labels.allocation[rows], labels.objective[rows])
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     errors = Console(stderr=True)
     with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar:
@@ -70,9 +79,27 @@ def command(
     screen = console()
     screen.print(f"{instances.name}: {instances.instances} instances of {instances.users} users from {file.name}")
     screen.print(table(summary, screen.width))
-    for text in summary.findings:
+    for text in (*seen, *summary.findings):
         screen.print(f"- {text}")
     screen.print(f"written: {output}/report.html, loss.png, tradeoff.png, results.parquet")
     if any(line.failed for line in summary.lines):
         return 1
     return 4 if any(line.limited for line in summary.lines) else 0
+
+
+def _seen_in_training(instances: Problem, begin: int, methods: Iterable[str]) -> list[str]:
+    """Say which trained policies have learned from the very instances they are compared on."""
+    from mecopt.data import digest
+    from mecopt.search.proposed import LEARNED
+    from mecopt.trained import read_card
+
+    found = []
+    for name in methods:
+        if name.startswith(f"{LEARNED}:"):
+            origin = read_card(name.partition(":")[2]).get("trained_on", {})
+            if origin.get("digest") == digest(instances) and begin < origin.get("first", 0):
+                found.append(
+                    f"{name} was trained on the first {origin['first']} instances of this very file, and is compared on "
+                    "them: add --split to use only those kept back."
+                )
+    return found

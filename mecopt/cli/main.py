@@ -14,6 +14,7 @@ COMMANDS = {
     "sample": "Draw instances of a problem and write them to a file.",
     "schema": "Print the JSON Schema of a problem's hand-written instances.",
     "solve": "Solve the instances of a file, with proof.",
+    "train": "Train a policy that proposes decisions, to be compared with exact solvers.",
     "compare": "Run methods side by side on the same instances.",
     "bench": "Measure mecopt beside what a user would otherwise call, as ratios.",
 }

@@ -27,7 +27,7 @@ def command(problem: str, count: int, seed: int, preset: str, settings: tuple[st
     from mecopt.solve import solve
 
     cls = find_problem(problem)
-    overrides = _settings(cls, settings)
+    overrides = field_values(cls, settings)
     instances = cls.sample(np.random.default_rng(seed), (count,), preset=preset, **overrides)
     labels = solve(instances) if output.suffix == ".mat" else None
     provenance: dict[str, Any] = {"preset": preset, "seed": seed, "count": count, "set": list(settings)}
@@ -35,7 +35,7 @@ def command(problem: str, count: int, seed: int, preset: str, settings: tuple[st
     click.echo(f"{count} instances of {problem} with {instances.users} users in {output} (preset {preset}, seed {seed})")
 
 
-def _settings(cls: Any, texts: tuple[str, ...]) -> dict[str, Any]:
+def field_values(cls: Any, texts: tuple[str, ...]) -> dict[str, Any]:
     """Read every NAME=VALUE; each name may stand once."""
     from mecopt.solution import InstanceError
 

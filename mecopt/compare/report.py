@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mecopt.compare.figures import loss_figure, tradeoff_figure
 from mecopt.compare.run import Comparison
 from mecopt.compare.summary import HEADERS, Summary, cells, summarise
-from mecopt.data import write_whole
+from mecopt.files import write_whole
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -24,8 +25,11 @@ from numpy.typing import NDArray
 
 from mecopt.backends.backend import Feature
 from mecopt.certify import certify, judge
-from mecopt.data import Labels, write_whole
+from mecopt.data import Labels, digest
+from mecopt.files import write_whole
 from mecopt.problem import Problem
+from mecopt.registry import shipped
+from mecopt.search.proposed import LEARNED, Proposed, is_learned, learned
 from mecopt.search.solver import GAP
 from mecopt.solution import InstanceError, unknown
 from mecopt.solve import solve
@@ -70,8 +74,9 @@ class Comparison:
 
 
 def default_methods(problem: Problem, labels: Labels | None = None) -> list[str]:
-    """Return the strong methods that need no training, and the stored answers where there are any."""
-    return [name for name in _DEFAULTS if name in problem.solvers] + ([STORED] if labels else [])
+    """Return the strong methods that need no training, a shipped policy and the stored answers where there are any."""
+    known = [name for name in _DEFAULTS if name in problem.solvers]
+    return known + ([LEARNED] if shipped(problem) is not None else []) + ([STORED] if labels else [])
 
 
 def compare(
@@ -93,7 +98,8 @@ def compare(
     problem
         the instances; a single one counts as a batch of one.
     methods
-        names of solvers, or "stored" for the labels; None takes `default_methods`.
+        names of solvers, "learned" or "learned:FOLDER" for trained policies, or "stored" for the labels; None takes
+        `default_methods`.
     out
         folder for the results; finished parts live in ``out/parts``.
     labels
@@ -114,8 +120,8 @@ def compare(
     from joblib import Parallel, delayed
 
     chosen = default_methods(problem, labels) if methods is None else list(methods)
-    _check(problem, chosen, labels)
     flat = problem.flat()
+    policies = _check(flat, chosen, labels)
     stored = {}
     if labels is not None:
         labels = _flat_labels(labels, flat)
@@ -137,10 +143,12 @@ def compare(
         "chunk": CHUNK,
         "seconds": f"of a chunk of up to {CHUNK} instances solved as a batch, divided by its size; warm-up excluded",
         "exact_methods": [m for m in chosen if m in problem.solvers and Feature.INTEGER in problem.solvers[m].features],
+        "policies": {method: _origin(solver) for method, solver in policies.items()},
+        "notes": [note for solver in policies.values() for note in solver.notes(flat)],
         "versions": _versions(),
         "code": _code_digest(),
         "python": platform.python_version(),
-        "data": _digest(flat),
+        "data": digest(flat),
     }
     parts = Path(out) / "parts"
     starts = range(0, flat.instances, CHUNK)
@@ -149,7 +157,7 @@ def compare(
     for method in chosen:
         for number, first in enumerate(starts):
             rows = slice(first, min(first + CHUNK, flat.instances))
-            path = parts / f"{method}-{number:05d}-{_key(origin, method, flat[rows], labels)}.parquet"
+            path = parts / f"{_file_name(method)}-{number:05d}-{_key(origin, method, flat[rows], labels)}.parquet"
             files.append(path)
             if not _finished(path):
                 part = None if labels is None else _label_rows(labels, rows)
@@ -212,7 +220,18 @@ def _code_digest() -> str:
     return digest.hexdigest()[:16]
 
 
-def _check(problem: Problem, methods: list[str], labels: Labels | None) -> None:
+def _origin(solver: Proposed) -> dict[str, Any]:
+    """Return where a policy is from, as its card says."""
+    return {key: value for key, value in solver.policy.card.items() if key not in ("constants", "format")}
+
+
+def _file_name(method: str) -> str:
+    return re.sub(r"[^\w.-]+", "-", method)
+
+
+def _check(problem: Problem, methods: list[str], labels: Labels | None) -> dict[str, Proposed]:
+    """Refuse methods that cannot run; return the trained policies among them."""
+    policies: dict[str, Proposed] = {}
     if not problem.instances:
         raise InstanceError("there is no instance to compare on; allowed: at least one")
     if not methods:
@@ -223,18 +242,13 @@ def _check(problem: Problem, methods: list[str], labels: Labels | None) -> None:
         if method == STORED:
             if labels is None:
                 raise InstanceError("the method 'stored' needs a file that stores answers; this one has none")
+        elif is_learned(method):
+            policies[method] = learned(problem, method)
         elif method in problem.solvers:
             problem.solver(method)
         else:
-            raise unknown(f"method for {problem.name}", method, [*problem.solvers, STORED])
-
-
-def _digest(problem: Problem) -> str:
-    digest = hashlib.sha256(problem.name.encode())
-    for name, value in problem.data().items():
-        digest.update(f"{name}{value.shape}".encode())
-        digest.update(np.ascontiguousarray(value).tobytes())
-    return digest.hexdigest()[:16]
+            raise unknown(f"method for {problem.name}", method, [*problem.solvers, LEARNED, f"{LEARNED}:FOLDER", STORED])
+    return policies
 
 
 def _digest_of(labels: Labels) -> str:
@@ -254,8 +268,9 @@ def _key(origin: dict[str, Any], method: str, rows: Problem, labels: Labels | No
         origin["seed"],
         origin["time_limit"],
         origin["chunk"],
-        _digest(rows),
+        digest(rows),
         stored,
+        origin["policies"].get(method),
     ]
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:12]
 

@@ -119,6 +119,7 @@ def _ratio(objective: Array, reference: Array, maximise: bool) -> Array:
 def _findings(lines: list[Line], optimal: Array, comparison: Comparison) -> list[str]:
     found = [f"{int(optimal.sum())} of {len(optimal)} instances are solved to proved optimality."]
     proving = {STORED, *comparison.provenance.get("exact_methods", ())}
+    proving |= set(comparison.provenance.get("policies", ()))
     searches = [line for line in lines if line.method not in proving and not line.failed and not np.isnan(line.ratio_mean)]
     simple = [line for line in searches if 1.0 - line.ratio_mean < NEGLIGIBLE]
     if optimal.all() and simple:
@@ -133,6 +134,9 @@ def _findings(lines: list[Line], optimal: Array, comparison: Comparison) -> list
             f"The best method without proof, {best.method}, loses {1.0 - best.ratio_mean:.2g} on average and "
             f"{1.0 - best.ratio_least:.2g} at worst: this is what a learned method has to beat."
         )
+    for name in comparison.provenance.get("policies", ()):
+        found += _learned_finding(next(line for line in lines if line.method == name), searches)
+    found += comparison.provenance.get("notes", ())
     stored = next((line for line in lines if line.method == STORED), None)
     if stored is not None and not np.isnan(stored.ratio_mean):
         agreeing = int((stored.loss <= 2e-7).sum())
@@ -149,6 +153,20 @@ def _findings(lines: list[Line], optimal: Array, comparison: Comparison) -> list
         if line.limited:
             found.append(f"{line.method} was cut short by a limit in {line.limited} instances.")
     return found
+
+
+def _learned_finding(learned: Line, searches: list[Line]) -> list[str]:
+    """Say what a trained policy adds to the best method that needs neither training nor proof."""
+    if learned.failed or np.isnan(learned.ratio_mean) or not searches:
+        return []
+    best = max(searches, key=lambda line: line.ratio_mean)
+    difference = learned.ratio_mean - best.ratio_mean
+    verdict = "better than" if difference > 0 else "no better than"
+    return [
+        f"{learned.method} loses {1.0 - learned.ratio_mean:.2g} on average and {1.0 - learned.ratio_least:.2g} at worst in "
+        f"{learned.solver_calls:.0f} solves: {verdict} {best.method}, which needs no training "
+        f"({1.0 - best.ratio_mean:.2g} and {1.0 - best.ratio_least:.2g} in {best.solver_calls:.1f} solves)."
+    ]
 
 
 def duration(seconds: float) -> str:

@@ -1,0 +1,183 @@
+r"""A network proposes, a solver decides, the network learns from the winner (paper 003, section 3; Huang, Bi, Zhang 2020).
+
+For every instance the network's outputs :math:`m \in [0,1]^N` give K candidate decisions
+(`mecopt.learners.candidates`), the problem's own solver scores all of them in one batched call, and the best is played and
+remembered with the instance. Every delta instances a step of Adam lowers the mean binary cross entropy between outputs and
+remembered winners on a batch drawn from the memory. The labels are the network's own best finds, never the optimum.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from mecopt.decision import Binary
+from mecopt.learners import network, training
+from mecopt.learners.candidates import candidates, own_decision
+from mecopt.learners.decision_net.settings import LITERAL, PAPER, DecisionNetSettings
+from mecopt.learners.inputs import Inputs
+from mecopt.learners.log import report
+from mecopt.learners.proposer import Learner, Proposer, Training, shipped_with_mecopt
+from mecopt.problem import Problem
+from mecopt.solution import InstanceError, Solution
+from mecopt.trained import Trained
+
+Array = NDArray[Any]
+
+NAME = "decision-net"
+
+
+@dataclass(frozen=True, eq=False)
+class DecisionNet(Proposer):
+    """The trained network, on numpy alone."""
+
+    learner: ClassVar[str] = NAME
+    settings: DecisionNetSettings
+    layers: network.Layers
+
+    @property
+    def candidates(self) -> int:  # type: ignore[override]
+        """K of its training."""
+        return self.settings.candidates
+
+    def outputs(self, problem: Problem) -> Array:
+        """Return m of every instance, shape ``(instances, users)``."""
+        self.require(problem)
+        return network.sigmoid(network.forward(self.layers, self.inputs(problem)))
+
+    def propose(self, problem: Problem, k: int, rng: Generator) -> Array:
+        """Propose k decisions an instance by the scheme of the training."""
+        s = self.settings
+        found = candidates(self.outputs(problem), k, s.scheme, s.flips, s.own_included, rng)
+        return found.reshape(*problem.batch_shape, k, self.users)
+
+    def report(self) -> list[str]:
+        """Say how close played and own decisions came to the optimum."""
+        return report(self.card["reached"])
+
+    def weights(self) -> dict[str, Array]:
+        """Return the layers by name."""
+        return network.as_arrays(self.layers)
+
+    @classmethod
+    def from_trained(cls, stored: Trained, inputs: Inputs) -> Self:
+        """Rebuild the network from a saved policy."""
+        settings = DecisionNetSettings.of(stored.entry("settings", dict))
+        users = stored.card["users"]
+        sizes = (len(inputs.offset) if inputs.scaling != "raw" else _first_size(stored), *settings.hidden, users)
+        return cls(stored.card, stored.card["problem"], users, inputs, settings, network.from_trained(stored, sizes))
+
+
+def _first_size(stored: Trained) -> int:
+    first = stored.weights.get("weight_0")
+    return 0 if first is None or first.ndim != 2 else first.shape[1]
+
+
+class DecisionNetTraining(Training):
+    """The network in training: a memory of winners, Adam, and the current weights."""
+
+    def __init__(self, stream: Problem, settings: DecisionNetSettings, seed: int) -> None:
+        if not isinstance(stream.decision_space, Binary):
+            raise InstanceError(f"{NAME} learns binary decisions; those of {stream.name} are others")
+        self.settings, self.interval = settings, settings.interval
+        self.problem, self.users, self.total = stream.name, stream.users, stream.instances
+        self.inputs = Inputs.fit(stream, settings.inputs, settings.scaling)
+        sizes = (self.inputs.size(stream), *settings.hidden, self.users)
+        self.network = network.AdamNetwork(network.initial(sizes, np.random.default_rng((seed, 0))), settings.learning_rate)
+        self.seen = np.zeros((settings.memory, sizes[0]), dtype=np.float32)
+        self.won = np.zeros((settings.memory, self.users), dtype=np.float32)
+        self.count = 0
+
+    def outputs(self, problem: Problem) -> Array:
+        """Return the current outputs of every instance."""
+        return network.sigmoid(network.forward(self.network.layers, self.inputs(problem)))
+
+    def own(self, problem: Problem) -> Array:
+        """Return the decision that the outputs say."""
+        return own_decision(self.outputs(problem))
+
+    def propose(self, problem: Problem, rng: Generator) -> Array:
+        """Return K candidates by the scheme of the settings."""
+        s = self.settings
+        return candidates(self.outputs(problem), s.candidates, s.scheme, s.flips, s.own_included, rng)
+
+    def learn(self, solution: Solution, rng: Generator) -> float:
+        """Remember the winners; after a whole interval take one step on a batch of the memory."""
+        torch = network.torch_or_error()
+        new = solution.problem.instances
+        places = (self.count + np.arange(new)) % self.settings.memory
+        self.seen[places] = self.inputs(solution.problem)
+        self.won[places] = solution.decision
+        self.count += new
+        if self.count % self.settings.interval:
+            return float("nan")
+        filled = min(self.count, self.settings.memory)
+        chosen = rng.permutation(filled)[: self.settings.batch]
+        values = self.network(self.seen[chosen])
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(values, torch.from_numpy(self.won[chosen]))
+        return self.network.descend(loss, self._learning_rate())
+
+    def _learning_rate(self) -> float:
+        s = self.settings
+        left = 1.0 - self.count / self.total if s.rate_schedule == "linear" else 1.0
+        return s.learning_rate * left
+
+    def state(self) -> dict[str, Array]:
+        """Return weights, moments and memory."""
+        memory = {"memory_seen": self.seen, "memory_won": self.won, "memory_count": np.array([self.count])}
+        return {**self.network.state(), **memory}
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Go on from a state."""
+        self.network.restore(state)
+        self.seen[...], self.won[...] = state["memory_seen"], state["memory_won"]
+        self.count = int(state["memory_count"][0])
+
+    def describe(self) -> dict[str, Any]:
+        """Return the settings."""
+        return dataclasses.asdict(self.settings)
+
+    def policy(self, card: Mapping[str, Any]) -> DecisionNet:
+        """Return the network as it is now."""
+        layers = [(weight.copy(), offset.copy()) for weight, offset in self.network.layers]
+        whole = {**card, "settings": self.describe()}
+        return DecisionNet(whole, self.problem, self.users, self.inputs, self.settings, layers)
+
+
+class DecisionNetLearner(Learner):
+    """Learner `decision-net`."""
+
+    name = NAME
+    summary = "network and self-labelled loop of paper 003, for any binary decision"
+    role = "proposer"
+    settings = DecisionNetSettings
+    policy = DecisionNet
+    variants: ClassVar = {"default": {}, "paper": PAPER, "literal": LITERAL}
+
+    def train(
+        self,
+        stream: Problem,
+        settings: DecisionNetSettings,
+        seed: int,
+        out: str | Path,
+        provenance: Mapping[str, Any],
+        progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> DecisionNet:
+        """Train on a stream of instances; see `mecopt.learners.training.train`."""
+        training.train(partial(DecisionNetTraining, stream.flat(), settings, seed), stream, seed, out, provenance, progress)
+        return DecisionNet.load(out)
+
+    def shipped(self) -> list[Path]:
+        """Return the folders of the networks that ship with mecopt."""
+        return shipped_with_mecopt(NAME)
+
+
+LEARNER = DecisionNetLearner()

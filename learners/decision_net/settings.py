@@ -1,0 +1,66 @@
+"""The settings of `decision-net`, each with the paper's value and ours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mecopt.learners.candidates import SCHEMES
+from mecopt.learners.inputs import SCALINGS
+from mecopt.learners.proposer import Settings
+from mecopt.solution import InstanceError
+
+RATE_SCHEDULES = ("constant", "linear")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecisionNetSettings(Settings):
+    """How the network is built and trained.
+
+    The defaults are the paper's (section 4), except for the scheme (the paper's text flips exactly c users, at a fifth of a
+    percent of the optimum's cost), the learning rate (paper: 0.01) and the scaling (paper: none).
+    """
+
+    candidates: int = 7
+    """K, decisions scored for an instance."""
+    flips: int = 4
+    """c, users that a perturbation flips, at most or exactly."""
+    scheme: str = "perturb-up-to"
+    """See `mecopt.learners.candidates`."""
+    own_included: bool = True
+    """Whether the network's own decision is among the K."""
+    memory: int = 256
+    """Winning decisions remembered; the oldest goes first."""
+    batch: int = 128
+    """Samples drawn from the memory for a step of Adam."""
+    interval: int = 10
+    """delta, instances between two steps."""
+    learning_rate: float = 0.001
+    rate_schedule: str = "constant"
+    """"linear" lets the learning rate fall to 0 over the stream."""
+    hidden: tuple[int, ...] = (120, 80)
+    """Neurons of the hidden layers."""
+    inputs: tuple[str, ...] = ()
+    """Fields the network sees; none named: those that vary in the first instances."""
+    scaling: str = "standard"
+    """See `mecopt.learners.inputs`."""
+
+    def __post_init__(self) -> None:
+        for name in ("candidates", "flips", "memory", "batch", "interval"):
+            if getattr(self, name) < 1:
+                raise InstanceError(f"setting {name} is {getattr(self, name)}; allowed: at least 1")
+        if not 0.0 < self.learning_rate < 1.0:
+            raise InstanceError(f"setting learning_rate is {self.learning_rate}; allowed: between 0 and 1")
+        if not all(type(size) is int and size >= 1 for size in self.hidden):
+            raise InstanceError(f"setting hidden is {self.hidden}; allowed: whole numbers of at least 1")
+        for name, allowed in (("scheme", tuple(SCHEMES)), ("rate_schedule", RATE_SCHEDULES), ("scaling", SCALINGS)):
+            if getattr(self, name) not in allowed:
+                raise InstanceError(f"setting {name} is {getattr(self, name)!r}; allowed: {', '.join(allowed)}")
+        if not self.own_included and not self.scheme.startswith("perturb"):
+            raise InstanceError(f"the scheme {self.scheme} always begins with the own decision; own_included must be true")
+
+
+PAPER = {"scheme": "perturb-exactly", "learning_rate": 0.01, "scaling": "raw"}
+"""Paper 003, sections 3 and 4, to the letter, read so that the network's own decision is among the K."""
+
+LITERAL = {**PAPER, "own_included": False}
+"""The other reading: all K decisions are perturbations."""

@@ -1,0 +1,132 @@
+"""What a network sees of an instance: the fields that vary from instance to instance, on a common scale."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mecopt.fields import declared
+from mecopt.problem import Problem
+from mecopt.solution import InstanceError, unknown
+from mecopt.trained import Trained
+
+Array = NDArray[Any]
+
+SCALINGS = ("standard", "log", "raw")
+LOOKED_AT = 256
+"""Instances from whose mean and spread the scale is taken."""
+
+CONSTANT = 1e-9
+"""Relative difference up to which a field has the value it had in training."""
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """Fields in order, side by side; each entry less its mean, over its spread.
+
+    Parameters
+    ----------
+    names
+        fields of the problem; one entry per user, or one per instance.
+    scaling
+        "standard": entries; "log": their logarithms, for gains over decades; "raw": numbers as they are (the paper).
+    offset, spread
+        one number per entry.
+    constants
+        the other fields and the values they had in training, one number or one per user.
+    """
+
+    names: tuple[str, ...]
+    scaling: str
+    offset: Array
+    spread: Array
+    constants: Mapping[str, Any]
+
+    @classmethod
+    def fit(cls, stream: Problem, names: Sequence[str] = (), scaling: str = "standard") -> Self:
+        """Take the fields that vary in the first instances of a stream (or the ones named) and their scale."""
+        head = stream.flat()[:LOOKED_AT]
+        fields = head.data()
+        for name in names:
+            if name not in fields:
+                raise unknown(f"field of {stream.name}", name, fields)
+        if scaling not in SCALINGS:
+            raise InstanceError(f"scaling is {scaling!r}; allowed: {', '.join(SCALINGS)}")
+        chosen = tuple(names) or tuple(name for name, value in fields.items() if np.any(value != value[:1]))
+        if not chosen:
+            raise InstanceError("all instances are the same, so there is nothing to learn from; allowed: some that vary")
+        constants = {name: _constant(value[0]) for name, value in fields.items() if name not in chosen}
+        for name in chosen if scaling == "log" else ():
+            if not np.all(fields[name] > 0):
+                raise InstanceError(f"{name} has zeros, whose logarithm is infinite; use the scaling 'standard'")
+        unscaled = cls(chosen, scaling, np.zeros(1), np.ones(1), constants)
+        if scaling == "raw":
+            return unscaled
+        entries = unscaled._entries(head)
+        spread = entries.std(axis=0)
+        return cls(chosen, scaling, entries.mean(axis=0), np.where(spread > 0, spread, 1.0), constants)
+
+    def __call__(self, problem: Problem) -> Array:
+        """Return the inputs of every instance, shape ``(instances, inputs)``, single precision."""
+        return np.asarray((self._entries(problem.flat()) - self.offset) / self.spread, dtype=np.float32)
+
+    def size(self, stream: Problem) -> int:
+        """Return the number of inputs for such instances."""
+        return int(self._entries(stream.flat()[:1]).shape[-1])
+
+    def differences(self, problem: Problem) -> list[str]:
+        """Say which constant fields have other values here than in training."""
+        found = []
+        for name, value in self.constants.items():
+            here = problem.data()[name]
+            far = np.abs(here - np.asarray(value)) > CONSTANT * np.abs(np.asarray(value))
+            if far.any():
+                found.append(f"{name} was {_shown(value)} in all of its training and is {here[far][0]:g} here")
+        return found
+
+    def arrays(self) -> dict[str, Array]:
+        """Return the scale, to be saved."""
+        return {"input_offset": self.offset, "input_spread": self.spread}
+
+    @classmethod
+    def from_trained(cls, stored: Trained) -> Self:
+        """Rebuild the inputs from a saved policy."""
+        names, scaling, constants = (
+            stored.entry(n, k) for n, k in (("inputs", list), ("scaling", str), ("constants", dict))
+        )
+        from mecopt.registry import find_problem
+
+        known = [f.name for f in declared(find_problem(stored.card["problem"]))]
+        for name in (*names, *constants):
+            if name not in known:
+                raise unknown(f"field of {stored.card['problem']}", name, known)
+        if scaling not in SCALINGS or not all(_is_number(v) for v in constants.values()):
+            raise InstanceError(f"the trained policy is damaged: scaling {scaling!r}, constants {constants}")
+        offset, spread = (stored.weights.get(name) for name in ("input_offset", "input_spread"))
+        if offset is None or spread is None or offset.shape != spread.shape or offset.ndim != 1 or not np.all(spread > 0):
+            raise InstanceError("the trained policy is damaged: the scale of its inputs is missing or makes no sense")
+        return cls(tuple(names), scaling, offset, spread, constants)
+
+    def _entries(self, flat: Problem) -> Array:
+        fields = flat.data()
+        rows = np.concatenate([np.reshape(fields[name], (flat.instances, -1)) for name in self.names], axis=-1)
+        if self.scaling == "log":
+            with np.errstate(divide="ignore"):
+                return np.maximum(np.log(rows), -700.0)
+        return rows
+
+
+def _constant(value: Array) -> Any:
+    return float(value.flat[0]) if np.all(value == value.flat[0]) else value.tolist()
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) or (isinstance(value, list) and all(isinstance(v, int | float) for v in value))
+
+
+def _shown(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,91 @@
+"""What happened at each instance of a training, how close it came to the optimum, and the file that keeps it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mecopt.files import write_whole
+from mecopt.solution import InstanceError
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Log:
+    """What happened at each instance of the stream, in the sense of the problem."""
+
+    played: Array
+    """Objective of the winning candidate."""
+    own: Array
+    """Objective of the policy's own decision, whether it was a candidate or not."""
+    loss: Array
+    """Loss of the step after this instance; nan where there was none."""
+    optimum: Array
+    """The proved optimum (or, where time ran out, the bound)."""
+
+    def ratio(self, values: Array) -> Array:
+        """Return how close objectives come to the optimum, at most 1."""
+        better = self.optimum < values
+        above, below = np.where(better, self.optimum, values), np.where(better, values, self.optimum)
+        return np.asarray(np.where(above == below, 1.0, above / np.where(below == 0, 1.0, below)))
+
+
+def reached(log: Log) -> dict[str, Any]:
+    """Return the figures of the last 30 % of the stream, for the card."""
+    last = slice(-max(1, round(0.3 * log.played.size)), None)
+
+    def ratios(values: Array) -> dict[str, float]:
+        ratio = log.ratio(values)[last]
+        return {"mean": float(ratio.mean()), "percentile_1": float(np.percentile(ratio, 1)), "least": float(ratio.min())}
+
+    loss = log.loss[last][~np.isnan(log.loss[last])]
+    return {
+        "over": "the last 30 % of the instances, ratio to the proved optimum",
+        "best_of_candidates": ratios(log.played),
+        "own_decision": ratios(log.own),
+        "loss": float(loss.mean()) if loss.size else None,
+    }
+
+
+def report(figures: Mapping[str, Any]) -> list[str]:
+    """Say what `reached` found, in a few lines."""
+    lines = [
+        f"{title}: mean {row['mean']:.5f}, 1st percentile {row['percentile_1']:.5f}, least {row['least']:.5f}"
+        for title, row in (
+            ("best of the candidates", figures["best_of_candidates"]),
+            ("the network's own decision", figures["own_decision"]),
+        )
+    ]
+    return [f"over {figures['over']}:", *lines]
+
+
+def write_log(path: Path, log: Log) -> None:
+    """Write a log as Parquet."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.table(
+        {"instance": np.arange(log.played.size), **{f.name: getattr(log, f.name) for f in dataclasses.fields(log)}}
+    )
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink)
+    write_whole(path, sink.getvalue().to_pybytes())
+
+
+def read_log(path: Path) -> Log:
+    """Read a log that `write_log` wrote."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise InstanceError(f"{path} is missing or damaged: {error}") from None
+    return Log(**{f.name: table[f.name].to_numpy() for f in dataclasses.fields(Log)})

@@ -1,0 +1,244 @@
+"""The contract of learning: a learner trains a policy; a policy proposes decisions or starts; a solver answers them.
+
+- `Learner`: what is registered under the entry point group `mecopt.learners`: name, settings, how training begins.
+- `Training`: a policy in the making. It proposes candidates for the next instances, is told the winning `Solution` of each,
+  and learns from it. torch lives here and nowhere else.
+- `Policy`: what training leaves, saved as safetensors and JSON, running on numpy alone. A `Proposer` proposes decisions, a
+  `WarmStarter` predicts the dual of a decision, from which `mecopt.warmstart` makes a start for a solver.
+
+A policy never allocates: a bad one costs quality or time, never feasibility or honesty.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from mecopt import trained
+from mecopt.fields import Variables
+from mecopt.learners.inputs import Inputs
+from mecopt.problem import Problem
+from mecopt.solution import InstanceError, Solution, unknown
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Policy(ABC):
+    """What training leaves: where it is from, what it sees of an instance, and its weights."""
+
+    learner: ClassVar[str]
+    card: Mapping[str, Any]
+    """Provenance: data, preset, seed, settings, versions, and the figures it reached."""
+    problem: str
+    users: int
+    inputs: Inputs
+
+    @abstractmethod
+    def weights(self) -> dict[str, Array]:
+        """Return every array that makes this policy, by name, apart from those of `inputs`."""
+
+    @classmethod
+    @abstractmethod
+    def from_trained(cls, stored: trained.Trained, inputs: Inputs) -> Self:
+        """Rebuild the policy from what `save` wrote."""
+
+    def save(self, folder: str | Path) -> None:
+        """Write the policy to a folder; see `mecopt.trained`."""
+        card = {
+            "learner": self.learner,
+            "problem": self.problem,
+            "users": self.users,
+            **self.card,
+            "inputs": list(self.inputs.names),
+            "scaling": self.inputs.scaling,
+            "constants": dict(self.inputs.constants),
+        }
+        trained.write(folder, card, {**self.inputs.arrays(), **self.weights()})
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """Read a policy that `save` wrote; nothing is executed, and torch is not needed.
+
+        Raises
+        ------
+        InstanceError
+            if the folder is missing, foreign or damaged.
+        """
+        stored = trained.read(folder)
+        if stored.card["learner"] != cls.learner:
+            raise InstanceError(f"{folder} was made by the learner {stored.card['learner']!r}, not by {cls.learner!r}")
+        return cls.from_trained(stored, Inputs.from_trained(stored))
+
+    @abstractmethod
+    def report(self) -> list[str]:
+        """Say in a few lines what the policy reached in training."""
+
+    def require(self, problem: Problem) -> None:
+        """Raise `InstanceError` unless the policy can look at these instances at all."""
+        if problem.name != self.problem or problem.users != self.users:
+            raise InstanceError(
+                f"the policy was trained for {self.problem} with {self.users} users; these instances are {problem.name} "
+                f"with {problem.users}. Train one for them: mecopt train {problem.name} --set users={problem.users}"
+            )
+
+    def differences(self, problem: Problem) -> list[str]:
+        """Say which fields that never changed in training have other values here: the policy cannot see them."""
+        return self.inputs.differences(problem)
+
+    def is_for(self, problem: Problem) -> bool:
+        """Whether these instances look like those of the training: same problem and users, same constants."""
+        return problem.name == self.problem and problem.users == self.users and not self.differences(problem)
+
+
+class Proposer(Policy):
+    """A policy that proposes decisions."""
+
+    candidates: int
+    """K: how many decisions it proposes for an instance unless told otherwise."""
+
+    @abstractmethod
+    def propose(self, problem: Problem, k: int, rng: Generator) -> Array:
+        """Propose k decisions for each instance, the policy's own one first where it is among them.
+
+        Returns
+        -------
+        decisions of shape ``(*batch, k, users)``
+        """
+
+
+class WarmStarter(Policy):
+    """A policy that predicts the dual of a decision: the price from which a solver can start."""
+
+    @abstractmethod
+    def predict(self, problem: Problem, decision: Array) -> Variables:
+        """Predict the dual of each decision ``(*batch, users)``, an admissible `problem.Dual` of shape ``(*batch)``."""
+
+
+class Training(ABC):
+    """A policy in the making; `mecopt.learners.training` drives it."""
+
+    interval: int
+    """Instances between two updates: so many are proposed for with the same weights."""
+
+    @abstractmethod
+    def own(self, problem: Problem) -> Array:
+        """Return the policy's own decision of each instance, ``(batch, users)``."""
+
+    @abstractmethod
+    def propose(self, problem: Problem, rng: Generator) -> Array:
+        """Return the candidates of each instance, ``(batch, k, users)``; the best of them is what is played."""
+
+    @abstractmethod
+    def learn(self, solution: Solution, rng: Generator) -> float:
+        """Learn from the winning solutions of the last instances; return the loss, nan where nothing was learned."""
+
+    @abstractmethod
+    def state(self) -> dict[str, Array]:
+        """Return everything that a later `restore` needs to go on as if nothing had happened."""
+
+    @abstractmethod
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Go on from a state."""
+
+    @abstractmethod
+    def describe(self) -> dict[str, Any]:
+        """Return the settings, plain enough for JSON: with seed and instances they determine the weights."""
+
+    @abstractmethod
+    def policy(self, card: Mapping[str, Any]) -> Policy:
+        """Return the policy as it is now."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Base of a learner's settings: numbers and names, checked when they are made."""
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Self:
+        """Make settings from names and values, lists counting as tuples; unknown names and wrong kinds are refused."""
+        fields = {f.name: f for f in dataclasses.fields(cls)}
+        values = {}
+        for name, value in given.items():
+            if name not in fields:
+                raise unknown("setting", name, fields)
+            default = fields[name].default
+            if isinstance(value, list):
+                value = tuple(value)
+            if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+                value = float(value)
+            if type(value) is not type(default):
+                raise InstanceError(f"setting {name} is {value!r}; allowed: a value like its default, {default!r}")
+            values[name] = value
+        return cls(**values)
+
+
+class Learner(ABC):
+    """A way of learning, found by its name; stateless."""
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    role: ClassVar[Literal["proposer", "warm-starter"]]
+    settings: ClassVar[type[Settings]]
+    policy: ClassVar[type[Policy]]
+    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"default": {}}
+    """Named settings, e.g. "paper": what the paper prints, to the letter."""
+
+    @abstractmethod
+    def train(
+        self,
+        stream: Problem,
+        settings: Any,
+        seed: int,
+        out: str | Path,
+        provenance: Mapping[str, Any],
+        progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> Policy:
+        """Train on a stream of instances and write the policy to a folder.
+
+        A run that was killed goes on when called again, and ends with the same weights.
+
+        Raises
+        ------
+        BackendUnavailable
+            where torch is missing.
+        InstanceError
+            if the folder holds another run.
+        """
+
+    def configured(self, variant: str = "default", given: Mapping[str, Any] | None = None) -> Any:
+        """Return the settings of a variant, with single ones replaced."""
+        if variant not in self.variants:
+            raise unknown(f"variant of {self.name}", variant, self.variants)
+        return self.settings.of({**self.variants[variant], **(given or {})})
+
+    def load(self, folder: str | Path) -> Policy:
+        """Load a policy of this learner."""
+        return self.policy.load(folder)
+
+    def shipped(self) -> list[Path]:
+        """Return the folders of the policies that ship with this learner."""
+        return []
+
+
+def shipped_with_mecopt(learner: str) -> list[Path]:
+    """Return the folders of `policies/` beside this file that a learner made."""
+    folders = sorted(path.parent for path in (Path(__file__).parent / "policies").glob(f"*/{trained.CARD}"))
+    return [folder for folder in folders if trained.read_card(folder)["learner"] == learner]
+
+
+def fewest(values: Array, decisions: Array) -> Array:
+    """Return for each instance the index of its best candidate; of equally good ones the one that offloads fewest users.
+
+    A user without a task may offload or not at the same cost; a tie broken at random would be a random label.
+    """
+    tied = values == values.min(axis=-1, keepdims=True)
+    return np.asarray(np.where(tied, decisions.sum(axis=-1), decisions.shape[-1] + 1).argmin(axis=-1))

@@ -1,0 +1,170 @@
+"""The loop of training: instances in their order, candidates scored in one call, the winner told; killed, it goes on.
+
+All randomness of a block of instances comes from a generator seeded with the seed and the block's number, so a checkpoint
+needs no generator's state, and a run that was killed and goes on ends with the same weights as one that was not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mecopt.data import digest
+from mecopt.files import write_whole
+from mecopt.learners.curves import curves
+from mecopt.learners.log import Log, reached, write_log
+from mecopt.learners.network import one_thread
+from mecopt.learners.proposer import Training, fewest
+from mecopt.problem import Problem
+from mecopt.search.solver import scores
+from mecopt.solution import InstanceError
+from mecopt.solve import allocate, solve
+from mecopt.trained import CARD, read_card
+
+Array = NDArray[Any]
+
+CHECKPOINT = "checkpoint.safetensors"
+CHECKPOINT_BLOCKS = 50
+"""Blocks (of the learner's interval) between two checkpoints."""
+
+REFERENCE_SECONDS = 300.0
+"""Time for the exact optima that the figures refer to; beyond it the proved bound stands in, which flatters nobody."""
+
+Progress = Callable[[int, int], None]
+
+
+Begin = Callable[[], Training]
+
+
+def run(
+    begin: Begin, stream: Problem, seed: int, optimum: Array, progress: Progress = lambda done, total: None
+) -> tuple[Training, Log]:
+    """Train in memory, without files; see `train`."""
+    flat = stream.flat()
+    with one_thread():
+        training, columns = begin(), _columns(flat.instances)
+        _play(training, flat, seed, 0, columns, lambda done: progress(done, flat.instances))
+    return training, Log(**columns, optimum=optimum)
+
+
+def train(
+    begin: Begin,
+    stream: Problem,
+    seed: int,
+    out: str | Path,
+    provenance: Mapping[str, Any],
+    progress: Progress = lambda done, total: None,
+) -> None:
+    """Train a policy and write it to a folder: card, weights, `training.parquet` and `training.png`.
+
+    A run that was interrupted or killed goes on from its last checkpoint when the same call is made again; a finished one
+    is left as it is.
+
+    Raises
+    ------
+    InstanceError
+        if the folder holds another run.
+    """
+    folder, flat = Path(out), stream.flat()
+    with one_thread():
+        training, columns = begin(), _columns(flat.instances)
+        key = _key(training, flat, seed)
+        if (folder / CARD).is_file():
+            if read_card(folder).get("run") != key:
+                raise InstanceError(f"{folder} holds another trained policy; choose another folder, or delete it")
+            return
+        first = _resume(folder / CHECKPOINT, key, training, columns)
+
+        def after(done: int) -> None:
+            progress(done, flat.instances)
+            if done % (CHECKPOINT_BLOCKS * training.interval) == 0 and done < flat.instances:
+                _write_checkpoint(folder / CHECKPOINT, key, done, training, columns)
+
+        progress(first, flat.instances)
+        _play(training, flat, seed, first, columns, after)
+    log = Log(**columns, optimum=reference(flat))
+    origin = {"run": key, "seed": seed, "instances": flat.instances, "versions": _versions(), "reached": reached(log)}
+    write_log(folder / "training.parquet", log)
+    write_whole(folder / "training.png", curves({"": [log]}, f"{flat.name}, {flat.users} users, seed {seed}"))
+    training.policy({**provenance, **origin}).save(folder)
+    (folder / CHECKPOINT).unlink(missing_ok=True)
+
+
+def reference(stream: Problem) -> Array:
+    """Return the proved optimum of every instance, or the proved bound where time runs out."""
+    solution = solve(stream, throw=False, time_limit=REFERENCE_SECONDS)
+    return np.where(solution.gap <= 1e-6, solution.objective, solution.bound)
+
+
+def _columns(count: int) -> dict[str, Array]:
+    return {name: np.full(count, np.nan) for name in ("played", "own", "loss")}
+
+
+def _play(
+    training: Training, stream: Problem, seed: int, first: int, columns: dict[str, Array], after: Callable[[int], None]
+) -> None:
+    for start in range(first, stream.instances, training.interval):
+        rows = slice(start, min(start + training.interval, stream.instances))
+        block, rng = stream[rows], np.random.default_rng((seed, 1, start))
+        proposed = training.propose(block, rng)
+        values = scores(block, np.concatenate([training.own(block)[:, None, :], proposed], axis=1))
+        best = fewest(values[:, 1:], proposed)
+        winners = allocate(block, np.take_along_axis(proposed, best[:, None, None], axis=1)[:, 0])
+        columns["played"][rows] = winners.objective
+        columns["own"][rows] = block.sign * values[:, 0]
+        columns["loss"][rows.stop - 1] = training.learn(winners, rng)
+        after(rows.stop)
+
+
+# ---------------------------------------------------------------------- files
+
+
+def _key(training: Training, stream: Problem, seed: int) -> str:
+    """Name everything the weights depend on."""
+    what = [type(training).__name__, training.describe(), seed, digest(stream), _versions()]
+    return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in ("mecopt", "numpy", "torch"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _write_checkpoint(path: Path, key: str, done: int, training: Training, columns: dict[str, Array]) -> None:
+    from safetensors.numpy import save
+
+    arrays = {**training.state(), **{f"log_{name}": values for name, values in columns.items()}}
+    content = save({name: np.ascontiguousarray(a) for name, a in arrays.items()}, {"run": key, "done": str(done)})
+    write_whole(path, content)
+
+
+def _resume(path: Path, key: str, training: Training, columns: dict[str, Array]) -> int:
+    """Take a checkpoint up; return how many instances are done."""
+    if not path.is_file():
+        return 0
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            origin = file.metadata() or {}
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise InstanceError(f"{path} is damaged: {error}; delete it to begin anew") from None
+    if origin.get("run") != key:
+        raise InstanceError(f"{path} belongs to another run; choose another folder, or delete it")
+    training.restore({name: array for name, array in arrays.items() if not name.startswith("log_")})
+    for name, values in columns.items():
+        values[...] = arrays[f"log_{name}"]
+    return int(origin["done"])

@@ -1,0 +1,136 @@
+"""`mecopt train`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mecopt.cli.sample import field_values
+
+if TYPE_CHECKING:
+    from mecopt.problem import Problem
+
+
+@click.command("train")
+@click.argument("problem")
+@click.option("--learner", default="decision-net", show_default=True, help="Way of learning; see `mecopt list`.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of instances, weights and draws.")
+@click.option("--preset", default="paper", show_default=True, help="Scenario the instances are drawn from.")
+@click.option("--data", type=click.Path(path_type=Path), help="Learn from the instances of a file instead of a preset.")
+@click.option("--split", type=float, help="Part of --data to learn from, the first.")
+@click.option(
+    "--instances", "count", type=click.IntRange(2), default=10_000, show_default=True, help="Length of the stream."
+)
+@click.option("--set", "fields", multiple=True, metavar="NAME=VALUE", help="users=20, or a field of the problem.")
+@click.option(
+    "--at",
+    "changes",
+    multiple=True,
+    metavar="N:NAME=VALUE",
+    help="From instance N on: 5000:energy_weight=3, 5000:users_off=3.",
+)
+@click.option("--variant", default="default", show_default=True, help="Named settings of the learner, e.g. paper.")
+@click.option(
+    "--with", "options", multiple=True, metavar="NAME=VALUE", help="A setting: candidates=7, scheme=order-preserving."
+)
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the policy, its log and picture."
+)
+def command(
+    problem: str,
+    learner: str,
+    seed: int,
+    preset: str,
+    data: Path | None,
+    split: float | None,
+    count: int,
+    fields: tuple[str, ...],
+    changes: tuple[str, ...],
+    variant: str,
+    options: tuple[str, ...],
+    output: Path,
+) -> None:
+    """Train a policy for PROBLEM and write it to a folder.
+
+    Afterwards `mecopt compare FILE --methods exact,learned:FOLDER` puts it beside the optimum, without torch. A run that
+    was interrupted or killed goes on when the same command is given again, and ends with the same weights.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from mecopt.cli.console import console
+    from mecopt.registry import find_learner
+    from mecopt.stream import changed
+
+    chosen = find_learner(learner)
+    settings = chosen.configured(variant, dict(_option(text) for text in options))
+    stream, provenance = _stream(problem, seed, preset, data, split, count, fields)
+    stream = changed(stream, [_change(text) for text in changes])
+    provenance |= {"changes": list(changes), "variant": variant}
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    errors = Console(stderr=True)
+    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar:
+        task = bar.add_task("training", total=stream.instances)
+        policy = chosen.train(
+            stream, settings, seed, output, provenance, lambda done, total: bar.update(task, completed=done, total=total)
+        )
+    screen = console()
+    screen.print(f"{learner} for {problem}: {stream.instances} instances of {stream.users} users, seed {seed}")
+    for line in policy.report():
+        screen.print(f"- {line}")
+    screen.print(f"written: {output}/card.json, weights.safetensors, training.parquet, training.png")
+    screen.print(f"use it: mecopt compare FILE --methods exact,index-scan,learned:{output} -o FOLDER")
+
+
+def _stream(
+    name: str, seed: int, preset: str, data: Path | None, split: float | None, count: int, texts: tuple[str, ...]
+) -> tuple[Problem, dict[str, Any]]:
+    """Return the instances to learn from, in their order, and where they are from."""
+    import numpy as np
+
+    from mecopt.data import digest, load
+    from mecopt.registry import find_problem
+    from mecopt.solution import InstanceError
+    from mecopt.stream import kept_back, passes
+
+    cls = find_problem(name)
+    rng = np.random.default_rng((seed, 2))
+    if data is None:
+        if split is not None:
+            raise InstanceError("--split divides the instances of --data; a preset draws new ones for every purpose")
+        stream = cls.sample(rng, (count,), preset=preset, **field_values(cls, texts))
+        return stream, {"preset": preset, "set": list(texts)}
+    if texts:
+        raise InstanceError("--set changes what a preset draws; the instances of --data are as they are")
+    instances = load(data, name).problem.flat()
+    first = instances.instances if split is None else kept_back(instances, split)
+    origin = {"file": data.name, "digest": digest(instances), "first": first}
+    return passes(instances[:first], count, rng), {"trained_on": origin}
+
+
+def _option(text: str) -> tuple[str, Any]:
+    """Read NAME=VALUE; what is no JSON is a word."""
+    from mecopt.solution import InstanceError
+
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise InstanceError(f"--with {text!r} has no '='; write for example --with candidates=7")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, tuple(value.split(",")) if "," in value else value
+
+
+def _change(text: str) -> tuple[int, dict[str, float]]:
+    """Read N:NAME=VALUE."""
+    from mecopt.solution import InstanceError
+
+    number, _, rest = text.partition(":")
+    name, _, value = rest.partition("=")
+    try:
+        return int(number), {name: float(value)}
+    except ValueError:
+        raise InstanceError(f"--at {text!r}; allowed: an instance's number and a field, like 5000:energy_weight=3") from None

@@ -1,0 +1,109 @@
+"""A policy as a solver: it proposes decisions, the problem scores all of them in one batched call, the best wins.
+
+The name `learned` means the policy that ships for instances like the given ones, `learned:FOLDER` one of the user's own.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from mecopt.problem import Problem
+from mecopt.registry import all_shipped, load_policy, shipped
+from mecopt.search.solver import Search, Solver, scores
+from mecopt.solution import InstanceError
+
+Array = NDArray[Any]
+
+LEARNED = "learned"
+
+
+class Proposes(Protocol):
+    """What this solver needs of a policy; `mecopt.learners.proposer.Proposer` has it."""
+
+    candidates: int
+    card: Mapping[str, Any]
+
+    def propose(self, problem: Problem, k: int, rng: Generator) -> Array:
+        """Return k decisions for each instance, ``(*batch, k, users)``."""
+
+    def require(self, problem: Problem) -> None:
+        """Raise `InstanceError` where the policy cannot look at such instances."""
+
+    def differences(self, problem: Problem) -> list[str]:
+        """Say what it cannot see of these instances."""
+
+
+class Proposed(Solver):
+    """The best of a policy's candidates, each with its best allocation."""
+
+    def __init__(self, name: str, policy: Proposes) -> None:
+        self.name, self.policy = name, policy
+        self.summary = f"the best of {policy.candidates} decisions that a trained policy proposes"
+
+    def notes(self, problem: Problem) -> list[str]:
+        """Say in what these instances differ from those of the training without the policy seeing it."""
+        return [f"{self.name}: {text}" for text in self.policy.differences(problem)]
+
+    def search(
+        self, problem: Problem, *, start: Array | None, gap: float | None, time_limit: float | None, rng: Generator
+    ) -> Search:
+        """Propose for the whole batch, score in one call."""
+        self.policy.require(problem)
+        began = time.perf_counter()
+        k = self.policy.candidates
+        decisions = problem.decision_space.validate(self.policy.propose(problem, k, rng), problem.batch_shape)
+        predicted = time.perf_counter() - began
+        best = scores(problem, decisions).argmin(axis=-1)
+        chosen = np.take_along_axis(decisions, best[..., None, None], axis=-2)[..., 0, :]
+        notes = self.notes(problem)
+        return Search(chosen, solver_calls=k, predict_seconds=predicted, messages={0: "; ".join(notes)} if notes else {})
+
+
+def is_learned(name: str | None) -> bool:
+    """Whether a solver's name means a trained policy."""
+    return name is not None and (name == LEARNED or name.startswith(f"{LEARNED}:"))
+
+
+def learned(problem: Problem, name: str) -> Proposed:
+    """Return the solver behind `learned` or `learned:FOLDER` for these instances.
+
+    Raises
+    ------
+    InstanceError
+        if no policy ships for such instances, or the folder holds none for them.
+    """
+    if name == LEARNED:
+        policy = shipped(problem)
+        if policy is None:
+            raise InstanceError(_nothing_ships(problem))
+    else:
+        policy = load_policy(name.partition(":")[2])
+        if not hasattr(policy, "propose"):
+            raise InstanceError(f"{name} holds a policy that predicts starts, not decisions")
+    policy.require(problem)
+    return Proposed(name, policy)
+
+
+def solver_for(problem: Problem, name: str | None) -> Solver:
+    """Return a solver by name: one of the problem's own, or a trained policy."""
+    return learned(problem, name) if name is not None and is_learned(name) else problem.solver(name)
+
+
+def _nothing_ships(problem: Problem) -> str:
+    known = all_shipped(problem.name, "proposer")
+    reasons = [
+        f"{policy.card.get('name', 'one')} is for {policy.users} users"
+        if policy.users != problem.users
+        else f"{policy.card.get('name', 'one')}: {'; '.join(policy.differences(problem))}"
+        for policy in known
+    ]
+    return (
+        f"no trained policy ships for these instances of {problem.name} ({' | '.join(reasons) or 'none at all'}). "
+        f"Train one: mecopt train {problem.name} --set users={problem.users} -o FOLDER, and use learned:FOLDER"
+    )

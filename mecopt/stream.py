@@ -1,0 +1,75 @@
+"""Streams of instances: one after the other in a batch, with changes that take hold at an instance.
+
+A stream is a batch, so whatever changes along it (the weight of energy, users who leave) is data like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from mecopt.fields import declared
+from mecopt.problem import Problem
+from mecopt.solution import InstanceError, unknown
+
+Array = NDArray[Any]
+
+USERS_OFF = "users_off"
+"""Name of the change that switches off the first so many users: the field that fixes the users, their task, becomes 0."""
+
+
+def changed(stream: Problem, changes: Sequence[tuple[int, Mapping[str, float]]]) -> Problem:
+    """Return the stream with fields changed from given instances on, each until the next change of the same name.
+
+    Parameters
+    ----------
+    changes
+        pairs of an instance's number and the new values by field name, or `users_off`.
+
+    Examples
+    --------
+    >>> from mecopt.models import BinaryOffloading
+    >>> stream = BinaryOffloading.sample(np.random.default_rng(0), (4,), users=2)
+    >>> changed(stream, [(1, {"energy_weight": 3.0}), (3, {"energy_weight": 1.0})]).energy_weight[:, 0].tolist()
+    [1.0, 3.0, 3.0, 1.0]
+    """
+    flat = stream.flat()
+    fields = {name: value.copy() for name, value in flat.data().items()}
+    size_field = declared(type(flat))[0].name
+    tasks = fields[size_field].copy()
+    for first, values in sorted(changes, key=lambda change: change[0]):
+        if not 0 <= first < flat.instances:
+            raise InstanceError(f"a change takes hold at instance {first}; allowed: 0 to {flat.instances - 1}")
+        for name, value in values.items():
+            if name == USERS_OFF:
+                if value != int(value) or not 0 <= value <= flat.users:
+                    raise InstanceError(f"{USERS_OFF} is {value}; allowed: a whole number from 0 to {flat.users}")
+                fields[size_field][first:] = tasks[first:]
+                fields[size_field][first:, : int(value)] = 0.0
+            elif name in fields:
+                fields[name][first:] = value
+            else:
+                raise unknown(f"field of {flat.name}", name, [USERS_OFF, *fields])
+    return type(flat)(**fields)
+
+
+def passes(instances: Problem, count: int, rng: Generator) -> Problem:
+    """Return a stream of `count` instances from a set: whole passes, each in an order of its own."""
+    flat = instances.flat()
+    rounds = -(-count // flat.instances)
+    order = np.concatenate([rng.permutation(flat.instances) for _ in range(rounds)])
+    return flat[order[:count]]
+
+
+def kept_back(instances: Problem, split: float) -> int:
+    """Return the number of the first instance that a training on the part `split` never sees."""
+    first = round(split * instances.instances) if 0.0 < split < 1.0 else 0
+    if not 0 < first < instances.instances:
+        raise InstanceError(
+            f"split {split:g} of {instances.instances} instances leaves one side empty; allowed: between 0 and 1"
+        )
+    return first
