@@ -78,6 +78,13 @@ class Inputs:
         """Return the number of inputs for such instances."""
         return int(self._entries(stream.flat()[:1]).shape[-1])
 
+    def size_of(self, stored: Trained) -> int:
+        """Return the number of inputs of a saved policy."""
+        from mecopt.registry import find_problem
+
+        per = {f.name: f.metadata["per"] for f in declared(find_problem(stored.card["problem"]))}
+        return sum(stored.card["users"] if per[name] == "user" else 1 for name in self.names)
+
     def differences(self, problem: Problem) -> list[str]:
         """Say which constant fields have other values here than in training."""
         found = []
@@ -107,9 +114,12 @@ class Inputs:
         if scaling not in SCALINGS or not all(_is_number(v) for v in constants.values()):
             raise InstanceError(f"the trained policy is damaged: scaling {scaling!r}, constants {constants}")
         offset, spread = (stored.weights.get(name) for name in ("input_offset", "input_spread"))
-        if offset is None or spread is None or offset.shape != spread.shape or offset.ndim != 1 or not np.all(spread > 0):
+        if offset is None or spread is None or offset.shape != spread.shape or not np.all(spread > 0):
             raise InstanceError("the trained policy is damaged: the scale of its inputs is missing or makes no sense")
-        return cls(tuple(names), scaling, offset, spread, constants)
+        inputs = cls(tuple(names), scaling, offset, spread, constants)
+        if offset.shape not in ((1,), (inputs.size_of(stored),)):
+            raise InstanceError(f"the trained policy is damaged: {len(offset)} scales for {inputs.size_of(stored)} inputs")
+        return inputs
 
     def _entries(self, flat: Problem) -> Array:
         fields = flat.data()

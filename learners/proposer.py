@@ -82,6 +82,10 @@ class Policy(ABC):
     def report(self) -> list[str]:
         """Say in a few lines what the policy reached in training."""
 
+    @abstractmethod
+    def usage(self, folder: str | Path) -> str:
+        """Say how to use the policy that stands in a folder."""
+
     def require(self, problem: Problem) -> None:
         """Raise `InstanceError` unless the policy can look at these instances at all."""
         if problem.name != self.problem or problem.users != self.users:
@@ -105,6 +109,10 @@ class Proposer(Policy):
     candidates: int
     """K: how many decisions it proposes for an instance unless told otherwise."""
 
+    def usage(self, folder: str | Path) -> str:
+        """Say how to compare it with exact solvers."""
+        return f"mecopt compare FILE --methods exact,index-scan,learned:{folder} -o FOLDER"
+
     @abstractmethod
     def propose(self, problem: Problem, k: int, rng: Generator) -> Array:
         """Propose k decisions for each instance, the policy's own one first where it is among them.
@@ -117,6 +125,13 @@ class Proposer(Policy):
 
 class WarmStarter(Policy):
     """A policy that predicts the dual of a decision: the price from which a solver can start."""
+
+    def usage(self, folder: str | Path) -> str:
+        """Say how to start a solver from it."""
+        return (
+            f'start = from_dual(problem, decision, load_policy("{folder}").predict(problem, decision)); '
+            'mecopt.allocate(problem, decision, backend="slsqp", start=start)'
+        )
 
     @abstractmethod
     def predict(self, problem: Problem, decision: Array) -> Variables:

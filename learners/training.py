@@ -90,7 +90,7 @@ def train(
         progress(first, flat.instances)
         _play(training, flat, seed, first, columns, after)
     log = Log(**columns, optimum=reference(flat))
-    origin = {"run": key, "seed": seed, "instances": flat.instances, "versions": _versions(), "reached": reached(log)}
+    origin = {"run": key, "seed": seed, "instances": flat.instances, "versions": versions(), "reached": reached(log)}
     write_log(folder / "training.parquet", log)
     write_whole(folder / "training.png", curves({"": [log]}, f"{flat.name}, {flat.users} users, seed {seed}"))
     training.policy({**provenance, **origin}).save(folder)
@@ -128,11 +128,12 @@ def _play(
 
 def _key(training: Training, stream: Problem, seed: int) -> str:
     """Name everything the weights depend on."""
-    what = [type(training).__name__, training.describe(), seed, digest(stream), _versions()]
+    what = [type(training).__name__, training.describe(), seed, digest(stream), versions()]
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Return the versions that weights depend on."""
     found = {}
     for name in ("mecopt", "numpy", "torch"):
         try:

@@ -72,13 +72,8 @@ class DecisionNet(Proposer):
         """Rebuild the network from a saved policy."""
         settings = DecisionNetSettings.of(stored.entry("settings", dict))
         users = stored.card["users"]
-        sizes = (len(inputs.offset) if inputs.scaling != "raw" else _first_size(stored), *settings.hidden, users)
+        sizes = (inputs.size_of(stored), *settings.hidden, users)
         return cls(stored.card, stored.card["problem"], users, inputs, settings, network.from_trained(stored, sizes))
-
-
-def _first_size(stored: Trained) -> int:
-    first = stored.weights.get("weight_0")
-    return 0 if first is None or first.ndim != 2 else first.shape[1]
 
 
 class DecisionNetTraining(Training):

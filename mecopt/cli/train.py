@@ -81,8 +81,8 @@ def command(
     screen.print(f"{learner} for {problem}: {stream.instances} instances of {stream.users} users, seed {seed}")
     for line in policy.report():
         screen.print(f"- {line}")
-    screen.print(f"written: {output}/card.json, weights.safetensors, training.parquet, training.png")
-    screen.print(f"use it: mecopt compare FILE --methods exact,index-scan,learned:{output} -o FOLDER")
+    screen.print(f"written: {output}/{', '.join(sorted(path.name for path in output.iterdir()))}")
+    screen.print(f"use it: {policy.usage(output)}")
 
 
 def _stream(
