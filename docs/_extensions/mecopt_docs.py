@@ -13,6 +13,7 @@ import dataclasses
 import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,12 +22,15 @@ from docutils.statemachine import StringList
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from sphinx.application import Sphinx
 from sphinx.ext.napoleon import Config, NumpyDocstring
+from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.nodes import nested_parse_with_titles
 from sphinx.util.typing import stringify_annotation
 
 from mecopt import Problem, find_problem
 from mecopt.backends.backend import Feature
+
+logger = logging.getLogger(__name__)
 
 _GREEK = ("alpha", "mu", "phi")
 _TYPES = {
@@ -67,10 +71,9 @@ def fields(cls: type[Problem]) -> Iterator[str]:
     rows = []
     for f in dataclasses.fields(cls):
         data = f.metadata
-        least = ">= 0" if data["zero_allowed"] else "> 0"
-        rows.append(
-            [f"`{f.name}`", _math(data["symbol"]), data["meaning"], data["unit"], data["per"], least, _default(data["default"])]
-        )
+        allowed = ">= 0" if data["zero_allowed"] else "> 0"
+        symbol, default = _math(data["symbol"]), _default(data["default"])
+        rows.append([f"`{f.name}`", symbol, data["meaning"], data["unit"], data["per"], allowed, default])
     yield from _table(("field", "symbol", "meaning", "unit", "one per", "allowed", "default"), rows)
 
 
@@ -105,6 +108,19 @@ def solvers(cls: type[Problem]) -> Iterator[str]:
     yield from _table(("solver", "what it does", "proves by itself", "takes a start", "needs"), rows)
 
 
+def lesson(cls: type[Problem]) -> Iterator[str]:
+    """Run the lesson and write its steps with the figures of their checks, below the page's own heading."""
+    if not hasattr(cls, "lesson"):
+        return
+    told = cls.lesson()
+    outcomes = told.run()
+    for step, outcome in zip(told.steps, outcomes, strict=True):
+        if not outcome.passed:
+            logger.warning("%s: the check of %r failed: %s", cls.name, step.title, outcome.text)
+    _, _, text = told.markdown(outcomes).partition("\n")
+    yield from re.sub(r"^## ", "### ", text, flags=re.M).splitlines()
+
+
 def _start(features: Feature) -> str:
     return next((text for flag, text in _STARTS.items() if flag in features), "")
 
@@ -122,7 +138,8 @@ class _Generated(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Write the Markdown and have the page's parser read it."""
         cls = find_problem(self.arguments[0])
-        self.env.note_dependency(inspect.getfile(cls))
+        for source in Path(inspect.getfile(cls)).parent.glob("*.py"):
+            self.env.note_dependency(str(source))
         lines = list(type(self).write(cls))
         container = nodes.Element()
         nested_parse_with_titles(self.state, StringList(lines, self.env.docname), container)
@@ -157,7 +174,7 @@ def _plain_types(text: str | None) -> str | None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register one directive per kind."""
-    for write in (fields, variables, presets, backends, solvers):
+    for write in (fields, variables, presets, backends, solvers, lesson):
         directive = type(write.__name__, (_Generated,), {"write": staticmethod(write)})
         app.add_directive(write.__name__, directive)
     app.connect("autodoc-process-docstring", read_docstring)
