@@ -150,7 +150,7 @@ def compare(
         "python": platform.python_version(),
         "data": digest(flat),
     }
-    parts = Path(out) / "parts"
+    parts = Path(out).absolute() / "parts"  # worker processes are kept, and stay in the folder they began in
     starts = range(0, flat.instances, CHUNK)
     total = len(chosen) * len(starts)
     tasks, files = [], []
