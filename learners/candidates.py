@@ -10,6 +10,8 @@ With outputs :math:`m_i \in [0, 1]` a network's own decision is :math:`x_i = 1` 
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -22,7 +24,7 @@ from mecopt.solution import InstanceError
 Array = NDArray[Any]
 
 REDRAWS = 20
-"""Rounds in which perturbations that came out twice are drawn anew; with few users there may not be k different ones."""
+"""Rounds in which repeated perturbations are drawn anew where so few users have no k different ones."""
 
 
 def own_decision(outputs: Array) -> Array:
@@ -59,7 +61,8 @@ def _perturb(outputs: Array, k: int, most: int, least: int, own_included: bool, 
     most, least = min(most, users), min(least, users)
     masks = _flip_sets(instances * count, users, least, most, rng).reshape(instances, count, users)
     names = rng.integers(1, 2**62, users, dtype=np.int64)
-    for _ in range(REDRAWS):
+    enough = sum(math.comb(users, flips) for flips in range(least, most + 1)) >= count
+    for _ in itertools.count() if enough else range(REDRAWS):
         again = _repeated((masks * names).sum(axis=-1))
         if not again.any():
             break

@@ -22,7 +22,8 @@ COLOURS = ("#1f5f8b", "#c0392b", "#2e8b57", "#8e6bbf", "#b8860b", "#5b6470")
 def windowed(values: Array) -> tuple[Array, Array, Array, Array]:
     """Return instances, and mean, least and greatest of the last records there; nans are left out."""
     at = np.flatnonzero(~np.isnan(values))
-    at = at if at.size <= values.size // EVERY else at[EVERY - 1 :: EVERY]
+    if at.size > values.size // EVERY and values.size >= EVERY:
+        at = at[EVERY - 1 :: EVERY]
     records = values[at]
     if records.size < RECORDS:
         return at, records, records, records
@@ -51,7 +52,8 @@ def curves(runs: Mapping[str, Sequence[Log]], title: str, changes: Sequence[tupl
     worst = min(float(mean[mean.size // 20 :].min()) for mean in means)
     below.set_ylim(1.0 - 1.6 * max(1.0 - worst, 1e-4), 1.0 + 0.1 * max(1.0 - worst, 1e-4))
     above.set_ylabel("cross entropy")
-    above.set_yscale("log")
+    if any((log.loss > 0).any() for logs in runs.values() for log in logs):
+        above.set_yscale("log")
     below.set_ylabel("ratio to the optimum")
     below.set_xlabel(f"instance (a record every {EVERY}; mean of the last {RECORDS} records, shade: all of them)")
     above.set_title(title, fontsize=10, loc="left")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -23,6 +24,9 @@ LOOKED_AT = 256
 CONSTANT = 1e-9
 """Relative difference up to which a field has the value it had in training."""
 
+FARTHEST = 1e30
+"""Inputs beyond it are cut, because single precision would overflow in the network."""
+
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
@@ -37,7 +41,7 @@ class Inputs:
     offset, spread
         one number per entry.
     constants
-        the other fields and the values they had in training, one number or one per user.
+        the other fields and the values they had in all of the training, one number or one per user; None where they varied.
     """
 
     names: tuple[str, ...]
@@ -59,7 +63,7 @@ class Inputs:
         chosen = tuple(names) or tuple(name for name, value in fields.items() if np.any(value != value[:1]))
         if not chosen:
             raise InstanceError("all instances are the same, so there is nothing to learn from; allowed: some that vary")
-        constants = {name: _constant(value[0]) for name, value in fields.items() if name not in chosen}
+        constants = {name: _constant(value) for name, value in stream.flat().data().items() if name not in chosen}
         for name in chosen if scaling == "log" else ():
             if not np.all(fields[name] > 0):
                 raise InstanceError(f"{name} has zeros, whose logarithm is infinite; use the scaling 'standard'")
@@ -72,7 +76,8 @@ class Inputs:
 
     def __call__(self, problem: Problem) -> Array:
         """Return the inputs of every instance, shape ``(instances, inputs)``, single precision."""
-        return np.asarray((self._entries(problem.flat()) - self.offset) / self.spread, dtype=np.float32)
+        scaled = (self._entries(problem.flat()) - self.offset) / self.spread
+        return np.clip(scaled, -FARTHEST, FARTHEST).astype(np.float32)
 
     def size(self, stream: Problem) -> int:
         """Return the number of inputs for such instances."""
@@ -89,6 +94,9 @@ class Inputs:
         """Say which constant fields have other values here than in training."""
         found = []
         for name, value in self.constants.items():
+            if value is None:
+                found.append(f"{name} varied in its training, but is none of its inputs")
+                continue
             here = problem.data()[name]
             far = np.abs(here - np.asarray(value)) > CONSTANT * np.abs(np.asarray(value))
             if far.any():
@@ -107,11 +115,14 @@ class Inputs:
         )
         from mecopt.registry import find_problem
 
-        known = [f.name for f in declared(find_problem(stored.card["problem"]))]
+        per = {f.name: f.metadata["per"] for f in declared(find_problem(stored.card["problem"]))}
         for name in (*names, *constants):
-            if name not in known:
-                raise unknown(f"field of {stored.card['problem']}", name, known)
-        if scaling not in SCALINGS or not all(_is_number(v) for v in constants.values()):
+            if not isinstance(name, str) or name not in per:
+                raise unknown(f"field of {stored.card['problem']}", name, per)
+        if len(names) + len(constants) != len(per) or set(names) | set(constants) != set(per):
+            raise InstanceError(f"inputs and constants are {[*names, *constants]}; allowed: each once of {', '.join(per)}")
+        sizes = {name: stored.card["users"] if per[name] == "user" else 1 for name in constants}
+        if scaling not in SCALINGS or not all(_is_constant(value, sizes[name]) for name, value in constants.items()):
             raise InstanceError(f"the trained policy is damaged: scaling {scaling!r}, constants {constants}")
         offset, spread = (stored.weights.get(name) for name in ("input_offset", "input_spread"))
         if offset is None or spread is None or offset.shape != spread.shape or not np.all(spread > 0):
@@ -130,12 +141,17 @@ class Inputs:
         return rows
 
 
-def _constant(value: Array) -> Any:
-    return float(value.flat[0]) if np.all(value == value.flat[0]) else value.tolist()
+def _constant(values: Array) -> Any:
+    """Return what a field is in all instances: one number, one per user, or None where it varies."""
+    if np.any(values != values[:1]):
+        return None
+    return float(values.flat[0]) if np.all(values == values.flat[0]) else values[0].tolist()
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) or (isinstance(value, list) and all(isinstance(v, int | float) for v in value))
+def _is_constant(value: Any, size: int) -> bool:
+    """Whether this may stand in a card as the constant of a field with `size` entries."""
+    numbers = value if isinstance(value, list) and len(value) == size else [value]
+    return value is None or all(type(v) in (int, float) and abs(v) <= sys.float_info.max for v in numbers)
 
 
 def _shown(value: Any) -> str:

@@ -83,9 +83,10 @@ class PriceNet(WarmStarter):
     def predict(self, problem: Problem, decision: Array) -> Variables:
         """Predict the price of each decision."""
         self.require(problem)
-        seen = _seen(self.inputs, problem, decision)
+        decisions = problem.decision_space.validate(decision, problem.batch_shape)
+        seen = _seen(self.inputs, *problem.paired(decisions))
         logs = network.forward(self.layers, seen).astype(float) * self.spread + self.offset
-        prices = np.exp(np.clip(logs, -LARGEST_LOG, LARGEST_LOG)).reshape(*problem.batch_shape, -1)
+        prices = np.exp(np.clip(logs, -LARGEST_LOG, LARGEST_LOG)).reshape(*decisions.shape[:-1], -1)
         names = [f.name for f in declared(problem.Dual)]  # type: ignore[arg-type]
         return problem.Dual(**{name: np.asarray(prices[..., i]) for i, name in enumerate(names)})
 
@@ -117,8 +118,7 @@ class PriceNet(WarmStarter):
 
 
 def _seen(inputs: Inputs, problem: Problem, decision: Array) -> Array:
-    flags = np.asarray(decision, dtype=np.float32).reshape(problem.instances, problem.users)
-    return np.concatenate([inputs(problem), flags], axis=-1)
+    return np.concatenate([inputs(problem), decision.astype(np.float32)], axis=-1)
 
 
 class PriceNetLearner(Learner):
@@ -141,6 +141,7 @@ class PriceNetLearner(Learner):
     ) -> PriceNet:
         """Train on a set of instances; a run that was killed begins anew, and ends with the same weights."""
         flat, folder = stream.flat(), Path(out)
+        folder.mkdir(parents=True, exist_ok=True)
         described = dataclasses.asdict(settings)
         run = hashlib.sha256(json.dumps([NAME, described, seed, digest(flat), versions()]).encode()).hexdigest()[:16]
         if (folder / CARD).is_file():
@@ -207,6 +208,8 @@ def _reached(policy: PriceNet, held_out: Problem) -> dict[str, Any]:
     start = from_dual(held_out, optimum.decision, predicted)
     name = declared(held_out.Dual)[0].name  # type: ignore[arg-type]
     true = optimum.dual.as_dict()[name]
+    if not (true > 0).any():
+        raise InstanceError("the price is 0 at the optimum of every instance kept back, so there is nothing to measure")
     error = np.abs(predicted.as_dict()[name] / np.where(true > 0, true, 1.0) - 1.0)[true > 0]
     loss = np.abs(start.objective / optimum.objective - 1.0)
     return {

@@ -76,7 +76,10 @@ class Policy(ABC):
         stored = trained.read(folder)
         if stored.card["learner"] != cls.learner:
             raise InstanceError(f"{folder} was made by the learner {stored.card['learner']!r}, not by {cls.learner!r}")
-        return cls.from_trained(stored, Inputs.from_trained(stored))
+        try:
+            return cls.from_trained(stored, Inputs.from_trained(stored))
+        except InstanceError as error:
+            raise InstanceError(f"{Path(folder) / trained.CARD}: {error}") from None
 
     @abstractmethod
     def report(self) -> list[str]:

@@ -73,6 +73,7 @@ def train(
         if the folder holds another run.
     """
     folder, flat = Path(out), stream.flat()
+    folder.mkdir(parents=True, exist_ok=True)
     with one_thread():
         training, columns = begin(), _columns(flat.instances)
         key = _key(training, flat, seed)

@@ -1,4 +1,4 @@
-"""Problems and learners by name, found through entry points, so that anyone can add one."""
+"""Problems, learners and reproductions of papers by name, found through entry points, so that anyone can add one."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mecopt.problem import Problem
+from mecopt.reproduction import Reproduction
 from mecopt.solution import InstanceError, unknown
 from mecopt.trained import read_card
 
@@ -54,6 +55,17 @@ def learner_names() -> list[str]:
 def find_learner(name: str) -> Any:
     """Return a learner, a `mecopt.learners.proposer.Learner`, by its name; torch is not imported for this."""
     return _loaded("mecopt.learners", "learner", name)
+
+
+def reproduction_names() -> list[str]:
+    """Numbers of all papers whose evaluation can be run again; none is imported for this."""
+    return list(_entries("mecopt.reproductions"))
+
+
+def find_reproduction(paper: str) -> Reproduction:
+    """Return the reproduction of a paper by its number, such as "003"."""
+    found: Reproduction = _loaded("mecopt.reproductions", "paper", paper)
+    return found
 
 
 def load_policy(folder: str | Path) -> Any:

@@ -1,0 +1,111 @@
+"""The trainings behind figures 3 to 8 and beyond: what is trained on what, with which settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mecopt.learners.decision_net import LEARNER
+from mecopt.learners.decision_net.settings import LITERAL, PAPER
+from mecopt.learners.log import Log, read_log
+from mecopt.models.binary_offloading import BinaryOffloading
+from mecopt.stream import changed
+
+Array = NDArray[Any]
+
+INSTANCES, QUICK_INSTANCES = 10_000, 500
+USERS, USERS_OFF = 10, 3
+
+STEADY, WEIGHT, SWITCHED, DIFFERENT = "steady", "weight", "users", "heterogeneous"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One row of the evaluation: settings on a kind of stream, repeated for every seed."""
+
+    name: str
+    stream: str
+    settings: Mapping[str, Any] = field(hash=False)
+    users: int = USERS
+
+    def folder(self, out: Path, seed: int) -> Path:
+        """Return where this training stands."""
+        words = f"{self.stream}-{self.name}-{self.users}-seed-{seed}"
+        return out / "runs" / "".join(c if c.isalnum() or c in "-." else "-" for c in words)
+
+
+OURS: Mapping[str, Any] = {}
+
+FIGURES = (
+    Plan("the paper's settings", STEADY, PAPER),
+    Plan("ours", STEADY, OURS),
+    Plan("the paper's settings", WEIGHT, PAPER),
+    Plan("ours", WEIGHT, OURS),
+    Plan("the paper's settings", SWITCHED, PAPER),
+    Plan("ours", SWITCHED, OURS),
+    Plan("the paper's settings", DIFFERENT, PAPER),
+    Plan("ours", DIFFERENT, OURS),
+)
+
+ABLATION = (
+    Plan("the paper's settings, own decision left out", STEADY, LITERAL),
+    Plan("ours, own decision left out", STEADY, {"own_included": False}),
+    Plan("ours, exactly 4 flips", STEADY, {"scheme": "perturb-exactly"}),
+    Plan("ours, 1 flip each", STEADY, {"flips": 1}),
+    Plan("ours, order-preserving", STEADY, {"scheme": "order-preserving"}),
+    Plan("ours, nearest-neighbour", STEADY, {"scheme": "nearest-neighbour"}),
+    Plan("ours, K = 4", STEADY, {"candidates": 4}),
+    Plan("ours, K = 11", STEADY, {"candidates": 11}),
+    Plan("ours, learning rate 0.01", STEADY, {"learning_rate": 0.01}),
+    Plan("ours, learning rate 0.01 falling to 0", STEADY, {"learning_rate": 0.01, "rate_schedule": "linear"}),
+    Plan("ours, unscaled inputs", STEADY, {"scaling": "raw"}),
+    Plan("ours, memory of 10,000", STEADY, {"memory": 10_000}),
+    Plan("ours, memory of 10,000", WEIGHT, {"memory": 10_000}),
+)
+
+TIMED = tuple(Plan("ours", STEADY, OURS, users) for users in (15, 20))
+"""Networks for table 1; the one for 10 users is among the figures."""
+
+
+def change_points(count: int) -> tuple[int, int]:
+    """Return the instances at which the paper changes its setting and changes it back: 5,000 and 7,000 of 10,000."""
+    return count // 2, count * 7 // 10
+
+
+def stream(kind: str, seed: int, count: int, users: int = USERS) -> BinaryOffloading:
+    """Draw the instances of one seed: the same for every method and setting."""
+    rng = np.random.default_rng((seed, users, 3))
+    preset = "heterogeneous" if kind == DIFFERENT else "paper"
+    drawn = BinaryOffloading.sample(rng, (count,), preset=preset, users=users)
+    first, second = change_points(count)
+    if kind == WEIGHT:
+        return changed(drawn, [(first, {"energy_weight": 3.0}), (second, {"energy_weight": 1.0})])  # type: ignore[return-value]
+    if kind == SWITCHED:
+        return changed(drawn, [(first, {"users_off": USERS_OFF}), (second, {"users_off": 0})])  # type: ignore[return-value]
+    return drawn
+
+
+def train_one(plan: Plan, out: Path, seed: int, count: int) -> None:
+    """Train one plan with one seed, unless it stands there already."""
+    settings = LEARNER.configured("default", plan.settings)
+    instances = stream(plan.stream, seed, count, plan.users)
+    LEARNER.train(instances, settings, seed, plan.folder(out, seed), {"plan": plan.name, "stream": plan.stream})
+
+
+def train_all(
+    plans: Sequence[Plan], out: Path, seeds: int, count: int, progress: Callable[[int, int], None]
+) -> dict[Plan, list[Log]]:
+    """Train every plan with every seed, side by side, and return their logs."""
+    from joblib import Parallel, delayed
+
+    tasks = [(plan, out, seed, count) for plan in plans for seed in range(seeds)]
+    finished = Parallel(n_jobs=-1, return_as="generator_unordered")(delayed(train_one)(*task) for task in tasks)
+    progress(0, len(tasks))
+    for done, _ in enumerate(finished, start=1):
+        progress(done, len(tasks))
+    return {plan: [read_log(plan.folder(out, seed) / "training.parquet") for seed in range(seeds)] for plan in plans}

@@ -1,0 +1,65 @@
+"""`mecopt reproduce`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("reproduce")
+@click.argument("paper", required=False)
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder for results, pictures and trained policies.")
+@click.option(
+    "--seeds", type=click.IntRange(1), help="Repetitions with different random numbers; by default the paper's plan."
+)
+@click.option("--quick", is_flag=True, help="A smoke test on a small scale; its verdicts mean nothing.")
+def command(paper: str | None, output: Path | None, seeds: int | None, quick: bool) -> None:
+    """Run the evaluation of PAPER again, beside the proved optimum, and judge each of its claims.
+
+    Writes results.md, results.json and the pictures. An interrupted run goes on when the same command is given again.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.table import Table
+
+    from mecopt.cli.console import console
+    from mecopt.registry import find_reproduction, reproduction_names
+    from mecopt.solution import InstanceError
+
+    screen = console()
+    if paper is None:
+        for name in reproduction_names():
+            screen.print(f"[bold]{name}[/bold]  {find_reproduction(name).title}")
+        return
+    reproduction = find_reproduction(paper)
+    if output is None:
+        raise InstanceError("reproduce needs a folder for its results: -o FOLDER")
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    errors = Console(stderr=True)
+    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar:
+        task = bar.add_task("starting", total=None)
+        findings = reproduction.run(
+            output,
+            seeds=seeds or (2 if quick else reproduction.seeds),
+            quick=quick,
+            progress=lambda what, done, total: bar.update(task, description=what, completed=done, total=total),
+        )
+    written = findings.write(output)
+    screen.print(f"[bold]{findings.title}[/bold]")
+    for result in findings.tables:
+        grid = Table(title=result.name, caption=result.caption, title_justify="left", caption_justify="left", box=None)
+        for number, header in enumerate(result.headers):
+            grid.add_column(header, justify="right" if number else "left")
+        for row in result.rows:
+            grid.add_row(*row)
+        screen.print(grid)
+        screen.print()
+    colours = {"holds": "green", "fails": "red", "cannot be tested": "yellow"}
+    for claim in findings.claims:
+        colour = colours[claim.verdict]
+        screen.print(f"[{colour}]{claim.verdict.upper()}[/{colour}]  {claim.where}: {claim.text}")
+        screen.print(f"    {claim.evidence}")
+    if quick:
+        screen.print("This was the quick version: a test that everything runs. Its verdicts mean nothing.")
+    screen.print(f"written: {output}/{', '.join(written)}")
