@@ -138,12 +138,12 @@ class _Generated(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Write the Markdown and have the page's parser read it."""
         cls = find_problem(self.arguments[0])
-        for source in Path(inspect.getfile(cls)).parent.glob("*.py"):
+        for source in (*Path(inspect.getfile(cls)).parent.glob("*.py"), Path(__file__)):
             self.env.note_dependency(str(source))
-        lines = list(type(self).write(cls))
-        container = nodes.Element()
-        nested_parse_with_titles(self.state, StringList(lines, self.env.docname), container)
-        return container.children
+        lines = StringList(list(type(self).write(cls)), self.env.docname)
+        # Straight into the page's section: of a container, headings would be moved before what stands above them.
+        nested_parse_with_titles(self.state, lines, self.state_machine.node)
+        return []
 
 
 def read_docstring(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
