@@ -40,20 +40,20 @@ def changed(stream: Problem, changes: Sequence[tuple[int, Mapping[str, float]]])
     flat = stream.flat()
     fields = {name: value.copy() for name, value in flat.data().items()}
     size_field = declared(type(flat))[0].name
-    tasks = fields[size_field].copy()
+    off = np.zeros(flat.instances, dtype=int)
     for first, values in sorted(changes, key=lambda change: change[0]):
         if not 0 <= first < flat.instances:
             raise InstanceError(f"a change takes hold at instance {first}; allowed: 0 to {flat.instances - 1}")
         for name, value in values.items():
             if name == USERS_OFF:
-                if value != int(value) or not 0 <= value <= flat.users:
+                if not (0 <= value <= flat.users and value == int(value)):
                     raise InstanceError(f"{USERS_OFF} is {value}; allowed: a whole number from 0 to {flat.users}")
-                fields[size_field][first:] = tasks[first:]
-                fields[size_field][first:, : int(value)] = 0.0
+                off[first:] = int(value)
             elif name in fields:
                 fields[name][first:] = value
             else:
                 raise unknown(f"field of {flat.name}", name, [USERS_OFF, *fields])
+    fields[size_field][np.arange(flat.users) < off[:, None]] = 0.0
     return type(flat)(**fields)
 
 

@@ -1,12 +1,124 @@
-"""Every registered problem passes every battery."""
+"""Every registered problem passes every battery, and so does every learner on every problem."""
 
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
 import pytest
+from numpy.random import Generator
 
-from mecopt.registry import find_problem, problem_names
+from mecopt.problem import Problem
+from mecopt.registry import find_learner, find_problem, learner_names, problem_names
 from mecopt.testing import CHECKS, Check
+from mecopt.testing_policies import (
+    PROPOSER_CHECKS,
+    WARM_STARTER_CHECKS,
+    Example,
+    PolicyCheck,
+    check_other_instances_are_refused,
+    check_own_decision_comes_first,
+    check_predicted_duals,
+    check_proposals,
+    check_proposer,
+    check_warm_starter,
+    trained_example,
+)
+
+OF_ROLE = {"proposer": PROPOSER_CHECKS, "warm-starter": WARM_STARTER_CHECKS}
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("name", problem_names())
 def test_every_problem_passes(name: str, check: Check) -> None:
     check(find_problem(name))
+
+
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Example]:
+    """One small policy of every learner and problem."""
+    folder = tmp_path_factory.mktemp("policies")
+    return {
+        (learner, name): trained_example(find_learner(learner), find_problem(name), folder / f"{learner}-{name}")
+        for learner in learner_names()
+        for name in problem_names()
+    }
+
+
+@pytest.mark.parametrize("name", problem_names())
+@pytest.mark.parametrize(
+    ("learner", "check"),
+    [(name, check) for name in learner_names() for check in OF_ROLE[find_learner(name).role]],
+    ids=lambda value: value if isinstance(value, str) else value.__name__,
+)
+def test_every_learner_passes(learner: str, check: PolicyCheck, name: str, examples: dict[tuple[str, str], Example]) -> None:
+    check(examples[learner, name])
+
+
+class Spoiled:
+    """A policy with one method replaced."""
+
+    def __init__(self, policy: Any, **methods: Callable[..., Any]) -> None:
+        self.policy, self.methods = policy, methods
+
+    def __getattr__(self, name: str) -> Any:
+        return self.methods.get(name) or getattr(self.policy, name)
+
+
+def outside(policy: Any, problem: Problem, k: int, rng: Generator) -> Any:
+    return policy.propose(problem, k, rng) + 1
+
+
+def one_too_few(policy: Any, problem: Problem, k: int, rng: Generator) -> Any:
+    return policy.propose(problem, k, rng)[..., 1:, :]
+
+
+def of_its_own_randomness(policy: Any, problem: Problem, k: int, rng: Generator) -> Any:
+    return problem.decision_space.sample(np.random.default_rng(), (*problem.batch_shape, k))
+
+
+def own_last(policy: Any, problem: Problem, k: int, rng: Generator) -> Any:
+    return policy.propose(problem, k, rng)[..., ::-1, :]
+
+
+def about_anything(policy: Any, problem: Problem, k: int, rng: Generator) -> Any:
+    return np.zeros((*problem.batch_shape, k, problem.users), dtype=np.int8)
+
+
+def of_the_batch(policy: Any, problem: Problem, k: int, rng: Generator) -> Any:
+    return policy.propose(problem, k, rng) ^ np.int8(problem.instances > 1)
+
+
+@pytest.mark.parametrize(
+    ("fault", "check"),
+    [
+        (outside, check_proposals),
+        (one_too_few, check_proposals),
+        (of_its_own_randomness, check_proposals),
+        (own_last, check_own_decision_comes_first),
+        (of_the_batch, check_own_decision_comes_first),
+        (about_anything, check_other_instances_are_refused),
+    ],
+    ids=lambda value: value.__name__,
+)
+def test_a_proposer_with_a_fault_is_found(fault: Any, check: PolicyCheck, examples: dict[tuple[str, str], Example]) -> None:
+    example = examples["decision-net", "binary-offloading"]
+    with pytest.raises(AssertionError):
+        check(replace(example, policy=Spoiled(example.policy, propose=partial(fault, example.policy))))
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -1.0])
+def test_a_warm_starter_with_a_fault_is_found(wrong: float, examples: dict[tuple[str, str], Example]) -> None:
+    example = examples["price-net", "binary-offloading"]
+
+    def predict(problem: Problem, decision: Any) -> Any:
+        return problem.Dual(np.full(np.shape(decision)[:-1], wrong))  # type: ignore[call-arg]
+
+    with pytest.raises(AssertionError):
+        check_predicted_duals(replace(example, policy=Spoiled(example.policy, predict=predict)))
+
+
+def test_the_batteries_run_as_one_call() -> None:
+    check_proposer(find_learner("decision-net"), find_problem("binary-offloading"))
+    check_warm_starter(find_learner("price-net"), find_problem("binary-offloading"))

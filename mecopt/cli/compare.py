@@ -60,6 +60,7 @@ def command(
     errors = Console(stderr=True)
     with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar:
         task = bar.add_task("comparing", total=None)
+        origin = {f"file_{name}": value for name, value in data.provenance.items() if name != "file"}
         try:
             comparison = compare(
                 instances,
@@ -69,7 +70,7 @@ def command(
                 seed=seed,
                 time_limit=time_limit,
                 jobs=jobs,
-                provenance={"file": file.name, **{f"file_{k}": v for k, v in data.provenance.items() if k != "file"}},
+                provenance={"file": file.name, "notes": seen, **origin},
                 progress=lambda done, total: bar.update(task, completed=done, total=total),
             )
         except KeyboardInterrupt:
@@ -79,7 +80,7 @@ def command(
     screen = console()
     screen.print(f"{instances.name}: {instances.instances} instances of {instances.users} users from {file.name}")
     screen.print(table(summary, screen.width))
-    for text in (*seen, *summary.findings):
+    for text in summary.findings:
         screen.print(f"- {text}")
     screen.print(f"written: {output}/report.html, loss.png, tradeoff.png, results.parquet")
     if any(line.failed for line in summary.lines):
@@ -96,8 +97,8 @@ def _seen_in_training(instances: Problem, begin: int, methods: Iterable[str]) ->
     found = []
     for name in methods:
         if name.startswith(f"{LEARNED}:"):
-            origin = read_card(name.partition(":")[2]).get("trained_on", {})
-            if origin.get("digest") == digest(instances) and begin < origin.get("first", 0):
+            origin = read_card(name.partition(":")[2]).get("trained_on")
+            if isinstance(origin, dict) and origin.get("digest") == digest(instances) and begin < origin["first"]:
                 found.append(
                     f"{name} was trained on the first {origin['first']} instances of this very file, and is compared on "
                     "them: add --split to use only those kept back."

@@ -144,7 +144,10 @@ def compare(
         "seconds": f"of a chunk of up to {CHUNK} instances solved as a batch, divided by its size; warm-up excluded",
         "exact_methods": [m for m in chosen if m in problem.solvers and Feature.INTEGER in problem.solvers[m].features],
         "policies": {method: _origin(solver) for method, solver in policies.items()},
-        "notes": [note for solver in policies.values() for note in solver.notes(flat)],
+        "notes": [
+            *(provenance or {}).get("notes", ()),
+            *(note for solver in policies.values() for note in solver.notes(flat)),
+        ],
         "versions": _versions(),
         "code": _code_digest(),
         "python": platform.python_version(),
