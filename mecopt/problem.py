@@ -29,6 +29,7 @@ from mecopt.solution import InstanceError, unknown
 
 if TYPE_CHECKING:
     from mecopt.backends.backend import Backend
+    from mecopt.lesson import Lesson
     from mecopt.search.solver import Solver
 
 Array = NDArray[Any]
@@ -145,6 +146,11 @@ class Problem(ABC):
     @abstractmethod
     def to_pyomo(self) -> Any:
         """Hand out one whole instance as a convex mixed-integer Pyomo model with binary variables ``offload``."""
+
+    @classmethod
+    def lesson(cls) -> Lesson:
+        """Return the reformulation as checked steps; a model that has one overrides this."""
+        raise InstanceError(f"{cls.name} has no lesson yet")
 
     # ------------------------------------------------------------------ construction
 

@@ -24,7 +24,7 @@ from mecopt.backends.conic import Conic
 from mecopt.certify import violation
 from mecopt.problem import Problem
 from mecopt.search.solver import GAP
-from mecopt.solution import Solution, StartIgnored, Status
+from mecopt.solution import InstanceError, Solution, StartIgnored, Status
 from mecopt.solve import allocate, solve
 from mecopt.units import rescaling
 
@@ -270,8 +270,6 @@ def check_no_solver_beats_the_bound(cls: type[Problem]) -> None:
 
 def _accepts(batch: Problem, name: str) -> bool:
     """Whether a solver takes these instances; one that holds for special cases only must refuse others by an error."""
-    from mecopt.solution import InstanceError
-
     try:
         solve(batch, solver=name)
     except InstanceError:
@@ -322,6 +320,23 @@ def check_handed_out_models(cls: type[Problem]) -> None:
         _holds(len(list(model.offload)) == problem.users, "to_pyomo: one binary 'offload' per user")
 
 
+def check_lesson(cls: type[Problem]) -> None:
+    """The problem has a lesson, complete and reproducible, and every step's check passes for more than one seed."""
+    try:
+        lesson = cls.lesson()
+    except InstanceError as error:
+        raise AssertionError(f"{error}: write one, see mecopt.lesson") from None
+    _holds(lesson.problem == cls.name, f"the lesson of {cls.name} says it is on {lesson.problem}")
+    _holds(len({step.title for step in lesson.steps}) == len(lesson.steps) > 0, f"{cls.name}: steps share a title")
+    for step in lesson.steps:
+        _holds(all((step.statement.strip(), step.formula.strip(), step.argument.strip())), f"step {step.title!r} is empty")
+        _holds("$" not in step.formula, f"step {step.title!r}: the formula is LaTeX without dollar signs")
+    runs = [lesson.run(seed) for seed in (0, 1, 0)]
+    for step, outcome in [pair for run in runs for pair in zip(lesson.steps, run, strict=True)]:
+        _holds(outcome.passed, f"step {step.title!r}: {outcome.text}")
+    _holds(runs[0] == runs[2], f"{cls.name}: the lesson measures something else under the same seed")
+
+
 CHECKS: tuple[Check, ...] = (
     check_declarations,
     check_data_are_immutable,
@@ -339,4 +354,5 @@ CHECKS: tuple[Check, ...] = (
     check_no_solver_beats_the_bound,
     check_starts,
     check_handed_out_models,
+    check_lesson,
 )

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.random import Generator
@@ -42,6 +42,9 @@ from mecopt.models.binary_offloading import allocation, exact
 from mecopt.models.binary_offloading.variables import CapacityPrice, ServerRate
 from mecopt.problem import Problem, Reference, Scenario
 from mecopt.search.solver import Solver
+
+if TYPE_CHECKING:
+    from mecopt.lesson import Lesson
 
 Array = NDArray[Any]
 
@@ -273,3 +276,10 @@ class BinaryOffloading(Problem):
     def to_pyomo(self) -> Any:
         """Return the whole problem as a Pyomo model: binary ``offload``, ``server_load`` and its convex cost ``waiting``."""
         return exact.pyomo_model(self)
+
+    @classmethod
+    def lesson(cls) -> Lesson:
+        """Return the steps of `mecopt.models.binary_offloading.lesson`."""
+        from mecopt.models.binary_offloading.lesson import LESSON
+
+        return LESSON

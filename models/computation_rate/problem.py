@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.random import Generator
@@ -45,6 +45,9 @@ from mecopt.models.computation_rate.variables import FrameTimes, TimePrice
 from mecopt.problem import Problem, Reference, Scenario
 from mecopt.radio import path_gain, rayleigh_power
 from mecopt.search.solver import Solver
+
+if TYPE_CHECKING:
+    from mecopt.lesson import Lesson
 
 Array = NDArray[Any]
 
@@ -244,3 +247,10 @@ class ComputationRate(Problem):
     def to_pyomo(self) -> Any:
         """Return the whole problem as a Pyomo model with binary ``offload`` and convex constraints, in Mbit/s."""
         return exact.pyomo_model(self, 1e6)
+
+    @classmethod
+    def lesson(cls) -> Lesson:
+        """Return the steps of `mecopt.models.computation_rate.lesson`."""
+        from mecopt.models.computation_rate.lesson import LESSON
+
+        return LESSON

@@ -1,0 +1,259 @@
+"""Lessons: how a problem becomes convex, told in steps, each with a proof and a numeric check by other means.
+
+A check draws its instances from the generator it is given and measures the statement with an oracle that does not share
+code with it: enumeration, finite differences, another solver. So a lesson cannot drift away from the code, and a reader
+who doubts a step can run it with another seed.
+
+Texts are words with Unicode mathematics. Blank lines separate paragraphs; an indented paragraph is a displayed formula.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from mecopt.problem import Problem
+from mecopt.solution import InstanceError
+
+Array = NDArray[Any]
+
+PASSED, FAILED = "✓", "✗"
+
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a numeric check measured."""
+
+    figure: float
+    """The worst deviation, or the measured number."""
+    tolerance: float
+    text: str
+    """One line: what was measured, on what, with the number."""
+    parts: tuple[Outcome, ...] = ()
+    """The single measurements, where there are several."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the figure is within the tolerance; a nan is not."""
+        return self.figure <= self.tolerance
+
+    @property
+    def mark(self) -> str:
+        """The sign that readers see."""
+        return PASSED if self.passed else FAILED
+
+
+def all_of(*outcomes: Outcome) -> Outcome:
+    """Return one outcome for several: the figure nearest to failing, and what all of them measured."""
+
+    def strain(outcome: Outcome) -> float:
+        if math.isnan(outcome.figure):
+            return math.inf
+        if outcome.tolerance == 0.0:
+            return math.inf if outcome.figure > 0.0 else 0.0
+        return outcome.figure / outcome.tolerance
+
+    worst = max(outcomes, key=strain)
+    return Outcome(worst.figure, worst.tolerance, "; ".join(outcome.text for outcome in outcomes), outcomes)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One statement of a lesson."""
+
+    title: str
+    statement: str
+    formula: str
+    """LaTeX of the statement, without dollar signs."""
+    argument: str
+    check: Callable[[Generator], Outcome]
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """The reformulation of a problem, step by step."""
+
+    problem: str
+    """The problem's registered name."""
+    title: str
+    introduction: str
+    steps: tuple[Step, ...]
+
+    def step(self, number: int) -> Step:
+        """Return a step; they count from 1."""
+        if not 1 <= number <= len(self.steps):
+            raise InstanceError(f"the lesson on {self.problem} has no step {number}; allowed: 1 to {len(self.steps)}")
+        return self.steps[number - 1]
+
+    def outcome(self, number: int, seed: int = 0) -> Outcome:
+        """Check one step, with a generator of its own."""
+        return self.step(number).check(np.random.default_rng([seed, number]))
+
+    def run(self, seed: int = 0) -> list[Outcome]:
+        """Check every step."""
+        return [self.outcome(number, seed) for number in range(1, len(self.steps) + 1)]
+
+    def markdown(self, outcomes: Sequence[Outcome]) -> str:
+        """Return the lesson as MyST Markdown; the LaTeX formula stands where the statement displays its own."""
+        parts = [f"# {self.title}", *(_markdown(paragraph) for paragraph in paragraphs(self.introduction))]
+        for number, (step, outcome) in enumerate(zip(self.steps, outcomes, strict=True), 1):
+            formula = f"```{{math}}\n{step.formula.strip()}\n```"
+            statement: list[str] = []
+            for paragraph in paragraphs(step.statement):
+                if not is_display(paragraph):
+                    statement.append(_markdown(paragraph))
+                elif formula not in statement:
+                    statement.append(formula)
+            if formula not in statement:
+                statement.append(formula)
+            argument = [_markdown(paragraph) for paragraph in paragraphs(step.argument)]
+            measured = "\n".join(f"- {part.mark} {_escaped(part.text)}" for part in outcome.parts or (outcome,))
+            parts += [f"## {number}. {_escaped(step.title)}", *statement, "**Why**", *argument, "**Check**", measured]
+        return "\n\n".join(parts) + "\n"
+
+
+def paragraphs(text: str) -> list[str]:
+    """Split a text at its blank lines."""
+    return [part.rstrip() for part in re.split(r"\n\s*\n", text.strip("\n")) if part.strip()]
+
+
+def is_display(paragraph: str) -> bool:
+    """Whether a paragraph is a displayed formula, which is never wrapped."""
+    return paragraph.startswith(" ")
+
+
+def words(paragraph: str) -> str:
+    """Return a paragraph of words as one line, for whoever wraps it."""
+    return " ".join(paragraph.split())
+
+
+def _markdown(paragraph: str) -> str:
+    return f"```text\n{paragraph}\n```" if is_display(paragraph) else _escaped(words(paragraph))
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r"([\\`*_<>\[\]|{}$])", r"\\\1", text)
+
+
+# ---------------------------------------------------------------------- what checks of every problem measure with
+
+
+def deviation(value: Any, reference: Any) -> float:
+    """Return the largest relative difference.
+
+    >>> deviation([1.0, 2.0], [1.0, 2.5]), deviation(0.0, 0.0)
+    (0.2, 0.0)
+    """
+    value, reference = np.asarray(value, dtype=float), np.asarray(reference, dtype=float)
+    return _largest(np.abs(value - reference), np.abs(reference))
+
+
+def excess(value: Any, limit: Any) -> float:
+    """Return by how much a value is above its limit at most, relative to the limit; 0 where it never is.
+
+    >>> excess([1.0, 2.0], [1.0, 2.5]), excess(3.0, 2.0)
+    (0.0, 0.5)
+    """
+    value, limit = np.asarray(value, dtype=float), np.asarray(limit, dtype=float)
+    return _largest(np.maximum(value - limit, 0.0), np.abs(limit))
+
+
+def _largest(difference: Array, scale: Array) -> float:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return float(np.max(np.where(difference == 0.0, 0.0, difference / scale)))
+
+
+def scientific(figure: float) -> str:
+    """Return a small number as it is read aloud.
+
+    >>> scientific(4.3e-16), scientific(0.0)
+    ('4·10⁻¹⁶', '0')
+    """
+    if figure == 0.0 or not math.isfinite(figure):
+        return f"{figure:g}"
+    digits, exponent = f"{figure:.0e}".split("e")
+    return f"{digits}·10{str(int(exponent)).translate(_SUPERSCRIPTS)}"
+
+
+def enumerated(problem: Problem) -> tuple[Array, Array]:
+    """Return all decisions ``(2^N, users)`` and the optimal value of each, ``(*batch, 2^N)``."""
+    decisions = np.concatenate(list(problem.decision_space.enumerate(2**16)))
+    everywhere = np.broadcast_to(decisions, (*problem.batch_shape, *decisions.shape))
+    return decisions, problem.optimal_value(everywhere)
+
+
+def best_value(problem: Problem) -> Array:
+    """Return the best value over all decisions, by enumeration."""
+    values = problem.sign * enumerated(problem)[1]
+    return np.asarray(problem.sign * values.min(axis=-1))
+
+
+@dataclass(frozen=True)
+class Pricing:
+    """The relaxation of one instance at its best price, in the sense "minimise"."""
+
+    relaxed: Array
+    """The side that every user takes."""
+    bound: float
+    slack: Array
+    """By how much the bound rises where a user is forced to its other side."""
+
+    def free(self, incumbent: float) -> Array:
+        """Whether each user is left to search: forcing it does not lift the bound beyond the incumbent."""
+        return np.asarray(self.bound + self.slack <= incumbent + 1e-12 * abs(incumbent))
+
+
+def pricing(problem: Problem) -> Pricing:
+    """Price one instance as the root of the exact search does, every slack in full."""
+    from mecopt.search.exact import PriceAndFix
+    from mecopt.search.price_and_fix import FREE, root
+
+    solver = problem.solver("exact")
+    if not isinstance(solver, PriceAndFix):
+        raise InstanceError(f"the solver 'exact' of {problem.name} does not price")
+    (data,) = solver.compile_data(problem.flat())
+    relaxed, bound, slack = root(data, np.full(problem.users, FREE, dtype=np.int8), solver.price(data), np.inf)
+    return Pricing(relaxed, bound, slack)
+
+
+def forcing(instances: Problem, priced: Callable[[Any], Pricing] = pricing) -> Outcome:
+    """Whether forcing a user to its other side costs what its reduced cost says, at least: then fixing is safe.
+
+    The oracle is enumeration of all decisions in which the user takes its other side.
+    """
+    over, fixed = 0.0, 0
+    for instance in instances:
+        found = priced(instance)
+        decisions, values = enumerated(instance)
+        signed = instance.sign * values
+        forced = [signed[decisions[:, i] != side].min() for i, side in enumerate(found.relaxed)]
+        over = max(over, excess(found.bound + found.slack, forced))
+        fixed += int((~found.free(_rounded(instance, found))).sum())
+    number, rest = len(instances) * instances.users, 2 ** (instances.users - 1)
+    return all_of(
+        Outcome(
+            over,
+            1e-12,
+            f"{number} users forced to their other side: the bound exceeds the best of the {rest} decisions left by "
+            f"{scientific(over)}",
+        ),
+        Outcome(1.0 - fixed / number, 0.75, f"fixed without search: {fixed} of these {number} users"),
+    )
+
+
+def core(instances: Problem, priced: Callable[[Any], Pricing] = pricing) -> float:
+    """Return how many users of an instance are left to search, on average."""
+    return float(np.mean([(found := priced(one)).free(_rounded(one, found)).sum() for one in instances]))
+
+
+def _rounded(instance: Problem, found: Pricing) -> float:
+    return instance.sign * float(instance.optimal_value(found.relaxed))
