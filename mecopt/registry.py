@@ -91,7 +91,7 @@ def shipped(problem: Problem, role: Role = "proposer") -> Any | None:
     constant in training has that value here. Of several the most special one is taken: the one with fewest inputs.
     """
     fitting = [policy for policy in all_shipped(problem.name, role) if policy.is_for(problem)]
-    return min(fitting, key=lambda policy: len(policy.inputs), default=None)
+    return min(fitting, key=lambda policy: len(policy.inputs.names), default=None)
 
 
 def all_shipped(problem: str, role: Role) -> list[Any]:

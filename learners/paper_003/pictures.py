@@ -14,7 +14,7 @@ from mecopt.learners.log import Log
 Array = NDArray[Any]
 
 GREY = "#8a8f98"
-FLOOR = 1e-8
+FLOOR = 1e-6
 """Losses below this are drawn here: optimal to rounding."""
 
 

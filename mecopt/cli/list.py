@@ -5,10 +5,11 @@ import click
 
 @click.command("list")
 def command() -> None:
-    """Show every installed problem: decisions, backends, solvers, presets, and what is installed."""
+    """Show every installed problem with its solvers and presets, every learner, and the policies that ship."""
     from mecopt.backends.backend import Feature, Installable
     from mecopt.cli.console import console
-    from mecopt.registry import problems
+    from mecopt.registry import find_learner, learner_names, problems
+    from mecopt.trained import read_card
 
     screen = console()
 
@@ -32,4 +33,14 @@ def command() -> None:
             screen.print(f"  {title}, the first is the default")
             for key, one in known.items():
                 screen.print(f"    [cyan]{key:<20}[/cyan] {one.summary}{notes(one, one.features)}")
+        screen.print()
+    for name in learner_names():
+        learner = find_learner(name)
+        screen.print(f"[bold]{name}[/bold]: {learner.summary}")
+        screen.print(f"  variants  {', '.join(learner.variants)}")
+        for folder in learner.shipped():
+            card = read_card(folder)
+            screen.print(
+                f"  ships     {card['problem']}, preset {card['preset']}, {card['users']} users, seed {card['seed']}"
+            )
         screen.print()

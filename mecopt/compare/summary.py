@@ -156,16 +156,16 @@ def _findings(lines: list[Line], optimal: Array, comparison: Comparison) -> list
 
 
 def _learned_finding(learned: Line, searches: list[Line]) -> list[str]:
-    """Say what a trained policy adds to the best method that needs neither training nor proof."""
-    if learned.failed or np.isnan(learned.ratio_mean) or not searches:
+    """Say what a trained policy adds to the best untrained method that makes do with as many solves."""
+    rivals = [line for line in searches if line.solver_calls <= learned.solver_calls]
+    if learned.failed or np.isnan(learned.ratio_mean) or not rivals:
         return []
-    best = max(searches, key=lambda line: line.ratio_mean)
-    difference = learned.ratio_mean - best.ratio_mean
-    verdict = "better than" if difference > 0 else "no better than"
+    best = max(rivals, key=lambda line: line.ratio_mean)
+    verdict = "better" if learned.ratio_mean > best.ratio_mean else "no better"
     return [
         f"{learned.method} loses {1.0 - learned.ratio_mean:.2g} on average and {1.0 - learned.ratio_least:.2g} at worst in "
-        f"{learned.solver_calls:.0f} solves: {verdict} {best.method}, which needs no training "
-        f"({1.0 - best.ratio_mean:.2g} and {1.0 - best.ratio_least:.2g} in {best.solver_calls:.1f} solves)."
+        f"{learned.solver_calls:.0f} solves: {verdict} than {best.method}, which needs no training and loses "
+        f"{1.0 - best.ratio_mean:.2g} and {1.0 - best.ratio_least:.2g} in {best.solver_calls:.1f}."
     ]
 
 

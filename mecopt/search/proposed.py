@@ -98,9 +98,9 @@ def solver_for(problem: Problem, name: str | None) -> Solver:
 def _nothing_ships(problem: Problem) -> str:
     known = all_shipped(problem.name, "proposer")
     reasons = [
-        f"{policy.card.get('name', 'one')} is for {policy.users} users"
+        f"{policy.card.get('preset', 'one')} is for {policy.users} users"
         if policy.users != problem.users
-        else f"{policy.card.get('name', 'one')}: {'; '.join(policy.differences(problem))}"
+        else f"{policy.card.get('preset', 'one')}: {'; '.join(policy.differences(problem))}"
         for policy in known
     ]
     return (
