@@ -110,8 +110,6 @@ def solvers(cls: type[Problem]) -> Iterator[str]:
 
 def lesson(cls: type[Problem]) -> Iterator[str]:
     """Run the lesson and write its steps with the figures of their checks, below the page's own heading."""
-    if not hasattr(cls, "lesson"):
-        return
     told = cls.lesson()
     outcomes = told.run()
     for step, outcome in zip(told.steps, outcomes, strict=True):
