@@ -124,6 +124,14 @@ class Problem(ABC):
         """Return the best allocation of each decision and the dual that proves it, without an iterative solver."""
 
     @abstractmethod
+    def respond(self, decision: Array, dual: Any) -> Any:
+        """Return the allocation that answers a price: it minimises the Lagrangian there, and is scaled to be feasible.
+
+        At the dual of `closed_form` it is the best allocation. Prices are what carries over to another instance, and what a
+        warm starter predicts; see `mecopt.warmstart`.
+        """
+
+    @abstractmethod
     def optimal_value(self, decision: Array) -> Array:
         """Return the objective of each decision under its best allocation; the batched kernel that searches call."""
 

@@ -27,6 +27,7 @@ from mecopt.search.solver import GAP
 from mecopt.solution import InstanceError, Solution, StartIgnored, Status
 from mecopt.solve import allocate, solve
 from mecopt.units import rescaling
+from mecopt.warmstart import from_dual
 
 Array = NDArray[Any]
 Check = Callable[[type[Problem]], None]
@@ -215,6 +216,18 @@ def check_strong_duality(cls: type[Problem]) -> None:
         _holds(answer.violation <= _TINY, f"largest violation {answer.violation.max()}")
 
 
+def check_any_price_is_answered(cls: type[Problem]) -> None:
+    """The answer to any price is feasible and no better than the optimum; the answer to the exact one is the optimum."""
+    rng = np.random.default_rng(12)
+    for batch in _every_preset(cls):
+        decisions = batch.decision_space.sample(rng, (*batch.batch_shape, 6))
+        best = allocate(batch, decisions)
+        _close(from_dual(batch, decisions, best.dual).objective, best.objective, "the answer to the exact price")
+        answer = from_dual(batch, decisions, batch.random_dual(rng, best.shape))
+        _holds(answer.violation <= _TINY, "the answer to a price is infeasible")
+        _holds(batch.sign * (answer.objective - best.objective) >= -_TINY * np.abs(best.objective), "it beats the optimum")
+
+
 def check_violations_are_seen(cls: type[Problem]) -> None:
     """An allocation pushed out of the feasible set is reported, and a nan counts as broken."""
     batch = _small(cls)
@@ -285,7 +298,8 @@ def check_starts(cls: type[Problem]) -> None:
         if not backend.is_available():
             continue
         first = allocate(problem, decision, backend=name)
-        _start(partial(allocate, problem, decision, backend=name), first, backend.features, name)
+        for start in (first, allocate(problem, decision)):
+            _start(partial(allocate, problem, decision, backend=name), start, backend.features, name)
     best = solve(problem)
     for name, solver in cls.solvers.items():
         if solver.is_available() and _accepts(problem, name):
@@ -348,6 +362,7 @@ CHECKS: tuple[Check, ...] = (
     check_unit_invariance,
     check_weak_duality,
     check_strong_duality,
+    check_any_price_is_answered,
     check_violations_are_seen,
     check_backends_agree,
     check_exact_is_enumeration,

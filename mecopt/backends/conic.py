@@ -1,8 +1,13 @@
 """Conic programs through cvxpy, the decision fixed: Clarabel, ECOS and SCS.
 
 Says: DUALS for all three. Clarabel and ECOS are interior-point methods and take no start. SCS is WARM_PRIMAL_DUAL: cvxpy
-ignores `Variable.value` as a start, so the iterates (x, y, s) of an earlier SCS answer of the same shape are handed to the
-solver itself; a start without them is an error, never a silent cold start.
+ignores `Variable.value` as a start, so the iterates (x, y, s) are handed to the solver itself. They come from an earlier SCS
+answer of the same shape or, for any other start, from its price: the allocation that answers the price gives x and s, and
+the price gives y.
+
+That is possible because models write their programs in explicit epigraph form, every variable and cone named. An atom like
+`cvxpy.inv_pos` would bring auxiliary variables that only cvxpy knows; here the solver's columns are the named variables and
+its rows the named constraints, nothing else.
 
 Programs are built once per shape with Parameters (DPP), kept, and refilled.
 """
@@ -29,7 +34,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Program:
-    """A disciplined parametrised program and its named parts."""
+    """A disciplined parametrised program and its named parts: all variables and all constraints, none without a name."""
 
     problem: Any
     parameters: Mapping[str, Any]
@@ -38,7 +43,7 @@ class Program:
 
 
 class ConicModel(ABC):
-    """How a model writes its inner problem for cvxpy: a program per shape, its numbers, and how to read the answer."""
+    """How a model writes its inner problem for cvxpy: a program per shape, its numbers, and how to read and write points."""
 
     def __init__(self) -> None:
         self._programs: dict[Hashable, Program] = {}
@@ -60,6 +65,14 @@ class ConicModel(ABC):
         self, problem: Any, decision: Array, values: Mapping[str, Any], multipliers: Mapping[str, Any]
     ) -> tuple[Variables, Variables]:
         """Return a feasible allocation in the problem's units and a dual, from scaled values and multipliers."""
+
+    @abstractmethod
+    def point(self, problem: Any, decision: Array, allocation: Any) -> dict[str, Array]:
+        """Return the value of every variable, by name, at a feasible allocation."""
+
+    @abstractmethod
+    def multipliers(self, problem: Any, decision: Array, dual: Any) -> dict[str, Array]:
+        """Return a feasible dual point at a price: by constraint name one row per cone, as `cvxpy` orders its entries."""
 
     @abstractmethod
     def trivial(self, problem: Any, decision: Array) -> tuple[Variables, Variables]:
@@ -122,7 +135,7 @@ class Conic(OneByOne):
             warnings.simplefilter("ignore")
             options = _OPTIONS[self.solver](0.1 * tol, time_limit)
             data, chain, inverse = cvxpy_problem.get_problem_data(self.solver, solver_opts=options)
-            cache = self._iterates(start, data)
+            cache = {} if start is None else {self.solver: self._iterates(program, problem, decision, start, data)}
             modelled = time.perf_counter()
             raw = chain.solver.solve_via_data(
                 data,
@@ -151,17 +164,30 @@ class Conic(OneByOne):
             restart={key: np.array(raw[key]) for key in "xys"} if self.solver == "SCS" else None,
         )
 
-    def _iterates(self, start: Solution | None, data: Mapping[str, Any]) -> dict[str, Any]:
-        if start is None:
-            return {}
-        restart = start.restart
-        if isinstance(restart, np.ndarray):
-            restart = restart.item() if restart.ndim == 0 else None
-        if not isinstance(restart, dict) or restart.keys() != set("xys"):
-            raise StartIgnored(
-                f"{self.name} starts only from an earlier answer of its own, which carries both primal and dual iterates"
-            )
-        rows, columns = data["A"].shape
-        if restart["x"].shape != (columns,) or restart["y"].shape != (rows,):
-            raise StartIgnored(f"{self.name} cannot use a start of another shape: the decisions offload different numbers")
-        return {self.solver: restart}
+    def _iterates(
+        self, program: Program, problem: Problem, decision: Array, start: Solution, data: Mapping[str, Any]
+    ) -> dict[str, Array]:
+        """Return iterates (x, y, s) from a start: its own if it is an SCS answer of this shape, else those of its price."""
+        own = start.restart.item() if isinstance(start.restart, np.ndarray) else start.restart
+        if own is not None and own["y"].shape + own["x"].shape == data["A"].shape:
+            return {key: own[key] for key in "xys"}
+        if not all(np.isfinite(price).all() for price in start.dual.as_dict().values()):
+            raise StartIgnored(f"{self.name} starts from a price, and that of the given solution is not finite")
+        x = self.columns(program, data, self.model.point(problem, decision, problem.respond(decision, start.dual)))
+        y = self.rows(program, data, self.model.multipliers(problem, decision, start.dual))
+        return {"x": x, "y": y, "s": data["b"] - data["A"] @ x}
+
+    @staticmethod
+    def columns(program: Program, data: Mapping[str, Any], values: Mapping[str, Array]) -> Array:
+        """Lay out the values of all variables as the solver's columns."""
+        x = np.full(data["A"].shape[1], np.nan)
+        first = data["param_prob"].var_id_to_col
+        for name, variable in program.variables.items():
+            x[first[variable.id] : first[variable.id] + variable.size] = values[name]
+        return x
+
+    @staticmethod
+    def rows(program: Program, data: Mapping[str, Any], multipliers: Mapping[str, Array]) -> Array:
+        """Lay out the multipliers of all constraints as the solver's rows: linear ones first, then cones by kind."""
+        by_id = {constraint.id: np.ravel(multipliers[name]) for name, constraint in program.constraints.items()}
+        return np.concatenate([by_id[constraint.id] for constraint in data["param_prob"].constraints])

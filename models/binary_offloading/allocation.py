@@ -114,7 +114,12 @@ def smooth_program(problem: BinaryOffloading, decision: Array) -> SmoothProgram:
 
 
 class _Conic(ConicModel):
-    """``minimise weight . (1/share)`` under ``sum(share) <= 1``: one program per number of offloaded users."""
+    r"""``minimise weight . time`` under ``sum(share) <= n``, ``time share >= 1``: one program per number n of users.
+
+    Here a share counts in equal parts F/n of the capacity, so that all entries are near 1 however many users there are.
+    The hyperbola is the cone :math:`\|(2, t - y)\| \le t + y`. At any price :math:`\mu` its multiplier
+    :math:`((w+\mu)/2, -\sqrt{w\mu}, (w-\mu)/2)` is feasible, and the dual objective there is `BinaryOffloading.bound`.
+    """
 
     def shape(self, problem: BinaryOffloading, decision: Array) -> int | None:
         return int(_offloaded(problem, decision).size) or None
@@ -123,24 +128,38 @@ class _Conic(ConicModel):
         import cvxpy as cp
 
         weight = cp.Parameter(shape, nonneg=True, name="weight")
-        share = cp.Variable(shape, nonneg=True, name="share")
-        capacity = cp.sum(share) <= 1.0
-        problem = cp.Problem(cp.Minimize(weight @ cp.inv_pos(share)), [capacity])
-        return Program(problem, {"weight": weight}, {"share": share}, {"capacity": capacity})
+        share = cp.Variable(shape, name="share")
+        time = cp.Variable(shape, name="time")
+        capacity = cp.sum(share) <= shape
+        hyperbola = cp.SOC(time + share, cp.vstack([np.full(shape, 2.0), time - share]))
+        problem = cp.Problem(cp.Minimize(weight @ time), [capacity, hyperbola])
+        return Program(
+            problem, {"weight": weight}, {"share": share, "time": time}, {"capacity": capacity, "hyperbola": hyperbola}
+        )
 
     def numbers(self, problem: BinaryOffloading, decision: Array) -> dict[str, Any]:
-        users = _offloaded(problem, decision)
-        compute = problem.terms().compute[users]
+        compute = problem.terms().compute[_offloaded(problem, decision)]
         return {"weight": compute / self._unit(compute)}
 
     def read(
         self, problem: BinaryOffloading, decision: Array, values: Mapping[str, Any], multipliers: Mapping[str, Any]
     ) -> tuple[ServerRate, CapacityPrice]:
         users = _offloaded(problem, decision)
-        rate, _ = _feasible(problem, users, values["share"])
-        unit = self._unit(problem.terms().compute[users])
-        price = float(np.squeeze(multipliers["capacity"])) * unit / problem.capacity / problem.capacity
+        rate, _ = _feasible(problem, users, values["share"] / users.size)
+        price = float(np.squeeze(multipliers["capacity"])) / self._price_scale(problem, users)
         return rate, CapacityPrice(capacity_price=np.asarray(price))
+
+    def point(self, problem: BinaryOffloading, decision: Array, allocation: ServerRate) -> dict[str, Array]:
+        users = _offloaded(problem, decision)
+        share = allocation.server_rate[users] / problem.capacity * users.size
+        return {"share": share, "time": 1.0 / share}
+
+    def multipliers(self, problem: BinaryOffloading, decision: Array, dual: CapacityPrice) -> dict[str, Array]:
+        users = _offloaded(problem, decision)
+        weight = self.numbers(problem, decision)["weight"]
+        price = np.maximum(dual.capacity_price, 0.0) * self._price_scale(problem, users)
+        cone = [0.5 * (weight + price), -np.sqrt(weight * price), 0.5 * (weight - price)]
+        return {"capacity": price, "hyperbola": np.stack(cone, axis=-1)}
 
     def trivial(self, problem: BinaryOffloading, decision: Array) -> tuple[ServerRate, CapacityPrice]:
         allocation, dual = CLOSED_FORM(problem, decision)
@@ -148,7 +167,12 @@ class _Conic(ConicModel):
 
     @staticmethod
     def _unit(compute: Array) -> float:
-        return characteristic(compute) * compute.size**2
+        return characteristic(compute) * compute.size
+
+    @classmethod
+    def _price_scale(cls, problem: BinaryOffloading, users: Array) -> float:
+        part = problem.capacity / users.size
+        return float(part * part / cls._unit(problem.terms().compute[users]))
 
 
 CONIC = _Conic()

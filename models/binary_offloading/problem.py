@@ -256,6 +256,10 @@ class BinaryOffloading(Problem):
         rate, price = allocation.CLOSED_FORM(self, decision)
         return rate, price
 
+    def respond(self, decision: Array, dual: CapacityPrice) -> ServerRate:
+        """Return ``sqrt(c / mu)`` scaled to the capacity: the price cancels, so any price is answered by the best shares."""
+        return self.closed_form(decision)[0]
+
     def optimal_value(self, decision: Array) -> Array:
         """Return the least cost of each decision, without computing its allocation."""
         return exact.decision_costs(self, decision)

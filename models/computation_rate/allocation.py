@@ -27,12 +27,27 @@ Array = NDArray[Any]
 
 Allocated = tuple[FrameTimes, TimePrice]
 
+LEAST_RATIO = 1e-200
+"""Price over worth that stands for a price of 0, at which transmitting would take all time."""
+
 
 def earning(gain: Array, worth: Array, price: Array) -> Array:
     """Return C = w e g / (1 + z): what a user earns per unit of harvesting time at a time price."""
     from mecopt.kernels.lambert import log_ratios
 
     return np.asarray(worth * gain * np.exp(-log_ratios(price / worth)))
+
+
+def response(problem: ComputationRate, decision: Array, price: Array) -> FrameTimes:
+    """Return the times that answer a time price, the frame filled; at the mode's own price they are the best."""
+    from mecopt.kernels.lambert import log_ratios
+
+    _, gain, worth = (problem.aligned(part, decision) for part in problem.coefficients())
+    with np.errstate(over="ignore"):  # at a huge price nobody transmits
+        snr = np.expm1(log_ratios(np.maximum(price[..., None] / worth, LEAST_RATIO)))
+    per_harvest = np.where(decision == 1, gain / snr, 0.0)
+    harvest = 1.0 / (1.0 + per_harvest.sum(axis=-1))
+    return FrameTimes(harvest_time=harvest, offload_time=per_harvest * harvest[..., None])
 
 
 def peak(local: Array, earned: Array, price: Array) -> Array:
@@ -146,8 +161,21 @@ def smooth_program(problem: ComputationRate, decision: Array) -> SmoothProgram:
     )
 
 
+def _time_unit(gain: Array) -> Array:
+    return np.sqrt(gain / (1.0 + gain))
+
+
 class _Conic(ConicModel):
-    """The exponential-cone form: ``-rel_entr(tau, tau + y)`` with ``y == gain a``, which keeps it DPP."""
+    r"""``maximise kept root + worth . bits`` under the frame: one program per number of offloading users.
+
+    ``bits <= tau ln(1 + gain a / tau)`` is an exponential cone, and ``root^3 <= a`` two second-order cones around a named
+    ``square``: ``root^2 <= square`` and ``square^2 <= a root``. Times and bits of a user count in units of
+    :math:`\sqrt{g/(1+g)}`: gains differ by orders of magnitude, and half of that each in the cone and in the frame is what
+    first-order and interior-point methods both stand.
+
+    At a price :math:`\nu` with :math:`\sigma = \max(\nu - \sum_i C_i(\nu), A/3)` the frame's multiplier
+    :math:`\sigma + \sum_i C_i` and those of `multipliers` are feasible; the dual objective there is `ComputationRate.bound`.
+    """
 
     def shape(self, problem: ComputationRate, decision: Array) -> int | None:
         return int((decision == 1).sum()) or None
@@ -156,31 +184,52 @@ class _Conic(ConicModel):
         import cvxpy as cp
 
         kept = cp.Parameter(nonneg=True, name="local")
-        gain = cp.Parameter(shape, nonneg=True, name="gain")
-        worth = cp.Parameter(shape, nonneg=True, name="worth")
-        harvest = cp.Variable(nonneg=True, name="harvest_time")
-        offload = cp.Variable(shape, nonneg=True, name="offload_time")
-        received = cp.Variable(shape, name="received")
-        frame = harvest + cp.sum(offload) <= 1.0
-        rate = kept * cp.power(harvest, 1 / 3) - worth @ cp.rel_entr(offload, offload + received)
-        problem = cp.Problem(cp.Maximize(rate), [frame, received == gain * harvest])
-        return Program(
-            problem,
-            {"local": kept, "gain": gain, "worth": worth},
-            {"harvest_time": harvest, "offload_time": offload},
-            {"frame": frame},
-        )
+        gain, worth, unit = (cp.Parameter(shape, nonneg=True, name=name) for name in ("gain", "worth", "unit"))
+        harvest, root, square = (cp.Variable(name=name) for name in ("harvest_time", "root", "square"))
+        time, bits = (cp.Variable(shape, name=name) for name in ("time", "bits"))
+        constraints = {
+            "frame": harvest + unit @ time <= 1.0,
+            "squared": cp.SOC(square + 1.0, cp.hstack([2.0 * root, square - 1.0])),
+            "cubed": cp.SOC(harvest + root, cp.hstack([2.0 * square, harvest - root])),
+            "shannon": cp.ExpCone(bits, time, time + gain * harvest),
+        }
+        problem = cp.Problem(cp.Maximize(kept * root + worth @ bits), list(constraints.values()))
+        variables = {v.name(): v for v in (harvest, root, square, time, bits)}
+        return Program(problem, {p.name(): p for p in (kept, gain, worth, unit)}, variables, constraints)
 
     def numbers(self, problem: ComputationRate, decision: Array) -> dict[str, Any]:
         _, kept, gain, worth, _ = _scaled(problem, decision)
-        return {"local": kept, "gain": gain, "worth": worth}
+        unit = _time_unit(gain)
+        return {"local": kept, "gain": gain / unit, "worth": worth * unit, "unit": unit}
 
     def read(
         self, problem: ComputationRate, decision: Array, values: Mapping[str, Any], multipliers: Mapping[str, Any]
     ) -> Allocated:
-        users, _, _, _, unit = _scaled(problem, decision)
-        times = _feasible(problem, users, float(values["harvest_time"]), np.atleast_1d(values["offload_time"]))
+        users, _, gain, _, unit = _scaled(problem, decision)
+        times = _feasible(problem, users, float(values["harvest_time"]), _time_unit(gain) * values["time"])
         return times, TimePrice(time_price=np.asarray(float(np.squeeze(multipliers["frame"])) * unit))
+
+    def point(self, problem: ComputationRate, decision: Array, allocation: FrameTimes) -> dict[str, Array]:
+        users, _, gain, _, _ = _scaled(problem, decision)
+        harvest, time = allocation.harvest_time, allocation.offload_time[users]
+        used, unit, root = time > 0, _time_unit(gain), np.cbrt(harvest)
+        bits = np.where(used, time * np.log1p(gain * harvest / np.where(used, time, 1.0)), 0.0)
+        return {"harvest_time": harvest, "root": root, "square": root**2, "time": time / unit, "bits": bits / unit}
+
+    def multipliers(self, problem: ComputationRate, decision: Array, dual: TimePrice) -> dict[str, Array]:
+        _, kept, gain, worth, unit = _scaled(problem, decision)
+        price = max(float(dual.time_price), 0.0) / unit
+        energy = earning(np.ones_like(worth), worth, price)
+        earned = (gain * energy).sum()
+        slope = max(price - earned, kept / 3.0)
+        frame, half = slope + earned, np.sqrt(slope * kept / 3.0)
+        constant = 2.0 / 3.0 * kept * np.sqrt(kept / (3.0 * slope)) if kept > 0 else 0.0
+        return {
+            "frame": np.asarray(frame),
+            "squared": np.array([0.5 * (2.0 * half + constant), -2.0 / 3.0 * kept, 0.5 * (2.0 * half - constant)]),
+            "cubed": np.array([0.5 * (slope + kept / 3.0), -half, 0.5 * (slope - kept / 3.0)]),
+            "shannon": _time_unit(gain)[:, None] * np.stack([-worth, frame - energy, energy], axis=-1),
+        }
 
     def trivial(self, problem: ComputationRate, decision: Array) -> Allocated:
         times, price = CLOSED_FORM(problem, decision)

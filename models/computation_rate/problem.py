@@ -232,6 +232,10 @@ class ComputationRate(Problem):
         times, price = allocation.CLOSED_FORM(self, decision)
         return times, price
 
+    def respond(self, decision: Array, dual: TimePrice) -> FrameTimes:
+        """Return ``tau = g a / z(nu)`` with the harvesting time a that fills the frame."""
+        return allocation.response(self, decision, np.asarray(dual.time_price, dtype=float))
+
     def optimal_value(self, decision: Array) -> Array:
         """Return the best rate of each mode."""
         return exact.mode_rates(self, decision)

@@ -193,14 +193,6 @@ def test_scs_from_its_own_answer_needs_fewer_iterations() -> None:
     assert np.allclose(warm.objective, cold.objective, rtol=1e-7)
 
 
-def test_scs_refuses_a_start_without_iterates_or_of_another_shape() -> None:
-    problem = BinaryOffloading(data_size=[12.0, 7.5, 20.1])
-    with pytest.raises(mecopt.StartIgnored, match="primal and dual"):
-        mecopt.allocate(problem, [1, 1, 1], backend="scs", start=mecopt.allocate(problem, [1, 1, 1]))
-    with pytest.raises(mecopt.StartIgnored, match="another shape"):
-        mecopt.allocate(problem, [1, 1, 1], backend="scs", start=mecopt.allocate(problem, [1, 0, 1], backend="scs"))
-
-
 def test_slsqp_from_the_optimum_stops_at_once() -> None:
     problem = BinaryOffloading.sample(np.random.default_rng(11), users=15)
     best = mecopt.allocate(problem, np.ones(15))

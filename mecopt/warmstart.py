@@ -1,0 +1,75 @@
+"""Starts made of prices: a predicted dual becomes a certified `Solution` to start a backend from.
+
+A price is all that a start needs. `Problem.respond` gives the allocation that answers it, and weak duality bounds what that
+allocation can lose, so a bad prediction costs iterations and shows in the gap; it never costs feasibility or honesty.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mecopt.certify import certify, judge
+from mecopt.problem import Problem
+from mecopt.solution import InstanceError, Solution, Statistics
+
+TOLERANCE = 1e-8
+"""Relative gap within which an answer to a price counts as optimal, as in `allocate`."""
+
+
+def from_dual(problem: Problem, decision: ArrayLike, dual: Any) -> Solution:
+    """Answer a price: the allocation that responds to it, with the objective, bound and gap it really has.
+
+    Parameters
+    ----------
+    problem
+        one instance or a batch.
+    decision
+        shape ``(*batch, *candidates, n)``; a single decision is used for the whole batch.
+    dual
+        the problem's dual variables for these decisions, exact or predicted; every finite one is answered feasibly.
+
+    Returns
+    -------
+    Solution
+        usable as the `start` of `mecopt.allocate`; OPTIMAL only where the price itself proves it.
+
+    Examples
+    --------
+    >>> import mecopt
+    >>> from mecopt.models import ComputationRate
+    >>> problem = ComputationRate(channel_gain=[6.06e-06, 1.1e-05, 1.0e-07])
+    >>> best = mecopt.allocate(problem, [1, 1, 0])
+    >>> start = from_dual(problem, [1, 1, 0], best.dual)
+    >>> start.status.name, bool(abs(start.objective / best.objective - 1) < 1e-12)
+    ('OPTIMAL', True)
+    """
+    decisions = problem.decision_space.validate(decision, problem.batch_shape)
+    shape = decisions.shape[:-1]
+    if not isinstance(dual, problem.Dual):
+        raise InstanceError(f"dual is a {type(dual).__name__}; allowed: a {problem.Dual.__name__}")
+    for name, value in dual.as_dict().items():
+        if np.shape(value)[: len(shape)] != shape or not np.isfinite(value).all():
+            raise InstanceError(f"dual.{name} must hold one finite number for each of the {shape} decisions")
+    allocation = problem.respond(decisions, dual)
+    certificate = certify(problem, decisions, allocation, problem.bound(decisions, dual))
+    status, contradiction = judge(certificate, TOLERANCE, False, False)
+    return Solution(
+        decision=decisions,
+        allocation=allocation,
+        dual=dual,
+        objective=certificate.objective,
+        bound=certificate.bound,
+        gap=np.maximum(certificate.gap, 0.0),
+        violation=certificate.violation,
+        status=status,
+        stats=Statistics(
+            method="from-dual",
+            iterations=np.zeros(shape, dtype=int),
+            solver_calls=np.zeros(shape, dtype=int),
+            messages={int(k): "answer and bound contradict each other" for k in np.flatnonzero(contradiction)},
+        ),
+        problem=problem,
+    )
