@@ -23,6 +23,7 @@ from mecopt.learners.paper_003.trainings import (
     DIFFERENT,
     FIGURES,
     INSTANCES,
+    QUICK_ABLATION,
     QUICK_INSTANCES,
     STEADY,
     SWITCHED,
@@ -101,7 +102,7 @@ class Paper003(Reproduction):
     def run(self, out: Path, *, seeds: int, quick: bool, progress: Progress) -> Findings:
         """Train, compare, time, judge."""
         count = QUICK_INSTANCES if quick else INSTANCES
-        plans = (*FIGURES, *ABLATION, *TIMED)
+        plans = (*FIGURES, *(QUICK_ABLATION if quick else ABLATION), *TIMED)
         logs = train_all(plans, out, seeds, count, lambda done, total: progress("training", done, total))
         progress("baselines", 0, 2 * seeds)
         steady, different = (_ratios(kind, seeds, count, progress) for kind in (STEADY, DIFFERENT))

@@ -18,7 +18,7 @@ from mecopt.stream import changed
 
 Array = NDArray[Any]
 
-INSTANCES, QUICK_INSTANCES = 10_000, 500
+INSTANCES, QUICK_INSTANCES = 10_000, 300
 USERS, USERS_OFF = 10, 3
 
 STEADY, WEIGHT, SWITCHED, DIFFERENT = "steady", "weight", "users", "heterogeneous"
@@ -52,8 +52,15 @@ FIGURES = (
     Plan("ours", DIFFERENT, OURS),
 )
 
-ABLATION = (
+QUICK_ABLATION = (
     Plan("the paper's settings, own decision left out", STEADY, LITERAL),
+    Plan("ours, memory of 10,000", STEADY, {"memory": 10_000}),
+    Plan("ours, memory of 10,000", WEIGHT, {"memory": 10_000}),
+)
+"""What a verdict needs beside the figures."""
+
+ABLATION = (
+    *QUICK_ABLATION,
     Plan("ours, own decision left out", STEADY, {"own_included": False}),
     Plan("ours, exactly 4 flips", STEADY, {"scheme": "perturb-exactly"}),
     Plan("ours, 1 flip each", STEADY, {"flips": 1}),
@@ -64,8 +71,6 @@ ABLATION = (
     Plan("ours, learning rate 0.01", STEADY, {"learning_rate": 0.01}),
     Plan("ours, learning rate 0.01 falling to 0", STEADY, {"learning_rate": 0.01, "rate_schedule": "linear"}),
     Plan("ours, unscaled inputs", STEADY, {"scaling": "raw"}),
-    Plan("ours, memory of 10,000", STEADY, {"memory": 10_000}),
-    Plan("ours, memory of 10,000", WEIGHT, {"memory": 10_000}),
 )
 
 TIMED = tuple(Plan("ours", STEADY, OURS, users) for users in (15, 20))
