@@ -103,34 +103,47 @@ def _memory(m: Measured) -> Claim:
     )
 
 
-def _dips(m: Measured, kind: str, name: str = PAPER) -> list[Dip]:
-    return [dip for log in m.of(name, kind) for dip in measures.dips(log)]
+def _dips(m: Measured, kind: str, number: int) -> list[Dip]:
+    """Return what the first or the second change does, one dip a seed."""
+    return [measures.dips(log)[number] for log in m.of(PAPER, kind)]
 
 
 def _changes(m: Measured) -> list[Claim]:
-    weight, users = _dips(m, WEIGHT), _dips(m, SWITCHED)
-    deep, shallow = (spread([d.depth for d in found]) for found in (weight, users))
-    back = [d.instances for d in weight]
-    scale = m.of(PAPER, WEIGHT)[0].played.size / 10_000
-    losses = (spread([d.loss_before for d in weight]), spread([d.loss_highest for d in weight]))
+    weight, users = ([_dips(m, kind, number) for number in (0, 1)] for kind in (WEIGHT, SWITCHED))
+    depth = {
+        kind: [spread([d.depth for d in found]) for found in both] for kind, both in ((WEIGHT, weight), (SWITCHED, users))
+    }
+    before = [spread([d.loss_before for d in found]) for found in weight]
+    highest = [spread([d.loss_highest for d in found]) for found in weight]
+    falls = [value.mean for value in depth[WEIGHT]]
+    longest = 1500 * m.of(PAPER, WEIGHT)[0].played.size / 10_000
+    back = {kind: [[d.instances for d in found] for found in both] for kind, both in ((WEIGHT, weight), (SWITCHED, users))}
+    median = {kind: max(float(np.median(found)) for found in both) for kind, both in back.items()}
+    written = {kind: " and ".join(measures.instances(found) for found in both) for kind, both in back.items()}
     return [
         Claim(
             "figures 5 and 6",
             "when alpha changes from 1 to 3 and back, loss and ratio worsen significantly",
-            _verdict(losses[1].mean > 1.5 * losses[0].mean and deep.mean > 5 * measures.RECOVERED),
-            f"loss from {losses[0]} to at most {losses[1]}; the mean ratio of 200 falls by {deep}",
+            _verdict(all(h.mean > 1.5 * b.mean for b, h in zip(before, highest, strict=True)) and min(falls) > 0.005),
+            f"at the first change the loss rises from {before[0]} to {highest[0]} and the mean ratio of 200 falls by "
+            f"{depth[WEIGHT][0]}, at the second from {before[1]} to {highest[1]} and by {depth[WEIGHT][1]}",
         ),
         Claim(
             "figures 5 and 6",
             "both recover after about 1,000 instances",
-            _verdict(max(back) <= 1500 * scale),
-            f"instances until the mean ratio of 200 is back within 0.001 of its level before: {measures.instances(back)}",
+            _verdict(median[WEIGHT] <= longest),
+            f"instances until the mean ratio of 200 is back within 0.001: {written[WEIGHT]} at the first and second change, "
+            "least to greatest over seeds; judged by the median, at most 1,500",
         ),
         Claim(
             "figures 7 and 8",
             "switching three users off and on matters less than a change of alpha, and is quickly over",
-            _verdict(shallow.mean < deep.mean),
-            f"the mean ratio of 200 falls by {shallow}, against {deep} for alpha",
+            _verdict(
+                all(u.mean < w.mean for u, w in zip(depth[SWITCHED], depth[WEIGHT], strict=True))
+                and median[SWITCHED] <= longest
+            ),
+            f"the mean ratio of 200 falls by {depth[SWITCHED][0]} and {depth[SWITCHED][1]}, against {depth[WEIGHT][0]} and "
+            f"{depth[WEIGHT][1]} for alpha; it is back after {written[SWITCHED]} instances",
         ),
     ]
 
@@ -151,7 +164,7 @@ def _descent(m: Measured) -> Claim:
     random, local = m.mean(m.steady, "cd-random"), m.mean(m.steady, "coordinate-descent")
     return Claim(
         "figure 9",
-        "CD_SLSQP comes closest to 1, at about 0.998",
+        "of the methods shown CD_SLSQP comes closest to 1, at about 0.998",
         _verdict(abs(random.mean - 0.998) <= LEVEL_WIDTH),
         f"{random} from a random start; from all-local the same descent reaches {local}, sorting and scoring N + 1 prefixes "
         f"{m.mean(m.steady, 'sorted by size')}",

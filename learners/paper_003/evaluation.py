@@ -232,15 +232,18 @@ def _dip_table(measured: Measured) -> Table:
                 rows.append(
                     [
                         f"{change}, {name}",
-                        str(spread([d.before for d in found])),
+                        str(spread([d.level for d in found])),
                         str(spread([d.lowest for d in found])),
                         measures.instances([d.instances for d in found]),
                         str(spread([d.loss_before for d in found])),
                         str(spread([d.loss_highest for d in found])),
                     ]
                 )
-    headers = ("change", "ratio before", "lowest", "instances until back", "loss before", "highest")
-    caption = "Lowest mean of 200 instances after a change, and how long until it is within 0.001 of the level before."
+    headers = ("change", "level before", "lowest", "instances until back", "loss before", "highest")
+    caption = (
+        "Lowest mean of 200 instances after a change, and how long until it is within 0.001 of the level before the first "
+        "change, whose setting the second restores."
+    )
     return Table("Changes (figures 5 to 8)", caption, headers, rows)
 
 

@@ -38,7 +38,7 @@ class Spread:
 
     def __str__(self) -> str:
         deviation = float(np.std(self.values, ddof=1)) if len(self.values) > 1 else 0.0
-        return f"{self.mean:.4f} ± {deviation:.4f}"
+        return f"{self.mean:.5f} ± {deviation:.5f}"
 
 
 def spread(figures: Sequence[float]) -> Spread:
@@ -80,9 +80,9 @@ def settled(log: Log, level: float) -> float:
 
 @dataclass(frozen=True)
 class Dip:
-    """What a change does: the level before, the lowest sliding mean after, how long until it is back, and the loss."""
+    """What a change does: the level to come back to, the lowest sliding mean, how long it takes, and the loss."""
 
-    before: float
+    level: float
     lowest: float
     instances: float
     loss_before: float
@@ -91,21 +91,20 @@ class Dip:
     @property
     def depth(self) -> float:
         """How far the ratio falls."""
-        return self.before - self.lowest
+        return self.level - self.lowest
 
 
-def dip(log: Log, at: int, until: int) -> Dip:
-    """Measure the dip after a change at one instance, before another one."""
+def dip(log: Log, level: float, at: int, until: int) -> Dip:
+    """Measure the dip below a level after a change at one instance, before another one."""
     window = window_of(log)
     ratio = log.ratio(log.played)
-    before = float(ratio[max(0, at - 5 * window) : at].mean())
     after = sliding(ratio, window)[at - window + 1 : until - window + 1]
     bottom = int(after.argmin())
-    back = np.flatnonzero(after[bottom:] >= before - RECOVERED)
+    back = np.flatnonzero(after[bottom:] >= level - RECOVERED)
     losses, places = log.loss[~np.isnan(log.loss)], np.flatnonzero(~np.isnan(log.loss))
     smooth = np.convolve(losses, np.ones(5) / 5.0, mode="same")
     return Dip(
-        before=before,
+        level=level,
         lowest=float(after[bottom]),
         instances=float(bottom + back[0]) if back.size else float("inf"),
         loss_before=float(losses[(places >= at - 5 * window) & (places < at)].mean()),
@@ -114,9 +113,10 @@ def dip(log: Log, at: int, until: int) -> Dip:
 
 
 def dips(log: Log) -> tuple[Dip, Dip]:
-    """Measure both changes of a scheduled stream."""
+    """Measure both changes of a scheduled stream, against the level before the first: the second restores that setting."""
     first, second = change_points(log.played.size)
-    return dip(log, first, second), dip(log, second, log.played.size)
+    level = float(log.ratio(log.played)[first - 5 * window_of(log) : first].mean())
+    return dip(log, level, first, second), dip(log, level, second, log.played.size)
 
 
 # ---------------------------------------------------------------------- baselines
