@@ -223,9 +223,19 @@ def _code_digest() -> str:
     return digest.hexdigest()[:16]
 
 
-def _origin(solver: Proposed) -> dict[str, Any]:
-    """Return where a policy is from, as its card says."""
-    return {key: value for key, value in solver.policy.card.items() if key not in ("constants", "format")}
+def _origin(solver: Proposed) -> str:
+    """Say where a policy is from, and name its weights."""
+    card = solver.policy.card
+    data = card.get("trained_on", {}).get("file") or f"preset {card.get('preset')}"
+    return (
+        f"({card['learner']}, {data}, seed {card.get('seed')}, {card.get('instances')} instances, sha256 {card['sha256']})"
+    )
+
+
+def _notes(policies: dict[str, Proposed], flat: Problem) -> dict[str, list[str]]:
+    """Return what the policies cannot see of these instances, where there is anything to say."""
+    notes = [note for solver in policies.values() for note in solver.notes(flat)]
+    return {"notes": notes} if notes else {}
 
 
 def _file_name(method: str) -> str:
