@@ -22,8 +22,9 @@ COLOURS = ("#1f5f8b", "#c0392b", "#2e8b57", "#8e6bbf", "#b8860b", "#5b6470")
 def windowed(values: Array) -> tuple[Array, Array, Array, Array]:
     """Return instances, and mean, least and greatest of the last records there; nans are left out."""
     at = np.flatnonzero(~np.isnan(values))
-    if at.size > values.size // EVERY and values.size >= EVERY:
-        at = at[EVERY - 1 :: EVERY]
+    step = -(-EVERY // int(np.diff(at).min())) if at.size > 1 else 1
+    if at.size >= step:
+        at = at[step - 1 :: step]
     records = values[at]
     if records.size < RECORDS:
         return at, records, records, records

@@ -1,0 +1,113 @@
+"""What a network sees: which fields, on which scale, and what is said of those it does not see."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mecopt import InstanceError, UnknownName
+from mecopt.learners.inputs import LOOKED_AT, Inputs
+from mecopt.models import BinaryOffloading, ComputationRate
+from mecopt.stream import changed
+
+
+def slots(count: int = 50, users: int = 3, **more: Any) -> BinaryOffloading:
+    return BinaryOffloading.sample(np.random.default_rng(4), (count,), users=users, **more)
+
+
+def test_the_fields_that_vary_are_the_inputs_and_the_others_are_recorded() -> None:
+    paper, mixed = Inputs.fit(slots()), Inputs.fit(slots(preset="heterogeneous"))
+    assert paper.names == ("data_size",)
+    assert paper.constants["energy_weight"] == 1.0
+    assert mixed.names == ("data_size", "upload_rate", "local_rate", "upload_power", "waiting_power", "local_power")
+    assert mixed.constants == {"capacity": 9.0, "energy_weight": 1.0}
+
+
+def test_a_constant_that_differs_between_users_is_recorded_per_user() -> None:
+    inputs = Inputs.fit(ComputationRate.sample(np.random.default_rng(0), (20,), users=3))
+    assert inputs.names == ("channel_gain",)
+    assert inputs.constants["weight"] == [1.0, 1.5, 1.0]
+    assert inputs.constants["bandwidth"] == 2e6
+
+
+def test_inputs_are_fields_side_by_side_in_order_one_number_for_a_field_of_the_instance() -> None:
+    stream = slots(capacity=np.linspace(20.0, 40.0, 50))
+    rows = Inputs.fit(stream, ("capacity", "data_size"), "raw")(stream)
+    assert rows.dtype == np.float32
+    np.testing.assert_allclose(rows, np.column_stack([stream.capacity, stream.data_size]), rtol=1e-7)
+
+
+def test_standard_inputs_have_mean_0_and_spread_1_over_the_first_instances() -> None:
+    stream = slots(2 * LOOKED_AT)
+    inputs = Inputs.fit(stream)
+    head = inputs(stream[:LOOKED_AT])
+    np.testing.assert_allclose(head.mean(axis=0), 0.0, atol=1e-6)
+    np.testing.assert_allclose(head.std(axis=0), 1.0, atol=1e-6)
+    expected = (stream.data_size - stream.data_size[:256].mean(axis=0)) / stream.data_size[:256].std(axis=0)
+    np.testing.assert_allclose(inputs(stream), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_log_inputs_are_standardised_logarithms() -> None:
+    stream = ComputationRate.sample(np.random.default_rng(0), (200,), users=3)
+    rows = np.log(stream.channel_gain)
+    expected = (rows - rows.mean(axis=0)) / rows.std(axis=0)
+    np.testing.assert_allclose(Inputs.fit(stream, (), "log")(stream), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_an_entry_that_does_not_vary_is_not_divided_by_zero() -> None:
+    tasks = slots().data_size.copy()
+    tasks[:, 1] = 7.0
+    rows = Inputs.fit(BinaryOffloading(data_size=tasks))(BinaryOffloading(data_size=tasks))
+    np.testing.assert_array_equal(rows[:, 1], 0.0)
+
+
+def test_the_shape_of_the_batch_does_not_matter() -> None:
+    stream = slots(24)
+    shaped = BinaryOffloading(**{n: v.reshape((4, 6, *v.shape[1:])) for n, v in stream.data().items()})
+    inputs = Inputs.fit(stream)
+    np.testing.assert_array_equal(inputs(shaped), inputs(stream))
+    np.testing.assert_array_equal(inputs(stream[3]), inputs(stream)[3:4])
+
+
+def test_numbers_far_beyond_the_training_stay_finite() -> None:
+    for scaling in ("standard", "log", "raw"):
+        rows = Inputs.fit(slots(), (), scaling)(BinaryOffloading(data_size=[[1e200, 1e-200, 1e60]]))
+        assert np.isfinite(rows).all()
+
+
+def test_what_cannot_be_seen_is_refused() -> None:
+    with pytest.raises(UnknownName, match="did you mean 'data_size'"):
+        Inputs.fit(slots(), ("data_sise",))
+    with pytest.raises(InstanceError, match="allowed: standard, log, raw"):
+        Inputs.fit(slots(), (), "logarithmic")
+    with pytest.raises(InstanceError, match="nothing to learn from"):
+        Inputs.fit(BinaryOffloading(data_size=np.ones((9, 3))))
+    with pytest.raises(InstanceError, match="data_size has zeros"):
+        Inputs.fit(changed(slots(), [(4, {"users_off": 1})]), (), "log")
+
+
+def test_fields_with_other_values_than_in_training_are_told() -> None:
+    inputs = Inputs.fit(slots())
+    assert inputs.differences(slots(7, energy_weight=1.0 + 1e-12)) == []
+    (text,) = inputs.differences(changed(slots(), [(9, {"energy_weight": 3.0})]))
+    assert text == "energy_weight was 1 in all of its training and is 3 here"
+    rates = Inputs.fit(ComputationRate.sample(np.random.default_rng(0), (20,), users=2))
+    one = ComputationRate(channel_gain=[1e-6, 2e-6], weight=[1.0, 2.0])
+    assert rates.differences(one) == ["weight was [1.0, 1.5] in all of its training and is 2 here"]
+
+
+def test_a_constant_of_zero_is_compared_too() -> None:
+    inputs = Inputs.fit(slots(local_power=0.0))
+    assert inputs.differences(slots(local_power=0.0)) == []
+    assert len(inputs.differences(slots(local_power=1e-3))) == 1
+
+
+def test_a_field_that_varied_unseen_is_no_constant_and_is_told() -> None:
+    late = Inputs.fit(changed(slots(2 * LOOKED_AT), [(LOOKED_AT + 9, {"energy_weight": 3.0})]))
+    assert late.names == ("data_size",)
+    assert late.constants["energy_weight"] is None
+    left_out = Inputs.fit(slots(preset="heterogeneous"), ("data_size",))
+    for inputs in (late, left_out):
+        assert any("varied in its training, but is none of its inputs" in text for text in inputs.differences(slots()))

@@ -1,0 +1,93 @@
+"""The network of prices: torch's own mathematics, what it learns, and what it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from mecopt import InstanceError, Problem, allocate, solve
+from mecopt.models import BinaryOffloading, ComputationRate
+from mecopt.registry import load_policy
+from mecopt.warmstart import from_dual
+
+MODELS = [BinaryOffloading, ComputationRate]
+
+
+@pytest.mark.parametrize("cls", MODELS, ids=lambda cls: cls.name)
+def test_numpy_says_what_torch_says(cls: type[Problem], made: dict[tuple[str, str], Path], stream_of: Any) -> None:
+    policy, instances = load_policy(made["price-net", cls.name]), stream_of(cls, 500)
+    decisions = instances.decision_space.sample(np.random.default_rng(0), (500,))
+    values = torch.tensor(np.concatenate([policy.inputs(instances), decisions], axis=-1), dtype=torch.float32)
+    for number, (weight, offset) in enumerate(policy.layers):
+        values = torch.nn.functional.linear(values, torch.tensor(weight), torch.tensor(offset))
+        if number < len(policy.layers) - 1:
+            values = torch.nn.functional.relu(values)
+    (found,) = policy.predict(instances, decisions).as_dict().values()
+    scaled = (np.log(found) - policy.offset) / policy.spread
+    np.testing.assert_allclose(scaled, values.numpy()[:, 0], rtol=0, atol=1e-6)
+    np.testing.assert_allclose(found, np.exp(values.numpy()[:, 0].astype(float) * policy.spread + policy.offset), rtol=3e-6)
+
+
+@pytest.mark.parametrize("cls", MODELS, ids=lambda cls: cls.name)
+def test_predicted_prices_are_closer_than_the_mean_price(
+    cls: type[Problem], stream_of: Any, train: Callable[..., Any], tmp_path: Path
+) -> None:
+    policy = train("price-net", stream_of(cls, 1000), tmp_path, hidden=(64, 64), passes=40)
+    fresh = cls.sample(np.random.default_rng(77), (300,), users=4)
+    best = solve(fresh)
+    (true,) = best.dual.as_dict().values()
+    (found,) = policy.predict(fresh, best.decision).as_dict().values()
+    assert np.median(np.abs(np.log(found / true))) < 0.25 * np.median(np.abs(np.log(true / np.median(true))))
+
+
+def test_the_figures_of_the_card_are_those_of_the_instances_kept_back(
+    stream_of: Any, train: Callable[..., Any], tmp_path: Path
+) -> None:
+    stream = stream_of(ComputationRate, 100)
+    policy = train("price-net", stream, tmp_path)
+    held_out = stream[90:]
+    best = [allocate(one, one.solvers["exact"].prove(one, None).decision) for one in held_out]
+    predicted = policy.predict(held_out, np.stack([one.decision for one in best])).time_price
+    error = np.abs(predicted / np.array([one.dual.time_price for one in best]) - 1.0)
+    assert policy.card["reached"]["price_error"]["mean"] == pytest.approx(float(error.mean()), rel=1e-9)
+    starts = [from_dual(i, one.decision, one.dual.__class__(p)) for i, one, p in zip(held_out, best, predicted, strict=True)]
+    loss = [1.0 - float(start.objective / one.objective) for start, one in zip(starts, best, strict=True)]
+    assert policy.card["reached"]["loss"]["greatest"] == pytest.approx(max(loss), rel=1e-6)
+
+
+def test_one_decision_serves_the_batch_and_candidates_multiply_out(
+    made: dict[tuple[str, str], Path], stream_of: Any
+) -> None:
+    policy, instances = load_policy(made["price-net", "binary-offloading"]), stream_of(BinaryOffloading, 3)
+    one = policy.predict(instances, np.ones(4)).capacity_price
+    many = policy.predict(instances, np.ones((3, 2, 5, 4))).capacity_price
+    assert many.shape == (3, 2, 5)
+    np.testing.assert_allclose(many, np.broadcast_to(one[:, None, None], (3, 2, 5)), rtol=1e-5)
+
+
+def test_a_problem_far_beyond_the_training_still_gets_a_finite_price(made: dict[tuple[str, str], Path]) -> None:
+    policy = load_policy(made["price-net", "binary-offloading"])
+    far = BinaryOffloading(data_size=[[1e-200, 1e200, 1.0, 0.0]])
+    assert np.isfinite(policy.predict(far, np.ones(4)).capacity_price).all()
+
+
+def test_where_nobody_ever_pays_there_is_nothing_to_learn(stream_of: Any, train: Callable[..., Any], tmp_path: Path) -> None:
+    with pytest.raises(InstanceError, match="price is 0"):
+        train("price-net", stream_of(BinaryOffloading, 40, capacity=0.5), tmp_path / "a")
+    with pytest.raises(InstanceError, match="price is 0 in every instance"):
+        train("price-net", stream_of(BinaryOffloading, 40, capacity=0.5), tmp_path / "b", variants_per_instance=1)
+
+
+@pytest.mark.parametrize(
+    "given", [{"passes": 0}, {"batch": 0}, {"learning_rate": 1.0}, {"hidden": (0,)}, {"scaling": "cubic"}], ids=str
+)
+def test_settings_that_make_no_sense_are_refused(
+    given: dict[str, Any], stream_of: Any, train: Callable[..., Any], tmp_path: Path
+) -> None:
+    with pytest.raises(InstanceError, match=next(iter(given))):
+        train("price-net", stream_of(BinaryOffloading, 40), tmp_path, **given)
