@@ -232,12 +232,6 @@ def _origin(solver: Proposed) -> str:
     )
 
 
-def _notes(policies: dict[str, Proposed], flat: Problem) -> dict[str, list[str]]:
-    """Return what the policies cannot see of these instances, where there is anything to say."""
-    notes = [note for solver in policies.values() for note in solver.notes(flat)]
-    return {"notes": notes} if notes else {}
-
-
 def _file_name(method: str) -> str:
     return re.sub(r"[^\w.-]+", "-", method)
 
