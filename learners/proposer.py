@@ -189,8 +189,8 @@ class Settings:
             if name not in fields:
                 raise unknown("setting", name, fields)
             default = fields[name].default
-            if isinstance(value, list):
-                value = tuple(value)
+            if isinstance(default, tuple):
+                value = tuple(value) if isinstance(value, list | tuple) else (value,)
             if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
                 value = float(value)
             if type(value) is not type(default):

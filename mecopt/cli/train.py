@@ -118,10 +118,12 @@ def _option(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals:
         raise InstanceError(f"--with {text!r} has no '='; write for example --with candidates=7")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, tuple(value.split(",")) if "," in value else value
+    for text in (value, f"[{value}]"):
+        try:
+            return name, json.loads(text)
+        except ValueError:
+            continue
+    return name, value.split(",") if "," in value else value
 
 
 def _change(text: str) -> tuple[int, dict[str, float]]:
