@@ -298,6 +298,7 @@ def check_starts(cls: type[Problem]) -> None:
         if not backend.is_available():
             continue
         first = allocate(problem, decision, backend=name)
+        _holds(not first.stats.start_used, f"{name} claims a start that nobody gave")
         for start in (first, allocate(problem, decision)):
             _start(partial(allocate, problem, decision, backend=name), start, backend.features, name)
     best = solve(problem)

@@ -139,7 +139,7 @@ class Conic(OneByOne):
             modelled = time.perf_counter()
             raw = chain.solver.solve_via_data(
                 data,
-                warm_start=bool(cache),
+                warm_start=start is not None,
                 verbose=False,
                 solver_opts=options,
                 solver_cache=cache,
@@ -160,7 +160,7 @@ class Conic(OneByOne):
             solved - modelled,
             limit=status in ("user_limit", "optimal_inaccurate") and time_limit is not None,
             message="" if status == "optimal" else f"{self.name}: {status}",
-            start_used=bool(cache),
+            start_used=start is not None,
             restart={key: np.array(raw[key]) for key in "xys"} if self.solver == "SCS" else None,
         )
 

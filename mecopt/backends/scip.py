@@ -49,7 +49,7 @@ class Scip(OutsideSolver):
         return Outside(
             decision=self.chosen(model, problem.users),
             claimed_bound=unit * float(result.objective_bound),
-            iterations=1,
+            iterations=int(result.extra_info["NNodes"]),
             calls=1,
             model_seconds=modelled - began,
             solve_seconds=solved - modelled,

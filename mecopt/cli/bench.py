@@ -2,26 +2,59 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from mecopt.problem import Problem
 
 
 @click.command("bench")
 @click.argument("problem", required=False)
+@click.option("--warm-starts", is_flag=True, help="Measure instead what starts save each solver that takes one.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the instances.")
-def command(problem: str | None, seed: int) -> None:
+def command(problem: str | None, warm_starts: bool, seed: int) -> None:
     """Measure PROBLEM (or all) beside scipy SLSQP, cvxpy solvers, SCIP and HiGHS: ratios of medians in one run."""
     from mecopt.cli.console import console
-    from mecopt.compare.bench import bench
     from mecopt.registry import find_problem, problem_names
 
     screen = console()
     for name in [problem] if problem else problem_names():
         cls = find_problem(name)
         screen.print(f"[bold]{name}[/bold] (seed {seed}; medians of calls by turns in this process)")
-        group = ""
-        for row in bench(cls, seed):
-            if row.group != group:
-                group = row.group
-                screen.print(f"  {group}")
-            subject, seconds, rival, rival_seconds, ratio = row.cells()
-            screen.print(f"    {subject:<44} {seconds:>9}   {rival:<34} {rival_seconds:>9}   {ratio:>14}".rstrip())
+        (_show_starts if warm_starts else _show_ratios)(screen, cls, seed)
+
+
+def _show_ratios(screen: Console, cls: type[Problem], seed: int) -> None:
+    from mecopt.compare.bench import bench
+
+    group = ""
+    for row in bench(cls, seed):
+        if row.group != group:
+            group = row.group
+            screen.print(f"  {group}")
+        subject, seconds, rival, rival_seconds, ratio = row.cells()
+        screen.print(f"    {subject:<44} {seconds:>9}   {rival:<34} {rival_seconds:>9}   {ratio:>14}".rstrip())
+
+
+def _show_starts(screen: Console, cls: type[Problem], seed: int) -> None:
+    from mecopt.compare.warm_starts import HEADERS, closing, refusing, warm_starts
+
+    def line(cells: tuple[str, ...]) -> str:
+        source, *numbers, verdict = cells
+        return f"    {source:<12}" + "".join(f"{text:>11}" for text in numbers) + f"   {verdict}"
+
+    screen.print(f"  take no start: {', '.join(refusing(cls))}")
+    cells = []
+    for cell in warm_starts(cls, seed):
+        cells.append(cell)
+        screen.print(f"  {cell.title}")
+        screen.print(line(HEADERS))
+        for row in cell.rows:
+            screen.print(line(row.cells()).rstrip())
+        if all(row.source != "learned" for row in cell.rows):
+            screen.print("    learned      no policy ships for these instances")
+    screen.print(f"  {closing(cls, cells, seed)}")

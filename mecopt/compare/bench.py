@@ -54,13 +54,15 @@ class Measurement:
         ]
 
 
-def medians(calls: dict[str, Callable[[], float]], seconds: float = 0.6, most: int = 200) -> dict[str, float]:
+def medians(
+    calls: dict[str, Callable[[], float]], seconds: float = 0.6, most: int = 200, turn: float = TURN_SECONDS
+) -> dict[str, float]:
     """Run calls that report seconds by turns, at least 3 rounds, until the time is used up; return each one's median.
 
-    A turn repeats a short call until it has taken `TURN_SECONDS`, so that every call is measured with warm caches and not
+    A turn repeats a short call until it has taken `turn` seconds, so that every call is measured with warm caches and not
     with those that the one before it left behind.
     """
-    turns = {name: max(1, round(TURN_SECONDS / max(min(call(), call()), 1e-7))) for name, call in calls.items()}
+    turns = {name: max(1, round(turn / max(min(call(), call()), 1e-7))) for name, call in calls.items()}
     times: dict[str, list[float]] = {name: [] for name in calls}
     ends = time.perf_counter() + seconds
     rounds = 0

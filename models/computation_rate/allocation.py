@@ -218,7 +218,7 @@ class _Conic(ConicModel):
 
     def multipliers(self, problem: ComputationRate, decision: Array, dual: TimePrice) -> dict[str, Array]:
         _, kept, gain, worth, unit = _scaled(problem, decision)
-        price = max(float(dual.time_price), 0.0) / unit
+        price = np.maximum(dual.time_price, 0.0) / unit
         energy = earning(np.ones_like(worth), worth, price)
         earned = (gain * energy).sum()
         slope = max(price - earned, kept / 3.0)

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
 import mecopt
 from mecopt.backends.conic import Conic
+from mecopt.compare.starts import SOURCES, Memory, drifting
+from mecopt.compare.warm_starts import CONSUMERS, Cell, Row, closing, refusing, warm_starts
 from mecopt.models import BinaryOffloading, ComputationRate
 from mecopt.problem import Problem
 from mecopt.registry import problems
@@ -178,3 +180,121 @@ def test_slsqp_from_the_closed_form_s_price_has_nothing_left_to_do(cls: type[Pro
         assert warm.stats.start_used
         assert int(warm.stats.iterations) <= int(cold.stats.iterations)
         assert float(warm.objective) == pytest.approx(float(start.objective), rel=1e-8)
+
+
+# ---------------------------------------------------------------------- do they pay?
+
+
+class Oracle:
+    """A policy that knows the answer: proposes the optimum among others, predicts the exact price."""
+
+    candidates = 4
+    card: ClassVar[dict[str, Any]] = {}
+
+    def propose(self, problem: Problem, k: int, rng: np.random.Generator) -> Array:
+        best = mecopt.solve(problem).decision[..., None, :]
+        return np.concatenate([problem.decision_space.sample(rng, (*problem.batch_shape, k - 1)), best], axis=-2)
+
+    def predict(self, problem: Problem, decision: Array) -> Any:
+        return mecopt.allocate(problem, decision).dual
+
+    def require(self, problem: Problem) -> None:
+        """Look at anything."""
+
+    def differences(self, problem: Problem) -> list[str]:
+        return []
+
+
+@pytest.fixture(scope="module", params=CLASSES, ids=lambda cls: cls.name)
+def cells(request: pytest.FixtureRequest) -> list[Cell]:
+    cls: type[Problem] = request.param
+    return list(warm_starts(cls, 3, presets=["paper"], most=3, memory=20, users=5, policy=lambda problem, role: Oracle()))
+
+
+def test_every_consumer_meets_every_source_on_both_streams_and_uses_the_start(cells: list[Cell]) -> None:
+    assert {cell.stream for cell in cells} == {"paper, independent", "paper, drifting"}
+    assert {"exact", "highs", "local-search", "coordinate-descent", "slsqp", "scs"} <= {c.consumer.name for c in cells}
+    for cell in cells:
+        assert tuple(row.source for row in cell.rows) == SOURCES
+        for row in cell.rows:
+            assert row.used == (0 if row.source == "cold" else row.instances), (cell.title, row)
+            assert row.solve_seconds > 0
+            assert (row.start_seconds > 0) == (row.source not in ("cold", "optimum"))
+
+
+def test_starts_change_what_an_exact_answer_costs_and_not_the_answer(cells: list[Cell]) -> None:
+    for cell in cells:
+        if cell.consumer.name not in ("local-search", "coordinate-descent"):
+            assert max(row.loss for row in cell.rows) <= 1e-6, cell.title
+
+
+def test_no_start_needs_less_than_the_optimum_where_that_is_a_theorem(cells: list[Cell]) -> None:
+    """Descent ends at once in the optimum, and SCS at a KKT point; nothing of the kind holds for nodes of a search."""
+    for cell in cells:
+        effort = {row.source: row.effort for row in cell.rows}
+        if cell.consumer.name in ("coordinate-descent", "scs"):
+            assert effort["optimum"] == min(effort.values())
+            assert effort["learned"] <= effort["cold"]
+
+
+def test_the_closing_sentence_names_every_consumer_and_the_default(cells: list[Cell]) -> None:
+    cls = next(c for c in CLASSES if c.name == ("computation-rate" if len(cells) == 12 else "binary-offloading"))
+    said = closing(cls, cells)
+    assert all(cell.consumer.name in said for cell in cells)
+    assert "closed-form" in said
+
+
+def test_without_a_policy_there_is_no_learned_row() -> None:
+    found = list(
+        warm_starts(
+            BinaryOffloading, presets=["paper"], consumers=CONSUMERS[-1:], most=2, memory=5, users=3, policy=lambda *_: None
+        )
+    )
+    assert found
+    assert all(row.source != "learned" for cell in found for row in cell.rows)
+
+
+def test_a_drifting_stream_keeps_nine_users_in_ten_with_all_their_data() -> None:
+    stream = drifting(BinaryOffloading, "heterogeneous", 400, np.random.default_rng(5))
+    assert stream is not None
+    names = ("data_size", "upload_rate", "local_rate", "upload_power", "waiting_power", "local_power")
+    kept = np.stack([getattr(stream, name)[1:] == getattr(stream, name)[:-1] for name in names])
+    assert np.array_equal(kept.all(axis=0), kept.any(axis=0))
+    assert kept[0].mean() == pytest.approx(0.9, abs=0.02)
+    assert (stream.data()["capacity"] == 30.0).all()
+
+
+def test_users_whose_data_belong_together_do_not_drift() -> None:
+    assert drifting(BinaryOffloading, "subset-sum", 5, np.random.default_rng(6)) is None
+
+
+def test_the_neighbour_is_the_nearest_of_the_instances_that_were_solved() -> None:
+    library = BinaryOffloading.sample(np.random.default_rng(7), (50,), preset="heterogeneous")
+    memory = Memory(library)
+    assert [memory.nearest(library[i]) for i in range(50)] == list(range(50))
+    near = BinaryOffloading(**{name: value[7] * (1 + 1e-6) for name, value in library.data().items()})
+    assert memory.nearest(near) == 7
+
+
+def test_those_that_refuse_a_start_are_named() -> None:
+    assert refusing(ComputationRate) == ["closed-form", "clarabel", "ecos", "enumerate"]
+
+
+@pytest.mark.parametrize(
+    ("total", "loss", "used", "faster", "verdict"),
+    [
+        (0.90, 0.0, 4, 3, "pays"),
+        (0.90, 0.0, 4, 2, "does not pay"),
+        (0.97, 0.0, 4, 4, "does not pay"),
+        (1.50, 0.0, 4, 0, "does not pay"),
+        (0.50, 1e-3, 4, 4, "worse answers"),
+        (0.50, 0.0, 3, 4, "used in 3 of 4 only"),
+    ],
+)
+def test_a_start_pays_only_with_its_prediction_by_a_margin_and_with_equal_answers(
+    total: float, loss: float, used: int, faster: int, verdict: str
+) -> None:
+    cold = Row("cold", 10.0, 0.0, 0, 0, 4, 0.0, 1.0)
+    row = Row("learned", 5.0, loss, used, faster, 4, total / 2, total / 2, cold)
+    assert row.verdict == verdict
+    assert cold.verdict == ""
