@@ -24,9 +24,6 @@ from mecopt.cli.main import COMMANDS, group, main
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
-COMING = ("bench --warm-starts",)
-"""Commands that pages show before they exist; one that exists must not stand here."""
-
 
 class Block(NamedTuple):
     """A fenced block of a page: its language, the file it is shown as (if any), its text, and the line it begins at."""
@@ -50,10 +47,10 @@ def blocks(page: Path) -> list[Block]:
 
 
 def command_lines(page: Path) -> Iterator[tuple[int, str]]:
-    """Yield every line that calls mecopt, shown in a block or indented, with its number."""
-    for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
-        if found := re.match(r"(?: {4}|\$ )?(mecopt .*)", line):
-            yield number, found[1]
+    """Yield every command line that calls mecopt, shown in a block or indented, with the number of its first line."""
+    text = page.read_text(encoding="utf-8")
+    for found in re.finditer(r"^(?: {4}|\$ )?(mecopt (?:.*\\\n)*.*)$", text, flags=re.M):
+        yield text.count("\n", 0, found.start()) + 1, re.sub(r"\\\n *", "", found[1])
 
 
 def pages_with(language: str) -> list[Path]:
@@ -73,10 +70,6 @@ def same(wanted: str, printed: str) -> None:
 def words(line: str) -> list[str]:
     """Split a command line as a shell does, and drop the command's own name and a comment."""
     return shlex.split(line, comments=True)[1:]
-
-
-def coming(arguments: list[str]) -> bool:
-    return any(set(command.split()) <= set(arguments) for command in COMING)
 
 
 def parse(arguments: list[str]) -> None:
@@ -130,29 +123,19 @@ def test_the_consoles_of_every_page_show_what_is_printed(
         if block.language == "console":
             for shown in re.split(r"^\$ ", block.text, flags=re.M)[1:]:
                 line, _, wanted = shown.partition("\n")
-                if not coming(words(line)):
-                    same(wanted, run(words(line)))
+                same(wanted, run(words(line)))
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if any(command_lines(page))], ids=name_of)
 def test_every_command_line_of_a_page_can_be_given(page: Path) -> None:
     for number, line in command_lines(page):
-        if not coming(words(line)):
-            try:
-                parse(words(line))
-            except click.ClickException as error:
-                pytest.fail(f"{name_of(page)}, line {number}: {line}: {error.format_message()}")
+        try:
+            parse(words(line))
+        except click.ClickException as error:
+            pytest.fail(f"{name_of(page)}, line {number}: {line}: {error.format_message()}")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_command_named_in_a_sentence_exists(page: Path) -> None:
     for name in re.findall(r"`mecopt ([a-z][a-z-]*)", page.read_text(encoding="utf-8")):
-        assert name in COMMANDS or coming([name]), f"{name_of(page)} names the command `mecopt {name}`"
-
-
-@pytest.mark.parametrize("command", COMING)
-def test_what_is_coming_has_not_come(command: str) -> None:
-    name, *options = command.split()
-    found = group.get_command(click.Context(group), name)
-    known = set() if found is None else {option for parameter in found.params for option in parameter.opts}
-    assert found is None or not set(options) <= known, f"`mecopt {command}` exists: take it out of COMING"
+        assert name in COMMANDS, f"{name_of(page)} names the command `mecopt {name}`"
