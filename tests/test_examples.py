@@ -19,7 +19,11 @@ from typing import Any, NamedTuple
 import click
 import pytest
 
+from mecopt import UnknownName, find_problem, problems
 from mecopt.cli.main import COMMANDS, group, main
+from mecopt.compare.run import STORED
+from mecopt.search.proposed import LEARNED
+from mecopt.solution import unknown
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -73,11 +77,18 @@ def words(line: str) -> list[str]:
 
 
 def parse(arguments: list[str]) -> None:
-    """Parse a command line as mecopt does, without running it; a click error says what is wrong."""
+    """Parse a command line as mecopt does, without running it, and look up the names in it; an error says what is wrong."""
     context = click.Context(group, info_name="mecopt")
     name, command, rest = group.resolve_command(context, arguments)
     assert command is not None
-    command.make_context(name, list(rest), parent=context)
+    given = command.make_context(name, list(rest), parent=context).params
+    cls = find_problem(given["problem"]) if given.get("problem") else None
+    solvers = {STORED, LEARNED, *(solver for one in ([cls] if cls else problems().values()) for solver in one.solvers)}
+    for method in [given.get("solver"), *(given.get("methods") or "").split(",")]:
+        if method and method.partition(":")[0] not in solvers:
+            raise unknown("method", method, solvers)
+    if cls and given.get("preset", "paper") not in cls.presets:
+        raise unknown("preset", given["preset"], cls.presets)
 
 
 def run(arguments: list[str]) -> str:
@@ -131,8 +142,8 @@ def test_every_command_line_of_a_page_can_be_given(page: Path) -> None:
     for number, line in command_lines(page):
         try:
             parse(words(line))
-        except click.ClickException as error:
-            pytest.fail(f"{name_of(page)}, line {number}: {line}: {error.format_message()}")
+        except (click.ClickException, UnknownName) as error:
+            pytest.fail(f"{name_of(page)}, line {number}: {line}: {error}")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
