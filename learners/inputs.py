@@ -56,8 +56,10 @@ class Inputs:
         head = stream.flat()[:LOOKED_AT]
         fields = head.data()
         for name in names:
-            if name not in fields:
+            if not isinstance(name, str) or name not in fields:
                 raise unknown(f"field of {stream.name}", name, fields)
+            if names.count(name) > 1:
+                raise InstanceError(f"{name} is named twice among the inputs")
         if scaling not in SCALINGS:
             raise InstanceError(f"scaling is {scaling!r}; allowed: {', '.join(SCALINGS)}")
         chosen = tuple(names) or tuple(name for name, value in fields.items() if np.any(value != value[:1]))

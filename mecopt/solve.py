@@ -13,7 +13,7 @@ from mecopt.backends.backend import Feature
 from mecopt.certify import certify, judge
 from mecopt.problem import Problem
 from mecopt.search.proposed import solver_for
-from mecopt.search.solver import GAP, LEAST_GAP
+from mecopt.search.solver import GAP, LEAST_GAP, Solver
 from mecopt.solution import InstanceError, Solution, SolveFailed, StartIgnored, Statistics, Status
 
 Array = NDArray[Any]
@@ -103,7 +103,7 @@ def allocate(
 def solve(
     problem: Problem,
     *,
-    solver: str | None = None,
+    solver: str | Solver | None = None,
     start: Solution | ArrayLike | None = None,
     gap: float | None = None,
     time_limit: float | None = None,
@@ -118,7 +118,7 @@ def solve(
         one instance or a batch.
     solver
         a key of ``problem.solvers``; the first one, exact, is the default. Or "learned" for the policy that ships for such
-        instances, "learned:FOLDER" for one that `mecopt train` wrote.
+        instances, "learned:FOLDER" for one that `mecopt train` wrote; or a solver itself.
     start
         an earlier solution or a decision per instance, used as incumbent or starting point; an error where it is useless.
     gap

@@ -23,6 +23,7 @@ Array = NDArray[Any]
 
 CARD, WEIGHTS = "card.json", "weights.safetensors"
 FORMAT = 1
+_OPTIONAL = {"trained_on": dict}
 _REQUIRED = {"format": int, "learner": str, "problem": str, "users": int, "sha256": str}
 
 
@@ -72,7 +73,7 @@ def read_card(folder: str | Path) -> dict[str, Any]:
         raise InstanceError(f"{path} is damaged: {error}") from None
     if not isinstance(card, dict):
         raise InstanceError(f"{path} is a {type(card).__name__}; allowed: an object written by `mecopt train`")
-    for name, kind in _REQUIRED.items():
+    for name, kind in (*_REQUIRED.items(), *((n, k) for n, k in _OPTIONAL.items() if n in card)):
         _entry(card, name, kind, str(path))
     if card["format"] != FORMAT:
         raise InstanceError(f"{path} has format {card['format']}; this version of mecopt reads format {FORMAT}")

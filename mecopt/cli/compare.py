@@ -97,8 +97,8 @@ def _seen_in_training(instances: Problem, begin: int, methods: Iterable[str]) ->
     found = []
     for name in methods:
         if name.startswith(f"{LEARNED}:"):
-            origin = read_card(name.partition(":")[2]).get("trained_on")
-            if isinstance(origin, dict) and origin.get("digest") == digest(instances) and begin < origin["first"]:
+            origin = read_card(name.partition(":")[2]).get("trained_on", {})
+            if origin.get("digest") == digest(instances) and begin < origin["first"]:
                 found.append(
                     f"{name} was trained on the first {origin['first']} instances of this very file, and is compared on "
                     "them: add --split to use only those kept back."

@@ -66,7 +66,7 @@ def command(
     from mecopt.stream import changed
 
     chosen = find_learner(learner)
-    settings = chosen.configured(variant, dict(_option(text) for text in options))
+    settings = chosen.configured(variant, _settings(options))
     stream, provenance = _stream(problem, seed, preset, data, split, count, fields)
     stream = changed(stream, [_change(text) for text in changes])
     provenance |= {"changes": list(changes), "variant": variant}
@@ -111,6 +111,17 @@ def _stream(
     return passes(instances[:first], count, rng), {"trained_on": origin}
 
 
+def _settings(texts: tuple[str, ...]) -> dict[str, Any]:
+    from mecopt.solution import InstanceError
+
+    found: dict[str, Any] = {}
+    for name, value in map(_option, texts):
+        if name in found:
+            raise InstanceError(f"--with names {name!r} twice")
+        found[name] = value
+    return found
+
+
 def _option(text: str) -> tuple[str, Any]:
     """Read NAME=VALUE; what is no JSON is a word."""
     from mecopt.solution import InstanceError
@@ -121,7 +132,7 @@ def _option(text: str) -> tuple[str, Any]:
     for text in (value, f"[{value}]"):
         try:
             return name, json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
     return name, value.split(",") if "," in value else value
 

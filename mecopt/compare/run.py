@@ -164,7 +164,8 @@ def compare(
             files.append(path)
             if not _finished(path):
                 part = None if labels is None else _label_rows(labels, rows)
-                tasks.append((path, flat[rows], method, part, (seed, number), first, time_limit))
+                solver = policies.get(method, method)  # chosen once for all instances, not anew for each part of them
+                tasks.append((path, flat[rows], method, solver, part, (seed, number), first, time_limit))
     done = total - len(tasks)
     progress(done, total)
     cores = os.cpu_count() or 1
@@ -305,6 +306,7 @@ def _part(
     path: Path,
     problem: Problem,
     method: str,
+    solver: str | Proposed,
     labels: Labels | None,
     seed: tuple[int, int],
     first: int,
@@ -316,9 +318,9 @@ def _part(
         return
     kind = (problem.name, method, problem.users)
     if kind not in _WARM:
-        solve(problem[:1], solver=method, throw=False, time_limit=time_limit, rng=np.random.default_rng(seed))
+        solve(problem[:1], solver=solver, throw=False, time_limit=time_limit, rng=np.random.default_rng(seed))
         _WARM.add(kind)
-    solution = solve(problem, solver=method, throw=False, time_limit=time_limit, rng=np.random.default_rng(seed))
+    solution = solve(problem, solver=solver, throw=False, time_limit=time_limit, rng=np.random.default_rng(seed))
     stats, count = solution.stats, problem.instances
     columns = {
         "objective": solution.objective,

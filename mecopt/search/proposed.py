@@ -90,8 +90,10 @@ def learned(problem: Problem, name: str) -> Proposed:
     return Proposed(name, policy)
 
 
-def solver_for(problem: Problem, name: str | None) -> Solver:
-    """Return a solver by name: one of the problem's own, or a trained policy."""
+def solver_for(problem: Problem, name: str | Solver | None) -> Solver:
+    """Return a solver by name, one of the problem's own or a trained policy; a solver itself is returned as it is."""
+    if isinstance(name, Solver):
+        return name
     return learned(problem, name) if name is not None and is_learned(name) else problem.solver(name)
 
 
