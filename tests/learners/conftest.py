@@ -13,6 +13,7 @@ import pytest
 
 from mecopt import Problem
 from mecopt.cli.main import main
+from mecopt.learners import training
 from mecopt.models import BinaryOffloading, ComputationRate
 from mecopt.registry import find_learner
 
@@ -23,11 +24,16 @@ def _stream_of(cls: type[Problem], count: int = 200, users: int = 4, **more: Any
     return cls.sample(np.random.default_rng(1), (count,), users=users, **more)
 
 
-def _train(name: str, stream: Problem, out: Path, seed: int = 0, progress: Any = None, **given: Any) -> Any:
+def _train(
+    name: str, stream: Problem, out: Path, seed: int = 0, progress: Any = None, picture: bool = False, **given: Any
+) -> Any:
     learner = find_learner(name)
     settings = learner.configured("default", {**SMALL[name], **given})
     more = {} if progress is None else {"progress": progress}
-    return learner.train(stream, settings, seed, out, {"preset": "paper"}, **more)
+    with pytest.MonkeyPatch.context() as patch:
+        if not picture:  # drawing takes ten times as long as a small training
+            patch.setattr(training, "curves", lambda *_: b"")
+        return learner.train(stream, settings, seed, out, {"preset": "paper"}, **more)
 
 
 @pytest.fixture(scope="session")

@@ -323,7 +323,7 @@ def test_losses_more_frequent_than_records_are_thinned() -> None:
 def test_a_stream_of_any_length_ends_in_a_policy_and_a_picture(
     count: int, tmp_path: Path, train: Callable[..., Any], stream_of: Any
 ) -> None:
-    policy = train("decision-net", stream_of(BinaryOffloading, count), tmp_path)
+    policy = train("decision-net", stream_of(BinaryOffloading, count), tmp_path, picture=True)
     assert policy.card["instances"] == count
     assert (tmp_path / "training.png").read_bytes().startswith(b"\x89PNG")
 
