@@ -7,8 +7,9 @@
 - learned: a trained policy that proposes decisions, or predicts prices;
 - optimum: the instance's own optimum, free of charge: the limit of what any start can do.
 
-Where the decision is open the start is a decision. Where it is fixed, to the optimal one, the start is a price, answered by
-`mecopt.warmstart.from_dual`: a price fits whichever users offload, another instance's allocation does not.
+Where the decision is open the start is a decision. Where it is fixed, to the optimal one, the start is a price, which fits
+whichever users offload; another instance's allocation does not. `mecopt.warmstart.from_dual` makes an allocation of it, but
+for the backends that start from the price of any solution, which get an earlier one as it is.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ KEEP = 0.9
 """Probability that a user of the drifting stream keeps its data from one instance to the next."""
 
 Source = Literal["cold", "previous", "neighbour", "relaxation", "learned", "optimum"]
+Taken = Literal["decision", "allocation", "price"]
+"""What a solver takes as its start."""
+
 SOURCES: tuple[Source, ...] = ("cold", "previous", "neighbour", "relaxation", "learned", "optimum")
 
 ROUNDING = "relaxation-rounding"
@@ -98,20 +102,20 @@ class Starts:
         self.proposed = None if proposer is None else Proposed("learned", proposer)
         self.optimum = solve(stream)
 
-    def sources(self, fixed: bool) -> list[Source]:
-        """Return the sources there are, for a fixed decision or an open one."""
-        learned = self.starter if fixed else self.proposed
+    def sources(self, takes: Taken) -> list[Source]:
+        """Return the sources there are for a solver."""
+        learned = self.proposed if takes == "decision" else self.starter
         missing = {"learned"} if learned is None else set()
-        if not fixed and ROUNDING not in self.stream.solvers:
+        if takes == "decision" and ROUNDING not in self.stream.solvers:
             missing.add("relaxation")
         return [source for source in SOURCES if source not in missing]
 
-    def make(self, source: Source, fixed: bool, i: int) -> Any:
+    def make(self, source: Source, takes: Taken, i: int) -> Any:
         """Return the start of instance i from a source."""
         if source == "cold":
             return None
         problem = self.stream[i]
-        return self._price(source, problem, i) if fixed else self._decision(source, problem, i)
+        return self._decision(source, problem, i) if takes == "decision" else self._solution(source, problem, i, takes)
 
     def _decision(self, source: Source, problem: Problem, i: int) -> Array:
         if source == "relaxation":
@@ -121,14 +125,17 @@ class Starts:
             return self.proposed.search(problem, start=None, gap=None, time_limit=None, rng=rng).decision
         return self._known(source, problem, i).decision
 
-    def _price(self, source: Source, problem: Problem, i: int) -> Solution:
+    def _solution(self, source: Source, problem: Problem, i: int, takes: Taken) -> Solution:
         decision = self.optimum.decision[i]
         if source == "relaxation":
             dual = problem.relaxed_dual()
         elif source == "learned" and self.starter is not None:
             dual = self.starter.predict(problem, decision)
         else:
-            dual = self._known(source, problem, i).dual
+            known = self._known(source, problem, i)
+            if takes == "price":
+                return known
+            dual = known.dual
         return from_dual(problem, decision, dual)
 
     def _known(self, source: Source, problem: Problem, i: int) -> Solution:

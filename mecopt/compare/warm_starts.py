@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from mecopt.backends.backend import Feature
 from mecopt.compare.bench import TIME_LIMIT, medians
-from mecopt.compare.starts import SOURCES, Memory, Source, Starts, drifting
+from mecopt.compare.starts import SOURCES, Memory, Source, Starts, Taken, drifting
 from mecopt.compare.summary import duration
 from mecopt.problem import Problem
 from mecopt.registry import shipped
@@ -49,19 +49,23 @@ class Consumer:
 
     name: str
     counted: str
-    fixed: bool = False
-    """Whether it answers a fixed decision, and so starts from a price instead of a decision."""
-    most: int = 20
+    takes: Taken = "decision"
+    most: int = 16
+
+    @property
+    def fixed(self) -> bool:
+        """Whether it answers a fixed decision."""
+        return self.takes != "decision"
 
 
 CONSUMERS = (
     Consumer("exact", "nodes"),
-    Consumer("scip", "nodes", most=8),
-    Consumer("highs", "rounds", most=8),
+    Consumer("scip", "nodes", most=6),
+    Consumer("highs", "rounds", most=6),
     Consumer("local-search", "solver calls"),
     Consumer("coordinate-descent", "solver calls"),
-    Consumer("slsqp", "iterations", fixed=True),
-    Consumer("scs", "iterations", fixed=True),
+    Consumer("slsqp", "iterations", "allocation"),
+    Consumer("scs", "iterations", "price"),
 )
 
 
@@ -154,7 +158,7 @@ def _making(make: Callable[[], Any]) -> float:
 
 def measure(starts: Starts, consumer: Consumer, count: int) -> list[Row]:
     """Measure a consumer from every source on the instances 1 to `count` of a stream, the sources by turns."""
-    sources = starts.sources(consumer.fixed)
+    sources = starts.sources(consumer.takes)
     effort: dict[Source, list[float]] = {source: [] for source in sources}
     loss: dict[Source, list[float]] = {source: [] for source in sources}
     used = dict.fromkeys(sources, 0)
@@ -165,7 +169,7 @@ def measure(starts: Starts, consumer: Consumer, count: int) -> list[Row]:
         calls: dict[str, Callable[[], float]] = {}
         first: dict[str, float] = {}
         for source in sources:
-            make = partial(starts.make, source, consumer.fixed, i)
+            make = partial(starts.make, source, consumer.takes, i)
             run = partial(_answer, problem, best.decision, consumer, make())
             calls[f"make {source}"], calls[f"solve {source}"] = partial(_making, make), partial(_seconds, run)
             began = time.perf_counter()
@@ -207,7 +211,7 @@ def warm_starts(
     *,
     presets: Sequence[str] | None = None,
     consumers: Sequence[Consumer] = CONSUMERS,
-    most: int = 20,
+    most: int = 16,
     memory: int = MEMORY,
     users: int | None = None,
     policy: Callable[[Problem, Any], Any | None] = shipped,
@@ -283,16 +287,20 @@ def closing(cls: type[Problem], cells: Sequence[Cell], seed: int = 0) -> str:
 
 
 def _best(cells: Sequence[Cell]) -> dict[str, str]:
-    """Say of each consumer which source saves most, over the streams where the source exists and answers do not suffer."""
+    """Say of each consumer which source saves most over all streams where it exists, if it pays on any and harms none."""
     texts = {}
     for name in dict.fromkeys(cell.consumer.name for cell in cells):
         own = [{row.source: row for row in cell.rows} for cell in cells if cell.consumer.name == name]
         best, texts[name] = MARGIN, "gains nothing"
         for source in SOURCES[1:-1]:
-            good = [rows for rows in own if source in rows and rows[source].verdict in ("pays", "does not pay")]
-            cold = sum(rows["cold"].total for rows in good)
-            saved = 1.0 - sum(rows[source].total for rows in good) / cold if good else 0.0
+            there = [rows for rows in own if source in rows]
+            verdicts = [rows[source].verdict for rows in there]
+            if "pays" not in verdicts or set(verdicts) - {"pays", "does not pay"}:
+                continue
+            saved = 1.0 - sum(rows[source].total for rows in there) / sum(rows["cold"].total for rows in there)
             if saved > best:
-                best, where = saved, "" if len(good) == len(own) else f" on {len(good)} of {len(own)} streams"
-                texts[name] = f"saves {100 * saved:.0f} % by {source}{where}"
+                best = saved
+                texts[name] = (
+                    f"saves {100 * saved:.0f} % by {source} (pays on {verdicts.count('pays')} of {len(there)} streams)"
+                )
     return texts

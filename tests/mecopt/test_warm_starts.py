@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import mecopt
 from mecopt.backends.conic import Conic
+from mecopt.cli.bench import command
 from mecopt.compare.starts import SOURCES, Memory, drifting
 from mecopt.compare.warm_starts import CONSUMERS, Cell, Row, closing, refusing, warm_starts
 from mecopt.models import BinaryOffloading, ComputationRate
@@ -298,3 +301,33 @@ def test_a_start_pays_only_with_its_prediction_by_a_margin_and_with_equal_answer
     row = Row("learned", 5.0, loss, used, faster, 4, total / 2, total / 2, cold)
     assert row.verdict == verdict
     assert cold.verdict == ""
+
+
+def _cell(consumer: int, **totals: float) -> Cell:
+    cold = Row("cold", 10.0, 0.0, 0, 0, 4, 0.0, 1.0)
+    rows = [Row(name, 5.0, 0.0, 4, 4 * (t < 1), 4, 0.0, t, cold) for name, t in totals.items()]  # type: ignore[arg-type]
+    return Cell("paper, independent", CONSUMERS[consumer], [cold, *rows])
+
+
+def test_the_sentence_names_the_best_source_over_all_its_streams_and_none_that_harms() -> None:
+    worse = Row("neighbour", 5.0, 1e-3, 4, 4, 4, 0.0, 0.1, Row("cold", 10.0, 0.0, 0, 0, 4, 0.0, 1.0))
+    cells = [
+        _cell(-2, previous=0.9, learned=0.6, optimum=0.1),
+        _cell(-2, previous=0.7, optimum=0.1),
+        replace(_cell(-1, previous=0.99), rows=[*_cell(-1, previous=0.99).rows, worse]),
+    ]
+    said = closing(BinaryOffloading, cells)
+    assert "slsqp saves 40 % by learned (pays on 1 of 1 streams)" in said
+    assert "scs gains nothing" in said
+
+
+def test_the_command_shows_every_source_and_who_takes_no_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = partial(warm_starts, presets=["paper"], consumers=CONSUMERS[-1:], most=2, memory=5, users=3)
+    monkeypatch.setattr("mecopt.compare.warm_starts.warm_starts", few)
+    said = CliRunner().invoke(command, ["computation-rate", "--warm-starts", "--seed", "1"])
+    assert said.exit_code == 0, said.output
+    assert "take no start: closed-form, clarabel, ecos" in said.output
+    assert "paper, drifting: scs, decision fixed to the optimal one (effort: iterations, n = 2)" in said.output
+    assert all(source in said.output for source in SOURCES)
+    assert "no policy ships for these instances" in said.output
+    assert "Best starts: scs" in said.output
