@@ -13,7 +13,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -26,7 +26,7 @@ from mecopt.learners import network
 from mecopt.learners.candidates import candidates
 from mecopt.learners.inputs import SCALINGS, Inputs
 from mecopt.learners.proposer import Learner, Settings, WarmStarter, shipped_with_mecopt
-from mecopt.learners.training import versions
+from mecopt.learners.training import ANOTHER, code_digest, versions
 from mecopt.problem import Problem
 from mecopt.solution import InstanceError
 from mecopt.solve import solve
@@ -75,7 +75,7 @@ class PriceNet(WarmStarter):
 
     learner: ClassVar[str] = NAME
     hidden: tuple[int, ...]
-    layers: network.Layers
+    layers: network.Layers = field(repr=False)
     offset: Array
     spread: Array
     """Mean and spread of the logarithms of the prices in training, by which the network's values are scaled back."""
@@ -143,10 +143,12 @@ class PriceNetLearner(Learner):
         flat, folder = stream.flat(), Path(out)
         folder.mkdir(parents=True, exist_ok=True)
         described = dataclasses.asdict(settings)
-        run = hashlib.sha256(json.dumps([NAME, described, seed, digest(flat), versions()]).encode()).hexdigest()[:16]
+        run = hashlib.sha256(
+            json.dumps([NAME, described, seed, digest(flat), versions(), code_digest(PriceNetLearner)]).encode()
+        ).hexdigest()[:16]
         if (folder / CARD).is_file():
             if read_card(folder).get("run") != run:
-                raise InstanceError(f"{folder} holds another trained policy; choose another folder, or delete it")
+                raise InstanceError(ANOTHER.format(folder))
             return PriceNet.load(folder)
         kept = max(1, round(HELD_OUT * flat.instances))
         with network.one_thread():

@@ -7,6 +7,7 @@ needs no generator's state, and a run that was killed and goes on ends with the 
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -36,6 +37,8 @@ CHECKPOINT_BLOCKS = 50
 
 REFERENCE_SECONDS = 300.0
 """Time for the exact optima that the figures refer to; beyond it the proved bound stands in, which flatters nobody."""
+
+ANOTHER = "{} holds another trained policy (of other settings, data, seed or code); choose another folder, or delete it"
 
 Progress = Callable[[int, int], None]
 
@@ -79,7 +82,7 @@ def train(
         key = _key(training, flat, seed)
         if (folder / CARD).is_file():
             if read_card(folder).get("run") != key:
-                raise InstanceError(f"{folder} holds another trained policy; choose another folder, or delete it")
+                raise InstanceError(ANOTHER.format(folder))
             return
         first = _resume(folder / CHECKPOINT, key, training, columns)
 
@@ -128,8 +131,8 @@ def _play(
 
 
 def _key(training: Training, stream: Problem, seed: int) -> str:
-    """Name everything the weights depend on."""
-    what = [type(training).__name__, training.describe(), seed, digest(stream), versions()]
+    """Name everything the weights depend on, the code of the learners among it."""
+    what = [type(training).__name__, training.describe(), seed, digest(stream), versions(), code_digest(type(training))]
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]
 
 
@@ -144,12 +147,26 @@ def versions() -> dict[str, str]:
     return found
 
 
+def code_digest(training: type) -> str:
+    """Name the code that trains: the modules beside this one, and those of the training's own folder."""
+    own = Path(inspect.getfile(training)).parent
+    files = {path.resolve() for folder in (Path(__file__).parent, own) for path in folder.glob("*.py")}
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(files))).hexdigest()
+
+
 def _write_checkpoint(path: Path, key: str, done: int, training: Training, columns: dict[str, Array]) -> None:
     from safetensors.numpy import save
 
     arrays = {**training.state(), **{f"log_{name}": values for name, values in columns.items()}}
-    content = save({name: np.ascontiguousarray(a) for name, a in arrays.items()}, {"run": key, "done": str(done)})
-    write_whole(path, content)
+    origin = {"run": key, "done": str(done), "sha256": _checksum(arrays)}
+    write_whole(path, save({name: np.ascontiguousarray(a) for name, a in arrays.items()}, origin))
+
+
+def _checksum(arrays: Mapping[str, Array]) -> str:
+    found = hashlib.sha256()
+    for name in sorted(arrays):
+        found.update(name.encode() + np.ascontiguousarray(arrays[name]).tobytes())
+    return found.hexdigest()
 
 
 def _resume(path: Path, key: str, training: Training, columns: dict[str, Array]) -> int:
@@ -166,6 +183,8 @@ def _resume(path: Path, key: str, training: Training, columns: dict[str, Array])
         raise InstanceError(f"{path} is damaged: {error}; delete it to begin anew") from None
     if origin.get("run") != key:
         raise InstanceError(f"{path} belongs to another run; choose another folder, or delete it")
+    if origin.get("sha256") != _checksum(arrays):
+        raise InstanceError(f"{path} is damaged: its numbers are not those that were written; delete it to begin anew")
     training.restore({name: array for name, array in arrays.items() if not name.startswith("log_")})
     for name, values in columns.items():
         values[...] = arrays[f"log_{name}"]

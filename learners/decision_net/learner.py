@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -41,7 +41,7 @@ class DecisionNet(Proposer):
 
     learner: ClassVar[str] = NAME
     settings: DecisionNetSettings
-    layers: network.Layers
+    layers: network.Layers = field(repr=False)
 
     @property
     def candidates(self) -> int:  # type: ignore[override]

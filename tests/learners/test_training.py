@@ -170,7 +170,7 @@ def test_a_folder_of_another_run_is_refused_finished_or_not(
 ) -> None:
     given = {**LOOP, **other}
     stream = stream_of(BinaryOffloading, given.pop("count", COUNT), given.pop("users", 4))
-    with pytest.raises(InstanceError, match="holds another trained policy; choose another folder, or delete it"):
+    with pytest.raises(InstanceError, match=r"holds another trained policy .* choose another folder, or delete it"):
         train("decision-net", stream, whole, **given)
     before = (stopped / "checkpoint.safetensors").read_bytes()
     with pytest.raises(InstanceError, match=r"checkpoint.safetensors belongs to another run; choose another folder"):
@@ -197,6 +197,15 @@ def test_a_damaged_checkpoint_is_refused(kept: int, stopped: Path, train: Callab
     path = stopped / "checkpoint.safetensors"
     path.write_bytes(path.read_bytes()[:kept])
     with pytest.raises(InstanceError, match=r"checkpoint.safetensors is damaged: .*; delete it to begin anew"):
+        train("decision-net", stream_of(BinaryOffloading, COUNT), stopped, **LOOP)
+
+
+def test_a_checkpoint_with_a_changed_number_is_refused(stopped: Path, train: Callable[..., Any], stream_of: Any) -> None:
+    path = stopped / "checkpoint.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-9] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InstanceError, match="not those that were written"):
         train("decision-net", stream_of(BinaryOffloading, COUNT), stopped, **LOOP)
 
 
