@@ -41,7 +41,9 @@ def _show_ratios(screen: Console, cls: type[Problem], seed: int) -> None:
 
 
 def _show_starts(screen: Console, cls: type[Problem], seed: int) -> None:
-    from mecopt.compare.warm_starts import HEADERS, closing, refusing, warm_starts
+    from rich.table import Table
+
+    from mecopt.compare.warm_starts import HEADERS, closing, matrix, refusing, warm_starts
 
     def line(cells: tuple[str, ...]) -> str:
         source, *numbers, verdict = cells
@@ -57,4 +59,14 @@ def _show_starts(screen: Console, cls: type[Problem], seed: int) -> None:
             screen.print(line(row.cells()).rstrip())
         if all(row.source != "learned" for row in cell.rows):
             screen.print("    learned      no policy ships for these instances")
-    screen.print(f"  {closing(cls, cells, seed)}")
+    headers, rows = matrix(cells)
+    grid = Table(title="cold total over this total (*: pays, !: worse answers)", title_justify="left", box=None)
+    for number, header in enumerate(headers):
+        grid.add_column(header, justify="right" if number > 2 else "left", no_wrap=True)
+    for texts in rows:
+        grid.add_row(*texts)
+    screen.print(grid)
+    unused = sum(row.instances - row.used for cell in cells for row in cell.rows if row.source != "cold")
+    screen.print(
+        f"  {'Every start was used.' if not unused else f'{unused} starts were not used.'} {closing(cls, cells, seed)}"
+    )

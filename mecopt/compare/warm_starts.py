@@ -286,6 +286,26 @@ def closing(cls: type[Problem], cells: Sequence[Cell], seed: int = 0) -> str:
     )
 
 
+def matrix(cells: Sequence[Cell]) -> tuple[tuple[str, ...], list[list[str]]]:
+    """Return all cells at a glance, headers and rows: the cold total over each start's total, marked where it pays.
+
+    ``*``: pays; ``!``: worse answers, or starts that were not used.
+    """
+    rows = []
+    for cell in cells:
+        found = {row.source: row for row in cell.rows}
+        cold = f"{found['cold'].effort:.1f} {cell.consumer.counted}, {duration(found['cold'].total)}"
+        rows.append([cell.stream, cell.consumer.name, cold, *(_mark(found.get(source)) for source in SOURCES[1:])])
+    return ("stream", "solver", "cold", *SOURCES[1:]), rows
+
+
+def _mark(row: Row | None) -> str:
+    if row is None:
+        return "-"
+    paying, idle = row.verdict.startswith("pays"), row.verdict.startswith("does not pay")
+    return f"{row.ratio:.2f}{'*' if paying else ' ' if idle else '!'}"
+
+
 def _best(cells: Sequence[Cell]) -> dict[str, str]:
     """Say of each consumer which source saves most over all streams where it exists, if it pays on any and harms none."""
     texts = {}

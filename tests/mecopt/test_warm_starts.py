@@ -13,7 +13,7 @@ import mecopt
 from mecopt.backends.conic import Conic
 from mecopt.cli.bench import command
 from mecopt.compare.starts import SOURCES, Memory, drifting
-from mecopt.compare.warm_starts import CONSUMERS, Cell, Row, closing, refusing, warm_starts
+from mecopt.compare.warm_starts import CONSUMERS, Cell, Consumer, Row, closing, matrix, refusing, warm_starts
 from mecopt.models import BinaryOffloading, ComputationRate
 from mecopt.problem import Problem
 from mecopt.registry import problems
@@ -331,3 +331,13 @@ def test_the_command_shows_every_source_and_who_takes_no_start(monkeypatch: pyte
     assert all(source in said.output for source in SOURCES)
     assert "no policy ships for these instances" in said.output
     assert "Best starts: scs" in said.output
+
+
+def test_the_matrix_shows_every_cell_and_marks_what_pays() -> None:
+    cold = Row("cold", 10.0, 0.0, 0, 0, 4, 0.0, 1.0)
+    better = Row("previous", 5.0, 0.0, 4, 4, 4, 0.1, 0.4, cold)
+    worse = Row("neighbour", 5.0, 0.1, 4, 4, 4, 0.1, 0.4, cold)
+    slower = Row("optimum", 5.0, 0.0, 4, 0, 4, 0.0, 2.0, cold)
+    headers, rows = matrix([Cell("paper, independent", Consumer("exact", "nodes"), [cold, better, worse, slower])])
+    assert headers == ("stream", "solver", "cold", "previous", "neighbour", "relaxation", "learned", "optimum")
+    assert rows == [["paper, independent", "exact", "10.0 nodes, 1 s", "2.00*", "2.00!", "-", "-", "0.50 "]]
