@@ -110,13 +110,11 @@ linear constraint and W before a function of variables alone.
 EARNING = Step(
     title="What a user earns at a price of time",
     statement="""
-Charge ν for time. An offloading user that chooses its own τᵢ then earns in proportion to a, Cᵢ(ν) per unit of it:
+Charge ν for time. An offloading user that chooses its own τᵢ then earns in proportion to a, Cᵢ(ν) per unit of it. The
+signal-to-noise ratio zᵢ that it sends at depends on ν alone; it is the root of the last line:
 
     max over τ of  Wᵢτ ln(1 + gᵢa/τ) − ντ  =  Cᵢ(ν) · a
     Cᵢ(ν) = Wᵢgᵢ/(1 + zᵢ)
-
-where zᵢ, the signal-to-noise ratio it sends at, is the root of
-
     ln(1 + z) − z/(1 + z) = ν/Wᵢ
 """,
     formula=r"""
