@@ -21,6 +21,11 @@ SCALINGS = ("standard", "log", "raw")
 LOOKED_AT = 256
 """Instances from whose mean and spread the scale is taken."""
 
+BEYOND = 2.0
+"""Factor by which an input may leave its range of training, and still count as one like those seen."""
+RARE = 0.01
+"""Part of the entries that may lie farther outside."""
+
 CONSTANT = 1e-9
 """Relative difference up to which a field has the value it had in training."""
 
@@ -42,6 +47,8 @@ class Inputs:
         one number per entry.
     constants
         the other fields and the values they had in all of the training, one number or one per user; None where they varied.
+    ranges
+        least and greatest value of each input field in all of the training.
     """
 
     names: tuple[str, ...]
@@ -49,6 +56,7 @@ class Inputs:
     offset: Array
     spread: Array
     constants: Mapping[str, Any]
+    ranges: Mapping[str, list[float]]
 
     @classmethod
     def fit(cls, stream: Problem, names: Sequence[str] = (), scaling: str = "standard") -> Self:
@@ -69,12 +77,14 @@ class Inputs:
         for name in chosen if scaling == "log" else ():
             if not np.all(fields[name] > 0):
                 raise InstanceError(f"{name} has zeros, whose logarithm is infinite; use the scaling 'standard'")
-        unscaled = cls(chosen, scaling, np.zeros(1), np.ones(1), constants)
+        whole = stream.flat().data()
+        ranges = {name: [float(whole[name].min()), float(whole[name].max())] for name in chosen}
+        unscaled = cls(chosen, scaling, np.zeros(1), np.ones(1), constants, ranges)
         if scaling == "raw":
             return unscaled
         entries = unscaled._entries(head)
         spread = entries.std(axis=0)
-        return cls(chosen, scaling, entries.mean(axis=0), np.where(spread > 0, spread, 1.0), constants)
+        return cls(chosen, scaling, entries.mean(axis=0), np.where(spread > 0, spread, 1.0), constants, ranges)
 
     def __call__(self, problem: Problem) -> Array:
         """Return the inputs of every instance, shape ``(instances, inputs)``, single precision."""
@@ -93,8 +103,15 @@ class Inputs:
         return sum(stored.card["users"] if per[name] == "user" else 1 for name in self.names)
 
     def differences(self, problem: Problem) -> list[str]:
-        """Say which constant fields have other values here than in training."""
+        """Say which fields have other values here than in training: constants, and inputs far outside their range."""
         found = []
+        for name, (least, greatest) in self.ranges.items():
+            here = problem.data()[name]
+            outside = (here < least / BEYOND) | (here > greatest * BEYOND)
+            if outside.mean() > RARE:
+                found.append(
+                    f"{name} was {least:g} to {greatest:g} in its training and is {here.min():g} to {here.max():g} here"
+                )
         for name, value in self.constants.items():
             if value is None:
                 found.append(f"{name} varied in its training, but is none of its inputs")
@@ -129,7 +146,12 @@ class Inputs:
         offset, spread = (stored.weights.get(name) for name in ("input_offset", "input_spread"))
         if offset is None or spread is None or offset.shape != spread.shape or not np.all(spread > 0):
             raise InstanceError("the trained policy is damaged: the scale of its inputs is missing or makes no sense")
-        inputs = cls(tuple(names), scaling, offset, spread, constants)
+        ranges = stored.entry("ranges", dict)
+        if set(ranges) != set(names) or not all(_is_range(value) for value in ranges.values()):
+            raise InstanceError(
+                f"ranges are {ranges}; allowed: two numbers, least and greatest, for each of {', '.join(names)}"
+            )
+        inputs = cls(tuple(names), scaling, offset, spread, constants, ranges)
         if offset.shape not in ((1,), (inputs.size_of(stored),)):
             raise InstanceError(f"the trained policy is damaged: {len(offset)} scales for {inputs.size_of(stored)} inputs")
         return inputs
@@ -154,6 +176,11 @@ def _is_constant(value: Any, size: int) -> bool:
     """Whether this may stand in a card as the constant of a field with `size` entries."""
     numbers = value if isinstance(value, list) and len(value) == size else [value]
     return value is None or all(type(v) in (int, float) and abs(v) <= sys.float_info.max for v in numbers)
+
+
+def _is_range(value: Any) -> bool:
+    numbers = isinstance(value, list) and len(value) == 2 and all(type(v) in (int, float) for v in value)
+    return numbers and -sys.float_info.max <= value[0] <= value[1] <= sys.float_info.max
 
 
 def _shown(value: Any) -> str:

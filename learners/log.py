@@ -12,9 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.files import write_whole
-from mecopt.solution import InstanceError
+from mecopt.solution import InstanceError, MecoptError
 
 Array = NDArray[Any]
+
+CONTRADICTION = 1e-9
+"""Relative difference by which rounding may put an answer beyond the optimum."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,18 +39,38 @@ class Log:
         above, below = np.where(better, self.optimum, values), np.where(better, values, self.optimum)
         return np.asarray(np.where(above == below, 1.0, above / np.where(below == 0, 1.0, below)))
 
+    def require_no_better_than_optimum(self, sign: float) -> None:
+        """Raise `MecoptError` where something played is better than what is proved to be best."""
+        excess = sign * (self.optimum - self.played)
+        broken = np.flatnonzero(excess > CONTRADICTION * np.abs(self.optimum))
+        if broken.size:
+            raise MecoptError(f"instance {broken[0]}: what was played is better than the proved optimum; please report it")
 
-def reached(log: Log) -> dict[str, Any]:
-    """Return the figures of the last 30 % of the stream, for the card."""
-    last = slice(-max(1, round(0.3 * log.played.size)), None)
+
+def reached(log: Log, distinct: int, proved: Array) -> dict[str, Any]:
+    """Return the figures of the last 30 % of the stream, for the card.
+
+    Parameters
+    ----------
+    distinct
+        how many instances of the stream differ: where it repeats them, the figures are of instances learned from before.
+    proved
+        whether each optimum is proved; elsewhere the bound stands in its place.
+    """
+    count = max(1, round(0.3 * log.played.size))
 
     def ratios(values: Array) -> dict[str, float]:
-        ratio = log.ratio(values)[last]
+        ratio = log.ratio(values)[-count:]
         return {"mean": float(ratio.mean()), "percentile_1": float(np.percentile(ratio, 1)), "least": float(ratio.min())}
 
-    loss = log.loss[last][~np.isnan(log.loss[last])]
+    loss = log.loss[-count:][~np.isnan(log.loss[-count:])]
+    over = f"the last {count} instances of the stream, ratio to the proved optimum"
+    if not proved[-count:].all():
+        over += f" (to the proved bound in {int((~proved[-count:]).sum())})"
+    if distinct < log.played.size:
+        over += f"; it repeats {distinct} instances, so they were learned from before: judge by others"
     return {
-        "over": "the last 30 % of the instances, ratio to the proved optimum",
+        "over": over,
         "best_of_candidates": ratios(log.played),
         "own_decision": ratios(log.own),
         "loss": float(loss.mean()) if loss.size else None,

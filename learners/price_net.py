@@ -10,8 +10,6 @@ start cannot pay where a closed form exists; `mecopt bench --warm-starts` says s
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,24 +18,24 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.data import digest
 from mecopt.fields import Variables, declared
 from mecopt.learners import network
 from mecopt.learners.candidates import candidates
 from mecopt.learners.inputs import SCALINGS, Inputs
 from mecopt.learners.proposer import Learner, Settings, WarmStarter, shipped_with_mecopt
-from mecopt.learners.training import ANOTHER, code_digest, versions
+from mecopt.learners.training import alone, finished, run_key, versions
 from mecopt.problem import Problem
 from mecopt.solution import InstanceError
 from mecopt.solve import solve
-from mecopt.trained import CARD, Trained, read_card
+from mecopt.stream import distinct
+from mecopt.trained import Trained
 from mecopt.warmstart import from_dual
 
 Array = NDArray[Any]
 
 NAME = "price-net"
 HELD_OUT = 0.1
-"""Part of the instances, the last, on which the figures of the card are measured."""
+"""Part of the different instances, the last, on which the figures of the card are measured."""
 LARGEST_LOG = 700.0
 """Beyond this an exponential leaves the range of numbers."""
 
@@ -74,7 +72,6 @@ class PriceNet(WarmStarter):
     """The trained network, on numpy alone."""
 
     learner: ClassVar[str] = NAME
-    hidden: tuple[int, ...]
     layers: network.Layers = field(repr=False)
     offset: Array
     spread: Array
@@ -99,21 +96,21 @@ class PriceNet(WarmStarter):
         """Rebuild the network from a saved policy."""
         from mecopt.registry import find_problem
 
-        hidden, users = tuple(stored.entry("hidden", list)), stored.card["users"]
+        settings, users = PriceNetSettings.of(stored.entry("settings", dict)), stored.card["users"]
         prices = len(declared(find_problem(stored.card["problem"]).Dual))  # type: ignore[arg-type]
         seen = inputs.size_of(stored) + users
-        layers = network.from_trained(stored, (seen, *hidden, prices))
+        layers = network.from_trained(stored, (seen, *settings.hidden, prices))
         scale = (stored.array("price_offset", (prices,)), stored.array("price_spread", (prices,)))
-        return cls(stored.card, stored.card["problem"], users, inputs, hidden, layers, *scale)
+        return cls(stored.card, stored.card["problem"], users, inputs, layers, *scale)
 
-    def report(self) -> list[str]:
-        """Say how far predicted prices and the allocations made of them are off."""
+    def reported(self) -> list[str]:
+        """Say how far predicted prices are off, and what they prove."""
         r = self.card["reached"]
         return [
             f"over {r['over']}:",
             f"relative error of the price: mean {r['price_error']['mean']:.2g}, 99th percentile "
             f"{r['price_error']['percentile_99']:.2g}",
-            f"loss of the allocation that answers it: mean {r['loss']['mean']:.2g}, greatest {r['loss']['greatest']:.2g}",
+            f"proved gap of the answer to it: mean {r['gap']['mean']:.2g}, greatest {r['gap']['greatest']:.2g}",
         ]
 
 
@@ -140,28 +137,17 @@ class PriceNetLearner(Learner):
         progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> PriceNet:
         """Train on a set of instances; a run that was killed begins anew, and ends with the same weights."""
-        flat, folder = stream.flat(), Path(out)
-        folder.mkdir(parents=True, exist_ok=True)
-        described = dataclasses.asdict(settings)
-        run = hashlib.sha256(
-            json.dumps([NAME, described, seed, digest(flat), versions(), code_digest(PriceNetLearner)]).encode()
-        ).hexdigest()[:16]
-        if (folder / CARD).is_file():
-            if read_card(folder).get("run") != run:
-                raise InstanceError(ANOTHER.format(folder))
-            return PriceNet.load(folder)
-        kept = max(1, round(HELD_OUT * flat.instances))
-        with network.one_thread():
-            policy = _fit(flat[: flat.instances - kept], settings, seed, progress)
-        card = {
-            "run": run,
-            "seed": seed,
-            "instances": flat.instances,
-            "settings": described,
-            "hidden": list(settings.hidden),
-        }
-        reached = _reached(policy, flat[flat.instances - kept :])
-        dataclasses.replace(policy, card={**provenance, **card, "versions": versions(), "reached": reached}).save(folder)
+        different, folder, described = distinct(stream), Path(out), dataclasses.asdict(settings)
+        key = run_key(NAME, described, different, seed)
+        kept = max(1, round(HELD_OUT * different.instances))
+        if different.instances < 2:
+            raise InstanceError("all instances are the same, so there is nothing to learn from; allowed: some that vary")
+        with alone(folder), network.one_thread():
+            if not finished(folder, key):
+                policy = _fit(different[:-kept], settings, seed, progress)
+                origin = {"run": key, "seed": seed, "instances": different.instances, "settings": described}
+                figures = {"versions": versions(), "reached": _reached(policy, different[-kept:])}
+                dataclasses.replace(policy, card={**provenance, **origin, **figures}).save(folder)
         return PriceNet.load(folder)
 
     def shipped(self) -> list[Path]:
@@ -201,7 +187,7 @@ def _fit(flat: Problem, settings: PriceNetSettings, seed: int, progress: Callabl
             left = 1.0 - (number + first / len(order)) / settings.passes
             trained.descend(loss, settings.learning_rate * left)
     progress(settings.passes, settings.passes)
-    return PriceNet({}, flat.name, flat.users, inputs, settings.hidden, trained.layers, offset, spread)
+    return PriceNet({}, flat.name, flat.users, inputs, trained.layers, offset, spread)
 
 
 def _reached(policy: PriceNet, held_out: Problem) -> dict[str, Any]:
@@ -213,11 +199,10 @@ def _reached(policy: PriceNet, held_out: Problem) -> dict[str, Any]:
     if not (true > 0).any():
         raise InstanceError("the price is 0 at the optimum of every instance kept back, so there is nothing to measure")
     error = np.abs(predicted.as_dict()[name] / np.where(true > 0, true, 1.0) - 1.0)[true > 0]
-    loss = np.abs(start.objective / optimum.objective - 1.0)
     return {
-        "over": "the last 10 % of the instances, kept back from training, at their optimal decisions",
+        "over": f"{held_out.instances} instances kept back from training, at their optimal decisions",
         "price_error": {"mean": float(error.mean()), "percentile_99": float(np.percentile(error, 99))},
-        "loss": {"mean": float(loss.mean()), "greatest": float(loss.max())},
+        "gap": {"mean": float(start.gap.mean()), "greatest": float(start.gap.max())},
     }
 
 

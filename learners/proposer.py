@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
-import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
@@ -61,6 +60,7 @@ class Policy(ABC):
             "inputs": list(self.inputs.names),
             "scaling": self.inputs.scaling,
             "constants": dict(self.inputs.constants),
+            "ranges": dict(self.inputs.ranges),
         }
         trained.write(folder, card, {**self.inputs.arrays(), **self.weights()})
 
@@ -82,8 +82,15 @@ class Policy(ABC):
             raise InstanceError(f"{Path(folder) / trained.CARD}: {error}") from None
 
     @abstractmethod
+    def reported(self) -> list[str]:
+        """Say in a few lines what the policy reached in training, as its card has it."""
+
     def report(self) -> list[str]:
-        """Say in a few lines what the policy reached in training."""
+        """Say what the policy reached in training, or that its card does not say it."""
+        try:
+            return self.reported()
+        except (KeyError, TypeError, ValueError):
+            return ["its card does not say what it reached in training"]
 
     @abstractmethod
     def usage(self, folder: str | Path) -> str:
@@ -251,12 +258,3 @@ def shipped_with_mecopt(learner: str) -> list[Path]:
     """Return the folders of `policies/` beside this file that a learner made."""
     folders = sorted(path.parent for path in (Path(__file__).parent / "policies").glob(f"*/{trained.CARD}"))
     return [folder for folder in folders if trained.read_card(folder)["learner"] == learner]
-
-
-def fewest(values: Array, decisions: Array) -> Array:
-    """Return for each instance the index of its best candidate; of equally good ones the one that offloads fewest users.
-
-    A user without a task may offload or not at the same cost; a tie broken at random would be a random label.
-    """
-    tied = values == values.min(axis=-1, keepdims=True)
-    return np.asarray(np.where(tied, decisions.sum(axis=-1), decisions.shape[-1] + 1).argmin(axis=-1))

@@ -6,10 +6,10 @@ needs no generator's state, and a run that was killed and goes on ends with the 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import inspect
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -18,20 +18,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.data import digest
-from mecopt.files import write_whole
+from mecopt.files import code_digest, write_whole
 from mecopt.learners.curves import curves
 from mecopt.learners.log import Log, reached, write_log
 from mecopt.learners.network import one_thread
-from mecopt.learners.proposer import Training, fewest
+from mecopt.learners.proposer import Training
 from mecopt.problem import Problem
-from mecopt.search.solver import scores
-from mecopt.solution import InstanceError
+from mecopt.search.solver import GAP, best_of, scores
+from mecopt.solution import BackendUnavailable, InstanceError
 from mecopt.solve import allocate, solve
+from mecopt.stream import distinct
 from mecopt.trained import CARD, read_card
 
 Array = NDArray[Any]
 
-CHECKPOINT = "checkpoint.safetensors"
+CHECKPOINT, LOCK = "checkpoint.safetensors", ".training.lock"
 CHECKPOINT_BLOCKS = 50
 """Blocks (of the learner's interval) between two checkpoints."""
 
@@ -41,7 +42,6 @@ REFERENCE_SECONDS = 300.0
 ANOTHER = "{} holds another trained policy (of other settings, data, seed or code); choose another folder, or delete it"
 
 Progress = Callable[[int, int], None]
-
 
 Begin = Callable[[], Training]
 
@@ -73,38 +73,43 @@ def train(
     Raises
     ------
     InstanceError
-        if the folder holds another run.
+        if the folder holds another run, or another process is training there.
+    MecoptError
+        if something played is better than the proved optimum.
     """
     folder, flat = Path(out), stream.flat()
-    folder.mkdir(parents=True, exist_ok=True)
-    with one_thread():
+    with alone(folder), one_thread():
         training, columns = begin(), _columns(flat.instances)
-        key = _key(training, flat, seed)
-        if (folder / CARD).is_file():
-            if read_card(folder).get("run") != key:
-                raise InstanceError(ANOTHER.format(folder))
+        key = run_key(type(training).__name__, training.describe(), flat, seed)
+        checkpoint = folder / CHECKPOINT
+        if finished(folder, key):
+            checkpoint.unlink(missing_ok=True)
             return
-        first = _resume(folder / CHECKPOINT, key, training, columns)
+        first = _resume(checkpoint, key, training, columns)
 
         def after(done: int) -> None:
             progress(done, flat.instances)
             if done % (CHECKPOINT_BLOCKS * training.interval) == 0 and done < flat.instances:
-                _write_checkpoint(folder / CHECKPOINT, key, done, training, columns)
+                _write_checkpoint(checkpoint, key, done, training, columns)
 
         progress(first, flat.instances)
         _play(training, flat, seed, first, columns, after)
-    log = Log(**columns, optimum=reference(flat))
-    origin = {"run": key, "seed": seed, "instances": flat.instances, "versions": versions(), "reached": reached(log)}
-    write_log(folder / "training.parquet", log)
-    write_whole(folder / "training.png", curves({"": [log]}, f"{flat.name}, {flat.users} users, seed {seed}"))
-    training.policy({**provenance, **origin}).save(folder)
-    (folder / CHECKPOINT).unlink(missing_ok=True)
+        optimum, proved = reference(flat)
+        log = Log(**columns, optimum=optimum)
+        log.require_no_better_than_optimum(flat.sign)
+        figures = reached(log, distinct(flat).instances, proved)
+        origin = {"run": key, "seed": seed, "instances": flat.instances, "versions": versions(), "reached": figures}
+        write_log(folder / "training.parquet", log)
+        write_whole(folder / "training.png", curves({"": [log]}, f"{flat.name}, {flat.users} users, seed {seed}"))
+        training.policy({**provenance, **origin}).save(folder)
+        checkpoint.unlink(missing_ok=True)
 
 
-def reference(stream: Problem) -> Array:
-    """Return the proved optimum of every instance, or the proved bound where time runs out."""
+def reference(stream: Problem) -> tuple[Array, Array]:
+    """Return the optimum of every instance, and whether it is proved; where time runs out the proved bound stands in."""
     solution = solve(stream, throw=False, time_limit=REFERENCE_SECONDS)
-    return np.where(solution.gap <= 1e-6, solution.objective, solution.bound)
+    proved = np.asarray(solution.gap <= GAP)
+    return np.where(proved, solution.objective, solution.bound), proved
 
 
 def _columns(count: int) -> dict[str, Array]:
@@ -119,7 +124,7 @@ def _play(
         block, rng = stream[rows], np.random.default_rng((seed, 1, start))
         proposed = training.propose(block, rng)
         values = scores(block, np.concatenate([training.own(block)[:, None, :], proposed], axis=1))
-        best = fewest(values[:, 1:], proposed)
+        best = best_of(values[:, 1:], proposed)
         winners = allocate(block, np.take_along_axis(proposed, best[:, None, None], axis=1)[:, 0])
         columns["played"][rows] = winners.objective
         columns["own"][rows] = block.sign * values[:, 0]
@@ -130,9 +135,37 @@ def _play(
 # ---------------------------------------------------------------------- files
 
 
-def _key(training: Training, stream: Problem, seed: int) -> str:
-    """Name everything the weights depend on, the code of the learners among it."""
-    what = [type(training).__name__, training.describe(), seed, digest(stream), versions(), code_digest(type(training))]
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Make a folder and hold it for this process; the operating system lets go of it when the process ends, however."""
+    try:
+        from filelock import FileLock, Timeout
+    except ImportError:
+        raise BackendUnavailable("training needs filelock; install it by: pip install 'mecopt[learn]'") from None
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise InstanceError(f"another process is training in {folder}; choose another folder, or wait") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def finished(folder: Path, key: str) -> bool:
+    """Whether a folder holds the policy of this very run; raises `InstanceError` if it holds one of another run."""
+    if not (folder / CARD).is_file():
+        return False
+    if read_card(folder).get("run") != key:
+        raise InstanceError(ANOTHER.format(folder))
+    return True
+
+
+def run_key(name: str, described: Mapping[str, Any], stream: Problem, seed: int) -> str:
+    """Name everything the weights depend on, the code among it."""
+    what = [name, described, seed, digest(stream), versions(), code_digest()]
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]
 
 
@@ -140,18 +173,9 @@ def versions() -> dict[str, str]:
     """Return the versions that weights depend on."""
     found = {}
     for name in ("mecopt", "numpy", "torch"):
-        try:
+        with contextlib.suppress(PackageNotFoundError):
             found[name] = version(name)
-        except PackageNotFoundError:
-            continue
     return found
-
-
-def code_digest(training: type) -> str:
-    """Name the code that trains: the modules beside this one, and those of the training's own folder."""
-    own = Path(inspect.getfile(training)).parent
-    files = {path.resolve() for folder in (Path(__file__).parent, own) for path in folder.glob("*.py")}
-    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(files))).hexdigest()
 
 
 def _write_checkpoint(path: Path, key: str, done: int, training: Training, columns: dict[str, Array]) -> None:

@@ -73,3 +73,11 @@ def kept_back(instances: Problem, split: float) -> int:
             f"split {split:g} of {instances.instances} instances leaves one side empty; allowed: between 0 and 1"
         )
     return first
+
+
+def distinct(stream: Problem) -> Problem:
+    """Return every different instance of a stream once, in the order of first appearance."""
+    flat = stream.flat()
+    rows = np.concatenate([np.reshape(value, (flat.instances, -1)) for value in flat.data().values()], axis=-1)
+    _, first = np.unique(rows, axis=0, return_index=True)
+    return flat[np.sort(first)]

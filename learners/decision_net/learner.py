@@ -3,7 +3,8 @@ r"""A network proposes, a solver decides, the network learns from the winner (pa
 For every instance the network's outputs :math:`m \in [0,1]^N` give K candidate decisions
 (`mecopt.learners.candidates`), the problem's own solver scores all of them in one batched call, and the best is played and
 remembered with the instance. Every delta instances a step of Adam lowers the mean binary cross entropy between outputs and
-remembered winners on a batch drawn from the memory. The labels are the network's own best finds, never the optimum.
+remembered winners on a batch drawn from the memory. The labels are the network's own best finds, never the optimum
+(unless the setting `labels` asks for it, to see what that would bring).
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from mecopt.learners.log import report
 from mecopt.learners.proposer import Learner, Proposer, Training, shipped_with_mecopt
 from mecopt.problem import Problem
 from mecopt.solution import InstanceError, Solution
+from mecopt.solve import solve
 from mecopt.trained import Trained
 
 Array = NDArray[Any]
@@ -59,7 +61,7 @@ class DecisionNet(Proposer):
         found = candidates(self.outputs(problem), k, s.scheme, s.flips, s.own_included, rng)
         return found.reshape(*problem.batch_shape, k, self.users)
 
-    def report(self) -> list[str]:
+    def reported(self) -> list[str]:
         """Say how close played and own decisions came to the optimum."""
         return report(self.card["reached"])
 
@@ -100,8 +102,10 @@ class DecisionNetTraining(Training):
         return own_decision(self.outputs(problem))
 
     def propose(self, problem: Problem, rng: Generator) -> Array:
-        """Return K candidates by the scheme of the settings."""
+        """Return K candidates by the scheme of the settings, or the optimum alone where that is the label."""
         s = self.settings
+        if s.labels == "optimum":
+            return solve(problem).decision[:, None, :]
         return candidates(self.outputs(problem), s.candidates, s.scheme, s.flips, s.own_included, rng)
 
     def learn(self, solution: Solution, rng: Generator) -> float:

@@ -10,6 +10,7 @@ from mecopt.learners.proposer import Settings
 from mecopt.solution import InstanceError
 
 RATE_SCHEDULES = ("constant", "linear")
+LABELS = ("own", "optimum")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +29,8 @@ class DecisionNetSettings(Settings):
     """See `mecopt.learners.candidates`."""
     own_included: bool = True
     """Whether the network's own decision is among the K."""
+    labels: str = "own"
+    """"own": the best of the K is played and learned; "optimum": the proved optimum, to see what it would bring."""
     memory: int = 256
     """Winning decisions remembered; the oldest goes first."""
     batch: int = 128
@@ -52,7 +55,12 @@ class DecisionNetSettings(Settings):
             raise InstanceError(f"setting learning_rate is {self.learning_rate}; allowed: between 0 and 1")
         if not all(type(size) is int and size >= 1 for size in self.hidden):
             raise InstanceError(f"setting hidden is {self.hidden}; allowed: whole numbers of at least 1")
-        for name, allowed in (("scheme", tuple(SCHEMES)), ("rate_schedule", RATE_SCHEDULES), ("scaling", SCALINGS)):
+        for name, allowed in (
+            ("scheme", tuple(SCHEMES)),
+            ("labels", LABELS),
+            ("rate_schedule", RATE_SCHEDULES),
+            ("scaling", SCALINGS),
+        ):
             if getattr(self, name) not in allowed:
                 raise InstanceError(f"setting {name} is {getattr(self, name)!r}; allowed: {', '.join(allowed)}")
         if not self.own_included and not self.scheme.startswith("perturb"):

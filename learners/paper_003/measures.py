@@ -1,4 +1,4 @@
-"""What is read off a log: levels, dips after a change, how long they last, and baselines on the same instances."""
+"""What is read off logs: levels, when they settle, what a change costs and for how long; and baselines on the same tasks."""
 
 from __future__ import annotations
 
@@ -8,21 +8,25 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from mecopt.learners.decision_net import DecisionNet
 from mecopt.learners.log import Log
-from mecopt.learners.paper_003.trainings import change_points
 from mecopt.models.binary_offloading import BinaryOffloading
 from mecopt.models.binary_offloading.exact import best_prefix
+from mecopt.problem import Problem
 from mecopt.search.solver import scores
 from mecopt.solve import solve
 
 Array = NDArray[Any]
 
-RECOVERED = 1e-3
-"""A dip is over when the sliding mean is this close to the level before it."""
+RECOVERED, LOSS_RECOVERED = 1e-3, 1.1
+"""A change is over when the ratio is this close to that without the change, and the loss at most this many times as high."""
+
+BLOCKS = 20
+"""Parts of a stream over whose means it is judged when something has settled: 500 instances of 10,000."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +40,13 @@ class Spread:
         """Mean over seeds."""
         return float(np.mean(self.values))
 
+    @property
+    def deviation(self) -> float:
+        """Standard deviation over seeds; 0 for a single one."""
+        return float(np.std(self.values, ddof=1)) if len(self.values) > 1 else 0.0
+
     def __str__(self) -> str:
-        deviation = float(np.std(self.values, ddof=1)) if len(self.values) > 1 else 0.0
-        return f"{self.mean:.5f} ± {deviation:.5f}"
+        return f"{self.mean:.5f} ± {self.deviation:.5f}" if len(self.values) > 1 else f"{self.mean:.5f} (one seed)"
 
 
 def spread(figures: Sequence[float]) -> Spread:
@@ -50,9 +58,18 @@ def instances(counts: Sequence[float]) -> str:
     """Write counts of instances over seeds, of which some may be infinite: never."""
     finite = [count for count in counts if np.isfinite(count)]
     if not finite:
-        return f"never (in {len(counts)} seeds)"
+        return "never"
     span = f"{min(finite):.0f} to {max(finite):.0f}"
     return span if len(finite) == len(counts) else f"{span}, never in {len(counts) - len(finite)} of {len(counts)}"
+
+
+def two_digits(value: float) -> str:
+    """Write a positive number with two significant digits, without an exponent.
+
+    >>> [two_digits(value) for value in (0.294, 7.24, 14.6, 138.7)]
+    ['0.29', '7.2', '15', '139']
+    """
+    return f"{value:.0f}" if value >= 10 else f"{value:.2g}"
 
 
 def last_part(log: Log, values: Array) -> Array:
@@ -60,9 +77,9 @@ def last_part(log: Log, values: Array) -> Array:
     return log.ratio(values)[-max(1, round(0.3 * values.size)) :]
 
 
-def sliding(ratio: Array, window: int) -> Array:
-    """Return the mean of the last `window` values at every instance from the first full window on."""
-    total = np.cumsum(np.concatenate([[0.0], ratio]))
+def sliding(values: Array, window: int) -> Array:
+    """Return the mean of every run of `window` values, in order."""
+    total = np.cumsum(np.concatenate([[0.0], values]))
     return np.asarray((total[window:] - total[:-window]) / window)
 
 
@@ -71,58 +88,72 @@ def window_of(log: Log) -> int:
     return max(5, log.played.size // 50)
 
 
-def settled(log: Log, level: float) -> float:
-    """Return the first instance at which the sliding mean reaches a level; inf where it never does."""
+def reached(log: Log, level: float) -> float:
+    """Return the first instance at which the mean of the last 200 reaches a level; inf where it never does."""
     window = window_of(log)
-    reached = np.flatnonzero(sliding(log.ratio(log.played), window) >= level)
-    return float(reached[0] + window) if reached.size else float("inf")
+    there = np.flatnonzero(sliding(log.ratio(log.played), window) >= level)
+    return float(there[0] + window) if there.size else float("inf")
+
+
+def settled(curves: Sequence[Array], tolerance: float) -> float:
+    """Return from which instance on all means over blocks (and seeds) stay within a tolerance of the final level.
+
+    Entries that are nan are left out; the final level is the mean over the last 30 %.
+    """
+    size = curves[0].size // BLOCKS
+    blocks = np.nanmean(np.stack([c[: size * BLOCKS].reshape(BLOCKS, size) for c in curves]), axis=(0, 2))
+    away = np.flatnonzero(np.abs(blocks - blocks[-BLOCKS * 3 // 10 :].mean()) > tolerance)
+    return float((away[-1] + 1) * size) if away.size else 0.0
 
 
 @dataclass(frozen=True)
-class Dip:
-    """What a change does: the level to come back to, the lowest sliding mean, how long it takes, and the loss."""
+class Change:
+    """What a change costs against a network that has known the new setting all along, on the same tasks.
 
-    level: float
-    lowest: float
-    instances: float
-    loss_before: float
-    loss_highest: float
+    Both networks have the same first weights and candidates drawn alike, so before a change that the other does not see
+    their difference is their settings' alone.
+    """
 
-    @property
-    def depth(self) -> float:
-        """How far the ratio falls."""
-        return self.level - self.lowest
+    cost: float
+    """Mean difference of the ratios over the first two windows after the change."""
+    back: float
+    """Instances after which a window's mean difference is at most `RECOVERED`."""
+    left: float
+    """Mean difference over the last two windows before the next change."""
+    loss: float
+    """Mean loss over the first two windows."""
+    usual_loss: float
+    """The other's mean loss until the next change."""
+    loss_back: float
+    """Instances after which a window's mean loss is at most `LOSS_RECOVERED` times that."""
 
 
-def dip(log: Log, level: float, at: int, until: int) -> Dip:
-    """Measure the dip below a level after a change at one instance, before another one."""
+def change(log: Log, known: Log, at: int, until: int) -> Change:
+    """Measure a change at one instance, before another one, against a network that has always known the setting."""
     window = window_of(log)
-    ratio = log.ratio(log.played)
-    after = sliding(ratio, window)[at - window + 1 : until - window + 1]
-    bottom = int(after.argmin())
-    back = np.flatnonzero(after[bottom:] >= level - RECOVERED)
-    losses, places = log.loss[~np.isnan(log.loss)], np.flatnonzero(~np.isnan(log.loss))
-    smooth = np.convolve(losses, np.ones(5) / 5.0, mode="same")
-    return Dip(
-        level=level,
-        lowest=float(after[bottom]),
-        instances=float(bottom + back[0]) if back.size else float("inf"),
-        loss_before=float(losses[(places >= at - 5 * window) & (places < at)].mean()),
-        loss_highest=float(smooth[(places >= at) & (places < until)].max()),
+    difference = (known.ratio(known.played) - log.ratio(log.played))[at:until]
+    steps = np.flatnonzero(~np.isnan(log.loss[at:until]))
+    losses, usual = log.loss[at:until][steps], float(np.nanmean(known.loss[at:until]))
+    few = max(1, int(np.searchsorted(steps, window)))
+    quiet = np.flatnonzero(sliding(difference, window) <= RECOVERED)
+    low = np.flatnonzero(sliding(losses, few) <= LOSS_RECOVERED * usual)
+    return Change(
+        cost=float(difference[: 2 * window].mean()),
+        back=float(quiet[0]) if quiet.size else float("inf"),
+        left=float(difference[-2 * window :].mean()),
+        loss=float(losses[steps < 2 * window].mean()),
+        usual_loss=usual,
+        loss_back=float(steps[low[0]]) if low.size else float("inf"),
     )
-
-
-def dips(log: Log) -> tuple[Dip, Dip]:
-    """Measure both changes of a scheduled stream, against the level before the first: the second restores that setting."""
-    first, second = change_points(log.played.size)
-    level = float(log.ratio(log.played)[first - 5 * window_of(log) : first].mean())
-    return dip(log, level, first, second), dip(log, level, second, log.played.size)
 
 
 # ---------------------------------------------------------------------- baselines
 
 
-def ratios(problem: BinaryOffloading, methods: Sequence[str], seed: int) -> dict[str, tuple[Array, Array]]:
+BY_SIZE = "sorted by size"
+
+
+def ratios(problem: Problem, methods: Sequence[str], seed: int) -> dict[str, tuple[Array, Array]]:
     """Return ratio to the proved optimum and solver calls of each method on every instance.
 
     `sorted by size` takes the users with the most work first and scores N + 1 prefixes: the top-k theorem, exact for
@@ -131,12 +162,12 @@ def ratios(problem: BinaryOffloading, methods: Sequence[str], seed: int) -> dict
     optimum = solve(problem).objective
     found = {}
     for name in methods:
-        if name == "sorted by size":
-            cost, calls = best_prefix(problem)[1], np.full(problem.instances, problem.users + 1)
+        if name == BY_SIZE:
+            value, calls = best_prefix(problem)[1], np.full(problem.instances, problem.users + 1)  # type: ignore[arg-type]
         else:
             answer = solve(problem, solver=name, rng=np.random.default_rng((seed, 4)))
-            cost, calls = answer.objective, answer.stats.solver_calls
-        found[name] = (optimum / cost, np.asarray(calls))
+            value, calls = answer.objective, answer.stats.solver_calls
+        found[name] = (optimum / value if problem.sense == "minimise" else value / optimum, np.asarray(calls))
     return found
 
 
@@ -174,22 +205,26 @@ def paper_descent(problem: BinaryOffloading, rng: np.random.Generator) -> float:
         decision, cost = flips[best], costs[best]
 
 
-def paper_proposal(problem: BinaryOffloading, policy: DecisionNet, rng: np.random.Generator) -> float:
+def paper_proposal(problem: BinaryOffloading, policy: DecisionNet, rng: Generator) -> float:
     """Run the paper's algorithm on one instance: K proposals, each allocated by SLSQP, the best kept."""
     return min(paper_slsqp(problem, decision) for decision in policy.propose(problem, policy.candidates, rng))
 
 
-def our_proposal(problem: BinaryOffloading, policy: DecisionNet, rng: np.random.Generator) -> float:
+def our_proposal(problem: BinaryOffloading, policy: DecisionNet, rng: Generator) -> float:
     """Run the same with the square-root rule in place of SLSQP: all proposals in one call."""
     return float(scores(problem, policy.propose(problem, policy.candidates, rng)).min())
 
 
-def seconds(call: Callable[[BinaryOffloading], Any], instances: BinaryOffloading) -> float:
-    """Return the median time of one call over instances, after a first one that does not count."""
-    call(instances[0])
+def seconds(call: Callable[[Any, Generator], Any], batch: Problem) -> Array:
+    """Return the time of a call on each instance, after a first one that does not count.
+
+    The generator it gets depends on the instance alone, so that two ways of doing the same draw the same.
+    """
+    call(batch[0], np.random.default_rng((5, 0)))
     times = []
-    for instance in instances:
+    for number, instance in enumerate(batch):
+        rng = np.random.default_rng((5, number))
         began = time.perf_counter()
-        call(instance)
+        call(instance, rng)
         times.append(time.perf_counter() - began)
-    return float(np.median(times))
+    return np.array(times)

@@ -10,10 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.files import code_digest
 from mecopt.learners.decision_net import LEARNER
 from mecopt.learners.decision_net.settings import LITERAL, PAPER
 from mecopt.learners.log import Log, read_log
 from mecopt.models.binary_offloading import BinaryOffloading
+from mecopt.models.computation_rate import ComputationRate
+from mecopt.problem import Problem
 from mecopt.stream import changed
 
 Array = NDArray[Any]
@@ -21,7 +24,9 @@ Array = NDArray[Any]
 INSTANCES, QUICK_INSTANCES = 10_000, 300
 USERS, USERS_OFF = 10, 3
 
-STEADY, WEIGHT, SWITCHED, DIFFERENT = "steady", "weight", "users", "heterogeneous"
+STEADY, WEIGHT, SWITCHED = "steady", "weight changes", "users change"
+OTHER_WEIGHT, FEWER_USERS = "weight 3 throughout", "users off throughout"
+DIFFERENT, RATE = "heterogeneous", "computation-rate"
 
 
 @dataclass(frozen=True)
@@ -34,28 +39,29 @@ class Plan:
     users: int = USERS
 
     def folder(self, out: Path, seed: int) -> Path:
-        """Return where this training stands."""
+        """Return where this training stands; other code has other folders."""
         words = f"{self.stream}-{self.name}-{self.users}-seed-{seed}"
-        return out / "runs" / "".join(c if c.isalnum() or c in "-." else "-" for c in words)
+        return out / "runs" / code_digest() / "".join(c if c.isalnum() or c in "-." else "-" for c in words)
 
 
 OURS: Mapping[str, Any] = {}
+PAPER_NAME, OURS_NAME = "the paper's settings", "ours"
 
 FIGURES = (
-    Plan("the paper's settings", STEADY, PAPER),
-    Plan("ours", STEADY, OURS),
-    Plan("the paper's settings", WEIGHT, PAPER),
-    Plan("ours", WEIGHT, OURS),
-    Plan("the paper's settings", SWITCHED, PAPER),
-    Plan("ours", SWITCHED, OURS),
-    Plan("the paper's settings", DIFFERENT, PAPER),
-    Plan("ours", DIFFERENT, OURS),
+    *(
+        Plan(name, stream, settings)
+        for stream in (STEADY, WEIGHT, OTHER_WEIGHT, SWITCHED, FEWER_USERS, DIFFERENT)
+        for name, settings in ((PAPER_NAME, PAPER), (OURS_NAME, OURS))
+    ),
+    Plan(OURS_NAME, RATE, OURS),
 )
 
 QUICK_ABLATION = (
     Plan("the paper's settings, own decision left out", STEADY, LITERAL),
-    Plan("ours, memory of 10,000", STEADY, {"memory": 10_000}),
-    Plan("ours, memory of 10,000", WEIGHT, {"memory": 10_000}),
+    Plan("the paper's settings, K = 1", STEADY, {**PAPER, "candidates": 1}),
+    Plan("the paper's settings, optimal labels", STEADY, {**PAPER, "labels": "optimum"}),
+    Plan("the paper's settings, memory of 1,000", STEADY, {**PAPER, "memory": 1_000}),
+    Plan("the paper's settings, memory of 10,000", STEADY, {**PAPER, "memory": 10_000}),
 )
 """What a verdict needs beside the figures."""
 
@@ -71,9 +77,11 @@ ABLATION = (
     Plan("ours, learning rate 0.01", STEADY, {"learning_rate": 0.01}),
     Plan("ours, learning rate 0.01 falling to 0", STEADY, {"learning_rate": 0.01, "rate_schedule": "linear"}),
     Plan("ours, unscaled inputs", STEADY, {"scaling": "raw"}),
+    Plan("ours, memory of 1,000", STEADY, {"memory": 1_000}),
+    Plan("ours, memory of 10,000", STEADY, {"memory": 10_000}),
 )
 
-TIMED = tuple(Plan("ours", STEADY, OURS, users) for users in (15, 20))
+TIMED = tuple(Plan(OURS_NAME, STEADY, OURS, users) for users in (15, 20))
 """Networks for table 1; the one for 10 users is among the figures."""
 
 
@@ -82,24 +90,28 @@ def change_points(count: int) -> tuple[int, int]:
     return count // 2, count * 7 // 10
 
 
-def stream(kind: str, seed: int, count: int, users: int = USERS) -> BinaryOffloading:
-    """Draw the instances of one seed: the same for every method and setting."""
+def stream(kind: str, seed: int, count: int, users: int = USERS) -> Problem:
+    """Draw the instances of one seed: the same tasks for every method, setting and change."""
     rng = np.random.default_rng((seed, users, 3))
+    if kind == RATE:
+        return ComputationRate.sample(rng, (count,), users=users)
     preset = "heterogeneous" if kind == DIFFERENT else "paper"
     drawn = BinaryOffloading.sample(rng, (count,), preset=preset, users=users)
     first, second = change_points(count)
-    if kind == WEIGHT:
-        return changed(drawn, [(first, {"energy_weight": 3.0}), (second, {"energy_weight": 1.0})])  # type: ignore[return-value]
-    if kind == SWITCHED:
-        return changed(drawn, [(first, {"users_off": USERS_OFF}), (second, {"users_off": 0})])  # type: ignore[return-value]
-    return drawn
+    changes: dict[str, list[tuple[int, dict[str, float]]]] = {
+        WEIGHT: [(first, {"energy_weight": 3.0}), (second, {"energy_weight": 1.0})],
+        OTHER_WEIGHT: [(0, {"energy_weight": 3.0})],
+        SWITCHED: [(first, {"users_off": USERS_OFF}), (second, {"users_off": 0})],
+        FEWER_USERS: [(0, {"users_off": USERS_OFF})],
+    }
+    return changed(drawn, changes.get(kind, []))
 
 
-def train_one(plan: Plan, out: Path, seed: int, count: int) -> None:
+def train_one(plan: Plan, folder: Path, seed: int, count: int) -> None:
     """Train one plan with one seed, unless it stands there already."""
     settings = LEARNER.configured("default", plan.settings)
     instances = stream(plan.stream, seed, count, plan.users)
-    LEARNER.train(instances, settings, seed, plan.folder(out, seed), {"plan": plan.name, "stream": plan.stream})
+    LEARNER.train(instances, settings, seed, folder, {"plan": plan.name, "stream": plan.stream})
 
 
 def train_all(
@@ -108,7 +120,7 @@ def train_all(
     """Train every plan with every seed, side by side, and return their logs."""
     from joblib import Parallel, delayed
 
-    tasks = [(plan, out, seed, count) for plan in plans for seed in range(seeds)]
+    tasks = [(plan, plan.folder(out, seed), seed, count) for plan in plans for seed in range(seeds)]
     finished = Parallel(n_jobs=-1, return_as="generator_unordered")(delayed(train_one)(*task) for task in tasks)
     progress(0, len(tasks))
     for done, _ in enumerate(finished, start=1):

@@ -78,11 +78,13 @@ def command(
             raise
     summary = write_report(comparison, output)
     screen = console()
-    screen.print(f"{instances.name}: {instances.instances} instances of {instances.users} users from {file.name}")
+    screen.print(
+        f"{instances.name}: {instances.instances} instances of {instances.users} users from {file.name}", markup=False
+    )
     screen.print(table(summary, screen.width))
     for text in summary.findings:
-        screen.print(f"- {text}")
-    screen.print(f"written: {output}/report.html, loss.png, tradeoff.png, results.parquet")
+        screen.print(f"- {text}", markup=False)
+    screen.print(f"written: {output}/report.html, loss.png, tradeoff.png, results.parquet", markup=False)
     if any(line.failed for line in summary.lines):
         return 1
     return 4 if any(line.limited for line in summary.lines) else 0
@@ -97,10 +99,11 @@ def _seen_in_training(instances: Problem, begin: int, methods: Iterable[str]) ->
     found = []
     for name in methods:
         if name.startswith(f"{LEARNED}:"):
-            origin = read_card(name.partition(":")[2]).get("trained_on", {})
-            if origin.get("digest") == digest(instances) and begin < origin["first"]:
+            origin = read_card(name.partition(":")[2]).get("trained_on")
+            first = origin.get("first") if isinstance(origin, dict) and origin.get("digest") == digest(instances) else None
+            if isinstance(first, int) and begin < first:
                 found.append(
-                    f"{name} was trained on the first {origin['first']} instances of this very file, and is compared on "
-                    "them: add --split to use only those kept back."
+                    f"{name} was trained on the first {first} instances of this very file, and is compared on them: add "
+                    "--split to use only those kept back."
                 )
     return found

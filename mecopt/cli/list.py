@@ -41,6 +41,6 @@ def command() -> None:
         for folder in learner.shipped():
             card = read_card(folder)
             screen.print(
-                f"  ships     {card['problem']}, preset {card['preset']}, {card['users']} users, seed {card['seed']}"
+                f"  ships     {card['problem']}, preset {card.get('preset')}, {card['users']} users, seed {card.get('seed')}"
             )
         screen.print()

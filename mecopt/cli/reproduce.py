@@ -62,4 +62,4 @@ def command(paper: str | None, output: Path | None, seeds: int | None, quick: bo
         screen.print(f"    {claim.evidence}")
     if quick:
         screen.print("This was the quick version: a test that everything runs. Its verdicts mean nothing.")
-    screen.print(f"written: {output}/{', '.join(written)}")
+    screen.print(f"written: {output}/{', '.join(written)}", markup=False)

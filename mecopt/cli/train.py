@@ -78,11 +78,16 @@ def command(
             stream, settings, seed, output, provenance, lambda done, total: bar.update(task, completed=done, total=total)
         )
     screen = console()
-    screen.print(f"{learner} for {problem}: {stream.instances} instances of {stream.users} users, seed {seed}")
+    screen.print(f"{learner} for {problem}: {stream.instances} instances of {stream.users} users, seed {seed}", markup=False)
     for line in policy.report():
-        screen.print(f"- {line}")
-    screen.print(f"written: {output}/{', '.join(sorted(path.name for path in output.iterdir()))}")
-    screen.print(f"use it: {policy.usage(output)}")
+        screen.print(f"- {line}", markup=False)
+    written = [
+        name
+        for name in ("card.json", "weights.safetensors", "training.parquet", "training.png")
+        if (output / name).is_file()
+    ]
+    screen.print(f"written: {output}/{', '.join(written)}", markup=False)
+    screen.print(f"use it: {policy.usage(output)}", markup=False)
 
 
 def _stream(

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from mecopt.backends.backend import Feature
 from mecopt.certify import certify, judge
 from mecopt.data import Labels, digest
-from mecopt.files import write_whole
+from mecopt.files import code_digest, write_whole
 from mecopt.problem import Problem
 from mecopt.registry import shipped
 from mecopt.search.proposed import LEARNED, Proposed, is_learned, learned
@@ -149,7 +149,7 @@ def compare(
             *(note for solver in policies.values() for note in solver.notes(flat)),
         ],
         "versions": _versions(),
-        "code": _code_digest(),
+        "code": code_digest(),
         "python": platform.python_version(),
         "data": digest(flat),
     }
@@ -212,16 +212,6 @@ def _versions() -> dict[str, str]:
         with contextlib.suppress(PackageNotFoundError):
             found[name] = version(name)
     return found
-
-
-def _code_digest() -> str:
-    """Name the code itself, so that a part computed by other code is not taken for a finished one."""
-    digest = hashlib.sha256()
-    for folder, _, files in sorted(os.walk(Path(__file__).parents[1], followlinks=True)):
-        for name in sorted(files):
-            if name.endswith(".py"):
-                digest.update(Path(folder, name).read_bytes())
-    return digest.hexdigest()[:16]
 
 
 def _origin(solver: Proposed) -> str:

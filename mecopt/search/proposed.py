@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mecopt.problem import Problem
 from mecopt.registry import all_shipped, load_policy, shipped
-from mecopt.search.solver import Search, Solver, scores
+from mecopt.search.solver import Search, Solver, best_of, scores
 from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
@@ -59,7 +59,7 @@ class Proposed(Solver):
         k = self.policy.candidates
         decisions = problem.decision_space.validate(self.policy.propose(problem, k, rng), problem.batch_shape)
         predicted = time.perf_counter() - began
-        best = scores(problem, decisions).argmin(axis=-1)
+        best = best_of(scores(problem, decisions), decisions)
         chosen = np.take_along_axis(decisions, best[..., None, None], axis=-2)[..., 0, :]
         notes = self.notes(problem)
         return Search(chosen, solver_calls=k, predict_seconds=predicted, messages={0: "; ".join(notes)} if notes else {})

@@ -66,3 +66,12 @@ def scores(problem: Problem, decision: Array) -> Array:
     """Return the optimal values of decisions, smaller being better; what is no number counts as infinitely bad."""
     values = problem.sign * problem.optimal_value(decision)
     return np.where(np.isnan(values), np.inf, values)
+
+
+def best_of(values: Array, decisions: Array) -> Array:
+    """Return for each instance the index of its best candidate; of equally good ones the one that offloads fewest users.
+
+    A user without a task may offload or not at the same cost; a tie broken at random would be a random label.
+    """
+    tied = values == values.min(axis=-1, keepdims=True)
+    return np.asarray(np.where(tied, decisions.sum(axis=-1), decisions.shape[-1] + 1).argmin(axis=-1))

@@ -17,10 +17,10 @@ from mecopt import InstanceError, Problem, UnknownName, allocate, solve
 from mecopt.learners import network
 from mecopt.learners.decision_net import LEARNER, DecisionNetSettings
 from mecopt.learners.decision_net.learner import DecisionNetTraining
-from mecopt.learners.proposer import fewest
 from mecopt.learners.training import run
 from mecopt.models import BinaryOffloading, ComputationRate
 from mecopt.registry import load_policy
+from mecopt.search.solver import best_of
 from mecopt.stream import changed
 
 Array = NDArray[Any]
@@ -143,7 +143,7 @@ SCORED = st.tuples(st.sampled_from([1.0, 2.0, np.inf]), st.lists(st.integers(0, 
 @given(st.lists(SCORED, min_size=1))
 def test_of_equal_candidates_the_one_that_offloads_fewest_wins(rows: list[tuple[float, list[int]]]) -> None:
     values, decisions = np.array([[value for value, _ in rows]]), np.array([[decision for _, decision in rows]])
-    chosen = int(fewest(values, decisions)[0])
+    chosen = int(best_of(values, decisions)[0])
     expected = min(range(len(rows)), key=lambda i: (rows[i][0], sum(rows[i][1]), i))
     assert chosen == expected
 
