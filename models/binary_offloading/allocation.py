@@ -114,11 +114,14 @@ def smooth_program(problem: BinaryOffloading, decision: Array) -> SmoothProgram:
 
 
 class _Conic(ConicModel):
-    r"""``minimise weight . time`` under ``sum(share) <= n``, ``time share >= 1``: one program per number n of users.
+    r"""``minimise root . time`` under ``root . share <= n``, ``time share >= 1``: one program per number n of users.
 
-    Here a share counts in equal parts F/n of the capacity, so that all entries are near 1 however many users there are.
-    The hyperbola is the cone :math:`\|(2, t - y)\| \le t + y`. At any price :math:`\mu` its multiplier
-    :math:`((w+\mu)/2, -\sqrt{w\mu}, (w-\mu)/2)` is feasible, and the dual objective there is `BinaryOffloading.bound`.
+    With :math:`q_i = \sqrt{c_i}` over its mean, a share counts in :math:`q_i F/n` and a time in its inverse. That puts half
+    of the orders of magnitude of the work in the objective and half in the capacity, and treats all users alike: in equal
+    parts of the capacity solvers fail on tasks of 1 B beside tasks of 25 MB. The hyperbola is the cone
+    :math:`\|(2, t - y)\| \le t + y`. At any price :math:`\mu` its multiplier
+    :math:`\tfrac{q}{2} (1 + \mu, -2 \sqrt\mu, 1 - \mu)` is feasible, and the dual objective there is
+    `BinaryOffloading.bound`.
     """
 
     def shape(self, problem: BinaryOffloading, decision: Array) -> int | None:
@@ -127,52 +130,49 @@ class _Conic(ConicModel):
     def build(self, shape: int) -> Program:
         import cvxpy as cp
 
-        weight = cp.Parameter(shape, nonneg=True, name="weight")
+        root = cp.Parameter(shape, nonneg=True, name="root")
         share = cp.Variable(shape, name="share")
         time = cp.Variable(shape, name="time")
-        capacity = cp.sum(share) <= shape
+        capacity = root @ share <= shape
         hyperbola = cp.SOC(time + share, cp.vstack([np.full(shape, 2.0), time - share]))
-        problem = cp.Problem(cp.Minimize(weight @ time), [capacity, hyperbola])
+        problem = cp.Problem(cp.Minimize(root @ time), [capacity, hyperbola])
         return Program(
-            problem, {"weight": weight}, {"share": share, "time": time}, {"capacity": capacity, "hyperbola": hyperbola}
+            problem, {"root": root}, {"share": share, "time": time}, {"capacity": capacity, "hyperbola": hyperbola}
         )
 
     def numbers(self, problem: BinaryOffloading, decision: Array) -> dict[str, Any]:
-        compute = problem.terms().compute[_offloaded(problem, decision)]
-        return {"weight": compute / self._unit(compute)}
+        return {"root": self._root(problem, _offloaded(problem, decision))[0]}
 
     def read(
         self, problem: BinaryOffloading, decision: Array, values: Mapping[str, Any], multipliers: Mapping[str, Any]
     ) -> tuple[ServerRate, CapacityPrice]:
         users = _offloaded(problem, decision)
-        rate, _ = _feasible(problem, users, values["share"] / users.size)
-        price = float(np.squeeze(multipliers["capacity"])) / self._price_scale(problem, users)
-        return rate, CapacityPrice(capacity_price=np.asarray(price))
+        root, price_unit = self._root(problem, users)
+        rate, _ = _feasible(problem, users, root * values["share"] / users.size)
+        return rate, CapacityPrice(capacity_price=np.asarray(float(np.squeeze(multipliers["capacity"])) * price_unit))
 
     def point(self, problem: BinaryOffloading, decision: Array, allocation: ServerRate) -> dict[str, Array]:
         users = _offloaded(problem, decision)
-        share = allocation.server_rate[users] / problem.capacity * users.size
+        root, _ = self._root(problem, users)
+        share = allocation.server_rate[users] / problem.capacity * users.size / root
         return {"share": share, "time": 1.0 / share}
 
     def multipliers(self, problem: BinaryOffloading, decision: Array, dual: CapacityPrice) -> dict[str, Array]:
-        users = _offloaded(problem, decision)
-        weight = self.numbers(problem, decision)["weight"]
-        price = np.maximum(dual.capacity_price, 0.0) * self._price_scale(problem, users)
-        cone = [0.5 * (weight + price), -np.sqrt(weight * price), 0.5 * (weight - price)]
-        return {"capacity": price, "hyperbola": np.stack(cone, axis=-1)}
+        root, price_unit = self._root(problem, _offloaded(problem, decision))
+        price = np.maximum(dual.capacity_price, 0.0) / price_unit
+        cone = np.stack([0.5 * (1.0 + price), -np.sqrt(price), 0.5 * (1.0 - price)])
+        return {"capacity": price, "hyperbola": root[:, None] * cone}
 
     def trivial(self, problem: BinaryOffloading, decision: Array) -> tuple[ServerRate, CapacityPrice]:
         allocation, dual = CLOSED_FORM(problem, decision)
         return allocation, dual
 
     @staticmethod
-    def _unit(compute: Array) -> float:
-        return characteristic(compute) * compute.size
-
-    @classmethod
-    def _price_scale(cls, problem: BinaryOffloading, users: Array) -> float:
-        part = problem.capacity / users.size
-        return float(part * part / cls._unit(problem.terms().compute[users]))
+    def _root(problem: BinaryOffloading, users: Array) -> tuple[Array, float]:
+        """Return q of these users, and the capacity price that counts as 1."""
+        root = np.sqrt(problem.terms().compute[users])
+        mean = root.mean()
+        return root / mean, float((mean * users.size / problem.capacity) ** 2)
 
 
 CONIC = _Conic()

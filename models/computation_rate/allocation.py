@@ -166,12 +166,13 @@ def _time_unit(gain: Array) -> Array:
 
 
 class _Conic(ConicModel):
-    r"""``maximise kept root + worth . bits`` under the frame: one program per number of offloading users.
+    r"""``maximise kept root + worth . bits + sure . time`` under the frame: one program per number of offloading users.
 
-    ``bits <= tau ln(1 + gain a / tau)`` is an exponential cone, and ``root^3 <= a`` two second-order cones around a named
-    ``square``: ``root^2 <= square`` and ``square^2 <= a root``. Times and bits of a user count in units of
-    :math:`\sqrt{g/(1+g)}`: gains differ by orders of magnitude, and half of that each in the cone and in the frame is what
-    first-order and interior-point methods both stand.
+    ``root^3 <= a`` is two second-order cones around a named ``square``: ``root^2 <= square`` and ``square^2 <= a root``.
+    ``tau ln(1 + g a / tau)`` is an exponential cone, in two units that suit gains of any order of magnitude. Times and bits of
+    a user count in :math:`u = \sqrt{g/(1+g)}`, half of a weak gain each in the cone and in the frame. And the variable is
+    ``bits <= tau ln((1 + g a / tau) / (1 + g))``, what remains beyond the rate ``tau ln(1 + g)`` at a signal-to-noise ratio
+    of g, so that no coefficient grows with a strong gain: :math:`(1 + g a/\tau)/(1 + g) = (1 - u^2) + u^2 a/\tau`.
 
     At a price :math:`\nu` with :math:`\sigma = \max(\nu - \sum_i C_i(\nu), A/3)` the frame's multiplier
     :math:`\sigma + \sum_i C_i` and those of `multipliers` are feasible; the dual objective there is `ComputationRate.bound`.
@@ -184,23 +185,25 @@ class _Conic(ConicModel):
         import cvxpy as cp
 
         kept = cp.Parameter(nonneg=True, name="local")
-        gain, worth, unit = (cp.Parameter(shape, nonneg=True, name=name) for name in ("gain", "worth", "unit"))
+        names = ("worth", "sure", "unit", "rest")
+        worth, sure, unit, rest = (cp.Parameter(shape, nonneg=True, name=name) for name in names)
         harvest, root, square = (cp.Variable(name=name) for name in ("harvest_time", "root", "square"))
         time, bits = (cp.Variable(shape, name=name) for name in ("time", "bits"))
         constraints = {
             "frame": harvest + unit @ time <= 1.0,
             "squared": cp.SOC(square + 1.0, cp.hstack([2.0 * root, square - 1.0])),
             "cubed": cp.SOC(harvest + root, cp.hstack([2.0 * square, harvest - root])),
-            "shannon": cp.ExpCone(bits, time, time + gain * harvest),
+            "shannon": cp.ExpCone(bits, time, cp.multiply(rest, time) + unit * harvest),
         }
-        problem = cp.Problem(cp.Maximize(kept * root + worth @ bits), list(constraints.values()))
+        problem = cp.Problem(cp.Maximize(kept * root + worth @ bits + sure @ time), list(constraints.values()))
         variables = {v.name(): v for v in (harvest, root, square, time, bits)}
-        return Program(problem, {p.name(): p for p in (kept, gain, worth, unit)}, variables, constraints)
+        return Program(problem, {p.name(): p for p in (kept, worth, sure, unit, rest)}, variables, constraints)
 
     def numbers(self, problem: ComputationRate, decision: Array) -> dict[str, Any]:
         _, kept, gain, worth, _ = _scaled(problem, decision)
         unit = _time_unit(gain)
-        return {"local": kept, "gain": gain / unit, "worth": worth * unit, "unit": unit}
+        worth = worth * unit
+        return {"local": kept, "worth": worth, "sure": worth * np.log1p(gain), "unit": unit, "rest": 1.0 / (1.0 + gain)}
 
     def read(
         self, problem: ComputationRate, decision: Array, values: Mapping[str, Any], multipliers: Mapping[str, Any]
@@ -213,7 +216,7 @@ class _Conic(ConicModel):
         users, _, gain, _, _ = _scaled(problem, decision)
         harvest, time = allocation.harvest_time, allocation.offload_time[users]
         used, unit, root = time > 0, _time_unit(gain), np.cbrt(harvest)
-        bits = np.where(used, time * np.log1p(gain * harvest / np.where(used, time, 1.0)), 0.0)
+        bits = np.where(used, time * np.log1p(gain * harvest / np.where(used, time, 1.0)), 0.0) - time * np.log1p(gain)
         return {"harvest_time": harvest, "root": root, "square": root**2, "time": time / unit, "bits": bits / unit}
 
     def multipliers(self, problem: ComputationRate, decision: Array, dual: TimePrice) -> dict[str, Array]:
@@ -228,7 +231,8 @@ class _Conic(ConicModel):
             "frame": np.asarray(frame),
             "squared": np.array([0.5 * (2.0 * half + constant), -2.0 / 3.0 * kept, 0.5 * (2.0 * half - constant)]),
             "cubed": np.array([0.5 * (slope + kept / 3.0), -half, 0.5 * (slope - kept / 3.0)]),
-            "shannon": _time_unit(gain)[:, None] * np.stack([-worth, frame - energy, energy], axis=-1),
+            "shannon": _time_unit(gain)[:, None]
+            * np.stack([-worth, frame - energy - worth * np.log1p(gain), energy * (1.0 + gain)], axis=-1),
         }
 
     def trivial(self, problem: ComputationRate, decision: Array) -> Allocated:
