@@ -97,6 +97,7 @@ class Statistics:
     predict_seconds: float = 0.0
     certify_seconds: float = 0.0
     start_used: bool = False
+    """Whether every item was started from what was given; an item with nothing to solve is not."""
     messages: dict[int, str] = field(default_factory=dict)
     """Flat index of an instance: what went wrong or was noted there."""
     claimed_bound: Array | None = None
@@ -123,8 +124,6 @@ class Solution:
     """A `Status`, or an object array of them."""
     stats: Statistics
     problem: Problem = field(repr=False)
-    restart: Any = field(default=None, repr=False)
-    """What a backend needs to start from this answer beyond allocation and dual (SCS: its iterates), per instance."""
 
     def __post_init__(self) -> None:
         values = [v for part in (self.allocation, self.dual) if part is not None for v in part.as_dict().values()]
@@ -168,7 +167,6 @@ class Solution:
                 claimed_bound=claimed,
             ),
             problem=self.problem[position] if self.problem.batch_shape else self.problem,
-            restart=None if self.restart is None else self.restart[index],
         )
 
     def __iter__(self) -> Iterator[Solution]:

@@ -40,7 +40,8 @@ def allocate(
     backend
         a key of ``problem.backends``; the first one is the default.
     start
-        an earlier solution to start from; an error where the backend cannot use it.
+        an earlier solution to start from; an error where the backend cannot use it. A decision that leaves nothing to
+        solve (nobody offloads) is answered without looking at it: `start_used` is False there, and of the whole batch.
     tol
         relative duality gap within which the answer counts as optimal.
     time_limit
@@ -95,7 +96,6 @@ def allocate(
             messages=_explained(answer.messages, contradiction, status),
         ),
         problem=problem,
-        restart=answer.restart,
     )
     return _returned(solution, throw)
 

@@ -6,12 +6,14 @@ allocation can lose, so a bad prediction costs iterations and shows in the gap; 
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from mecopt.certify import certify, judge
+from mecopt.fields import declared
 from mecopt.problem import Problem
 from mecopt.solution import InstanceError, Solution, Statistics
 
@@ -50,12 +52,19 @@ def from_dual(problem: Problem, decision: ArrayLike, dual: Any) -> Solution:
     shape = decisions.shape[:-1]
     if not isinstance(dual, problem.Dual):
         raise InstanceError(f"dual is a {type(dual).__name__}; allowed: a {problem.Dual.__name__}")
-    for name, value in dual.as_dict().items():
-        if np.shape(value)[: len(shape)] != shape or not np.isfinite(value).all():
-            raise InstanceError(f"dual.{name} must hold one finite number for each of the {shape} decisions")
+    for f in declared(problem.Dual):
+        value = np.asarray(getattr(dual, f.name))
+        expected = shape + ((problem.users,) if f.metadata["per"] == "user" else ())
+        if value.dtype.kind not in "iuf" or value.shape != expected or not np.isfinite(value).all():
+            raise InstanceError(
+                f"dual.{f.name} is {value.dtype} of shape {value.shape}; allowed: finite numbers of shape {expected}"
+            )
+    began = time.perf_counter()
     allocation = problem.respond(decisions, dual)
+    responded = time.perf_counter()
     certificate = certify(problem, decisions, allocation, problem.bound(decisions, dual))
     status, contradiction = judge(certificate, TOLERANCE, False, False)
+    certified = time.perf_counter()
     return Solution(
         decision=decisions,
         allocation=allocation,
@@ -69,6 +78,8 @@ def from_dual(problem: Problem, decision: ArrayLike, dual: Any) -> Solution:
             method="from-dual",
             iterations=np.zeros(shape, dtype=int),
             solver_calls=np.zeros(shape, dtype=int),
+            solve_seconds=responded - began,
+            certify_seconds=certified - responded,
             messages={int(k): "answer and bound contradict each other" for k in np.flatnonzero(contradiction)},
         ),
         problem=problem,

@@ -48,7 +48,6 @@ class Answer:
     start_used: bool = False
     messages: dict[int, str] = field(default_factory=dict)
     limit: Array | None = None
-    restart: Any = None
 
 
 class Installable:
@@ -140,7 +139,6 @@ class Single:
     start_used: bool
     limit: bool = False
     message: str = ""
-    restart: Any = None
 
 
 class OneByOne(Backend):
@@ -196,16 +194,13 @@ def _gather(
     messages: dict[int, str],
 ) -> Answer:
     answered = [s for s in singles if s is not None]
-    restart = np.empty(len(singles), dtype=object)
-    restart[:] = [None if s is None else s.restart for s in singles]
     return Answer(
         allocation=problem.Allocation.stack([None if s is None else s.allocation for s in singles], problem.users, shape),
         dual=problem.Dual.stack([None if s is None else s.dual for s in singles], problem.users, shape),
         iterations=np.array([0 if s is None else s.iterations for s in singles]).reshape(shape),
         model_seconds=sum(s.model_seconds for s in answered),
         solve_seconds=sum(s.solve_seconds for s in answered),
-        start_used=any(s.start_used for s in answered),
+        start_used=all(s is not None and s.start_used for s in singles),
         messages=messages,
         limit=np.array([s is not None and s.limit for s in singles]).reshape(shape),
-        restart=restart.reshape(shape),
     )

@@ -1,9 +1,9 @@
 """Conic programs through cvxpy, the decision fixed: Clarabel, ECOS and SCS.
 
 Says: DUALS for all three. Clarabel and ECOS are interior-point methods and take no start. SCS is WARM_PRIMAL_DUAL: cvxpy
-ignores `Variable.value` as a start, so the iterates (x, y, s) are handed to the solver itself. They come from an earlier SCS
-answer of the same shape or, for any other start, from its price: the allocation that answers the price gives x and s, and
-the price gives y.
+ignores `Variable.value` as a start, so the iterates (x, y, s) are handed to the solver itself. They come from the price of
+the start, whoever found it: the allocation that answers the price gives x and s, and the price gives y. SCS's own last
+iterates are no better a start: they needed as many iterations or more wherever it was measured.
 
 That is possible because models write their programs in explicit epigraph form, every variable and cone named. An atom like
 `cvxpy.inv_pos` would bring auxiliary variables that only cvxpy knows; here the solver's columns are the named variables and
@@ -30,6 +30,10 @@ from mecopt.problem import Problem
 from mecopt.solution import InstanceError, Solution, StartIgnored
 
 Array = NDArray[Any]
+
+
+LARGEST = 1e150
+"""Largest scaled iterate that SCS is started from: it squares them, and squares of 1e154 overflow."""
 
 
 @dataclass(frozen=True)
@@ -161,26 +165,26 @@ class Conic(OneByOne):
             limit=status in ("user_limit", "optimal_inaccurate") and time_limit is not None,
             message="" if status == "optimal" else f"{self.name}: {status}",
             start_used=start is not None,
-            restart={key: np.array(raw[key]) for key in "xys"} if self.solver == "SCS" else None,
         )
 
     def _iterates(
         self, program: Program, problem: Problem, decision: Array, start: Solution, data: Mapping[str, Any]
     ) -> dict[str, Array]:
-        """Return iterates (x, y, s) from a start: its own if it is an SCS answer of this shape, else those of its price."""
-        own = start.restart.item() if isinstance(start.restart, np.ndarray) else start.restart
-        if own is not None and own["y"].shape + own["x"].shape == data["A"].shape:
-            return {key: own[key] for key in "xys"}
+        """Return the iterates (x, y, s) at the price of a start."""
         if not all(np.isfinite(price).all() for price in start.dual.as_dict().values()):
             raise StartIgnored(f"{self.name} starts from a price, and that of the given solution is not finite")
         x = self.columns(program, data, self.model.point(problem, decision, problem.respond(decision, start.dual)))
         y = self.rows(program, data, self.model.multipliers(problem, decision, start.dual))
-        return {"x": x, "y": y, "s": data["b"] - data["A"] @ x}
+        iterates = {"x": x, "y": y, "s": data["b"] - data["A"] @ x}
+        if not all((np.abs(value) <= LARGEST).all() for value in iterates.values()):
+            raise StartIgnored(f"{self.name} starts from a price, and at that of the given solution its iterates overflow")
+        return iterates
 
     @staticmethod
     def columns(program: Program, data: Mapping[str, Any], values: Mapping[str, Array]) -> Array:
         """Lay out the values of all variables as the solver's columns."""
         x = np.full(data["A"].shape[1], np.nan)
+        assert x.size == sum(variable.size for variable in program.variables.values()), "a variable without a name"
         first = data["param_prob"].var_id_to_col
         for name, variable in program.variables.items():
             x[first[variable.id] : first[variable.id] + variable.size] = values[name]

@@ -1,6 +1,7 @@
 """Scipy SLSQP, the decision fixed: what paper 003 uses.
 
-Says: WARM_PRIMAL (x0). No duals of its own are used: the model derives one from the allocation, and any dual proves.
+Says: WARM_PRIMAL (x0). No duals of its own are used: the model derives one from the allocation, and any dual proves. A start
+that says nothing of some users is completed by the neutral point; one that says nothing of any is an error.
 The program is nondimensional, with its gradient; in raw hertz or bytes SLSQP stops after one iteration and calls it
 success, which `tests/models` shows.
 """
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from mecopt.backends.backend import Feature, OneByOne, Single
 from mecopt.fields import Variables
 from mecopt.problem import Problem
-from mecopt.solution import Solution
+from mecopt.solution import Solution, StartIgnored
 
 Array = NDArray[Any]
 
@@ -35,7 +36,7 @@ class SmoothProgram:
     upper: Array
     default_start: Array
     pack: Callable[[Variables], Array]
-    """From an allocation to scaled variables, for a start."""
+    """From the allocation of a start to scaled variables; 0 for those it says nothing of."""
     unpack: Callable[[Array], tuple[Variables, Variables]]
     """From scaled variables to a feasible allocation and the dual it suggests."""
 
@@ -59,12 +60,12 @@ class Slsqp(OneByOne):
 
         began = time.perf_counter()
         program = self.program(problem, decision)
-        point = program.default_start if start is None else program.pack(start.allocation)
+        if not program.default_start.size:
+            allocation, dual = program.unpack(program.default_start)
+            return Single(allocation, dual, 0, time.perf_counter() - began, 0.0, start_used=False)
+        point = program.default_start if start is None else _completed(program, start)
         point = np.clip(point, program.lower, program.upper)
         modelled = time.perf_counter()
-        if not point.size:
-            allocation, dual = program.unpack(point)
-            return Single(allocation, dual, 0, modelled - began, 0.0, start_used=False)
 
         def out_of_time(_: Array) -> None:
             if time_limit is not None and time.perf_counter() - modelled > time_limit:
@@ -96,3 +97,14 @@ class Slsqp(OneByOne):
             limit=result.status in (9, 99),
             message="" if result.success else f"slsqp: {result.message}",
         )
+
+
+def _completed(program: SmoothProgram, start: Solution) -> Array:
+    """Return the scaled variables of a start, neutral where it says nothing."""
+    given = program.pack(start.allocation)
+    if not np.isfinite(given).all():
+        raise StartIgnored("slsqp starts from an allocation, and that of the given solution is not finite")
+    known = given > 0
+    if not known.any():
+        raise StartIgnored("slsqp starts from an allocation, and the given one has nothing for those who offload now")
+    return np.where(known, given, program.default_start)

@@ -97,8 +97,7 @@ def smooth_program(problem: BinaryOffloading, decision: Array) -> SmoothProgram:
     weight = compute / characteristic(compute) / max(count, 1) ** 2
 
     def pack(allocation: Variables) -> Array:
-        rate = np.asarray(allocation.as_dict()["server_rate"])[users] / problem.capacity
-        return np.where(rate > 0, rate, 1.0 / max(count, 1))
+        return np.asarray(allocation.as_dict()["server_rate"][users] / problem.capacity)
 
     return SmoothProgram(
         function=lambda y: float((weight / y).sum()),

@@ -86,8 +86,13 @@ def test_a_price_of_another_kind_or_shape_or_no_number_is_refused() -> None:
         from_dual(problem, np.ones(10), ComputationRate.Dual(time_price=np.ones(2)))
     with pytest.raises(mecopt.InstanceError, match="capacity_price"):
         from_dual(problem, np.ones(10), dual[0])
-    with pytest.raises(mecopt.InstanceError, match="finite"):
-        from_dual(problem, np.ones(10), type(dual)(capacity_price=np.array([1.0, np.nan])))
+    for price in (np.array([1.0, np.nan]), np.ones((2, 1)), np.array(["a", "b"]), np.array([True, False])):
+        with pytest.raises(mecopt.InstanceError, match=r"allowed: finite numbers of shape \(2,\)"):
+            from_dual(problem, np.ones(10), type(dual)(capacity_price=price))
+    for single in (problem[0], ComputationRate.sample(np.random.default_rng(3))):
+        name = next(iter(single.Dual(np.ones(2)).as_dict()))
+        with pytest.raises(mecopt.InstanceError, match=r"allowed: finite numbers of shape \(\)"):
+            from_dual(single, np.ones(10), single.Dual(**{name: np.ones(2)}))
 
 
 # ---------------------------------------------------------------------- SCS
@@ -161,12 +166,81 @@ def test_scs_starts_from_another_decision_and_another_instance() -> None:
         assert float(warm.objective) == pytest.approx(float(cold.objective), rel=1e-7)
 
 
-def test_scs_refuses_a_start_whose_price_is_no_number() -> None:
-    problem = BinaryOffloading(data_size=[12.0, 7.5, 20.1])
-    best = mecopt.allocate(problem, [1, 0, 1])
-    broken = replace(best, dual=type(best.dual)(capacity_price=np.asarray(np.nan)))
+@pytest.mark.parametrize("cls", CLASSES)
+@pytest.mark.parametrize("factor", [np.nan, np.inf, 1e300])
+def test_scs_refuses_a_start_whose_price_is_no_number_or_overflows(cls: type[Problem], factor: float) -> None:
+    problem = cls.sample(np.random.default_rng(8))
+    best = mecopt.allocate(problem, np.ones(10))
+    broken = replace(best, dual=cls.Dual(**{name: value * factor for name, value in best.dual.as_dict().items()}))
     with pytest.raises(mecopt.StartIgnored, match="price"):
-        mecopt.allocate(problem, [1, 0, 1], backend="scs", start=broken)
+        mecopt.allocate(problem, np.ones(10), backend="scs", start=broken)
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_scs_stands_any_finite_price_up_to_overflow(cls: type[Problem]) -> None:
+    problem = cls.sample(np.random.default_rng(8))
+    best = mecopt.allocate(problem, np.ones(10))
+    for factor in (-1.0, 0.0, 1e-300, 1e-6, 1e6, 1e100):
+        price = cls.Dual(**{name: value * factor for name, value in best.dual.as_dict().items()})
+        warm = mecopt.allocate(problem, np.ones(10), backend="scs", start=from_dual(problem, np.ones(10), price))
+        assert warm.status is mecopt.Status.OPTIMAL
+        assert warm.stats.start_used
+
+
+# ---------------------------------------------------------------------- scaling
+
+
+@pytest.mark.parametrize("backend", ["scs", "clarabel", "ecos"])
+def test_tasks_of_a_byte_beside_tasks_of_megabytes_are_allocated_to_optimality(backend: str) -> None:
+    rng = np.random.default_rng(0)
+    for data in ([1e-6, 25.0, 25.0, 1e-3], 10.0 ** rng.uniform(-3.0, np.log10(25.0), 10)):
+        problem = BinaryOffloading(data_size=data)
+        answer = mecopt.allocate(problem, np.ones(len(data)), backend=backend)
+        assert answer.status is mecopt.Status.OPTIMAL
+        assert int(answer.stats.iterations) <= 1000
+
+
+@pytest.mark.parametrize("backend", ["scs", "clarabel", "ecos"])
+@pytest.mark.parametrize("gain", [1e-7, 1e-5, 1e-3, 1e-2, 1.0])
+def test_channels_of_any_strength_are_allocated_to_optimality(backend: str, gain: float) -> None:
+    problem = ComputationRate(channel_gain=gain * np.random.default_rng(0).exponential(size=10))
+    best = mecopt.allocate(problem, np.arange(10) % 2)
+    answer = mecopt.allocate(problem, np.arange(10) % 2, backend=backend)
+    assert answer.status is mecopt.Status.OPTIMAL
+    assert float(answer.objective) == pytest.approx(float(best.objective), rel=1e-7)
+    assert int(answer.stats.iterations) <= 1000
+
+
+# ---------------------------------------------------------------------- starts that say nothing, and nothing to start
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_slsqp_refuses_a_start_of_no_numbers_or_of_none_who_offload_now(cls: type[Problem]) -> None:
+    problem = cls.sample(np.random.default_rng(9))
+    first, others = np.arange(10) < 5, np.arange(10) >= 5
+    best = mecopt.allocate(problem, first)
+    broken = replace(best, allocation=cls.Allocation(**{k: v * np.nan for k, v in best.allocation.as_dict().items()}))
+    with pytest.raises(mecopt.StartIgnored, match="not finite"):
+        mecopt.allocate(problem, first, backend="slsqp", start=broken)
+    for decision in (others, np.zeros(10)):
+        with pytest.raises(mecopt.StartIgnored, match="nothing for those who offload now"):
+            mecopt.allocate(problem, first, backend="slsqp", start=mecopt.allocate(problem, decision))
+    assert mecopt.allocate(problem, np.ones(10), backend="slsqp", start=best).stats.start_used
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+@pytest.mark.parametrize("backend", ["slsqp", "scs"])
+def test_where_nobody_offloads_there_is_nothing_to_start_and_the_batch_says_so(cls: type[Problem], backend: str) -> None:
+    problem = cls.sample(np.random.default_rng(9))
+    nobody = np.zeros(10)
+    alone = mecopt.allocate(problem, nobody, backend=backend, start=mecopt.allocate(problem, np.ones(10)))
+    assert alone.status is mecopt.Status.OPTIMAL
+    assert int(alone.stats.iterations) == 0
+    assert not alone.stats.start_used
+    some = np.stack([np.ones(10), nobody])
+    assert not mecopt.allocate(problem, some, backend=backend, start=mecopt.allocate(problem, some)).stats.start_used
+    all_ = np.stack([np.ones(10), np.arange(10) % 2])
+    assert mecopt.allocate(problem, all_, backend=backend, start=mecopt.allocate(problem, all_)).stats.start_used
 
 
 # ---------------------------------------------------------------------- SLSQP
