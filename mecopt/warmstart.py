@@ -52,7 +52,7 @@ def from_dual(problem: Problem, decision: ArrayLike, dual: Any) -> Solution:
     shape = decisions.shape[:-1]
     if not isinstance(dual, problem.Dual):
         raise InstanceError(f"dual is a {type(dual).__name__}; allowed: a {problem.Dual.__name__}")
-    for f in declared(problem.Dual):
+    for f in declared(problem.Dual):  # type: ignore[arg-type]
         value = np.asarray(getattr(dual, f.name))
         expected = shape + ((problem.users,) if f.metadata["per"] == "user" else ())
         if value.dtype.kind not in "iuf" or value.shape != expected or not np.isfinite(value).all():

@@ -60,13 +60,12 @@ def _show_starts(screen: Console, cls: type[Problem], seed: int) -> None:
         if all(row.source != "learned" for row in cell.rows):
             screen.print("    learned      no policy ships for these instances")
     headers, rows = matrix(cells)
-    grid = Table(title="cold total over this total (*: pays, !: worse answers)", title_justify="left", box=None)
+    title = "cold total over this total (*: pays, =: any price is the optimum, !: worse answers)"
+    grid = Table(title=title, title_justify="left", box=None)
     for number, header in enumerate(headers):
         grid.add_column(header, justify="right" if number > 2 else "left", no_wrap=True)
     for texts in rows:
         grid.add_row(*texts)
     screen.print(grid)
     unused = sum(row.instances - row.used for cell in cells for row in cell.rows if row.source != "cold")
-    screen.print(
-        f"  {'Every start was used.' if not unused else f'{unused} starts were not used.'} {closing(cls, cells, seed)}"
-    )
+    screen.print(f"  {'Every start was used.' if not unused else f'{unused} starts were not used.'} {closing(cls, cells)}")

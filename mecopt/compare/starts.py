@@ -7,13 +7,18 @@
 - learned: a trained policy that proposes decisions, or predicts prices;
 - optimum: the instance's own optimum, free of charge: the limit of what any start can do.
 
-Where the decision is open the start is a decision. Where it is fixed, to the optimal one, the start is a price, which fits
-whichever users offload; another instance's allocation does not. `mecopt.warmstart.from_dual` makes an allocation of it, but
-for the backends that start from the price of any solution, which get an earlier one as it is.
+Earlier answers are a solver's own, found cold, where it proves nothing: it would not have the optimum at hand. Where the
+decision is open the start is a decision. Where it is fixed, to the optimal one, the start is a price, which fits whichever
+users offload; another instance's allocation does not. `mecopt.warmstart.from_dual` makes an allocation of it.
+
+Making a start is charged with what its user would wait for: the look-up, the rounding, the policy, and the answer to a price
+where an allocation is needed. Certificates are not charged, as they are not charged to solving, nor is what lies ready:
+the instances and the answers before them.
 """
 
 from __future__ import annotations
 
+import time
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -37,6 +42,9 @@ Taken = Literal["decision", "allocation", "price"]
 """What a solver takes as its start."""
 
 SOURCES: tuple[Source, ...] = ("cold", "previous", "neighbour", "relaxation", "learned", "optimum")
+
+FREE: tuple[Source, ...] = ("cold", "optimum")
+"""Sources that are not charged."""
 
 ROUNDING = "relaxation-rounding"
 """The solver whose decision is the relaxation's start."""
@@ -77,9 +85,9 @@ class Memory:
     def __init__(self, problem: Problem) -> None:
         from scipy.spatial import KDTree
 
-        self.answers = solve(problem)
+        self.problem = problem
         features = {name: value.reshape(problem.instances, -1) for name, value in problem.data().items()}
-        self.names = [name for name, value in features.items() if np.ptp(value, axis=0).any()]
+        self.names = [name for name, value in features.items() if np.ptp(value, axis=0).any()] or list(features)
         columns = np.concatenate([features[name] for name in self.names], axis=1)
         spread = columns.std(axis=0)
         self.centre, self.spread = columns.mean(axis=0), np.where(spread > 0, spread, 1.0)
@@ -100,7 +108,22 @@ class Starts:
     def __init__(self, stream: Problem, memory: Memory, proposer: Any | None, starter: WarmStarter | None) -> None:
         self.stream, self.memory, self.starter = stream, memory, starter
         self.proposed = None if proposer is None else Proposed("learned", proposer)
-        self.optimum = solve(stream)
+        self.instances, self.optimum = list(stream), list(solve(stream))
+        self._earlier: dict[str | None, tuple[list[Solution], list[Solution]]] = {}
+
+    def any_price_is_answered_best(self) -> bool:
+        """Whether the answer to a price does not depend on it: then it is the optimum, and no start to find one from."""
+        decision = np.stack([best.decision for best in self.optimum])
+        prices = self.stream.Dual.stack([best.dual for best in self.optimum], self.stream.users, (len(decision),))
+        other = type(prices)(**{name: 7.0 * value for name, value in prices.as_dict().items()})
+        answers = [self.stream.respond(decision, price).as_dict() for price in (prices, other)]
+        return all(np.array_equal(value, answers[1][name]) for name, value in answers[0].items())
+
+    def prepare(self, solver: str | None) -> None:
+        """Answer stream and memory by a solver, None being the exact default, as far as its starts will need them."""
+        if solver not in self._earlier:
+            stream = self.optimum if solver is None else list(solve(self.stream, solver=solver))
+            self._earlier[solver] = stream, list(solve(self.memory.problem, solver=solver))
 
     def sources(self, takes: Taken) -> list[Source]:
         """Return the sources there are for a solver."""
@@ -110,35 +133,45 @@ class Starts:
             missing.add("relaxation")
         return [source for source in SOURCES if source not in missing]
 
-    def make(self, source: Source, takes: Taken, i: int) -> Any:
-        """Return the start of instance i from a source."""
+    def make(self, source: Source, takes: Taken, i: int, solver: str | None = None) -> Any:
+        """Return the start of instance i from a source.
+
+        `solver` names the one whose earlier answers are used, after `prepare`; None is the exact default.
+        """
         if source == "cold":
             return None
-        problem = self.stream[i]
-        return self._decision(source, problem, i) if takes == "decision" else self._solution(source, problem, i, takes)
+        problem = self.instances[i]
+        if takes == "decision":
+            return self._decision(source, problem, i, solver)
+        return from_dual(problem, self.optimum[i].decision, self._price(source, problem, i))
 
-    def _decision(self, source: Source, problem: Problem, i: int) -> Array:
+    def seconds(self, source: Source, takes: Taken, i: int, solver: str | None = None) -> float:
+        """Make the start again and return the seconds charged for it; a solver that takes a price answers it itself."""
+        if source in FREE:
+            return 0.0
+        began = time.perf_counter()
+        if takes == "price":
+            self._price(source, self.instances[i], i)
+            return time.perf_counter() - began
+        start = self.make(source, takes, i, solver)
+        return time.perf_counter() - began - (start.stats.certify_seconds if takes == "allocation" else 0.0)
+
+    def _decision(self, source: Source, problem: Problem, i: int, solver: str | None) -> Array:
+        rounding = problem.solvers.get(ROUNDING) if source == "relaxation" else None
+        searching = self.proposed if source == "learned" else rounding
+        if searching is None:
+            return self._known(source, problem, i, solver).decision
+        return searching.search(problem, start=None, gap=None, time_limit=None, rng=np.random.default_rng(i)).decision
+
+    def _price(self, source: Source, problem: Problem, i: int) -> Any:
         if source == "relaxation":
-            return solve(problem, solver=ROUNDING).decision
-        if source == "learned" and self.proposed is not None:
-            rng = np.random.default_rng(i)
-            return self.proposed.search(problem, start=None, gap=None, time_limit=None, rng=rng).decision
-        return self._known(source, problem, i).decision
+            return problem.relaxed_dual()
+        if source == "learned" and self.starter is not None:
+            return self.starter.predict(problem, self.optimum[i].decision)
+        return self._known(source, problem, i, None).dual
 
-    def _solution(self, source: Source, problem: Problem, i: int, takes: Taken) -> Solution:
-        decision = self.optimum.decision[i]
-        if source == "relaxation":
-            dual = problem.relaxed_dual()
-        elif source == "learned" and self.starter is not None:
-            dual = self.starter.predict(problem, decision)
-        else:
-            known = self._known(source, problem, i)
-            if takes == "price":
-                return known
-            dual = known.dual
-        return from_dual(problem, decision, dual)
-
-    def _known(self, source: Source, problem: Problem, i: int) -> Solution:
-        if source == "neighbour":
-            return self.memory.answers[self.memory.nearest(problem)]
-        return self.optimum[i - 1 if source == "previous" else i]
+    def _known(self, source: Source, problem: Problem, i: int, solver: str | None) -> Solution:
+        if source == "optimum":
+            return self.optimum[i]
+        stream, memory = self._earlier[solver]
+        return memory[self.memory.nearest(problem)] if source == "neighbour" else stream[i - 1]

@@ -1,7 +1,11 @@
 """Do warm starts pay? Every solver that takes a start, from every source of starts, on two streams of instances.
 
 A start pays where making it and solving from it takes less time than solving cold, by more than noise. The
-sources are those of `mecopt.compare.starts`.
+sources, and what making a start is charged with, are those of `mecopt.compare.starts`.
+
+Where the answer to a price does not depend on the price, as in binary offloading, an allocation that answers one is the
+optimum already. A solver that starts from it searches for nothing; such rows only show what the formula costs that made
+their starts, and say so instead of claiming that the source pays.
 """
 
 from __future__ import annotations
@@ -16,13 +20,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.backends.backend import Feature
+from mecopt.backends.backend import Backend, Feature
 from mecopt.compare.bench import TIME_LIMIT, medians
-from mecopt.compare.starts import SOURCES, Memory, Source, Starts, Taken, drifting
+from mecopt.compare.starts import FREE, SOURCES, Memory, Source, Starts, Taken, drifting
 from mecopt.compare.summary import duration
 from mecopt.problem import Problem
 from mecopt.registry import shipped
-from mecopt.solution import Solution, StartIgnored
+from mecopt.search.solver import Solver
+from mecopt.solution import Solution
 from mecopt.solve import allocate, solve
 
 Array = NDArray[Any]
@@ -40,7 +45,10 @@ MOST = 0.75
 """Part of the instances on which a start must be faster than cold: a median alone is at the mercy of a busy machine."""
 
 SLOW = 0.01
-"""Seconds from which a call is timed twice, the better time kept, and not by repeated turns."""
+"""Seconds from which calls are timed twice, the better time kept, and not by repeated turns."""
+
+ANY_PRICE = "any price is the optimum"
+"""The verdict on a start that is the answer already."""
 
 
 @dataclass(frozen=True)
@@ -51,19 +59,26 @@ class Consumer:
     counted: str
     takes: Taken = "decision"
     most: int = 16
+    proves: bool = True
+    """Whether its answers are optimal; where not, its earlier ones are not the optimum either."""
 
     @property
     def fixed(self) -> bool:
         """Whether it answers a fixed decision."""
         return self.takes != "decision"
 
+    @property
+    def earlier(self) -> str | None:
+        """The solver whose earlier answers it has at hand; None is the exact default."""
+        return None if self.proves else self.name
+
 
 CONSUMERS = (
     Consumer("exact", "nodes"),
     Consumer("scip", "nodes", most=6),
     Consumer("highs", "rounds", most=6),
-    Consumer("local-search", "solver calls"),
-    Consumer("coordinate-descent", "solver calls"),
+    Consumer("local-search", "solver calls", proves=False),
+    Consumer("coordinate-descent", "solver calls", proves=False),
     Consumer("slsqp", "iterations", "allocation"),
     Consumer("scs", "iterations", "price"),
 )
@@ -83,6 +98,8 @@ class Row:
     start_seconds: float
     solve_seconds: float
     cold: Row | None = None
+    any_price: bool = False
+    """Whether the start answers a price, and would answer any other one alike."""
 
     @property
     def total(self) -> float:
@@ -103,12 +120,14 @@ class Row:
             return f"used in {self.used} of {self.instances} only"
         if self.loss > self.cold.loss + WORSE:
             return "worse answers"
+        if self.any_price:
+            return ANY_PRICE
         paying = self.total < (1.0 - MARGIN) * self.cold.total and self.faster >= MOST * self.instances
         return ("pays" if paying else "does not pay") + (" (limit)" if self.source == "optimum" else "")
 
     def cells(self) -> tuple[str, ...]:
         """Return the row as text, in the order of `HEADERS`."""
-        start = "-" if self.source in ("cold", "optimum") else duration(self.start_seconds)
+        start = "-" if self.source in FREE else duration(self.start_seconds)
         loss = f"{self.loss:.1g}" if self.loss > 1e-9 else "0"
         seconds = (start, duration(self.solve_seconds), duration(self.total))
         faster = "-" if self.cold is None else f"{self.faster}/{self.instances}"
@@ -125,11 +144,14 @@ class Cell:
     stream: str
     consumer: Consumer
     rows: list[Row]
+    direct_seconds: float = float("nan")
+    """What the default backend takes for the same instances and decisions, cold; nan where the decision is open."""
 
     @property
     def title(self) -> str:
         """What was measured."""
         what = "decision fixed to the optimal one" if self.consumer.fixed else "decision open"
+        what += "" if self.consumer.proves else ", its own earlier answers"
         return f"{self.stream}: {self.consumer.name}, {what} (effort: {self.consumer.counted}, n = {self.rows[0].instances})"
 
 
@@ -150,41 +172,40 @@ def _seconds(call: Callable[[], Solution]) -> float:
     return time.perf_counter() - began - answer.stats.certify_seconds
 
 
-def _making(make: Callable[[], Any]) -> float:
-    began = time.perf_counter()
-    make()
-    return time.perf_counter() - began
-
-
-def measure(starts: Starts, consumer: Consumer, count: int) -> list[Row]:
+def measure(name: str, starts: Starts, consumer: Consumer, count: int) -> Cell:
     """Measure a consumer from every source on the instances 1 to `count` of a stream, the sources by turns."""
     sources = starts.sources(consumer.takes)
+    starts.prepare(consumer.earlier)
+    any_price = consumer.takes == "allocation" and starts.any_price_is_answered_best()
     effort: dict[Source, list[float]] = {source: [] for source in sources}
     loss: dict[Source, list[float]] = {source: [] for source in sources}
     used = dict.fromkeys(sources, 0)
     making: dict[Source, list[float]] = {source: [] for source in sources}
     solving: dict[Source, list[float]] = {source: [] for source in sources}
+    direct: list[float] = []
     for i in range(1, count + 1):
-        problem, best = starts.stream[i], starts.optimum[i]
+        problem, best = starts.instances[i], starts.optimum[i]
         calls: dict[str, Callable[[], float]] = {}
-        first: dict[str, float] = {}
+        if consumer.fixed:
+            calls["direct"] = partial(_seconds, partial(allocate, problem, best.decision))
         for source in sources:
-            make = partial(starts.make, source, consumer.takes, i)
-            run = partial(_answer, problem, best.decision, consumer, make())
-            calls[f"make {source}"], calls[f"solve {source}"] = partial(_making, make), partial(_seconds, run)
-            began = time.perf_counter()
-            answer = run()
+            start = starts.make(source, consumer.takes, i, consumer.earlier)
+            run = partial(_answer, problem, best.decision, consumer, start)
+            calls[f"solve {source}"] = partial(_seconds, run)
+            if source not in FREE:
+                calls[f"make {source}"] = partial(starts.seconds, source, consumer.takes, i, consumer.earlier)
+            answer = run()  # not timed: it may build and compile what later calls find ready
             stats = answer.stats
-            first[f"solve {source}"] = time.perf_counter() - began - stats.certify_seconds
             effort[source].append(float(stats.solver_calls if consumer.counted == "solver calls" else stats.iterations))
             loss[source].append(float(problem.sign * (answer.objective - best.objective) / abs(best.objective)))
             used[source] += stats.start_used
-        if first["solve cold"] > SLOW:
-            times = {name: min(call(), first.get(name, np.inf)) for name, call in calls.items()}
+        if calls["solve cold"]() > SLOW:
+            times = {name: min(call(), call()) for name, call in calls.items()}
         else:
             times = medians(calls, seconds=0.0, turn=1e-3)
+        direct.append(times.get("direct", float("nan")))
         for source in sources:
-            making[source].append(0.0 if source in ("cold", "optimum") else times[f"make {source}"])
+            making[source].append(times.get(f"make {source}", 0.0))
             solving[source].append(times[f"solve {source}"])
     total = {source: np.add(making[source], solving[source]) for source in sources}
     rows: list[Row] = []
@@ -200,9 +221,10 @@ def measure(starts: Starts, consumer: Consumer, count: int) -> list[Row]:
                 start_seconds=statistics.median(making[source]),
                 solve_seconds=statistics.median(solving[source]),
                 cold=rows[0] if rows else None,
+                any_price=any_price,
             )
         )
-    return rows
+    return Cell(name, consumer, rows, statistics.median(direct))
 
 
 def warm_starts(
@@ -244,52 +266,42 @@ def warm_starts(
                 continue
             starts = Starts(stream, library, policy(stream, "proposer"), policy(stream, "warm-starter"))
             for consumer in able:
-                yield Cell(f"{preset}, {name}", consumer, measure(starts, consumer, min(most, consumer.most)))
+                yield measure(f"{preset}, {name}", starts, consumer, min(most, consumer.most))
 
 
 def refusing(cls: type[Problem]) -> list[str]:
-    """Return the backends, and the solvers that prove, which refuse a start; each was asked."""
-    problem = cls.sample(np.random.default_rng(0))
-    best = solve(problem)
-    found = []
-    calls = {name: partial(allocate, problem, best.decision, backend=name, start=best) for name in cls.backends} | {
-        name: partial(solve, problem, solver=name, start=best)
-        for name, solver in cls.solvers.items()
-        if solver.features & Feature.INTEGER
-    }
-    for name, call in calls.items():
-        if not {**cls.backends, **cls.solvers}[name].is_available():
-            continue
-        try:
-            call()
-        except StartIgnored:
-            found.append(name)
-    return found
+    """Return the backends, and the solvers that prove, which take no start."""
+    proving = {name: solver for name, solver in cls.solvers.items() if solver.features & Feature.INTEGER}
+    asked: dict[str, Backend | Solver] = {**cls.backends, **proving}
+    starting = Feature.WARM_PRIMAL | Feature.WARM_PRIMAL_DUAL
+    return [name for name, one in asked.items() if not one.features & starting and one.is_available()]
 
 
 # ---------------------------------------------------------------------- in words
 
 
-def closing(cls: type[Problem], cells: Sequence[Cell], seed: int = 0) -> str:
-    """Say in one sentence what the best start saves each consumer over all its streams, and what the default takes."""
-    saved = [f"{name} {text}" for name, text in _best(cells).items()]
-    problem = cls.sample(np.random.default_rng([seed, 0]))
-    decision = solve(problem).decision
-    default = cls.backend().name
-    direct = medians({default: lambda: _seconds(partial(allocate, problem, decision))}, seconds=0.2)[default]
-    rivals = [row.total for cell in cells if cell.consumer.fixed for row in cell.rows]
-    least = min(rivals)
-    against = "less than" if direct < least else "but not less than"
+def closing(cls: type[Problem], cells: Sequence[Cell]) -> str:
+    """Say what the best start saves each consumer over all its streams, and what the default backend takes instead."""
+    said = f"Best starts: {'; '.join(f'{name} {text}' for name, text in _best(cells).items())}."
+    fixed = [cell for cell in cells if cell.consumer.fixed]
+    if not fixed:
+        return said
+    least = [min(row.total for row in cell.rows) for cell in fixed]
+    ratio = min(total / cell.direct_seconds for total, cell in zip(least, fixed, strict=True))
+    names = " and ".join(dict.fromkeys(cell.consumer.name for cell in fixed))
+    streams = "; ".join(dict.fromkeys(cell.stream for cell in fixed))
+    seconds = [cell.direct_seconds for cell in fixed]
     return (
-        f"Best starts: {'; '.join(saved)}. The {default} backend answers a fixed decision in {duration(direct)}, {against} "
-        f"any other from any start, the optimum itself included (least {duration(least)})."
+        f"{said} For the same instances and decisions ({streams}) the {cls.backend().name} backend needs "
+        f"{duration(min(seconds))} to {duration(max(seconds))}; {names}, from the best of all starts, the optimum included, "
+        f"take {ratio:.1f} times that or more."
     )
 
 
 def matrix(cells: Sequence[Cell]) -> tuple[tuple[str, ...], list[list[str]]]:
     """Return all cells at a glance, headers and rows: the cold total over each start's total, marked where it pays.
 
-    ``*``: pays; ``!``: worse answers, or starts that were not used.
+    ``*``: pays; ``=``: the start is the answer, whatever the price; ``!``: worse answers, or starts that were not used.
     """
     rows = []
     for cell in cells:
@@ -302,8 +314,8 @@ def matrix(cells: Sequence[Cell]) -> tuple[tuple[str, ...], list[list[str]]]:
 def _mark(row: Row | None) -> str:
     if row is None:
         return "-"
-    paying, idle = row.verdict.startswith("pays"), row.verdict.startswith("does not pay")
-    return f"{row.ratio:.2f}{'*' if paying else ' ' if idle else '!'}"
+    marks = {"pays": "*", "does not pay": " ", ANY_PRICE: "="}
+    return f"{row.ratio:.2f}{marks.get(row.verdict.removesuffix(' (limit)'), '!')}"
 
 
 def _best(cells: Sequence[Cell]) -> dict[str, str]:
@@ -311,6 +323,9 @@ def _best(cells: Sequence[Cell]) -> dict[str, str]:
     texts = {}
     for name in dict.fromkeys(cell.consumer.name for cell in cells):
         own = [{row.source: row for row in cell.rows} for cell in cells if cell.consumer.name == name]
+        if all(row.verdict == ANY_PRICE for rows in own for row in rows.values() if row.cold is not None):
+            texts[name] = "is not counted, since an allocation that answers any price is the optimum already"
+            continue
         best, texts[name] = MARGIN, "gains nothing"
         for source in SOURCES[1:-1]:
             there = [rows for rows in own if source in rows]

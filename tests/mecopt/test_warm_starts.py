@@ -12,7 +12,7 @@ from click.testing import CliRunner
 import mecopt
 from mecopt.backends.conic import Conic
 from mecopt.cli.bench import command
-from mecopt.compare.starts import SOURCES, Memory, drifting
+from mecopt.compare.starts import SOURCES, Memory, Starts, drifting
 from mecopt.compare.warm_starts import CONSUMERS, Cell, Consumer, Row, closing, matrix, refusing, warm_starts
 from mecopt.models import BinaryOffloading, ComputationRate
 from mecopt.problem import Problem
@@ -293,7 +293,9 @@ def test_every_consumer_meets_every_source_on_both_streams_and_uses_the_start(ce
     assert {"exact", "highs", "local-search", "coordinate-descent", "slsqp", "scs"} <= {c.consumer.name for c in cells}
     for cell in cells:
         assert tuple(row.source for row in cell.rows) == SOURCES
+        assert (cell.direct_seconds > 0) == cell.consumer.fixed
         for row in cell.rows:
+            assert row.any_price == (cell.consumer.name == "slsqp" and len(cells) == 14)
             assert row.used == (0 if row.source == "cold" else row.instances), (cell.title, row)
             assert row.solve_seconds > 0
             assert (row.start_seconds > 0) == (row.source not in ("cold", "optimum"))
@@ -318,7 +320,52 @@ def test_the_closing_sentence_names_every_consumer_and_the_default(cells: list[C
     cls = next(c for c in CLASSES if c.name == ("computation-rate" if len(cells) == 12 else "binary-offloading"))
     said = closing(cls, cells)
     assert all(cell.consumer.name in said for cell in cells)
-    assert "closed-form" in said
+    assert "(paper, independent; paper, drifting) the closed-form backend needs" in said
+    assert "slsqp and scs, from the best of all starts" in said
+    assert ("slsqp is not counted, since" in said) == (cls is BinaryOffloading)
+    assert "closed-form" not in closing(cls, [cell for cell in cells if not cell.consumer.fixed])
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_earlier_answers_are_the_solver_s_own_where_it_proves_nothing(cls: type[Problem]) -> None:
+    stream = cls.sample(np.random.default_rng(0), (40,))
+    starts = Starts(stream, Memory(cls.sample(np.random.default_rng(1), (3,))), None, None)
+    starts.prepare("cd-random")
+    starts.prepare(None)
+    own = mecopt.solve(stream, solver="cd-random").decision
+    best = mecopt.solve(stream).decision
+    assert (own != best).any()
+    for i in range(1, 40):
+        assert np.array_equal(starts.make("previous", "decision", i, "cd-random"), own[i - 1])
+        assert np.array_equal(starts.make("previous", "decision", i), best[i - 1])
+        assert np.array_equal(starts.make("optimum", "decision", i, "cd-random"), best[i])
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_only_in_binary_offloading_is_any_price_answered_by_the_optimum(cls: type[Problem]) -> None:
+    stream = cls.sample(np.random.default_rng(0), (5,))
+    starts = Starts(stream, Memory(stream[:1]), None, None)
+    assert starts.any_price_is_answered_best() == (cls is BinaryOffloading)
+
+
+def test_a_solver_that_takes_a_price_is_charged_with_the_price_and_not_with_its_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stream = ComputationRate.sample(np.random.default_rng(0), (3,))
+    starts = Starts(stream, Memory(stream), None, None)
+    starts.prepare(None)
+    asked = []
+
+    def answer(*given: Any) -> mecopt.Solution:
+        asked.append(given)
+        return from_dual(*given)
+
+    monkeypatch.setattr("mecopt.compare.starts.from_dual", answer)
+    assert starts.seconds("previous", "price", 1) > 0
+    assert not asked
+    assert starts.seconds("previous", "allocation", 1) > 0
+    assert len(asked) == 1
+    assert starts.seconds("optimum", "allocation", 1) == starts.seconds("cold", "allocation", 1) == 0.0
 
 
 def test_without_a_policy_there_is_no_learned_row() -> None:
@@ -351,6 +398,7 @@ def test_the_neighbour_is_the_nearest_of_the_instances_that_were_solved() -> Non
     assert [memory.nearest(library[i]) for i in range(50)] == list(range(50))
     near = BinaryOffloading(**{name: value[7] * (1 + 1e-6) for name, value in library.data().items()})
     assert memory.nearest(near) == 7
+    assert Memory(library[:1]).nearest(near) == 0
 
 
 def test_those_that_refuse_a_start_are_named() -> None:
@@ -375,6 +423,16 @@ def test_a_start_pays_only_with_its_prediction_by_a_margin_and_with_equal_answer
     row = Row("learned", 5.0, loss, used, faster, 4, total / 2, total / 2, cold)
     assert row.verdict == verdict
     assert cold.verdict == ""
+
+
+def test_a_start_that_is_the_answer_at_any_price_is_neither_marked_nor_counted() -> None:
+    cold = Row("cold", 10.0, 0.0, 0, 0, 4, 0.0, 1.0)
+    cell = Cell(
+        "paper, independent", CONSUMERS[-2], [cold, Row("learned", 1.0, 0.0, 4, 4, 4, 0.1, 0.1, cold, any_price=True)]
+    )
+    assert cell.rows[1].verdict == "any price is the optimum"
+    assert matrix([cell])[1][0][-2:] == ["5.00=", "-"]
+    assert "saves" not in closing(BinaryOffloading, [cell])
 
 
 def _cell(consumer: int, **totals: float) -> Cell:
