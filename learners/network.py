@@ -68,7 +68,9 @@ def torch_or_error() -> Any:
     try:
         import torch
     except ImportError:
-        raise BackendUnavailable("training needs torch; install it by: pip install 'mecopt[learn]'") from None
+        raise BackendUnavailable(
+            "training needs torch; install it by: pip install 'mecopt[learn]' (in a clone: '.[learn]')"
+        ) from None
     return torch
 
 

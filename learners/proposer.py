@@ -101,7 +101,9 @@ class Policy(ABC):
         if problem.name != self.problem or problem.users != self.users:
             raise InstanceError(
                 f"the policy was trained for {self.problem} with {self.users} users; these instances are {problem.name} "
-                f"with {problem.users}. Train one for them: mecopt train {problem.name} --set users={problem.users}"
+                f"with {problem.users}. Train one on instances like these: mecopt train {problem.name} -o FOLDER, with "
+                f"--data, "
+                f"--preset or --set users={problem.users}"
             )
 
     def differences(self, problem: Problem) -> list[str]:
@@ -139,7 +141,8 @@ class WarmStarter(Policy):
     def usage(self, folder: str | Path) -> str:
         """Say how to start a solver from it."""
         return (
-            f'start = from_dual(problem, decision, load_policy("{folder}").predict(problem, decision)); '
+            "import mecopt; from mecopt.warmstart import from_dual; "
+            f'start = from_dual(problem, decision, mecopt.load_policy("{folder}").predict(problem, decision)); '
             'mecopt.allocate(problem, decision, backend="slsqp", start=start)'
         )
 

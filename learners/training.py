@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,7 @@ def train(
     out: str | Path,
     provenance: Mapping[str, Any],
     progress: Progress = lambda done, total: None,
+    changes: Sequence[tuple[int, str]] = (),
 ) -> None:
     """Train a policy and write it to a folder: card, weights, `training.parquet` and `training.png`.
 
@@ -100,7 +101,7 @@ def train(
         figures = reached(log, distinct(flat).instances, proved)
         origin = {"run": key, "seed": seed, "instances": flat.instances, "versions": versions(), "reached": figures}
         write_log(folder / "training.parquet", log)
-        write_whole(folder / "training.png", curves({"": [log]}, f"{flat.name}, {flat.users} users, seed {seed}"))
+        write_whole(folder / "training.png", curves({"": [log]}, f"{flat.name}, {flat.users} users, seed {seed}", changes))
         training.policy({**provenance, **origin}).save(folder)
         checkpoint.unlink(missing_ok=True)
 
@@ -141,7 +142,9 @@ def alone(folder: Path) -> Iterator[None]:
     try:
         from filelock import FileLock, Timeout
     except ImportError:
-        raise BackendUnavailable("training needs filelock; install it by: pip install 'mecopt[learn]'") from None
+        raise BackendUnavailable(
+            "training needs filelock; install it by: pip install 'mecopt[learn]' (in a clone: '.[learn]')"
+        ) from None
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / LOCK)
     try:

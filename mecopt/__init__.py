@@ -9,7 +9,7 @@ from importlib.metadata import version
 
 from mecopt.decision import Binary, DecisionSpace
 from mecopt.problem import Problem, Reference, Scenario
-from mecopt.registry import find_problem, problems
+from mecopt.registry import find_problem, load_policy, problems
 from mecopt.solution import (
     BackendUnavailable,
     Certificate,
@@ -45,6 +45,7 @@ __all__ = [
     "__version__",
     "allocate",
     "find_problem",
+    "load_policy",
     "problems",
     "solve",
 ]

@@ -63,7 +63,7 @@ class Findings:
         """Return the findings as Markdown; pictures are taken from beside the file."""
         parts = [f"# {self.title}", "## Verdicts"]
         if self.settings.get("quick"):
-            parts.append("This was the quick version, a test that everything runs. Its verdicts mean nothing.")
+            parts.append("This is the quick version, a test that everything runs. Its verdicts mean nothing.")
         parts.append(_grid(("the paper says", "where", "verdict", "measured"), [_cells(claim) for claim in self.claims]))
         for table in self.tables:
             parts += [f"## {table.name}", table.caption, _grid(table.headers, table.rows)]

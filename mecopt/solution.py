@@ -108,9 +108,10 @@ class Statistics:
 class Solution:
     """An answer to a problem, with its certificate.
 
-    `objective`, `violation`, `bound` and `gap` are recomputed from the problem's own formulas and never copied from a
-    solver. Where nothing is proved the bound is infinite and so is the gap. All arrays have the shape of the batch
-    (and of the candidates, if several decisions per instance were asked for).
+    `objective` and `violation` are recomputed from the problem's own formulas; `bound` is weak duality at a dual, or what
+    mecopt's own exact search proved by its closed tree; none is copied from an outside solver. Where nothing is proved the
+    bound is infinite and so is the gap. All arrays have the shape of the batch (and of the candidates, if several decisions
+    per instance were asked for).
     """
 
     decision: Array

@@ -171,7 +171,9 @@ class DecisionNetLearner(Learner):
         progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> DecisionNet:
         """Train on a stream of instances; see `mecopt.learners.training.train`."""
-        training.train(partial(DecisionNetTraining, stream.flat(), settings, seed), stream, seed, out, provenance, progress)
+        begin = partial(DecisionNetTraining, stream.flat(), settings, seed)
+        marks = [(int(at), what) for at, _, what in (text.partition(":") for text in provenance.get("changes", ()))]
+        training.train(begin, stream, seed, out, provenance, progress, marks)
         return DecisionNet.load(out)
 
     def shipped(self) -> list[Path]:

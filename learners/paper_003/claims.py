@@ -112,8 +112,9 @@ def _ratio_settles(m: Measured) -> Claim:
         "figure 4",
         "the ratio stabilises after 4,000 instances",
         _verdict(_about(at, 4000 * _scale(m))),
-        f"means over 500 instances stay within 0.001 of the final level from instance {at:.0f} on; the mean of 200 first "
-        f"reaches 0.995 at {measures.instances([measures.reached(log, LEVEL) for log in logs])}",
+        f"means over 500 instances stay within 0.001 of the final level from instance {at:.0f} on; first instance with "
+        f"a mean "
+        f"of 200 of at least 0.995: {measures.instances([measures.reached(log, LEVEL) for log in logs])}",
     )
 
 

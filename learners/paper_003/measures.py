@@ -59,7 +59,8 @@ def instances(counts: Sequence[float]) -> str:
     finite = [count for count in counts if np.isfinite(count)]
     if not finite:
         return "never"
-    span = f"{min(finite):.0f} to {max(finite):.0f}"
+    least, greatest = min(finite), max(finite)
+    span = f"{least:.0f} to {greatest:.0f}" if greatest > least else f"{least:.0f}"
     return span if len(finite) == len(counts) else f"{span}, never in {len(counts) - len(finite)} of {len(counts)}"
 
 

@@ -67,8 +67,8 @@ class Installable:
     def require(self) -> None:
         """Raise `BackendUnavailable`, naming what to install, where the package is missing."""
         if not self.is_available():
-            what = f"mecopt[{self.extra}]" if self.extra else self.package
-            raise BackendUnavailable(f"{self.name!r} needs the package {self.package}; install it by: pip install '{what}'")
+            what = f"mecopt[{self.extra}]' (in a clone: '.[{self.extra}]')" if self.extra else f"{self.package}'"
+            raise BackendUnavailable(f"{self.name!r} needs the package {self.package}; install it by: pip install '{what}")
 
 
 class Backend(Installable, ABC):

@@ -47,6 +47,10 @@ def command(paper: str | None, output: Path | None, seeds: int | None, quick: bo
         )
     written = findings.write(output)
     screen.print(f"[bold]{findings.title}[/bold]")
+    if quick:
+        screen.print(
+            "This is the quick version: a test that everything runs. Its figures mean nothing, so nothing is judged."
+        )
     for result in findings.tables:
         grid = Table(title=result.name, caption=result.caption, title_justify="left", caption_justify="left", box=None)
         for number, header in enumerate(result.headers):
@@ -58,8 +62,8 @@ def command(paper: str | None, output: Path | None, seeds: int | None, quick: bo
     colours = {"holds": "green", "fails": "red", "cannot be tested": "yellow"}
     for claim in findings.claims:
         colour = colours[claim.verdict]
-        screen.print(f"[{colour}]{claim.verdict.upper()}[/{colour}]  {claim.where}: {claim.text}")
+        screen.print(
+            "" if quick else f"[{colour}]{claim.verdict.upper()}[/{colour}]  ", f"{claim.where}: {claim.text}", sep=""
+        )
         screen.print(f"    {claim.evidence}")
-    if quick:
-        screen.print("This was the quick version: a test that everything runs. Its verdicts mean nothing.")
     screen.print(f"written: {output}/{', '.join(written)}", markup=False)

@@ -70,13 +70,18 @@ def command(
     stream, provenance = _stream(problem, seed, preset, data, split, count, fields)
     stream = changed(stream, [_change(text) for text in changes])
     provenance |= {"changes": list(changes), "variant": variant}
+    before = (output / "card.json").is_file()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     errors = Console(stderr=True)
     with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar:
         task = bar.add_task("training", total=stream.instances)
-        policy = chosen.train(
-            stream, settings, seed, output, provenance, lambda done, total: bar.update(task, completed=done, total=total)
-        )
+        try:
+            policy = chosen.train(
+                stream, settings, seed, output, provenance, lambda done, total: bar.update(task, completed=done, total=total)
+            )
+        except KeyboardInterrupt:
+            click.echo("the same command goes on from the last checkpoint", err=True)
+            raise
     screen = console()
     screen.print(f"{learner} for {problem}: {stream.instances} instances of {stream.users} users, seed {seed}", markup=False)
     for line in policy.report():
@@ -86,7 +91,7 @@ def command(
         for name in ("card.json", "weights.safetensors", "training.parquet", "training.png")
         if (output / name).is_file()
     ]
-    screen.print(f"written: {output}/{', '.join(written)}", markup=False)
+    screen.print(f"{'stood there already' if before else 'written'}: {output}/{', '.join(written)}", markup=False)
     screen.print(f"use it: {policy.usage(output)}", markup=False)
 
 

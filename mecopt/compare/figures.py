@@ -58,7 +58,7 @@ def tradeoff_figure(summary: Summary) -> bytes:
     figure = Figure(figsize=(8.0, 4.8), layout="constrained")
     axes = figure.add_subplot()
     drawn = [line for line in summary.lines if line.seconds > 0 and not np.isnan(line.ratio_mean)]
-    for line in drawn:
+    for line in sorted(drawn, key=lambda line: line.proved == 1.0):
         axes.plot(line.seconds, _mean_loss(line), "o", color=_BLUE if line.proved == 1.0 else _GREY, ms=8)
     axes.set_xscale("log")
     axes.set_yscale("log")
@@ -68,7 +68,7 @@ def tradeoff_figure(summary: Summary) -> bytes:
         axes.set_xlim(least / 2.0, most * 12.0)
     _label(axes, drawn)
     axes.set_xlabel("seconds per instance")
-    axes.set_ylabel("mean loss (1 - ratio)")
+    axes.set_ylabel(f"mean loss (1 - ratio; {FLOOR:g}: optimal to rounding)")
     axes.set_title(f"{summary.title}; blue: proved optimal on every one", fontsize=10, loc="left")
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)

@@ -28,7 +28,7 @@ img { max-width: 100% } .scroll { overflow-x: auto } dt { font-weight: 600 } dd 
 NARROW = 110
 """Columns of a terminal below which the table leaves out violation and the split of seconds."""
 
-_WIDE_ONLY = ("1st percentile", "violation", "model", "predict")
+_WIDE_ONLY = ("1st percentile", "violation", "model")
 
 
 def table(summary: Summary, width: int) -> Table:

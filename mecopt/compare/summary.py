@@ -157,15 +157,20 @@ def _findings(lines: list[Line], optimal: Array, comparison: Comparison) -> list
 
 def _learned_finding(learned: Line, searches: list[Line]) -> list[str]:
     """Say what a trained policy adds to the best untrained method that makes do with as many solves."""
-    rivals = [line for line in searches if line.solver_calls <= learned.solver_calls]
-    if learned.failed or np.isnan(learned.ratio_mean) or not rivals:
+    if learned.failed or np.isnan(learned.ratio_mean):
         return []
+    what = (
+        f"{learned.method} loses {1.0 - learned.ratio_mean:.2g} on average and {1.0 - learned.ratio_least:.2g} at worst in "
+        f"{learned.solver_calls:.0f} solves"
+    )
+    rivals = [line for line in searches if line.solver_calls <= learned.solver_calls]
+    if not rivals:
+        return [f"{what}; no method without training and proof is here to compare it with."]
     best = max(rivals, key=lambda line: line.ratio_mean)
     verdict = "better" if learned.ratio_mean > best.ratio_mean else "no better"
     return [
-        f"{learned.method} loses {1.0 - learned.ratio_mean:.2g} on average and {1.0 - learned.ratio_least:.2g} at worst in "
-        f"{learned.solver_calls:.0f} solves: {verdict} than {best.method}, which needs no training and loses "
-        f"{1.0 - best.ratio_mean:.2g} and {1.0 - best.ratio_least:.2g} in {best.solver_calls:.1f}."
+        f"{what}: {verdict} than {best.method}, which needs no training and loses {1.0 - best.ratio_mean:.2g} and "
+        f"{1.0 - best.ratio_least:.2g} in {best.solver_calls:.1f}."
     ]
 
 

@@ -107,5 +107,7 @@ def _nothing_ships(problem: Problem) -> str:
     ]
     return (
         f"no trained policy ships for these instances of {problem.name} ({' | '.join(reasons) or 'none at all'}). "
-        f"Train one: mecopt train {problem.name} --set users={problem.users} -o FOLDER, and use learned:FOLDER"
+        f"Train one on instances like these, by `mecopt train {problem.name} -o FOLDER` with --data, --preset or --set, "
+        f"and use "
+        "learned:FOLDER"
     )

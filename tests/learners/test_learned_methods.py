@@ -124,7 +124,7 @@ def test_where_nothing_fitting_ships_the_error_says_why_and_what_to_do(
     with pytest.raises(InstanceError, match="no trained policy ships for these instances") as caught:
         mecopt.solve(instances, solver="learned")
     assert reason in str(caught.value)
-    assert f"mecopt train {instances.name} --set users={instances.users} -o FOLDER" in str(caught.value)
+    assert f"mecopt train {instances.name} -o FOLDER" in str(caught.value)
     assert "learned" not in default_methods(instances)
 
 

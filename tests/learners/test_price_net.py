@@ -13,6 +13,7 @@ import torch
 from mecopt import InstanceError, Problem, allocate, solve
 from mecopt.models import BinaryOffloading, ComputationRate
 from mecopt.registry import load_policy
+from mecopt.stream import passes
 from mecopt.warmstart import from_dual
 
 MODELS = [BinaryOffloading, ComputationRate]
@@ -56,8 +57,17 @@ def test_the_figures_of_the_card_are_those_of_the_instances_kept_back(
     error = np.abs(predicted / np.array([one.dual.time_price for one in best]) - 1.0)
     assert policy.card["reached"]["price_error"]["mean"] == pytest.approx(float(error.mean()), rel=1e-9)
     starts = [from_dual(i, one.decision, one.dual.__class__(p)) for i, one, p in zip(held_out, best, predicted, strict=True)]
-    loss = [1.0 - float(start.objective / one.objective) for start, one in zip(starts, best, strict=True)]
-    assert policy.card["reached"]["loss"]["greatest"] == pytest.approx(max(loss), rel=1e-6)
+    gaps = [abs(float(start.objective - start.bound)) / abs(float(start.objective)) for start in starts]
+    assert policy.card["reached"]["gap"]["greatest"] == pytest.approx(max(gaps), rel=1e-6)
+
+
+def test_instances_that_repeat_are_never_both_learned_from_and_kept_back(
+    stream_of: Any, train: Callable[..., Any], tmp_path: Path
+) -> None:
+    few = stream_of(ComputationRate, 20)
+    policy = train("price-net", passes(few, 200, np.random.default_rng(0)), tmp_path)
+    assert policy.card["instances"] == 20
+    assert policy.card["reached"]["over"].startswith("2 instances kept back")
 
 
 def test_one_decision_serves_the_batch_and_candidates_multiply_out(

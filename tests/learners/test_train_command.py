@@ -43,7 +43,7 @@ def test_a_policy_its_log_and_its_picture_are_written_and_the_next_command_is_to
     said = run("train", "binary-offloading", "--set", "users=4", *QUICK, "--seed", 3, "-o", out)
     assert (said.code, said.error) == (0, "")
     written = {"card.json", "training.parquet", "training.png", "weights.safetensors"}
-    assert {path.name for path in out.iterdir()} == written
+    assert {path.name for path in out.iterdir() if path.name != ".training.lock"} == written
     text = " ".join(said.out.split())
     assert "decision-net for binary-offloading: 30 instances of 4 users, seed 3" in text
     assert "best of the candidates: mean" in text
@@ -65,7 +65,8 @@ def test_a_second_call_only_reads(out: Path, run: Run) -> None:
     command = ("train", "binary-offloading", "--set", "users=4", *QUICK, "-o", out)
     first = run(*command)
     before = {path.name: path.stat().st_mtime_ns for path in out.iterdir()}
-    assert run(*command).out == first.out
+    again = " ".join(run(*command).out.split())
+    assert again.replace("stood there already", "written") == " ".join(first.out.split())
     assert before == {path.name: path.stat().st_mtime_ns for path in out.iterdir()}
     said = run(*command, "--seed", 1)
     assert said.code == 2
