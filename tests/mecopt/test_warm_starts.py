@@ -330,15 +330,15 @@ def test_the_closing_sentence_names_every_consumer_and_the_default(cells: list[C
 def test_earlier_answers_are_the_solver_s_own_where_it_proves_nothing(cls: type[Problem]) -> None:
     stream = cls.sample(np.random.default_rng(0), (40,))
     starts = Starts(stream, Memory(cls.sample(np.random.default_rng(1), (3,))), None, None)
-    starts.prepare("cd-random")
+    starts.prepare("all-offload")
     starts.prepare(None)
-    own = mecopt.solve(stream, solver="cd-random").decision
+    own = mecopt.solve(stream, solver="all-offload").decision
     best = mecopt.solve(stream).decision
     assert (own != best).any()
     for i in range(1, 40):
-        assert np.array_equal(starts.make("previous", "decision", i, "cd-random"), own[i - 1])
+        assert np.array_equal(starts.make("previous", "decision", i, "all-offload"), own[i - 1])
         assert np.array_equal(starts.make("previous", "decision", i), best[i - 1])
-        assert np.array_equal(starts.make("optimum", "decision", i, "cd-random"), best[i])
+        assert np.array_equal(starts.make("optimum", "decision", i, "all-offload"), best[i])
 
 
 @pytest.mark.parametrize("cls", CLASSES)
