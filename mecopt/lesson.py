@@ -40,11 +40,18 @@ class Outcome:
     """One line: what was measured, on what, with the number."""
     parts: tuple[Outcome, ...] = ()
     """The single measurements, where there are several."""
+    limit: str = ""
+    """What is allowed, in the words of the text, where the bare tolerance would not be understood."""
 
     @property
     def passed(self) -> bool:
         """Whether the figure is within the tolerance; a nan is not."""
         return self.figure <= self.tolerance
+
+    @property
+    def line(self) -> str:
+        """What was measured, and what is allowed."""
+        return f"{self.text} (allowed: {self.limit or scientific(self.tolerance)})"
 
     @property
     def mark(self) -> str:
@@ -72,10 +79,18 @@ class Step:
 
     title: str
     statement: str
+    """Its displayed formulas stand together: in Markdown the LaTeX formula takes their one place."""
     formula: str
     """LaTeX of the statement, without dollar signs."""
     argument: str
     check: Callable[[Generator], Outcome]
+
+    def __post_init__(self) -> None:
+        displays = [number for number, paragraph in enumerate(paragraphs(self.statement)) if is_display(paragraph)]
+        if displays and displays[-1] - displays[0] >= len(displays):
+            raise InstanceError(
+                f"step {self.title!r}: words stand between the statement's displayed formulas; allowed: all in one place"
+            )
 
 
 @dataclass(frozen=True)
@@ -116,7 +131,7 @@ class Lesson:
             if formula not in statement:
                 statement.append(formula)
             argument = [_markdown(paragraph) for paragraph in paragraphs(step.argument)]
-            measured = "\n".join(f"- {part.mark} {_escaped(part.text)}" for part in outcome.parts or (outcome,))
+            measured = "\n".join(f"- {part.mark} {_escaped(part.line)}" for part in outcome.parts or (outcome,))
             parts += [f"## {number}. {_escaped(step.title)}", *statement, "**Why**", *argument, "**Check**", measured]
         return "\n\n".join(parts) + "\n"
 
@@ -246,7 +261,12 @@ def forcing(instances: Problem, priced: Callable[[Any], Pricing] = pricing) -> O
             f"{number} users forced to their other side: the bound exceeds the best of the {rest} decisions left by "
             f"{scientific(over)}",
         ),
-        Outcome(1.0 - fixed / number, 0.75, f"fixed without search: {fixed} of these {number} users"),
+        Outcome(
+            1.0 - fixed / number,
+            0.75,
+            f"fixed without search: {fixed} of these {number} users",
+            limit=f"at least {number // 4}",
+        ),
     )
 
 

@@ -119,12 +119,12 @@ def _wrapped(paragraph: str, width: int, margin: str) -> list[str]:
 
 
 def _checked(screen: Console, outcome: Outcome) -> None:
-    """Print every measurement with its mark."""
+    """Print every measurement with its mark and what is allowed."""
     from rich.text import Text
 
     screen.print(Text("Check", style="bold"))
     for part in outcome.parts or (outcome,):
         style = "bold green" if part.passed else "bold red"
-        first, *rest = _wrapped(part.text, screen.width, "    ")
+        first, *rest = _wrapped(part.line, screen.width, "    ")
         screen.print(Text.assemble("  ", (part.mark, style), first[3:], *(f"\n{line}" for line in rest)), no_wrap=True)
     screen.print()

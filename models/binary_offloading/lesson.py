@@ -2,21 +2,22 @@
 
 from mecopt.lesson import Lesson, Step
 from mecopt.models.binary_offloading import lesson_checks as checks
+from mecopt.models.binary_offloading import lesson_sorting as sorting
+from mecopt.models.binary_offloading.lesson_scaling import check_scaling
 
 PROGRAM = Step(
     title="The program, and what is wrong in print",
     statement="""
 A user computes its task of dᵢ MB itself at cost Lᵢ, or uploads it at cost uᵢ and waits for the server, which works for
-it at the rate fᵢ, at cost cᵢ/fᵢ. Each of these is a delay plus α times an energy:
+it at the rate fᵢ, at cost cᵢ/fᵢ. Each of these is a delay plus α times an energy. Variable are the offloading bits x
+and the server's rates f; everything else is data:
+
+    minimise    Σ (1 − xᵢ) Lᵢ + xᵢ (uᵢ + cᵢ/fᵢ)
+    subject to  Σ xᵢfᵢ ≤ F,   x ∈ {0, 1}ᴺ,   f ≥ 0
 
     Lᵢ = dᵢ/fᵢˡᵒᶜ · (1 + αᵢpᵢˡᵒᶜ)
     uᵢ = dᵢ/rᵢ · (1 + αᵢpᵢᵘᵖ)
     cᵢ = dᵢ · (1 + αᵢpᵢʷᵃⁱᵗ)
-
-Variable are the offloading bits x and the server's rates f; everything else is data.
-
-    minimise    Σ (1 − xᵢ) Lᵢ + xᵢ (uᵢ + cᵢ/fᵢ)
-    subject to  Σ xᵢfᵢ ≤ F,   x ∈ {0, 1}ᴺ,   f ≥ 0
 
 For fixed x this is convex in f. In (x, f) together it is not, even with x in [0, 1].
 """,
@@ -91,8 +92,9 @@ sᵢ√xᵢ)²/F, which is concave in x and useless as a relaxation.
 TOP_K = Step(
     title="Identical users: offload the k largest tasks",
     statement="""
-Let users differ in nothing but their data, or a little more generally let Lᵢ − uᵢ = κcᵢ with one κ for all. Then some
-best decision offloads the k largest tasks, for some k. Sorting and N + 1 costs solve the problem, in O(N log N).
+Let Lᵢ − uᵢ = κcᵢ with one κ for all users, as where they differ in nothing but their data. Then some best decision
+offloads the users with the k largest cᵢ, for some k; for identical users these are the k largest tasks. Sorting and
+N + 1 costs solve the problem, in O(N log N).
 """,
     formula=r"""
 L_i - u_i = \kappa\, c_i \ \text{ for all } i \quad \Longrightarrow \quad
@@ -112,19 +114,20 @@ falls strictly from sᵢ on: its slope at sᵢ is below that of its chord, φ(s�
 that computes locally with sⱼ > sᵢ, φ(sⱼ) < φ(sᵢ): offloading j instead of i would be cheaper, which cannot be. With
 every user, all larger ones offload; among users of the same size it does not matter who.
 """,
-    check=checks.check_top_k,
+    check=sorting.check_top_k,
 )
 
 LIMITS = Step(
     title="Where the theorem ends: users that differ",
     statement="""
-If users differ in rates or powers, sorting by size is wrong, and by a lot. In general the problem contains subset sum,
-so no sorting solves it: for integers sᵢ and a target T, choose cᵢ = sᵢ² and Lᵢ − uᵢ = 2Tsᵢ/F. Then
+If users differ in rates or powers and have no common κ, sorting by cᵢ is wrong, and by a lot. In general the problem
+contains subset sum, so no sorting solves it: for integers sᵢ and a target T, choose cᵢ = sᵢ² and Lᵢ − uᵢ = 2Tsᵢ/F. Then
 
     V(x) = ΣLᵢ − T²/F + (s·x − T)²/F
 
 and V reaches ΣLᵢ − T²/F exactly if some of the integers sum to T. Scanning the users in the order of (Lᵢ − uᵢ)/sᵢ,
-which is nearly always right on random data, is a heuristic.
+which is nearly always right on random data, is a heuristic. (Users without data, sᵢ = 0, cost nothing: they have no
+index and are left out.)
 """,
     formula=r"""
 c_i = s_i^2, \quad L_i - u_i = \frac{2 T s_i}{F} \quad \Longrightarrow \quad
@@ -137,7 +140,7 @@ is NP-complete. Here every user has the same index (Lᵢ − uᵢ)/sᵢ = 2T/F: 
 
 This is the worst case, not the usual one. The next steps solve ordinary instances with thousands of users, with proof.
 """,
-    check=checks.check_limits_of_sorting,
+    check=sorting.check_limits_of_sorting,
 )
 
 ANY_PRICE = Step(
@@ -169,9 +172,9 @@ It is weak Lagrange duality: with a price μ on the capacity, cᵢ/fᵢ + μfᵢ
 BEST_PRICE = Step(
     title="The best price: fill up in the order of the index",
     statement="""
-Sort the users by (Lᵢ − uᵢ)/sᵢ and let them offload in that order while this index exceeds λ = 2S/F, the last one
-perhaps in part. That λ is the best price. D(λ) is then the minimum of V over [0, 1]ᴺ, of which at most one user k is
-split, and the gap to the best decision obeys
+Leave out users without data, who cost nothing. Sort the others by (Lᵢ − uᵢ)/sᵢ and let them offload in that order
+while this index exceeds λ = 2S/F, the last one perhaps in part. That λ is the best price. D(λ) is then the minimum of V
+over [0, 1]ᴺ, of which at most one user k is split, and the gap to the best decision obeys
 
     min V(x) − D(λ) ≤ sₖ²/(4F)
 
@@ -225,24 +228,26 @@ known is optimal, and that is a proof.
 SCALING = Step(
     title="Scale before a generic solver sees numbers",
     statement="""
-The convex program of step 1 has one answer in every unit. Solvers do not: in bytes or hertz SLSQP stops at once,
-reports success, and is wrong. Give it shares of the capacity and weights of order one instead:
+The convex program of step 1 has one answer in every unit. Solvers do not: at scipy's default tolerance, on rates in
+bytes/s or hertz, SLSQP stops at once, reports success, and is wrong. Give it shares of the capacity and weights of
+order one instead:
 
     yᵢ = fᵢ/F,   minimise Σ (cᵢ/m)/yᵢ   subject to Σ yᵢ ≤ 1
 
-where m is the mean of c.
+where m is the mean of c. A tighter tolerance is no substitute: it helps in bytes/s, not in hertz.
 """,
     formula=r"""
 y_i = \frac{f_i}{F}, \qquad \min_{y \ge 0} \sum_i \frac{c_i / m}{y_i} \quad \text{s.t.} \quad \sum_i y_i \le 1
 """,
     argument="""
 The substitution multiplies the objective by the constant F/m and changes nothing else, so both programs have the same
-minimisers. But a solver stops when a step promises less than some fixed tolerance. SLSQP takes its first steps with the
-identity for a Hessian, along the gradient −cᵢ/fᵢ², which shrinks with the unit: at 10⁶ bytes/s it is around 10⁻⁶, the
-gain it promises around the square of that, far below the tolerance, and SLSQP declares victory where it started. At
-rates around 1 the same rule works. The paper's megabytes hide this.
+minimisers. But a solver stops when a step promises less than some fixed tolerance, 10⁻⁶ in scipy. SLSQP takes its first
+steps with the identity for a Hessian, along the gradient −cᵢ/fᵢ², which shrinks with the unit: at 10⁶ bytes/s it is
+around 10⁻⁶, and the gain it promises around the square of that. SLSQP declares victory where it started. A tolerance of
+10⁻¹⁵ is small enough for gains of 10⁻¹² in bytes/s, but not for 10⁻¹⁸ in hertz. At rates around 1 the default works.
+The paper's megabytes hide this.
 """,
-    check=checks.check_scaling,
+    check=check_scaling,
 )
 
 LESSON = Lesson(

@@ -2,6 +2,7 @@
 
 from mecopt.lesson import Lesson, Step
 from mecopt.models.computation_rate import lesson_checks as checks
+from mecopt.models.computation_rate import lesson_solvers as solvers
 
 PROGRAM = Step(
     title="The program: who offloads, and how the frame is shared",
@@ -61,9 +62,9 @@ CONES = Step(
     title="The same as cones, which solvers understand",
     statement="""
 A rate tᵢ is attainable by offloading exactly if (tᵢ, τᵢ, τᵢ + gᵢa) lies in the exponential cone; a value t is at most
-∛a exactly if some r satisfies two second-order cones:
+∛a, for t ≥ 0, exactly if some r satisfies two second-order cones:
 
-    τ · exp(t/τ) ≤ τ + ga    and    t² ≤ r,  r² ≤ at
+    τ · exp(t/τ) ≤ τ + ga    and    t² ≤ r,  r² ≤ at,  t ≥ 0
 
 What is left is linear.
 """,
@@ -78,7 +79,7 @@ exponentiate, and multiply by τ again: τ·exp(t/τ) ≤ τ + ga, each step rev
 For t > 0 the two squares give t⁴ ≤ r² ≤ at, so t³ ≤ a. Conversely r = t² satisfies both if t³ ≤ a. Each is a rotated
 second-order cone: u² ≤ vw means that (2u, v − w) is no longer than v + w. A power cone says the same in one piece.
 """,
-    check=checks.check_cones,
+    check=solvers.check_cones,
 )
 
 SCALING = Step(
@@ -104,7 +105,7 @@ A program with parameters is compiled once if it is affine in the parameters whi
 weight W times a function of another parameter g is not, since W multiplies g. With yᵢ as a variable, g stands in a
 linear constraint and W before a function of variables alone.
 """,
-    check=checks.check_scaling,
+    check=solvers.check_scaling,
 )
 
 EARNING = Step(
@@ -113,19 +114,20 @@ EARNING = Step(
 Charge ν for time. An offloading user that chooses its own τᵢ then earns in proportion to a, Cᵢ(ν) per unit of it. The
 signal-to-noise ratio zᵢ that it sends at depends on ν alone; it is the root of the last line:
 
-    max over τ of  Wᵢτ ln(1 + gᵢa/τ) − ντ  =  Cᵢ(ν) · a
+    sup over τ ≥ 0 of  Wᵢτ ln(1 + gᵢa/τ) − ντ  =  Cᵢ(ν) · a
     Cᵢ(ν) = Wᵢgᵢ/(1 + zᵢ)
     ln(1 + z) − z/(1 + z) = ν/Wᵢ
 """,
     formula=r"""
-\max_{\tau \ge 0}\; W_i \tau \ln\left(1 + \frac{g_i a}{\tau}\right) - \nu \tau = C_i(\nu)\, a, \qquad
+\sup_{\tau \ge 0}\; W_i \tau \ln\left(1 + \frac{g_i a}{\tau}\right) - \nu \tau = C_i(\nu)\, a, \qquad
 C_i = \frac{W_i g_i}{1 + z_i}, \qquad \ln(1 + z_i) - \frac{z_i}{1 + z_i} = \frac{\nu}{W_i}
 \iff \frac{1}{1 + z_i} = -W_0\!\left(-e^{-1 - \nu/W_i}\right)
 """,
     argument="""
 With z = gᵢa/τ the derivative in τ is Wᵢ(ln(1 + z) − z/(1 + z)) − ν. The left side of the equation is 0 at z = 0, has
 the slope z/(1 + z)² > 0, and grows beyond all bounds, so there is one root, which depends on ν/Wᵢ alone. At the root
-the user earns Wᵢτ · z/(1 + z), and τ = gᵢa/z makes this Wᵢgᵢa/(1 + z).
+the user earns Wᵢτ · z/(1 + z), and τ = gᵢa/z makes this Wᵢgᵢa/(1 + z). At ν = 0 the root is z = 0: no τ attains the
+supremum Wᵢgᵢa, a τ without end approaches it.
 
 With y = 1/(1 + z) the equation reads y − ln y = 1 + ν/Wᵢ, so −y·exp(−y) = −exp(−1 − ν/Wᵢ), and −y is Lambert's W₀ of
 that. On a computer this form underflows for large prices and cancels for small ones; Newton on u = ln(1 + z), where u +
@@ -142,8 +144,9 @@ variable:
 
     a = 1/(1 + Σ gᵢ/zᵢ),   τᵢ = gᵢa/zᵢ,   (A/3) a^(−2/3) + Σ Cᵢ(ν) = ν
 
-The sums run over the offloading users, and A is the sum of Aᵢ over the others. ν is what a longer frame would add to
-the rate, and equals a third of the local rate plus the offloaded rate.
+The sums run over the offloading users, and A is the sum of Aᵢ over the others. ν is what one more unit of time to
+harvest and send would add to the rate, the CPUs running no longer than before. It equals a third of the local rate plus
+the offloaded rate.
 """,
     formula=r"""
 \tfrac13 A\, a^{-2/3} + \sum_{x_i = 1} C_i(\nu) = \nu, \qquad a = \frac{1}{1 + \sum_{x_i = 1} g_i / z_i(\nu)}, \qquad
@@ -159,6 +162,10 @@ once.
 
 By Euler's theorem a function of degree m is 1/m times the sum of its variables times its slopes. All slopes are ν here,
 the variables sum to 1, local rates have degree 1/3 and offloaded ones degree 1: so ν = R_local/3 + R_offload.
+
+With a + Σ τᵢ ≤ T in place of 1 the multiplier is the derivative in T, so ν prices the time to harvest and send. It is not
+what a longer frame brings. There the CPUs run longer, too: with the energy μPhaT they run at ∛(E/(kT)) for the time T, so
+a frame of length T computes and sends T times the bits, R more for each unit of its length.
 """,
     check=checks.check_mode_price,
 )
@@ -194,13 +201,13 @@ BEST_PRICE = Step(
     statement="""
 L is convex in ν. The best bound is thus a search in one variable, whose slope comes for free:
 
-    L′(ν) = 1 − a − Σ τᵢ,   the time left over at the price ν
+    L′(ν) = 1 − a − Σ τᵢ,   the time left over at the price ν > 0
 
 Too low a price overbooks the frame, too high a price leaves time unused. The gap to the best mode is small where users
 differ.
 """,
     formula=r"""
-L(\nu) = \max_{x, a, \tau}\; R(x, a, \tau) + \nu \left(1 - a - \sum_i \tau_i\right) \ \text{ is convex in } \nu, \qquad
+L(\nu) = \sup_{x, a, \tau}\; R(x, a, \tau) + \nu \left(1 - a - \sum_i \tau_i\right) \ \text{ is convex in } \nu, \qquad
 1 - a - \sum_i \tau_i \in \partial L(\nu)
 """,
     argument="""
@@ -240,19 +247,29 @@ are few.
 ALIKE = Step(
     title="Where the proof gets hard: users that are nearly alike",
     statement="""
-If all users are nearly the same, so are their thresholds (Aᵢ/Cᵢ)^(3/2): at every a either all offload or none, while
-the best mode splits them. The gap of the root then does not vanish but grows with N, reduced costs fix nobody, and the
-search has to tell alike users apart one by one.
+If all users are the same, so are their thresholds (Aᵢ/Cᵢ)^(3/2): at every a the relaxation lets either all offload or
+none. As their number N grows, the best mode passes from all to none, and the gap of the root opens, peaks where about
+half of them offload, and closes. It is 0 where nobody offloading is clearly best:
+
+    C(NA/3) ≤ A   ⟹   min L(ν) = NA, the rate if nobody offloads
+
+and that holds from some N on. While the gap is open, nearly equal users are the hard case: reduced costs fix none of
+them, and the search has to tell them apart one by one.
 """,
     formula=r"""
-A_i = A,\ C_i = C: \qquad L(\nu) = \max_{0 \le a \le 1} \nu (1 - a) + N \max\left(A\, a^{1/3},\, C(\nu)\, a\right)
+A_i = A,\ C_i = C: \quad L(\nu) = \max_{0 \le a \le 1} \nu (1 - a) + N \max\left(A\, a^{1/3},\, C(\nu)\, a\right),
+\qquad C\left(\tfrac{N A}{3}\right) \le A \;\Longrightarrow\; \min_\nu L(\nu) = N A = R(0)
 """,
     argument="""
-For equal users the sum of maxima is N times one maximum, so the relaxation knows two modes only, all and none. At the
-best price they tie, at two different values of a: "none" harvests nearly all frame long, "all" a small part of it. The
-bound mixes the two frames, and so lends local users the long harvest and offloading users the short one. But a is one
-number, shared by all, and no mode can have both. In binary offloading users share only a sum, to which each adds
-little, and the gap vanishes with N; here it does not.
+For equal users the sum of maxima is N times one maximum, so the relaxation knows two modes only, all and none. Where
+they tie at the best price, they do so at two different values of a: "none" harvests nearly all frame long, "all" a
+smaller part of it. The bound mixes the two frames, and so lends local users the long harvest and offloading users the
+short one. But a is one number, shared by all, and no mode can have both.
+
+At the price ν = NA/3, with C ≤ A, every user is local at every a ≤ 1, and ν(1 − a) + NA∛a is largest at a = 1, with the
+value NA: the rate of that mode, so there is no gap. C(ν) falls to 0 as ν rises, so every N from some point on is such.
+Where all offload, it is smaller for fewer users, but never 0: only that mode's own price ν = NC could prove its rate
+NC, and there a small a > 0 is worth ν(1 − a) + NA∛a > NC.
 
 Exactly equal users are no difficulty, since only their number matters and an order among them removes the rest. Nearly
 equal ones are: give a time limit, and the answer carries its true gap. Fading makes users differ, and then a handful of

@@ -20,6 +20,6 @@ class FrameTimes(Variables):
 
 @dataclass(frozen=True, eq=False)
 class TimePrice(Variables):
-    """What a longer frame would add to the rate, per frame length."""
+    """What more time to harvest and send would add to the rate, per frame length; the CPUs run as long as before."""
 
     time_price: Array = variable("bit/s", per="instance")

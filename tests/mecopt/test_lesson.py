@@ -41,6 +41,11 @@ def test_an_outcome_passes_up_to_its_tolerance_and_not_with_a_nan() -> None:
     assert not Outcome(math.nan, 1.0, "").passed
 
 
+def test_an_outcome_says_what_is_allowed() -> None:
+    assert Outcome(0.0, 1e-12, "apart by 0").line == "apart by 0 (allowed: 1·10⁻¹²)"
+    assert Outcome(0.1, 0.5, "right in 9 of 10", limit="at least 5").line == "right in 9 of 10 (allowed: at least 5)"
+
+
 @pytest.mark.parametrize("bad", [Outcome(2.0, 1.0, "b"), Outcome(math.nan, 1.0, "b"), Outcome(1e-9, 0.0, "b")])
 def test_several_outcomes_pass_only_together(bad: Outcome) -> None:
     good = Outcome(0.5, 1.0, "a"), Outcome(0.0, 0.0, "c")
@@ -82,6 +87,12 @@ def test_markdown_puts_the_formula_where_the_statement_displays_its_own() -> Non
     assert r"✗ a number \*drawn\* in \[0, 1\]" in text
 
 
+@pytest.mark.parametrize("statement", ["A:\n\n    x = 1\n\nB:\n\n    y = 2", "    x = 1\n\n    y = 2\n\nB.\n\n    z = 3"])
+def test_a_statement_displays_its_formulas_in_one_place(statement: str) -> None:
+    with pytest.raises(InstanceError, match="all in one place"):
+        replace(small().steps[0], statement=statement)
+
+
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.problem)
 def test_markdown_has_every_step_and_balanced_latex(lesson: Lesson) -> None:
     outcomes = [Outcome(0.0, 1.0, f"measured {number}") for number in range(len(lesson.steps))]
@@ -90,7 +101,7 @@ def test_markdown_has_every_step_and_balanced_latex(lesson: Lesson) -> None:
     assert text.count("```{math}") == len(lesson.steps)
     for step, outcome in zip(lesson.steps, outcomes, strict=True):
         assert step.title in text
-        assert f"✓ {outcome.text}" in text
+        assert f"✓ {outcome.line}" in text
         assert step.formula.count("{") == step.formula.count("}")
         assert step.formula.count(r"\begin") == step.formula.count(r"\end")
         assert step.formula.count(r"\left") == step.formula.count(r"\right")
@@ -196,7 +207,7 @@ def test_explain_tells_every_step(capfd: pytest.CaptureFixture[str]) -> None:
         assert flat(step.statement) in flat(out)
         assert flat(step.argument) in flat(out)
         for part in outcome.parts or (outcome,):
-            assert f"✓ {part.text}" in flat(out)
+            assert f"✓ {part.line}" in flat(out)
     assert f"{len(lesson.steps)} of {len(lesson.steps)} checks passed (seed 5)" in out
     assert max(map(len, out.splitlines())) <= 100
 
