@@ -249,12 +249,12 @@ ALIKE = Step(
     statement="""
 If all users are the same, so are their thresholds (Aᵢ/Cᵢ)^(3/2): at every a the relaxation lets either all offload or
 none. As their number N grows, the best mode passes from all to none, and the gap of the root opens, peaks where about
-half of them offload, and closes. It is 0 where nobody offloading is clearly best:
+half of them offload, and closes; over weak channels nobody offloads from the start. It is 0 where that is clearly best:
 
     C(NA/3) ≤ A   ⟹   min L(ν) = NA, the rate if nobody offloads
 
-and that holds from some N on. While the gap is open, nearly equal users are the hard case: reduced costs fix none of
-them, and the search has to tell them apart one by one.
+and that holds from some N on. While the gap is open, nearly equal users are the hard case: in the frames below reduced
+costs fix none of them, and the search has to tell them apart one by one.
 """,
     formula=r"""
 A_i = A,\ C_i = C: \quad L(\nu) = \max_{0 \le a \le 1} \nu (1 - a) + N \max\left(A\, a^{1/3},\, C(\nu)\, a\right),
@@ -268,8 +268,8 @@ short one. But a is one number, shared by all, and no mode can have both.
 
 At the price ν = NA/3, with C ≤ A, every user is local at every a ≤ 1, and ν(1 − a) + NA∛a is largest at a = 1, with the
 value NA: the rate of that mode, so there is no gap. C(ν) falls to 0 as ν rises, so every N from some point on is such.
-Where all offload, it is smaller for fewer users, but never 0: only that mode's own price ν = NC could prove its rate
-NC, and there a small a > 0 is worth ν(1 − a) + NA∛a > NC.
+Where all offload, the gap is never 0, though small for few users: only that mode's own price ν = NC could prove its
+rate NC, and there a small a > 0 is worth ν(1 − a) + NA∛a > NC.
 
 Exactly equal users are no difficulty, since only their number matters and an order among them removes the rest. Nearly
 equal ones are: give a time limit, and the answer carries its true gap. Fading makes users differ, and then a handful of
