@@ -23,10 +23,10 @@ from mecopt.solve import solve
 Array = NDArray[Any]
 
 RECOVERED, LOSS_RECOVERED = 1e-3, 1.1
-"""A change is over when the ratio is this close to that without the change, and the loss at most this many times as high."""
+"""A change is over when the ratio is this close to the level regained, and the loss at most this many times its level."""
 
-BLOCKS = 20
-"""Parts of a stream over whose means it is judged when something has settled: 500 instances of 10,000."""
+BLOCKS = 10
+"""Parts of a stream over whose means it is judged when something has settled: 1,000 instances of 10,000."""
 
 
 @dataclass(frozen=True)
@@ -109,41 +109,41 @@ def settled(curves: Sequence[Array], tolerance: float) -> float:
 
 @dataclass(frozen=True)
 class Change:
-    """What a change costs against a network that has known the new setting all along, on the same tasks.
+    """What a change costs against the level that the network has regained before the next one.
 
-    Both networks have the same first weights and candidates drawn alike, so before a change that the other does not see
-    their difference is their settings' alone.
+    All are means over windows fixed beforehand, or the first window that meets a condition: the least of many noisy means
+    would show a dip where there is none.
     """
 
+    level: float
+    """Mean ratio over the last two windows before the next change."""
     cost: float
-    """Mean difference of the ratios over the first two windows after the change."""
+    """By how much the ratio is lower in the first two windows after the change."""
     back: float
-    """Instances after which a window's mean difference is at most `RECOVERED`."""
-    left: float
-    """Mean difference over the last two windows before the next change."""
+    """Instances after which a window's mean ratio is within `RECOVERED` of the level."""
+    loss_level: float
+    """Mean loss over the last two windows."""
     loss: float
-    """Mean loss over the first two windows."""
-    usual_loss: float
-    """The other's mean loss until the next change."""
+    """Mean loss over the first two."""
     loss_back: float
-    """Instances after which a window's mean loss is at most `LOSS_RECOVERED` times that."""
+    """Instances after which a window's mean loss is at most `LOSS_RECOVERED` times its level."""
 
 
-def change(log: Log, known: Log, at: int, until: int) -> Change:
-    """Measure a change at one instance, before another one, against a network that has always known the setting."""
+def change(log: Log, at: int, until: int) -> Change:
+    """Measure a change at one instance, before another one or the end."""
     window = window_of(log)
-    difference = (known.ratio(known.played) - log.ratio(log.played))[at:until]
-    steps = np.flatnonzero(~np.isnan(log.loss[at:until]))
-    losses, usual = log.loss[at:until][steps], float(np.nanmean(known.loss[at:until]))
+    ratio, losses = log.ratio(log.played)[at:until], log.loss[at:until]
+    steps = np.flatnonzero(~np.isnan(losses))
     few = max(1, int(np.searchsorted(steps, window)))
-    quiet = np.flatnonzero(sliding(difference, window) <= RECOVERED)
-    low = np.flatnonzero(sliding(losses, few) <= LOSS_RECOVERED * usual)
+    level, loss_level = float(ratio[-2 * window :].mean()), float(np.nanmean(losses[-2 * window :]))
+    quiet = np.flatnonzero(sliding(ratio, window) >= level - RECOVERED)
+    low = np.flatnonzero(sliding(losses[steps], few) <= LOSS_RECOVERED * loss_level)
     return Change(
-        cost=float(difference[: 2 * window].mean()),
+        level=level,
+        cost=level - float(ratio[: 2 * window].mean()),
         back=float(quiet[0]) if quiet.size else float("inf"),
-        left=float(difference[-2 * window :].mean()),
-        loss=float(losses[steps < 2 * window].mean()),
-        usual_loss=usual,
+        loss_level=loss_level,
+        loss=float(np.nanmean(losses[: 2 * window])),
         loss_back=float(steps[low[0]]) if low.size else float("inf"),
     )
 

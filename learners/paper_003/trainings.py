@@ -25,7 +25,6 @@ INSTANCES, QUICK_INSTANCES = 10_000, 300
 USERS, USERS_OFF = 10, 3
 
 STEADY, WEIGHT, SWITCHED = "steady", "weight changes", "users change"
-OTHER_WEIGHT, FEWER_USERS = "weight 3 throughout", "users off throughout"
 DIFFERENT, RATE = "heterogeneous", "computation-rate"
 
 
@@ -50,7 +49,7 @@ PAPER_NAME, OURS_NAME = "the paper's settings", "ours"
 FIGURES = (
     *(
         Plan(name, stream, settings)
-        for stream in (STEADY, WEIGHT, OTHER_WEIGHT, SWITCHED, FEWER_USERS, DIFFERENT)
+        for stream in (STEADY, WEIGHT, SWITCHED, DIFFERENT)
         for name, settings in ((PAPER_NAME, PAPER), (OURS_NAME, OURS))
     ),
     Plan(OURS_NAME, RATE, OURS),
@@ -100,9 +99,7 @@ def stream(kind: str, seed: int, count: int, users: int = USERS) -> Problem:
     first, second = change_points(count)
     changes: dict[str, list[tuple[int, dict[str, float]]]] = {
         WEIGHT: [(first, {"energy_weight": 3.0}), (second, {"energy_weight": 1.0})],
-        OTHER_WEIGHT: [(0, {"energy_weight": 3.0})],
         SWITCHED: [(first, {"users_off": USERS_OFF}), (second, {"users_off": 0})],
-        FEWER_USERS: [(0, {"users_off": USERS_OFF})],
     }
     return changed(drawn, changes.get(kind, []))
 

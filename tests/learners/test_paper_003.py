@@ -18,9 +18,7 @@ from mecopt.learners.paper_003 import claims, measures
 from mecopt.learners.paper_003.evaluation import BASELINES, Measured
 from mecopt.learners.paper_003.trainings import (
     ABLATION,
-    FEWER_USERS,
     FIGURES,
-    OTHER_WEIGHT,
     QUICK_ABLATION,
     STEADY,
     SWITCHED,
@@ -118,40 +116,36 @@ def test_sliding_mean_is_the_mean_of_the_last_values() -> None:
 
 
 def test_a_change_is_measured_as_it_was_made() -> None:
-    known, ratio = np.full(COUNT, 0.99), np.full(COUNT, 0.99)
-    ratio[5000:5500] = 0.95
-    found = measures.change(log_of(ratio), log_of(known), 5000, 7000)
-    assert found.cost == pytest.approx(0.04)
-    assert found.left == pytest.approx(0.0)
-    # a window of 200 holds at most five of the 500 instances: it begins at the 495th at the earliest
+    ratio, loss = np.full(COUNT, 0.99), np.full(COUNT, 0.1)
+    ratio[5000:5500], loss[5000:5600] = 0.95, 0.4
+    found = measures.change(log_of(ratio, loss), 5000, 7000)
+    assert (found.level, found.cost) == pytest.approx((0.99, 0.04))
+    assert (found.loss_level, found.loss) == pytest.approx((0.1, 0.4))
+    # a window of 200 may hold five of the 500 instances: it begins at the 495th
     assert found.back in (495.0, 496.0)
-    assert found.loss_back == 9.0  # the first step after the change is as low as ever
+    assert found.loss_back == 609.0  # no step with the high loss is left in the window
 
 
-def test_without_a_change_nothing_is_lost_whatever_the_noise() -> None:
-    noise = 0.99 + 0.01 * np.random.default_rng(0).standard_normal(COUNT)
-    found = measures.change(log_of(noise), log_of(noise), 5000, 7000)
-    assert (found.cost, found.back, found.left) == (0.0, 0.0, 0.0)
+def test_without_a_change_chance_alone_costs_nothing() -> None:
+    rng = np.random.default_rng(0)
+    costs = [measures.change(log_of(1.0 - 0.005 * rng.random(COUNT)), 5000, 7000).cost for _ in range(200)]
+    assert abs(np.mean(costs)) < 3.0 * np.std(costs) / np.sqrt(len(costs))
 
 
-def test_a_change_that_is_never_over_is_infinite() -> None:
-    ratio = np.full(COUNT, 0.99)
-    ratio[5000:] = 0.95
-    loss = np.where(np.arange(COUNT) < 5000, 0.1, 0.4)
-    found = measures.change(log_of(ratio, loss), log_of(np.full(COUNT, 0.99), 0.1), 5000, 7000)
-    assert (found.back, found.loss_back) == (np.inf, np.inf)
-    assert found.left == pytest.approx(0.04)
+def test_counts_over_seeds_are_written_from_least_to_greatest() -> None:
+    assert measures.instances([900.0, 700.0]) == "700 to 900"
     assert measures.instances([np.inf, 700.0]) == "700, never in 1 of 2"
+    assert measures.instances([np.inf]) == "never"
 
 
 def test_settled_is_the_first_block_from_which_all_stay_near_the_end() -> None:
     curve = np.concatenate([np.full(2100, 0.9), np.full(7900, 1.0)])
-    assert measures.settled([curve], 0.05) == 2000  # the block from there on still has 100 low ones: its mean is 0.98
-    assert measures.settled([curve], 0.01) == 2500
+    assert measures.settled([curve], 0.05) == 2000  # the block from there on still has 100 low ones: its mean is 0.99
+    assert measures.settled([curve], 0.005) == 3000
     assert measures.settled([np.ones(COUNT)], 1e-6) == 0
     late = np.ones(COUNT)
     late[-1] = 0.0
-    assert measures.settled([late], 1e-3) == COUNT
+    assert measures.settled([late], 1e-4) == COUNT
 
 
 def test_a_level_is_reached_with_the_first_full_window() -> None:
@@ -187,19 +181,13 @@ def test_the_paper_s_descent_ends_where_no_flip_improves() -> None:
 def test_scheduled_streams_change_what_the_paper_changes_and_nothing_else() -> None:
     first, second = change_points(40)
     assert (first, second) == (20, 28)
-    steady, weight, other, switched, fewer = (
-        stream(kind, 0, 40).data() for kind in (STEADY, WEIGHT, OTHER_WEIGHT, SWITCHED, FEWER_USERS)
-    )
-    for changed in (weight, other):
-        np.testing.assert_array_equal(steady["data_size"], changed["data_size"])
+    steady, weight, switched = (stream(kind, 0, 40).data() for kind in (STEADY, WEIGHT, SWITCHED))
+    np.testing.assert_array_equal(steady["data_size"], weight["data_size"])
     np.testing.assert_array_equal(weight["energy_weight"][:, 0], np.r_[np.ones(20), np.full(8, 3.0), np.ones(12)])
-    assert (other["energy_weight"] == 3.0).all()
     off = switched["data_size"] == 0
     assert off[20:28, :3].all()
     assert off.sum() == 24
     np.testing.assert_array_equal(steady["data_size"][~off], switched["data_size"][~off])
-    assert (fewer["data_size"][:, :3] == 0).all()
-    np.testing.assert_array_equal(steady["data_size"][:, 3:], fewer["data_size"][:, 3:])
 
 
 def test_baselines_are_ratios_to_the_proved_optimum_by_enumeration() -> None:
@@ -228,8 +216,7 @@ def test_a_rate_is_compared_the_other_way_round() -> None:
         ("figure 4: the ratio to the least cost", {"level": 0.98}),
         ("figure 4: the ratio stabilises", {"settles": 1500}),
         ("section 3: learning", {"control_gain": 0.05}),
-        ("section 3: limited", {"large_memory": 0.995}),
-        ("section 3: limited", {"middle_memory": 0.997}),
+        ("section 3: a limited", {"large_memory": 0.996}),
         ("figures 5 and 6: when alpha", {"cost": 0.0001}),
         ("figures 5 and 6: when alpha", {"risen": 0.15}),
         ("figures 5 and 6: both recover", {"length": 1900}),
