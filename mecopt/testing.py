@@ -319,7 +319,7 @@ def _start(call: Callable[..., Solution], start: Solution, features: Feature, na
 
 
 def check_handed_out_models(cls: type[Problem]) -> None:
-    """The cvxpy problem handed out has the allocation's value, and the programs kept inside are DPP."""
+    """The cvxpy problem handed out has the allocation's value, and the programs kept inside are DPP, all variables named."""
     for batch in _every_preset(cls):
         problem = batch[0]
         decision = np.arange(problem.users) % 2
@@ -331,6 +331,11 @@ def check_handed_out_models(cls: type[Problem]) -> None:
             if isinstance(backend, Conic):
                 inner = backend.model.program(problem, decision.astype(np.int8))
                 _holds(inner.problem.is_dpp(), f"{backend.name}: the program is not DPP")
+                if not backend.is_available():
+                    continue
+                canonical = inner.problem.get_problem_data(backend.solver)[0]["param_prob"]
+                named = {variable.id for variable in inner.variables.values()}
+                _holds(set(canonical.var_id_to_col) == named, f"{backend.name}: a variable of the program has no name")
         model = problem.to_pyomo()
         _holds(len(list(model.offload)) == problem.users, "to_pyomo: one binary 'offload' per user")
 
