@@ -3,6 +3,7 @@
 from mecopt.lesson import Lesson, Step
 from mecopt.models.computation_rate import lesson_checks as checks
 from mecopt.models.computation_rate import lesson_solvers as solvers
+from mecopt.models.computation_rate.lesson_alike import check_alike
 
 PROGRAM = Step(
     title="The program: who offloads, and how the frame is shared",
@@ -275,7 +276,7 @@ Exactly equal users are no difficulty, since only their number matters and an or
 equal ones are: give a time limit, and the answer carries its true gap. Fading makes users differ, and then a handful of
 nodes suffices.
 """,
-    check=checks.check_alike,
+    check=check_alike,
 )
 
 LESSON = Lesson(

@@ -1,4 +1,4 @@
-"""The numeric checks of the lesson on the computation rate; those that need a conic solver are in `lesson_solvers`.
+"""The numeric checks of the lesson on the computation rate; `lesson_solvers` and `lesson_alike` have the others.
 
 Every check takes the formula it examines as an argument, by default the one the package computes with, and measures it
 against an oracle that does not share code with it. A wrong formula must make it fail.
@@ -233,12 +233,17 @@ def _by_grid(problem: ComputationRate, price: float) -> float:
 
 
 def _on_grid(problem: ComputationRate, price: float) -> tuple[Array, Array]:
+    root, local, offloaded = _sides_on_grid(problem, price)
+    return root, price * (1.0 - root**3) + np.maximum(local, offloaded).sum(axis=0)
+
+
+def _sides_on_grid(problem: ComputationRate, price: float) -> tuple[Array, Array, Array]:
+    """Return a grid of cube roots of a, and what every user earns locally and by offloading, ``(users, grid)``."""
     root = np.linspace(0.0, 1.0, 20_001)
-    local, earned = problem.coefficients().local[:, None], _earned(problem, price)[:, None]
-    return root, price * (1.0 - root**3) + np.maximum(local * root, earned * root**3).sum(axis=0)
+    return root, problem.coefficients().local[:, None] * root, earned_by_lambert(problem, price)[:, None] * root**3
 
 
-def _earned(problem: ComputationRate, price: float) -> Array:
+def earned_by_lambert(problem: ComputationRate, price: float) -> Array:
     """Return C of every user by Lambert's W."""
     from scipy.special import lambertw
 
@@ -256,7 +261,7 @@ def time_left(problem: ComputationRate, price: float) -> float:
     from scipy.optimize import brentq
 
     local, gain, worth = problem.coefficients()
-    earned = _earned(problem, price)
+    earned = earned_by_lambert(problem, price)
     root, value = _on_grid(problem, price)
     offloads = earned * root[value.argmax()] ** 2 >= local
     kept, net = local[~offloads].sum(), price - earned[offloads].sum()
@@ -318,73 +323,26 @@ def check_best_price(
 
 
 def check_reduced_costs(rng: Generator, priced: Callable[[ComputationRate], Pricing] = pricing) -> Outcome:
-    """Forcing a user lowers the bound by its reduced cost at least, so who is fixed is fixed safely; few are left."""
-    forced = forcing(frames(rng, 20), priced)
+    """Forcing a user lowers the bound to L_i, so who is fixed is fixed safely; few are left."""
+    instances = frames(rng, 20)
+    apart = 0.0
+    for instance in instances:
+        found = priced(instance)
+        forced = _forced_bounds(instance, float(relaxation_price(instance)), found.relaxed)
+        apart = max(apart, deviation(-(found.bound + found.slack), forced))
     left = {users: core(frames(rng, 20, users), priced) for users in (10, 30, 100)}
     said = ", ".join(f"{count:.1f} of {users}" for users, count in left.items())
     text = f"users left to search, on average: {said}"
-    return all_of(*forced.parts, Outcome(left[100] / 100, 0.05, text, limit="at most 5 of 100"))
-
-
-# ---------------------------------------------------------------------- 10: users that are alike
-
-Closes = Callable[[ComputationRate], bool]
-
-
-def nobody_gains(problem: ComputationRate) -> bool:
-    """Whether C <= A for equal users at the price N A / 3 of the mode in which nobody offloads."""
-    local = problem.coefficients().local
-    return bool(_earned(problem, local.sum() / 3.0)[0] <= local[0])
-
-
-Searched = Callable[[ComputationRate], Array]
-
-
-def searched_rate(problem: ComputationRate) -> Array:
-    """Return the optimum that the exact search finds."""
-    return solve(problem).objective
-
-
-def check_alike(
-    rng: Generator,
-    bound: Bound = ComputationRate.relaxed_bound,
-    closes: Closes = nobody_gains,
-    spread: float = 1e-3,
-    searched: Searched = searched_rate,
-) -> Outcome:
-    """Equal users: the gap opens, peaks and closes as their number grows; nearly equal ones are not fixed while it lasts."""
-    gain = rng.uniform(2.5e-6, 3.5e-6)
-    gaps, counts, closed = {}, {}, 0.0
-    for users in (4, 10, 20, 40, 100, 200):
-        equal = ComputationRate(channel_gain=np.full(users, gain), weight=1.0)
-        rates = equal.optimal_value((np.arange(users) < np.arange(users + 1)[:, None]).astype(np.int8))
-        gaps[users] = float(bound(equal, equal.relaxed_dual()) / rates.max() - 1.0)
-        counts[users] = int(rates.argmax())
-        if closes(equal):
-            closed = max(closed, abs(gaps[users]), float(counts[users]))
-    peak = max((10, 20, 40), key=gaps.__getitem__)
-    ends = max(gaps[4], gaps[100]) / gaps[peak]
-    share = counts[peak] / peak
-    said = ", ".join(f"{gap:.1%} of {users} ({counts[users]})" for users, gap in gaps.items())
-
-    open_ones = {users: _alike(rng, gain, users, spread) for users in (10, 20, 40)}
-    fixed = max(1.0 - core(alike) / users for users, alike in open_ones.items())
-    ten = open_ones[10]
-    apart = deviation(searched(ten), best_value(ten))
     return all_of(
-        Outcome(
-            ends,
-            0.5,
-            f"equal users with the gain {1e6 * gain:.2f}·10⁻⁶, all N + 1 counts: gap of the root (best count) {said}; "
-            f"the larger of 4 and 100 is {ends:.0%} of the peak",
-            limit="at most 50%",
-        ),
-        Outcome(abs(share - 0.5), 0.25, f"at the peak, {peak} users, {share:.0%} offload", limit="25% to 75%"),
-        Outcome(closed, ROUNDING, f"where C(NA/3) ≤ A: gap and number of offloading users at most {scientific(closed)}"),
-        Outcome(fixed, 0.0, f"gains within 0.1 %, 10, 20 and 40 users: reduced costs fix {fixed:.0%} of them"),
-        Outcome(apart, 1e-9, f"the search's optimum of 10 of these against enumeration: differ by {scientific(apart)}"),
+        Outcome(apart, 1e-6, f"120 users forced: L_i(ν) against a grid of 20,001 times a: differ by {scientific(apart)}"),
+        *forcing(instances, priced).parts,
+        Outcome(left[100] / 100, 0.05, text, limit="at most 5 of 100"),
     )
 
 
-def _alike(rng: Generator, gain: float, users: int, spread: float) -> ComputationRate:
-    return ComputationRate(channel_gain=gain * np.exp(spread * rng.standard_normal((4, users))), weight=1.0)
+def _forced_bounds(problem: ComputationRate, price: float, relaxed: Array) -> Array:
+    """Return for every user the Lagrangian's maximum where it alone is not where the relaxation has it."""
+    root, local, offloaded = _sides_on_grid(problem, price)
+    best = np.maximum(local, offloaded)
+    other = np.where(relaxed[:, None] == 1, local, offloaded)
+    return np.asarray((price * (1.0 - root**3) + best.sum(axis=0) - best + other).max(axis=-1))

@@ -18,6 +18,7 @@ from mecopt.models.binary_offloading import lesson_scaling as scaling
 from mecopt.models.binary_offloading import lesson_sorting as sorting
 from mecopt.models.binary_offloading.exact import relaxation_price as capacity_price
 from mecopt.models.computation_rate import FrameTimes, TimePrice
+from mecopt.models.computation_rate import lesson_alike as alike
 from mecopt.models.computation_rate import lesson_checks as rate
 from mecopt.models.computation_rate import lesson_solvers as solvers
 from mecopt.models.computation_rate.allocation import earning
@@ -242,14 +243,15 @@ RATE: list[Case] = [
     (rate.check_best_price, {"left": lambda problem, price: 0.99 * rate.time_left(problem, price)}, {1}),
     (rate.check_best_price, {"price": lambda problem: time_price(problem) * 1.1}, {2, 3}),
     (rate.check_best_price, {"price": lambda problem: time_price(problem) * 0.9}, {2, 3}),
-    (rate.check_reduced_costs, {"priced": _doubled}, {0}),
-    (rate.check_reduced_costs, {"priced": _everyone_fixed}, {0}),
-    (rate.check_reduced_costs, {"priced": _timid}, {1, 2}),
-    (rate.check_alike, {"bound": _growing_gap}, {0, 2}),
-    (rate.check_alike, {"bound": _largest_gap_of_ten}, {1}),
-    (rate.check_alike, {"closes": lambda problem: problem.users >= 20}, {2}),
-    (rate.check_alike, {"spread": 2.0}, {3}),
-    (rate.check_alike, {"searched": lambda p: p.optimal_value(np.zeros((4, 10), dtype=np.int8))}, {4}),
+    (rate.check_reduced_costs, {"priced": _nine_tenths}, {0}),
+    (rate.check_reduced_costs, {"priced": _doubled}, {0, 1}),
+    (rate.check_reduced_costs, {"priced": _everyone_fixed}, {0, 1}),
+    (rate.check_reduced_costs, {"priced": _timid}, {0, 2, 3}),
+    (alike.check_alike, {"bound": _growing_gap}, {0, 2}),
+    (alike.check_alike, {"bound": _largest_gap_of_ten}, {1}),
+    (alike.check_alike, {"closes": lambda problem: problem.users >= 20}, {2}),
+    (alike.check_alike, {"spread": 2.0}, {3}),
+    (alike.check_alike, {"searched": lambda p: p.optimal_value(np.zeros((4, 10), dtype=np.int8))}, {4}),
 ]
 
 
