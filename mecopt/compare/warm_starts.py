@@ -319,7 +319,10 @@ def _mark(row: Row | None) -> str:
 
 
 def _best(cells: Sequence[Cell]) -> dict[str, str]:
-    """Say of each consumer which source saves most over all streams where it exists, if it pays on any and harms none."""
+    """Say of each consumer which source saves most over all streams, if it pays on any and harms none.
+
+    Where a source does not exist its users solve cold: another one is not outdone by leaving out a stream.
+    """
     texts = {}
     for name in dict.fromkeys(cell.consumer.name for cell in cells):
         own = [{row.source: row for row in cell.rows} for cell in cells if cell.consumer.name == name]
@@ -328,14 +331,13 @@ def _best(cells: Sequence[Cell]) -> dict[str, str]:
             continue
         best, texts[name] = MARGIN, "gains nothing"
         for source in SOURCES[1:-1]:
-            there = [rows for rows in own if source in rows]
-            verdicts = [rows[source].verdict for rows in there]
+            verdicts = [rows[source].verdict for rows in own if source in rows]
             if "pays" not in verdicts or set(verdicts) - {"pays", "does not pay"}:
                 continue
-            saved = 1.0 - sum(rows[source].total for rows in there) / sum(rows["cold"].total for rows in there)
+            saved = 1.0 - sum(rows.get(source, rows["cold"]).total for rows in own) / sum(rows["cold"].total for rows in own)
             if saved > best:
                 best = saved
                 texts[name] = (
-                    f"saves {100 * saved:.0f} % by {source} (pays on {verdicts.count('pays')} of {len(there)} streams)"
+                    f"saves {100 * saved:.0f} % by {source} (pays on {verdicts.count('pays')} of {len(own)} streams)"
                 )
     return texts
