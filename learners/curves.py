@@ -33,7 +33,7 @@ def windowed(values: Array) -> tuple[Array, Array, Array, Array]:
 
 
 def curves(runs: Mapping[str, Sequence[Log]], title: str, changes: Sequence[tuple[int, str]] = ()) -> bytes:
-    """Draw loss and ratio of named runs, each with one log per seed: the mean over seeds, and all their records as shade."""
+    """Draw loss and ratio of named runs, one log per seed: means over seeds, least and greatest records as shade."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8.0, 6.2), layout="constrained")
@@ -56,7 +56,7 @@ def curves(runs: Mapping[str, Sequence[Log]], title: str, changes: Sequence[tupl
     if any((log.loss > 0).any() for logs in runs.values() for log in logs):
         above.set_yscale("log")
     below.set_ylabel("ratio to the optimum")
-    below.set_xlabel(f"instance (a record every {EVERY}; mean of the last {RECORDS} records, shade: all of them)")
+    below.set_xlabel(f"instance (a record every {EVERY}; mean of the last {RECORDS}, shade: their least and greatest)")
     above.set_title(title, fontsize=10, loc="left")
     below.legend(frameon=False, fontsize=9, loc="lower right")
     for axes in (above, below):
@@ -68,7 +68,7 @@ def curves(runs: Mapping[str, Sequence[Log]], title: str, changes: Sequence[tupl
 def _draw(axes: Any, windows: list[tuple[Array, Array, Array, Array]], colour: str, label: str) -> None:
     at = windows[0][0]
     mean, least, most = (np.array([w[i] for w in windows]) for i in (1, 2, 3))
-    axes.fill_between(at, least.min(axis=0), most.max(axis=0), color=colour, alpha=0.15, lw=0)
+    axes.fill_between(at, least.mean(axis=0), most.mean(axis=0), color=colour, alpha=0.15, lw=0)
     axes.plot(at, mean.mean(axis=0), color=colour, lw=1.6, label=label or None)
 
 

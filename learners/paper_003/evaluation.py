@@ -191,7 +191,13 @@ def drawn(measured: Measured) -> list[Picture]:
         ("Figure 4 with users that differ", "A setting the paper does not have.", DIFFERENT, []),
     ):
         runs = {f"{settings}:": measured.of(settings, kind) for settings in (PAPER_NAME, OURS_NAME)}
-        found.append(Picture(name, f"{caption} Mean over seeds; shade: all records.", curves(runs, name, changes)))
+        found.append(
+            Picture(
+                name,
+                f"{caption} Means over seeds; shade: least and greatest record of the last 20.",
+                curves(runs, name, changes),
+            )
+        )
     networks = {settings: measured.of(settings, STEADY) for settings in (PAPER_NAME, OURS_NAME)}
     baselines = {name: [ratio for ratio, _ in runs] for name, runs in measured.baselines[STEADY].items()}
     caption = "The paper's comparison on the same instances; cd-random decides as CD_SLSQP does, without SLSQP."
