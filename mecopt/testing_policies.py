@@ -253,6 +253,7 @@ def check_starts_from_predictions(example: Example) -> None:
     """A predicted dual gives a feasible start with a valid bound, and no backend that takes it ends elsewhere."""
     batch = example.instances
     decisions = batch.decision_space.sample(np.random.default_rng(2), batch.batch_shape)
+    decisions[..., 0] = 1  # where nobody offloads there is nothing to start
     start = from_dual(batch, decisions, example.policy.predict(batch, decisions))
     best = allocate(batch, decisions)
     slack = _TINY * np.abs(best.objective)
