@@ -104,7 +104,7 @@ class Paper003(Reproduction):
     """Xuan, Wei, Ni, Zhang: Decoupling Offloading Decision and Resource Allocation via DRL and SLSQP."""
 
     paper = "003"
-    title = "Paper 003: offloading decisions by a network, allocation by SLSQP"
+    title = "Results of paper 003: decisions by a network, allocation by SLSQP"
 
     def run(self, out: Path, *, seeds: int, quick: bool, progress: Progress) -> Findings:
         """Train, compare, time, judge."""
