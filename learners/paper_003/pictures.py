@@ -70,7 +70,7 @@ def _label_ends(axes: Any, ends: list[tuple[float, str, str]]) -> None:
             color=colour,
             fontsize=8,
             va="center",
-            arrowprops={"arrowstyle": "-", "color": colour, "lw": 0.6},
+            arrowprops={"arrowstyle": "-", "color": colour, "lw": 0.6, "relpos": (0.0, 0.5)},
         )
 
 
