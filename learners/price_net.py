@@ -56,15 +56,9 @@ class PriceNetSettings(Settings):
     scaling: str = "standard"
 
     def __post_init__(self) -> None:
-        for name in ("passes", "batch", "variants_per_instance"):
-            if getattr(self, name) < 1:
-                raise InstanceError(f"setting {name} is {getattr(self, name)}; allowed: at least 1")
-        if not 0.0 < self.learning_rate < 1.0:
-            raise InstanceError(f"setting learning_rate is {self.learning_rate}; allowed: between 0 and 1")
-        if not all(type(size) is int and size >= 1 for size in self.hidden):
-            raise InstanceError(f"setting hidden is {self.hidden}; allowed: whole numbers of at least 1")
-        if self.scaling not in SCALINGS:
-            raise InstanceError(f"setting scaling is {self.scaling!r}; allowed: {', '.join(SCALINGS)}")
+        self.require_at_least_one("passes", "batch", "variants_per_instance", "hidden")
+        self.require_fraction("learning_rate")
+        self.require_one_of("scaling", SCALINGS)
 
 
 @dataclass(frozen=True, eq=False)

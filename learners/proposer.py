@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
@@ -207,6 +207,25 @@ class Settings:
                 raise InstanceError(f"setting {name} is {value!r}; allowed: a value like its default, {default!r}")
             values[name] = value
         return cls(**values)
+
+    def require_at_least_one(self, *names: str) -> None:
+        """Raise `InstanceError` unless these settings are 1 or more, or tuples of such whole numbers."""
+        for name in names:
+            value = getattr(self, name)
+            entries = value if isinstance(value, tuple) else (value,)
+            if not all(type(entry) is int and entry >= 1 for entry in entries):
+                raise InstanceError(f"setting {name} is {value}; allowed: whole numbers of at least 1")
+
+    def require_fraction(self, *names: str) -> None:
+        """Raise `InstanceError` unless these settings lie between 0 and 1."""
+        for name in names:
+            if not 0.0 < getattr(self, name) < 1.0:
+                raise InstanceError(f"setting {name} is {getattr(self, name)}; allowed: between 0 and 1")
+
+    def require_one_of(self, name: str, allowed: Sequence[str]) -> None:
+        """Raise `InstanceError` unless a setting is one of the names allowed."""
+        if getattr(self, name) not in allowed:
+            raise InstanceError(f"setting {name} is {getattr(self, name)!r}; allowed: {', '.join(allowed)}")
 
 
 class Learner(ABC):

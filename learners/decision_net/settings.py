@@ -48,21 +48,12 @@ class DecisionNetSettings(Settings):
     """See `mecopt.learners.inputs`."""
 
     def __post_init__(self) -> None:
-        for name in ("candidates", "flips", "memory", "batch", "interval"):
-            if getattr(self, name) < 1:
-                raise InstanceError(f"setting {name} is {getattr(self, name)}; allowed: at least 1")
-        if not 0.0 < self.learning_rate < 1.0:
-            raise InstanceError(f"setting learning_rate is {self.learning_rate}; allowed: between 0 and 1")
-        if not all(type(size) is int and size >= 1 for size in self.hidden):
-            raise InstanceError(f"setting hidden is {self.hidden}; allowed: whole numbers of at least 1")
-        for name, allowed in (
-            ("scheme", tuple(SCHEMES)),
-            ("labels", LABELS),
-            ("rate_schedule", RATE_SCHEDULES),
-            ("scaling", SCALINGS),
-        ):
-            if getattr(self, name) not in allowed:
-                raise InstanceError(f"setting {name} is {getattr(self, name)!r}; allowed: {', '.join(allowed)}")
+        self.require_at_least_one("candidates", "flips", "memory", "batch", "interval", "hidden")
+        self.require_fraction("learning_rate")
+        self.require_one_of("scheme", tuple(SCHEMES))
+        self.require_one_of("labels", LABELS)
+        self.require_one_of("rate_schedule", RATE_SCHEDULES)
+        self.require_one_of("scaling", SCALINGS)
         if not self.own_included and not self.scheme.startswith("perturb"):
             raise InstanceError(f"the scheme {self.scheme} always begins with the own decision; own_included must be true")
 
