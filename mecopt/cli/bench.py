@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def command(problem: str | None, warm_starts: bool, seed: int) -> None:
     """Measure PROBLEM (or all) beside scipy SLSQP, cvxpy solvers, SCIP and HiGHS: ratios of medians in one run.
 
-    With --warm-starts: a start pays if start and solve together take over 5 % less than cold in the median, and less on three
-    quarters of the instances, with answers no worse.
+    With --warm-starts: a start pays if start and solve together take over 5 % less than cold in the median, and less on
+    three quarters of the instances, with answers no worse.
     """
     from mecopt.cli.console import console
     from mecopt.registry import find_problem, problem_names
