@@ -10,12 +10,14 @@ Docstrings are read as NumPy's, and signatures are written in the names of the c
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 from docutils import nodes
 from docutils.statemachine import StringList
@@ -29,6 +31,7 @@ from sphinx.util.typing import stringify_annotation
 
 from mecopt import Problem, find_problem
 from mecopt.backends.backend import Feature
+from mecopt.cli.main import COMMANDS
 
 logger = logging.getLogger(__name__)
 
@@ -144,6 +147,20 @@ class _Generated(SphinxDirective):
         return []
 
 
+class _Commands(SphinxDirective):
+    """A directive that is replaced by a section for every command, with the help that it prints."""
+
+    def run(self) -> list[nodes.Node]:
+        """Ask every command for its help."""
+        text: list[str] = []
+        for name in COMMANDS:
+            command = importlib.import_module(f"mecopt.cli.{name}").command
+            context = click.Context(command, info_name=f"mecopt {name}", max_content_width=100, terminal_width=100)
+            text += [f"## mecopt {name}", "", "```text", *command.get_help(context).splitlines(), "```", ""]
+        nested_parse_with_titles(self.state, StringList(text, self.env.docname), self.state_machine.node)
+        return []
+
+
 def read_docstring(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
     """Read a docstring's sections; attributes have none, and napoleon would take text before a colon for their type."""
     if what not in ("attribute", "data", "property"):
@@ -175,6 +192,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     for write in (fields, variables, presets, backends, solvers, lesson):
         directive = type(write.__name__, (_Generated,), {"write": staticmethod(write)})
         app.add_directive(write.__name__, directive)
+    app.add_directive("commands", _Commands)
     app.connect("autodoc-process-docstring", read_docstring)
     app.connect("autodoc-process-signature", write_signature)
     return {"version": "1", "parallel_read_safe": True}
