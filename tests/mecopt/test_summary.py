@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from mecopt.compare import Comparison
-from mecopt.compare.summary import Summary, summarise
+from mecopt.compare.summary import Line, Summary, summarise
 
 
 def summary(**rows: list[tuple[float, float, str]]) -> Summary:
@@ -65,3 +65,10 @@ def test_answers_cut_short_are_counted() -> None:
     said = summary(exact=[(10.0, 9.0, "LIMIT"), (10.0, 10.0, "OPTIMAL")])
     assert said.lines[0].limited == 1
     assert any("cut short by a limit in 1 instances" in text for text in said.findings)
+
+
+def test_the_share_of_optima_counts_answers_that_are_the_reference_to_rounding() -> None:
+    def line(loss: list[float]) -> Line:
+        return Line("m", 1.0, 1.0, 1.0, 0.0, 0.0, 0, 0, 1.0, 0.0, 0.0, 0.0, np.array(loss))
+
+    assert line([0.0, 1e-12, 1e-6, np.nan]).optimal == 0.5
