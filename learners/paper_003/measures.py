@@ -25,8 +25,8 @@ Array = NDArray[Any]
 RECOVERED, LOSS_RECOVERED = 1e-3, 1.1
 """A change is over when the ratio is this close to the level regained, and the loss at most this many times its level."""
 
-BLOCKS = 10
-"""Parts of a stream over whose means it is judged when something has settled: 1,000 instances of 10,000."""
+BLOCKS = (10, 20)
+"""Numbers of parts of a stream over whose means it is judged when something has settled: 1,000 and 500 instances each."""
 
 
 @dataclass(frozen=True)
@@ -96,14 +96,14 @@ def reached(log: Log, level: float) -> float:
     return float(there[0] + window) if there.size else float("inf")
 
 
-def settled(curves: Sequence[Array], tolerance: float) -> float:
+def settled(curves: Sequence[Array], tolerance: float, parts: int) -> float:
     """Return from which instance on all means over blocks (and seeds) stay within a tolerance of the final level.
 
     Entries that are nan are left out; the final level is the mean over the last 30 %.
     """
-    size = curves[0].size // BLOCKS
-    blocks = np.nanmean(np.stack([c[: size * BLOCKS].reshape(BLOCKS, size) for c in curves]), axis=(0, 2))
-    away = np.flatnonzero(np.abs(blocks - blocks[-BLOCKS * 3 // 10 :].mean()) > tolerance)
+    size = curves[0].size // parts
+    blocks = np.nanmean(np.stack([c[: size * parts].reshape(parts, size) for c in curves]), axis=(0, 2))
+    away = np.flatnonzero(np.abs(blocks - blocks[-parts * 3 // 10 :].mean()) > tolerance)
     return float((away[-1] + 1) * size) if away.size else 0.0
 
 

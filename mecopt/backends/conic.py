@@ -2,8 +2,7 @@
 
 Says: DUALS for all three. Clarabel and ECOS are interior-point methods and take no start. SCS is WARM_PRIMAL_DUAL: cvxpy
 ignores `Variable.value` as a start, so the iterates (x, y, s) are handed to the solver itself. They come from the price of
-the start, whoever found it: the allocation that answers the price gives x and s, and the price gives y. SCS's own last
-iterates are no better a start: they needed as many iterations or more wherever it was measured.
+the start, whoever found it: the allocation that answers the price gives x and s, and the price gives y.
 
 That is possible because models write their programs in explicit epigraph form, every variable and cone named. An atom like
 `cvxpy.inv_pos` would bring auxiliary variables that only cvxpy knows; here the solver's columns are the named variables and

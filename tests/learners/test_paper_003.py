@@ -19,6 +19,7 @@ from mecopt.learners.paper_003.evaluation import BASELINES, Measured
 from mecopt.learners.paper_003.trainings import (
     ABLATION,
     FIGURES,
+    PAPER_NAME,
     QUICK_ABLATION,
     STEADY,
     SWITCHED,
@@ -140,12 +141,13 @@ def test_counts_over_seeds_are_written_from_least_to_greatest() -> None:
 
 def test_settled_is_the_first_block_from_which_all_stay_near_the_end() -> None:
     curve = np.concatenate([np.full(2100, 0.9), np.full(7900, 1.0)])
-    assert measures.settled([curve], 0.05) == 2000  # the block from there on still has 100 low ones: its mean is 0.99
-    assert measures.settled([curve], 0.005) == 3000
-    assert measures.settled([np.ones(COUNT)], 1e-6) == 0
+    assert measures.settled([curve], 0.05, 10) == 2000  # the block from there on still has 100 low ones: its mean is 0.99
+    assert measures.settled([curve], 0.005, 10) == 3000
+    assert measures.settled([curve], 0.005, 20) == 2500
+    assert measures.settled([np.ones(COUNT)], 1e-6, 10) == 0
     late = np.ones(COUNT)
     late[-1] = 0.0
-    assert measures.settled([late], 1e-4) == COUNT
+    assert measures.settled([late], 1e-4, 10) == COUNT
 
 
 def test_a_level_is_reached_with_the_first_full_window() -> None:
@@ -236,6 +238,16 @@ def test_a_rate_is_compared_the_other_way_round() -> None:
 def test_a_verdict_follows_the_measurement(begins: str, otherwise: dict[str, Any]) -> None:
     assert verdict(measured(), begins) == "holds"
     assert verdict(measured(**otherwise), begins) == "fails"
+
+
+def test_where_the_width_of_the_means_decides_nothing_is_judged() -> None:
+    of = measured()
+    plan = next(p for p in of.logs if (p.name, p.stream) == (PAPER_NAME, STEADY))
+    losses = falling(0.6, 0.15, 4200)
+    losses[8500:9000] = 0.175  # seen by a mean over 500 instances, not by one over 1,000
+    bumpy = [log_of(of.logs[plan][0].ratio(of.logs[plan][0].played), losses)] * SEEDS
+    of = dataclasses.replace(of, logs={**of.logs, plan: bumpy})
+    assert verdict(of, "figure 3: the loss basically") == "cannot be tested"
 
 
 def test_the_abstract_would_hold_for_a_better_and_faster_method() -> None:
