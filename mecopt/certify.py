@@ -63,7 +63,13 @@ def certify(problem: Problem, decision: Array, allocation: Variables, bound: Arr
     return Certificate(objective, bound, gap, broken)
 
 
-def judge(certificate: Certificate, tolerance: float, limit: Array | bool, failed: Array | bool) -> tuple[Any, Array]:
+def judge(
+    certificate: Certificate,
+    tolerance: float,
+    limit: Array | bool,
+    failed: Array | bool,
+    infeasible: Array | bool = False,
+) -> tuple[Any, Array]:
     """Return the status of each instance, and where certificate and answer contradict each other.
 
     A feasible answer better than its bound by more than rounding means that one of the two is wrong: such an item is
@@ -77,4 +83,5 @@ def judge(certificate: Certificate, tolerance: float, limit: Array | bool, faile
     status[np.broadcast_to(limit, shape)] = Status.LIMIT
     status[certificate.gap <= tolerance] = Status.OPTIMAL
     status[~feasible | contradiction | np.broadcast_to(failed, shape)] = Status.FAILED
+    status[~feasible & np.broadcast_to(infeasible, shape)] = Status.INFEASIBLE
     return (status if shape else status.item()), contradiction

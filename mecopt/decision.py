@@ -15,6 +15,10 @@ from mecopt.solution import InstanceError
 Array = NDArray[Any]
 
 
+MOST_CHOICES = 127
+"""Decisions are held as bytes."""
+
+
 class DecisionSpace(ABC):
     """The decisions that a problem admits: one integer for each of `size` entries."""
 
@@ -66,38 +70,51 @@ class DecisionSpace(ABC):
         """Say what one entry may be."""
 
 
-class Binary(DecisionSpace):
+class OneOf(DecisionSpace):
+    """One of several choices per user: 0 keeps the task local, j gives it to server j.
+
+    >>> list(OneOf(2, ("local", "server 1", "server 2")).enumerate(4))[0].tolist()
+    [[0, 0], [1, 0], [2, 0], [0, 1]]
+    """
+
+    def __init__(self, size: int, labels: tuple[str, ...]) -> None:
+        if len(labels) > MOST_CHOICES:
+            raise InstanceError(f"a user would have {len(labels)} choices; allowed: {MOST_CHOICES} at most")
+        self.size, self.labels = size, labels
+
+    @property
+    def count(self) -> int:
+        """The number of choices to the power of the number of users."""
+        return int(len(self.labels) ** self.size)
+
+    def contains(self, decision: Array) -> Array:
+        """Whether every entry is the number of a choice."""
+        return np.asarray(np.isin(decision, range(len(self.labels))).all(axis=-1))
+
+    def sample(self, rng: Generator, shape: tuple[int, ...] = ()) -> Array:
+        """Draw every user's choice uniformly."""
+        return rng.integers(0, len(self.labels), size=(*shape, self.size), dtype=np.int8)
+
+    def enumerate(self, chunk: int) -> Iterator[Array]:
+        """Yield all decisions in the order of counting, user 0 the lowest digit."""
+        base = len(self.labels)
+        digits = base ** np.arange(self.size, dtype=np.int64)
+        for first in range(0, self.count, chunk):
+            numbers = np.arange(first, min(first + chunk, self.count), dtype=np.int64)
+            yield (numbers[:, None] // digits % base).astype(np.int8)
+
+    def describe(self) -> str:
+        """Say what one entry may be."""
+        named = [f"{number} ({label})" for number, label in enumerate(self.labels)]
+        return " or ".join(named) if len(named) <= 3 else f"{named[0]}, {named[1]}, ... {named[-1]}"
+
+
+class Binary(OneOf):
     """One bit per user: 0 keeps the task local, 1 offloads it.
 
     >>> list(Binary(2).enumerate(8))[0].tolist()
     [[0, 0], [1, 0], [0, 1], [1, 1]]
     """
 
-    labels = ("local", "offload")
-
     def __init__(self, size: int) -> None:
-        self.size = size
-
-    @property
-    def count(self) -> int:
-        """2 to the number of users."""
-        return int(2**self.size)
-
-    def contains(self, decision: Array) -> Array:
-        """Whether every entry is 0 or 1."""
-        return np.asarray(np.isin(decision, (0, 1)).all(axis=-1))
-
-    def sample(self, rng: Generator, shape: tuple[int, ...] = ()) -> Array:
-        """Draw every bit with probability one half."""
-        return rng.integers(0, 2, size=(*shape, self.size), dtype=np.int8)
-
-    def enumerate(self, chunk: int) -> Iterator[Array]:
-        """Yield all decisions in the order of binary counting, user 0 the lowest bit."""
-        bits = np.arange(self.size, dtype=np.int64)
-        for first in range(0, self.count, chunk):
-            numbers = np.arange(first, min(first + chunk, self.count), dtype=np.int64)
-            yield ((numbers[:, None] >> bits) & 1).astype(np.int8)
-
-    def describe(self) -> str:
-        """Say what one entry may be."""
-        return "0 (local) or 1 (offload)"
+        super().__init__(size, ("local", "offload"))

@@ -1,15 +1,17 @@
-"""How a model declares its data and its variables: names with units, one entry per user or per instance."""
+"""How a model declares its data and its variables: names with units, and whose entries they hold."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
 
@@ -22,6 +24,22 @@ if TYPE_CHECKING:
         def __set__(self, instance: object, value: ArrayLike | None) -> None: ...
 else:
     Quantity = Array
+
+
+Per = Literal["instance", "user", "server", "user and server"]
+"""Whose entries a field holds: its last axes, after those of the batch."""
+
+AXES: dict[str, tuple[str, ...]] = {
+    "instance": (),
+    "user": ("users",),
+    "server": ("servers",),
+    "user and server": ("users", "servers"),
+}
+
+
+def axes(field: dataclasses.Field[Any]) -> tuple[str, ...]:
+    """Return the names of a field's own axes, the last ones of its array."""
+    return AXES[field.metadata["per"]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,19 +55,19 @@ class Variables:
         return {f.name: getattr(self, f.name) for f in declared(type(self))}  # type: ignore[arg-type]
 
     @classmethod
-    def stack(cls, parts: Sequence[Self | None], users: int, shape: tuple[int, ...]) -> Self:
+    def stack(cls, parts: Sequence[Self | None], sizes: Mapping[str, int], shape: tuple[int, ...]) -> Self:
         """Gather the variables of single instances into a batch of this `shape`; a None becomes nan."""
         columns = {}
         for f in declared(cls):  # type: ignore[arg-type]
-            tail = (users,) if f.metadata["per"] == "user" else ()
+            tail = tuple(sizes[axis] for axis in axes(f))
             blank = np.full(tail, np.nan)
             rows = [blank if part is None else getattr(part, f.name) for part in parts]
             columns[f.name] = np.reshape(np.array(rows, dtype=float), shape + tail)
         return cls(**columns)
 
 
-def variable(unit: str, *, per: Literal["user", "instance"]) -> Any:
-    """Declare an array of an allocation or dual: one entry per user, or one per instance and candidate."""
+def variable(unit: str, *, per: Per) -> Any:
+    """Declare an array of an allocation or dual: one entry per user, per server, or one per instance and candidate."""
     return dataclasses.field(metadata={"unit": unit, "per": per})
 
 
@@ -58,9 +76,10 @@ def quantity(
     symbol: str,
     meaning: str,
     *,
-    per: Literal["user", "instance"] = "user",
+    per: Per = "user",
     default: float | Callable[[int], ArrayLike] | None = None,
     zero_allowed: bool = False,
+    unlimited: bool = False,
 ) -> Any:
     """Declare a field of a problem.
 
@@ -69,11 +88,14 @@ def quantity(
     unit, symbol, meaning
         the unit numbers are taken in, the paper's symbol, and what it is.
     per
-        "user": shape ``(*batch, users)``; "instance": shape ``(*batch)``.
+        "user": shape ``(*batch, users)``; "instance": ``(*batch)``; "server": ``(*batch, servers)``; "user and server":
+        ``(*batch, users, servers)``.
     default
         a number, or a function from the number of users to an array; None makes the field required.
     zero_allowed
         whether 0 is admissible; all quantities are finite and not negative.
+    unlimited
+        whether an upper limit may be missing: infinity then, or None; in JSON null.
     """
     metadata = {
         "unit": unit,
@@ -82,6 +104,7 @@ def quantity(
         "per": per,
         "default": default,
         "zero_allowed": zero_allowed,
+        "unlimited": unlimited,
     }
     if default is None:
         return dataclasses.field(metadata=metadata)
@@ -92,3 +115,41 @@ def quantity(
 def declared(cls: Any) -> tuple[dataclasses.Field[Any], ...]:
     """Return the fields of a problem or of variables, in order; looked up once per class."""
     return dataclasses.fields(cls)
+
+
+def numbers(owner: str, f: dataclasses.Field[Any], value: ArrayLike) -> Array:
+    """Return the values of a field as a read-only float64 array, or say which entry is inadmissible."""
+    where = f"{owner}.{f.name}"
+    try:
+        raw = np.asarray(value)
+    except ValueError:
+        raise InstanceError(f"{where} is not a rectangular array of numbers; allowed: {allowed(f)}") from None
+    if f.metadata["unlimited"] and raw.dtype == object:
+        value = raw = np.where(raw == np.array(None), np.inf, raw)
+    # In a list numpy turns True into 1.0 and a number beside text into text, so the entries themselves are looked at.
+    entries = raw if isinstance(value, np.ndarray) else np.asarray(value, dtype=object)
+    if raw.dtype.kind not in "iuf" or entries.dtype == object:
+        for index, entry in np.ndenumerate(entries):
+            if isinstance(entry, bool | np.bool_) or not isinstance(entry, int | float | np.integer | np.floating):
+                place, shown = f"{list(index) or ''}", repr(getattr(entry, "item", lambda e=entry: e)())[:40]
+                raise InstanceError(f"{where}{place} is {shown}, which is no number; allowed: {allowed(f)}")
+    try:
+        array = np.array(raw, dtype=float)
+    except OverflowError:
+        raise InstanceError(f"{where} has a number that no float can hold; allowed: {allowed(f)}") from None
+    array.flags.writeable = False
+    with np.errstate(invalid="ignore"):
+        good = (array >= 0) if f.metadata["zero_allowed"] else (array > 0)
+        good &= (array < np.inf) | f.metadata["unlimited"]
+    if not good.all():
+        index = tuple(int(i) for i in np.argwhere(~good)[0])
+        raise InstanceError(f"{where}{list(index) or ''} is {array[index]}; allowed: {allowed(f)}")
+    return array
+
+
+def allowed(f: dataclasses.Field[Any]) -> str:
+    """Say what the entries of a field may be."""
+    least = ">= 0" if f.metadata["zero_allowed"] else "> 0"
+    if f.metadata["unlimited"]:
+        return f"numbers {least} in {f.metadata['unit']}, infinite where there is no limit"
+    return f"finite numbers {least} in {f.metadata['unit']}"

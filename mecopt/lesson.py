@@ -217,10 +217,10 @@ class Pricing:
     """The relaxation of one instance at its best price, in the sense "minimise"."""
 
     relaxed: Array
-    """The side that every user takes."""
+    """The choice that every user takes."""
     bound: float
     slack: Array
-    """By how much the bound rises where a user is forced to its other side."""
+    """By how much the bound rises where a user is forced to another choice, the least of them."""
 
     def free(self, incumbent: float) -> Array:
         """Whether each user is left to search: forcing it does not lift the bound beyond the incumbent."""
@@ -236,8 +236,11 @@ def pricing(problem: Problem) -> Pricing:
     if not isinstance(solver, PriceAndFix):
         raise InstanceError(f"the solver 'exact' of {problem.name} does not price")
     (data,) = solver.compile_data(problem.flat())
-    relaxed, bound, slack = root(data, np.full(problem.users, FREE, dtype=np.int8), solver.price(data), np.inf)
-    return Pricing(relaxed, bound, slack)
+    state = np.full(problem.users, FREE, dtype=np.int8)
+    allowed = np.ones((problem.users, len(problem.decision_space.labels)), dtype=np.bool_)
+    relaxed, bound, slack = root(data, state, allowed, solver.price(data), np.inf)
+    slack[np.arange(problem.users), relaxed] = np.inf
+    return Pricing(relaxed, bound, slack.min(axis=-1))
 
 
 def forcing(instances: Problem, priced: Callable[[Any], Pricing] = pricing) -> Outcome:

@@ -12,7 +12,6 @@ results have shape ``(*batch, *candidates)``.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
@@ -24,7 +23,7 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
 from mecopt.decision import DecisionSpace
-from mecopt.fields import Variables, declared
+from mecopt.fields import Variables, allowed, axes, declared, numbers
 from mecopt.solution import InstanceError, unknown
 
 if TYPE_CHECKING:
@@ -34,8 +33,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 
-FLIPPED_ENTRIES = 50_000_000
-"""Most entries of flipped decisions that are held in memory at once."""
+MOVED_ENTRIES = 50_000_000
+"""Most entries of decisions, each one move away, that are held in memory at once."""
 
 Sense = Literal["minimise", "maximise"]
 
@@ -56,17 +55,20 @@ class Scenario:
     sources: Mapping[str, str]
     """Field name: the place in the paper, or "ours" with the reason."""
     draw: Callable[[Generator, tuple[int, ...]], Mapping[str, ArrayLike]]
-    """From a generator and the shape ``(*batch, users)`` to field values; fields left out keep their defaults."""
+    """From a generator and the shape ``(*batch, users)``, or ``(*batch, users, servers)`` where the problem has servers, to
+    field values; fields left out keep their defaults."""
     users: int = 10
+    servers: int = 2
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Problem(ABC):
     """Immutable data of one instance, or of a batch of them.
 
-    A model derives a frozen dataclass whose fields are declared with `quantity`; the first one fixes the number of
-    users. Construction converts to float64, broadcasts every per-user field to ``(*batch, users)`` and every
-    per-instance field to ``(*batch)``, checks finiteness and sign, and makes the arrays read-only.
+    A model derives a frozen dataclass whose fields are declared with `quantity`; the first one is required and fixes the
+    number of users, and of servers where there are any. Construction converts to float64, broadcasts every field to the
+    batch and to its own axes, ``(*batch, users)`` for one per user, checks finiteness and sign, and makes the arrays
+    read-only.
     """
 
     name: ClassVar[str]
@@ -135,17 +137,26 @@ class Problem(ABC):
     def optimal_value(self, decision: Array) -> Array:
         """Return the objective of each decision under its best allocation; the batched kernel that searches call."""
 
-    def flip_values(self, decision: Array) -> Array:
-        """Return the optimal value after each single flip of a binary decision, shape ``(*batch, users)``.
+    def infeasible(self, decision: Array) -> Array:
+        """Whether no allocation satisfies the constraints of a decision; never, unless a model says otherwise."""
+        return np.zeros(decision.shape[:-1], dtype=bool)
 
-        A model overrides this where a flip costs less than a fresh evaluation.
+    def move_values(self, decision: Array) -> Array:
+        """Return the optimal value after each single move, shape ``(*batch, users, choices)``.
+
+        Entry ``[..., i, j]`` is the value of the decision that gives user i choice j and leaves the others what they have.
+        A model overrides this where a move costs less than a fresh evaluation.
         """
-        rows = max(1, FLIPPED_ENTRIES // (self.users * max(self.instances, 1)))
+        choices = np.arange(len(self.decision_space.labels), dtype=np.int8)
+        rows = max(1, MOVED_ENTRIES // (self.users * choices.size * max(self.instances, 1)))
         parts = []
         for first in range(0, self.users, rows):
-            flips = np.eye(min(rows, self.users - first), self.users, first, dtype=np.int8)
-            parts.append(self.optimal_value(decision[..., None, :] ^ flips))
-        return np.concatenate(parts, axis=-1)
+            users = np.arange(first, min(first + rows, self.users))
+            shape = (*decision.shape[:-1], users.size, choices.size, self.users)
+            moved = np.broadcast_to(decision[..., None, None, :], shape).copy()
+            moved[..., np.arange(users.size)[:, None], choices, users[:, None]] = choices
+            parts.append(self.optimal_value(moved))
+        return np.concatenate(parts, axis=-2)
 
     @abstractmethod
     def to_cvxpy(self, decision: ArrayLike) -> Any:
@@ -153,7 +164,10 @@ class Problem(ABC):
 
     @abstractmethod
     def to_pyomo(self) -> Any:
-        """Hand out one whole instance as a convex mixed-integer Pyomo model with binary variables ``offload``."""
+        """Hand out one whole instance as a convex mixed-integer Pyomo model with binary variables ``offload``.
+
+        They are indexed by user where the decision is binary, and by user and server where there are several servers.
+        """
 
     @classmethod
     def lesson(cls) -> Lesson:
@@ -174,72 +188,62 @@ class Problem(ABC):
 
     def __post_init__(self) -> None:
         given: dict[str, Array] = {}
-        size_field = declared(type(self))[0].name
         for f in declared(type(self)):
             value = getattr(self, f.name)
             if value is not None:
-                given[f.name] = self._numbers(f, value)
+                given[f.name] = numbers(type(self).__name__, f, value)
             elif f.metadata["default"] is None:
-                raise InstanceError(f"{type(self).__name__}.{f.name} is missing; allowed: {_allowed(f)}")
-        sizes = given[size_field].shape
-        if not sizes:
-            raise InstanceError(f"{type(self).__name__}.{size_field} is a single number; allowed: one entry per user")
-        users = sizes[-1]
-        if users == 0:
-            raise InstanceError(f"{type(self).__name__}.{size_field} is empty; allowed: at least one user")
+                raise InstanceError(f"{type(self).__name__}.{f.name} is missing; allowed: {allowed(f)}")
+        sizes = self._sizes(given)
         for f in declared(type(self)):
             if f.name not in given:
                 default = f.metadata["default"]
-                given[f.name] = np.asarray(default(users) if callable(default) else default, dtype=float)
-            array = given[f.name]
-            if f.metadata["per"] == "user" and array.ndim and array.shape[-1] != users:
-                raise InstanceError(
-                    f"{type(self).__name__}.{f.name} has shape {array.shape}; allowed: a number, or {users} entries "
-                    f"on the last axis, as {size_field} has"
-                )
-        batch_shape = self._broadcast({n: a.shape for n, a in given.items()}, users)
+                given[f.name] = np.asarray(default(sizes["users"]) if callable(default) else default, dtype=float)
+        batch_shape = self._batch({n: a.shape for n, a in given.items()}, sizes)
         if 0 in batch_shape:
             raise InstanceError(f"{type(self).__name__} holds no instance: the batch has shape {batch_shape}")
         for f in declared(type(self)):
-            shape = (*batch_shape, users) if f.metadata["per"] == "user" else batch_shape
+            shape = (*batch_shape, *(sizes[axis] for axis in axes(f)))
             object.__setattr__(self, f.name, np.broadcast_to(given[f.name], shape))
 
-    def _numbers(self, f: dataclasses.Field[Any], value: ArrayLike) -> Array:
-        where = f"{type(self).__name__}.{f.name}"
-        try:
-            raw = np.asarray(value)
-        except ValueError:
-            raise InstanceError(f"{where} is not a rectangular array of numbers; allowed: {_allowed(f)}") from None
-        # In a list numpy turns True into 1.0 and a number beside text into text, so the entries themselves are looked at.
-        entries = raw if isinstance(value, np.ndarray) else np.asarray(value, dtype=object)
-        if raw.dtype.kind not in "iuf" or entries.dtype == object:
-            for index, entry in np.ndenumerate(entries):
-                if isinstance(entry, bool | np.bool_) or not isinstance(entry, int | float | np.integer | np.floating):
-                    place, shown = f"{list(index) or ''}", repr(getattr(entry, "item", lambda e=entry: e)())[:40]
-                    raise InstanceError(f"{where}{place} is {shown}, which is no number; allowed: {_allowed(f)}")
-        try:
-            array = np.array(raw, dtype=float)
-        except OverflowError:
-            raise InstanceError(f"{where} has a number that no float can hold; allowed: {_allowed(f)}") from None
-        array.flags.writeable = False
-        with np.errstate(invalid="ignore"):
-            good = np.isfinite(array) & ((array >= 0) if f.metadata["zero_allowed"] else (array > 0))
-        if not good.all():
-            index = tuple(int(i) for i in np.argwhere(~good)[0])
-            raise InstanceError(f"{where}{list(index) or ''} is {array[index]}; allowed: {_allowed(f)}")
-        return array
+    @classmethod
+    def _sizes(cls, given: Mapping[str, Array]) -> dict[str, int]:
+        """Read the sizes off the first field, and check that all the others have them."""
+        first = declared(cls)[0]
+        shape = given[first.name].shape
+        if not shape:
+            raise InstanceError(
+                f"{cls.__name__}.{first.name} is a single number; allowed: one entry per {first.metadata['per']}"
+            )
+        if len(shape) < len(axes(first)):
+            raise InstanceError(
+                f"{cls.__name__}.{first.name} has shape {shape}; allowed: one entry per {first.metadata['per']}"
+            )
+        sizes = dict(zip(axes(first), shape[len(shape) - len(axes(first)) :], strict=True))
+        for axis, size in sizes.items():
+            if size == 0:
+                raise InstanceError(f"{cls.__name__}.{first.name} is empty; allowed: at least one {axis.removesuffix('s')}")
+        for f in declared(cls):
+            own = tuple(sizes[axis] for axis in axes(f))
+            shape = given[f.name].shape if f.name in given else ()
+            if shape and own and shape[-len(own) :] != own:
+                entries = f"{own[0]} entries on the last axis" if len(own) == 1 else f"{own} as the last axes"
+                raise InstanceError(
+                    f"{cls.__name__}.{f.name} has shape {shape}; allowed: a number, or {entries}, as {first.name} has"
+                )
+        return sizes
 
-    def _broadcast(self, shapes: Mapping[str, tuple[int, ...]], users: int) -> tuple[int, ...]:
+    def _batch(self, shapes: Mapping[str, tuple[int, ...]], sizes: Mapping[str, int]) -> tuple[int, ...]:
         batch: tuple[int, ...] = ()
         for f in declared(type(self)):
             shape = shapes[f.name]
-            own = shape[:-1] if f.metadata["per"] == "user" else shape
+            own = shape[: max(len(shape) - len(axes(f)), 0)]
             try:
                 batch = np.broadcast_shapes(batch, own)
             except ValueError:
                 raise InstanceError(
                     f"{type(self).__name__}.{f.name} has shape {shape}; allowed: batch axes that broadcast with {batch} "
-                    f"({users} users)"
+                    f"({', '.join(f'{size} {axis}' for axis, size in sizes.items())})"
                 ) from None
         return batch
 
@@ -256,15 +260,28 @@ class Problem(ABC):
 
     # ------------------------------------------------------------------ shape
 
+    @classmethod
+    def size_names(cls) -> tuple[str, ...]:
+        """Return the names of the sizes of an instance: users, and servers where there are any."""
+        return axes(declared(cls)[0])
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The sizes of each instance by name."""
+        first = declared(type(self))[0]
+        shape = getattr(self, first.name).shape
+        return dict(zip(axes(first), shape[len(shape) - len(axes(first)) :], strict=True))
+
     @property
     def users(self) -> int:
         """The number of users of each instance."""
-        return int(getattr(self, declared(type(self))[0].name).shape[-1])
+        return self.sizes["users"]
 
     @property
     def batch_shape(self) -> tuple[int, ...]:
         """The shape of the batch; empty for a single instance."""
-        return tuple(getattr(self, declared(type(self))[0].name).shape[:-1])
+        first = declared(type(self))[0]
+        return tuple(getattr(self, first.name).shape[: -len(axes(first))])
 
     @property
     def instances(self) -> int:
@@ -294,11 +311,9 @@ class Problem(ABC):
 
     def flat(self) -> Self:
         """Return the same instances along one batch axis (of length 1 for a single instance)."""
-        fields = {f.name: f.metadata["per"] for f in declared(type(self))}
-        tail = {"user": (self.users,), "instance": ()}
-        return self._with(
-            {name: _frozen(value.reshape((self.instances, *tail[fields[name]]))) for name, value in self.data().items()}
-        )
+        count, sizes = self.instances, self.sizes
+        tails = {f.name: tuple(sizes[axis] for axis in axes(f)) for f in declared(type(self))}
+        return self._with({name: _frozen(value.reshape((count, *tails[name]))) for name, value in self.data().items()})
 
     def paired(self, decision: Array) -> tuple[Self, Array]:
         """Return instances and decisions matched one to one along a single axis, candidates multiplied out."""
@@ -333,23 +348,24 @@ class Problem(ABC):
         preset
             a key of `presets`.
         **overrides
-            `users`, or any field by name: replaces what the preset says.
+            `users`, `servers` where there are any, or any field by name: replaces what the preset says.
         """
         if preset not in cls.presets:
             raise unknown(f"preset of {cls.name}", preset, cls.presets)
         scenario = cls.presets[preset]
-        users = overrides.pop("users", scenario.users)
-        if isinstance(users, bool) or not isinstance(users, (int, np.integer)) or users < 1:
-            raise InstanceError(f"users is {users!r}; allowed: a whole number of at least 1")
+        sizes = {name: overrides.pop(name, getattr(scenario, name)) for name in cls.size_names()}
+        for name, size in sizes.items():
+            if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
+                raise InstanceError(f"{name} is {size!r}; allowed: a whole number of at least 1")
         names = [f.name for f in declared(cls)]
         for name in overrides:
             if name not in names:
-                raise unknown(f"field of {cls.name}", name, ["users", *names])
+                raise unknown(f"field of {cls.name}", name, [*sizes, *names])
         shape = tuple(np.atleast_1d(np.asarray(batch_shape, dtype=object)))
         if not all(isinstance(n, int | np.integer) and n >= 1 for n in shape):
             raise InstanceError(f"batch_shape is {batch_shape!r}; allowed: whole numbers of at least 1")
         shape = tuple(int(n) for n in shape)
-        return cls(**{**scenario.draw(rng, (*shape, int(users))), **overrides})
+        return cls(**{**scenario.draw(rng, (*shape, *map(int, sizes.values()))), **overrides})
 
     @classmethod
     def backend(cls, name: str | None = None) -> Backend:
@@ -379,7 +395,3 @@ def _frozen(value: Any) -> Array:
     array = np.asarray(value)
     array.flags.writeable = False
     return array
-
-
-def _allowed(f: dataclasses.Field[Any]) -> str:
-    return f"finite numbers {'>= 0' if f.metadata['zero_allowed'] else '> 0'} in {f.metadata['unit']}"

@@ -34,3 +34,30 @@ def path_gain(distance: ArrayLike, frequency: float, exponent: float, antenna_ga
 def rayleigh_power(rng: Generator, shape: tuple[int, ...]) -> NDArray[np.float64]:
     """Draw the power gain of Rayleigh fading: exponential with mean 1."""
     return rng.exponential(1.0, shape)
+
+
+def reference_gain(distance: ArrayLike, gain: float, exponent: float = 2.0, closest: float = 1.0) -> NDArray[np.float64]:
+    """Return the average power gain ``gain / max(d, closest)^n``, where `gain` is that at 1 m.
+
+    Parameters
+    ----------
+    distance
+        in metres.
+    gain
+        power gain at a distance of 1 m.
+    exponent
+        path-loss exponent; 2 is free space.
+    closest
+        distance in metres below which the law no longer holds and the gain grows no more.
+
+    Examples
+    --------
+    >>> reference_gain([0.1, 1.0, 10.0], 1e-3).tolist()
+    [0.001, 0.001, 1e-05]
+    """
+    return np.asarray(gain / np.maximum(np.asarray(distance, dtype=float), closest) ** exponent)
+
+
+def rayleigh_amplitude(rng: Generator, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Draw the amplitude of Rayleigh fading whose power gain has mean 1."""
+    return rng.rayleigh(np.sqrt(0.5), shape)

@@ -74,7 +74,9 @@ def allocate(
     with np.errstate(all="ignore"):
         bound = problem.bound(decisions, answer.dual)
     certificate = certify(problem, decisions, answer.allocation, bound)
-    status, contradiction = judge(certificate, tol, False if answer.limit is None else answer.limit, False)
+    status, contradiction = judge(
+        certificate, tol, False if answer.limit is None else answer.limit, False, problem.infeasible(decisions)
+    )
     ones = np.ones(decisions.shape[:-1], dtype=int)
     solution = Solution(
         decision=decisions,
@@ -169,7 +171,11 @@ def solve(
         bound = found.bound
     allocation = allocation if found.allocation is None else found.allocation
     certificate = certify(problem, found.decision, allocation, bound)
-    status, contradiction = judge(certificate, GAP if gap is None else max(gap, LEAST_GAP), found.limit, found.failed)
+    # A bound that no value reaches proves that no decision has an allocation.
+    hopeless = problem.infeasible(found.decision)
+    nothing = hopeless & (problem.sign * certificate.bound == np.inf)
+    tolerance = GAP if gap is None else max(gap, LEAST_GAP)
+    status, contradiction = judge(certificate, tolerance, found.limit, found.failed, nothing)
     shape = problem.batch_shape
     solution = Solution(
         decision=found.decision,
@@ -189,7 +195,7 @@ def solve(
             predict_seconds=found.predict_seconds,
             certify_seconds=time.perf_counter() - searched + found.certify_seconds,
             start_used=found.start_used,
-            messages=_explained(found.messages, contradiction, status),
+            messages=_explained(found.messages, contradiction, status, hopeless),
             claimed_bound=found.claimed_bound,
         ),
         problem=problem,
@@ -222,22 +228,28 @@ def _that_start(known: Any) -> str:
     return f"these do: {', '.join(able) or 'none'}"
 
 
-def _explained(messages: dict[int, str], contradiction: Array, status: Any) -> dict[int, str]:
+def _explained(messages: dict[int, str], contradiction: Array, status: Any, hopeless: Array | None = None) -> dict[int, str]:
     found = dict(messages)
+    if hopeless is not None:
+        for k in np.flatnonzero(hopeless):
+            found.setdefault(int(k), "no decision was found that has an allocation")
     for k in np.flatnonzero(contradiction):
         found[int(k)] = "answer and bound contradict each other; please report this instance"
     for i, one in enumerate(np.ravel(np.asarray(status, dtype=object))):
-        if one is Status.FAILED:
+        if one is Status.INFEASIBLE:
+            found[i] = Status.INFEASIBLE.value
+        elif one is Status.FAILED:
             found.setdefault(i, "the answer violates a constraint or is not finite")
     return found
 
 
 def _returned(solution: Solution, throw: bool) -> Solution:
-    failed = [i for i, status in enumerate(np.ravel(np.asarray(solution.status, dtype=object))) if status is Status.FAILED]
+    statuses = np.ravel(np.asarray(solution.status, dtype=object))
+    failed = [i for i, status in enumerate(statuses) if status in (Status.FAILED, Status.INFEASIBLE)]
     if throw and failed:
         first = failed[0]
         raise SolveFailed(
-            f"{len(failed)} of {max(int(np.prod(solution.shape)), 1)} items failed; item {first}: "
+            f"{len(failed)} of {max(int(np.prod(solution.shape)), 1)} items have no answer; item {first}: "
             f"{solution.stats.messages.get(first, '')}. Pass throw=False to keep the others.",
             solution,
         )

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mecopt.certify import certify, judge
-from mecopt.fields import declared
+from mecopt.fields import axes, declared
 from mecopt.problem import Problem
 from mecopt.solution import InstanceError, Solution, Statistics
 
@@ -54,7 +54,7 @@ def from_dual(problem: Problem, decision: ArrayLike, dual: Any) -> Solution:
         raise InstanceError(f"dual is a {type(dual).__name__}; allowed: a {problem.Dual.__name__}")
     for f in declared(problem.Dual):  # type: ignore[arg-type]
         value = np.asarray(getattr(dual, f.name))
-        expected = shape + ((problem.users,) if f.metadata["per"] == "user" else ())
+        expected = (*shape, *(problem.sizes[axis] for axis in axes(f)))
         if value.dtype.kind not in "iuf" or value.shape != expected or not np.isfinite(value).all():
             raise InstanceError(
                 f"dual.{f.name} is {value.dtype} of shape {value.shape}; allowed: finite numbers of shape {expected}"

@@ -5,5 +5,6 @@ if __name__ != "mecopt.models":
 
 from mecopt.models.binary_offloading import BinaryOffloading
 from mecopt.models.computation_rate import ComputationRate
+from mecopt.models.multi_server_offloading import MultiServerOffloading
 
-__all__ = ["BinaryOffloading", "ComputationRate"]
+__all__ = ["BinaryOffloading", "ComputationRate", "MultiServerOffloading"]

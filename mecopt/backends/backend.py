@@ -160,7 +160,11 @@ class OneByOne(Backend):
         singles: list[Single | None] = []
         messages: dict[int, str] = {}
         deadline = None if time_limit is None else time.perf_counter() + time_limit
+        hopeless = problem.infeasible(decision).ravel()
         for i in range(len(decisions)):
+            if hopeless[i]:
+                singles.append(None)
+                continue
             left = None if deadline is None else max(deadline - time.perf_counter(), 1e-3)
             try:
                 single = self.allocate_one(flat[i], decisions[i], start=starts[i], tol=tol, time_limit=left)
@@ -195,8 +199,8 @@ def _gather(
 ) -> Answer:
     answered = [s for s in singles if s is not None]
     return Answer(
-        allocation=problem.Allocation.stack([None if s is None else s.allocation for s in singles], problem.users, shape),
-        dual=problem.Dual.stack([None if s is None else s.dual for s in singles], problem.users, shape),
+        allocation=problem.Allocation.stack([None if s is None else s.allocation for s in singles], problem.sizes, shape),
+        dual=problem.Dual.stack([None if s is None else s.dual for s in singles], problem.sizes, shape),
         iterations=np.array([0 if s is None else s.iterations for s in singles]).reshape(shape),
         model_seconds=sum(s.model_seconds for s in answered),
         solve_seconds=sum(s.solve_seconds for s in answered),

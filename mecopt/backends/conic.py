@@ -48,6 +48,10 @@ class Program:
 class ConicModel(ABC):
     """How a model writes its inner problem for cvxpy: a program per shape, its numbers, and how to read and write points."""
 
+    summary = "disciplined parametrised program"
+    takes_start = True
+    """Whether `point` and `multipliers` are given, so that SCS can start from a price."""
+
     def __init__(self) -> None:
         self._programs: dict[Hashable, Program] = {}
 
@@ -69,13 +73,13 @@ class ConicModel(ABC):
     ) -> tuple[Variables, Variables]:
         """Return a feasible allocation in the problem's units and a dual, from scaled values and multipliers."""
 
-    @abstractmethod
     def point(self, problem: Any, decision: Array, allocation: Any) -> dict[str, Array]:
         """Return the value of every variable, by name, at a feasible allocation."""
+        raise NotImplementedError
 
-    @abstractmethod
     def multipliers(self, problem: Any, decision: Array, dual: Any) -> dict[str, Array]:
         """Return a feasible dual point at a price: by constraint name one row per cone, as `cvxpy` orders its entries."""
+        raise NotImplementedError
 
     @abstractmethod
     def trivial(self, problem: Any, decision: Array) -> tuple[Variables, Variables]:
@@ -114,12 +118,13 @@ class Conic(OneByOne):
 
     features = Feature.DUALS
 
-    def __init__(self, solver: str, model: ConicModel) -> None:
+    def __init__(self, solver: str, model: ConicModel, name: str | None = None) -> None:
         self.solver = solver
         self.model = model
-        self.name = self.package = solver.lower()
-        self.summary = f"cvxpy with {'Clarabel' if solver == 'CLARABEL' else solver}, disciplined parametrised program"
-        if solver == "SCS":
+        self.package = solver.lower()
+        self.name = name or self.package
+        self.summary = f"cvxpy with {'Clarabel' if solver == 'CLARABEL' else solver}, {model.summary}"
+        if solver == "SCS" and model.takes_start:
             self.features |= Feature.WARM_PRIMAL_DUAL
 
     def allocate_one(

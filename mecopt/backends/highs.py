@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import time
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,11 @@ from mecopt.problem import Problem
 
 MASTER_ROUNDING = 1e-9
 """Relative gap between master and incumbent that HiGHS's own tolerances cannot reliably resolve."""
+
+
+def _inside(variable: Any, value: float) -> float:
+    """Return a value that the master found within its tolerances, moved into the variable's own domain."""
+    return round(value) if variable.is_binary() else min(max(value, variable.lb), variable.ub)
 
 
 class Highs(OutsideSolver):
@@ -59,7 +65,8 @@ class Highs(OutsideSolver):
                     raise ArithmeticError(f"the master stopped: {result.termination_condition.name}")
                 out_of_time = True
                 break
-            result.solution_loader.load_vars()
+            for variable, level in result.solution_loader.get_primals().items():
+                variable.set_value(_inside(variable, level))
             bound = problem.sign * unit * float(result.best_objective_bound)
             cut(model, constraints)
             decision = self.chosen(model, problem.users)

@@ -60,6 +60,8 @@ class OutsideSolver(Solver):
         sets the variables of a model to a decision and its best allocation.
     proof
         the engine that certifies.
+    chosen
+        reads the decision out of a solved model.
     """
 
     features = Feature.WARM_PRIMAL | Feature.INTEGER
@@ -70,8 +72,10 @@ class OutsideSolver(Solver):
         unit: Callable[[Any], float],
         place: Callable[[Any, Any, Array], None],
         proof: PriceAndFix,
+        chosen: Callable[[Any, int], Array] | None = None,
     ) -> None:
         self.model, self.unit, self.place, self.proof = model, unit, place, proof
+        self.chosen = by_user if chosen is None else chosen
 
     @abstractmethod
     def solve_one(self, problem: Problem, start: Array | None, gap: float, time_limit: float | None) -> Outside:
@@ -125,9 +129,10 @@ class OutsideSolver(Solver):
             if isinstance(handler, logging.StreamHandler) and getattr(handler.stream, "closed", False):
                 handler.stream = sys.stderr  # setStream would flush the closed one
 
-    def chosen(self, model: Any, users: int) -> Array:
-        """Read the decision out of a solved model."""
-        return np.array([round(model.offload[i].value or 0.0) for i in range(users)], dtype=np.int8)
+
+def by_user(model: Any, users: int) -> Array:
+    """Read a binary decision out of a solved model."""
+    return np.array([round(model.offload[i].value or 0.0) for i in range(users)], dtype=np.int8)
 
 
 def tangents(model: Any) -> list[Any]:

@@ -32,7 +32,11 @@ def command(problem: str, count: int, seed: int, preset: str, settings: tuple[st
     labels = solve(instances) if output.suffix == ".mat" else None
     provenance: dict[str, Any] = {"preset": preset, "seed": seed, "count": count, "set": list(settings)}
     save(output, instances, labels=labels, provenance=provenance)
-    click.echo(f"{count} instances of {problem} with {instances.users} users in {output} (preset {preset}, seed {seed})")
+    click.echo(f"{count} instances of {problem} with {_sizes(instances)} in {output} (preset {preset}, seed {seed})")
+
+
+def _sizes(instances: Any) -> str:
+    return ", ".join(f"{size} {name}" for name, size in instances.sizes.items())
 
 
 def field_values(cls: Any, texts: tuple[str, ...]) -> dict[str, Any]:
@@ -60,16 +64,17 @@ def _setting(cls: Any, text: str) -> tuple[str, Any]:
     units = {f.name: f.metadata["unit"] for f in dataclasses.fields(cls)}
     if not equals:
         raise InstanceError(f"--set {text!r} has no '='; write for example --set users=10")
-    if name != "users" and name not in units:
-        raise unknown(f"field of {cls.name}", name, ["users", *units])
+    sizes = cls.size_names()
+    if name not in sizes and name not in units:
+        raise unknown(f"field of {cls.name}", name, [*sizes, *units])
     try:
         parsed, end = json.JSONDecoder().raw_decode(value.strip())
         unit = value.strip()[end:]
     except (ValueError, RecursionError):
         parsed, unit = None, "?"
-    if (unit and name == "users") or unit[:1] not in ("", " "):
-        allowed = "a whole number" if name == "users" else "a number or a list, and a unit after a space"
+    if (unit and name in sizes) or unit[:1] not in ("", " "):
+        allowed = "a whole number" if name in sizes else "a number or a list, and a unit after a space"
         raise InstanceError(f"--set {text!r}: {name} is {value!r}; allowed: {allowed}")
-    if name == "users":
+    if name in sizes:
         return name, parsed
     return name, in_units({"value": parsed, "unit": unit.strip()} if unit else parsed, units[name], f"{cls.__name__}.{name}")

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from mecopt.fields import declared
+from mecopt.fields import axes, declared
 from mecopt.problem import Problem
 from mecopt.search.proposed import Proposed
 from mecopt.solution import Solution
@@ -69,13 +69,14 @@ def drifting(
     """
     fresh = cls.sample(rng, (count,), preset=preset, **({} if users is None else {"users": users}))
     fields = fresh.data()
-    shared = [f.name for f in declared(cls) if f.metadata["per"] == "instance"]
+    shared = [f.name for f in declared(cls) if axes(f)[:1] != ("users",)]
     if any((fields[name] != fields[name][0]).any() for name in shared):
         return None
     redrawn = rng.random((count, fresh.users)) >= keep
     redrawn[0] = True
     drawn = np.maximum.accumulate(np.where(redrawn, np.arange(count)[:, None], 0), axis=0)
-    mixed = {name: value if name in shared else np.take_along_axis(value, drawn, axis=0) for name, value in fields.items()}
+    user = np.arange(fresh.users)
+    mixed = {name: value if name in shared else value[drawn, user] for name, value in fields.items()}
     return cls(**mixed)
 
 
@@ -114,7 +115,7 @@ class Starts:
     def any_price_is_answered_best(self) -> bool:
         """Whether the answer to a price does not depend on it: then it is the optimum, and no start to find one from."""
         decision = np.stack([best.decision for best in self.optimum])
-        prices = self.stream.Dual.stack([best.dual for best in self.optimum], self.stream.users, (len(decision),))
+        prices = self.stream.Dual.stack([best.dual for best in self.optimum], self.stream.sizes, (len(decision),))
         other = type(prices)(**{name: 7.0 * value for name, value in prices.as_dict().items()})
         answers = [self.stream.respond(decision, price).as_dict() for price in (prices, other)]
         return all(np.array_equal(value, answers[1][name]) for name, value in answers[0].items())

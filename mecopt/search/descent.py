@@ -1,4 +1,4 @@
-"""Descent over single flips: the coordinate descent of the field, and iterated local search built on it."""
+"""Descent over single moves: the coordinate descent of the field, and iterated local search built on it."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ def optimal(problem: Problem, decision: Array) -> Array:
     return problem.optimal_value(decision)
 
 
-def optimal_flips(problem: Problem, decision: Array) -> Array:
-    """Score every single flip by its best allocation."""
-    return problem.flip_values(decision)
+def optimal_moves(problem: Problem, decision: Array) -> Array:
+    """Score every single move, one user to one choice, by its best allocation."""
+    return problem.move_values(decision)
 
 
 def descend(
-    problem: Problem, decision: Array, value: Scores, flips: Scores, deadline: float | None
+    problem: Problem, decision: Array, value: Scores, moves: Scores, deadline: float | None
 ) -> tuple[Array, Array, Array, bool]:
-    """Take the steepest single flip until none improves.
+    """Take the steepest single move until none improves.
 
     Returns
     -------
@@ -44,31 +44,35 @@ def descend(
     flat = problem.flat()
     current = decision.reshape(flat.instances, problem.users).copy()
     best = problem.sign * value(flat, current)
+    best[np.isnan(best)] = np.inf
+    choices = len(problem.decision_space.labels)
     calls = np.ones(flat.instances, dtype=int)
     active = np.arange(flat.instances)
     while active.size:
         if deadline is not None and time.perf_counter() > deadline:
             return current, problem.sign * best, calls, True
         part = flat[active]
-        steepest = (problem.sign * flips(part, current[active])).argmin(axis=-1)
-        calls[active] += problem.users
+        values = problem.sign * moves(part, current[active])
+        steepest = np.where(np.isnan(values), np.inf, values).reshape(active.size, -1).argmin(axis=-1)
+        calls[active] += problem.users * (choices - 1)
         trial = current[active]
-        trial[np.arange(active.size), steepest] ^= 1
+        trial[np.arange(active.size), steepest // choices] = steepest % choices
         reached = problem.sign * value(part, trial)
-        better = reached < best[active] - IMPROVEMENT * np.abs(best[active])
+        margin = IMPROVEMENT * np.abs(best[active], where=np.isfinite(best[active]), out=np.zeros(active.size))
+        better = reached < best[active] - margin
         current[active[better]], best[active[better]] = trial[better], reached[better]
         active = active[better]
     return current, problem.sign * best, calls, False
 
 
 class CoordinateDescent(Solver):
-    """Steepest single flip until no flip improves (Bi and Zhang 2018).
+    """Steepest single move until no move improves (for binary decisions, flips: Bi and Zhang 2018).
 
     Parameters
     ----------
     begin
         where an unstarted search begins.
-    value, flips
+    value, moves
         how decisions are scored; by default by their best allocation.
     allocation
         the allocation the method prescribes, or None for the best one.
@@ -79,16 +83,16 @@ class CoordinateDescent(Solver):
     def __init__(
         self,
         name: str = "coordinate-descent",
-        summary: str = "steepest single flip from all-local until none improves",
+        summary: str = "steepest single move from all-local until none improves",
         *,
         begin: Start = "all-local",
         value: Scores = optimal,
-        flips: Scores = optimal_flips,
+        moves: Scores = optimal_moves,
         allocation: Callable[[Any, Array], Any] | None = None,
         package: str | None = None,
     ) -> None:
         self.name, self.summary, self.begin = name, summary, begin
-        self.value, self.flips, self.allocation = value, flips, allocation
+        self.value, self.moves, self.allocation = value, moves, allocation
         self.package = package
 
     def search(
@@ -103,13 +107,15 @@ class CoordinateDescent(Solver):
         else:
             first = np.zeros(shape, dtype=np.int8)
         deadline = None if time_limit is None else time.perf_counter() + time_limit
-        decision, _, calls, cut = descend(problem, first, self.value, self.flips, deadline)
+        decision, _, calls, cut = descend(problem, first, self.value, self.moves, deadline)
         decision = decision.reshape(shape)
         return Search(
             decision=decision,
             allocation=None if self.allocation is None else self.allocation(problem, decision),
             solver_calls=calls.reshape(problem.batch_shape),
-            iterations=((calls - 1) // problem.users).reshape(problem.batch_shape),
+            iterations=((calls - 1) // (problem.users * (len(problem.decision_space.labels) - 1))).reshape(
+                problem.batch_shape
+            ),
             limit=cut,
             start_used=start is not None,
         )
@@ -129,18 +135,20 @@ class LocalSearch(Solver):
         self, problem: Problem, *, start: Array | None, gap: float | None, time_limit: float | None, rng: Generator
     ) -> Search:
         """Descend, kick, descend again; keep a kick's result where it improves."""
-        users = problem.users
+        users, choices = problem.users, len(problem.decision_space.labels)
         flat = problem.flat()
         first = np.zeros((flat.instances, users), dtype=np.int8) if start is None else start.reshape(-1, users)
         deadline = None if time_limit is None else time.perf_counter() + time_limit
-        best, value, calls, cut = descend(flat, first, optimal, optimal_flips, deadline)
+        best, value, calls, cut = descend(flat, first, optimal, optimal_moves, deadline)
         for _ in range(self.kicks):
             if cut:
                 break
             kicked = best.copy()
             chosen = rng.random(kicked.shape).argpartition(min(self.strength, users) - 1, axis=-1)[:, : self.strength]
-            np.put_along_axis(kicked, chosen, 1 - np.take_along_axis(kicked, chosen, axis=-1), axis=-1)
-            trial, reached, more, cut = descend(flat, kicked, optimal, optimal_flips, deadline)
+            step = rng.integers(1, choices, chosen.shape) if choices > 2 else 1
+            other = (np.take_along_axis(kicked, chosen, axis=-1) + step) % choices
+            np.put_along_axis(kicked, chosen, other.astype(np.int8), axis=-1)
+            trial, reached, more, cut = descend(flat, kicked, optimal, optimal_moves, deadline)
             calls = calls + more
             better = problem.sign * reached < problem.sign * value
             best[better], value[better] = trial[better], reached[better]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mecopt.backends.backend import Feature
 from mecopt.problem import Problem
-from mecopt.search.solver import Search, Solver, scores
+from mecopt.search.solver import Search, Solver
 from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
@@ -49,8 +49,11 @@ class Enumeration(Solver):
             for first in range(0, count, rows):
                 part = slice(first, min(first + rows, count))
                 candidates = np.broadcast_to(block, (part.stop - part.start, *block.shape))
-                values = scores(flat[part], candidates)
-                scored_all[part] &= np.isfinite(values).all(axis=1)
+                # An infinite value says that a decision has no allocation; a nan says nothing.
+                values = problem.sign * flat[part].optimal_value(candidates)
+                unknown = np.isnan(values)
+                scored_all[part] &= ~unknown.any(axis=1)
+                values[unknown] = np.inf
                 least = values.argmin(axis=1)
                 value = np.take_along_axis(values, least[:, None], axis=1)[:, 0]
                 better = value < best[part]
@@ -63,6 +66,7 @@ class Enumeration(Solver):
         shape = problem.batch_shape
         decisions = decision.reshape((*shape, problem.users))
         bound = problem.bound(decisions, problem.closed_form(decisions)[1])
+        bound = np.where(np.isinf(best).reshape(shape), problem.sign * np.inf, bound)
         return Search(
             decision=decisions,
             bound=None if cut else np.where(scored_all.reshape(shape), bound, -problem.sign * np.inf),

@@ -25,7 +25,7 @@ class PriceAndFix(Solver):
     compile_data
         from a problem to the compiled data of its instances, in order, in the sense "minimise".
     price
-        a first price to try for such data.
+        first prices to try for such data.
     node_limit
         nodes an instance; 1 gives relaxation and rounding.
     """
@@ -33,7 +33,7 @@ class PriceAndFix(Solver):
     def __init__(
         self,
         compile_data: Callable[[Any], Sequence[Any]],
-        price: Callable[[Any], float],
+        price: Callable[[Any], NDArray[np.float64]],
         *,
         name: str = "exact",
         node_limit: int | None = None,
@@ -43,7 +43,7 @@ class PriceAndFix(Solver):
         self.price = price
         self.node_limit = node_limit
         if node_limit == 1:
-            self.summary = "every user takes its cheaper side at the relaxation's price"
+            self.summary = "every user takes its cheapest choice at the relaxation's price"
         else:
             self.summary = "price-and-fix branch and bound: proved optimal"
             self.features = Feature.WARM_PRIMAL | Feature.INTEGER
@@ -72,6 +72,7 @@ class PriceAndFix(Solver):
         decisions, bounds, nodes, cut = price_and_fix(
             instances,
             problem.users,
+            len(problem.decision_space.labels),
             price=self.price,
             starts=None if start is None else start.reshape(-1, problem.users),
             gap=gap,

@@ -74,4 +74,4 @@ def best_of(values: Array, decisions: Array) -> Array:
     A user without a task may offload or not at the same cost; a tie broken at random would be a random label.
     """
     tied = values == values.min(axis=-1, keepdims=True)
-    return np.asarray(np.where(tied, decisions.sum(axis=-1), decisions.shape[-1] + 1).argmin(axis=-1))
+    return np.asarray(np.where(tied, (decisions != 0).sum(axis=-1), decisions.shape[-1] + 1).argmin(axis=-1))

@@ -6,14 +6,14 @@ one, so that no solver sees bytes or hertz.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.backends.backend import ClosedForm
-from mecopt.backends.conic import ConicModel, Program
+from mecopt.backends.sharing import SharingModel
 from mecopt.backends.slsqp import SmoothProgram
 from mecopt.fields import Variables
 from mecopt.kernels.arrays import plain
@@ -27,16 +27,14 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 
 
-def rule_inputs(problem: BinaryOffloading, decision: Array) -> tuple[Array, ...]:
-    """Return square-root work ``(instances, users)``, capacities and decisions for the compiled rule."""
-    root = np.sqrt(problem.terms().compute).reshape(problem.instances, problem.users)
-    capacity = plain(problem.capacity.reshape(problem.instances), np.float64)
-    return root, capacity, plain(decision.reshape(problem.instances, -1, problem.users), np.int8)
+def rule_inputs(problem: BinaryOffloading, decision: Array) -> tuple[Any, Array]:
+    """Return the terms of the one server and the decisions for the compiled rule."""
+    return problem.server_terms(), plain(decision.reshape(problem.instances, -1, problem.users), np.int8)
 
 
 def rule_kernel() -> Callable[..., tuple[Array, ...]]:
     """Return the compiled square-root rule."""
-    from mecopt.kernels.rank_one import shares
+    from mecopt.kernels.servers import shares
 
     return shares
 
@@ -64,12 +62,13 @@ def equal_split_cost(problem: BinaryOffloading, decision: Array) -> Array:
     return problem.objective(decision, equal_split(problem, decision))
 
 
-def equal_split_flips(problem: BinaryOffloading, decision: Array) -> Array:
-    """Return the cost after each single flip under the equal split, where users do not affect each other."""
+def equal_split_moves(problem: BinaryOffloading, decision: Array) -> Array:
+    """Return the cost after each single move under the equal split, where users do not affect each other."""
     terms = problem.terms()
     offloaded = terms.upload + terms.compute * (problem.users / problem.capacity[..., None])
-    change = np.where(decision == 1, terms.local - offloaded, offloaded - terms.local)
-    return np.asarray(equal_split_cost(problem, decision)[..., None] + change)
+    both = np.stack([terms.local, offloaded], axis=-1)
+    present = np.take_along_axis(both, decision[..., None].astype(int), axis=-1)
+    return np.asarray(equal_split_cost(problem, decision)[..., None, None] + both - present)
 
 
 def _offloaded(problem: BinaryOffloading, decision: Array) -> Array:
@@ -112,69 +111,11 @@ def smooth_program(problem: BinaryOffloading, decision: Array) -> SmoothProgram:
     )
 
 
-class _Conic(ConicModel):
-    r"""``minimise root . time`` under ``root . share <= n``, ``time share >= 1``: one program per number n of users.
-
-    With :math:`q_i = \sqrt{c_i}` over its mean, a share counts in :math:`q_i F/n` and a time in its inverse. That puts half
-    of the orders of magnitude of the work in the objective and half in the capacity, and treats all users alike: in equal
-    parts of the capacity solvers fail on tasks of 1 B beside tasks of 25 MB. The hyperbola is the cone
-    :math:`\|(2, t - y)\| \le t + y`. At any price :math:`\mu` its multiplier
-    :math:`\tfrac{q}{2} (1 + \mu, -2 \sqrt\mu, 1 - \mu)` is feasible, and the dual objective there is
-    `BinaryOffloading.bound`.
-    """
-
-    def shape(self, problem: BinaryOffloading, decision: Array) -> int | None:
-        return int(_offloaded(problem, decision).size) or None
-
-    def build(self, shape: int) -> Program:
-        import cvxpy as cp
-
-        root = cp.Parameter(shape, nonneg=True, name="root")
-        share = cp.Variable(shape, name="share")
-        time = cp.Variable(shape, name="time")
-        capacity = root @ share <= shape
-        hyperbola = cp.SOC(time + share, cp.vstack([np.full(shape, 2.0), time - share]))
-        problem = cp.Problem(cp.Minimize(root @ time), [capacity, hyperbola])
-        return Program(
-            problem, {"root": root}, {"share": share, "time": time}, {"capacity": capacity, "hyperbola": hyperbola}
-        )
-
-    def numbers(self, problem: BinaryOffloading, decision: Array) -> dict[str, Any]:
-        return {"root": self._root(problem, _offloaded(problem, decision))[0]}
-
-    def read(
-        self, problem: BinaryOffloading, decision: Array, values: Mapping[str, Any], multipliers: Mapping[str, Any]
-    ) -> tuple[ServerRate, CapacityPrice]:
-        users = _offloaded(problem, decision)
-        root, price_unit = self._root(problem, users)
-        rate, _ = _feasible(problem, users, root * values["share"] / users.size)
-        return rate, CapacityPrice(capacity_price=np.asarray(float(np.squeeze(multipliers["capacity"])) * price_unit))
-
-    def point(self, problem: BinaryOffloading, decision: Array, allocation: ServerRate) -> dict[str, Array]:
-        users = _offloaded(problem, decision)
-        root, _ = self._root(problem, users)
-        share = allocation.server_rate[users] / problem.capacity * users.size / root
-        return {"share": share, "time": 1.0 / share}
-
-    def multipliers(self, problem: BinaryOffloading, decision: Array, dual: CapacityPrice) -> dict[str, Array]:
-        root, price_unit = self._root(problem, _offloaded(problem, decision))
-        price = np.maximum(dual.capacity_price, 0.0) / price_unit
-        cone = np.stack([0.5 * (1.0 + price), -np.sqrt(price), 0.5 * (1.0 - price)])
-        return {"capacity": price, "hyperbola": root[:, None] * cone}
-
-    def trivial(self, problem: BinaryOffloading, decision: Array) -> tuple[ServerRate, CapacityPrice]:
-        allocation, dual = CLOSED_FORM(problem, decision)
-        return allocation, dual
-
-    @staticmethod
-    def _root(problem: BinaryOffloading, users: Array) -> tuple[Array, float]:
-        """Return q of these users, and the capacity price that counts as 1."""
-        root = np.sqrt(problem.terms().compute[users])
-        mean = root.mean()
-        return root / mean, float((mean * users.size / problem.capacity) ** 2)
-
-
-CONIC = _Conic()
+CONIC = SharingModel(
+    pack=lambda allocation: allocation.server_rate,
+    unpack=lambda _, __, share, price: (ServerRate(server_rate=share), CapacityPrice(capacity_price=price[0])),
+    prices=lambda dual: dual.capacity_price,
+)
 
 
 def cvxpy_problem(problem: BinaryOffloading, decision: Array) -> Any:

@@ -1,4 +1,4 @@
-r"""The decision is open: the relaxation's price, the exact prefix rule, the Pyomo model, and the paper's baselines.
+r"""The decision is open: the exact prefix rule, the searches shared with several servers, and the paper's baselines.
 
 Top-k theorem (identical users up to their data size): if :math:`L_i - u_i = \kappa c_i` for one :math:`\kappa`, some
 optimal decision offloads the users with the k largest :math:`c_i`. Proof: beside a rest with sum :math:`T`, adding
@@ -21,18 +21,28 @@ from numpy.typing import NDArray
 from mecopt.backends.backend import Feature
 from mecopt.backends.highs import Highs
 from mecopt.backends.scip import Scip
-from mecopt.kernels.arrays import plain
-from mecopt.models.binary_offloading.allocation import equal_split, equal_split_cost, equal_split_flips
+from mecopt.models.binary_offloading.allocation import equal_split, equal_split_cost, equal_split_moves
 from mecopt.problem import Problem
 from mecopt.search.descent import CoordinateDescent, LocalSearch
 from mecopt.search.enumeration import Enumeration
 from mecopt.search.exact import PriceAndFix
+from mecopt.search.server_choice import (
+    ROUNDING,
+    chosen,
+    compiled_data,
+    cost_unit,
+    decision_costs,
+    first_prices,
+    place,
+    pyomo_model,
+    relaxed_prices,
+    saving,
+)
 from mecopt.search.simple import BestOfRandom, Constant, IndexScan
 from mecopt.search.solver import Search, Solver
 from mecopt.solution import InstanceError
 
 if TYPE_CHECKING:
-    from mecopt.models.binary_offloading.compiled import OffloadingData
     from mecopt.models.binary_offloading.problem import BinaryOffloading
 
 Array = NDArray[Any]
@@ -41,64 +51,19 @@ IDENTICAL = 1e-12
 """Relative loss that users who are identical but for rounding may cause; above it the theorem is not used."""
 
 
-def decision_costs(problem: BinaryOffloading, decision: Array) -> Array:
-    """Return the least cost of decisions ``(*batch, *candidates, users)``."""
-    from mecopt.kernels.rank_one import costs
-
-    block = plain(decision.reshape(problem.instances, -1, problem.users), np.int8)
-    return costs(*_rank_one(problem), block).reshape(decision.shape[:-1])
-
-
-def flip_costs(problem: BinaryOffloading, decision: Array) -> Array:
-    """Return the least cost after each single flip of decisions ``(*batch, users)``."""
-    from mecopt.kernels import rank_one
-
-    block = plain(decision.reshape(problem.instances, problem.users), np.int8)
-    return rank_one.flip_costs(*_rank_one(problem), block).reshape(decision.shape)
-
-
-def _rank_one(problem: BinaryOffloading) -> tuple[Array, Array, Array, Array]:
-    terms = problem.terms()
-    shape = (problem.instances, problem.users)
-    capacity = plain(problem.capacity.reshape(problem.instances), np.float64)
-    return terms.local.reshape(shape), terms.upload.reshape(shape), np.sqrt(terms.compute).reshape(shape), capacity
+def _by_user(problem: BinaryOffloading) -> tuple[Array, Array, Array, Array]:
+    terms = problem.server_terms()
+    return terms.cost[..., 0], terms.cost[..., 1], terms.root, terms.capacity[:, 0]
 
 
 def offloading_index(problem: BinaryOffloading) -> Array:
     """Return (L - u) / sqrt(c), what a user saves per unit of square-root work; users without work come last."""
-    terms = problem.terms()
-    root = np.sqrt(terms.compute)
-    return np.where(root > 0, (terms.local - terms.upload) / np.where(root > 0, root, 1.0), -np.inf)
+    return saving(problem.server_terms()).reshape(problem.data_size.shape)
 
 
 def relaxation_price(problem: BinaryOffloading) -> Array:
-    """Return the capacity price of the relaxation with x in [0, 1].
-
-    Users enter in the order of their index while it exceeds ``lambda = 2 S / F``; the last one possibly in part, and then
-    lambda is its index. The capacity price is ``(lambda / 2)^2``.
-    """
-    index = offloading_index(problem)
-    order = np.argsort(-index, axis=-1)
-    index = np.take_along_axis(index, order, axis=-1)
-    root = np.take_along_axis(np.sqrt(problem.terms().compute), order, axis=-1)
-    after = 2.0 * np.cumsum(root, axis=-1) / problem.capacity[..., None]
-    whole = index >= after
-    entered = np.where(whole, after, 0.0).max(axis=-1)
-    partly = np.where(whole, 0.0, index).max(axis=-1)
-    price: Array = (0.5 * np.maximum(entered, partly)) ** 2
-    return price
-
-
-def compiled_data(problem: BinaryOffloading) -> list[OffloadingData]:
-    """Return the compiled data of every instance."""
-    from mecopt.models.binary_offloading.compiled import OffloadingData
-    from mecopt.search.price_and_fix import twins
-
-    local, upload, root, capacity = _rank_one(problem)
-    order = np.argsort(-offloading_index(problem).reshape(root.shape), axis=-1)
-    identical = map(twins, np.stack([root, local, upload], axis=1))
-    rows = zip(local, upload, root, order, capacity.tolist(), identical, strict=True)
-    return [OffloadingData(*row, *links) for *row, links in rows]
+    """Return the capacity price of the relaxation, ``(lambda / 2)^2``; see `mecopt.search.servers`."""
+    return relaxed_prices(problem)[0][..., 0]
 
 
 def best_prefix(problem: BinaryOffloading) -> tuple[Array, Array, Array]:
@@ -108,7 +73,7 @@ def best_prefix(problem: BinaryOffloading) -> tuple[Array, Array, Array]:
     holds exactly by at most ``error = sum(|L - u - kappa c|)``. The best prefix is optimal there, so no decision here costs
     less than the best prefix less twice the error.
     """
-    local, upload, root, capacity = _rank_one(problem)
+    local, upload, root, capacity = _by_user(problem)
     work = root**2
     whole = work.sum(axis=-1, keepdims=True)
     kappa = (local - upload).sum(axis=-1, keepdims=True) / np.where(whole > 0, whole, 1.0)
@@ -129,7 +94,7 @@ def best_prefix(problem: BinaryOffloading) -> tuple[Array, Array, Array]:
 
 def theorem_may_hold(problem: BinaryOffloading) -> Array:
     """Whether (L - u) / c is about the same for all users of a flat instance: a cheap look before sorting."""
-    local, upload, root, _ = _rank_one(problem)
+    local, upload, root, _ = _by_user(problem)
     work = root**2
     some = work > 0
     ratio = (local - upload) / np.where(some, work, 1.0)
@@ -204,63 +169,21 @@ class Exact(PriceAndFix):
         )
 
 
-def pyomo_model(problem: BinaryOffloading, unit: float = 1.0) -> Any:
-    """Write one instance as a convex mixed-integer model.
-
-    ``minimise sum(L) + sum((u - L) offload) + waiting`` with ``server_load = sum(s offload) / sqrt(F)`` and
-    ``waiting >= server_load^2``; costs are divided by `unit`.
-    """
-    import pyomo.environ as pyo
-
-    if problem.batch_shape:
-        raise InstanceError("to_pyomo takes a single instance; index the batch first")
-    local, upload, root, capacity = (array[0] for array in _rank_one(problem))
-    part = (root / np.sqrt(capacity * unit)).tolist()
-    model = pyo.ConcreteModel(name="binary-offloading")
-    model.users = pyo.RangeSet(0, problem.users - 1)
-    model.offload = pyo.Var(model.users, domain=pyo.Binary)
-    model.server_load = pyo.Var(bounds=(0.0, sum(part)))
-    model.waiting = pyo.Var(bounds=(0.0, sum(part) ** 2))
-    model.load_is_sum = pyo.Constraint(
-        expr=model.server_load == pyo.quicksum(part[i] * model.offload[i] for i in model.users)
-    )
-    model.waiting_is_convex = pyo.Constraint(expr=model.server_load**2 - model.waiting <= 0.0)
-    linear = ((upload - local) / unit).tolist()
-    model.cost = pyo.Objective(
-        expr=float(local.sum() / unit) + pyo.quicksum(linear[i] * model.offload[i] for i in model.users) + model.waiting
-    )
-    return model
-
-
-def cost_unit(problem: BinaryOffloading) -> float:
-    """Return the relaxation's bound, or 1 where there is nothing to compute."""
-    return float(problem.relaxed_bound(problem.relaxed_dual())) or 1.0
-
-
-def place(problem: BinaryOffloading, model: Any, decision: Array) -> None:
-    """Set the model's variables to a decision and its optimal cost."""
-    import pyomo.environ as pyo
-
-    for i in model.users:
-        model.offload[i].set_value(int(decision[i]))
-    model.server_load.set_value(0.0)
-    load = -pyo.value(model.load_is_sum.body)
-    model.server_load.set_value(load)
-    model.waiting.set_value(load**2)
-
-
 def slsqp_cost(problem: Problem, decision: Array) -> Array:
     """Score decisions by allocating with SLSQP, as the paper's CD_SLSQP does."""
     answer = problem.backends["slsqp"].allocate(problem, decision, start=None, tol=1e-8, time_limit=None)
     return problem.objective(decision, answer.allocation)
 
 
-def slsqp_flips(problem: Problem, decision: Array) -> Array:
-    """Score every single flip by allocating with SLSQP."""
-    return slsqp_cost(problem, decision[..., None, :] ^ np.eye(problem.users, dtype=np.int8))
+def slsqp_moves(problem: Problem, decision: Array) -> Array:
+    """Score every single move by allocating with SLSQP."""
+    flipped = decision[..., None, :] ^ np.eye(problem.users, dtype=np.int8)
+    stay = np.broadcast_to(slsqp_cost(problem, decision)[..., None], decision.shape)
+    changed = slsqp_cost(problem, flipped)
+    return np.stack([np.where(decision == 0, stay, changed), np.where(decision == 1, stay, changed)], axis=-1)
 
 
-EXACT = Exact(compiled_data, lambda _: 1.0)
+EXACT = Exact(compiled_data, first_prices)
 
 SOLVERS: dict[str, Solver] = {
     solver.name: solver
@@ -268,13 +191,13 @@ SOLVERS: dict[str, Solver] = {
         EXACT,
         Prefix(),
         Enumeration(),
-        Scip(pyomo_model, cost_unit, place, EXACT),
-        Highs(pyomo_model, cost_unit, place, EXACT),
+        Scip(pyomo_model, cost_unit, place, EXACT, chosen),
+        Highs(pyomo_model, cost_unit, place, EXACT, chosen),
         CoordinateDescent(),
-        CoordinateDescent("cd-random", "steepest single flip from a random decision until none improves", begin="random"),
+        CoordinateDescent("cd-random", "steepest single move from a random decision until none improves", begin="random"),
         LocalSearch(),
         IndexScan(offloading_index, "(L - u) / sqrt(c)"),
-        PriceAndFix(compiled_data, lambda _: 1.0, name="relaxation-rounding", node_limit=1),
+        ROUNDING,
         BestOfRandom("random", 1),
         BestOfRandom("best-of-random", 10),
         Constant("all-local", 0, "everyone computes locally"),
@@ -284,7 +207,7 @@ SOLVERS: dict[str, Solver] = {
             "cd-average",
             "coordinate descent where everyone, local or not, gets F/N (the paper's CD_AVERAGE)",
             value=equal_split_cost,  # type: ignore[arg-type]
-            flips=equal_split_flips,  # type: ignore[arg-type]
+            moves=equal_split_moves,  # type: ignore[arg-type]
             allocation=equal_split,
         ),
         CoordinateDescent(
@@ -292,7 +215,7 @@ SOLVERS: dict[str, Solver] = {
             "coordinate descent from a random decision, every score by SLSQP (the paper's CD_SLSQP; slow)",
             begin="random",
             value=slsqp_cost,
-            flips=slsqp_flips,
+            moves=slsqp_moves,
         ),
     )
 }

@@ -11,7 +11,7 @@ r"""Binary offloading to one edge server with a shared CPU.
 Variable are the offloading bits x and the server's rates f. For fixed x the problem is convex in f (a sum of reciprocals
 under one linear constraint); the square-root rule of
 `mecopt.kernels.capacity` solves it, and eliminating f leaves the
-rank-one binary quadratic of `mecopt.kernels.rank_one` with :math:`s_i = \sqrt{c_i}`.
+rank-one binary quadratic of `mecopt.kernels.servers`, the case of one server, with :math:`s_i = \sqrt{c_i}`.
 
 Weak duality with a capacity price :math:`\mu \ge 0` gives :math:`c_i/f_i + \mu f_i \ge 2 s_i \sqrt\mu`, hence
 
@@ -41,9 +41,11 @@ from mecopt.fields import Quantity, quantity
 from mecopt.models.binary_offloading import allocation, exact
 from mecopt.models.binary_offloading.variables import CapacityPrice, ServerRate
 from mecopt.problem import Problem, Reference, Scenario
+from mecopt.search import server_choice
 from mecopt.search.solver import Solver
 
 if TYPE_CHECKING:
+    from mecopt.kernels.servers import Servers
     from mecopt.lesson import Lesson
 
 Array = NDArray[Any]
@@ -192,6 +194,13 @@ class BinaryOffloading(Problem):
             self.data_size * (1.0 + self.energy_weight * self.waiting_power),
         )
 
+    def server_terms(self) -> Servers:
+        """Return L, u and c as the terms of one server; see `mecopt.kernels.servers`."""
+        from mecopt.kernels.servers import servers
+
+        terms = self.terms()
+        return servers(np.stack([terms.local, terms.upload], axis=-1), np.sqrt(terms.compute), self.capacity[..., None])
+
     def objective(self, decision: Array, allocation: ServerRate) -> Array:
         """Evaluate the paper's weighted sum of delays and energies, equations (1)-(8), in s.
 
@@ -241,7 +250,7 @@ class BinaryOffloading(Problem):
         return np.asarray(cheaper.sum(axis=-1) - price * self.capacity)
 
     def relaxed_dual(self) -> CapacityPrice:
-        """Return the capacity price of the relaxation; see `exact.relaxation_price`."""
+        """Return the capacity price of the relaxation; see `mecopt.search.servers`."""
         return CapacityPrice(capacity_price=exact.relaxation_price(self))
 
     def random_dual(self, rng: Generator, shape: tuple[int, ...]) -> CapacityPrice:
@@ -262,11 +271,11 @@ class BinaryOffloading(Problem):
 
     def optimal_value(self, decision: Array) -> Array:
         """Return the least cost of each decision, without computing its allocation."""
-        return exact.decision_costs(self, decision)
+        return server_choice.decision_costs(self, decision)
 
-    def flip_values(self, decision: Array) -> Array:
-        """Return the least cost after each single flip, in O(users) an instance."""
-        return exact.flip_costs(self, decision)
+    def move_values(self, decision: Array) -> Array:
+        """Return the least cost after each single move, in O(users) an instance."""
+        return server_choice.move_costs(self, decision)
 
     def to_cvxpy(self, decision: ArrayLike) -> Any:
         """Return the inner problem of one decision as a `cvxpy.Problem`.
@@ -278,8 +287,8 @@ class BinaryOffloading(Problem):
         return allocation.cvxpy_problem(self, self.decision_space.validate(decision, self.batch_shape))
 
     def to_pyomo(self) -> Any:
-        """Return the whole problem as a Pyomo model: binary ``offload``, ``server_load`` and its convex cost ``waiting``."""
-        return exact.pyomo_model(self)
+        """Return the whole problem as a Pyomo model; see `mecopt.search.server_choice.pyomo_model`."""
+        return server_choice.pyomo_model(self)
 
     @classmethod
     def lesson(cls) -> Lesson:

@@ -22,6 +22,7 @@ from mecopt.search.price_and_fix import attach
 
 Floats = NDArray[np.float64]
 Bits = NDArray[np.int8]
+Flags = NDArray[np.bool_]
 
 
 class RateData(NamedTuple):
@@ -189,8 +190,8 @@ def _lagrangian(
 
 
 @compiled
-def relax(data: RateData, state: Bits, price: float, cutoff: float, relaxed: Bits) -> tuple[float, float]:
-    """Minimise the Lagrangian over prices; return the bound with its sign turned, and the price.
+def relax(data: RateData, state: Bits, allowed: Flags, price: Floats, cutoff: float, relaxed: Bits) -> float:
+    """Minimise the Lagrangian over prices; return the bound with its sign turned, and leave the best price.
 
     The minimum of a convex function of one variable is bracketed by slopes of both signs; the next price is where the
     two tangents meet (exact at a kink, where two modes tie) or where the chord of the slopes vanishes (fast where the
@@ -203,13 +204,13 @@ def relax(data: RateData, state: Bits, price: float, cutoff: float, relaxed: Bit
     enough = -cutoff  # a bound this low closes the node
     left, right = 0.0, np.inf
     left_value, right_value, left_slope, right_slope = np.inf, np.inf, -1.0, 1.0
-    trial, best_price, best_value = price, price, np.inf
+    trial, best_price, best_value = price[0], price[0], np.inf
     for turn in range(100):
         value, prefix, slope, _ = _lagrangian(data, state, trial, earning, spending, thresholds, free, peaks)
         if not np.isfinite(value):  # beyond what floats hold nothing is proved, and the engine is told so
             for i in range(users):
                 relaxed[i] = max(state[i], 0)
-            return np.nan, price
+            return np.nan
         if value < best_value:
             best_value, best_price = value, trial
         if value <= enough or slope == 0.0:
@@ -259,11 +260,21 @@ def relax(data: RateData, state: Bits, price: float, cutoff: float, relaxed: Bit
             relaxed[:] = candidate
         if best_value <= enough:
             break
-    return -best_value, best_price
+    price[0] = best_price
+    return -best_value
 
 
 @compiled
-def slacks(data: RateData, state: Bits, price: float, bound: float, cutoff: float, relaxed: Bits, slack: Floats) -> None:
+def slacks(
+    data: RateData,
+    state: Bits,
+    allowed: Flags,
+    price: Floats,
+    bound: float,
+    cutoff: float,
+    relaxed: Bits,
+    slack: Floats,
+) -> None:
     """Fill how much the bound falls when a free user is forced to its other side at the same price.
 
     Only prefixes whose own peak beats the incumbent can matter. The best forced choice is attained at some harvesting
@@ -274,10 +285,9 @@ def slacks(data: RateData, state: Bits, price: float, bound: float, cutoff: floa
     earning, spending = np.zeros(users), np.zeros(users)
     thresholds, peaks = np.empty(users), np.empty(users + 1)
     free = np.empty(users, np.int64)
-    _, _, _, count = _lagrangian(data, state, price, earning, spending, thresholds, free, peaks)
+    _, _, _, count = _lagrangian(data, state, price[0], earning, spending, thresholds, free, peaks)
     local, earned = 0.0, 0.0
     for i in range(users):
-        slack[i] = np.inf
         if state[i] == 1:
             earned += earning[i]
         else:
@@ -295,12 +305,12 @@ def slacks(data: RateData, state: Bits, price: float, bound: float, cutoff: floa
             if offloads != (relaxed[i] == 1):
                 peak = peaks[k]
             elif offloads:
-                peak = _peak(local + data.local[i], earned - earning[i], price)[0]
+                peak = _peak(local + data.local[i], earned - earning[i], price[0])[0]
             else:
-                peak = _peak(max(local - data.local[i], 0.0), earned + earning[i], price)[0]
+                peak = _peak(max(local - data.local[i], 0.0), earned + earning[i], price[0])[0]
             forced[j] = max(forced[j], peak)
     for j in range(count):
-        slack[free[j]] = -bound - forced[j]
+        slack[free[j], 1 - relaxed[free[j]]] = -bound - forced[j]
 
 
 @compiled
@@ -316,9 +326,13 @@ def relaxed_prices(local: Floats, gain: Floats, worth: Floats) -> Floats:
     result = np.empty(instances)
     state = np.full(users, np.int8(-1))
     relaxed, nobody = np.empty(users, np.int8), np.full(users, -1)
+    allowed = np.ones((users, 2), np.bool_)
+    price = np.empty(1)
     for b in range(instances):
         data = RateData(local[b], gain[b], worth[b], nobody, nobody)
-        result[b] = relax(data, state, local[b].sum(), np.inf, relaxed)[1]
+        price[0] = local[b].sum()
+        relax(data, state, allowed, price, np.inf, relaxed)
+        result[b] = price[0]
     return result
 
 

@@ -142,8 +142,8 @@ def place(problem: ComputationRate, model: Any, decision: Array) -> None:
         model.computing[i].set_value((1 - int(decision[i])) * harvest ** (1.0 / 3.0))
 
 
-def _first_price(data: RateData) -> float:
-    return float(data.local.sum())
+def _first_price(data: RateData) -> Array:
+    return np.array([data.local.sum()])
 
 
 EXACT = PriceAndFix(compiled_data, _first_price)
@@ -155,7 +155,7 @@ SOLVERS: dict[str, Solver] = {
         Enumeration(),
         Highs(pyomo_model, rate_unit, place, EXACT),
         CoordinateDescent(),
-        CoordinateDescent("cd-random", "steepest single flip from a random decision until none improves", begin="random"),
+        CoordinateDescent("cd-random", "steepest single move from a random decision until none improves", begin="random"),
         LocalSearch(),
         IndexScan(offloading_index, "sqrt(w) h"),
         PriceAndFix(compiled_data, _first_price, name="relaxation-rounding", node_limit=1),

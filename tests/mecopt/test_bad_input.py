@@ -533,7 +533,9 @@ def test_a_failure_is_raised_with_the_solution_unless_the_caller_declines(
 ) -> None:
     monkeypatch.setitem(cls.backends, "fragile", Fragile(crash))
     problem = cls(**{first(cls): [USERS[cls]] * 3})
-    with pytest.raises(SolveFailed, match=r"1 of 3 items failed; item 1: fragile: ArithmeticError.*throw=False") as caught:
+    with pytest.raises(
+        SolveFailed, match=r"1 of 3 items have no answer; item 1: fragile: ArithmeticError.*throw=False"
+    ) as caught:
         mecopt.allocate(problem, DECISIONS, backend="fragile")
     assert caught.value.solution.statuses() == {"OPTIMAL": 2, "FAILED": 1}
     assert np.isfinite(caught.value.solution.objective[[0, 2]]).all()
@@ -572,7 +574,7 @@ def test_a_solver_that_fails_on_one_instance_spoils_no_other(cls: type[Problem],
     solution = mecopt.solve(problem, solver="fragile", throw=False)
     assert solution.statuses() == {"FEASIBLE": 2, "FAILED": 1}
     assert solution.stats.messages == {1: "fragile: gave up"}
-    with pytest.raises(SolveFailed, match="1 of 3 items failed; item 1: fragile: gave up"):
+    with pytest.raises(SolveFailed, match="1 of 3 items have no answer; item 1: fragile: gave up"):
         mecopt.solve(problem, solver="fragile")
 
 

@@ -6,44 +6,86 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mecopt.kernels import rank_one
-from mecopt.kernels.capacity import square_root_rule
+from mecopt.kernels.capacity import bounded_square_root_rule, square_root_rule
 from mecopt.kernels.compiled import discard_stale
 from mecopt.kernels.lambert import log_ratio, log_ratio_numpy, log_ratios
+from mecopt.kernels.servers import Servers, costs, costs_numpy, move_costs, servers, shares
 
 
-def _data(seed: int) -> tuple[np.ndarray, ...]:
+def _instances(seed: int, count: int = 3) -> Servers:
+    """Five instances of nine users and so many servers, over many magnitudes."""
     rng = np.random.default_rng(seed)
-    local, upload, root = rng.lognormal(0, 2, (3, 5, 9))
-    return local, upload, root, rng.lognormal(0, 1, 5), rng.integers(0, 2, (5, 40, 9), dtype=np.int8)
+    return servers(rng.lognormal(0, 2, (5, 9, count + 1)), rng.lognormal(0, 2, (5, 9)), rng.lognormal(0, 1, (5, count)))
 
 
-def test_costs_are_those_of_numpy() -> None:
+def _decisions(seed: int, count: int = 3) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, count + 1, (5, 40, 9), dtype=np.int8)
+
+
+def _bounded(seed: int, count: int = 3) -> Servers:
+    """The same with bounds on shares, some of which no server can meet, and servers that admit few users."""
+    free = _instances(seed, count)
+    rng = np.random.default_rng((seed, 1))
+    even = free.capacity[:, None, :] / 5
+    lower, upper = even * rng.uniform(0, 1.2, (5, 9, count)), even * rng.uniform(1.2, 4, (5, 9, count))
+    return servers(free.cost, free.root, free.capacity, lower, upper, rng.integers(1, 9, (5, count)))
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_costs_are_those_of_numpy(count: int) -> None:
     for seed in range(20):
-        data = _data(seed)
-        assert np.allclose(rank_one.costs(*data), rank_one.costs_numpy(*data), rtol=1e-13)
+        data, decisions = _instances(seed, count), _decisions(seed, count)
+        assert np.allclose(costs(data, decisions), costs_numpy(data, decisions), rtol=1e-13)
 
 
-def test_flip_costs_are_costs_of_flipped_decisions() -> None:
-    local, upload, root, capacity, decisions = _data(3)
-    decision = decisions[:, 0]
-    flipped = np.bitwise_xor(decision[:, None, :], np.eye(9, dtype=np.int8)).astype(np.int8)
-    expected = rank_one.costs_numpy(local, upload, root, capacity, flipped)
-    assert np.allclose(rank_one.flip_costs(local, upload, root, capacity, decision), expected, rtol=1e-12)
+@pytest.mark.parametrize("data", [_instances(3, 1), _instances(3), _bounded(3, 1), _bounded(3)])
+def test_move_costs_are_costs_of_moved_decisions(data: Servers) -> None:
+    choices = data.cost.shape[-1]
+    decision = _decisions(3, choices - 1)[:, 0]
+    found = move_costs(data, decision)
+    for i, j in np.ndindex(9, choices):
+        moved = decision.copy()
+        moved[:, i] = j
+        assert np.allclose(found[:, i, j], costs(data, moved[:, None])[:, 0], rtol=1e-12)
 
 
 def test_compiled_shares_are_the_square_root_rule() -> None:
-    _, _, root, capacity, decisions = _data(4)
-    share, price = rank_one.shares(root, capacity, decisions)
-    rule = square_root_rule(np.where(decisions == 1, root[:, None] ** 2, 0.0), np.broadcast_to(capacity[:, None], (5, 40)))
-    assert np.allclose(share, rule.share, rtol=1e-13)
-    assert np.allclose(price, rule.price, rtol=1e-13)
+    data, decisions = _instances(4), _decisions(4)
+    share, price = shares(data, decisions)
+    for j in range(3):
+        mine = decisions == j + 1
+        rule = square_root_rule(np.where(mine, data.root[:, None] ** 2, 0.0), np.tile(data.capacity[:, None, j], (1, 40)))
+        assert np.allclose(np.where(mine, share, 0.0), rule.share, rtol=1e-13)
+        assert np.allclose(price[..., j], rule.price, rtol=1e-13)
+
+
+def test_bounded_shares_are_the_bounded_square_root_rule() -> None:
+    fitting = 0
+    for seed in range(30):
+        data, decisions = _bounded(seed), _decisions(seed)
+        share, price = shares(data, decisions)
+        cost = costs(data, decisions)
+        for b, k in np.ndindex(5, 40):
+            fits, value = True, data.cost[b, np.arange(9), decisions[b, k]].sum()
+            for j in range(3):
+                mine = decisions[b, k] == j + 1
+                if not mine.any():
+                    continue
+                lower, upper = data.lower[b, mine, j], data.upper[b, mine, j]
+                if lower.sum() > data.capacity[b, j] or (lower > upper).any() or mine.sum() > data.admission[b, j]:
+                    fits = False
+                    break
+                rule = bounded_square_root_rule(data.root[b, mine] ** 2, np.asarray(data.capacity[b, j]), lower, upper)
+                assert np.allclose(share[b, k, mine], rule.share, rtol=1e-11) or not np.isfinite(cost[b, k])
+                value += rule.value
+            fitting += fits
+            assert cost[b, k] == pytest.approx(value, rel=1e-11) if fits else cost[b, k] == np.inf
+    assert 500 < fitting < 5500
 
 
 def test_costs_do_not_cancel_between_magnitudes() -> None:
-    local, upload, root = np.array([[1e20, 1.0]]), np.array([[1.0, 1e20]]), np.array([[1.0, 1.0]])
-    cost = rank_one.costs(local, upload, root, np.array([1.0]), np.array([[[1, 0]]], dtype=np.int8))
-    assert cost[0, 0] == 3.0
+    data = servers(np.array([[[1e20, 1.0], [1.0, 1e20]]]), np.array([[1.0, 1.0]]), np.array([[1.0]]))
+    assert costs(data, np.array([[[1, 0]]], dtype=np.int8))[0, 0] == 3.0
 
 
 @pytest.mark.parametrize("magnitude", [1e-6, 1e-3, 1.0, 10.0, 300.0])

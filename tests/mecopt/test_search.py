@@ -106,9 +106,9 @@ def test_coordinate_descent_ends_where_no_flip_improves() -> None:
         ComputationRate.sample(np.random.default_rng(7), (10,), users=6),
     ):
         answer = mecopt.solve(batch, solver="cd-random", rng=np.random.default_rng(0))
-        neighbours = batch.flip_values(answer.decision)
-        gain = batch.sign * (answer.objective[:, None] - neighbours)
-        assert (gain <= 1e-11 * np.abs(answer.objective[:, None])).all()
+        neighbours = batch.move_values(answer.decision)
+        gain = batch.sign * (answer.objective[:, None, None] - neighbours)
+        assert (gain <= 1e-11 * np.abs(answer.objective[:, None, None])).all()
 
 
 def test_a_start_is_where_descent_begins() -> None:
@@ -179,11 +179,16 @@ def test_descent_scored_by_any_function_is_the_same_descent() -> None:
     def value(problem: mecopt.Problem, decision: np.ndarray) -> np.ndarray:
         return mecopt.allocate(problem, decision).objective
 
-    def flips(problem: mecopt.Problem, decision: np.ndarray) -> np.ndarray:
-        return value(problem, decision[..., None, :] ^ np.eye(problem.users, dtype=np.int8))
+    def moves(problem: mecopt.Problem, decision: np.ndarray) -> np.ndarray:
+        found = np.empty((*decision.shape, 2))
+        for i, j in np.ndindex(problem.users, 2):
+            moved = decision.copy()
+            moved[:, i] = j
+            found[:, i, j] = value(problem, moved)
+        return found
 
     usual = mecopt.solve(batch, solver="coordinate-descent")
-    found = CoordinateDescent(value=value, flips=flips).search(
+    found = CoordinateDescent(value=value, moves=moves).search(
         batch, start=None, gap=None, time_limit=None, rng=np.random.default_rng(0)
     )
     assert np.array_equal(found.decision, usual.decision)
@@ -298,12 +303,14 @@ def test_no_slack_is_larger_than_what_forcing_a_user_costs(cls: type[mecopt.Prob
         solver = cls.solvers["exact"]
         assert isinstance(solver, PriceAndFix)
         data = solver.compile_data(problem)[0]
-        tree = engine.Tree(data, 7, solver.price(data), None)
-        relaxed, bound, slack = engine.root(data, tree.state, solver.price(data), float(values.min()) * (1 + 1e-9))
+        tree = engine.Tree(data, 7, 2, solver.price(data), None)
+        cutoff = float(values.min()) * (1 + 1e-9)
+        relaxed, bound, slack = engine.root(data, tree.state, tree.allowed, solver.price(data), cutoff)
         assert bound <= values.min() * (1 + np.sign(values.min()) * 1e-12)
         for i in range(7):
             forced = values[everything[:, i] != relaxed[i]].min()
-            assert bound + slack[i] <= forced + 1e-9 * abs(forced) or bound + slack[i] <= values.min() * (1 - 1e-9)
+            raised = bound + slack[i, 1 - relaxed[i]]
+            assert raised <= forced + 1e-9 * abs(forced) or raised <= values.min() * (1 - 1e-9)
 
 
 @pytest.mark.slow

@@ -235,12 +235,13 @@ def test_one_tiny_user_on_a_slow_link_does_not_make_the_others_identical() -> No
         assert exact.bound <= oracle.objective * (1 + 1e-12)
 
 
-def test_flips_under_the_equal_split_are_scores_of_flipped_decisions() -> None:
-    from mecopt.models.binary_offloading.allocation import equal_split_cost, equal_split_flips
+def test_moves_under_the_equal_split_are_scores_of_moved_decisions() -> None:
+    from mecopt.models.binary_offloading.allocation import equal_split_cost, equal_split_moves
 
     batch = BinaryOffloading.sample(np.random.default_rng(13), (6,), preset="heterogeneous", users=7)
     decision = batch.decision_space.sample(np.random.default_rng(14), (6,))
-    for i, flips in enumerate(equal_split_flips(batch, decision).T):
-        flipped = decision.copy()
-        flipped[:, i] ^= 1
-        assert np.allclose(flips, equal_split_cost(batch, flipped), rtol=1e-13)
+    found = equal_split_moves(batch, decision)
+    for i, j in np.ndindex(7, 2):
+        moved = decision.copy()
+        moved[:, i] = j
+        assert np.allclose(found[:, i, j], equal_split_cost(batch, moved), rtol=1e-13)

@@ -1,0 +1,304 @@
+r"""Costs of many decisions at once, where the users of a server share its capacity by the square-root rule.
+
+User i costs :math:`b_{i,a_i}` for its choice :math:`a_i` alone (0 is local, j is server j), and what it shares costs
+:math:`s_i^2/f_i` at a share f. The rule of `mecopt.kernels.capacity` eliminates the shares, server by server:
+
+.. math:: V(a) = \sum_i b_{i,a_i} + \sum_j S_j^2 / F_j , \qquad S_j = \sum_{a_i=j} s_i .
+
+Binary offloading is the case of one server. Shares may be bounded, :math:`l_{ij} \le f_i \le h_{ij}`, and a server may admit
+so many users and no more; then a server's part is the bounded rule's value, infinite where the users do not fit.
+
+`costs` is the compiled loop, `costs_numpy` its plain twin and oracle. Linear parts are summed from their terms, never as
+differences, so that they stay accurate where one kind is many orders of magnitude larger than the other.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from mecopt.kernels.arrays import plain
+from mecopt.kernels.compiled import compiled
+
+Array = NDArray[Any]
+Floats = NDArray[np.float64]
+Bits = NDArray[np.int8]
+
+ROUNDING = 1e-12
+"""Relative excess of lower bounds over the capacity that counts as none."""
+
+
+class Servers(NamedTuple):
+    """What the kernels need of instances along one axis, as contiguous arrays; see `servers`."""
+
+    cost: Floats
+    """b: cost of each choice, local first, ``(instances, users, 1 + servers)``; infinite where it is impossible."""
+    root: Floats
+    """s: square root of the work that is shared, ``(instances, users)``."""
+    capacity: Floats
+    """F, ``(instances, servers)``."""
+    lower: Floats
+    """l, ``(instances, users, servers)``; of size 0 where no share is bounded."""
+    upper: Floats
+    """h, as l."""
+    admission: Floats
+    """Users a server admits, ``(instances, servers)``; of size 0 where there is no limit."""
+
+
+def servers(
+    cost: Array,
+    root: Array,
+    capacity: Array,
+    lower: Array | None = None,
+    upper: Array | None = None,
+    admission: Array | None = None,
+) -> Servers:
+    """Gather the arrays of a batch, one axis for all instances; no share exceeds the whole capacity."""
+    users, choices = cost.shape[-2:]
+
+    def rows(array: Array | None, *tail: int) -> Floats:
+        if array is None:
+            return np.empty((int(np.prod(cost.shape[:-2])),) + (0,) * len(tail))
+        return plain(array.reshape(-1, *tail), np.float64)
+
+    if upper is not None:
+        upper = np.minimum(upper, capacity[..., None, :])
+    return Servers(
+        rows(cost, users, choices),
+        rows(root, users),
+        rows(capacity, choices - 1),
+        rows(lower, users, choices - 1),
+        rows(upper, users, choices - 1),
+        rows(admission, choices - 1),
+    )
+
+
+@compiled
+def share_out(
+    root: Floats, lower: Floats, upper: Floats, capacity: float, members: NDArray[np.int64], share: Floats
+) -> tuple[float, float]:
+    """Share one server's capacity between its members; return the value and the shadow price, and fill the shares.
+
+    The bounded case fixes members at the bounds on the side that is violated more (Bitran and Hax 1981): those are at
+    their bounds in the optimum, so each round settles some for good. `lower` and `upper` of size 0 mean no bounds.
+    """
+    load = 0.0
+    for i in members:
+        load += root[i]
+    if lower.size == 0:
+        part = capacity / load if load > 0.0 else 0.0
+        for i in members:
+            share[i] = root[i] * part
+        return load * (load / capacity), (load / capacity) ** 2
+    least, most = 0.0, 0.0
+    for i in members:
+        least += lower[i]
+        most += upper[i] if root[i] > 0.0 else lower[i]
+        if lower[i] > upper[i] * (1.0 + ROUNDING):
+            return np.inf, 0.0
+    if least > capacity * (1.0 + ROUNDING):
+        return np.inf, 0.0
+    room, value, m = capacity, 0.0, np.inf
+    free = np.ones(members.size, np.bool_)
+    for k in range(members.size):
+        i = members[k]
+        if most <= capacity or root[i] == 0.0:
+            free[k] = False
+            share[i] = upper[i] if root[i] > 0.0 else lower[i]
+            room -= share[i]
+    while free.any():
+        load = 0.0
+        for k in range(members.size):
+            load += root[members[k]] if free[k] else 0.0
+        m = max(room, 0.0) / load
+        deficit, excess = 0.0, 0.0
+        for k in range(members.size):
+            if free[k]:
+                i = members[k]
+                deficit += max(lower[i] - m * root[i], 0.0)
+                excess += max(m * root[i] - upper[i], 0.0)
+        if deficit == 0.0 and excess == 0.0:
+            break
+        for k in range(members.size):
+            i = members[k]
+            if free[k] and deficit >= excess and m * root[i] < lower[i]:
+                free[k], share[i] = False, lower[i]
+                room -= lower[i]
+            elif free[k] and deficit < excess and m * root[i] > upper[i]:
+                free[k], share[i] = False, upper[i]
+                room -= upper[i]
+    if not free.any() and most > capacity:  # all at bounds: the largest m at which those at lower bounds still are
+        m = np.inf
+        for i in members:
+            if root[i] > 0.0 and share[i] == lower[i]:
+                m = min(m, lower[i] / root[i])
+    for k in range(members.size):
+        i = members[k]
+        if free[k]:
+            share[i] = m * root[i]
+        if root[i] > 0.0:
+            value += root[i] * (root[i] / share[i])
+    return value, 1.0 / (m * m)
+
+
+@compiled
+def _members(decision: Bits, choice: int) -> NDArray[np.int64]:
+    return np.flatnonzero(decision == choice)
+
+
+@compiled
+def server_value(servers: Servers, b: int, decision: Bits, j: int, share: Floats) -> tuple[float, float]:
+    """Return the value and shadow price of server j (from 0) under a decision of instance b, and fill its shares."""
+    members = _members(decision, j + 1)
+    if servers.admission.shape[1] > 0 and members.size > servers.admission[b, j]:
+        return np.inf, 0.0
+    if servers.lower.shape[1] == 0:
+        return share_out(servers.root[b], np.empty(0), np.empty(0), servers.capacity[b, j], members, share)
+    return share_out(
+        servers.root[b],
+        np.ascontiguousarray(servers.lower[b, :, j]),
+        np.ascontiguousarray(servers.upper[b, :, j]),
+        servers.capacity[b, j],
+        members,
+        share,
+    )
+
+
+@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+def _one_server(cost: Floats, root: Floats, capacity: Floats, decisions: Bits, result: Floats) -> None:
+    """Cost decisions on one server without bounds: a loop that vectorises."""
+    instances, candidates, users = decisions.shape
+    for b in range(instances):
+        for k in range(candidates):
+            linear, load = 0.0, 0.0
+            for i in range(users):
+                offloads = decisions[b, k, i] != 0
+                linear += cost[b, i, 1] if offloads else cost[b, i, 0]
+                load += root[b, i] if offloads else 0.0
+            result[b, k] = linear + load * (load / capacity[b, 0])
+
+
+@compiled
+def costs(servers: Servers, decisions: Bits) -> Floats:
+    """Return V for decisions ``(instances, candidates, users)``."""
+    instances, candidates, users = decisions.shape
+    count = servers.capacity.shape[1]
+    result, share, load = np.empty((instances, candidates)), np.empty(users), np.empty(count + 1)
+    if count == 1 and servers.lower.shape[1] == 0 and servers.admission.shape[1] == 0:
+        _one_server(servers.cost, servers.root, servers.capacity, decisions, result)
+        return result
+    for b in range(instances):
+        for k in range(candidates):
+            total = 0.0
+            if servers.lower.shape[1] == 0 and servers.admission.shape[1] == 0:
+                load[:] = 0.0
+                for i in range(users):
+                    total += servers.cost[b, i, decisions[b, k, i]]
+                    load[decisions[b, k, i]] += servers.root[b, i]
+                for j in range(count):
+                    total += load[j + 1] * (load[j + 1] / servers.capacity[b, j])
+            else:
+                for i in range(users):
+                    total += servers.cost[b, i, decisions[b, k, i]]
+                for j in range(count):
+                    total += server_value(servers, b, decisions[b, k], j, share)[0]
+            result[b, k] = total
+    return result
+
+
+def costs_numpy(servers: Servers, decisions: Bits) -> Floats:
+    """Return the same by array expressions, where shares are not bounded and admission is not limited."""
+    chosen = decisions[..., None] == np.arange(servers.cost.shape[-1])
+    linear = np.where(chosen, servers.cost[:, None], 0.0).sum(axis=(-1, -2))
+    load = np.where(chosen, servers.root[:, None, :, None], 0.0).sum(axis=-2)[..., 1:]
+    return np.asarray(linear + (load * (load / servers.capacity[:, None])).sum(axis=-1))
+
+
+@compiled
+def move_costs(servers: Servers, decision: Bits) -> Floats:
+    """Return V after each single move of decisions ``(instances, users)``: ``(instances, users, choices)``.
+
+    Without bounds in O(users choices) an instance.
+    """
+    instances, users = decision.shape
+    choices = servers.cost.shape[2]
+    result, share = np.empty((instances, users, choices)), np.empty(users)
+    linear_after, load_after = np.zeros(users + 1), np.zeros((users + 1, choices))
+    load, trial = np.empty(choices), np.empty(users, np.int8)
+    plain_case = servers.lower.shape[1] == 0 and servers.admission.shape[1] == 0
+    for b in range(instances):
+        for i in range(users - 1, -1, -1):
+            linear_after[i] = linear_after[i + 1] + servers.cost[b, i, decision[b, i]]
+            load_after[i] = load_after[i + 1]
+            load_after[i, decision[b, i]] += servers.root[b, i]
+        linear, load[:] = 0.0, 0.0
+        trial[:] = decision[b]
+        values = np.zeros(choices)
+        if not plain_case:
+            for j in range(choices - 1):
+                values[j + 1] = server_value(servers, b, trial, j, share)[0]
+        for i in range(users):
+            old, root = decision[b, i], servers.root[b, i]
+            rest, others = linear + linear_after[i + 1], 0.0
+            if plain_case:
+                for j in range(choices - 1):
+                    held = load[j + 1] + load_after[i + 1, j + 1]
+                    others += held * (held / servers.capacity[b, j])
+            else:
+                trial[i] = -1
+                without = server_value(servers, b, trial, old - 1, share)[0] if old > 0 else 0.0
+                for j in range(1, choices):
+                    others += without if j == old else values[j]
+            for j in range(choices):
+                moved = rest + servers.cost[b, i, j] + others
+                if plain_case and j > 0:
+                    held = load[j] + load_after[i + 1, j]
+                    moved += (2.0 * held + root) * (root / servers.capacity[b, j - 1])
+                elif j > 0:
+                    trial[i] = j
+                    grown = server_value(servers, b, trial, j - 1, share)[0]
+                    moved = rest + servers.cost[b, i, j] + grown
+                    for k in range(1, choices):
+                        if k != j:
+                            moved += without if k == old else values[k]
+                result[b, i, j] = moved
+            trial[i] = old
+            linear += servers.cost[b, i, old]
+            load[old] += root
+    return result
+
+
+@compiled
+def shares(servers: Servers, decisions: Bits) -> tuple[Floats, Floats]:
+    """Return shares ``(instances, candidates, users)`` and shadow prices ``(instances, candidates, servers)``.
+
+    Shares are nan for all users of a decision that does not fit.
+    """
+    instances, candidates, users = decisions.shape
+    count = servers.capacity.shape[1]
+    share, price = np.zeros((instances, candidates, users)), np.zeros((instances, candidates, count))
+    load = np.empty(count + 1)
+    for b in range(instances):
+        for k in range(candidates):
+            if servers.lower.shape[1] == 0 and servers.admission.shape[1] == 0:
+                load[:] = 0.0
+                for i in range(users):
+                    load[decisions[b, k, i]] += servers.root[b, i]
+                for i in range(users):
+                    j = decisions[b, k, i]
+                    if j > 0 and load[j] > 0.0:
+                        share[b, k, i] = servers.root[b, i] / load[j] * servers.capacity[b, j - 1]
+                for j in range(count):
+                    per_capacity = load[j + 1] / servers.capacity[b, j]
+                    price[b, k, j] = per_capacity * per_capacity
+                continue
+            possible = True
+            for i in range(users):
+                possible = possible and servers.cost[b, i, decisions[b, k, i]] < np.inf
+            for j in range(count):
+                value, price[b, k, j] = server_value(servers, b, decisions[b, k], j, share[b, k])
+                possible = possible and value < np.inf
+            if not possible:
+                share[b, k, :] = np.nan
+    return share, price

@@ -1,0 +1,279 @@
+r"""What problems share whose users choose between local computing and servers of shared capacity.
+
+Once the square-root rule has eliminated the shares, all of them are the minimisation of :math:`V(a)` in
+`mecopt.kernels.servers`; binary offloading is the case of one server. A problem says its terms by `server_terms`, and gets
+its costs, the exact search, the relaxation's prices, and the model for outside solvers from here.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from mecopt.backends.backend import Feature
+from mecopt.kernels.arrays import plain
+from mecopt.problem import Problem
+from mecopt.search.exact import PriceAndFix
+from mecopt.search.solver import Search, Solver
+from mecopt.solution import InstanceError
+
+if TYPE_CHECKING:
+    from mecopt.kernels.servers import Servers
+    from mecopt.search.servers import ServersData
+
+Array = NDArray[Any]
+
+LEAST_SHARE = 1e-9
+"""Smallest share of a capacity in the model with bounds: keeps its cones away from their tips."""
+
+
+class ServerChoice(Protocol):
+    """A problem of this kind."""
+
+    def server_terms(self) -> Servers:
+        """Return costs of choices, square-root work, capacities, bounds and limits of all instances."""
+
+
+def decision_costs(problem: Any, decision: Array) -> Array:
+    """Return the least cost of decisions ``(*batch, *candidates, users)``."""
+    from mecopt.kernels.servers import costs
+
+    block = plain(decision.reshape(problem.instances, -1, problem.users), np.int8)
+    return costs(problem.server_terms(), block).reshape(decision.shape[:-1])
+
+
+def move_costs(problem: Any, decision: Array) -> Array:
+    """Return the least cost after each single move of decisions ``(*batch, users)``."""
+    from mecopt.kernels import servers
+
+    block = plain(decision.reshape(problem.instances, problem.users), np.int8)
+    return servers.move_costs(problem.server_terms(), block).reshape((*decision.shape, -1))
+
+
+def one_instance(servers: Servers, index: int) -> Servers:
+    """Return the terms of one instance, as a batch of one."""
+    return type(servers)(*(part[index : index + 1] for part in servers))
+
+
+def compiled_data(problem: Any, polish: bool = True) -> list[ServersData]:
+    """Return the compiled data of every instance.
+
+    On one server whose shares are not bounded, rounding leaves nothing worth polishing: one user at most is torn.
+    """
+    from mecopt.search.price_and_fix import twins
+    from mecopt.search.servers import ServersData
+
+    terms = problem.server_terms()
+    sorts = by_sorting(terms)
+    orders = np.argsort(-saving(terms), axis=-1) if sorts else np.empty((problem.instances, 0), dtype=np.int64)
+    parts = (terms.root, terms.cost, terms.lower, terms.upper)
+    told_apart = [np.moveaxis(part.reshape(*terms.root.shape, -1), -1, 1) for part in parts if part.size]
+    links = map(twins, np.ascontiguousarray(np.concatenate(told_apart, axis=1)))
+    first = np.zeros((problem.instances, 2 * terms.capacity.shape[1]))
+    first[:, : terms.capacity.shape[1]] = (2.0 * terms.root.sum(axis=1) / terms.capacity.sum(axis=1))[:, None]
+    return [
+        ServersData(one_instance(terms, k), order, price, polish and not sorts, *link)
+        for k, (order, price, link) in enumerate(zip(orders, first, links, strict=True))
+    ]
+
+
+def by_sorting(servers: Servers) -> bool:
+    """Whether sorting the users solves the relaxation: one server, no bounds, no limit."""
+    return bool(servers.capacity.shape[1] == 1 and not servers.lower.size and not servers.admission.size)
+
+
+def saving(servers: Servers) -> Array:
+    """Return (b0 - b1) / s, what a user saves on one server per unit of square-root work; users without work come last."""
+    some = servers.root > 0
+    saved = servers.cost[..., 0] - servers.cost[..., 1]
+    return np.where(some, saved / np.where(some, servers.root, 1.0), -np.inf)
+
+
+def first_prices(data: ServersData) -> Array:
+    """Return capacity prices to begin with, as if all users spread evenly over the servers, and no price of places."""
+    return data.first.copy()
+
+
+def relaxed_prices(problem: Any) -> tuple[Array, Array]:
+    """Return the relaxation's prices of capacity, mu, and of places, nu, both ``(*batch, servers)``."""
+    from mecopt.search.servers import root_prices
+
+    terms = problem.server_terms()
+    sorts = by_sorting(terms)
+    orders = np.argsort(-saving(terms), axis=-1) if sorts else np.empty((problem.instances, 0), dtype=np.int64)
+    prices = root_prices(terms, orders).reshape((*problem.batch_shape, 2, -1))
+    return (0.5 * prices[..., 0, :]) ** 2, prices[..., 1, :]
+
+
+class MoveSearch(Solver):
+    """Local search over single moves and exchanges, compiled: fit for thousands of users."""
+
+    name = "local-search"
+    summary = "single moves and, among few users, exchanges from all-local until none improves"
+    features = Feature.WARM_PRIMAL
+
+    def search(
+        self, problem: Problem, *, start: Array | None, gap: float | None, time_limit: float | None, rng: Generator
+    ) -> Search:
+        """Better each instance's start, or all-local."""
+        from mecopt.search.servers import polish
+
+        terms = problem.server_terms()  # type: ignore[attr-defined]
+        shape = (problem.instances, problem.users)
+        decisions = plain(np.zeros(shape, dtype=np.int8) if start is None else start.reshape(shape).copy(), np.int8)
+        steps = np.zeros(problem.instances, dtype=int)
+        deadline, cut = None if time_limit is None else time.perf_counter() + time_limit, False
+        for k in range(problem.instances):
+            if deadline is not None and time.perf_counter() > deadline:
+                cut = True
+                break
+            steps[k] = polish(one_instance(terms, k), decisions[k])
+        return Search(
+            decisions.reshape((*problem.batch_shape, problem.users)),
+            iterations=steps.reshape(problem.batch_shape),
+            solver_calls=1,
+            limit=cut,
+            start_used=start is not None,
+        )
+
+
+EXACT = PriceAndFix(compiled_data, first_prices)
+ROUNDING = PriceAndFix(partial(compiled_data, polish=False), first_prices, name="relaxation-rounding", node_limit=1)
+
+
+# ---------------------------------------------------------------------- a model for outside solvers
+
+
+def product_model(problem: Any, unit: float = 1.0) -> Any:
+    """Return the model with its cones as products, ``(s offload)^2 <= share computing``, as SCIP knows them."""
+    return pyomo_model(problem, unit, products=True)
+
+
+def pyomo_model(problem: Any, unit: float = 1.0, products: bool = False) -> Any:
+    """Write one instance as a convex mixed-integer model; costs are divided by `unit`.
+
+    Binary ``offload[i, j]``; without bounds on shares ``server_load[j] = sum_i s_i offload[i, j] / sqrt(F_j)`` and
+    ``waiting[j] >= server_load[j]^2``. With bounds every pair has a ``share`` of the capacity and a ``computing`` time with
+    ``share computing >= s_i^2 / F_j offload^2``, a cone. It is written as a convex function, so that its tangents hold;
+    with `products` it is written as it stands.
+    """
+    import pyomo.environ as pyo
+
+    if problem.batch_shape:
+        raise InstanceError("to_pyomo takes a single instance; index the batch first")
+    terms = problem.server_terms()
+    cost, root = terms.cost[0] / unit, terms.root[0] / np.sqrt(unit)
+    count = terms.capacity.shape[1]
+    model = pyo.ConcreteModel(name=problem.name)
+    model.users, model.servers = pyo.RangeSet(0, problem.users - 1), pyo.RangeSet(1, count)
+    model.offload = pyo.Var(model.users, model.servers, domain=pyo.Binary)
+    model.one_place = pyo.ConstraintList()
+    for i in model.users:
+        chosen = pyo.quicksum(model.offload[i, j] for j in model.servers)
+        if count > 1 or not np.isfinite(cost[i, 0]):
+            model.one_place.add(chosen <= 1 if np.isfinite(cost[i, 0]) else chosen == 1)
+        for j in model.servers:
+            if not np.isfinite(cost[i, j]):
+                model.offload[i, j].fix(0)
+    base = [cost[i, 0] if np.isfinite(cost[i, 0]) else 0.0 for i in model.users]
+    linear = pyo.quicksum(
+        float(cost[i, j] - base[i]) * model.offload[i, j] for i in model.users for j in model.servers if cost[i, j] < np.inf
+    )
+    if terms.admission.size:
+        limit = np.minimum(terms.admission[0], problem.users).tolist()
+        model.admission = pyo.Constraint(
+            model.servers, rule=lambda m, j: pyo.quicksum(m.offload[i, j] for i in m.users) <= limit[j - 1]
+        )
+    shared = _bounded_part(model, terms, root, products) if terms.lower.size else _plain_part(model, terms, root)
+    model.cost = pyo.Objective(expr=float(sum(base)) + linear + shared)
+    return model
+
+
+def _plain_part(model: Any, terms: Servers, root: Array) -> Any:
+    import pyomo.environ as pyo
+
+    part = root[:, None] / np.sqrt(terms.capacity[0])
+    most = part.sum(axis=0).tolist()
+    model.server_load = pyo.Var(model.servers, bounds=lambda _, j: (0.0, most[j - 1]))
+    model.waiting = pyo.Var(model.servers, bounds=lambda _, j: (0.0, most[j - 1] ** 2))
+    model.load_is_sum = pyo.Constraint(
+        model.servers,
+        rule=lambda m, j: m.server_load[j] == pyo.quicksum(float(part[i, j - 1]) * m.offload[i, j] for i in m.users),
+    )
+    model.waiting_is_convex = pyo.Constraint(model.servers, rule=lambda m, j: m.server_load[j] ** 2 - m.waiting[j] <= 0.0)
+    return pyo.quicksum(model.waiting[j] for j in model.servers)
+
+
+def _bounded_part(model: Any, terms: Servers, root: Array, products: bool) -> Any:
+    import pyomo.environ as pyo
+
+    capacity, tip = terms.capacity[0], 0.0 if products else LEAST_SHARE
+    lower, upper = terms.lower[0] / capacity, terms.upper[0] / capacity
+    part = root[:, None] / np.sqrt(capacity)
+    slowest = part**2 / np.maximum(lower, LEAST_SHARE)
+    pairs = [(i, j) for i in model.users for j in model.servers if np.isfinite(terms.cost[0, i, j])]
+    model.pairs = pyo.Set(initialize=pairs, dimen=2)
+    model.share = pyo.Var(model.pairs, bounds=(tip, 1.0 + tip))
+    model.computing = pyo.Var(model.pairs, bounds=lambda _, i, j: (0.0, float(slowest[i, j - 1])))
+    model.fits = pyo.Constraint(
+        model.servers,
+        rule=lambda m, j: pyo.quicksum(m.share[i, k] - tip for i, k in pairs if k == j) <= 1.0,
+    )
+    model.least = pyo.Constraint(model.pairs, rule=lambda m, i, j: m.share[i, j] >= float(lower[i, j - 1]) * m.offload[i, j])
+    model.most = pyo.Constraint(
+        model.pairs, rule=lambda m, i, j: m.share[i, j] - tip <= float(upper[i, j - 1]) * m.offload[i, j]
+    )
+
+    def cone(m: Any, i: int, j: int) -> Any:
+        work = float(part[i, j - 1]) * m.offload[i, j]
+        if products:
+            return work**2 - m.share[i, j] * m.computing[i, j] <= 0.0
+        norm = pyo.sqrt((2.0 * work) ** 2 + (m.share[i, j] - m.computing[i, j]) ** 2)
+        return norm - m.share[i, j] - m.computing[i, j] <= 0.0
+
+    model.cone = pyo.Constraint(model.pairs, rule=cone)
+    return pyo.quicksum(model.computing[i, j] for i, j in pairs)
+
+
+def cost_unit(problem: Any) -> float:
+    """Return the relaxation's bound, or 1 where there is nothing to compute or no decision is feasible."""
+    bound = float(problem.relaxed_bound(problem.relaxed_dual()))
+    return bound if 0.0 < bound < np.inf else 1.0
+
+
+def place(problem: Any, model: Any, decision: Array) -> None:
+    """Set the model's variables to a decision and its optimal shares."""
+    import pyomo.environ as pyo
+
+    for i, j in model.offload:
+        if not model.offload[i, j].fixed:
+            model.offload[i, j].set_value(int(decision[i] == j))
+    if not hasattr(model, "cone"):
+        for j in model.servers:
+            model.server_load[j].set_value(0.0)
+            load = -pyo.value(model.load_is_sum[j].body)
+            model.server_load[j].set_value(load)
+            model.waiting[j].set_value(load**2)
+        return
+    terms = problem.server_terms()
+    speed = problem.closed_form(decision)[0].server_speed
+    for i, j in model.pairs:
+        share = float(speed[i] / terms.capacity[0, j - 1]) if decision[i] == j and np.isfinite(speed[i]) else 0.0
+        share = max(share, LEAST_SHARE)
+        model.share[i, j].set_value(share)
+        work = float(terms.root[0, i] ** 2 / terms.capacity[0, j - 1]) / cost_unit(problem)
+        model.computing[i, j].set_value(work / share if decision[i] == j else 0.0)
+
+
+def chosen(model: Any, users: int) -> Array:
+    """Read the decision out of a solved model."""
+    decision = np.zeros(users, dtype=np.int8)
+    for i, j in model.offload:
+        if round(model.offload[i, j].value or 0.0):
+            decision[i] = j
+    return decision

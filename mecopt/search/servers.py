@@ -1,0 +1,500 @@
+r"""The relaxation of offloading to servers of shared capacity, compiled for price-and-fix.
+
+With prices :math:`\lambda_j = 2\sqrt{\mu_j}` of the servers' capacity and :math:`\nu_j` of their places, user i pays
+:math:`c_{ij} = b_{ij} + \varphi_{ij}(\lambda_j) + \nu_j` for server j, where
+
+.. math:: \varphi_{ij}(\lambda) = \min_{l_{ij} \le f \le h_{ij}} s_i^2/f + \tfrac{\lambda^2}{4} f ,
+
+which is :math:`\lambda s_i` while no bound binds. For ANY prices no decision costs less than
+
+.. math:: D(\lambda, \nu) = \sum_i \min_j c_{ij} - \sum_j F_j \lambda_j^2/4 - \sum_j m_j \nu_j .
+
+Without bounds and limits
+
+.. math:: V(a) = D(\lambda) + \sum_i (c_{i,a_i} - \min_j c_{ij}) + \sum_j (S_j - F_j\lambda_j/2)^2/F_j
+
+holds exactly: the first sum is what price-and-fix fixes choices by, the second is what rounding costs.
+
+The best prices: for one server by sorting the users by :math:`(b_{i0} - b_{i1})/s_i`, exactly. For several, D is the limit
+of smooth functions, each minimum over choices replaced by :math:`-\tau \ln \sum_j e^{-c_{ij}/\tau}` and the sign of
+:math:`\nu` kept by :math:`\tau \ln \nu_j`; Newton's method follows their maxima as :math:`\tau` falls. The smooth maximum
+plus :math:`\tau (\sum_i \ln C_i + M)` bounds that of D from above, which tells when nothing more can be gained.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mecopt.kernels.compiled import compiled
+from mecopt.kernels.servers import ROUNDING, Servers, server_value
+from mecopt.search.price_and_fix import FREE, attach
+
+Array = NDArray[np.float64]
+Floats = NDArray[np.float64]
+Bits = NDArray[np.int8]
+Flags = NDArray[np.bool_]
+
+EXACT = 1e-13
+"""Relative precision of the best prices where it decides whether a node closes."""
+ENOUGH = 1e-10
+"""Relative precision while there is no incumbent to compare with."""
+ROUNDING_NOISE = 1e-15
+"""Relative gain below which a step cannot be told from rounding."""
+PIVOT = 1e-14
+"""Smallest pivot of the scaled Hessian."""
+SWAPS = 300
+"""Most users among whom the local search exchanges pairs."""
+
+
+class ServersData(NamedTuple):
+    """One instance: `Servers` with one row, the order of users by (b0 - b1) / s, and identical users."""
+
+    servers: Servers
+    order: NDArray[np.int64]
+    """Of size 0 where sorting does not solve the relaxation: several servers, bounds, or limits."""
+    first: Floats
+    """Prices to begin with: of capacity, as if users spread evenly over the servers, and none of places."""
+    polish: bool
+    """Whether rounded decisions are bettered by local search."""
+    earlier: NDArray[np.int64]
+    later: NDArray[np.int64]
+
+
+@compiled
+def _one_server_prices(data: ServersData, state: Bits, price: Floats, relaxed: Bits) -> float:
+    """Take users in order while their ratio exceeds the price ``2 S / F``; at most one of them in part."""
+    cost, root, capacity = data.servers.cost[0], data.servers.root[0], data.servers.capacity[0, 0]
+    fixed_root, bound = 0.0, 0.0
+    for i in range(state.size):
+        if state[i] == 1:
+            fixed_root += root[i]
+            bound += cost[i, 1]
+        elif state[i] == 0:
+            bound += cost[i, 0]
+    load = fixed_root
+    for k in range(state.size):
+        i = data.order[k]
+        if state[i] >= 0 or root[i] <= 0.0:
+            continue
+        ratio = (cost[i, 0] - cost[i, 1]) / root[i]
+        if ratio * capacity <= 2.0 * load:
+            break
+        load += root[i]
+        if ratio * capacity < 2.0 * load:
+            load = 0.5 * ratio * capacity
+            break
+    price[0] = 2.0 * load / capacity
+    for i in range(state.size):
+        if state[i] >= 0:
+            relaxed[i] = state[i]
+            continue
+        offloaded = cost[i, 1] + price[0] * root[i]
+        relaxed[i] = 1 if offloaded < cost[i, 0] else 0
+        bound += min(offloaded, cost[i, 0])
+    return bound + price[0] * fixed_root - 0.5 * price[0] * load
+
+
+@compiled
+def _shared(servers: Servers, i: int, j: int, price: float) -> tuple[float, float, float]:
+    """Return phi at a price of server j (from 0), and its first two derivatives."""
+    root = servers.root[0, i]
+    if servers.lower.shape[1] == 0:
+        return price * root, root, 0.0
+    lower, upper = servers.lower[0, i, j], servers.upper[0, i, j]
+    wanted = 2.0 * root
+    if root > 0.0 and lower * price < wanted < upper * price:
+        return price * root, root, 0.0
+    share = upper if root > 0.0 and wanted >= upper * price else lower
+    computing = root * (root / share) if root > 0.0 else 0.0
+    return computing + 0.25 * price * price * share, 0.5 * price * share, 0.5 * share
+
+
+@compiled
+def choice_costs(servers: Servers, allowed: Flags, price: Floats, cost: Floats) -> float:
+    """Fill c at these prices, infinite for choices not allowed; return the bound D."""
+    users, choices = cost.shape
+    count = choices - 1
+    bound = 0.0
+    for i in range(users):
+        least = np.inf
+        for j in range(choices):
+            cost[i, j] = np.inf
+            if allowed[i, j] and servers.cost[0, i, j] < np.inf:
+                cost[i, j] = servers.cost[0, i, j]
+                if j > 0:
+                    cost[i, j] += _shared(servers, i, j - 1, price[j - 1])[0] + price[count + j - 1]
+                least = min(least, cost[i, j])
+        bound += least
+    for j in range(count):
+        bound -= 0.25 * servers.capacity[0, j] * price[j] * price[j]
+        if price[count + j] > 0.0:
+            bound -= servers.admission[0, j] * price[count + j]
+    return bound
+
+
+@compiled
+def _smooth(
+    servers: Servers, allowed: Flags, price: Floats, tau: float, cost: Floats, slope: Floats, bend: Floats
+) -> tuple[float, float]:
+    """Return the smooth bound and D itself at these prices; fill gradient and (modified) Hessian of the smooth one.
+
+    The Hessian is kept negative definite: where shares at their bounds bend phi upwards, that part is cut.
+    """
+    users, choices = cost.shape
+    count = choices - 1
+    bound = choice_costs(servers, allowed, price, cost)
+    smooth = bound
+    slope[:], bend[:] = 0.0, 0.0
+    own = np.zeros(count)
+    weight, rise = np.empty(choices), np.zeros(choices)
+    limited = servers.admission.shape[1] > 0
+    for i in range(users):
+        least = cost[i].min()
+        total = 0.0
+        for j in range(choices):
+            weight[j] = np.exp((least - cost[i, j]) / tau)
+            total += weight[j]
+        smooth -= tau * np.log(total)
+        for j in range(1, choices):
+            weight[j] /= total
+            if weight[j] == 0.0:
+                continue
+            _, rise[j], curve = _shared(servers, i, j - 1, price[j - 1])
+            slope[j - 1] += weight[j] * rise[j]
+            own[j - 1] += weight[j] * curve
+            slope[count + j - 1] += weight[j]
+            if weight[j] < 1.0:
+                spread = weight[j] * (1.0 - weight[j]) / tau
+                bend[j - 1, j - 1] -= rise[j] * rise[j] * spread
+                bend[j - 1, count + j - 1] -= rise[j] * spread
+                bend[count + j - 1, count + j - 1] -= spread
+                for k in range(1, j):
+                    if weight[k] > 0.0:
+                        both = weight[j] * weight[k] / tau
+                        bend[k - 1, j - 1] += rise[k] * rise[j] * both
+                        bend[k - 1, count + j - 1] += rise[k] * both
+                        bend[j - 1, count + k - 1] += rise[j] * both
+                        bend[count + k - 1, count + j - 1] += both
+    for j in range(count):
+        half = 0.5 * servers.capacity[0, j]
+        slope[j] -= half * price[j]
+        bend[j, j] += min(own[j] - half, -1e-3 * half)
+        if limited and servers.admission[0, j] < users:
+            nu = price[count + j]
+            smooth += tau * np.log(nu)
+            slope[count + j] += tau / nu - servers.admission[0, j]
+            bend[count + j, count + j] -= tau / (nu * nu)
+        else:
+            slope[count + j] = 0.0
+            bend[:, count + j], bend[count + j, :] = 0.0, 0.0
+            bend[count + j, count + j] = -1.0
+    for j in range(2 * count):
+        for k in range(j):
+            bend[j, k] = bend[k, j]
+    return smooth, bound
+
+
+@compiled
+def _ascent(bend: Floats, slope: Floats) -> Floats:
+    """Return Newton's step by Cholesky's factors of the scaled negative Hessian; pivots are kept away from 0."""
+    size = slope.size
+    scale = np.empty(size)
+    for j in range(size):
+        scale[j] = 1.0 / np.sqrt(max(-bend[j, j], 1e-300))
+    factor = np.zeros((size, size))
+    step = np.empty(size)
+    for j in range(size):
+        for k in range(j + 1):
+            value = -bend[j, k] * scale[j] * scale[k]
+            for m in range(k):
+                value -= factor[j, m] * factor[k, m]
+            factor[j, k] = np.sqrt(max(value, PIVOT)) if j == k else value / factor[k, k]
+    for j in range(size):
+        step[j] = slope[j] * scale[j]
+        for m in range(j):
+            step[j] -= factor[j, m] * step[m]
+        step[j] /= factor[j, j]
+    for j in range(size - 1, -1, -1):
+        for m in range(j + 1, size):
+            step[j] -= factor[m, j] * step[m]
+        step[j] /= factor[j, j]
+    return step * scale
+
+
+@compiled
+def _several_prices(data: ServersData, allowed: Flags, price: Floats, cutoff: float) -> float:
+    """Follow the maxima of the smooth bounds; return the best bound D and leave its prices."""
+    servers = data.servers
+    users, choices = allowed.shape
+    size = price.size
+    count = choices - 1
+    cost, slope, bend = np.empty((users, choices)), np.empty(size), np.empty((size, size))
+    logs = float(count)
+    for i in range(users):
+        left = 0
+        for j in range(choices):
+            left += allowed[i, j] and servers.cost[0, i, j] < np.inf
+        logs += np.log(left)
+    best = choice_costs(servers, allowed, price, cost)
+    best_price = price.copy()
+    at, trial = price.copy(), np.empty(size)
+    # A place dearer than any choice is as good as none; where a server is full of users held there its price is idle, and
+    # the logarithm would drive it so high that its cancelling terms lose their digits.
+    scale, dearest = 0.0, 0.0
+    for i in range(users):
+        scale += cost[i].min() / users
+        for j in range(choices):
+            if cost[i, j] < np.inf:
+                dearest = max(dearest, cost[i, j])
+    for j in range(count):
+        if servers.admission.shape[1] > 0 and servers.admission[0, j] < users:
+            at[count + j] = max(at[count + j], 1e-3 * scale)
+    tau = 0.01 * scale
+    for _ in range(60):
+        value, bound = _smooth(servers, allowed, at, tau, cost, slope, bend)
+        decrement = 0.0
+        for _ in range(40):
+            if bound > best:
+                best, best_price[:] = bound, at
+            if best >= cutoff:
+                price[:] = best_price
+                return best
+            step = _ascent(bend, slope)
+            decrement = (slope * step).sum()
+            if not decrement > max(0.05 * tau, ROUNDING_NOISE * abs(value)):
+                break
+            length, moved = 1.0, False
+            for _ in range(20):
+                for k in range(size):
+                    trial[k] = max(at[k] + length * step[k], 0.1 * at[k])
+                    if k >= count:
+                        trial[k] = min(trial[k], dearest)
+                reached = _smooth_value(servers, allowed, trial, tau, cost)
+                if reached >= value + 1e-4 * length * decrement:
+                    moved = True
+                    break
+                length *= 0.5
+            if not moved:
+                break
+            at[:] = trial
+            value, bound = _smooth(servers, allowed, at, tau, cost, slope, bend)
+        ceiling = value + max(decrement, 0.0) + tau * logs
+        if cutoff < np.inf and ceiling < cutoff:
+            enough = 0.01 * (cutoff - ceiling)
+        else:
+            enough = (ENOUGH if cutoff == np.inf else EXACT) * abs(best)
+        if ceiling - best <= enough:
+            break
+        tau *= 0.2
+    price[:] = best_price
+    return best
+
+
+@compiled
+def _smooth_value(servers: Servers, allowed: Flags, price: Floats, tau: float, cost: Floats) -> float:
+    users, choices = cost.shape
+    count = choices - 1
+    smooth = choice_costs(servers, allowed, price, cost)
+    for i in range(users):
+        least = cost[i].min()
+        total = 0.0
+        for j in range(choices):
+            total += np.exp((least - cost[i, j]) / tau)
+        smooth -= tau * np.log(total)
+    for j in range(count):
+        if servers.admission.shape[1] > 0 and servers.admission[0, j] < users:
+            smooth += tau * np.log(price[count + j])
+    return smooth
+
+
+@compiled
+def _hopeless(servers: Servers, state: Bits, allowed: Flags) -> bool:
+    """Whether some user has no possible choice left, or the users held at a server do not fit."""
+    users, choices = allowed.shape
+    for i in range(users):
+        possible = False
+        for j in range(choices):
+            possible = possible or (allowed[i, j] and servers.cost[0, i, j] < np.inf)
+        if not possible:
+            return True
+    for j in range(choices - 1):
+        held, least = 0, 0.0
+        for i in range(users):
+            if state[i] == j + 1:
+                held += 1
+                least += servers.lower[0, i, j] if servers.lower.shape[1] > 0 else 0.0
+        if least > servers.capacity[0, j] * (1.0 + ROUNDING):
+            return True
+        if servers.admission.shape[1] > 0 and held > servers.admission[0, j]:
+            return True
+    return False
+
+
+@compiled
+def relax(data: ServersData, state: Bits, allowed: Flags, price: Floats, cutoff: float, relaxed: Bits) -> float:
+    """Return the bound at the best prices and leave them; fill the relaxed decision."""
+    if data.order.size > 0:
+        return _one_server_prices(data, state, price, relaxed)
+    if _hopeless(data.servers, state, allowed):
+        for i in range(state.size):
+            relaxed[i] = np.argmax(allowed[i])
+        return np.inf
+    bound = _several_prices(data, allowed, price, cutoff)
+    cost = np.empty(allowed.shape)
+    choice_costs(data.servers, allowed, price, cost)
+    for i in range(state.size):
+        relaxed[i] = np.argmin(cost[i])
+    return bound
+
+
+@compiled
+def root_prices(servers: Servers, orders: NDArray[np.int64]) -> Floats:
+    """Return the best prices of every instance, all users free: ``(instances, 2 servers)``."""
+    instances, users, choices = servers.cost.shape
+    result = np.empty((instances, 2 * choices - 2))
+    state, relaxed = np.full(users, np.int8(FREE)), np.empty(users, np.int8)
+    allowed, nobody = np.ones((users, choices), np.bool_), np.full(users, -1)
+    for b in range(instances):
+        one = Servers(
+            servers.cost[b : b + 1],
+            servers.root[b : b + 1],
+            servers.capacity[b : b + 1],
+            servers.lower[b : b + 1],
+            servers.upper[b : b + 1],
+            servers.admission[b : b + 1],
+        )
+        result[b] = 0.0
+        result[b, : choices - 1] = 2.0 * servers.root[b].sum() / servers.capacity[b].sum()
+        data = ServersData(one, orders[b], result[b], False, nobody, nobody)
+        relax(data, state, allowed, result[b], np.inf, relaxed)
+    return result
+
+
+@compiled
+def slacks(
+    data: ServersData,
+    state: Bits,
+    allowed: Flags,
+    price: Floats,
+    bound: float,
+    cutoff: float,
+    relaxed: Bits,
+    slack: Floats,
+) -> None:
+    """Fill how much more each choice costs than the relaxed one at the prices: its reduced cost."""
+    choice_costs(data.servers, allowed, price, slack)
+    for i in range(state.size):
+        least = slack[i, relaxed[i]]
+        for j in range(allowed.shape[1]):
+            slack[i, j] -= least
+
+
+@compiled
+def evaluate(data: ServersData, decision: Bits) -> float:
+    """Return the least cost of a decision, after a local search where the data ask for one."""
+    servers = data.servers
+    count = servers.capacity.shape[1]
+    if data.polish:
+        polish(servers, decision)
+    share = np.empty(decision.size)
+    total = 0.0
+    for i in range(decision.size):
+        total += servers.cost[0, i, decision[i]]
+    for j in range(count):
+        total += server_value(servers, 0, decision, j, share)[0]
+    return total
+
+
+@compiled
+def _part(servers: Servers, decision: Bits, j: int, load: float, share: Floats, excess: float) -> float:
+    """Return what server j (from 0) costs; a set of users that does not fit costs `excess` for each user."""
+    if servers.lower.shape[1] == 0 and servers.admission.shape[1] == 0:
+        return load * (load / servers.capacity[0, j])
+    value = server_value(servers, 0, decision, j, share)[0]
+    if value < np.inf:
+        return value
+    held = 0
+    for i in range(decision.size):
+        held += decision[i] == j + 1
+    return excess * held
+
+
+@compiled
+def polish(servers: Servers, decision: Bits) -> int:
+    """Better a decision in place by single moves, and among few users by exchanges, until none helps; count them.
+
+    Every step lowers the cost by more than rounding. A decision whose users do not fit is repaired where moves can.
+    """
+    users, choices = servers.cost.shape[1:]
+    count = choices - 1
+    load, part, share = np.zeros(choices), np.zeros(choices), np.empty(users)
+    cheapest, dearest = 0.0, 0.0
+    for i in range(users):
+        load[decision[i]] += servers.root[0, i]
+        least, most = np.inf, 0.0
+        for j in range(choices):
+            if servers.cost[0, i, j] < np.inf:
+                least, most = min(least, servers.cost[0, i, j]), max(most, servers.cost[0, i, j])
+        cheapest, dearest = cheapest + least, dearest + most
+    excess = 1e3 * dearest
+    for j in range(count):
+        part[j + 1] = _part(servers, decision, j, load[j + 1], share, excess)
+    steps, tiny = 0, 1e-14 * cheapest
+    for _ in range(1000):
+        improved = False
+        for i in range(users):
+            old, root = decision[i], servers.root[0, i]
+            decision[i] = -1
+            left = _part(servers, decision, old - 1, load[old] - root, share, excess) if old > 0 else 0.0
+            saved = servers.cost[0, i, old] + (part[old] - left if old > 0 else 0.0)
+            best, choice, grown = saved - tiny, old, 0.0
+            for j in range(choices):
+                if j == old or not servers.cost[0, i, j] < np.inf:
+                    continue
+                decision[i] = j
+                after = _part(servers, decision, j - 1, load[j] + root, share, excess) if j > 0 else 0.0
+                paid = servers.cost[0, i, j] + (after - part[j] if j > 0 else 0.0)
+                if paid < best:
+                    best, choice, grown = paid, j, after
+            decision[i] = choice
+            if choice != old:
+                load[old] -= root
+                load[choice] += root
+                part[old], part[choice] = left, grown
+                improved = True
+                steps += 1
+        if not improved and users <= SWAPS:
+            improved = _exchange(servers, decision, load, part, share, excess, tiny)
+            steps += improved
+        if not improved:
+            break
+    return steps
+
+
+@compiled
+def _exchange(
+    servers: Servers, decision: Bits, load: Floats, part: Floats, share: Floats, excess: float, tiny: float
+) -> bool:
+    """Take the first exchange of two users' choices that helps."""
+    users = decision.size
+    for i in range(users):
+        for k in range(i):
+            a, b = decision[i], decision[k]
+            if a == b or not servers.cost[0, i, b] + servers.cost[0, k, a] < np.inf:
+                continue
+            difference = servers.root[0, i] - servers.root[0, k]
+            before = servers.cost[0, i, a] + servers.cost[0, k, b] + part[a] + part[b]
+            decision[i], decision[k] = b, a
+            at_a = _part(servers, decision, a - 1, load[a] - difference, share, excess) if a > 0 else 0.0
+            at_b = _part(servers, decision, b - 1, load[b] + difference, share, excess) if b > 0 else 0.0
+            if servers.cost[0, i, b] + servers.cost[0, k, a] + at_a + at_b < before - tiny:
+                load[a] -= difference
+                load[b] += difference
+                part[a], part[b] = at_a, at_b
+                return True
+            decision[i], decision[k] = a, b
+    return False
+
+
+attach(ServersData, model_relax=relax, model_slacks=slacks, model_evaluate=evaluate)

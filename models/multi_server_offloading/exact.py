@@ -1,0 +1,240 @@
+r"""The decision is open: slot assignment where all users weigh alike, price-and-fix otherwise, and the baselines.
+
+Slots: where all :math:`s_i = s`, the k-th user of server j raises its cost by :math:`s^2 (2k - 1)/F_j`, whoever it is. These
+increments grow with k, so filling slots in order costs what V says, and V is least where the assignment of users to slots
+(or to local computing) is.
+
+It is proved by prices :math:`\pi_j` of the servers' places: for any of them no decision costs less than
+:math:`\sum_i \min(b_{i0}, \min_j b_{ij} + \pi_j) - \sum_j \sum_{k \le m_j} \max(0, \pi_j - s^2 (2k-1)/F_j)`. At the optimum
+the prices that nobody has a reason to leave form a system of differences over the servers, which shortest paths solve.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from mecopt.backends.backend import Feature
+from mecopt.backends.highs import Highs
+from mecopt.backends.scip import Scip
+from mecopt.problem import Problem
+from mecopt.search.descent import CoordinateDescent
+from mecopt.search.enumeration import Enumeration
+from mecopt.search.exact import PriceAndFix
+from mecopt.search.server_choice import (
+    ROUNDING,
+    MoveSearch,
+    chosen,
+    compiled_data,
+    cost_unit,
+    first_prices,
+    one_instance,
+    place,
+    product_model,
+    pyomo_model,
+)
+from mecopt.search.simple import BestOfRandom, Constant
+from mecopt.search.solver import Search, Solver
+from mecopt.solution import InstanceError
+
+if TYPE_CHECKING:
+    from mecopt.kernels.servers import Servers
+
+Array = NDArray[Any]
+
+ALIKE = 1e-13
+"""Relative difference of square-root workloads up to which users count as alike."""
+
+MOST_SLOTS = 4_000_000
+"""Entries of the assignment problem beyond which price-and-fix is faster than it."""
+
+
+def slots_apply(servers: Servers) -> Array:
+    """Whether all users of each instance weigh alike and no speed is bounded."""
+    spread = servers.root.max(axis=1) - servers.root.min(axis=1)
+    return np.asarray((spread <= ALIKE * servers.root.max(axis=1)) & (not servers.lower.size))
+
+
+def assign(servers: Servers) -> tuple[Array, float]:
+    """Return the best decision of one instance whose users weigh alike, and the bound that proves it."""
+    from scipy.optimize import linear_sum_assignment
+
+    cost = servers.cost[0]
+    users, count = cost.shape[0], cost.shape[1] - 1
+    root, capacity = float(servers.root[0].max()), servers.capacity[0]
+    places = np.full(count, users)
+    if servers.admission.size:
+        places = np.minimum(servers.admission[0], users).astype(int)
+    rises = [_rises(root, f, n) for f, n in zip(capacity, places, strict=True)]
+    with np.errstate(invalid="ignore"):
+        saved = np.nan_to_num(cost[:, :1] - cost[:, 1:], nan=-np.inf, posinf=np.inf).max(axis=0)
+    # A place that costs more than any user could save stays empty.
+    useful = [rise[: int(np.searchsorted(rise, best, "right"))] for rise, best in zip(rises, saved, strict=True)]
+    server = np.repeat(np.arange(count), [rise.size for rise in useful])
+    local = np.broadcast_to(cost[:, :1], (users, users))
+    table = np.concatenate([cost[:, 1 + server] + np.concatenate(useful), local], axis=1)
+    largest = np.max(table, where=np.isfinite(table), initial=1.0)
+    impossible = 2.0 * users * largest
+    _, column = linear_sum_assignment(np.where(np.isfinite(table), table, impossible))
+    decision = np.where(column < server.size, 1 + np.append(server, np.zeros(users, dtype=int))[column], 0).astype(np.int8)
+    if not np.isfinite(cost[np.arange(users), decision]).all():
+        return decision, np.inf
+    return decision, place_bound(cost, rises, place_prices(cost, rises, decision))
+
+
+def _rises(root: float, capacity: float, places: int) -> Array:
+    """Return what each further place of a server costs."""
+    return root * root / capacity * (2.0 * np.arange(1, places + 1) - 1.0)
+
+
+def place_prices(cost: Array, rises: list[Array], decision: Array) -> Array:
+    """Return prices of places at which nobody would change: shortest paths over local computing and the servers.
+
+    The price of server j lies between the cost of its last taken and of its first empty place, and a user at j saves no
+    more by going to k than the prices differ.
+    """
+    choices = cost.shape[1]
+    most = np.full((choices, choices), np.inf)  # of price[j] - price[k]
+    for j in range(choices):
+        mine = cost[decision == j]
+        if mine.size:
+            with np.errstate(invalid="ignore"):
+                most[j] = (mine - mine[:, j : j + 1]).min(axis=0)
+    for j in range(1, choices):
+        taken = int((decision == j).sum())
+        if taken < rises[j - 1].size:
+            most[j, 0] = min(most[j, 0], rises[j - 1][taken])
+        if taken:
+            most[0, j] = min(most[0, j], -rises[j - 1][taken - 1])
+    price = np.where(np.arange(choices) > 0, np.inf, 0.0)
+    for _ in range(choices):
+        price = np.minimum(price, (price + most).min(axis=1))
+    return np.maximum(price[1:] - price[0], 0.0)
+
+
+def place_bound(cost: Array, rises: list[Array], price: Array) -> float:
+    """Return the bound of all decisions at prices of places."""
+    finite = np.where(np.isfinite(price), price, 0.0)
+    least = np.minimum(cost[:, 0], (cost[:, 1:] + np.where(np.isfinite(price), price, np.inf)).min(axis=1))
+    earned = sum(float(np.maximum(p - rise, 0.0).sum()) for p, rise in zip(finite, rises, strict=True))
+    return float(least.sum() - earned)
+
+
+class Slots(Solver):
+    """Assignment of users to slots: exact in polynomial time where all users weigh alike."""
+
+    name = "slots"
+    summary = "assignment of users to servers' slots, proved optimal where all weighted workloads are equal; refuses others"
+    features = Feature.INTEGER
+
+    def search(
+        self, problem: Problem, *, start: Array | None, gap: float | None, time_limit: float | None, rng: Generator
+    ) -> Search:
+        """Assign instance by instance."""
+        terms = problem.server_terms()  # type: ignore[attr-defined]
+        broken = np.flatnonzero(~slots_apply(terms))
+        if broken.size:
+            raise InstanceError(
+                f"slots needs equal weighted workloads and no bounds on speeds, which fails in instance {broken[0]}. "
+                "Use the solver 'exact'"
+            )
+        found = [assign(one_instance(terms, k)) for k in range(problem.instances)]
+        shape = problem.batch_shape
+        return Search(
+            np.reshape([decision for decision, _ in found], (*shape, problem.users)),
+            bound=np.reshape([bound for _, bound in found], shape),
+            solver_calls=1,
+        )
+
+
+class Exact(PriceAndFix):
+    """Slots where they apply and the assignment problem is small, price-and-fix elsewhere."""
+
+    def prove(
+        self,
+        problem: Problem,
+        start: Array | None,
+        *,
+        gap: float | None = None,
+        time_limit: float | None = None,
+        node_limit: int | None = None,
+    ) -> Search:
+        """Split the batch."""
+        flat, users = problem.flat(), problem.users
+        terms = flat.server_terms()  # type: ignore[attr-defined]
+        easy = slots_apply(terms) & (users * users * (terms.capacity.shape[1] + 1) <= MOST_SLOTS)
+        if not easy.any():
+            return super().prove(problem, start, gap=gap, time_limit=time_limit, node_limit=node_limit)
+        decision, bound = np.zeros((flat.instances, users), dtype=np.int8), np.empty(flat.instances)
+        calls, cut, model_seconds = np.ones(flat.instances, dtype=int), np.zeros(flat.instances, dtype=bool), 0.0
+        for k in np.flatnonzero(easy):
+            decision[k], bound[k] = assign(one_instance(terms, k))
+        if not easy.all():
+            starts = None if start is None else start.reshape(-1, users)[~easy]
+            hard = super().prove(flat[~easy], starts, gap=gap, time_limit=time_limit, node_limit=node_limit)
+            decision[~easy], bound[~easy], calls[~easy], cut[~easy] = (
+                hard.decision,
+                hard.bound,
+                hard.solver_calls,
+                hard.limit,
+            )
+            model_seconds = hard.model_seconds
+        shape = problem.batch_shape
+        return Search(
+            decision.reshape((*shape, users)),
+            bound=bound.reshape(shape),
+            solver_calls=calls.reshape(shape),
+            iterations=calls.reshape(shape),
+            limit=cut.reshape(shape),
+            model_seconds=model_seconds,
+            start_used=start is not None,
+        )
+
+
+class StrongestServer(Solver):
+    """Everyone offloads to the server with the best channel; users that a server cannot admit compute locally."""
+
+    name = "greedy"
+    summary = "everyone to the server with the best channel, the largest tasks local where places are short"
+
+    def search(
+        self, problem: Problem, *, start: Array | None, gap: float | None, time_limit: float | None, rng: Generator
+    ) -> Search:
+        """Decide the whole batch at once; places go to the smallest tasks first, as in the paper."""
+        data = problem.flat().data()
+        decision = (data["channel_gain"] / data["noise_power"][:, None, :]).argmax(axis=-1) + 1
+        order = np.argsort(data["workload"], axis=-1, kind="stable")
+        for j in range(data["server_speed"].shape[-1]):
+            sorted_here = np.take_along_axis(decision == j + 1, order, axis=-1)
+            late = sorted_here & (np.cumsum(sorted_here, axis=-1) > data["admission"][:, j : j + 1])
+            over = np.zeros_like(late)
+            np.put_along_axis(over, order, late, axis=-1)
+            decision[over] = 0
+        return Search(decision.astype(np.int8).reshape((*problem.batch_shape, problem.users)), solver_calls=1)
+
+
+EXACT = Exact(compiled_data, first_prices)
+PRICE_AND_FIX = PriceAndFix(compiled_data, first_prices, name="price-and-fix")
+
+SOLVERS: dict[str, Solver] = {
+    solver.name: solver
+    for solver in (
+        EXACT,
+        Slots(),
+        PRICE_AND_FIX,
+        Enumeration(),
+        Scip(product_model, cost_unit, place, EXACT, chosen),
+        Highs(pyomo_model, cost_unit, place, EXACT, chosen),
+        MoveSearch(),
+        CoordinateDescent(),
+        CoordinateDescent("cd-random", "steepest single move from a random decision until none improves", begin="random"),
+        ROUNDING,
+        StrongestServer(),
+        BestOfRandom("random", 1),
+        BestOfRandom("best-of-random", 10),
+        Constant("all-local", 0, "everyone computes locally"),
+    )
+}

@@ -1,0 +1,314 @@
+r"""Offloading of many users to many edge servers whose speed is shared: a sum of ratios that needs none of its cures.
+
+User i computes its task of :math:`F_i` cycles itself (:math:`a_i = 0`) or uploads its :math:`D_i` bits to one server j
+(:math:`a_i = j`), each pair of user and server on a band of its own:
+
+.. math::
+    \min_{a \in \{0..M\}^N,\, f, p} \sum_i w_i \tau_i \quad\text{s.t.}\quad
+    \sum_{a_i = j} f_i \le F_j ,\; 0 \le p_i \le P_i ,
+
+    \tau_i = \frac{F_i}{f^{loc}_i} \;\text{ where } a_i = 0, \qquad
+    \tau_i = \frac{D_i}{B_i \log_2(1 + p_i h_{ij}/\sigma_j^2)} + \frac{F_i}{f_i} \;\text{ where } a_i = j .
+
+Variable are the choices a, the servers' speeds f and the powers p. For fixed a every term is a constant over a positive
+concave function, hence convex; p and f do not meet in any term, and full power is best. With :math:`s_i = \sqrt{w_i F_i}`,
+:math:`b_{i0} = w_i F_i/f^{loc}_i` and :math:`b_{ij} = w_i D_i / r_{ij}(P_i)` the square-root rule leaves
+:math:`V(a) = \sum_i b_{i,a_i} + \sum_j (\sum_{a_i=j} s_i)^2/F_j` (`mecopt.kernels.servers`). Binary offloading is the case
+of one server.
+
+Optional limits: a server admits at most :math:`m_j` users; a server's speed for a user lies in
+:math:`[\underline f_i, \overline f_i]`; a latency may not exceed :math:`T_i`, which at full power is the lower bound
+:math:`f_i \ge F_i/(T_i - D_i/r_{ij})`. Some decisions are then infeasible.
+
+Weak duality with speed prices :math:`\mu_j \ge 0` and place prices :math:`\nu_j \ge 0`, where
+:math:`\varphi_{ij}(\mu) = \min_f s_i^2/f + \mu f` over the speeds allowed (:math:`2 s_i \sqrt\mu` without bounds):
+
+- for a fixed a: :math:`\sum_i b_{i,a_i} + \sum_{a_i = j} \varphi_{ij}(\mu_j) - \sum_j \mu_j F_j` bounds the cost from below,
+- over all a: :math:`\sum_i \min(b_{i0}, \min_j b_{ij} + \varphi_{ij}(\mu_j) + \nu_j) - \sum_j (\mu_j F_j + \nu_j m_j)` does.
+
+Reference: Jiang, Wang, Dong, Pan, Yang, "Stacked Auto Encoder Based Deep Reinforcement Learning for Online Resource
+Scheduling in Large-Scale MEC Networks", IEEE Internet of Things Journal 7(10), 2020, equations (1)-(17). The paper's (2)
+allows that a task is computed nowhere, and its optimum would be just that; here each task has exactly one place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import ArrayLike, NDArray
+
+from mecopt.backends.backend import Backend
+from mecopt.backends.conic import Conic
+from mecopt.backends.slsqp import Slsqp
+from mecopt.decision import OneOf
+from mecopt.fields import Quantity, quantity
+from mecopt.models.multi_server_offloading import allocation, exact
+from mecopt.models.multi_server_offloading.scenarios import PRESETS
+from mecopt.models.multi_server_offloading.variables import ServerPrices, SpeedAndPower
+from mecopt.problem import Problem, Reference, Scenario
+from mecopt.search import server_choice
+from mecopt.search.solver import Solver
+
+if TYPE_CHECKING:
+    from mecopt.kernels.servers import Servers
+    from mecopt.lesson import Lesson
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MultiServerOffloading(Problem):
+    """Who offloads to which edge server, with which power and which part of the server's speed (paper 004).
+
+    Minimises the weighted sum of latencies. See the module docstring for the formula, what is convex, and the bounds.
+
+    Examples
+    --------
+    >>> import mecopt
+    >>> problem = MultiServerOffloading(channel_gain=[[1e-7, 2e-8], [1e-8, 9e-8], [3e-9, 2e-9]], server_speed=[4e9, 3e9])
+    >>> solution = mecopt.solve(problem)
+    >>> solution.decision.tolist(), solution.status.name
+    ([1, 2, 0], 'OPTIMAL')
+    """
+
+    channel_gain: Quantity = quantity("1", "h", "power gain between a user and a server", per="user and server")
+    workload: Quantity = quantity("cycle", "F", "CPU cycles of a task", default=1e9, zero_allowed=True)
+    data_size: Quantity = quantity("bit", "D", "data of a task", default=8e5, zero_allowed=True)
+    weight: Quantity = quantity("1", "w", "weight of a user's latency", default=1.0, zero_allowed=True)
+    bandwidth: Quantity = quantity("Hz", "B", "bandwidth of a user's link", default=1e6)
+    max_power: Quantity = quantity("W", "P", "a user's greatest transmit power", default=1.0)
+    noise_power: Quantity = quantity("W", "sigma^2", "noise power at a server", per="server", default=1e-8)
+    local_speed: Quantity = quantity("cycle/s", "f^loc", "a user's own speed", default=1e9)
+    server_speed: Quantity = quantity("cycle/s", "F^MEC", "speed that a server's users share", per="server", default=5e10)
+    admission: Quantity = quantity(
+        "1", "m", "users a server admits", per="server", default=np.inf, zero_allowed=True, unlimited=True
+    )
+    least_speed: Quantity = quantity(
+        "cycle/s", "f^min", "least speed a server gives to a user it admits", default=0.0, zero_allowed=True
+    )
+    most_speed: Quantity = quantity(
+        "cycle/s", "f^max", "greatest speed a server gives to a user", default=np.inf, unlimited=True
+    )
+    deadline: Quantity = quantity("s", "T", "greatest latency of a user's task", default=np.inf, unlimited=True)
+
+    name: ClassVar[str] = "multi-server-offloading"
+    summary: ClassVar[str] = "offloading of many users to many servers of shared speed (paper 004)"
+    sense: ClassVar = "minimise"
+    decision_summary: ClassVar[str] = "a number per user: 0 local, j server j"
+    objective_name: ClassVar[str] = "weighted latency"
+    objective_unit: ClassVar[str] = "s"
+    reference: ClassVar[Reference] = Reference(
+        "Jiang, Wang, Dong, Pan, Yang: Stacked Auto Encoder Based Deep Reinforcement Learning for Online Resource "
+        "Scheduling in Large-Scale MEC Networks, IEEE Internet of Things Journal 7(10), 2020",
+        "(1)-(17)",
+    )
+    base_units: ClassVar[tuple[str, ...]] = ("cycle", "W", "s")
+    Allocation: ClassVar = SpeedAndPower
+    Dual: ClassVar = ServerPrices
+    backends: ClassVar[Mapping[str, Backend]] = {
+        backend.name: backend
+        for backend in (
+            allocation.CLOSED_FORM,
+            Slsqp(allocation.smooth_program),
+            *(Conic(solver, allocation.EPIGRAPH) for solver in ("CLARABEL", "ECOS", "SCS")),
+            *(Conic(solver, allocation.JOINT, f"{solver.lower()}-joint") for solver in ("CLARABEL", "ECOS", "SCS")),
+        )
+    }
+    solvers: ClassVar[Mapping[str, Solver]] = exact.SOLVERS
+    presets: ClassVar[Mapping[str, Scenario]] = PRESETS
+
+    @property
+    def servers(self) -> int:
+        """The number of servers of each instance."""
+        return self.sizes["servers"]
+
+    @property
+    def decision_space(self) -> OneOf:
+        """One number per user: 0 local, j server j."""
+        return OneOf(self.users, ("local", *(f"server {j + 1}" for j in range(self.servers))))
+
+    # ------------------------------------------------------------------ terms
+
+    def upload_time(self) -> Array:
+        """Return the time to upload each task to each server at full power, ``(*batch, users, servers)`` s."""
+        ratio = self.max_power[..., None] * self.channel_gain / self.noise_power[..., None, :]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            time = self.data_size[..., None] / (self.bandwidth[..., None] * np.log1p(ratio) / np.log(2.0))
+        return np.where(self.data_size[..., None] > 0, time, 0.0)
+
+    def speed_bounds(self) -> tuple[Array, Array]:
+        """Return the least and greatest speed of each pair, deadlines included; nan where no speed is fast enough."""
+        left = self.deadline[..., None] - self.upload_time()
+        with np.errstate(divide="ignore", invalid="ignore"):
+            needed = np.where(self.workload[..., None] > 0, self.workload[..., None] / left, 0.0)
+        needed = np.where(left == np.inf, 0.0, needed)
+        lower = np.maximum(self.least_speed[..., None], needed)
+        upper = np.minimum(np.broadcast_to(self.most_speed[..., None], lower.shape), self.server_speed[..., None, :])
+        late = (left < 0) | ((left == 0) & (self.workload[..., None] > 0)) | (lower > upper)
+        return np.where(late, np.nan, lower), np.where(late, np.nan, upper)
+
+    def choice_costs(self) -> Array:
+        """Return b: the cost of each choice before waiting for the server, ``(*batch, users, 1 + servers)`` s.
+
+        Infinite where the choice misses the deadline or no admissible speed exists.
+        """
+        local_time = self.workload / self.local_speed
+        local = np.where(local_time <= self.deadline, self.weight * local_time, np.inf)
+        upload = self.upload_time()
+        remote = np.where(self.weight[..., None] > 0, self.weight[..., None] * upload, 0.0)
+        remote = np.where(np.isnan(self.speed_bounds()[0]) | np.isinf(upload), np.inf, remote)
+        return np.concatenate([local[..., None], remote], axis=-1)
+
+    @property
+    def bounded(self) -> bool:
+        """Whether any share of a server's speed is bounded, by deadlines too."""
+        return bool((self.least_speed > 0).any() or (self.most_speed < np.inf).any() or (self.deadline < np.inf).any())
+
+    def server_terms(self) -> Servers:
+        """Return the terms of V; see `mecopt.kernels.servers`."""
+        from mecopt.kernels.servers import servers
+
+        lower, upper = None, None
+        if self.bounded:
+            lower, upper = (np.nan_to_num(bound, nan=0.0) for bound in self.speed_bounds())
+        admission = self.admission if (self.admission < self.users).any() else None
+        root = np.sqrt(self.weight * self.workload)
+        return servers(self.choice_costs(), root, self.server_speed, lower, upper, admission)
+
+    # ------------------------------------------------------------------ the contract
+
+    def latency(self, decision: Array, allocation: SpeedAndPower) -> Array:
+        """Return the latency of every task at the given speeds and powers, equations (4)-(6) and (12), in s."""
+        gain = self._chosen(self.channel_gain / self.noise_power[..., None, :], decision)
+        size, work = self.aligned("data_size", decision), self.aligned("workload", decision)
+        power, speed = allocation.transmit_power, allocation.server_speed
+        with np.errstate(divide="ignore", invalid="ignore"):
+            rate = self.aligned("bandwidth", decision) * np.log1p(np.maximum(power, 0.0) * gain) / np.log(2.0)
+            upload = np.where(size > 0, size / rate, 0.0 * power)
+            computing = np.where(work > 0, np.where(speed > 0, work / speed, np.inf), 0.0 * speed)
+        computing = np.where(np.isnan(speed), np.nan, computing)
+        return np.where(decision > 0, upload + computing, work / self.aligned("local_speed", decision))
+
+    def objective(self, decision: Array, allocation: SpeedAndPower) -> Array:
+        """Evaluate the paper's weighted sum of latencies, equation (13), in s.
+
+        Parameters
+        ----------
+        decision
+            a, shape ``(*batch, *candidates, users)``.
+        allocation
+            speeds and powers of the same shape, ignored for local users; its latencies are not used.
+        """
+        weight = self.aligned("weight", decision)
+        latency = self.latency(decision, allocation)
+        return np.asarray(np.where(weight > 0, weight * latency, 0.0 * weight).sum(axis=-1))
+
+    def violations(self, decision: Array, allocation: SpeedAndPower) -> dict[str, Array]:
+        """Return how far speeds, powers, admissions and deadlines are exceeded, as parts of what is allowed.
+
+        ``latency`` says how far the stated latencies are from those at the stated speeds and powers.
+        """
+        away = decision > 0
+        on_server = decision[..., None] == np.arange(1, self.servers + 1)
+        speed, power = np.where(away, allocation.server_speed, 0.0), np.where(away, allocation.transmit_power, 0.0)
+        total = np.where(on_server, speed[..., None], 0.0).sum(axis=-2)
+        capacity = self.aligned("server_speed", decision[..., :1])
+        own = self._chosen(np.broadcast_to(self.server_speed[..., None, :], self.channel_gain.shape), decision)
+        held, places = on_server.sum(axis=-2), self.aligned("admission", decision[..., :1])
+        least, most = self.aligned("least_speed", decision), self.aligned("most_speed", decision)
+        latency, deadline = self.latency(decision, allocation), self.aligned("deadline", decision)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            short = np.where(away & (least > 0), 1.0 - speed / least, 0.0)
+            late = np.where(deadline < np.inf, latency / deadline - 1.0, 0.0 * latency)
+            crowded = np.where(places < np.inf, (held - places) / np.maximum(places, 1.0), 0.0)
+            misstated = np.abs(allocation.latency - latency) / np.where(latency > 0, latency, 1.0)
+        parts = {
+            "server_speed": (total / capacity - 1.0).max(axis=-1),
+            "speed_sign": (-speed / own).max(axis=-1, where=away, initial=0.0),
+            "max_power": (power / self.aligned("max_power", decision) - 1.0).max(axis=-1),
+            "power_sign": (-power / self.aligned("max_power", decision)).max(axis=-1),
+            "admission": crowded.max(axis=-1),
+            "least_speed": short.max(axis=-1),
+            "most_speed": (speed / most - 1.0).max(axis=-1),
+            "deadline": late.max(axis=-1),
+            "latency": misstated.max(axis=-1),
+        }
+        return {name: np.maximum(part, 0.0) for name, part in parts.items()}
+
+    def infeasible(self, decision: Array) -> Array:
+        """Whether a server's users do not fit, or a choice misses a deadline at any speed."""
+        return np.isinf(self.optimal_value(decision))
+
+    def bound(self, decision: Array, dual: ServerPrices) -> Array:
+        """Bound the cost of a decision from below by weak duality at any speed prices (negative ones count as 0)."""
+        return allocation.fixed_bound(self, decision, np.maximum(dual.speed_price, 0.0))
+
+    def relaxed_bound(self, dual: ServerPrices) -> Array:
+        """Bound the cost of every decision from below by weak duality at any prices (negative ones count as 0)."""
+        return allocation.relaxed_bound(self, np.maximum(dual.speed_price, 0.0), np.maximum(dual.place_price, 0.0))
+
+    def relaxed_dual(self) -> ServerPrices:
+        """Return the prices of the relaxation; see `mecopt.search.servers`."""
+        return ServerPrices(*server_choice.relaxed_prices(self))
+
+    def random_dual(self, rng: Generator, shape: tuple[int, ...]) -> ServerPrices:
+        """Draw speed prices over four decades around those when all offload, and place prices where places are limited."""
+        full = np.sqrt(self.weight * self.workload).sum(axis=-1, keepdims=True) / self.server_speed.sum(
+            axis=-1, keepdims=True
+        )
+        full = full.reshape(self.batch_shape + (1,) * (len(shape) - len(self.batch_shape)) + (1,))
+        size = (*shape, self.servers)
+        places = np.where(self.aligned("admission", np.empty((*shape, 1))) < np.inf, rng.uniform(0.0, 1.0, size), 0.0)
+        return ServerPrices(full**2 * 10.0 ** rng.uniform(-2.0, 2.0, size), places)
+
+    def closed_form(self, decision: Array) -> tuple[SpeedAndPower, ServerPrices]:
+        """Share each server's speed by the square-root rule, at full power."""
+        shares, prices = allocation.CLOSED_FORM(self, decision)
+        return shares, prices
+
+    def respond(self, decision: Array, dual: ServerPrices) -> SpeedAndPower:
+        """Return the speeds ``s / sqrt(mu)`` within their bounds, drawn towards the least ones until they fit.
+
+        Without bounds they are scaled to the capacity, and the price cancels: any price is answered by the best shares.
+        """
+        return allocation.respond(self, decision, np.maximum(dual.speed_price, 0.0))
+
+    def optimal_value(self, decision: Array) -> Array:
+        """Return the least cost of each decision, without computing its allocation; infinite where it is infeasible."""
+        return server_choice.decision_costs(self, decision)
+
+    def move_values(self, decision: Array) -> Array:
+        """Return the least cost after each single move, in O(users choices) an instance where no speed is bounded."""
+        return server_choice.move_costs(self, decision)
+
+    def to_cvxpy(self, decision: ArrayLike) -> Any:
+        """Return the inner problem of one decision as a `cvxpy.Problem` in powers and speeds, the cost in s.
+
+        Its variables ``power_fraction`` and ``speed_fraction`` are the parts of the user's greatest power and of its
+        server's speed, one per user; both 0 for local users.
+        """
+        return allocation.cvxpy_problem(self, self.decision_space.validate(decision, self.batch_shape))
+
+    def to_pyomo(self) -> Any:
+        """Return the whole problem as a Pyomo model; see `mecopt.search.server_choice.pyomo_model`."""
+        return server_choice.pyomo_model(self)
+
+    @classmethod
+    def lesson(cls) -> Lesson:
+        """Return the steps of `mecopt.models.multi_server_offloading.lesson`."""
+        from mecopt.models.multi_server_offloading.lesson import LESSON
+
+        return LESSON
+
+    def _chosen(self, values: Array, decision: Array) -> Array:
+        """Return what of values ``(*batch, users, servers)`` is of each user's server; of the first where it is local."""
+        missing = decision.ndim - 1 - len(self.batch_shape)
+        batch = len(self.batch_shape)
+        spread = values.reshape(values.shape[:batch] + (1,) * missing + values.shape[batch:])
+        spread = np.broadcast_to(spread, (*decision.shape, self.servers))
+        index = np.maximum(decision, 1)[..., None].astype(int) - 1
+        return np.take_along_axis(spread, index, axis=-1)[..., 0]
