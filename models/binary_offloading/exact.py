@@ -23,6 +23,7 @@ from mecopt.backends.highs import Highs
 from mecopt.backends.scip import Scip
 from mecopt.models.binary_offloading.allocation import equal_split, equal_split_cost, equal_split_moves
 from mecopt.problem import Problem
+from mecopt.search.annealing import Annealing
 from mecopt.search.descent import CoordinateDescent, LocalSearch
 from mecopt.search.enumeration import Enumeration
 from mecopt.search.exact import PriceAndFix
@@ -196,6 +197,7 @@ SOLVERS: dict[str, Solver] = {
         CoordinateDescent(),
         CoordinateDescent("cd-random", "steepest single move from a random decision until none improves", begin="random"),
         LocalSearch(),
+        Annealing("annealing", 200, "simulated annealing by single users"),
         IndexScan(offloading_index, "(L - u) / sqrt(c)"),
         ROUNDING,
         BestOfRandom("random", 1),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mecopt.backends.highs import Highs
 from mecopt.models.computation_rate.allocation import blocks, earning, peak, rows
+from mecopt.search.annealing import Annealing
 from mecopt.search.descent import CoordinateDescent, LocalSearch
 from mecopt.search.enumeration import Enumeration
 from mecopt.search.exact import PriceAndFix
@@ -157,6 +158,7 @@ SOLVERS: dict[str, Solver] = {
         CoordinateDescent(),
         CoordinateDescent("cd-random", "steepest single move from a random decision until none improves", begin="random"),
         LocalSearch(),
+        Annealing("annealing", 200, "simulated annealing by single users"),
         IndexScan(offloading_index, "sqrt(w) h"),
         PriceAndFix(compiled_data, _first_price, name="relaxation-rounding", node_limit=1),
         BestOfRandom("random", 1),

@@ -21,6 +21,7 @@ from mecopt.backends.backend import Feature
 from mecopt.backends.highs import Highs
 from mecopt.backends.scip import Scip
 from mecopt.problem import Problem
+from mecopt.search.annealing import Annealing
 from mecopt.search.descent import CoordinateDescent
 from mecopt.search.enumeration import Enumeration
 from mecopt.search.exact import PriceAndFix
@@ -216,6 +217,11 @@ class StrongestServer(Solver):
         return Search(decision.astype(np.int8).reshape((*problem.batch_shape, problem.users)), solver_calls=1)
 
 
+def channels(problem: Problem) -> Array:
+    """Return what each server is worth to each user by paper 004's (28): its channel gain, ``(*batch, users, servers)``."""
+    return np.asarray(problem.data()["channel_gain"])
+
+
 EXACT = Exact(compiled_data, first_prices)
 PRICE_AND_FIX = PriceAndFix(compiled_data, first_prices, name="price-and-fix")
 
@@ -231,6 +237,11 @@ SOLVERS: dict[str, Solver] = {
         MoveSearch(),
         CoordinateDescent(),
         CoordinateDescent("cd-random", "steepest single move from a random decision until none improves", begin="random"),
+        Annealing("annealing", 500, "simulated annealing by single users"),
+        Annealing(
+            "annealing-guided", 500, "simulated annealing, single users drawn by channel", "guided", channels
+        ),
+        Annealing("annealing-literal", 500, "the paper's ASA, h-mutation to the letter", "literal", channels),
         ROUNDING,
         StrongestServer(),
         BestOfRandom("random", 1),
