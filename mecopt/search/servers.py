@@ -17,8 +17,10 @@ holds exactly: the first sum is what price-and-fix fixes choices by, the second 
 
 The best prices: for one server by sorting the users by :math:`(b_{i0} - b_{i1})/s_i`, exactly. For several, D is the limit
 of smooth functions, each minimum over choices replaced by :math:`-\tau \ln \sum_j e^{-c_{ij}/\tau}` and the sign of
-:math:`\nu` kept by :math:`\tau \ln \nu_j`; Newton's method follows their maxima as :math:`\tau` falls. The smooth maximum
-plus :math:`\tau (\sum_i \ln C_i + M)` bounds that of D from above, which tells when nothing more can be gained.
+:math:`\nu` kept by :math:`\tau \ln \nu_j`; Newton's method follows their maxima as :math:`\tau` falls. At a maximum the
+smooth bound less its terms :math:`\tau \ln \nu_j`, plus :math:`\tau (\sum_i \ln C_i + M)`, bounds the greatest D from above:
+every minimum over :math:`C_i` choices lost :math:`\tau \ln C_i` at most, and the slopes :math:`-\tau/\nu_j` left there gain
+:math:`\tau` each at most. That tells when nothing more can be gained.
 """
 
 from typing import NamedTuple
@@ -43,6 +45,8 @@ ROUNDING_NOISE = 1e-15
 """Relative gain below which a step cannot be told from rounding."""
 PIVOT = 1e-14
 """Smallest pivot of the scaled Hessian."""
+POLISHING = 1000
+"""Most rounds of local search, far more than it takes."""
 SWAPS = 300
 """Most users among whom the local search exchanges pairs."""
 
@@ -280,6 +284,9 @@ def _several_prices(data: ServersData, allowed: Flags, price: Floats, cutoff: fl
             at[:] = trial
             value, bound = _smooth(servers, allowed, at, tau, cost, slope, bend)
         ceiling = value + max(decrement, 0.0) + tau * logs
+        for j in range(count):
+            if servers.admission.shape[1] > 0 and servers.admission[0, j] < users:
+                ceiling -= tau * np.log(at[count + j])
         if cutoff < np.inf and ceiling < cutoff:
             enough = 0.01 * (cutoff - ceiling)
         else:
@@ -396,7 +403,7 @@ def evaluate(data: ServersData, decision: Bits) -> float:
     servers = data.servers
     count = servers.capacity.shape[1]
     if data.polish:
-        polish(servers, decision)
+        polish(servers, decision, POLISHING)
     share = np.empty(decision.size)
     total = 0.0
     for i in range(decision.size):
@@ -421,8 +428,10 @@ def _part(servers: Servers, decision: Bits, j: int, load: float, share: Floats, 
 
 
 @compiled
-def polish(servers: Servers, decision: Bits) -> int:
+def polish(servers: Servers, decision: Bits, rounds: int) -> int:
     """Better a decision in place by single moves, and among few users by exchanges, until none helps; count them.
+
+    A round looks at every user once.
 
     Every step lowers the cost by more than rounding. A decision whose users do not fit is repaired where moves can.
     """
@@ -441,7 +450,7 @@ def polish(servers: Servers, decision: Bits) -> int:
     for j in range(count):
         part[j + 1] = _part(servers, decision, j, load[j + 1], share, excess)
     steps, tiny = 0, 1e-14 * cheapest
-    for _ in range(1000):
+    for _ in range(rounds):
         improved = False
         for i in range(users):
             old, root = decision[i], servers.root[0, i]
