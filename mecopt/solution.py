@@ -239,7 +239,7 @@ class Solution:
             mean = float(np.mean(self.objective[finite])) if finite.any() else float("nan")
             gap = float(np.max(self.gap)) if self.gap.size else 0.0
             lines = (
-                f"{problem.name}: {int(np.prod(self.shape))} instances of {problem.users} users by {self.stats.method}\n"
+                f"{problem.name}: {int(np.prod(self.shape))} instances of {problem.size_text} by {self.stats.method}\n"
                 f"status     {counts}\n"
                 f"objective  mean {mean:.6g} {problem.objective_unit}   largest proved gap {gap:.2g}   "
                 f"largest violation {np.max(self.violation, initial=0.0):.2g}\n"

@@ -7,8 +7,8 @@ users alike: in equal parts of the capacity solvers fail on tasks of 1 B beside 
 
 The hyperbola is the cone :math:`\|(2, t - y)\| \le t + y`. At a share y its multiplier
 :math:`\tfrac{v}{2} (1 + y^{-2}, -2/y, 1 - y^{-2})`, v being the weight, is feasible and answers the price
-:math:`v/y^2`; what a bound on the share adds to the server's price, or takes from it, is the bound's own multiplier. At any price the dual
-objective of these is the problem's own bound.
+:math:`v/y^2`; what a bound on the share adds to the server's price, or takes from it, is the bound's own multiplier. At any
+price the dual objective of these is the problem's own bound.
 """
 
 from __future__ import annotations

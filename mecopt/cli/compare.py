@@ -35,15 +35,15 @@ def command(
 ) -> Any:
     """Run methods side by side on the instances of FILE.
 
-    Writes results.parquet, report.html, loss.png and tradeoff.png. An interrupted run goes on where it stopped when the
-    same command is given again.
+    Writes results.parquet, report.html, loss.png, tradeoff.png and instances.png. An interrupted run goes on where it
+    stopped when the same command is given again.
     """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from mecopt.cli.console import console
     from mecopt.compare import compare
-    from mecopt.compare.report import table, write_report
+    from mecopt.compare.report import decisions_table, table, write_report
     from mecopt.data import Labels, load
     from mecopt.stream import kept_back
 
@@ -79,12 +79,14 @@ def command(
     summary = write_report(comparison, output)
     screen = console()
     screen.print(
-        f"{instances.name}: {instances.instances} instances of {instances.users} users from {file.name}", markup=False
+        f"{instances.name}: {instances.instances} instances of {instances.size_text} from {file.name}", markup=False
     )
     screen.print(table(summary, screen.width))
+    if instances.instances > 1:
+        screen.print(decisions_table(comparison))
     for text in summary.findings:
         screen.print(f"- {text}", markup=False)
-    screen.print(f"written: {output}/report.html, loss.png, tradeoff.png, results.parquet", markup=False)
+    screen.print(f"written: {output}/report.html, loss.png, tradeoff.png, instances.png, results.parquet", markup=False)
     if any(line.failed for line in summary.lines):
         return 1
     return 4 if any(line.limited for line in summary.lines) else 0

@@ -28,7 +28,8 @@ def command() -> None:
         screen.print(f"  source    {cls.reference.paper}, {cls.reference.equations}")
         screen.print("  presets")
         for preset, scenario in cls.presets.items():
-            screen.print(f"    [cyan]{preset:<20}[/cyan] {scenario.users} users: {scenario.summary}")
+            sizes = ", ".join(f"{getattr(scenario, name)} {name}" for name in cls.size_names())
+            screen.print(f"    [cyan]{preset:<20}[/cyan] {sizes}: {scenario.summary}")
         for title, known in (("backends (decision fixed)", cls.backends), ("solvers (decision open)", cls.solvers)):
             screen.print(f"  {title}, the first is the default")
             for key, one in known.items():

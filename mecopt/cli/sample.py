@@ -32,11 +32,7 @@ def command(problem: str, count: int, seed: int, preset: str, settings: tuple[st
     labels = solve(instances) if output.suffix == ".mat" else None
     provenance: dict[str, Any] = {"preset": preset, "seed": seed, "count": count, "set": list(settings)}
     save(output, instances, labels=labels, provenance=provenance)
-    click.echo(f"{count} instances of {problem} with {_sizes(instances)} in {output} (preset {preset}, seed {seed})")
-
-
-def _sizes(instances: Any) -> str:
-    return ", ".join(f"{size} {name}" for name, size in instances.sizes.items())
+    click.echo(f"{count} instances of {problem} with {instances.size_text} in {output} (preset {preset}, seed {seed})")
 
 
 def field_values(cls: Any, texts: tuple[str, ...]) -> dict[str, Any]:

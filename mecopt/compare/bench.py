@@ -22,6 +22,9 @@ from mecopt.solve import allocate, solve
 TIME_LIMIT = 60.0
 """Seconds after which an outside solver is cut off, so that one hard instance does not stop the run."""
 
+ENUMERATED = 1024
+"""Most decisions of the instances that are enumerated."""
+
 TURN_SECONDS = 0.005
 """Seconds for which a call is repeated before the next one has its turn."""
 
@@ -84,11 +87,18 @@ def _draw(cls: type[Problem], seed: int, users: int, shape: tuple[int, ...] = ()
     return cls.sample(np.random.default_rng(seed), shape, preset=preset, users=users)
 
 
+def _away(problem: Problem, seed: int) -> Any:
+    """Return a decision in which nobody is local: with one server that is everyone's, else a random one."""
+    shape = (*problem.batch_shape, problem.users)
+    return np.random.default_rng(seed).integers(1, len(problem.decision_space.labels), shape, dtype=np.int8)
+
+
 def _fixed(cls: type[Problem], seed: int) -> Iterator[Measurement]:
     """Decision fixed: the default backend beside every other one, single and in batch."""
     default, *others = [name for name, backend in cls.backends.items() if backend.is_available()]
     for users in (10, 100):
-        problem, decision = _draw(cls, seed, users), np.ones(users, dtype=np.int8)
+        problem = _draw(cls, seed, users)
+        decision = _away(problem, seed)
         solving = medians({name: _solving(problem, decision, name) for name in (default, *others)})
         whole = medians({name: _whole(problem, decision, name) for name in (default, *others)})
         for what, times in (("solving alone", solving), ("allocate(), certified", whole)):
@@ -96,8 +106,8 @@ def _fixed(cls: type[Problem], seed: int) -> Iterator[Measurement]:
                 group = f"decision fixed, {users} users, one instance: {what}"
                 yield Measurement(group, default, times[default], name, times[name])
     count = 20_000
-    batch, decisions = _draw(cls, seed, 10, (count,)), np.ones((count, 10), dtype=np.int8)
-    single = _draw(cls, seed, 10)
+    batch, single = _draw(cls, seed, 10, (count,)), _draw(cls, seed, 10)
+    decisions = _away(batch, seed)
     times = medians({default: _solving(batch, decisions, default), **{n: _solving(single, decisions[0], n) for n in others}})
     for name in others:
         group = f"decision fixed, 10 users, per instance of a batch of {count}: solving alone"
@@ -170,14 +180,17 @@ def _solved(problem: Problem, solver: str) -> Callable[[], float]:
 
 
 def _exhaustive(cls: type[Problem], seed: int, preset: str, group: str) -> Iterator[Measurement]:
-    problem = _draw(cls, seed, 10, preset=preset)
+    choices = len(_draw(cls, seed, 1, preset=preset).decision_space.labels)
+    users = int(np.log(ENUMERATED) / np.log(choices) + 1e-9)
+    problem = _draw(cls, seed, users, preset=preset)
     everything = np.concatenate(list(problem.decision_space.enumerate(1 << 20)))
 
     def one_by_one() -> float:
         return min(problem.sign * float(problem.optimal_value(decision)) for decision in everything)
 
     def allocated() -> float:
-        return min(problem.sign * float(allocate(problem, decision).objective) for decision in everything)
+        values = (float(allocate(problem, decision, throw=False).objective) for decision in everything)
+        return min(problem.sign * value for value in values if not np.isnan(value))
 
     calls = {
         "exact": _solved(problem, "exact"),
@@ -186,6 +199,7 @@ def _exhaustive(cls: type[Problem], seed: int, preset: str, group: str) -> Itera
         "batched": _timed(lambda: problem.optimal_value(everything)),
     }
     times = medians(calls, seconds=2.0)
-    yield Measurement(group, "exact, 10 users", times["exact"], "1,024 decisions allocated one by one", times["allocated"])
-    yield Measurement(group, "exact, 10 users", times["exact"], "1,024 decisions scored one by one", times["one by one"])
-    yield Measurement(group, "exact, 10 users", times["exact"], "1,024 decisions in one batch", times["batched"])
+    subject, count = f"exact, {users} users", f"{len(everything):,} decisions"
+    yield Measurement(group, subject, times["exact"], f"{count} allocated one by one", times["allocated"])
+    yield Measurement(group, subject, times["exact"], f"{count} scored one by one", times["one by one"])
+    yield Measurement(group, subject, times["exact"], f"{count} in one batch", times["batched"])

@@ -12,6 +12,9 @@ from mecopt.compare.summary import Line, Summary
 FLOOR = 1e-10
 """Losses below this are drawn here: they are rounding."""
 
+WINDOWS = 100
+"""Most points of a line over the instances."""
+
 _BLUE, _GREY, _RED = "#1f5f8b", "#8a8f98", "#c0392b"
 
 
@@ -72,6 +75,34 @@ def tradeoff_figure(summary: Summary) -> bytes:
     axes.set_title(f"{summary.title}; blue: proved optimal on every one", fontsize=10, loc="left")
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
+    return _png(figure)
+
+
+def instances_figure(summary: Summary) -> bytes:
+    """Draw each method's ratio instance by instance, in their order, as means over windows.
+
+    Where the instances are the slots of a stream this is the normalised reward over time.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8.0, 4.8), layout="constrained")
+    axes = figure.add_subplot()
+    count = summary.lines[0].loss.size
+    window = max(1, count // WINDOWS)
+    for line in sorted(summary.lines, key=lambda line: (np.isnan(line.ratio_mean), -line.ratio_mean)):
+        ratio = 1.0 - line.loss[: count - count % window].reshape(-1, window)
+        some = ~np.isnan(ratio).all(axis=1)
+        means = np.full(len(ratio), np.nan)
+        means[some] = np.nanmean(ratio[some], axis=1)
+        axes.plot(
+            window * (np.arange(len(ratio)) + 0.5), means, "o-" if len(ratio) < 30 else "-", ms=3, lw=1.2, label=line.method
+        )
+    axes.set_xlabel("instance" + (f" (means over {window})" if window > 1 else ""))
+    axes.set_ylabel("ratio to the reference")
+    axes.set_title(f"{summary.title}; reference: {summary.reference}", fontsize=10, loc="left")
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return _png(figure)
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import html
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mecopt.compare.figures import loss_figure, tradeoff_figure
+from mecopt.compare.decisions import habits, headers
+from mecopt.compare.figures import instances_figure, loss_figure, tradeoff_figure
 from mecopt.compare.run import Comparison
 from mecopt.compare.summary import HEADERS, Summary, cells, summarise
 from mecopt.files import write_whole
@@ -45,11 +47,28 @@ def table(summary: Summary, width: int) -> Table:
     return grid
 
 
+def decisions_table(comparison: Comparison) -> Table:
+    """Return what the methods decide as a rich table: shares of users by choice, and users who never change theirs."""
+    from rich.table import Table
+
+    rows = habits(comparison)
+    grid = Table(title="decisions: share of users by choice", title_justify="left", box=None, pad_edge=False)
+    for name in headers(rows):
+        grid.add_column(name, justify="left" if name == "method" else "right", no_wrap=True)
+    for row in rows:
+        grid.add_row(*row.cells())
+    return grid
+
+
 def write_report(comparison: Comparison, out: str | Path) -> Summary:
-    """Write ``report.html``, ``loss.png`` and ``tradeoff.png`` into a folder; return what they say."""
+    """Write ``report.html`` and its pictures into a folder; return what they say."""
     out = Path(out)
     summary = summarise(comparison)
-    pictures = {"loss.png": loss_figure(summary), "tradeoff.png": tradeoff_figure(summary)}
+    pictures = {
+        "loss.png": loss_figure(summary),
+        "tradeoff.png": tradeoff_figure(summary),
+        "instances.png": instances_figure(summary),
+    }
     for name, content in pictures.items():
         write_whole(out / name, content)
     write_whole(out / "report.html", _page(comparison, summary, pictures).encode())
@@ -58,10 +77,9 @@ def write_report(comparison: Comparison, out: str | Path) -> Summary:
 
 def _page(comparison: Comparison, summary: Summary, pictures: dict[str, bytes]) -> str:
     origin = comparison.provenance
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in HEADERS)
-    rows = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells(line)) + "</tr>" for line in summary.lines
-    )
+    methods = _table(HEADERS, [cells(line) for line in summary.lines])
+    chosen = habits(comparison)
+    decisions = _table(headers(chosen), [row.cells() for row in chosen])
     findings = "".join(f"<li>{html.escape(text)}</li>" for text in summary.findings)
     images = "".join(
         f'<p><img alt="{name}" src="data:image/png;base64,{base64.b64encode(content).decode()}"></p>'
@@ -78,11 +96,20 @@ def _page(comparison: Comparison, summary: Summary, pictures: dict[str, bytes]) 
 <p>Ratios refer to {html.escape(summary.reference)} and are at most 1; "proved" is the share of instances on which the
 answer is proved optimal (a heuristic's by the relaxation's bound alone, stored answers by the default solver); "violation"
 is the worst scaled constraint violation, "calls" the allocation problems solved per instance; seconds are per instance.</p>
-<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>
+{methods}
+<h2>Decisions</h2>
+<p>The share of users by choice, over all instances, and the share of users whose choice is the same in every instance.</p>
+{decisions}
 <h2>Pictures</h2>{images}
 <h2>Provenance</h2><dl>{details}</dl>
 </body></html>
 """
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    titles = "".join(f"<th>{html.escape(name)}</th>" for name in head)
+    body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f'<div class="scroll"><table><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def _plain(value: Any) -> str:

@@ -47,6 +47,7 @@ _DEFAULTS = (
     "coordinate-descent",
     "local-search",
     "relaxation-rounding",
+    "greedy",
     "best-of-random",
     "all-local",
     "all-offload",
@@ -137,6 +138,8 @@ def compare(
         "objective": f"{problem.objective_name} [{problem.objective_unit}]",
         "instances": flat.instances,
         "users": problem.users,
+        "sizes": problem.sizes,
+        "choices": list(problem.decision_space.labels),
         "methods": chosen,
         "seed": seed,
         "time_limit": time_limit,
@@ -313,6 +316,7 @@ def _part(
     solution = solve(problem, solver=solver, throw=False, time_limit=time_limit, rng=np.random.default_rng(seed))
     stats, count = solution.stats, problem.instances
     columns = {
+        "decision": list(solution.decision),
         "objective": solution.objective,
         "bound": solution.bound,
         "gap": solution.gap,
@@ -335,6 +339,7 @@ def _stored_rows(problem: Problem, labels: Labels, first: int, time_limit: float
     status, _ = judge(certificate, GAP, False, False)
     nothing = np.zeros(problem.instances)
     columns = {
+        "decision": list(labels.decision),
         "objective": certificate.objective,
         "bound": certificate.bound,
         "gap": np.maximum(certificate.gap, 0.0),
@@ -357,6 +362,7 @@ def _rows(method: str, first: int, columns: dict[str, Any]) -> pa.Table:
         {
             "instance_id": pa.array(np.arange(first, first + count)),
             "method": pa.array([method] * count),
+            "decision": pa.array(columns.pop("decision"), type=pa.list_(pa.int8())),
             **{name: pa.array(np.asarray(values)) for name, values in columns.items()},
         }
     )

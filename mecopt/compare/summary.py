@@ -101,7 +101,8 @@ def summarise(comparison: Comparison) -> Summary:
             )
         )
     origin = comparison.provenance
-    title = f"{origin['problem']}: {origin['instances']} instances of {origin['users']} users"
+    sizes = ", ".join(f"{size} {name}" for name, size in origin["sizes"].items())
+    title = f"{origin['problem']}: {origin['instances']} instances of {sizes}"
     findings = _findings(lines, optimal, comparison)
     if contradicted.any():
         findings.insert(

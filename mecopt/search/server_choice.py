@@ -126,18 +126,23 @@ class MoveSearch(Solver):
         terms = problem.server_terms()  # type: ignore[attr-defined]
         shape = (problem.instances, problem.users)
         decisions = plain(np.zeros(shape, dtype=np.int8) if start is None else start.reshape(shape).copy(), np.int8)
-        steps = np.zeros(problem.instances, dtype=int)
-        deadline, cut = None if time_limit is None else time.perf_counter() + time_limit, False
+        steps, rounds = np.zeros(problem.instances, dtype=int), np.zeros(problem.instances, dtype=int)
+        cut = np.zeros(problem.instances, dtype=bool)
+        deadline = None if time_limit is None else time.perf_counter() + time_limit
         for k in range(problem.instances):
-            if deadline is not None and time.perf_counter() > deadline:
-                cut = True
-                break
-            steps[k] = polish(one_instance(terms, k), decisions[k])
+            one, more = one_instance(terms, k), 1
+            while more:
+                if deadline is not None and time.perf_counter() > deadline:
+                    cut[k] = True
+                    break
+                more = polish(one, decisions[k], 1)
+                steps[k] += more
+                rounds[k] += 1
         return Search(
             decisions.reshape((*problem.batch_shape, problem.users)),
             iterations=steps.reshape(problem.batch_shape),
-            solver_calls=1,
-            limit=cut,
+            solver_calls=(rounds * problem.users * terms.capacity.shape[1]).reshape(problem.batch_shape),
+            limit=cut.reshape(problem.batch_shape),
             start_used=start is not None,
         )
 

@@ -148,7 +148,7 @@ class Exact(PriceAndFix):
         holds &= bound >= cost - IDENTICAL * np.abs(cost)
         if start is not None:
             first = start.reshape(-1, users)
-            tied = decision_costs(flat, first) <= cost  # type: ignore[arg-type]
+            tied = decision_costs(flat, first) <= cost
             decision[tied] = first[tied]
         calls, cut = np.full(flat.instances, users + 1), np.zeros(flat.instances, dtype=bool)
         model_seconds = 0.0

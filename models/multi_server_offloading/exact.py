@@ -171,7 +171,7 @@ class Exact(PriceAndFix):
             return super().prove(problem, start, gap=gap, time_limit=time_limit, node_limit=node_limit)
         decision, bound = np.zeros((flat.instances, users), dtype=np.int8), np.empty(flat.instances)
         calls, cut, model_seconds = np.ones(flat.instances, dtype=int), np.zeros(flat.instances, dtype=bool), 0.0
-        for k in np.flatnonzero(easy):
+        for k in np.flatnonzero(easy).tolist():
             decision[k], bound[k] = assign(one_instance(terms, k))
         if not easy.all():
             starts = None if start is None else start.reshape(-1, users)[~easy]

@@ -56,7 +56,7 @@ def _draw_paper(rng: Generator, shape: tuple[int, ...]) -> Mapping[str, ArrayLik
     return {"channel_gain": _gain(rng, shape, user_places(shape[-2]))}
 
 
-def _draw_heterogeneous(rng: Generator, shape: tuple[int, ...]) -> Mapping[str, ArrayLike]:
+def _draw_heterogeneous(rng: Generator, shape: tuple[int, ...]) -> dict[str, NDArray[np.float64]]:
     per_user, per_server = shape[:-1], (*shape[:-2], shape[-1])
     return {
         "channel_gain": _gain(rng, shape, rng.uniform(0.0, SIDE, (*per_user, 2))),

@@ -38,6 +38,7 @@ Array = NDArray[Any]
 COLUMNS = [
     "instance_id",
     "method",
+    "decision",
     "objective",
     "bound",
     "gap",
@@ -108,6 +109,20 @@ def test_every_row_is_what_the_solver_answers_to_that_instance_alone(finished: A
         assert comparison.column(method, "status").tolist() == [str(one.status) for one in alone]
 
 
+def test_shares_and_unchanging_users_are_counted_from_the_decisions(tmp_path: Path) -> None:
+    from mecopt.compare.decisions import habits
+    from mecopt.models import MultiServerOffloading
+
+    instances = MultiServerOffloading.sample(np.random.default_rng(4), (6,), users=5, servers=2)
+    found = {row.method: row for row in habits(compare(instances, ["exact", "all-local"], out=tmp_path, jobs=1))}
+    decisions = [one.decision.tolist() for one in mecopt.solve(instances)]
+    for choice, label in enumerate(("local", "server 1", "server 2")):
+        assert found["exact"].shares[label] == pytest.approx(sum(row.count(choice) for row in decisions) / 30)
+    assert found["exact"].unchanging == sum(len({row[i] for row in decisions}) == 1 for i in range(5)) / 5
+    assert found["all-local"].shares == {"local": 1.0, "server 1": 0.0, "server 2": 0.0}
+    assert found["all-local"].unchanging == 1.0
+
+
 def test_a_random_method_draws_the_same_numbers_in_every_run_and_others_with_another_seed(tmp_path: Path) -> None:
     instances = draw(BinaryOffloading)
     runs = [compare(instances, ["random"], out=tmp_path / str(i), seed=s, jobs=1) for i, s in enumerate((1, 1, 2))]
@@ -160,8 +175,8 @@ def test_the_report_needs_nothing_but_itself(finished: Any) -> None:
     assert "<script" not in page
     assert "<link" not in page
     pictures = re.findall(r'src="([^"]*)"', page)
-    assert [one.partition(",")[0] for one in pictures] == ["data:image/png;base64"] * 2
-    for one, name in zip(pictures, ("loss.png", "tradeoff.png"), strict=True):
+    assert [one.partition(",")[0] for one in pictures] == ["data:image/png;base64"] * 3
+    for one, name in zip(pictures, ("loss.png", "tradeoff.png", "instances.png"), strict=True):
         assert base64.b64decode(one.partition(",")[2]) == (finished[1] / name).read_bytes()
 
 

@@ -23,6 +23,7 @@ def summary(**rows: list[tuple[float, float, str]]) -> Summary:
         "sense": "minimise",
         "instances": len(next(iter(rows.values()))),
         "users": 1,
+        "sizes": {"users": 1},
         "methods": list(rows),
         "exact_methods": ["exact"],
     }
