@@ -87,6 +87,8 @@ class Problem(ABC):
     backends: ClassVar[Mapping[str, Backend]]
     solvers: ClassVar[Mapping[str, Solver]]
     presets: ClassVar[Mapping[str, Scenario]]
+    task_fields: ClassVar[tuple[str, ...]] = ()
+    """The fields that are 0 where a user has no task; none named: the first one. See `mecopt.stream`."""
     mat_layout: ClassVar[Mapping[str, str]] = {}
     """Entry of a .mat file: the field, allocation variable, "decision" or "objective" it holds; see `mecopt.data`."""
 
@@ -271,6 +273,11 @@ class Problem(ABC):
         first = declared(type(self))[0]
         shape = getattr(self, first.name).shape
         return dict(zip(axes(first), shape[len(shape) - len(axes(first)) :], strict=True))
+
+    @property
+    def size_text(self) -> str:
+        """The sizes in words."""
+        return ", ".join(f"{size} {name}" for name, size in self.sizes.items())
 
     @property
     def users(self) -> int:
