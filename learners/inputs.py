@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.fields import declared
+from mecopt.fields import axes, declared
 from mecopt.problem import Problem
 from mecopt.solution import InstanceError, unknown
 from mecopt.trained import Trained
@@ -29,6 +30,9 @@ RARE = 0.01
 CONSTANT = 1e-9
 """Relative difference up to which a field has the value it had in training."""
 
+UNLIMITED = "unlimited"
+"""How a card says that a constant is infinite: JSON has no such number."""
+
 FARTHEST = 1e30
 """Inputs beyond it are cut, because single precision would overflow in the network."""
 
@@ -40,13 +44,14 @@ class Inputs:
     Parameters
     ----------
     names
-        fields of the problem; one entry per user, or one per instance.
+        fields of the problem, with all their entries: one per user, per server, per user and server, or per instance.
     scaling
         "standard": entries; "log": their logarithms, for gains over decades; "raw": numbers as they are (the paper).
     offset, spread
         one number per entry.
     constants
-        the other fields and the values they had in all of the training, one number or one per user; None where they varied.
+        the other fields and the values they had in all of the training: one number, or lists with one number per entry;
+        None where they varied.
     ranges
         least and greatest value of each input field in all of the training.
     """
@@ -74,6 +79,12 @@ class Inputs:
         if not chosen:
             raise InstanceError("all instances are the same, so there is nothing to learn from; allowed: some that vary")
         constants = {name: _constant(value) for name, value in stream.flat().data().items() if name not in chosen}
+        for name in chosen:
+            if not np.isfinite(fields[name]).all():
+                raise InstanceError(
+                    f"{name} varies and is infinite in places, which no network can see; name the inputs without it, or set "
+                    "a limit everywhere"
+                )
         for name in chosen if scaling == "log" else ():
             if not np.all(fields[name] > 0):
                 raise InstanceError(f"{name} has zeros, whose logarithm is infinite; use the scaling 'standard'")
@@ -97,10 +108,8 @@ class Inputs:
 
     def size_of(self, stored: Trained) -> int:
         """Return the number of inputs of a saved policy."""
-        from mecopt.registry import find_problem
-
-        per = {f.name: f.metadata["per"] for f in declared(find_problem(stored.card["problem"]))}
-        return sum(stored.card["users"] if per[name] == "user" else 1 for name in self.names)
+        shapes = _shapes(stored)
+        return sum(math.prod(shapes[name]) for name in self.names)
 
     def differences(self, problem: Problem) -> list[str]:
         """Say which fields have other values here than in training: constants, and inputs far outside their range."""
@@ -117,10 +126,14 @@ class Inputs:
                 found.append(f"{name} varied in its training, but is none of its inputs")
                 continue
             here = problem.data()[name]
-            far = np.abs(here - np.asarray(value)) > CONSTANT * np.abs(np.asarray(value))
+            far = ~np.isclose(here, np.asarray(value), rtol=CONSTANT, atol=0.0)
             if far.any():
                 found.append(f"{name} was {_shown(value)} in all of its training and is {here[far][0]:g} here")
         return found
+
+    def written_constants(self) -> dict[str, Any]:
+        """Return the constants as a card holds them."""
+        return {name: _written(value) for name, value in self.constants.items()}
 
     def arrays(self) -> dict[str, Array]:
         """Return the scale, to be saved."""
@@ -129,20 +142,16 @@ class Inputs:
     @classmethod
     def from_trained(cls, stored: Trained) -> Self:
         """Rebuild the inputs from a saved policy."""
-        names, scaling, constants = (
-            stored.entry(n, k) for n, k in (("inputs", list), ("scaling", str), ("constants", dict))
-        )
-        from mecopt.registry import find_problem
-
-        per = {f.name: f.metadata["per"] for f in declared(find_problem(stored.card["problem"]))}
-        for name in (*names, *constants):
-            if not isinstance(name, str) or name not in per:
-                raise unknown(f"field of {stored.card['problem']}", name, per)
-        if len(names) + len(constants) != len(per) or set(names) | set(constants) != set(per):
-            raise InstanceError(f"inputs and constants are {[*names, *constants]}; allowed: each once of {', '.join(per)}")
-        sizes = {name: stored.card["users"] if per[name] == "user" else 1 for name in constants}
-        if scaling not in SCALINGS or not all(_is_constant(value, sizes[name]) for name, value in constants.items()):
-            raise InstanceError(f"the trained policy is damaged: scaling {scaling!r}, constants {constants}")
+        names, scaling, written = (stored.entry(n, k) for n, k in (("inputs", list), ("scaling", str), ("constants", dict)))
+        shapes = _shapes(stored)
+        for name in (*names, *written):
+            if not isinstance(name, str) or name not in shapes:
+                raise unknown(f"field of {stored.card['problem']}", name, shapes)
+        if len(names) + len(written) != len(shapes) or set(names) | set(written) != set(shapes):
+            raise InstanceError(f"inputs and constants are {[*names, *written]}; allowed: each once of {', '.join(shapes)}")
+        constants = {name: _read(value, shapes[name]) for name, value in written.items()}
+        if scaling not in SCALINGS:
+            raise InstanceError(f"the trained policy is damaged: scaling {scaling!r}")
         offset, spread = (stored.weights.get(name) for name in ("input_offset", "input_spread"))
         if offset is None or spread is None or offset.shape != spread.shape or not np.all(spread > 0):
             raise InstanceError("the trained policy is damaged: the scale of its inputs is missing or makes no sense")
@@ -166,16 +175,47 @@ class Inputs:
 
 
 def _constant(values: Array) -> Any:
-    """Return what a field is in all instances: one number, one per user, or None where it varies."""
+    """Return what a field is in all instances: one number, lists of one per entry, or None where it varies."""
     if np.any(values != values[:1]):
         return None
     return float(values.flat[0]) if np.all(values == values.flat[0]) else values[0].tolist()
 
 
-def _is_constant(value: Any, size: int) -> bool:
-    """Whether this may stand in a card as the constant of a field with `size` entries."""
-    numbers = value if isinstance(value, list) and len(value) == size else [value]
-    return value is None or all(type(v) in (int, float) and abs(v) <= sys.float_info.max for v in numbers)
+def _shapes(stored: Trained) -> dict[str, tuple[int, ...]]:
+    """Return the shape that each field of a saved policy's problem has in an instance."""
+    from mecopt.registry import find_problem
+
+    sizes = stored.sizes()
+    return {f.name: tuple(sizes[axis] for axis in axes(f)) for f in declared(find_problem(stored.card["problem"]))}
+
+
+def _written(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_written(entry) for entry in value]
+    return UNLIMITED if value == math.inf else value
+
+
+def _read(value: Any, shape: tuple[int, ...]) -> Any:
+    """Read the constant of a field of this shape from a card: one number, lists of one per entry, or None."""
+    if value is None:
+        return None
+    return _read_entries(value, shape) if isinstance(value, list) else _read_number(value)
+
+
+def _read_entries(value: Any, shape: tuple[int, ...]) -> Any:
+    if not shape:
+        return _read_number(value)
+    if not isinstance(value, list) or len(value) != shape[0]:
+        raise InstanceError(f"the trained policy is damaged: {value!r} among its constants; allowed: {shape[0]} entries")
+    return [_read_entries(entry, shape[1:]) for entry in value]
+
+
+def _read_number(value: Any) -> Any:
+    if value == UNLIMITED:
+        return math.inf
+    if type(value) not in (int, float) or not abs(value) <= sys.float_info.max:
+        raise InstanceError(f"the trained policy is damaged: {value!r} among its constants")
+    return value
 
 
 def _is_range(value: Any) -> bool:

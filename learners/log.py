@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,12 @@ class Log:
     """Loss of the step after this instance; nan where there was none."""
     optimum: Array
     """The proved optimum (or, where time ran out, the bound)."""
+    more: Mapping[str, Array] = field(default_factory=dict)
+    """What else the learner says of each instance, by name; see `Training.notes`."""
+
+    def columns(self) -> dict[str, Array]:
+        """Return all columns by name."""
+        return {**{name: getattr(self, name) for name in COLUMNS}, **self.more}
 
     def ratio(self, values: Array) -> Array:
         """Return how close objectives come to the optimum, at most 1."""
@@ -45,6 +51,9 @@ class Log:
         broken = np.flatnonzero(excess > CONTRADICTION * np.abs(self.optimum))
         if broken.size:
             raise MecoptError(f"instance {broken[0]}: what was played is better than the proved optimum; please report it")
+
+
+COLUMNS = tuple(f.name for f in dataclasses.fields(Log) if f.name != "more")
 
 
 def reached(log: Log, distinct: int, proved: Array) -> dict[str, Any]:
@@ -94,9 +103,7 @@ def write_log(path: Path, log: Log) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table = pa.table(
-        {"instance": np.arange(log.played.size), **{f.name: getattr(log, f.name) for f in dataclasses.fields(log)}}
-    )
+    table = pa.table({"instance": np.arange(log.played.size), **log.columns()})
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink)
     write_whole(path, sink.getvalue().to_pybytes())
@@ -111,4 +118,5 @@ def read_log(path: Path) -> Log:
         table = pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
         raise InstanceError(f"{path} is missing or damaged: {error}") from None
-    return Log(**{f.name: table[f.name].to_numpy() for f in dataclasses.fields(Log)})
+    found = {name: table[name].to_numpy() for name in table.column_names if name != "instance"}
+    return Log(**{name: found.pop(name) for name in COLUMNS}, more=found)

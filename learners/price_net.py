@@ -90,12 +90,12 @@ class PriceNet(WarmStarter):
         """Rebuild the network from a saved policy."""
         from mecopt.registry import find_problem
 
-        settings, users = PriceNetSettings.of(stored.entry("settings", dict)), stored.card["users"]
+        settings, sizes = PriceNetSettings.of(stored.entry("settings", dict)), stored.sizes()
         prices = len(declared(find_problem(stored.card["problem"]).Dual))  # type: ignore[arg-type]
-        seen = inputs.size_of(stored) + users
+        seen = inputs.size_of(stored) + sizes["users"]
         layers = network.from_trained(stored, (seen, *settings.hidden, prices))
         scale = (stored.array("price_offset", (prices,)), stored.array("price_spread", (prices,)))
-        return cls(stored.card, stored.card["problem"], users, inputs, layers, *scale)
+        return cls(stored.card, stored.card["problem"], sizes, inputs, layers, *scale)
 
     def reported(self) -> list[str]:
         """Say how far predicted prices are off, and what they prove."""
@@ -121,6 +121,13 @@ class PriceNetLearner(Learner):
     settings = PriceNetSettings
     policy = PriceNet
 
+    def refusal(self, problem: Problem) -> str | None:
+        """Refuse prices that are not one number per instance."""
+        others = sorted({f.metadata["per"] for f in declared(problem.Dual)} - {"instance"})  # type: ignore[arg-type]
+        if not others:
+            return None
+        return f"{NAME} predicts prices per instance; those of {problem.name} are per {' and per '.join(others)}"
+
     def train(
         self,
         stream: Problem,
@@ -131,6 +138,7 @@ class PriceNetLearner(Learner):
         progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> PriceNet:
         """Train on a set of instances; a run that was killed begins anew, and ends with the same weights."""
+        self.require(stream)
         different, folder, described = distinct(stream), Path(out), dataclasses.asdict(settings)
         key = run_key(NAME, described, different, seed)
         kept = max(1, round(HELD_OUT * different.instances))
@@ -151,8 +159,6 @@ class PriceNetLearner(Learner):
 
 def _fit(flat: Problem, settings: PriceNetSettings, seed: int, progress: Callable[[int, int], None]) -> PriceNet:
     fields = declared(flat.Dual)  # type: ignore[arg-type]
-    if any(f.metadata["per"] != "instance" for f in fields):
-        raise InstanceError(f"{NAME} predicts prices per instance; those of {flat.name} are per user")
     inputs = Inputs.fit(flat, settings.inputs, settings.scaling)
     rng = np.random.default_rng((seed, 3))
     best = solve(flat).decision
@@ -181,7 +187,7 @@ def _fit(flat: Problem, settings: PriceNetSettings, seed: int, progress: Callabl
             left = 1.0 - (number + first / len(order)) / settings.passes
             trained.descend(loss, settings.learning_rate * left)
     progress(settings.passes, settings.passes)
-    return PriceNet({}, flat.name, flat.users, inputs, trained.layers, offset, spread)
+    return PriceNet({}, flat.name, flat.sizes, inputs, trained.layers, offset, spread)
 
 
 def _reached(policy: PriceNet, held_out: Problem) -> dict[str, Any]:

@@ -38,8 +38,14 @@ class Policy(ABC):
     card: Mapping[str, Any]
     """Provenance: data, preset, seed, settings, versions, and the figures it reached."""
     problem: str
-    users: int
+    sizes: Mapping[str, int]
+    """Users of an instance, and servers where the problem has any."""
     inputs: Inputs
+
+    @property
+    def users(self) -> int:
+        """The number of users of each instance."""
+        return self.sizes["users"]
 
     @abstractmethod
     def weights(self) -> dict[str, Array]:
@@ -55,11 +61,11 @@ class Policy(ABC):
         card = {
             "learner": self.learner,
             "problem": self.problem,
-            "users": self.users,
+            **self.sizes,
             **self.card,
             "inputs": list(self.inputs.names),
             "scaling": self.inputs.scaling,
-            "constants": dict(self.inputs.constants),
+            "constants": self.inputs.written_constants(),
             "ranges": dict(self.inputs.ranges),
         }
         trained.write(folder, card, {**self.inputs.arrays(), **self.weights()})
@@ -98,12 +104,12 @@ class Policy(ABC):
 
     def require(self, problem: Problem) -> None:
         """Raise `InstanceError` unless the policy can look at these instances at all."""
-        if problem.name != self.problem or problem.users != self.users:
+        if problem.name != self.problem or problem.sizes != self.sizes:
+            wanted = " ".join(f"--set {name}={size}" for name, size in problem.sizes.items())
             raise InstanceError(
-                f"the policy was trained for {self.problem} with {self.users} users; these instances are {problem.name} "
-                f"with {problem.users}. Train one on instances like these: mecopt train {problem.name} -o FOLDER, with "
-                f"--data, "
-                f"--preset or --set users={problem.users}"
+                f"the policy was trained for {self.problem} with {counted(self.sizes)}; these instances are {problem.name} "
+                f"with {counted(problem.sizes)}. Train one on instances like these: mecopt train {problem.name} -o FOLDER, "
+                f"with --data, --preset or {wanted}"
             )
 
     def differences(self, problem: Problem) -> list[str]:
@@ -111,8 +117,8 @@ class Policy(ABC):
         return self.inputs.differences(problem)
 
     def is_for(self, problem: Problem) -> bool:
-        """Whether these instances look like those of the training: same problem and users, same constants."""
-        return problem.name == self.problem and problem.users == self.users and not self.differences(problem)
+        """Whether these instances look like those of the training: same problem and sizes, same constants."""
+        return problem.name == self.problem and problem.sizes == self.sizes and not self.differences(problem)
 
 
 class Proposer(Policy):
@@ -156,6 +162,8 @@ class Training(ABC):
 
     interval: int
     """Instances between two updates: so many are proposed for with the same weights."""
+    noted: ClassVar[tuple[str, ...]] = ()
+    """Names of what `notes` says."""
 
     @abstractmethod
     def own(self, problem: Problem) -> Array:
@@ -165,9 +173,16 @@ class Training(ABC):
     def propose(self, problem: Problem, rng: Generator) -> Array:
         """Return the candidates of each instance, ``(batch, k, users)``; the best of them is what is played."""
 
+    def notes(self, problem: Problem) -> Mapping[str, Array]:
+        """Return further columns of the log for instances about to be learned from, each ``(batch,)``."""
+        return {}
+
     @abstractmethod
     def learn(self, solution: Solution, rng: Generator) -> float:
-        """Learn from the winning solutions of the last instances; return the loss, nan where nothing was learned."""
+        """Learn from the winning solutions of the last instances; return the loss, nan where nothing was learned.
+
+        Where no candidate was feasible the winner is not either: its status says INFEASIBLE.
+        """
 
     @abstractmethod
     def state(self) -> dict[str, Array]:
@@ -258,8 +273,18 @@ class Learner(ABC):
         BackendUnavailable
             where torch is missing.
         InstanceError
-            if the folder holds another run.
+            if the learner refuses such instances, or the folder holds another run.
         """
+
+    def refusal(self, problem: Problem) -> str | None:
+        """Say why this learner cannot learn from such instances; None where it can."""
+        return None
+
+    def require(self, problem: Problem) -> None:
+        """Raise `InstanceError` with the reason where this learner refuses such instances."""
+        reason = self.refusal(problem)
+        if reason is not None:
+            raise InstanceError(reason)
 
     def configured(self, variant: str = "default", given: Mapping[str, Any] | None = None) -> Any:
         """Return the settings of a variant, with single ones replaced."""
@@ -274,6 +299,15 @@ class Learner(ABC):
     def shipped(self) -> list[Path]:
         """Return the folders of the policies that ship with this learner."""
         return []
+
+
+def counted(sizes: Mapping[str, int]) -> str:
+    """Say sizes in words.
+
+    >>> counted({"users": 30, "servers": 2})
+    '30 users and 2 servers'
+    """
+    return " and ".join(f"{size} {name}" for name, size in sizes.items())
 
 
 def shipped_with_mecopt(learner: str) -> list[Path]:

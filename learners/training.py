@@ -25,7 +25,7 @@ from mecopt.learners.network import one_thread
 from mecopt.learners.proposer import Training
 from mecopt.problem import Problem
 from mecopt.search.solver import GAP, best_of, scores
-from mecopt.solution import BackendUnavailable, InstanceError
+from mecopt.solution import BackendUnavailable, InstanceError, Solution, Status
 from mecopt.solve import allocate, solve
 from mecopt.stream import distinct
 from mecopt.trained import CARD, read_card
@@ -41,6 +41,9 @@ REFERENCE_SECONDS = 300.0
 
 ANOTHER = "{} holds another trained policy (of other settings, data, seed or code); choose another folder, or delete it"
 
+PLAYED = ("played", "own", "loss")
+"""The columns that every training logs."""
+
 Progress = Callable[[int, int], None]
 
 Begin = Callable[[], Training]
@@ -52,9 +55,10 @@ def run(
     """Train in memory, without files; see `train`."""
     flat = stream.flat()
     with one_thread():
-        training, columns = begin(), _columns(flat.instances)
+        training = begin()
+        columns = _columns(flat.instances, training)
         _play(training, flat, seed, 0, columns, lambda done: progress(done, flat.instances))
-    return training, Log(**columns, optimum=optimum)
+    return training, _log(columns, optimum)
 
 
 def train(
@@ -80,7 +84,8 @@ def train(
     """
     folder, flat = Path(out), stream.flat()
     with alone(folder), one_thread():
-        training, columns = begin(), _columns(flat.instances)
+        training = begin()
+        columns = _columns(flat.instances, training)
         key = run_key(type(training).__name__, training.describe(), flat, seed)
         checkpoint = folder / CHECKPOINT
         if finished(folder, key):
@@ -96,7 +101,7 @@ def train(
         progress(first, flat.instances)
         _play(training, flat, seed, first, columns, after)
         optimum, proved = reference(flat)
-        log = Log(**columns, optimum=optimum)
+        log = _log(columns, optimum)
         log.require_no_better_than_optimum(flat.sign)
         figures = reached(log, distinct(flat).instances, proved)
         origin = {"run": key, "seed": seed, "instances": flat.instances, "versions": versions(), "reached": figures}
@@ -113,8 +118,13 @@ def reference(stream: Problem) -> tuple[Array, Array]:
     return np.where(proved, solution.objective, solution.bound), proved
 
 
-def _columns(count: int) -> dict[str, Array]:
-    return {name: np.full(count, np.nan) for name in ("played", "own", "loss")}
+def _columns(count: int, training: Training) -> dict[str, Array]:
+    return {name: np.full(count, np.nan) for name in (*PLAYED, *training.noted)}
+
+
+def _log(columns: Mapping[str, Array], optimum: Array) -> Log:
+    more = {name: values for name, values in columns.items() if name not in PLAYED}
+    return Log(**{name: columns[name] for name in PLAYED}, optimum=optimum, more=more)
 
 
 def _play(
@@ -126,11 +136,19 @@ def _play(
         proposed = training.propose(block, rng)
         values = scores(block, np.concatenate([training.own(block)[:, None, :], proposed], axis=1))
         best = best_of(values[:, 1:], proposed)
-        winners = allocate(block, np.take_along_axis(proposed, best[:, None, None], axis=1)[:, 0])
-        columns["played"][rows] = winners.objective
+        winners = _allocated(block, np.take_along_axis(proposed, best[:, None, None], axis=1)[:, 0])
+        columns["played"][rows] = np.where(np.isnan(winners.objective), block.sign * np.inf, winners.objective)
         columns["own"][rows] = block.sign * values[:, 0]
+        for name, found in training.notes(block).items():
+            columns[name][rows] = found
         columns["loss"][rows.stop - 1] = training.learn(winners, rng)
         after(rows.stop)
+
+
+def _allocated(block: Problem, decision: Array) -> Solution:
+    """Allocate the winners; only that a decision has no allocation is no failure."""
+    winners = allocate(block, decision, throw=False)
+    return allocate(block, decision) if Status.FAILED in winners.status.ravel() else winners
 
 
 # ---------------------------------------------------------------------- files

@@ -19,7 +19,7 @@ from mecopt.solution import InstanceError, unknown
 Array = NDArray[Any]
 
 USERS_OFF = "users_off"
-"""Name of the change that switches off the first so many users: the field that fixes the users, their task, becomes 0."""
+"""Name of the change that switches off the first so many users: their task, `Problem.task_fields`, becomes 0."""
 
 
 def changed(stream: Problem, changes: Sequence[tuple[int, Mapping[str, float]]]) -> Problem:
@@ -39,7 +39,7 @@ def changed(stream: Problem, changes: Sequence[tuple[int, Mapping[str, float]]])
     """
     flat = stream.flat()
     fields = {name: value.copy() for name, value in flat.data().items()}
-    size_field = declared(type(flat))[0].name
+    task = flat.task_fields or (declared(type(flat))[0].name,)
     off = np.zeros(flat.instances, dtype=int)
     for first, values in sorted(changes, key=lambda change: change[0]):
         if not 0 <= first < flat.instances:
@@ -53,7 +53,8 @@ def changed(stream: Problem, changes: Sequence[tuple[int, Mapping[str, float]]])
                 fields[name][first:] = value
             else:
                 raise unknown(f"field of {flat.name}", name, [USERS_OFF, *fields])
-    fields[size_field][np.arange(flat.users) < off[:, None]] = 0.0
+    for name in task:
+        fields[name][np.arange(flat.users) < off[:, None]] = 0.0
     return type(flat)(**fields)
 
 

@@ -23,7 +23,7 @@ Array = NDArray[Any]
 
 CARD, WEIGHTS = "card.json", "weights.safetensors"
 FORMAT = 1
-_OPTIONAL = {"trained_on": dict}
+_OPTIONAL = {"trained_on": dict, "servers": int}
 _REQUIRED = {"format": int, "learner": str, "problem": str, "users": int, "sha256": str}
 
 
@@ -40,6 +40,16 @@ class Trained:
             found = "missing" if name not in self.weights else f"of shape {self.weights[name].shape}"
             raise InstanceError(f"the trained policy is damaged: {name} is {found}; allowed: {shape}")
         return self.weights[name]
+
+    def sizes(self) -> dict[str, int]:
+        """Return the sizes of the instances of its training, by name: users, and servers where the problem has any."""
+        from mecopt.registry import find_problem
+
+        found: dict[str, int] = {name: self.entry(name, int) for name in find_problem(self.card["problem"]).size_names()}
+        for name, size in found.items():
+            if size < 1:
+                raise InstanceError(f"the trained policy is damaged: {name} is {size}; allowed: at least 1")
+        return found
 
     def entry(self, name: str, kind: type) -> Any:
         """Return an entry of the card, or say that it is missing or of another kind."""

@@ -28,7 +28,7 @@ from mecopt.learners.inputs import Inputs
 from mecopt.learners.log import report
 from mecopt.learners.proposer import Learner, Proposer, Training, shipped_with_mecopt
 from mecopt.problem import Problem
-from mecopt.solution import InstanceError, Solution
+from mecopt.solution import Solution
 from mecopt.solve import solve
 from mecopt.trained import Trained
 
@@ -73,24 +73,22 @@ class DecisionNet(Proposer):
     def from_trained(cls, stored: Trained, inputs: Inputs) -> Self:
         """Rebuild the network from a saved policy."""
         settings = DecisionNetSettings.of(stored.entry("settings", dict))
-        users = stored.card["users"]
-        sizes = (inputs.size_of(stored), *settings.hidden, users)
-        return cls(stored.card, stored.card["problem"], users, inputs, settings, network.from_trained(stored, sizes))
+        sizes = stored.sizes()
+        layers = network.from_trained(stored, (inputs.size_of(stored), *settings.hidden, sizes["users"]))
+        return cls(stored.card, stored.card["problem"], sizes, inputs, settings, layers)
 
 
 class DecisionNetTraining(Training):
     """The network in training: a memory of winners, Adam, and the current weights."""
 
     def __init__(self, stream: Problem, settings: DecisionNetSettings, seed: int) -> None:
-        if not isinstance(stream.decision_space, Binary):
-            raise InstanceError(f"{NAME} learns binary decisions; those of {stream.name} are others")
         self.settings, self.interval = settings, settings.interval
-        self.problem, self.users, self.total = stream.name, stream.users, stream.instances
+        self.problem, self.sizes, self.total = stream.name, stream.sizes, stream.instances
         self.inputs = Inputs.fit(stream, settings.inputs, settings.scaling)
-        sizes = (self.inputs.size(stream), *settings.hidden, self.users)
+        sizes = (self.inputs.size(stream), *settings.hidden, stream.users)
         self.network = network.AdamNetwork(network.initial(sizes, np.random.default_rng((seed, 0))), settings.learning_rate)
         self.seen = np.zeros((settings.memory, sizes[0]), dtype=np.float32)
-        self.won = np.zeros((settings.memory, self.users), dtype=np.float32)
+        self.won = np.zeros((settings.memory, stream.users), dtype=np.float32)
         self.count = 0
 
     def outputs(self, problem: Problem) -> Array:
@@ -148,7 +146,7 @@ class DecisionNetTraining(Training):
         """Return the network as it is now."""
         layers = [(weight.copy(), offset.copy()) for weight, offset in self.network.layers]
         whole = {**card, "settings": self.describe()}
-        return DecisionNet(whole, self.problem, self.users, self.inputs, self.settings, layers)
+        return DecisionNet(whole, self.problem, self.sizes, self.inputs, self.settings, layers)
 
 
 class DecisionNetLearner(Learner):
@@ -161,6 +159,12 @@ class DecisionNetLearner(Learner):
     policy = DecisionNet
     variants: ClassVar = {"default": {}, "paper": PAPER, "literal": LITERAL}
 
+    def refusal(self, problem: Problem) -> str | None:
+        """Refuse decisions that are not binary."""
+        if isinstance(problem.decision_space, Binary):
+            return None
+        return f"{NAME} learns binary decisions; those of {problem.name} are others"
+
     def train(
         self,
         stream: Problem,
@@ -171,6 +175,7 @@ class DecisionNetLearner(Learner):
         progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> DecisionNet:
         """Train on a stream of instances; see `mecopt.learners.training.train`."""
+        self.require(stream)
         begin = partial(DecisionNetTraining, stream.flat(), settings, seed)
         marks = [(int(at), what) for at, _, what in (text.partition(":") for text in provenance.get("changes", ()))]
         training.train(begin, stream, seed, out, provenance, progress, marks)

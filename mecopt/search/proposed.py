@@ -100,8 +100,8 @@ def solver_for(problem: Problem, name: str | Solver | None) -> Solver:
 def _nothing_ships(problem: Problem) -> str:
     known = all_shipped(problem.name, "proposer")
     reasons = [
-        f"{policy.card.get('preset', 'one')} is for {policy.users} users"
-        if policy.users != problem.users
+        f"{policy.card.get('preset', 'one')} is for {' and '.join(f'{n} {name}' for name, n in policy.sizes.items())}"
+        if policy.sizes != problem.sizes
         else f"{policy.card.get('preset', 'one')}: {'; '.join(policy.differences(problem))}"
         for policy in known
     ]

@@ -106,6 +106,7 @@ class MultiServerOffloading(Problem):
         "Scheduling in Large-Scale MEC Networks, IEEE Internet of Things Journal 7(10), 2020",
         "(1)-(17)",
     )
+    task_fields: ClassVar[tuple[str, ...]] = ("workload", "data_size")
     base_units: ClassVar[tuple[str, ...]] = ("cycle", "W", "s")
     Allocation: ClassVar = SpeedAndPower
     Dual: ClassVar = ServerPrices

@@ -18,7 +18,7 @@ from mecopt.learners import network
 from mecopt.learners.decision_net import LEARNER, DecisionNetSettings
 from mecopt.learners.decision_net.learner import DecisionNetTraining
 from mecopt.learners.training import run
-from mecopt.models import BinaryOffloading, ComputationRate
+from mecopt.models import BinaryOffloading, ComputationRate, MultiServerOffloading
 from mecopt.registry import load_policy
 from mecopt.search.solver import best_of
 from mecopt.stream import changed
@@ -193,10 +193,12 @@ def test_more_candidates_than_a_scheme_can_give_are_refused(stream_of: Any, trai
         train("decision-net", stream_of(BinaryOffloading, 20), tmp_path, scheme="order-preserving")
 
 
-def test_decisions_that_are_not_binary_are_refused(stream_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(BinaryOffloading, "decision_space", property(lambda self: object()))
+def test_decisions_that_are_not_binary_are_refused(stream_of: Any, train: Any, tmp_path: Path) -> None:
+    stream = stream_of(MultiServerOffloading, 9)
+    assert LEARNER.refusal(stream_of(BinaryOffloading, 9)) is None
+    assert LEARNER.refusal(stream) == "decision-net learns binary decisions; those of multi-server-offloading are others"
     with pytest.raises(InstanceError, match="learns binary decisions"):
-        begin(stream_of(BinaryOffloading, 9))
+        train("decision-net", stream, tmp_path)
 
 
 # ---------------------------------------------------------------------- learning

@@ -9,7 +9,7 @@ import pytest
 
 from mecopt import InstanceError, UnknownName
 from mecopt.learners.inputs import LOOKED_AT, Inputs
-from mecopt.models import BinaryOffloading, ComputationRate
+from mecopt.models import BinaryOffloading, ComputationRate, MultiServerOffloading
 from mecopt.stream import changed
 
 
@@ -102,6 +102,31 @@ def test_a_constant_of_zero_is_compared_too() -> None:
     inputs = Inputs.fit(slots(local_power=0.0))
     assert inputs.differences(slots(local_power=0.0)) == []
     assert len(inputs.differences(slots(local_power=1e-3))) == 1
+
+
+def test_fields_of_users_and_servers_stand_side_by_side_user_by_user() -> None:
+    stream = MultiServerOffloading.sample(np.random.default_rng(0), (20,), users=3, servers=2)
+    inputs = Inputs.fit(stream, (), "raw")
+    assert (inputs.names, inputs.size(stream)) == (("channel_gain",), 6)
+    np.testing.assert_allclose(inputs(stream), stream.channel_gain.reshape(20, 6), rtol=1e-6)
+
+
+def test_limits_that_do_not_exist_are_constants_like_any_other() -> None:
+    stream = MultiServerOffloading.sample(np.random.default_rng(0), (20,), users=3, servers=2)
+    inputs = Inputs.fit(stream)
+    assert inputs.constants["deadline"] == np.inf
+    assert inputs.written_constants()["deadline"] == "unlimited"
+    assert inputs.differences(stream) == []
+    data = {name: value for name, value in stream.data().items() if name != "deadline"}
+    (text,) = inputs.differences(MultiServerOffloading(**data, deadline=9.0))
+    assert text == "deadline was inf in all of its training and is 9 here"
+
+
+def test_an_input_that_is_infinite_in_places_is_refused() -> None:
+    gain = MultiServerOffloading.sample(np.random.default_rng(0), (20,), users=3).channel_gain
+    limits = np.where(np.arange(20)[:, None] < 10, np.inf, np.full((20, 3), 9.0))
+    with pytest.raises(InstanceError, match="deadline varies and is infinite in places"):
+        Inputs.fit(MultiServerOffloading(channel_gain=gain, deadline=limits))
 
 
 def test_a_field_that_varied_unseen_is_no_constant_and_is_told() -> None:

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from mecopt import InstanceError, Problem, allocate, solve
-from mecopt.models import BinaryOffloading, ComputationRate
+from mecopt.models import BinaryOffloading, ComputationRate, MultiServerOffloading
 from mecopt.registry import load_policy
 from mecopt.stream import passes
 from mecopt.warmstart import from_dual
@@ -91,6 +91,11 @@ def test_where_nobody_ever_pays_there_is_nothing_to_learn(stream_of: Any, train:
         train("price-net", stream_of(BinaryOffloading, 40, capacity=0.5), tmp_path / "a")
     with pytest.raises(InstanceError, match="price is 0 in every instance"):
         train("price-net", stream_of(BinaryOffloading, 40, capacity=0.5), tmp_path / "b", variants_per_instance=1)
+
+
+def test_prices_that_are_not_per_instance_are_refused(stream_of: Any, train: Callable[..., Any], tmp_path: Path) -> None:
+    with pytest.raises(InstanceError, match="predicts prices per instance; those of multi-server-offloading are per server"):
+        train("price-net", stream_of(MultiServerOffloading, 40), tmp_path)
 
 
 @pytest.mark.parametrize(

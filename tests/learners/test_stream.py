@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mecopt import InstanceError, UnknownName
-from mecopt.models import BinaryOffloading, ComputationRate
+from mecopt.models import BinaryOffloading, ComputationRate, MultiServerOffloading
 from mecopt.stream import changed as of_problem
 from mecopt.stream import kept_back, passes
 
@@ -72,6 +72,16 @@ def test_an_unknown_field_and_an_inadmissible_value_are_refused(stream: BinaryOf
         changed(stream, [(1, {"energy_wait": 2.0})])
     with pytest.raises(InstanceError, match="capacity"):
         changed(stream, [(1, {"capacity": -2.0})])
+
+
+def test_a_task_of_several_fields_is_switched_off_in_all_of_them() -> None:
+    stream = MultiServerOffloading.sample(np.random.default_rng(0), (4,), preset="heterogeneous", users=3)
+    found = of_problem(stream, [(1, {"users_off": 2})])
+    for name in ("workload", "data_size"):
+        expected = stream.data()[name].copy()
+        expected[1:, :2] = 0.0
+        np.testing.assert_array_equal(found.data()[name], expected)
+    np.testing.assert_array_equal(found.data()["channel_gain"], stream.channel_gain)
 
 
 def test_who_cannot_be_without_a_task_cannot_be_off() -> None:
