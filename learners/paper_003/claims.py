@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.learners import figures
+from mecopt.learners.figures import Spread, spread
 from mecopt.learners.paper_003 import measures
-from mecopt.learners.paper_003.measures import Change, Spread, spread
+from mecopt.learners.paper_003.measures import Change
 from mecopt.learners.paper_003.tables import changes
 from mecopt.learners.paper_003.trainings import DIFFERENT, OURS_NAME, PAPER_NAME, RATE, STEADY
 from mecopt.reproduction import Claim, Verdict
@@ -87,7 +89,7 @@ def _loss_level(m: Measured) -> Claim:
 
 def _settling(curves: list[Array], tolerance: float, stated: float) -> tuple[Verdict, str]:
     """Judge when curves settle; where the width of the means decides it, the claim cannot be tested."""
-    found = [measures.settled(curves, tolerance, parts) for parts in measures.BLOCKS]
+    found = [figures.settled(curves, tolerance, parts) for parts in measures.BLOCKS]
     about = [_about(at, stated) for at in found]
     widths = " and ".join(f"{curves[0].size // parts:,}" for parts in measures.BLOCKS)
     verdict: Verdict = _verdict(all(about)) if all(about) or not any(about) else "cannot be tested"
@@ -125,7 +127,7 @@ def _ratio_settles(m: Measured) -> Claim:
         "the ratio stabilises after 4,000 instances",
         verdict,
         f"within 0.001 of the final level: {found}; first instance with a mean of 200 of at least 0.995: "
-        f"{measures.instances([measures.reached(log, LEVEL) for log in logs])}",
+        f"{figures.instances([measures.reached(log, LEVEL) for log in logs])}",
     )
 
 
@@ -207,7 +209,7 @@ def _loss_back(c: Change) -> float:
 
 
 def _span(found: list[Change], of: Callable[[Change], float]) -> str:
-    return measures.instances([of(c) for c in found])
+    return figures.instances([of(c) for c in found])
 
 
 def _users_change(m: Measured) -> Claim:
@@ -276,16 +278,16 @@ def _time_factors(m: Measured) -> Claim:
         "table 1",
         "CD_SLSQP takes 6.8, 12.9 and 21.5 times as long for 10, 15 and 20 users: a factor that grows with the users",
         _verdict(factors[0] > 2.0 and factors[0] < factors[1] < factors[2]),
-        f"{', '.join(map(measures.two_digits, factors))}; with the square-root rule in place of SLSQP the network's "
+        f"{', '.join(map(figures.two_digits, factors))}; with the square-root rule in place of SLSQP the network's "
         f"decision, "
         f"inference "
-        f"included, is {', '.join(map(measures.two_digits, saved))} times faster",
+        f"included, is {', '.join(map(figures.two_digits, saved))} times faster",
     )
 
 
 def _absolute_times(m: Measured) -> Claim:
     ways = ("network and 7 SLSQP", "exact, proved")
-    proposed, exact = (", ".join(measures.two_digits(1e3 * m.time(way, n)) for n in (10, 15, 20)) for way in ways)
+    proposed, exact = (", ".join(figures.two_digits(1e3 * m.time(way, n)) for n in (10, 15, 20)) for way in ways)
     return Claim(
         "table 1",
         "a decision takes 0.069, 0.174 and 0.435 s",
@@ -318,7 +320,7 @@ def _better_than_others(m: Measured) -> Claim:
             and times["network and 7 SLSQP"] < min(times["CD_SLSQP"], times["exact, proved"])
         ),
         f"{proposed}, against {descent} of CD_SLSQP in the paper's own figure and {scan} of an index scan without training; "
-        f"{', '.join(f'{name} {measures.two_digits(1e3 * value)} ms' for name, value in times.items())}",
+        f"{', '.join(f'{name} {figures.two_digits(1e3 * value)} ms' for name, value in times.items())}",
     )
 
 

@@ -16,11 +16,11 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mecopt.learners.curves import curves
-from mecopt.learners.decision_net import DecisionNet
+from mecopt.learners.decision_net import LEARNER, DecisionNet
+from mecopt.learners.figures import Spread, spread
 from mecopt.learners.log import Log
 from mecopt.learners.paper_003 import measures, pictures
 from mecopt.learners.paper_003.claims import judged
-from mecopt.learners.paper_003.measures import Spread, spread
 from mecopt.learners.paper_003.tables import PAPER_NAMES, tables
 from mecopt.learners.paper_003.trainings import (
     ABLATION,
@@ -37,11 +37,11 @@ from mecopt.learners.paper_003.trainings import (
     TIMED,
     USERS,
     WEIGHT,
-    Plan,
     change_points,
     stream,
-    train_all,
+    stream_of,
 )
+from mecopt.learners.plans import Plan, train_all
 from mecopt.learners.training import versions
 from mecopt.models.binary_offloading import BinaryOffloading
 from mecopt.reproduction import Findings, Picture, Progress, Reproduction
@@ -110,7 +110,7 @@ class Paper003(Reproduction):
         """Train, compare, time, judge."""
         count = QUICK_INSTANCES if quick else INSTANCES
         plans = (*FIGURES, *(QUICK_ABLATION if quick else ABLATION), *TIMED)
-        logs = train_all(plans, out, seeds, count, lambda done, total: progress("training", done, total))
+        logs = train_all(LEARNER, stream_of, plans, out, seeds, count, lambda done, total: progress("training", done, total))
         baselines = {kind: _ratios(kind, seeds, count, progress) for kind in BASELINES}
         timed = 3 if quick else TIMED_INSTANCES
         progress("decision times", 0, 1)

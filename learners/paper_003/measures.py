@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from mecopt.learners.decision_net import DecisionNet
+from mecopt.learners.figures import sliding
 from mecopt.learners.log import Log
 from mecopt.models.binary_offloading import BinaryOffloading
 from mecopt.models.binary_offloading.exact import best_prefix
@@ -29,59 +30,9 @@ BLOCKS = (10, 20)
 """Numbers of parts of a stream over whose means it is judged when something has settled: 1,000 and 500 instances each."""
 
 
-@dataclass(frozen=True)
-class Spread:
-    """A figure over seeds."""
-
-    values: tuple[float, ...]
-
-    @property
-    def mean(self) -> float:
-        """Mean over seeds."""
-        return float(np.mean(self.values))
-
-    @property
-    def deviation(self) -> float:
-        """Standard deviation over seeds; 0 for a single one."""
-        return float(np.std(self.values, ddof=1)) if len(self.values) > 1 else 0.0
-
-    def __str__(self) -> str:
-        return f"{self.mean:.5f} ± {self.deviation:.5f}" if len(self.values) > 1 else f"{self.mean:.5f} (one seed)"
-
-
-def spread(figures: Sequence[float]) -> Spread:
-    """Gather one figure per seed."""
-    return Spread(tuple(float(f) for f in figures))
-
-
-def instances(counts: Sequence[float]) -> str:
-    """Write counts of instances over seeds, of which some may be infinite: never."""
-    finite = [count for count in counts if np.isfinite(count)]
-    if not finite:
-        return "never"
-    least, greatest = min(finite), max(finite)
-    span = f"{least:.0f} to {greatest:.0f}" if greatest > least else f"{least:.0f}"
-    return span if len(finite) == len(counts) else f"{span}, never in {len(counts) - len(finite)} of {len(counts)}"
-
-
-def two_digits(value: float) -> str:
-    """Write a positive number with two significant digits, without an exponent.
-
-    >>> [two_digits(value) for value in (0.294, 7.24, 14.6, 138.7)]
-    ['0.29', '7.2', '15', '139']
-    """
-    return f"{value:.0f}" if value >= 10 else f"{value:.2g}"
-
-
 def last_part(log: Log, values: Array) -> Array:
     """Return the ratio over the last 30 % of the instances."""
     return log.ratio(values)[-max(1, round(0.3 * values.size)) :]
-
-
-def sliding(values: Array, window: int) -> Array:
-    """Return the mean of every run of `window` values, in order."""
-    total = np.cumsum(np.concatenate([[0.0], values]))
-    return np.asarray((total[window:] - total[:-window]) / window)
 
 
 def window_of(log: Log) -> int:
@@ -94,17 +45,6 @@ def reached(log: Log, level: float) -> float:
     window = window_of(log)
     there = np.flatnonzero(sliding(log.ratio(log.played), window) >= level)
     return float(there[0] + window) if there.size else float("inf")
-
-
-def settled(curves: Sequence[Array], tolerance: float, parts: int) -> float:
-    """Return from which instance on all means over blocks (and seeds) stay within a tolerance of the final level.
-
-    Entries that are nan are left out; the final level is the mean over the last 30 %.
-    """
-    size = curves[0].size // parts
-    blocks = np.nanmean(np.stack([c[: size * parts].reshape(parts, size) for c in curves]), axis=(0, 2))
-    away = np.flatnonzero(np.abs(blocks - blocks[-parts * 3 // 10 :].mean()) > tolerance)
-    return float((away[-1] + 1) * size) if away.size else 0.0
 
 
 @dataclass(frozen=True)

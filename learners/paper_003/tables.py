@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.learners import figures
+from mecopt.learners.figures import spread
 from mecopt.learners.paper_003 import measures
-from mecopt.learners.paper_003.measures import spread
 from mecopt.learners.paper_003.trainings import (
     DIFFERENT,
     OURS_NAME,
@@ -79,7 +80,7 @@ def _trainings(m: Measured) -> Table:
                 f"{min(float(p.min()) for p in played):.4f}",
                 str(spread([measures.last_part(log, log.own).mean() for log in logs])),
                 str(spread([_final_loss(log) for log in logs])),
-                measures.instances([measures.reached(log, 0.995) for log in logs]),
+                figures.instances([measures.reached(log, 0.995) for log in logs]),
             ]
         )
     return Table(
@@ -106,10 +107,10 @@ def _changes(m: Measured) -> Table:
                     f"{title}, {name}",
                     str(spread([c.level for c in found])),
                     str(spread([c.cost for c in found])),
-                    measures.instances([c.back for c in found]),
+                    figures.instances([c.back for c in found]),
                     str(spread([c.loss_level for c in found])),
                     str(spread([c.loss for c in found])),
-                    measures.instances([c.loss_back for c in found]),
+                    figures.instances([c.loss_back for c in found]),
                 ]
             )
     return Table(
@@ -154,7 +155,7 @@ def _times(m: Measured) -> Table:
     users = sorted({n for _, n in m.seconds})
     rows = [[way, *(_milliseconds(m.seconds[way, n]) for n in users)] for way in dict.fromkeys(way for way, _ in m.seconds)]
     relation = [m.time("CD_SLSQP", n) / m.time("network and 7 SLSQP", n) for n in users]
-    rows.append(["CD_SLSQP over network and 7 SLSQP", *map(measures.two_digits, relation)])
+    rows.append(["CD_SLSQP over network and 7 SLSQP", *map(figures.two_digits, relation)])
     rows.append(["the same in the paper", "6.8", "12.9", "21.5"])
     caption = (
         "Median time of one decision on the same instances, quartiles in brackets, inference included; the same proposals "
@@ -165,5 +166,5 @@ def _times(m: Measured) -> Table:
 
 def _milliseconds(seconds: Array) -> str:
     low, middle, high = 1e3 * np.quantile(seconds, [0.25, 0.5, 0.75])
-    shown = [measures.two_digits(float(value)) for value in (middle, low, high)]
+    shown = [figures.two_digits(float(value)) for value in (middle, low, high)]
     return f"{shown[0]} ms [{shown[1]}, {shown[2]}]" if seconds.size > 1 else f"{shown[0]} ms"

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.files import code_digest
-from mecopt.learners.decision_net import LEARNER
 from mecopt.learners.decision_net.settings import LITERAL, PAPER
-from mecopt.learners.log import Log, read_log
+from mecopt.learners.plans import Plan
 from mecopt.models.binary_offloading import BinaryOffloading
 from mecopt.models.computation_rate import ComputationRate
 from mecopt.problem import Problem
@@ -26,21 +22,6 @@ USERS, USERS_OFF = 10, 3
 
 STEADY, WEIGHT, SWITCHED = "steady", "weight changes", "users change"
 DIFFERENT, RATE = "heterogeneous", "computation-rate"
-
-
-@dataclass(frozen=True)
-class Plan:
-    """One row of the evaluation: settings on a kind of stream, repeated for every seed."""
-
-    name: str
-    stream: str
-    settings: Mapping[str, Any] = field(hash=False)
-    users: int = USERS
-
-    def folder(self, out: Path, seed: int) -> Path:
-        """Return where this training stands; other code has other folders."""
-        words = f"{self.stream}-{self.name}-{self.users}-seed-{seed}"
-        return out / "runs" / code_digest() / "".join(c if c.isalnum() or c in "-." else "-" for c in words)
 
 
 OURS: Mapping[str, Any] = {}
@@ -104,22 +85,6 @@ def stream(kind: str, seed: int, count: int, users: int = USERS) -> Problem:
     return changed(drawn, changes.get(kind, []))
 
 
-def train_one(plan: Plan, folder: Path, seed: int, count: int) -> None:
-    """Train one plan with one seed, unless it stands there already."""
-    settings = LEARNER.configured("default", plan.settings)
-    instances = stream(plan.stream, seed, count, plan.users)
-    LEARNER.train(instances, settings, seed, folder, {"plan": plan.name, "stream": plan.stream})
-
-
-def train_all(
-    plans: Sequence[Plan], out: Path, seeds: int, count: int, progress: Callable[[int, int], None]
-) -> dict[Plan, list[Log]]:
-    """Train every plan with every seed, side by side, and return their logs."""
-    from joblib import Parallel, delayed
-
-    tasks = [(plan, plan.folder(out, seed), seed, count) for plan in plans for seed in range(seeds)]
-    finished = Parallel(n_jobs=-1, return_as="generator_unordered")(delayed(train_one)(*task) for task in tasks)
-    progress(0, len(tasks))
-    for done, _ in enumerate(finished, start=1):
-        progress(done, len(tasks))
-    return {plan: [read_log(plan.folder(out, seed) / "training.parquet") for seed in range(seeds)] for plan in plans}
+def stream_of(plan: Plan, seed: int, count: int) -> Problem:
+    """Return the stream of a plan."""
+    return stream(plan.stream, seed, count, plan.users)

@@ -13,6 +13,8 @@ import pytest
 
 import mecopt
 from mecopt.cli.main import main
+from mecopt.learners import figures
+from mecopt.learners.decision_net import LEARNER
 from mecopt.learners.log import Log
 from mecopt.learners.paper_003 import claims, measures
 from mecopt.learners.paper_003.evaluation import BASELINES, Measured
@@ -25,11 +27,11 @@ from mecopt.learners.paper_003.trainings import (
     SWITCHED,
     TIMED,
     WEIGHT,
-    Plan,
     change_points,
     stream,
-    train_one,
+    stream_of,
 )
+from mecopt.learners.plans import Plan, train_one
 from mecopt.models import BinaryOffloading
 from mecopt.reproduction import Claim, Findings, Table
 
@@ -113,7 +115,7 @@ def verdict(of: Measured, begins: str) -> str:
 def test_sliding_mean_is_the_mean_of_the_last_values() -> None:
     values = np.random.default_rng(0).random(50)
     expected = [values[i - 7 : i].mean() for i in range(7, 51)]
-    np.testing.assert_allclose(measures.sliding(values, 7), expected, rtol=1e-12)
+    np.testing.assert_allclose(figures.sliding(values, 7), expected, rtol=1e-12)
 
 
 def test_a_change_is_measured_as_it_was_made() -> None:
@@ -134,20 +136,20 @@ def test_without_a_change_chance_alone_costs_nothing() -> None:
 
 
 def test_counts_over_seeds_are_written_from_least_to_greatest() -> None:
-    assert measures.instances([900.0, 700.0]) == "700 to 900"
-    assert measures.instances([np.inf, 700.0]) == "700, never in 1 of 2"
-    assert measures.instances([np.inf]) == "never"
+    assert figures.instances([900.0, 700.0]) == "700 to 900"
+    assert figures.instances([np.inf, 700.0]) == "700, never in 1 of 2"
+    assert figures.instances([np.inf]) == "never"
 
 
 def test_settled_is_the_first_block_from_which_all_stay_near_the_end() -> None:
     curve = np.concatenate([np.full(2100, 0.9), np.full(7900, 1.0)])
-    assert measures.settled([curve], 0.05, 10) == 2000  # the block from there on still has 100 low ones: its mean is 0.99
-    assert measures.settled([curve], 0.005, 10) == 3000
-    assert measures.settled([curve], 0.005, 20) == 2500
-    assert measures.settled([np.ones(COUNT)], 1e-6, 10) == 0
+    assert figures.settled([curve], 0.05, 10) == 2000  # the block from there on still has 100 low ones: its mean is 0.99
+    assert figures.settled([curve], 0.005, 10) == 3000
+    assert figures.settled([curve], 0.005, 20) == 2500
+    assert figures.settled([np.ones(COUNT)], 1e-6, 10) == 0
     late = np.ones(COUNT)
     late[-1] = 0.0
-    assert measures.settled([late], 1e-4, 10) == COUNT
+    assert figures.settled([late], 1e-4, 10) == COUNT
 
 
 def test_a_level_is_reached_with_the_first_full_window() -> None:
@@ -157,8 +159,8 @@ def test_a_level_is_reached_with_the_first_full_window() -> None:
 
 
 def test_one_seed_has_no_spread() -> None:
-    assert str(measures.spread([0.5])) == "0.50000 (one seed)"
-    assert str(measures.spread([0.4, 0.6])) == "0.50000 ± 0.14142"
+    assert str(figures.spread([0.5])) == "0.50000 (one seed)"
+    assert str(figures.spread([0.4, 0.6])) == "0.50000 ± 0.14142"
 
 
 def offloading(seed: int, count: int, users: int) -> BinaryOffloading:
@@ -299,7 +301,7 @@ def test_a_finished_training_is_not_run_again(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="training needs torch")
     stamps = []
     for _ in range(2):
-        train_one(FIGURES[0], FIGURES[0].folder(tmp_path, 0), 0, 60)
+        train_one(LEARNER, stream_of, FIGURES[0], FIGURES[0].folder(tmp_path, 0), 0, 60)
         (weights,) = tmp_path.glob("runs/*/*/weights.safetensors")
         stamps.append((weights.stat().st_mtime_ns, weights.stat().st_ino))
     assert stamps[0] == stamps[1]
