@@ -3,8 +3,9 @@
 if __name__ != "mecopt.models":
     raise ImportError(f"this package is installed as `mecopt.models`; import it by that name, not as `{__name__}`")
 
+from mecopt.models.bandwidth_power import BandwidthPower
 from mecopt.models.binary_offloading import BinaryOffloading
 from mecopt.models.computation_rate import ComputationRate
 from mecopt.models.multi_server_offloading import MultiServerOffloading
 
-__all__ = ["BinaryOffloading", "ComputationRate", "MultiServerOffloading"]
+__all__ = ["BandwidthPower", "BinaryOffloading", "ComputationRate", "MultiServerOffloading"]

@@ -22,7 +22,7 @@ import mecopt
 from mecopt import Problem
 from mecopt.cli.main import COMMANDS, main
 from mecopt.data import load
-from mecopt.models import BinaryOffloading, ComputationRate
+from mecopt.models import BinaryOffloading
 from mecopt.search.solver import Search, Solver
 
 HEAVY = ["cvxpy", "pyomo", "numba", "matplotlib", "pyarrow", "torch"]
@@ -482,5 +482,6 @@ def test_python_m_is_the_same_as_the_command() -> None:
     assert "did you mean 'solve'" in ended.stderr
 
 
-def test_both_problems_are_listed_by_their_own_names() -> None:
-    assert mecopt.problems() == {"binary-offloading": BinaryOffloading, "computation-rate": ComputationRate}
+def test_every_problem_that_the_models_export_is_listed_by_its_own_name() -> None:
+    exported = [getattr(mecopt.models, name) for name in mecopt.models.__all__]
+    assert mecopt.problems() == {cls.name: cls for cls in exported}

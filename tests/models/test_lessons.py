@@ -11,7 +11,14 @@ import pytest
 from numpy.random import Generator
 
 from mecopt.lesson import Outcome, Pricing, pricing
-from mecopt.models import BinaryOffloading, ComputationRate
+from mecopt.models import BandwidthPower, BinaryOffloading, ComputationRate
+from mecopt.models.bandwidth_power import BandwidthPrice, Transmission
+from mecopt.models.bandwidth_power import lesson_checks as band
+from mecopt.models.bandwidth_power import lesson_ratios as ratios
+from mecopt.models.bandwidth_power.allocation import power_per_band
+from mecopt.models.bandwidth_power.exact import critical_price
+from mecopt.models.bandwidth_power.exact import relaxation_price as bandwidth_price
+from mecopt.models.bandwidth_power.upload import upload_costs
 from mecopt.models.binary_offloading import CapacityPrice, ServerRate
 from mecopt.models.binary_offloading import lesson_checks as binary
 from mecopt.models.binary_offloading import lesson_scaling as scaling
@@ -23,13 +30,15 @@ from mecopt.models.computation_rate import lesson_checks as rate
 from mecopt.models.computation_rate import lesson_solvers as solvers
 from mecopt.models.computation_rate.allocation import earning
 from mecopt.models.computation_rate.exact import relaxation_price as time_price
+from mecopt.problem import Problem
 
-CASES = [(cls, number) for cls in (BinaryOffloading, ComputationRate) for number in range(1, len(cls.lesson().steps) + 1)]
+MODELS: tuple[type[Problem], ...] = (BandwidthPower, BinaryOffloading, ComputationRate)
+CASES = [(cls, number) for cls in MODELS for number in range(1, len(cls.lesson().steps) + 1)]
 Check = Callable[..., Outcome]
 
 
 @pytest.mark.parametrize(("cls", "number"), CASES, ids=lambda case: getattr(case, "name", str(case)))
-def test_every_check_passes_for_any_seed(cls: type[BinaryOffloading | ComputationRate], number: int) -> None:
+def test_every_check_passes_for_any_seed(cls: type[Problem], number: int) -> None:
     for seed in range(5):
         outcome = cls.lesson().outcome(number, seed)
         assert outcome.passed, outcome.text
@@ -255,8 +264,88 @@ RATE: list[Case] = [
 ]
 
 
+# ---------------------------------------------------------------------- wrong formulas of bandwidth and power
+
+
+def _noise_of_the_whole_band(problem: BandwidthPower, decision: Any, sent: Transmission) -> Any:
+    """Let every user hear the noise of the whole band, which is in its own part alone."""
+    whole = Transmission(band=np.where(decision == 1, problem.bandwidth[:, None], 0.0), power=sent.power)
+    return band.cost_by_terms(problem, decision, whole)
+
+
+def _slowness(problem: BandwidthPower, width: Any, power: Any) -> Any:
+    return 1.0 / band.shannon_rate(problem, width, power)
+
+
+def _as_a_quotient(problem: BandwidthPower, width: Any, power: Any) -> Any:
+    """Write the budget with the rate as a divisor: the same set, by a function that is not convex."""
+    return power * problem.data_size / band.shannon_rate(problem, width, power) - problem.energy_budget
+
+
+def _without_budgets(problem: BandwidthPower, decision: Any) -> Any:
+    return replace(problem, energy_budget=np.inf).to_cvxpy(decision)
+
+
+def _with_a_product(problem: BandwidthPower, decision: Any) -> Any:
+    """Add a constraint on a product of variables, which no rule of convexity admits."""
+    import cvxpy as cp
+
+    program = problem.to_cvxpy(decision)
+    width, power = (program.var_dict[name] for name in ("band", "power"))
+    return cp.Problem(program.objective, [*program.constraints, cp.multiply(width, power) <= 1.0])
+
+
+def _larger_of_both(problem: BandwidthPower, width: Any) -> Any:
+    """Take the larger of the two rates: convex where they cross."""
+    terms = problem.terms()
+    return width * np.maximum(terms.ceiling, np.log1p(terms.reach / width))
+
+
+def _dear_band(problem: BandwidthPower, decision: Any) -> tuple[Transmission, BandwidthPrice]:
+    sent, price = problem.closed_form(decision)
+    return sent, BandwidthPrice(bandwidth_price=price.bandwidth_price * 1.001)
+
+
+def _unpaid_band(problem: BandwidthPower, price: BandwidthPrice) -> Any:
+    """Forget a tenth of what the band earns back."""
+    return problem.relaxed_bound(price) + 0.1 * price.bandwidth_price * problem.bandwidth
+
+
+def _at_square_of_price(problem: BandwidthPower, dual: BandwidthPrice) -> Any:
+    unit = problem.relaxed_dual().bandwidth_price
+    return problem.relaxed_bound(BandwidthPrice(bandwidth_price=dual.bandwidth_price**2 / unit))
+
+
+BAND: list[Case] = [
+    (band.check_program, {"cost": _noise_of_the_whole_band}, {0}),
+    (band.check_perspective, {"rate": _slowness}, {0, 1, 2}),
+    (band.check_budget, {"over": _as_a_quotient}, {0}),
+    (band.check_budget, {"cap": lambda problem: 1.001 * power_per_band(problem)}, {1}),
+    (band.check_budget, {"able": lambda problem: problem.terms().ceiling > 0.1}, {2}),
+    (band.check_solver, {"program": _with_a_product}, {0, 1}),
+    (band.check_solver, {"program": _without_budgets}, {1}),
+    (ratios.check_ratios, {"budgets": ratios.loud}, {0, 1}),
+    (ratios.check_ratios, {"caps": ratios.frugal}, {2}),
+    (band.check_elimination, {"reached": _larger_of_both}, {0, 1}),
+    (band.check_price, {"paid": lambda work, reach, top, price: upload_costs(work, reach, 0.9 * top, price)}, {0}),
+    (band.check_price, {"closed": _dear_band}, {1, 2}),
+    (band.check_any_price_bounds, {"bound": _unpaid_band}, {0}),
+    (band.check_any_price_bounds, {"bound": lambda problem, price: 0.9 * problem.relaxed_bound(price)}, {1}),
+    (band.check_best_price, {"bound": _at_square_of_price}, {0, 2}),
+    (band.check_best_price, {"critical": lambda problem: critical_price(problem) + 0.1}, {1, 2}),
+    (band.check_best_price, {"price": lambda problem: bandwidth_price(problem) * 1.2}, {3, 4}),
+    (band.check_best_price, {"price": lambda problem: bandwidth_price(problem) * 0.8}, {3, 4}),
+    (band.check_reduced_costs, {"priced": _nine_tenths}, {0}),
+    (band.check_reduced_costs, {"priced": _doubled}, {0, 1}),
+    (band.check_reduced_costs, {"priced": _everyone_fixed}, {0, 1}),
+    (band.check_reduced_costs, {"priced": _timid}, {0, 2, 3}),
+]
+
+
 @pytest.mark.parametrize(
-    ("check", "wrong", "parts"), BINARY + RATE, ids=lambda part: getattr(part, "__name__", None) or "-".join(map(str, part))
+    ("check", "wrong", "parts"),
+    BINARY + RATE + BAND,
+    ids=lambda part: getattr(part, "__name__", None) or "-".join(map(str, part)),
 )
 @pytest.mark.parametrize("seed", range(3))
 def test_wrong_formulas_are_noticed(check: Check, wrong: dict[str, Any], parts: set[int], seed: int) -> None:
@@ -268,8 +357,8 @@ def test_wrong_formulas_are_noticed(check: Check, wrong: dict[str, Any], parts: 
 
 
 @pytest.mark.parametrize(("cls", "number"), CASES, ids=lambda case: getattr(case, "name", str(case)))
-def test_every_part_of_every_check_can_fail(cls: type[BinaryOffloading | ComputationRate], number: int) -> None:
+def test_every_part_of_every_check_can_fail(cls: type[Problem], number: int) -> None:
     step = cls.lesson().step(number)
     outcome = cls.lesson().outcome(number)
-    failing = set().union(*(parts for check, _, parts in BINARY + RATE if check is step.check))
+    failing = set().union(*(parts for check, _, parts in BINARY + RATE + BAND if check is step.check))
     assert failing == set(range(len(outcome.parts) or 1))

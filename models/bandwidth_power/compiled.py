@@ -1,0 +1,340 @@
+r"""Prices of bandwidth, compiled: of one decision, and the relaxation for price-and-fix.
+
+What single users do at a price is in `mecopt.models.bandwidth_power.upload`. The band that the users of a decision take
+together falls with the price, and the best price is where it is the whole band. Over all decisions
+:math:`\sum_i \min(L_i, S_i + v_i(\beta)) - \beta B` is concave in the price and bounds every cost from below: each user
+has a critical price, above which it stays local, and between neighbouring critical prices the decision is fixed.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mecopt.kernels.compiled import compiled
+from mecopt.models.bandwidth_power.upload import answer, limits
+from mecopt.search.price_and_fix import FREE, attach
+
+Floats = NDArray[np.float64]
+Bits = NDArray[np.int8]
+Flags = NDArray[np.bool_]
+Whole = NDArray[np.int64]
+
+
+# ---------------------------------------------------------------------- one decision
+
+
+class Uploads(NamedTuple):
+    """The users of one instance: work c, reach g, ceiling u^E, and what `answer` needs of them; and the whole band."""
+
+    work: Floats
+    reach: Floats
+    ceiling: Floats
+    log_reach: Floats
+    shift: Floats
+    knee: Floats
+    lower: Floats
+    upper: Floats
+    band: float
+
+
+@compiled
+def uploads(work: Floats, reach: Floats, ceiling: Floats, band: float) -> Uploads:
+    """Prepare the users of one instance."""
+    log_reach = np.log(reach)
+    knee, lower, upper = np.empty(work.size), np.empty(work.size), np.empty(work.size)
+    for i in range(work.size):
+        knee[i], lower[i], upper[i] = limits(ceiling[i])
+    return Uploads(work, reach, ceiling, log_reach, 2.0 * log_reach - np.log(work), knee, lower, upper, band)
+
+
+@compiled
+def _band(users: Uploads, i: int, log_price: float) -> tuple[float, float]:
+    """Return the band that a user takes, and minus its slope in the logarithm of the price."""
+    log_snr, slope = answer(log_price + users.shift[i], users.ceiling[i], users.knee[i], users.lower[i], users.upper[i])
+    band = np.exp(users.log_reach[i] - log_snr)
+    return band, slope * band
+
+
+@compiled
+def _demand(users: Uploads, sending: Whole, count: int, log_price: float) -> tuple[float, float]:
+    """Return the band that the first `count` of these users take together, and minus its slope."""
+    total, slope = 0.0, 0.0
+    for k in range(count):
+        band, fall = _band(users, sending[k], log_price)
+        total += band
+        slope += fall
+    return total, slope
+
+
+@compiled
+def _time(users: Uploads, i: int, band: float) -> float:
+    """Return the weighted time c / R(b) of an upload."""
+    return users.work[i] / (band * min(users.ceiling[i], np.log1p(users.reach[i] / band)))
+
+
+@compiled
+def _inside(low: float, trial: float, high: float) -> float:
+    """Return the next point of a bracketed Newton iteration: the trial, or the middle where it leaves the bracket."""
+    return trial if low <= trial <= high else 0.5 * (low + high)
+
+
+@compiled
+def market_price(users: Uploads, sending: Whole, count: int) -> float:
+    """Return the logarithm of the price at which the first `count` of these users take the whole band.
+
+    Newton on the logarithm of the demand, which falls with slopes between 0 (where all are held by both limits) and -1/2,
+    inside a bracket. The first price is that of the square-root rule at the efficiencies of equal shares.
+    """
+    roots = 0.0
+    for k in range(count):
+        i = sending[k]
+        spectral = min(users.ceiling[i], np.log1p(users.reach[i] * count / users.band))
+        roots += np.sqrt(users.work[i] / spectral)
+    log_price = 2.0 * np.log(roots / users.band)
+    low, high = -np.inf, np.inf
+    for _ in range(200):
+        total, slope = _demand(users, sending, count, log_price)
+        over = np.log(total / users.band)
+        if over == 0.0:
+            break
+        if over > 0.0:
+            low = log_price
+        else:
+            high = log_price
+        step = over * total / slope if slope > 0.0 else np.copysign(np.inf, over)
+        step = min(max(step, -5.0), 5.0)
+        trial = _inside(low, log_price + step, high)
+        done = abs(trial - log_price) <= 1e-15 * max(1.0, abs(log_price))
+        log_price = trial
+        if done:
+            break
+    return log_price
+
+
+@compiled
+def share(users: Uploads, decision: Bits, band: Floats) -> tuple[float, float]:
+    """Write the best bands of a decision; return the time of all uploads and the price, infinite where there are none."""
+    sending, count = np.empty(decision.size, np.int64), 0
+    band[:] = 0.0
+    for i in range(decision.size):
+        if decision[i] == 1:
+            if users.ceiling[i] <= 0.0:
+                return np.inf, np.inf
+            sending[count] = i
+            count += 1
+    if count == 0:
+        return 0.0, 0.0
+    log_price = market_price(users, sending, count)
+    total, _ = _demand(users, sending, count, log_price)
+    time = 0.0
+    for k in range(count):
+        i = sending[k]
+        band[i] = _band(users, i, log_price)[0] * (users.band / total)
+        time += _time(users, i, band[i])
+    return time, np.exp(log_price)
+
+
+@compiled
+def shares(work: Floats, reach: Floats, ceiling: Floats, band: Floats, decisions: Bits) -> tuple[Floats, Floats, Floats]:
+    """Return upload times, prices and bands of decisions ``(instances, candidates, users)``."""
+    instances, candidates, count = decisions.shape
+    times, prices = np.empty((instances, candidates)), np.empty((instances, candidates))
+    result = np.empty((instances, candidates, count))
+    for b in range(instances):
+        users = uploads(work[b], reach[b], ceiling[b], band[b])
+        for k in range(candidates):
+            times[b, k], prices[b, k] = share(users, decisions[b, k], result[b, k])
+    return times, prices, result
+
+
+# ---------------------------------------------------------------------- all decisions
+
+
+class OffloadingData(NamedTuple):
+    """One instance: costs of computing locally and of the server's part, the uploads, and identical users.
+
+    `critical` is the logarithm of the price at which offloading stops paying, -inf where it never pays; `order` sorts by it,
+    the highest first.
+    """
+
+    local: Floats
+    server: Floats
+    users: Uploads
+    critical: Floats
+    order: Whole
+    earlier: Whole
+    later: Whole
+
+
+@compiled
+def _upload_cost(users: Uploads, i: int, price: float) -> float:
+    """Return `upload_costs` of a prepared user."""
+    if users.ceiling[i] <= 0.0:
+        return np.inf
+    if price <= 0.0:
+        return users.work[i] / users.reach[i]
+    band, _ = _band(users, i, np.log(price))
+    return _time(users, i, band) + price * band
+
+
+@compiled
+def critical_prices(users: Uploads, saving: Floats) -> Floats:
+    """Return the logarithms of the prices at which uploads cost what offloading saves; -inf where none is low enough.
+
+    Newton on ``ln(v - c/g)``, which rises with a slope near 1/2 in the logarithm of the price, from 0 at a price of 0.
+    """
+    result = np.full(saving.size, -np.inf)
+    for i in range(saving.size):
+        if users.ceiling[i] <= 0.0:
+            continue
+        least = users.work[i] / users.reach[i]
+        wanted = saving[i] - least
+        if not wanted > 0.0:
+            continue
+        log_price = 2.0 * np.log(wanted) - np.log(users.work[i])
+        low, high = -np.inf, np.inf
+        for _ in range(200):
+            band, _ = _band(users, i, log_price)
+            paid = np.exp(log_price) * band
+            above = _time(users, i, band) - least + paid
+            if above < wanted:
+                low = log_price
+            else:
+                high = log_price
+            step = np.log(wanted / above) * above / paid if above > 0.0 else 5.0
+            step = min(max(step, -5.0), 5.0)
+            trial = _inside(low, log_price + step, high)
+            done = abs(trial - log_price) <= 1e-15 * max(1.0, abs(log_price))
+            log_price = trial
+            if done:
+                break
+        result[i] = log_price
+    return result
+
+
+@compiled
+def offloading(
+    local: Floats,
+    server: Floats,
+    work: Floats,
+    reach: Floats,
+    ceiling: Floats,
+    band: float,
+    earlier: Whole,
+    later: Whole,
+) -> OffloadingData:
+    """Prepare one instance."""
+    users = uploads(work, reach, ceiling, band)
+    prices = critical_prices(users, local - server)
+    return OffloadingData(local, server, users, prices, np.argsort(-prices), earlier, later)
+
+
+@compiled
+def critical(local: Floats, server: Floats, work: Floats, reach: Floats, ceiling: Floats, band: Floats) -> Floats:
+    """Return `critical_prices` of every instance."""
+    result = np.empty(local.shape)
+    for b in range(len(local)):
+        result[b] = critical_prices(uploads(work[b], reach[b], ceiling[b], band[b]), local[b] - server[b])
+    return result
+
+
+@compiled
+def evaluate(data: OffloadingData, decision: Bits) -> float:
+    """Return the least cost of a decision."""
+    cost = 0.0
+    for i in range(decision.size):
+        cost += data.server[i] if decision[i] == 1 else data.local[i]
+    return cost + share(data.users, decision, np.empty(decision.size))[0]
+
+
+@compiled
+def relax(data: OffloadingData, state: Bits, allowed: Flags, price: Floats, cutoff: float, relaxed: Bits) -> float:
+    """Maximise the Lagrangian over prices; return the bound, and leave the best price.
+
+    The demand of those who offload at a price falls with it, and jumps where a free user leaves, at its critical price. So
+    the best price is found among these by bisection, then either it is one of them, where the demand jumps across the
+    band, or the market price of the users that stay.
+    """
+    count = 0
+    sending = np.empty(state.size, np.int64)
+    for i in range(state.size):
+        relaxed[i] = max(state[i], 0)
+        if state[i] == 1:
+            if data.users.ceiling[i] <= 0.0:
+                return np.inf
+            sending[count] = i
+            count += 1
+    held = count
+    for i in data.order:
+        if state[i] == FREE and data.critical[i] > -np.inf:
+            sending[count] = i
+            count += 1
+    # the most users that stay while all before the last of them fit into the band at its critical price
+    first, last = held, count
+    while first < last:
+        middle = (first + last + 1) // 2
+        if _demand(data.users, sending, middle - 1, data.critical[sending[middle - 1]])[0] <= data.users.band:
+            first = middle
+        else:
+            last = middle - 1
+    staying, tied = first, False
+    if staying > held:
+        log_price = data.critical[sending[staying - 1]]
+        tied = _demand(data.users, sending, staying, log_price)[0] >= data.users.band
+    if not tied:
+        log_price = market_price(data.users, sending, staying) if staying > 0 else -np.inf
+    price[0] = np.exp(log_price)
+    bound = -price[0] * data.users.band
+    for i in range(state.size):
+        upload = data.server[i] + _upload_cost(data.users, i, price[0])
+        if state[i] == 0:
+            bound += data.local[i]
+        elif state[i] == 1:
+            bound += upload
+        else:
+            bound += min(data.local[i], upload)
+    for k in range(held, staying):
+        relaxed[sending[k]] = 1
+    if tied and bound < cutoff:
+        # both decisions that tie in the bound are worth a look; they do not tie in what they cost
+        with_last = evaluate(data, relaxed)
+        relaxed[sending[staying - 1]] = 0
+        if with_last < evaluate(data, relaxed):
+            relaxed[sending[staying - 1]] = 1
+    return bound
+
+
+@compiled
+def slacks(
+    data: OffloadingData,
+    state: Bits,
+    allowed: Flags,
+    price: Floats,
+    bound: float,
+    cutoff: float,
+    relaxed: Bits,
+    slack: Floats,
+) -> None:
+    """Fill how much the bound rises when a free user is forced to its other side at the same price."""
+    for i in range(state.size):
+        if state[i] == FREE:
+            rise = data.server[i] + _upload_cost(data.users, i, price[0]) - data.local[i]
+            slack[i, 1 - relaxed[i]] = max(-rise if relaxed[i] == 1 else rise, 0.0)
+
+
+@compiled
+def relaxed_prices(local: Floats, server: Floats, work: Floats, reach: Floats, ceiling: Floats, band: Floats) -> Floats:
+    """Return the price of the relaxation of every instance, all users free."""
+    instances, users = local.shape
+    result, price = np.empty(instances), np.empty(1)
+    state, nobody = np.full(users, np.int8(FREE)), np.full(users, -1)
+    allowed, relaxed = np.ones((users, 2), np.bool_), np.empty(users, np.int8)
+    for b in range(instances):
+        data = offloading(local[b], server[b], work[b], reach[b], ceiling[b], band[b], nobody, nobody)
+        relax(data, state, allowed, price, -np.inf, relaxed)
+        result[b] = price[0]
+    return result
+
+
+attach(OffloadingData, model_relax=relax, model_slacks=slacks, model_evaluate=evaluate)

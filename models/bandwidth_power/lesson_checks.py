@@ -1,0 +1,389 @@
+"""The numeric checks of the lesson on bandwidth and power; `lesson_ratios` has the one on sums of ratios.
+
+Every check takes the formula it examines as an argument, by default the one the package computes with, and measures it
+against an oracle that does not share code with it. A wrong formula must make it fail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from mecopt.lesson import (
+    Outcome,
+    Pricing,
+    all_of,
+    best_value,
+    core,
+    deviation,
+    excess,
+    forcing,
+    pricing,
+    scientific,
+)
+from mecopt.models.bandwidth_power.allocation import demanded, power_per_band, transmission
+from mecopt.models.bandwidth_power.exact import critical_price, relaxation_price
+from mecopt.models.bandwidth_power.problem import LN2, BandwidthPower
+from mecopt.models.bandwidth_power.upload import upload_costs
+from mecopt.models.bandwidth_power.variables import BandwidthPrice, Transmission
+from mecopt.solve import solve
+
+Array = NDArray[Any]
+
+ROUNDING = 1e-12
+
+
+def instances(rng: Generator, count: int, users: int = 6) -> BandwidthPower:
+    """Draw instances of the preset in which users differ, and some budgets bind."""
+    return BandwidthPower.sample(rng, (count,), preset="heterogeneous", users=users)
+
+
+def decisions(rng: Generator, problem: BandwidthPower) -> Array:
+    """Draw decisions in which two thirds of the users that can offload do, the one with the best budget always."""
+    ceiling = problem.terms().ceiling
+    offloading = (rng.random(ceiling.shape) < 0.67) & (ceiling > 0)
+    np.put_along_axis(offloading, ceiling.argmax(axis=-1)[..., None], True, axis=-1)
+    return offloading.astype(np.int8)
+
+
+def _sent(rng: Generator, problem: BandwidthPower, decision: Array) -> Transmission:
+    """Draw bands over two decades that fill the whole band, and powers of a tenth of the best ones at least."""
+    band = 10.0 ** rng.uniform(-2.0, 0.0, decision.shape) * decision
+    band *= problem.bandwidth[..., None] / band.sum(axis=-1, keepdims=True)
+    best = transmission(problem, decision, band)
+    return Transmission(band=band, power=best.power * rng.uniform(0.1, 1.0, decision.shape))
+
+
+def _price(value: Any) -> BandwidthPrice:
+    return BandwidthPrice(bandwidth_price=np.asarray(value))
+
+
+# ---------------------------------------------------------------------- 1: the program
+
+Cost = Callable[[BandwidthPower, Array, Transmission], Array]
+
+
+def cost_by_terms(problem: BandwidthPower, decision: Array, sent: Transmission) -> Array:
+    """Return the sum of L over local users and of S + c / (b ln(1 + g q / b)) over offloading ones, q = p / P."""
+    terms = problem.terms()
+    band = np.where(decision == 1, sent.band, 1.0)
+    rate = band * np.log1p(terms.reach * sent.power / problem.max_power / band)
+    uploaded = terms.server + terms.work / np.where(decision == 1, rate, 1.0)
+    return np.asarray(np.where(decision == 1, uploaded, terms.local).sum(axis=-1))
+
+
+def check_program(rng: Generator, cost: Cost = cost_by_terms) -> Outcome:
+    """Four coefficients a user are the latencies and Shannon's rate."""
+    problem = instances(rng, 200)
+    decision = decisions(rng, problem)
+    sent = _sent(rng, problem, decision)
+    apart = deviation(cost(problem, decision, sent), problem.objective(decision, sent))
+    text = f"L, S, c, g against latencies and Shannon's rate spelled out, 200 instances: differ by {scientific(apart)}"
+    return Outcome(apart, ROUNDING, text)
+
+
+# ---------------------------------------------------------------------- 2: the rate is a perspective
+
+Rate = Callable[[BandwidthPower, Array, Array], Array]
+
+
+def shannon_rate(problem: BandwidthPower, band: Array, power: Array) -> Array:
+    """Return b log2(1 + h p / (N0 b)) in bit/s."""
+    return np.asarray(band * np.log2(1.0 + problem.channel_gain * power / (problem.noise_density[..., None] * band)))
+
+
+def check_perspective(rng: Generator, rate: Rate = shannon_rate) -> Outcome:
+    """The rate is concave in band and power together, and of degree 1; the time to upload is convex."""
+    problem = instances(rng, 1000)
+    everyone = np.ones(problem.channel_gain.shape, dtype=np.int8)
+    (b1, p1), (b2, p2) = (
+        (problem.bandwidth[:, None] * 10.0 ** rng.uniform(-3.0, 0.0, everyone.shape), 10.0 ** rng.uniform(-2.0, 0.0, b))
+        for b in (everyone.shape, everyone.shape)
+    )
+    middle = rate(problem, 0.5 * (b1 + b2), 0.5 * (p1 + p2))
+    one, other = rate(problem, b1, p1), rate(problem, b2, p2)
+    dent = excess(0.5 * (one + other), middle)
+    factor = rng.uniform(0.1, 1.0, everyone.shape)
+    apart = deviation(rate(problem, factor * b1, factor * p1), factor * one)
+    size = problem.data_size
+    bump = excess(size / middle, 0.5 * (size / one + size / other))
+    return all_of(
+        Outcome(dent, ROUNDING, f"midpoints of 6000 pairs (b, p): the rate is below its chord by {scientific(dent)}"),
+        Outcome(apart, ROUNDING, f"b and p shrunk alike: the rate against degree 1: differ by {scientific(apart)}"),
+        Outcome(bump, ROUNDING, f"the same midpoints: D/r is above its chord by {scientific(bump)}"),
+    )
+
+
+# ---------------------------------------------------------------------- 3: the budget
+
+Overspent = Callable[[BandwidthPower, Array, Array], Array]
+
+
+def overspent(problem: BandwidthPower, band: Array, power: Array) -> Array:
+    """Return p D - E r, which is at most 0 within the budget."""
+    return np.asarray(power * problem.data_size - problem.energy_budget * shannon_rate(problem, band, power))
+
+
+def check_budget(
+    rng: Generator,
+    over: Overspent = overspent,
+    cap: Callable[[BandwidthPower], Array] = power_per_band,
+    able: Callable[[BandwidthPower], Array] = lambda problem: problem.terms().ceiling > 0,
+) -> Outcome:
+    """The budget is a convex constraint, and a cap on the SNR; who cannot send at any power is told by one comparison."""
+    problem = instances(rng, 1000)
+    shape = problem.channel_gain.shape
+
+    def energy(band: Array, power: Array) -> Array:
+        return np.asarray(power * problem.data_size / shannon_rate(problem, band, power))
+
+    (b1, b2), (p1, p2) = (
+        problem.bandwidth[:, None] * 10.0 ** rng.uniform(-3.0, 0.0, (2, *shape)),
+        10.0 ** rng.uniform(-2.0, 0.0, (2, *shape)),
+    )
+    one, other, middle = over(problem, b1, p1), over(problem, b2, p2), over(problem, 0.5 * (b1 + b2), 0.5 * (p1 + p2))
+    bump = float(np.max((middle - 0.5 * (one + other)) / (np.abs(one) + np.abs(other))))
+
+    can = problem.terms().ceiling > 0
+    power = cap(problem) * b1
+    apart = deviation(energy(b1, np.where(can, power, 1.0))[can], problem.energy_budget[can])
+
+    tiny = 1e-6 * problem.noise_density[:, None] * b1 / problem.channel_gain  # at an SNR of 1e-6
+    wrong = float((able(problem) != (energy(b1, tiny) <= problem.energy_budget)).sum())
+    hopeless = int((~can).sum())
+    return all_of(
+        Outcome(
+            bump, ROUNDING, f"midpoints of 6000 pairs (b, p): pD − Er is above its chord by {scientific(max(bump, 0.0))}"
+        ),
+        Outcome(apart, 1e-9, f"energy at the SNR u^E allows, against E, {can.sum()} users: differ by {scientific(apart)}"),
+        Outcome(
+            wrong, 0.0, f"E > D N₀ ln 2/h tells who can send at an SNR of 10⁻⁶ ({hopeless} cannot): wrong for {wrong:g}"
+        ),
+    )
+
+
+# ---------------------------------------------------------------------- 4: what a solver sees
+
+
+def check_solver(rng: Generator, program: Callable[[BandwidthPower, Array], Any] = BandwidthPower.to_cvxpy) -> Outcome:
+    """The program as it stands follows the rules of convexity, and a solver of cones finds the closed form's value."""
+    problem = instances(rng, 6)
+    decision = decisions(rng, problem)
+    broken, values, binding = 0, [], 0
+    for instance, one in zip(problem, decision, strict=True):
+        written = program(instance, one)
+        broken += not written.is_dcp()
+        values.append(written.solve(solver="CLARABEL") if written.is_dcp() else np.nan)
+        power = instance.closed_form(one)[0].power
+        binding += int(((power < instance.max_power * (1 - 1e-9)) & (one == 1)).sum())
+    apart = deviation(values, problem.optimal_value(decision))
+    return all_of(
+        Outcome(float(broken), 0.0, f"6 programs with the budgets as pD ≤ Er: {broken} break the rules of convexity"),
+        Outcome(
+            apart,
+            1e-6,
+            f"Clarabel's value against the closed form, {binding} powers below their cap: differ by {scientific(apart)}",
+        ),
+    )
+
+
+# ---------------------------------------------------------------------- 6: power is eliminated
+
+Reached = Callable[[BandwidthPower, Array], Array]
+
+
+def reached_rate(problem: BandwidthPower, band: Array) -> Array:
+    """Return R(b) = b min(u^E, ln(1 + g/b)) in nat/s."""
+    terms = problem.terms()
+    return np.asarray(band * np.minimum(terms.ceiling, np.log1p(terms.reach / band)))
+
+
+def check_elimination(rng: Generator, reached: Reached = reached_rate) -> Outcome:
+    """R is the best rate within cap and budget, by a search for the power; it is concave in the band."""
+    from scipy.optimize import brentq
+
+    problem = instances(rng, 40)
+    able = problem.terms().ceiling > 1e-3
+    band, other = problem.bandwidth[:, None] * 10.0 ** rng.uniform(-3.0, 0.0, (2, *able.shape))
+    best = np.zeros(able.shape)
+    for k, i in np.argwhere(able):
+        gain, b, most = problem.channel_gain[k, i], band[k, i], problem.max_power[k, i]
+        noise, size, budget = problem.noise_density[k] * b, problem.data_size[k, i], problem.energy_budget[k, i]
+
+        def left(p: float, gain: float = gain, b: float = b, noise: float = noise, ask: float = size / budget) -> float:
+            return float(b * np.log2(1.0 + gain * p / noise) / (p * ask) - 1.0)
+
+        power = most if left(most) >= 0.0 else brentq(left, 1e-6 * noise / gain, most, xtol=1e-30, rtol=1e-14)
+        best[k, i] = b * np.log(1.0 + gain * power / noise)
+    apart = deviation(reached(problem, band)[able], best[able])
+    chord = 0.5 * (reached(problem, band) + reached(problem, other))
+    dent = excess(chord[able], reached(problem, 0.5 * (band + other))[able])
+    return all_of(
+        Outcome(apart, 1e-9, f"R(b) against a search for the best power, {able.sum()} users: differ by {scientific(apart)}"),
+        Outcome(dent, ROUNDING, f"midpoints of as many pairs of bands: R is below its chord by {scientific(dent)}"),
+    )
+
+
+# ---------------------------------------------------------------------- 7: one price settles a decision
+
+Paid = Callable[[Array, Array, Array, Array], Array]
+Closed = Callable[[BandwidthPower, Array], tuple[Transmission, BandwidthPrice]]
+
+
+def check_price(rng: Generator, paid: Paid = upload_costs, closed: Closed = BandwidthPower.closed_form) -> Outcome:
+    """The least time plus rent is v; the price is what band is worth, and at it the demand is the whole band."""
+    problem = instances(rng, 20)
+    decision = decisions(rng, problem)
+    sent, dual = closed(problem, decision)
+    terms, chosen = problem.terms(), decision == 1
+    price = dual.bandwidth_price[:, None] * 10.0 ** rng.uniform(-1.0, 1.0, decision.shape)
+    work, reach, ceiling, price = (part[chosen] for part in (terms.work, terms.reach, terms.ceiling, price))
+    low, high = np.log(reach) - 15.0, np.log(reach) + 15.0
+    for _ in range(150):  # all at once by thirds: a sum of convex functions has one valley
+        left, right = np.exp(low + (high - low) / 3.0), np.exp(high - (high - low) / 3.0)
+        costs = [work / (b * np.minimum(ceiling, np.log1p(reach / b))) + price * b for b in (left, right)]
+        low, high = np.where(costs[0] > costs[1], np.log(left), low), np.where(costs[0] > costs[1], high, np.log(right))
+    apart = deviation(paid(work, reach, ceiling, price), costs[0])
+
+    snr = np.expm1(terms.ceiling)
+    at = np.where(decision == 1, terms.reach / np.where(sent.band > 0, sent.band, 1.0) / np.where(snr > 0, snr, 1.0), 1.0)
+    both = (decision == 1) & (np.abs(at - 1.0) <= 1e-9)
+    counts = [int(((at < 1.0) & (decision == 1) & ~both).sum()), int(both.sum()), int(((at > 1.0) & ~both).sum())]
+
+    step = 1e-5
+    more, less = (replace(problem, bandwidth=problem.bandwidth * (1.0 + s)).optimal_value(decision) for s in (step, -step))
+    slope = deviation((less - more) / (2.0 * step * problem.bandwidth), dual.bandwidth_price)
+    demand = (demanded(problem, decision, dual.bandwidth_price) * decision).sum(axis=-1)
+    filled = deviation(demand, problem.bandwidth)
+    return all_of(
+        Outcome(
+            apart, ROUNDING, f"v(β) against a search over b, {len(work)} users and prices: differ by {scientific(apart)}"
+        ),
+        Outcome(slope, 1e-6, f"the best cost's slope in B against −β, 20 decisions: differ by {scientific(slope)}"),
+        Outcome(
+            filled,
+            1e-12,
+            f"demand at β against B (full power binds for {counts[0]}, both for {counts[1]}, the budget for {counts[2]}): "
+            f"differ by {scientific(filled)}",
+        ),
+    )
+
+
+# ---------------------------------------------------------------------- 8: any price bounds all decisions
+
+Bound = Callable[[BandwidthPower, BandwidthPrice], Array]
+
+
+def check_any_price_bounds(rng: Generator, bound: Bound = BandwidthPower.relaxed_bound) -> Outcome:
+    """No price gives a bound above the best decision; the best of many proves nearly as much as there is."""
+    problem = instances(rng, 20)
+    best = best_value(problem)
+    around = problem.terms().local.sum(axis=-1) / problem.bandwidth
+    beaten, nearest = 0.0, np.zeros(20)
+    for exponent in np.linspace(-3.0, 0.0, 50):
+        proved = bound(problem, _price(around * 10.0 ** (exponent + rng.uniform(-0.05, 0.05, 20))))
+        beaten, nearest = max(beaten, excess(proved, best)), np.maximum(nearest, proved / best)
+    missing = 1.0 - float(nearest.mean())
+    return all_of(
+        Outcome(beaten, ROUNDING, f"1000 prices over 3 decades, 20 instances: above the best of 64 by {scientific(beaten)}"),
+        Outcome(
+            missing, 0.05, f"the best of them proves all but {missing:.2%} of the optimum, on average", limit="at most 5%"
+        ),
+    )
+
+
+# ---------------------------------------------------------------------- 9: the best price
+
+
+def check_best_price(
+    rng: Generator,
+    price: Callable[[BandwidthPower], Array] = relaxation_price,
+    bound: Bound = BandwidthPower.relaxed_bound,
+    critical: Callable[[BandwidthPower], Array] = critical_price,
+) -> Outcome:
+    """The bound is concave, its slope is what is asked beyond the band, users leave at their critical prices."""
+    from scipy.optimize import minimize_scalar
+
+    problem = instances(rng, 20)
+    around = problem.relaxed_dual().bandwidth_price
+    bump = 0.0
+    for _ in range(50):
+        one, other = around * 10.0 ** rng.uniform(-1.0, 1.0, (2, 20))
+        chord = 0.5 * (bound(problem, _price(one)) + bound(problem, _price(other)))
+        bump = max(bump, excess(chord, bound(problem, _price(0.5 * (one + other)))))
+
+    terms, leaves = problem.terms(), np.exp(critical(problem))
+    paying = leaves > 0
+    cost = terms.server + upload_costs(terms.work, terms.reach, terms.ceiling, leaves)
+    apart = deviation(cost[paying], terms.local[paying])
+
+    step, missed = 1e-6, 0.0
+    everyone = (terms.ceiling > 0).astype(np.int8)
+    for _ in range(10):
+        at = around * 10.0 ** rng.uniform(-1.0, 1.0, 20)
+        staying = everyone * (leaves > at[:, None])
+        asked = (demanded(problem, staying, at) * staying).sum(axis=-1) - problem.bandwidth
+        change = bound(problem, _price(at * (1.0 + step))) - bound(problem, _price(at * (1.0 - step)))
+        slope = change / (2.0 * step * at)
+        missed = max(missed, float(np.max(np.abs(slope - asked) / problem.bandwidth)))
+
+    searched = [
+        -minimize_scalar(
+            lambda y, one=one: -float(one.relaxed_bound(_price(np.exp(y)))),
+            bounds=np.log(centre) + np.array([-2.0, 2.0]),
+            method="bounded",
+            options={"xatol": 1e-12},
+        ).fun
+        for one, centre in zip(problem, around, strict=True)
+    ]
+    under = excess(searched, problem.relaxed_bound(_price(price(problem))))
+    gaps = {}
+    for users in (5, 10, 20, 30):
+        some = instances(rng, 20, users)
+        gaps[users] = float((1.0 - some.relaxed_bound(_price(price(some))) / solve(some).objective).mean())
+    said = ", ".join(f"{gap:.3%} of {users} users" for users, gap in gaps.items())
+    return all_of(
+        Outcome(bump, ROUNDING, f"midpoints of 1000 pairs of prices: below their chord by {scientific(bump)}"),
+        Outcome(apart, 1e-9, f"at {paying.sum()} critical prices, offloading against local: differ by {scientific(apart)}"),
+        Outcome(
+            missed, 1e-6, f"slope of the bound against the band asked less B, 200 prices: differ by {scientific(missed)}"
+        ),
+        Outcome(under, 1e-9, f"bound at the price found against a numeric search: below by {scientific(under)}"),
+        Outcome(gaps[30], 0.002, f"gap left, mean of 20 instances each: {said}", limit="at most 0.2% of 30 users"),
+    )
+
+
+# ---------------------------------------------------------------------- 10: reduced costs
+
+
+def _solvent(problem: BandwidthPower) -> BandwidthPower:
+    """Raise budgets that carry nothing: whoever cannot offload needs no reduced cost to be fixed."""
+    least = problem.data_size * LN2 * problem.noise_density[:, None] / problem.channel_gain
+    return replace(problem, energy_budget=np.maximum(problem.energy_budget, 1.2 * least))
+
+
+def check_reduced_costs(rng: Generator, priced: Callable[[BandwidthPower], Pricing] = pricing) -> Outcome:
+    """Forcing a user costs at least its reduced cost, so who is fixed is fixed safely; few are left."""
+    some = _solvent(instances(rng, 20))
+    apart = 0.0
+    for instance in some:
+        found, price = priced(instance), relaxation_price(instance)
+        terms = instance.terms()
+        rise = np.abs(terms.server + upload_costs(terms.work, terms.reach, terms.ceiling, price) - terms.local)
+        apart = max(apart, deviation(found.bound + found.slack, found.bound + rise))
+    left = {users: core(_solvent(instances(rng, 20, users)), priced) for users in (10, 30, 100)}
+    said = ", ".join(f"{count:.1f} of {users}" for users, count in left.items())
+    return all_of(
+        Outcome(
+            apart,
+            1e-9,
+            f"bounds with 120 users forced, against the sum with one term changed: differ by {scientific(apart)}",
+        ),
+        *forcing(some, priced).parts,
+        Outcome(left[100] / 100, 0.05, f"users left to search, on average: {said}", limit="at most 5 of 100"),
+    )

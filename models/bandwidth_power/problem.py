@@ -1,0 +1,314 @@
+r"""Joint bandwidth and power: who uploads over one shared band, on which part of it, and with which power.
+
+Users that offload divide the band of one access point; each has a power cap and an energy budget for its upload:
+
+.. math::
+    \min_{x \in \{0,1\}^N,\, b, p \ge 0} \sum_{x_i=0} w_i T_i + \sum_{x_i=1} w_i \left(\frac{D_i}{r_i} + t_i\right)
+    \quad\text{s.t.}\quad \sum_{x_i=1} b_i \le B ,\quad p_i \le P_i ,\quad p_i \frac{D_i}{r_i} \le E_i ,
+    \qquad r_i = b_i \log_2\!\left(1 + \frac{h_i p_i}{N_0 b_i}\right) .
+
+Variable are the decisions x, the bands b and the powers p. For fixed x the problem is convex as it stands: r is the
+perspective of a logarithm, so jointly concave in (b, p), and positive; hence :math:`D/r` is convex, and so is the budget,
+:math:`p D - E r \le 0`.
+
+The energy :math:`D N_0 \chi / (h \log_2(1 + \chi))` depends on the SNR :math:`\chi = h p/(N_0 b)` alone and increases, from
+:math:`D N_0 \ln 2 / h`. A user whose budget is not above that cannot offload. For all others the budget caps the SNR, that
+is the spectral efficiency :math:`\ln(1+\chi) \le u^E`, and more power is never worse up to both caps. So on a band b a user
+reaches :math:`R_i(b) = b \min(u^E_i, \ln(1 + g_i/b))` nats per second, :math:`g_i = h_i P_i/N_0`, and takes the weighted
+time :math:`c_i/R_i(b)`, :math:`c_i = w_i D_i \ln 2`. R is concave and increases, so one price settles it: with
+:math:`v_i(\beta) = \min_b c_i/R_i(b) + \beta b`, for ANY price :math:`\beta \ge 0` of bandwidth
+
+- for a fixed decision :math:`\sum_{x_i=0} w_i T_i + \sum_{x_i=1} (w_i t_i + v_i(\beta)) - \beta B` bounds the cost,
+- over all decisions :math:`\sum_i \min(w_i T_i, w_i t_i + v_i(\beta)) - \beta B` does,
+
+both from below.
+
+The problem is ours: the system of paper 004, its links of fixed bandwidth replaced by one shared band, with energy budgets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import ArrayLike, NDArray
+
+from mecopt.backends.backend import Backend
+from mecopt.backends.conic import Conic
+from mecopt.backends.slsqp import Slsqp
+from mecopt.decision import Binary
+from mecopt.fields import Quantity, quantity
+from mecopt.models.bandwidth_power import allocation, exact
+from mecopt.models.bandwidth_power.variables import BandwidthPrice, Transmission
+from mecopt.problem import Problem, Reference, Scenario
+from mecopt.radio import rayleigh_amplitude, reference_gain
+from mecopt.search.solver import Solver
+
+if TYPE_CHECKING:
+    from mecopt.lesson import Lesson
+
+Array = NDArray[Any]
+
+LN2 = float(np.log(2.0))
+
+REFERENCE_GAIN = 1e-5
+"""Power gain at 1 m; with 1 W and `NOISE_DENSITY` over 1 MHz a signal-to-noise ratio of 30 dB, all that matters of them."""
+NOISE_DENSITY = 1e-14
+"""W/Hz."""
+BANDWIDTH_PER_USER = 1e6
+"""Hz."""
+
+
+class Terms(NamedTuple):
+    """What the mathematics needs of each user, shape ``(*batch, users)``."""
+
+    local: Array
+    """w T: weighted time of computing locally, s."""
+    server: Array
+    """w t: weighted time on the server, s."""
+    work: Array
+    """c = w D ln 2: weighted nats to upload; they take c / R."""
+    reach: Array
+    """g = h P / N0: nats per second at full power on an endless band, Hz."""
+    ceiling: Array
+    """u^E: the efficiency that the energy budget allows, nats per second and hertz; 0 where it carries nothing."""
+
+
+def _gains(rng: Generator, shape: tuple[int, ...]) -> Array:
+    """Draw power gains of users in a square of 50 m x 50 m, the access point at its centre."""
+    distance = np.linalg.norm(rng.uniform(-25.0, 25.0, (*shape, 2)), axis=-1)
+    return np.asarray(rayleigh_amplitude(rng, shape) * reference_gain(distance, REFERENCE_GAIN))
+
+
+def _draw_paper(rng: Generator, shape: tuple[int, ...]) -> Mapping[str, ArrayLike]:
+    return {"channel_gain": _gains(rng, shape), "bandwidth": np.full(shape[:-1], BANDWIDTH_PER_USER * shape[-1])}
+
+
+def _draw_heterogeneous(rng: Generator, shape: tuple[int, ...]) -> Mapping[str, ArrayLike]:
+    gain, data_size = _gains(rng, shape), rng.uniform(4e5, 12e5, shape)
+    least_energy = data_size * LN2 * NOISE_DENSITY / gain
+    return {
+        "channel_gain": gain,
+        "data_size": data_size,
+        "weight": rng.uniform(0.5, 1.5, shape),
+        "local_time": rng.uniform(0.5, 1.5, shape),
+        "server_time": rng.uniform(0.01, 0.05, shape),
+        "max_power": rng.uniform(0.5, 1.5, shape),
+        "energy_budget": least_energy * 10.0 ** rng.uniform(-0.1, 0.9, shape),
+        "bandwidth": np.full(shape[:-1], BANDWIDTH_PER_USER * shape[-1]),
+    }
+
+
+_PAPER = {
+    "channel_gain": "paper 004, section III: h = beta0 l / R^2 with users uniform in 50 m x 50 m; ours, where the paper is "
+    "silent: one access point at the centre, l a Rayleigh amplitude with E l^2 = 1, R at least 1 m, beta0 = 1e-5",
+    "data_size": "paper 004, table I: 100 kB",
+    "weight": "ours: 1, the paper is silent",
+    "local_time": "paper 004, table I: 1e9 cycles at 1e9 cycles/s",
+    "server_time": "paper 004, table I: 1e9 cycles at 50e9 cycles/s; ours: the whole server for each, so that only the band "
+    "is scarce",
+    "max_power": "ours: 1 W, the paper is silent",
+    "energy_budget": "ours: unlimited, since the paper caps powers only",
+    "noise_density": "ours: 1e-14 W/Hz, which over the paper's 1 MHz makes 30 dB at 1 m and full power, a value that fits "
+    "its results",
+    "bandwidth": "paper 004, table I: 1 MHz a user; ours: shared, so 10 MHz for 10 users",
+}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class BandwidthPower(Problem):
+    """Who uploads over a shared band, on which part of it and with which power (ours, after paper 004).
+
+    Minimises the weighted sum of latencies. See the module docstring for the formula, what is convex, and the bounds.
+
+    Examples
+    --------
+    >>> import mecopt
+    >>> problem = BandwidthPower(channel_gain=[2e-8, 9e-8, 1e-9], bandwidth=2e6, energy_budget=[0.4, 0.2, 0.4])
+    >>> solution = mecopt.solve(problem)
+    >>> solution.decision.tolist(), float(solution.objective.round(6)), solution.status.name
+    ([1, 1, 0], 2.045086, 'OPTIMAL')
+    >>> problem.infeasible(solution.decision | 1)  # the third user's budget carries nothing over its channel
+    array(True)
+    """
+
+    channel_gain: Quantity = quantity("1", "h", "power gain from user to access point")
+    data_size: Quantity = quantity("bit", "D", "task data of a user", default=8e5)
+    weight: Quantity = quantity("1", "w", "weight of a user's latency", default=1.0)
+    local_time: Quantity = quantity("s", "T", "time to compute a task locally", default=1.0)
+    server_time: Quantity = quantity("s", "t", "time to compute a task on the server", default=0.02, zero_allowed=True)
+    max_power: Quantity = quantity("W", "P", "greatest transmit power of a user", default=1.0)
+    energy_budget: Quantity = quantity("J", "E", "most energy a user spends on its upload", default=np.inf, unlimited=True)
+    noise_density: Quantity = quantity("J", "N0", "noise power per hertz", per="instance", default=NOISE_DENSITY)
+    bandwidth: Quantity = quantity("Hz", "B", "band that all uploads share", per="instance", default=1e7)
+
+    name: ClassVar[str] = "bandwidth-power"
+    summary: ClassVar[str] = "binary offloading over a shared band, with power caps and energy budgets"
+    sense: ClassVar = "minimise"
+    decision_summary: ClassVar[str] = "one bit per user: local or offload"
+    objective_name: ClassVar[str] = "latency"
+    objective_unit: ClassVar[str] = "s"
+    reference: ClassVar[Reference] = Reference(
+        "ours: the system of paper 004, its links of fixed bandwidth replaced by one shared band, with energy budgets",
+        "after (1)-(9)",
+    )
+    base_units: ClassVar[tuple[str, ...]] = ("s", "W")
+    Allocation: ClassVar = Transmission
+    Dual: ClassVar = BandwidthPrice
+    backends: ClassVar[Mapping[str, Backend]] = {
+        backend.name: backend
+        for backend in (
+            allocation.CLOSED_FORM,
+            Slsqp(allocation.smooth_program),
+            *(Conic(solver, allocation.CONIC) for solver in ("CLARABEL", "ECOS", "SCS")),
+        )
+    }
+    solvers: ClassVar[Mapping[str, Solver]] = exact.SOLVERS
+    presets: ClassVar[Mapping[str, Scenario]] = {
+        "paper": Scenario("the radio of paper 004, its bands shared, no energy budgets", _PAPER, _draw_paper),
+        "heterogeneous": Scenario(
+            "users that differ in everything; energy budgets that bind, and some that carry nothing",
+            {
+                **_PAPER,
+                **dict.fromkeys(
+                    ("data_size", "weight", "local_time", "server_time", "max_power"),
+                    "ours: uniform around the other preset's value",
+                ),
+                "energy_budget": "ours: log-uniform on 0.8 to 8 times the least energy that carries the task over this "
+                "channel, so that some budgets bind and a tenth carry nothing",
+            },
+            _draw_heterogeneous,
+        ),
+    }
+
+    @property
+    def decision_space(self) -> Binary:
+        """One bit per user."""
+        return Binary(self.users)
+
+    def terms(self) -> Terms:
+        """Return the two fixed times, c, g and u^E of every user."""
+        from mecopt.models.bandwidth_power.upload import ceilings
+
+        noise = self.noise_density[..., None]
+        return Terms(
+            self.weight * self.local_time,
+            self.weight * self.server_time,
+            self.weight * self.data_size * LN2,
+            self.channel_gain * self.max_power / noise,
+            np.asarray(ceilings(self.energy_budget * self.channel_gain / (self.data_size * noise * LN2))),
+        )
+
+    def objective(self, decision: Array, allocation: Transmission) -> Array:
+        """Evaluate the weighted sum of latencies in s, Shannon's rate spelled out.
+
+        Parameters
+        ----------
+        decision
+            x, shape ``(*batch, *candidates, users)``.
+        allocation
+            b in Hz and p in W, same shape; ignored for local users. Without band or power an upload takes forever.
+        """
+        local, server, size, weight = (
+            self.aligned(name, decision) for name in ("local_time", "server_time", "data_size", "weight")
+        )
+        rate = self._rate(decision, allocation)
+        with np.errstate(divide="ignore"):
+            uploading = size / np.where(rate <= 0.0, 0.0, rate)
+        return np.asarray((weight * np.where(decision == 1, uploading + server, local)).sum(axis=-1))
+
+    def _rate(self, decision: Array, allocation: Transmission) -> Array:
+        """Return r in bit/s, 0 on no band, nan where band or power is none or negative."""
+        band = np.where(decision == 1, allocation.band, 0.0)
+        some = band > 0
+        noise = self.aligned("noise_density", decision)[..., None] * np.where(some, band, 1.0)
+        with np.errstate(invalid="ignore"):  # a negative power is reported as a violation
+            spectral = np.log1p(self.aligned("channel_gain", decision) * allocation.power / noise) / LN2
+        return np.where(some | np.isnan(band), band * spectral, 0.0)
+
+    def violations(self, decision: Array, allocation: Transmission) -> dict[str, Array]:
+        """Return by how much bands, powers and energies exceed their limits, and negative ones, as parts of the limits."""
+        whole = self.aligned("bandwidth", decision)
+        band = np.where(decision == 1, allocation.band, 0.0)
+        power = np.where(decision == 1, allocation.power, 0.0) / self.aligned("max_power", decision)
+        rate = self._rate(decision, allocation)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            energy = allocation.power * self.aligned("data_size", decision) / rate
+        # what does not send spends nothing; that it takes forever shows in the objective
+        spent = np.where((decision == 1) & (rate != 0.0), energy, 0.0) / self.aligned("energy_budget", decision)
+        return {
+            "bandwidth": np.maximum(band.sum(axis=-1) / whole - 1.0, 0.0),
+            "band_sign": np.maximum(-band.min(axis=-1) / whole, 0.0),
+            "power": np.maximum(power.max(axis=-1) - 1.0, 0.0),
+            "power_sign": np.maximum(-power.min(axis=-1), 0.0),
+            "energy": np.maximum(spent.max(axis=-1) - 1.0, 0.0),
+        }
+
+    def bound(self, decision: Array, dual: BandwidthPrice) -> Array:
+        """Bound the cost of a decision from below by weak duality at any bandwidth price (negative ones count as 0)."""
+        price = np.maximum(dual.bandwidth_price, 0.0)
+        terms = Terms(*(self.aligned(part, decision) for part in self.terms()))
+        cost = np.where(decision == 1, _offloaded(terms, price), terms.local).sum(axis=-1)
+        return np.asarray(cost - price * self.aligned("bandwidth", decision))
+
+    def relaxed_bound(self, dual: BandwidthPrice) -> Array:
+        """Bound the cost of every decision from below by weak duality at any bandwidth price."""
+        price = np.maximum(dual.bandwidth_price, 0.0)
+        terms = self.terms()
+        return np.asarray(np.minimum(terms.local, _offloaded(terms, price)).sum(axis=-1) - price * self.bandwidth)
+
+    def relaxed_dual(self) -> BandwidthPrice:
+        """Return the bandwidth price of the relaxation."""
+        return BandwidthPrice(bandwidth_price=exact.relaxation_price(self))
+
+    def random_dual(self, rng: Generator, shape: tuple[int, ...]) -> BandwidthPrice:
+        """Draw bandwidth prices over four decades below that at which the band is worth all local times together."""
+        price = self.terms().local.sum(axis=-1) / self.bandwidth
+        price = price.reshape(price.shape + (1,) * (len(shape) - price.ndim))
+        return BandwidthPrice(bandwidth_price=price * 10.0 ** rng.uniform(-4.0, 0.0, shape))
+
+    def closed_form(self, decision: Array) -> tuple[Transmission, BandwidthPrice]:
+        """Share the band at the decision's price, at the best powers; nan where a budget carries nothing."""
+        sent, price = allocation.CLOSED_FORM(self, decision)
+        return sent, price
+
+    def respond(self, decision: Array, dual: BandwidthPrice) -> Transmission:
+        """Return the bands taken at a price, scaled to the whole band, with the best powers on them."""
+        return allocation.response(self, decision, np.asarray(dual.bandwidth_price, dtype=float))
+
+    def optimal_value(self, decision: Array) -> Array:
+        """Return the least cost of each decision, infinite where a budget carries nothing."""
+        return exact.decision_costs(self, decision)
+
+    def infeasible(self, decision: Array) -> Array:
+        """Whether somebody offloads whose budget cannot carry its task at any power: E <= D N0 ln 2 / h."""
+        return np.asarray(((decision == 1) & (self.aligned(self.terms().ceiling, decision) <= 0.0)).any(axis=-1))
+
+    def to_cvxpy(self, decision: ArrayLike) -> Any:
+        """Return the inner problem of one decision as a `cvxpy.Problem`, the cost in s, the budgets as they stand.
+
+        Its variables are ``band``, parts of the whole band, and ``power``, parts of the power caps, one entry per user. Add
+        constraints by ``cvxpy.Problem(problem.objective, [*problem.constraints, ...])``.
+        """
+        return allocation.cvxpy_problem(self, self.decision_space.validate(decision, self.batch_shape))
+
+    def to_pyomo(self) -> Any:
+        """Return the whole problem as a Pyomo model with binary ``offload`` and convex constraints, the cost in s."""
+        return exact.pyomo_model(self, 1.0)
+
+    @classmethod
+    def lesson(cls) -> Lesson:
+        """Return the steps of `mecopt.models.bandwidth_power.lesson`."""
+        from mecopt.models.bandwidth_power.lesson import LESSON
+
+        return LESSON
+
+
+def _offloaded(terms: Terms, price: Array) -> Array:
+    """Return w t + v at a price for each user, with or without candidates."""
+    from mecopt.models.bandwidth_power.upload import upload_costs
+
+    return np.asarray(terms.server + upload_costs(terms.work, terms.reach, terms.ceiling, price[..., None]))
