@@ -244,9 +244,9 @@ def pricing(problem: Problem) -> Pricing:
 
 
 def forcing(instances: Problem, priced: Callable[[Any], Pricing] = pricing) -> Outcome:
-    """Whether forcing a user to its other side costs what its reduced cost says, at least: then fixing is safe.
+    """Whether forcing a user to another choice costs what its reduced cost says, at least: then fixing is safe.
 
-    The oracle is enumeration of all decisions in which the user takes its other side.
+    The oracle is enumeration of all decisions in which the user takes another choice.
     """
     over, fixed = 0.0, 0
     for instance in instances:
@@ -256,12 +256,14 @@ def forcing(instances: Problem, priced: Callable[[Any], Pricing] = pricing) -> O
         forced = [signed[decisions[:, i] != side].min() for i, side in enumerate(found.relaxed)]
         over = max(over, excess(found.bound + found.slack, forced))
         fixed += int((~found.free(_rounded(instance, found))).sum())
-    number, rest = len(instances) * instances.users, 2 ** (instances.users - 1)
+    number, space = len(instances) * instances.users, instances.decision_space
+    rest = space.count - space.count // len(space.labels)
+    elsewhere = "their other side" if len(space.labels) == 2 else "another choice"
     return all_of(
         Outcome(
             over,
             1e-12,
-            f"{number} users forced to their other side: the bound exceeds the best of the {rest} decisions left by "
+            f"{number} users forced to {elsewhere}: the bound exceeds the best of the {rest} decisions left by "
             f"{scientific(over)}",
         ),
         Outcome(
