@@ -8,6 +8,7 @@ its costs, the exact search, the relaxation's prices, and the model for outside 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -24,6 +25,7 @@ from mecopt.solution import InstanceError
 
 if TYPE_CHECKING:
     from mecopt.kernels.servers import Servers
+    from mecopt.search.one_server import OneServerData
     from mecopt.search.servers import ServersData
 
 Array = NDArray[Any]
@@ -60,26 +62,25 @@ def one_instance(servers: Servers, index: int) -> Servers:
     return type(servers)(*(part[index : index + 1] for part in servers))
 
 
-def compiled_data(problem: Any, polish: bool = True) -> list[ServersData]:
-    """Return the compiled data of every instance.
-
-    On one server whose shares are not bounded, rounding leaves nothing worth polishing: one user at most is torn.
-    """
+def compiled_data(problem: Any, polish: bool = True) -> Sequence[OneServerData | ServersData]:
+    """Return the compiled data of every instance; with `polish` rounded decisions are bettered by local search."""
     from mecopt.search.price_and_fix import twins
-    from mecopt.search.servers import ServersData
 
     terms = problem.server_terms()
-    sorts = by_sorting(terms)
-    orders = np.argsort(-saving(terms), axis=-1) if sorts else np.empty((problem.instances, 0), dtype=np.int64)
     parts = (terms.root, terms.cost, terms.lower, terms.upper)
     told_apart = [np.moveaxis(part.reshape(*terms.root.shape, -1), -1, 1) for part in parts if part.size]
-    links = map(twins, np.ascontiguousarray(np.concatenate(told_apart, axis=1)))
+    links = list(map(twins, np.ascontiguousarray(np.concatenate(told_apart, axis=1))))
+    ones = [one_instance(terms, k) for k in range(problem.instances)]
     first = np.zeros((problem.instances, 2 * terms.capacity.shape[1]))
     first[:, : terms.capacity.shape[1]] = (2.0 * terms.root.sum(axis=1) / terms.capacity.sum(axis=1))[:, None]
-    return [
-        ServersData(one_instance(terms, k), order, price, polish and not sorts, *link)
-        for k, (order, price, link) in enumerate(zip(orders, first, links, strict=True))
-    ]
+    if by_sorting(terms):
+        from mecopt.search.one_server import OneServerData
+
+        rows = zip(ones, np.argsort(-saving(terms), axis=-1), first, links, strict=True)
+        return [OneServerData(one, order, price, *link) for one, order, price, link in rows]
+    from mecopt.search.servers import ServersData
+
+    return [ServersData(one, price, polish, *link) for one, price, link in zip(ones, first, links, strict=True)]
 
 
 def by_sorting(servers: Servers) -> bool:
@@ -94,19 +95,23 @@ def saving(servers: Servers) -> Array:
     return np.where(some, saved / np.where(some, servers.root, 1.0), -np.inf)
 
 
-def first_prices(data: ServersData) -> Array:
+def first_prices(data: OneServerData | ServersData) -> Array:
     """Return capacity prices to begin with, as if all users spread evenly over the servers, and no price of places."""
     return data.first.copy()
 
 
 def relaxed_prices(problem: Any) -> tuple[Array, Array]:
     """Return the relaxation's prices of capacity, mu, and of places, nu, both ``(*batch, servers)``."""
-    from mecopt.search.servers import root_prices
-
     terms = problem.server_terms()
-    sorts = by_sorting(terms)
-    orders = np.argsort(-saving(terms), axis=-1) if sorts else np.empty((problem.instances, 0), dtype=np.int64)
-    prices = root_prices(terms, orders).reshape((*problem.batch_shape, 2, -1))
+    if by_sorting(terms):
+        from mecopt.search import one_server
+
+        found = one_server.root_prices(terms, np.argsort(-saving(terms), axis=-1))
+    else:
+        from mecopt.search import servers
+
+        found = servers.root_prices(terms)
+    prices = found.reshape((*problem.batch_shape, 2, -1))
     return (0.5 * prices[..., 0, :]) ** 2, prices[..., 1, :]
 
 
@@ -121,7 +126,7 @@ class MoveSearch(Solver):
         self, problem: Problem, *, start: Array | None, gap: float | None, time_limit: float | None, rng: Generator
     ) -> Search:
         """Better each instance's start, or all-local."""
-        from mecopt.search.servers import polish
+        from mecopt.search.server_moves import polish
 
         terms = problem.server_terms()  # type: ignore[attr-defined]
         shape = (problem.instances, problem.users)

@@ -15,8 +15,8 @@ Without bounds and limits
 
 holds exactly: the first sum is what price-and-fix fixes choices by, the second is what rounding costs.
 
-The best prices: for one server by sorting the users by :math:`(b_{i0} - b_{i1})/s_i`, exactly. For several, D is the limit
-of smooth functions, each minimum over choices replaced by :math:`-\tau \ln \sum_j e^{-c_{ij}/\tau}` and the sign of
+The best prices of one server are found by sorting (`mecopt.search.one_server`). For several, D is the limit of smooth
+functions, each minimum over choices replaced by :math:`-\tau \ln \sum_j e^{-c_{ij}/\tau}` and the sign of
 :math:`\nu` kept by :math:`\tau \ln \nu_j`; Newton's method follows their maxima as :math:`\tau` falls. At a maximum the
 smooth bound less its terms :math:`\tau \ln \nu_j`, plus :math:`\tau (\sum_i \ln C_i + M)`, bounds the greatest D from above:
 every minimum over :math:`C_i` choices lost :math:`\tau \ln C_i` at most, and the slopes :math:`-\tau/\nu_j` left there gain
@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 from mecopt.kernels.compiled import compiled
 from mecopt.kernels.servers import ROUNDING, Servers, server_value
 from mecopt.search.price_and_fix import FREE, attach
+from mecopt.search.server_moves import POLISHING, polish
 
 Array = NDArray[np.float64]
 Floats = NDArray[np.float64]
@@ -45,58 +46,18 @@ ROUNDING_NOISE = 1e-15
 """Relative gain below which a step cannot be told from rounding."""
 PIVOT = 1e-14
 """Smallest pivot of the scaled Hessian."""
-POLISHING = 1000
-"""Most rounds of local search, far more than it takes."""
-SWAPS = 300
-"""Most users among whom the local search exchanges pairs."""
 
 
 class ServersData(NamedTuple):
-    """One instance: `Servers` with one row, the order of users by (b0 - b1) / s, and identical users."""
+    """One instance: `Servers` with one row, and identical users."""
 
     servers: Servers
-    order: NDArray[np.int64]
-    """Of size 0 where sorting does not solve the relaxation: several servers, bounds, or limits."""
     first: Floats
     """Prices to begin with: of capacity, as if users spread evenly over the servers, and none of places."""
     polish: bool
     """Whether rounded decisions are bettered by local search."""
     earlier: NDArray[np.int64]
     later: NDArray[np.int64]
-
-
-@compiled
-def _one_server_prices(data: ServersData, state: Bits, price: Floats, relaxed: Bits) -> float:
-    """Take users in order while their ratio exceeds the price ``2 S / F``; at most one of them in part."""
-    cost, root, capacity = data.servers.cost[0], data.servers.root[0], data.servers.capacity[0, 0]
-    fixed_root, bound = 0.0, 0.0
-    for i in range(state.size):
-        if state[i] == 1:
-            fixed_root += root[i]
-            bound += cost[i, 1]
-        elif state[i] == 0:
-            bound += cost[i, 0]
-    load = fixed_root
-    for k in range(state.size):
-        i = data.order[k]
-        if state[i] >= 0 or root[i] <= 0.0:
-            continue
-        ratio = (cost[i, 0] - cost[i, 1]) / root[i]
-        if ratio * capacity <= 2.0 * load:
-            break
-        load += root[i]
-        if ratio * capacity < 2.0 * load:
-            load = 0.5 * ratio * capacity
-            break
-    price[0] = 2.0 * load / capacity
-    for i in range(state.size):
-        if state[i] >= 0:
-            relaxed[i] = state[i]
-            continue
-        offloaded = cost[i, 1] + price[0] * root[i]
-        relaxed[i] = 1 if offloaded < cost[i, 0] else 0
-        bound += min(offloaded, cost[i, 0])
-    return bound + price[0] * fixed_root - 0.5 * price[0] * load
 
 
 @compiled
@@ -341,8 +302,6 @@ def _hopeless(servers: Servers, state: Bits, allowed: Flags) -> bool:
 @compiled
 def relax(data: ServersData, state: Bits, allowed: Flags, price: Floats, cutoff: float, relaxed: Bits) -> float:
     """Return the bound at the best prices and leave them; fill the relaxed decision."""
-    if data.order.size > 0:
-        return _one_server_prices(data, state, price, relaxed)
     if _hopeless(data.servers, state, allowed):
         for i in range(state.size):
             relaxed[i] = np.argmax(allowed[i])
@@ -356,7 +315,7 @@ def relax(data: ServersData, state: Bits, allowed: Flags, price: Floats, cutoff:
 
 
 @compiled
-def root_prices(servers: Servers, orders: NDArray[np.int64]) -> Floats:
+def root_prices(servers: Servers) -> Floats:
     """Return the best prices of every instance, all users free: ``(instances, 2 servers)``."""
     instances, users, choices = servers.cost.shape
     result = np.empty((instances, 2 * choices - 2))
@@ -373,7 +332,7 @@ def root_prices(servers: Servers, orders: NDArray[np.int64]) -> Floats:
         )
         result[b] = 0.0
         result[b, : choices - 1] = 2.0 * servers.root[b].sum() / servers.capacity[b].sum()
-        data = ServersData(one, orders[b], result[b], False, nobody, nobody)
+        data = ServersData(one, result[b], False, nobody, nobody)
         relax(data, state, allowed, result[b], np.inf, relaxed)
     return result
 
@@ -411,99 +370,6 @@ def evaluate(data: ServersData, decision: Bits) -> float:
     for j in range(count):
         total += server_value(servers, 0, decision, j, share)[0]
     return total
-
-
-@compiled
-def _part(servers: Servers, decision: Bits, j: int, load: float, share: Floats, excess: float) -> float:
-    """Return what server j (from 0) costs; a set of users that does not fit costs `excess` for each user."""
-    if servers.lower.shape[1] == 0 and servers.admission.shape[1] == 0:
-        return load * (load / servers.capacity[0, j])
-    value = server_value(servers, 0, decision, j, share)[0]
-    if value < np.inf:
-        return value
-    held = 0
-    for i in range(decision.size):
-        held += decision[i] == j + 1
-    return excess * held
-
-
-@compiled
-def polish(servers: Servers, decision: Bits, rounds: int) -> int:
-    """Better a decision in place by single moves, and among few users by exchanges, until none helps; count them.
-
-    A round looks at every user once.
-
-    Every step lowers the cost by more than rounding. A decision whose users do not fit is repaired where moves can.
-    """
-    users, choices = servers.cost.shape[1:]
-    count = choices - 1
-    load, part, share = np.zeros(choices), np.zeros(choices), np.empty(users)
-    cheapest, dearest = 0.0, 0.0
-    for i in range(users):
-        load[decision[i]] += servers.root[0, i]
-        least, most = np.inf, 0.0
-        for j in range(choices):
-            if servers.cost[0, i, j] < np.inf:
-                least, most = min(least, servers.cost[0, i, j]), max(most, servers.cost[0, i, j])
-        cheapest, dearest = cheapest + least, dearest + most
-    excess = 1e3 * dearest
-    for j in range(count):
-        part[j + 1] = _part(servers, decision, j, load[j + 1], share, excess)
-    steps, tiny = 0, 1e-14 * cheapest
-    for _ in range(rounds):
-        improved = False
-        for i in range(users):
-            old, root = decision[i], servers.root[0, i]
-            decision[i] = -1
-            left = _part(servers, decision, old - 1, load[old] - root, share, excess) if old > 0 else 0.0
-            saved = servers.cost[0, i, old] + (part[old] - left if old > 0 else 0.0)
-            best, choice, grown = saved - tiny, old, 0.0
-            for j in range(choices):
-                if j == old or not servers.cost[0, i, j] < np.inf:
-                    continue
-                decision[i] = j
-                after = _part(servers, decision, j - 1, load[j] + root, share, excess) if j > 0 else 0.0
-                paid = servers.cost[0, i, j] + (after - part[j] if j > 0 else 0.0)
-                if paid < best:
-                    best, choice, grown = paid, j, after
-            decision[i] = choice
-            if choice != old:
-                load[old] -= root
-                load[choice] += root
-                part[old], part[choice] = left, grown
-                improved = True
-                steps += 1
-        if not improved and users <= SWAPS:
-            improved = _exchange(servers, decision, load, part, share, excess, tiny)
-            steps += improved
-        if not improved:
-            break
-    return steps
-
-
-@compiled
-def _exchange(
-    servers: Servers, decision: Bits, load: Floats, part: Floats, share: Floats, excess: float, tiny: float
-) -> bool:
-    """Take the first exchange of two users' choices that helps."""
-    users = decision.size
-    for i in range(users):
-        for k in range(i):
-            a, b = decision[i], decision[k]
-            if a == b or not servers.cost[0, i, b] + servers.cost[0, k, a] < np.inf:
-                continue
-            difference = servers.root[0, i] - servers.root[0, k]
-            before = servers.cost[0, i, a] + servers.cost[0, k, b] + part[a] + part[b]
-            decision[i], decision[k] = b, a
-            at_a = _part(servers, decision, a - 1, load[a] - difference, share, excess) if a > 0 else 0.0
-            at_b = _part(servers, decision, b - 1, load[b] + difference, share, excess) if b > 0 else 0.0
-            if servers.cost[0, i, b] + servers.cost[0, k, a] + at_a + at_b < before - tiny:
-                load[a] -= difference
-                load[b] += difference
-                part[a], part[b] = at_a, at_b
-                return True
-            decision[i], decision[k] = a, b
-    return False
 
 
 attach(ServersData, model_relax=relax, model_slacks=slacks, model_evaluate=evaluate)
