@@ -7,5 +7,6 @@ from mecopt.models.bandwidth_power import BandwidthPower
 from mecopt.models.binary_offloading import BinaryOffloading
 from mecopt.models.computation_rate import ComputationRate
 from mecopt.models.multi_server_offloading import MultiServerOffloading
+from mecopt.models.priced_power import PricedPower
 
-__all__ = ["BandwidthPower", "BinaryOffloading", "ComputationRate", "MultiServerOffloading"]
+__all__ = ["BandwidthPower", "BinaryOffloading", "ComputationRate", "MultiServerOffloading", "PricedPower"]

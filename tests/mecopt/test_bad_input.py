@@ -33,7 +33,7 @@ from mecopt import (
 )
 from mecopt.backends.backend import Backend, OneByOne, Single
 from mecopt.data import from_mapping, load, save
-from mecopt.models import BandwidthPower, BinaryOffloading, ComputationRate
+from mecopt.models import BandwidthPower, BinaryOffloading, ComputationRate, PricedPower
 from mecopt.search.solver import Search, Solver
 
 Array = NDArray[Any]
@@ -42,6 +42,7 @@ USERS: dict[type[Problem], list[float]] = {
     BandwidthPower: [3e-8, 1e-7, 1e-8],
     BinaryOffloading: [12.0, 7.5, 20.1],
     ComputationRate: [6e-6, 1e-5, 1e-7],
+    PricedPower: [4e-7, 2e-8, 9e-9],
 }
 MODELS = list(USERS)
 FIELDS = [(cls, f) for cls in MODELS for f in dataclasses.fields(cls)]
@@ -654,6 +655,8 @@ def assert_right(problem: Problem) -> None:
         assert float(solution.objective) == pytest.approx(best, rel=1e-9)
     if isinstance(problem, BandwidthPower):
         assert float(solution.objective) <= local_latency(problem) * (1 + 1e-9)
+    if isinstance(problem, PricedPower):
+        assert float(solution.objective) <= math.fsum(problem.local_cost.tolist()) * (1 + 1e-9)
     if isinstance(problem, ComputationRate):
         assert float(solution.objective) >= local_rate(problem) * (1 - 1e-9)
 

@@ -24,14 +24,16 @@ CLASSES = list(problems().values())
 
 
 def instances(cls: type[Problem], count: int = 12) -> Iterator[tuple[Problem, Array, np.random.Generator]]:
-    """Return single instances of all presets and sizes with a decision, at least one user offloading."""
+    """Return single instances of all presets and sizes with a feasible decision, at least one user offloading."""
     for preset in cls.presets:
         for seed in range(count):
             rng = np.random.default_rng(seed)
             problem = cls.sample(rng, preset=preset, users=int(rng.integers(1, 25)))
             decision = rng.integers(0, 2, problem.users).astype(np.int8)
             decision[rng.integers(problem.users)] = 1
-            yield problem, (decision if seed % 4 else np.ones_like(decision)), rng
+            decision = decision if seed % 4 else np.ones_like(decision)
+            if not problem.infeasible(decision):
+                yield problem, decision, rng
 
 
 def conic_data(problem: Problem, decision: Array) -> tuple[Conic, Any, Any]:
@@ -55,7 +57,7 @@ def test_the_exact_price_is_answered_by_the_optimum(cls: type[Problem]) -> None:
 
 
 @pytest.mark.parametrize("cls", CLASSES)
-@pytest.mark.parametrize("factor", [-1.0, 0.0, 1e-300, 1e-6, 0.3, 1.1, 1e6, 1e300])
+@pytest.mark.parametrize("factor", [-1.0, 0.0, 1e-300, 1e-6, 0.3, 1.1, 1e6, 1e290])
 def test_any_price_is_answered_feasibly_and_judged_honestly(cls: type[Problem], factor: float) -> None:
     batch = cls.sample(np.random.default_rng(0), (6,))
     decisions = batch.decision_space.sample(np.random.default_rng(1), (6, 3))

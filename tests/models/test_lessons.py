@@ -11,7 +11,7 @@ import pytest
 from numpy.random import Generator
 
 from mecopt.lesson import Outcome, Pricing, pricing
-from mecopt.models import BandwidthPower, BinaryOffloading, ComputationRate
+from mecopt.models import BandwidthPower, BinaryOffloading, ComputationRate, PricedPower
 from mecopt.models.bandwidth_power import BandwidthPrice, Transmission
 from mecopt.models.bandwidth_power import lesson_checks as band
 from mecopt.models.bandwidth_power import lesson_ratios as ratios
@@ -30,9 +30,14 @@ from mecopt.models.computation_rate import lesson_checks as rate
 from mecopt.models.computation_rate import lesson_solvers as solvers
 from mecopt.models.computation_rate.allocation import earning
 from mecopt.models.computation_rate.exact import relaxation_price as time_price
+from mecopt.models.priced_power import InterferencePrice, TransmitPower
+from mecopt.models.priced_power import lesson_checks as priced
+from mecopt.models.priced_power import lesson_ratios as literal
+from mecopt.models.priced_power.exact import relaxation_price as interference_price
+from mecopt.models.priced_power.ratios import Ratios
 from mecopt.problem import Problem
 
-MODELS: tuple[type[Problem], ...] = (BandwidthPower, BinaryOffloading, ComputationRate)
+MODELS: tuple[type[Problem], ...] = (BandwidthPower, BinaryOffloading, ComputationRate, PricedPower)
 CASES = [(cls, number) for cls in MODELS for number in range(1, len(cls.lesson().steps) + 1)]
 Check = Callable[..., Outcome]
 
@@ -342,9 +347,74 @@ BAND: list[Case] = [
 ]
 
 
+# ---------------------------------------------------------------------- wrong formulas of priced power
+
+
+def _free_energy(problem: PricedPower, decision: Any, powers: TransmitPower) -> Any:
+    return priced.cost_by_coefficients(replace(problem, energy_price=0.0), decision, powers)
+
+
+def _for_strong_channels(alpha: Any, snr: Any, power: Any) -> Any:
+    """Leave out the term that vanishes for a large signal-to-noise ratio."""
+    u, paid = np.log1p(snr * power), 1.0 + alpha * power
+    return (snr / ((1.0 + snr * power) * u)) ** 2 * (1.0 - alpha * power + 2.0 * paid / u)
+
+
+def _forgets_the_limit(ratios: Ratios, u: Any, beta: Any, price: Any) -> Any:
+    return literal.water_level(ratios, u, beta, 0.0 * price)
+
+
+def _cones_of_dear_energy(problem: PricedPower, decision: Any) -> float:
+    return priced.by_cones(replace(problem, energy_price=1.01 * problem.energy_price), decision)
+
+
+def _dear_efficiency(energy: Any, price: Any, cap: Any) -> Any:
+    return priced.best_efficiency(1.01 * energy, price, cap)
+
+
+def _dear_limit(problem: PricedPower, decision: Any) -> tuple[TransmitPower, InterferencePrice]:
+    powers, price = problem.closed_form(decision)
+    return powers, InterferencePrice(interference_price=1.01 * price.interference_price)
+
+
+def _generous_bound(problem: PricedPower, dual: InterferencePrice) -> Any:
+    """Forget a part of what the limit is worth."""
+    return problem.relaxed_bound(dual) + 0.5 * dual.interference_price * problem.interference_limit
+
+
+PRICED: list[Case] = [
+    (priced.check_program, {"cost": _free_energy}, {0}),
+    (literal.check_convexity, {"curvature": _for_strong_channels}, {0}),
+    (literal.check_convexity, {"safe": 5.0}, {1}),
+    (literal.check_convexity, {"price": 1.0}, {2}),
+    (literal.check_convexity, {"dear": "convex"}, {3}),
+    (literal.check_convexity, {"cheap": "paper"}, {4}),
+    (literal.check_epigraph, {"over": lambda a, b, level: a - 0.9 * level * b}, {0}),
+    (literal.check_epigraph, {"preset": "convex"}, {1}),
+    (literal.check_methods, {"level": _forgets_the_limit}, {0}),
+    (literal.check_methods, {"damped": {"max_iterations": 3}}, {1}),
+    (literal.check_methods, {"undamped": {"damped": True}}, {2}),
+    (literal.check_methods, {"transform": {"max_iterations": 5}}, {3}),
+    (priced.check_hidden_convexity, {"power": lambda time: np.log1p(time)}, {0}),
+    (priced.check_hidden_convexity, {"energy": lambda time: time * np.log1p(1.0 / time)}, {1}),
+    (priced.check_hidden_convexity, {"cones": _cones_of_dear_energy}, {2}),
+    (priced.check_hidden_convexity, {"iterations": 2}, {3}),
+    (priced.check_best_efficiency, {"efficiency": _dear_efficiency}, {0, 1}),
+    (priced.check_decision_price, {"closed": _dear_limit}, {0, 1}),
+    (priced.check_any_price_bounds, {"bound": _generous_bound}, {0}),
+    (priced.check_any_price_bounds, {"bound": lambda problem, dual: -problem.relaxed_bound(dual)}, {0, 1}),
+    (priced.check_any_price_bounds, {"price": lambda problem: 1.1 * interference_price(problem)}, {2}),
+    (priced.check_any_price_bounds, {"price": lambda problem: 0.9 * interference_price(problem)}, {2}),
+    (priced.check_reduced_costs, {"priced": _nine_tenths}, {0}),
+    (priced.check_reduced_costs, {"priced": _doubled}, {0, 1}),
+    (priced.check_reduced_costs, {"priced": _everyone_fixed}, {0, 1}),
+    (priced.check_reduced_costs, {"priced": _timid}, {0, 2, 3}),
+]
+
+
 @pytest.mark.parametrize(
     ("check", "wrong", "parts"),
-    BINARY + RATE + BAND,
+    BINARY + RATE + BAND + PRICED,
     ids=lambda part: getattr(part, "__name__", None) or "-".join(map(str, part)),
 )
 @pytest.mark.parametrize("seed", range(3))
@@ -360,5 +430,5 @@ def test_wrong_formulas_are_noticed(check: Check, wrong: dict[str, Any], parts: 
 def test_every_part_of_every_check_can_fail(cls: type[Problem], number: int) -> None:
     step = cls.lesson().step(number)
     outcome = cls.lesson().outcome(number)
-    failing = set().union(*(parts for check, _, parts in BINARY + RATE + BAND if check is step.check))
+    failing = set().union(*(parts for check, _, parts in BINARY + RATE + BAND + PRICED if check is step.check))
     assert failing == set(range(len(outcome.parts) or 1))

@@ -1,0 +1,351 @@
+r"""Prices of interference, compiled: the best power of one user, one decision, and the relaxation for price-and-fix.
+
+Everything is a function of the spectral efficiency :math:`u = \ln(1 + g p)` in nats. In units of its work
+:math:`\omega = w D \ln 2/B` and at a price :math:`\lambda` of the whole limit a user's cost is
+
+.. math:: \varphi(u) = \frac{1 + c\,(e^u - 1)}{u} + m\,(e^u - 1), \qquad c = \frac{\alpha}{g}, \quad
+   m = \frac{\lambda}{\omega} \frac{G}{g I}
+
+on :math:`0 < u \le U`. All three terms are convex (power series of :math:`(e^u-1)/u` and :math:`e^u - 1` have positive
+coefficients), and :math:`u^2 e^{-u} \varphi'(u) = c\,q(u) + m u^2 - e^{-u}` with :math:`q(u) = u + e^{-u} - 1`. So the
+minimum is U or the root of
+
+.. math:: \theta(u) = u + \ln\left(c\,q(u) + m u^2\right) = 0 ,
+
+where nothing overflows, whatever the data: Newton on an increasing function that is nearly :math:`2 \ln u` for small u and
+nearly linear for large ones.
+
+The users' parts of the limit, :math:`\sum G p/I`, fall in the price, so a decision's price is the root of a monotone
+function, and the relaxation's bound is concave in the price with the parts less 1 as its slope.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import vectorize
+from numpy.typing import NDArray
+
+from mecopt.kernels.compiled import compiled
+from mecopt.search.price_and_fix import attach
+
+Floats = NDArray[np.float64]
+Bits = NDArray[np.int8]
+Flags = NDArray[np.bool_]
+
+SMALL = 0.05
+"""Below it q(u) is summed by its series, because the difference cancels."""
+
+DEAREST = 1e300
+"""Relative price that stands for all that are higher: it leaves a power that is still a number."""
+
+
+class PowerData(NamedTuple):
+    """One instance: what users cost, the parts of the limit they take, their greatest efficiency, and identical users."""
+
+    local: Floats
+    """Cost of computing locally, s."""
+    fixed: Floats
+    """Cost of offloading that no power changes, s."""
+    work: Floats
+    """Cost of uploading at one nat per second and hertz without a price of energy, s."""
+    energy: Floats
+    """c: energy price over the signal-to-noise ratio per watt."""
+    part: Floats
+    """Part of the interference limit per unit of signal-to-noise ratio; 0 where there is no limit."""
+    cap: Floats
+    """U: greatest efficiency that power and energy budget allow; 0 where the budget cannot carry the task."""
+    earlier: NDArray[np.int64]
+    later: NDArray[np.int64]
+
+
+@compiled
+def best_efficiency(energy: float, price: float, cap: float) -> float:
+    """Return the minimiser u of ``(1 + c (e^u - 1)) / u + m (e^u - 1)`` over ``0 < u <= cap``; 0 for a cap of 0."""
+    if cap <= 0.0:
+        return 0.0
+    price = min(price, DEAREST)
+    curvature = 0.5 * energy + price
+    if curvature == 0.0:
+        return cap
+    # The root is within a factor of 1.5 of 2 W(y/2), since q is between u^2/2 e^(-u/3) and u^2/2; W by Iacono and Boyd.
+    level = np.log1p(0.5 / np.sqrt(curvature))
+    u = min(2.0 * level * (1.0 - np.log1p(level) / (2.0 + level)), cap)
+    for _ in range(60):
+        bend = -np.expm1(-u)
+        if u < SMALL:
+            q = u * u * (1 / 2 - u * (1 / 6 - u * (1 / 24 - u * (1 / 120 - u * (1 / 720 - u / 5040)))))
+        else:
+            q = u - bend
+        inner = energy * q + price * u * u
+        step = (u + np.log(inner)) / (1.0 + (energy * bend + 2.0 * price * u) / inner)
+        before = u
+        u = min(max(u - step, 0.25 * u), cap)
+        if abs(u - before) <= 1e-10 * u:
+            break
+    return float(u)
+
+
+@compiled
+def energy_cap(budget: float) -> float:
+    """Return the u with ``(e^u - 1) / u = budget``, to rounding; 0 where the budget is at most 1, below any rate's."""
+    if not budget > 1.0:
+        return 0.0
+    if budget == np.inf:
+        return np.inf
+    level = np.log(budget)
+    u = 2.0 * level
+    # Newton on the convex increasing ln((e^u - 1) / u) from above, where it falls to the root.
+    for _ in range(60):
+        if u < 0.1:
+            value = u * (0.5 + u * (1 / 24 - u * u * (1 / 2880 - u * u / 181440)))
+            slope = 0.5 + u * (1 / 12 - u * u * (1 / 720 - u * u / 30240))
+        else:
+            value = u + np.log(-np.expm1(-u) / u)
+            slope = -1.0 / np.expm1(-u) - 1.0 / u
+        step = (value - level) / slope
+        u -= step
+        if abs(step) <= 4e-16 * u:
+            break
+    return float(u)
+
+
+@vectorize(["float64(float64, float64, float64)"], cache=True)
+def best_efficiencies(energy: float, price: float, cap: float) -> float:
+    """Return `best_efficiency` of every entry."""
+    return best_efficiency(energy, price, cap)
+
+
+@vectorize(["float64(float64)"], cache=True)
+def energy_caps(budget: float) -> float:
+    """Return `energy_cap` of every entry."""
+    return energy_cap(budget)
+
+
+@compiled
+def _first_price(data: PowerData, decision: Bits) -> float:
+    """Return the price at which all offloading users fill the limit where powers are low and energy is free."""
+    total = 0.0
+    for i in range(decision.size):
+        if decision[i] != 0 and data.cap[i] > 0.0:
+            total += np.sqrt(data.work[i]) * np.sqrt(data.part[i])
+    return total * total
+
+
+@compiled
+def settle(data: PowerData, decision: Bits, efficiency: Floats) -> tuple[float, float]:
+    """Fill the best efficiencies of a fixed decision; return its cost and price, infinite and nan where it is infeasible.
+
+    Newton on the logarithm of the parts taken, as a function of the logarithm of the price, inside a bracket.
+    """
+    users = decision.size
+    for i in range(users):
+        efficiency[i] = 0.0
+        if decision[i] == 1 and data.cap[i] <= 0.0:
+            return np.inf, np.nan
+    price, low, high = 0.0, 0.0, np.inf
+    taken = 0.0
+    for turn in range(200):
+        taken, fall = 0.0, 0.0
+        for i in range(users):
+            if decision[i] == 1:
+                m = price * data.part[i] / data.work[i]
+                u = best_efficiency(data.energy[i], m, data.cap[i])
+                efficiency[i] = u
+                part = data.part[i] * np.expm1(u)
+                taken += part
+                if u < data.cap[i] and m < DEAREST:
+                    fall += (part + data.part[i]) * u * m / (data.energy[i] + m * (2.0 + u))
+        if turn == 0:
+            if taken <= 1.0:
+                break
+            price = _first_price(data, decision)
+            continue
+        excess = np.log(taken)
+        if excess > 0.0:
+            low = price
+        else:
+            high = price
+        if abs(excess) <= 1e-15 or high <= low * (1.0 + 4e-16):
+            break
+        step = price * np.exp(min(excess * taken / fall, 5.0)) if fall > 0.0 else 16.0 * price
+        if not low < step < high:
+            if low > 0.0 and high < np.inf:
+                step = np.sqrt(low) * np.sqrt(high)
+            else:
+                step = 0.01 * high if high < np.inf else 16.0 * low
+        if abs(step - price) <= 4e-16 * price:
+            break
+        price = step
+    cost = 0.0
+    for i in range(users):
+        if decision[i] == 1:
+            ratio = np.expm1(efficiency[i]) / max(taken, 1.0)
+            efficiency[i] = np.log1p(ratio)
+            cost += data.fixed[i] + data.work[i] * (1.0 + data.energy[i] * ratio) / efficiency[i]
+        else:
+            cost += data.local[i]
+    return cost, price
+
+
+@compiled
+def decision_costs(
+    local: Floats, fixed: Floats, work: Floats, energy: Floats, part: Floats, cap: Floats, decisions: Bits
+) -> Floats:
+    """Return the least cost of decisions ``(instances, candidates, users)``."""
+    instances, candidates, users = decisions.shape
+    costs, efficiency, nobody = np.empty((instances, candidates)), np.empty(users), np.empty(0, np.int64)
+    for b in range(instances):
+        data = PowerData(local[b], fixed[b], work[b], energy[b], part[b], cap[b], nobody, nobody)
+        for k in range(candidates):
+            costs[b, k] = settle(data, decisions[b, k], efficiency)[0]
+    return costs
+
+
+@compiled
+def decision_efficiencies(
+    local: Floats, fixed: Floats, work: Floats, energy: Floats, part: Floats, cap: Floats, decisions: Bits
+) -> tuple[Floats, Floats]:
+    """Return efficiencies and price of decisions ``(instances, candidates, users)``; nan where one is infeasible."""
+    instances, candidates, _ = decisions.shape
+    efficiency, prices = np.empty(decisions.shape), np.empty((instances, candidates))
+    nobody = np.empty(0, np.int64)
+    for b in range(instances):
+        data = PowerData(local[b], fixed[b], work[b], energy[b], part[b], cap[b], nobody, nobody)
+        for k in range(candidates):
+            cost, prices[b, k] = settle(data, decisions[b, k], efficiency[b, k])
+            if cost == np.inf and np.isnan(prices[b, k]):
+                efficiency[b, k] = np.nan
+    return efficiency, prices
+
+
+@compiled
+def _lagrangian(data: PowerData, state: Bits, price: float, offloaded: Floats) -> tuple[float, float]:
+    """Return the bound at a price and its slope; fill what every user that may offload costs there."""
+    value, slope = -price, -1.0
+    for i in range(state.size):
+        offloaded[i], taken = np.inf, 0.0
+        if state[i] != 0 and data.cap[i] > 0.0:
+            m = price * data.part[i] / data.work[i]
+            u = best_efficiency(data.energy[i], m, data.cap[i])
+            ratio = np.expm1(u)
+            taken = data.part[i] * ratio
+            offloaded[i] = data.fixed[i] + data.work[i] * (1.0 + data.energy[i] * ratio) / u + price * taken
+        if state[i] == 1 or (state[i] != 0 and offloaded[i] < data.local[i]):
+            value += offloaded[i]
+            slope += taken
+        else:
+            value += data.local[i]
+    return value, slope
+
+
+@compiled
+def relax(data: PowerData, state: Bits, allowed: Flags, price: Floats, cutoff: float, relaxed: Bits) -> float:
+    """Maximise the Lagrangian over prices; return the bound and leave the best price.
+
+    The maximum of a concave function of one variable is bracketed by slopes of both signs; the next price is where the two
+    tangents meet (exact at a kink, where a user's sides tie) or where the chord of the slopes vanishes (fast where the
+    function is smooth), by turns.
+    """
+    users = state.size
+    offloaded, efficiency = np.empty(users), np.empty(users)
+    left, right = -1.0, np.inf
+    left_value, right_value, left_slope, right_slope = 0.0, 0.0, 1.0, -1.0
+    trial, best_price, best_value = price[0], price[0], -np.inf
+    for turn in range(100):
+        value, slope = _lagrangian(data, state, trial, offloaded)
+        if not np.isfinite(value):  # no decision left is feasible, or beyond what floats hold nothing is proved
+            for i in range(users):
+                relaxed[i] = max(state[i], 0)
+            return value
+        if value > best_value:
+            best_value, best_price = value, trial
+        if value >= cutoff or slope == 0.0 or (slope < 0.0 and trial == 0.0):
+            break
+        if slope > 0.0:
+            left, left_value, left_slope = trial, value, slope
+        else:
+            right, right_value, right_slope = trial, value, slope
+        if left < 0.0:
+            trial = 0.0
+            continue
+        if right == np.inf:
+            trial = max(4.0 * left, _first_price(data, state))
+            continue
+        meet = (right_value - left_value + left_slope * left - right_slope * right) / (left_slope - right_slope)
+        ceiling = left_value + left_slope * (meet - left)
+        # Once no price can close the node, a bound that is exact to a part of what is missing fixes as many users.
+        missing = max(cutoff - ceiling, 0.0) if np.isfinite(cutoff) else 0.0
+        if ceiling - best_value <= max(2e-14 * abs(best_value), 0.01 * missing) or right - left <= 1e-15 * right:
+            break
+        if turn % 3 == 0:
+            trial = meet
+        elif turn % 3 == 1:
+            trial = left + left_slope * (right - left) / (left_slope - right_slope)
+        else:
+            trial = np.sqrt(left) * np.sqrt(right)
+        if not left < trial < right:
+            trial = 0.5 * (left + right)
+            if not left < trial < right:
+                break
+    price[0] = best_price
+    # At a kink the decisions on its two sides tie in the bound but not in their costs: keep the one that costs less.
+    least, candidate = np.inf, relaxed.copy()
+    for side in (best_price, left, right):
+        if side < 0.0 or side == np.inf or (side == best_price and least < np.inf):
+            continue
+        _lagrangian(data, state, side, offloaded)
+        for i in range(users):
+            candidate[i] = state[i] if state[i] >= 0 else np.int8(offloaded[i] < data.local[i])
+        cost = settle(data, candidate, efficiency)[0]
+        if cost < least or least == np.inf:
+            least = cost
+            relaxed[:] = candidate
+        if best_value >= cutoff:
+            break
+    return best_value
+
+
+@compiled
+def slacks(
+    data: PowerData,
+    state: Bits,
+    allowed: Flags,
+    price: Floats,
+    bound: float,
+    cutoff: float,
+    relaxed: Bits,
+    slack: Floats,
+) -> None:
+    """Fill how much the bound rises when a free user is forced to its other side at the same price."""
+    offloaded = np.empty(state.size)
+    _lagrangian(data, state, price[0], offloaded)
+    for i in range(state.size):
+        if state[i] < 0:
+            least = min(offloaded[i], data.local[i])
+            slack[i, 1 - relaxed[i]] = (data.local[i] if relaxed[i] == 1 else offloaded[i]) - least
+
+
+@compiled
+def evaluate(data: PowerData, decision: Bits) -> float:
+    """Return the least cost of a decision, infinite where it is infeasible."""
+    return settle(data, decision, np.empty(decision.size))[0]
+
+
+@compiled
+def relaxed_prices(local: Floats, fixed: Floats, work: Floats, energy: Floats, part: Floats, cap: Floats) -> Floats:
+    """Return the price of the relaxation of every instance, all users free."""
+    instances, users = local.shape
+    result = np.empty(instances)
+    state = np.full(users, np.int8(-1))
+    relaxed, nobody = np.empty(users, np.int8), np.empty(0, np.int64)
+    allowed = np.ones((users, 2), np.bool_)
+    price = np.empty(1)
+    for b in range(instances):
+        data = PowerData(local[b], fixed[b], work[b], energy[b], part[b], cap[b], nobody, nobody)
+        price[0] = 0.0
+        relax(data, state, allowed, price, np.inf, relaxed)
+        result[b] = price[0]
+    return result
+
+
+attach(PowerData, model_relax=relax, model_slacks=slacks, model_evaluate=evaluate)

@@ -1,0 +1,256 @@
+r"""Offloading where energy has a price and a budget and powers meet in one limit: ratios that are not convex in the power.
+
+User i computes its task locally at a fixed cost (:math:`x_i = 0`) or uploads its :math:`D_i` bits on a band of its own
+(:math:`x_i = 1`), each second of which costs :math:`1 + \alpha_i p_i`:
+
+.. math::
+    \min_{x \in \{0,1\}^N,\, p} \; & \sum_{x_i=0} L_i + \sum_{x_i=1} w_i \left( S_i +
+    \frac{D_i}{r_i(p_i)} (1 + \alpha_i p_i) \right), \qquad r_i = B_i \log_2(1 + h_i p_i/\sigma^2), \\
+    \text{s.t.}\quad & 0 \le p_i \le P_i, \qquad p_i D_i/r_i(p_i) \le E_i, \qquad \sum_{x_i=1} G_i p_i \le I .
+
+Variable are the modes x and the powers p. The limit I couples the users: interference at a neighbouring station, or, with
+G = 1, a shared supply. An affine over a concave function is quasiconvex at best, and for :math:`\alpha p` above 1 the terms
+need not be convex. But in the time :math:`t = D/r`, with :math:`g = h/\sigma^2`, everything is:
+
+.. math:: p(t) = \frac{e^{d/t} - 1}{g}, \qquad \mathrm{energy}(t) = t\,p(t) = \frac{t\,(e^{d/t} - 1)}{g}, \qquad
+   d = \frac{D \ln 2}{B} ,
+
+the second a perspective of the exponential; and so it is in the efficiency :math:`u = d/t`. The energy falls in t towards
+:math:`d/g`: the budget is a bound on t, and a user with :math:`E_i \le d_i/g_i` cannot offload. Power and budget together
+say :math:`u_i \le U_i`. At a price :math:`\mu \ge 0` of interference a user that offloads pays
+:math:`v_i(\mu) = w_i S_i + \min_{0 < u \le U_i} w_i d_i (1 + \alpha_i p)/u + \mu G_i p` with :math:`p = (e^u - 1)/g_i`, and
+
+- for fixed modes :math:`\sum_{x_i=0} L_i + \sum_{x_i=1} v_i(\mu) - \mu I` bounds the cost from below, and is tight at the
+  best price,
+- over all modes :math:`\sum_i \min(L_i, v_i(\mu)) - \mu I` does.
+
+A generalisation of the problem of paper 004 (Jiang, Wang, Dong, Pan, Yang, IEEE Internet of Things Journal 7(10), 2020),
+which calls its sum of ratios non-convex: there, without a price of energy, it is convex. Here it is not, and is solved
+exactly all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import ArrayLike, NDArray
+
+from mecopt.backends.backend import Backend
+from mecopt.backends.conic import Conic
+from mecopt.backends.slsqp import Slsqp
+from mecopt.decision import Binary
+from mecopt.fields import Quantity, quantity
+from mecopt.models.priced_power import allocation, conic, exact, scenarios
+from mecopt.models.priced_power.ratios import JONG, TRANSFORM
+from mecopt.models.priced_power.variables import InterferencePrice, TransmitPower
+from mecopt.problem import Problem, Reference, Scenario
+from mecopt.search.solver import Solver
+
+if TYPE_CHECKING:
+    from mecopt.lesson import Lesson
+
+Array = NDArray[Any]
+
+
+class Coefficients(NamedTuple):
+    """What the mathematics needs of each user, shape ``(*batch, users)``."""
+
+    local: Array
+    """L: cost of computing locally, s."""
+    fixed: Array
+    """w S: cost of offloading that no power changes, s."""
+    work: Array
+    """w d: cost of uploading at one nat per second and hertz without a price of energy, s."""
+    energy: Array
+    """alpha / g: energy price over the signal-to-noise ratio per watt, dimensionless."""
+    part: Array
+    """G / (g I): part of the interference limit per unit of signal-to-noise ratio; 0 where there is no limit."""
+    cap: Array
+    """U: greatest spectral efficiency that power and budget allow, in nats; 0 where the budget cannot carry the task."""
+    snr: Array
+    """g = h / sigma^2: signal-to-noise ratio per watt."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PricedPower(Problem):
+    """Who offloads, and with which power, where energy is priced and limited and interference is shared.
+
+    Minimises the weighted sum of latencies and priced energies. See the module docstring for the formula, what is convex,
+    and the bounds.
+
+    Examples
+    --------
+    >>> import mecopt
+    >>> problem = PricedPower(channel_gain=[4e-7, 2e-8, 9e-9], interference_limit=1e-9, energy_budget=1.0)
+    >>> solution = mecopt.solve(problem)
+    >>> solution.decision.tolist(), solution.status.name
+    ([1, 1, 0], 'OPTIMAL')
+    """
+
+    channel_gain: Quantity = quantity("1", "h", "power gain between user and station")
+    data_size: Quantity = quantity("bit", "D", "data of a task", default=8e5)
+    bandwidth: Quantity = quantity("Hz", "B", "bandwidth of a user's link", default=1e6)
+    max_power: Quantity = quantity("W", "P", "a user's greatest transmit power", default=1.0)
+    noise_power: Quantity = quantity("W", "sigma^2", "noise power at the station", per="instance", default=1e-8)
+    weight: Quantity = quantity("1", "w", "weight of a user's latency and energy", default=1.0)
+    energy_price: Quantity = quantity("1/W", "alpha", "latency that a joule is worth", default=10.0, zero_allowed=True)
+    energy_budget: Quantity = quantity("J", "E", "energy a user may send with", default=np.inf, unlimited=True)
+    interference_gain: Quantity = quantity(
+        "1", "G", "what a user's power counts in the limit: its gain to a neighbour", default=4e-9, zero_allowed=True
+    )
+    interference_limit: Quantity = quantity(
+        "W", "I", "tolerated interference", per="instance", default=np.inf, unlimited=True
+    )
+    local_cost: Quantity = quantity(
+        "s", "L", "weighted latency and energy of local computing", default=scenarios.local_cost(10.0), zero_allowed=True
+    )
+    server_time: Quantity = quantity("s", "S", "time at the server", default=0.0, zero_allowed=True)
+
+    name: ClassVar[str] = "priced-power"
+    summary: ClassVar[str] = "offloading with priced and limited energy under shared interference (beyond paper 004)"
+    sense: ClassVar = "minimise"
+    decision_summary: ClassVar[str] = "one bit per user: local or offload"
+    objective_name: ClassVar[str] = "weighted latency and energy"
+    objective_unit: ClassVar[str] = "s"
+    reference: ClassVar[Reference] = Reference(
+        "ours, after Jiang, Wang, Dong, Pan, Yang: Stacked Auto Encoder Based Deep Reinforcement Learning for Online "
+        "Resource Scheduling in Large-Scale MEC Networks, IEEE Internet of Things Journal 7(10), 2020 (paper 004)",
+        "(1)-(5), with a price and a budget of energy and a coupling of powers",
+    )
+    base_units: ClassVar[tuple[str, ...]] = ("s", "W")
+    Allocation: ClassVar = TransmitPower
+    Dual: ClassVar = InterferencePrice
+    backends: ClassVar[Mapping[str, Backend]] = {
+        backend.name: backend
+        for backend in (
+            allocation.CLOSED_FORM,
+            Slsqp(allocation.smooth_program),
+            *(Conic(solver, conic.CONIC) for solver in ("CLARABEL", "ECOS", "SCS")),
+            JONG,
+            TRANSFORM,
+        )
+    }
+    solvers: ClassVar[Mapping[str, Solver]] = exact.SOLVERS
+    presets: ClassVar[Mapping[str, Scenario]] = scenarios.PRESETS
+
+    @property
+    def decision_space(self) -> Binary:
+        """One bit per user."""
+        return Binary(self.users)
+
+    def coefficients(self) -> Coefficients:
+        """Return what the mathematics needs of every user."""
+        from mecopt.models.priced_power.compiled import energy_caps
+
+        snr = self.channel_gain / self.noise_power[..., None]
+        least_time = self.data_size * np.log(2.0) / self.bandwidth
+        return Coefficients(
+            local=self.local_cost,
+            fixed=self.weight * self.server_time,
+            work=self.weight * least_time,
+            energy=self.energy_price / snr,
+            part=self.interference_gain / snr / self.interference_limit[..., None],
+            cap=np.minimum(np.log1p(snr * self.max_power), energy_caps(self.energy_budget * snr / least_time)),
+            snr=snr,
+        )
+
+    def infeasible(self, decision: Array) -> Array:
+        """Whether somebody offloads whose energy budget cannot carry its task at any rate."""
+        cap = self.aligned(self.coefficients().cap, decision)
+        return np.asarray(((decision == 1) & (cap <= 0)).any(axis=-1))
+
+    def objective(self, decision: Array, allocation: TransmitPower) -> Array:
+        """Evaluate the cost in s: local costs, and for who offloads time at the server, upload time and priced energy.
+
+        Parameters
+        ----------
+        decision
+            x, shape ``(*batch, *candidates, users)``.
+        allocation
+            p of the same shape, in W; entries of local users do not count.
+        """
+        time = self.upload_time(decision, allocation)
+        priced = time * (1.0 + self.aligned("energy_price", decision) * allocation.transmit_power)
+        offloaded = self.aligned("weight", decision) * (self.aligned("server_time", decision) + priced)
+        return np.asarray(np.where(decision == 1, offloaded, self.aligned("local_cost", decision)).sum(axis=-1))
+
+    def upload_time(self, decision: Array, allocation: TransmitPower) -> Array:
+        """Return D / r of every user that offloads in s, infinite at a power of 0; 0 for local users."""
+        snr = self.aligned("channel_gain", decision) / self.aligned("noise_power", decision)[..., None]
+        with np.errstate(invalid="ignore", divide="ignore"):  # a power of 0 takes for ever, a negative one is a violation
+            rate = self.aligned("bandwidth", decision) * np.log1p(snr * allocation.transmit_power) / np.log(2.0)
+            return np.asarray(np.where(decision == 1, self.aligned("data_size", decision) / rate, 0.0))
+
+    def violations(self, decision: Array, allocation: TransmitPower) -> dict[str, Array]:
+        """Return by how much powers, energies and interference exceed their limits, relative to these."""
+        power = np.where(decision == 1, allocation.transmit_power, 0.0)
+        with np.errstate(invalid="ignore"):  # 0 W for ever
+            energy = np.where(decision == 1, power * self.upload_time(decision, allocation), 0.0)
+        relative = power / self.aligned("max_power", decision)
+        caused = (self.aligned("interference_gain", decision) * power).sum(axis=-1)
+        return {
+            "power": np.maximum(relative.max(axis=-1) - 1.0, 0.0),
+            "power_sign": np.maximum(-relative.min(axis=-1), 0.0),
+            "energy": np.maximum((energy / self.aligned("energy_budget", decision)).max(axis=-1) - 1.0, 0.0),
+            "interference": np.maximum(caused / self.aligned("interference_limit", decision) - 1.0, 0.0),
+        }
+
+    def bound(self, decision: Array, dual: InterferencePrice) -> Array:
+        """Bound the cost of a decision from below by weak duality at any price (negative ones count as 0)."""
+        price = allocation.whole_price(self, decision, dual)
+        offloaded = allocation.offloading_costs(self, decision, price)
+        return np.asarray(np.where(decision == 1, offloaded, self.aligned("local_cost", decision)).sum(axis=-1) - price)
+
+    def relaxed_bound(self, dual: InterferencePrice) -> Array:
+        """Bound the cost of every decision from below by weak duality at any price."""
+        anyone = np.ones((*self.batch_shape, self.users), dtype=np.int8)
+        price = allocation.whole_price(self, anyone, dual)
+        return np.asarray(np.minimum(self.local_cost, allocation.offloading_costs(self, anyone, price)).sum(axis=-1) - price)
+
+    def relaxed_dual(self) -> InterferencePrice:
+        """Return the price of the relaxation."""
+        return InterferencePrice(interference_price=exact.relaxation_price(self) / self.interference_limit)
+
+    def random_dual(self, rng: Generator, shape: tuple[int, ...]) -> InterferencePrice:
+        """Draw prices over four decades around the one at which all fill the limit at low power; any where there is none."""
+        c = self.coefficients()
+        price = np.sqrt(c.work * c.part).sum(axis=-1) ** 2 / self.interference_limit
+        price = np.where(price > 0, price, 1.0).reshape(price.shape + (1,) * (len(shape) - price.ndim))
+        return InterferencePrice(interference_price=price * 10.0 ** rng.uniform(-3.0, 1.0, shape))
+
+    def closed_form(self, decision: Array) -> tuple[TransmitPower, InterferencePrice]:
+        """Return the powers at the decision's price of interference; nan where it is infeasible."""
+        power, price = allocation.CLOSED_FORM(self, decision)
+        return power, price
+
+    def respond(self, decision: Array, dual: InterferencePrice) -> TransmitPower:
+        """Return the power of least priced cost for every user, all lowered alike where they exceed the limit."""
+        return allocation.response(self, decision, dual)
+
+    def optimal_value(self, decision: Array) -> Array:
+        """Return the least cost of each decision."""
+        return exact.decision_costs(self, decision)
+
+    def to_cvxpy(self, decision: ArrayLike) -> Any:
+        """Return the inner problem of one decision as a `cvxpy.Problem`, the cost in s.
+
+        Its variables are ``upload_time`` (s), ``energy`` (J) and ``transmit_power`` (W), one entry per user; energy and
+        power are at least what the time needs. Add constraints by
+        ``cvxpy.Problem(problem.objective, [*problem.constraints, ...])``.
+        """
+        return allocation.cvxpy_problem(self, self.decision_space.validate(decision, self.batch_shape))
+
+    def to_pyomo(self) -> Any:
+        """Return the whole problem as a Pyomo model with binary ``offload`` and convex constraints, in s."""
+        return exact.pyomo_model(self, 1.0)
+
+    @classmethod
+    def lesson(cls) -> Lesson:
+        """Return the steps of `mecopt.models.priced_power.lesson`."""
+        from mecopt.models.priced_power.lesson import LESSON
+
+        return LESSON

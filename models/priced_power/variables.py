@@ -1,0 +1,24 @@
+"""The allocation and dual of offloading at priced power."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+from mecopt.fields import Variables, variable
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class TransmitPower(Variables):
+    """The power each offloading user transmits with; 0 for local users."""
+
+    transmit_power: Array = variable("W", per="user")
+
+
+@dataclass(frozen=True, eq=False)
+class InterferencePrice(Variables):
+    """What one more watt of tolerated interference would save, in seconds of cost."""
+
+    interference_price: Array = variable("s/W", per="instance")
