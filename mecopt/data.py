@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.fields import Variables
+from mecopt.fields import Variables, axes
 from mecopt.files import write_whole
 from mecopt.problem import Problem
 from mecopt.registry import find_problem, problem_names, problems
@@ -136,21 +136,26 @@ def from_mapping(values: Any, problem: str | None = None) -> Problem:
     for name, value in entries.items():
         if name not in fields:
             raise unknown(f"field of {named}", name, fields)
-        entries[name] = in_units(value, fields[name].metadata["unit"], f"{cls.__name__}.{name}")
+        entries[name] = in_units(value, fields[name], cls.__name__)
     for name, f in fields.items():
         if name not in entries and f.metadata["default"] is None:
             raise InstanceError(f"{named} needs the field {name!r}: {f.metadata['meaning']}, in {f.metadata['unit']}")
     return cls(**entries)
 
 
-def in_units(value: Any, unit: str, where: str) -> Any:
-    """Convert ``{"value": ..., "unit": ...}`` to plain numbers in `unit`; leave other numbers as they are."""
-    factor = 1.0
+def in_units(value: Any, field: dataclasses.Field[Any], owner: str) -> Any:
+    """Convert ``{"value": ..., "unit": ...}`` to plain numbers in the field's unit; leave other numbers as they are.
+
+    Where a limit may be missing null, alone or among numbers, says that it is.
+    """
+    factor, where = 1.0, f"{owner}.{field.name}"
     if isinstance(value, dict):
         if set(value) != {"value", "unit"}:
             raise InstanceError(f"{where} has the keys {sorted(value)}; allowed: exactly 'value' and 'unit'")
-        factor = conversion(str(value["unit"]), unit)
+        factor = conversion(str(value["unit"]), field.metadata["unit"])
         value = value["value"]
+    if value is None and field.metadata["unlimited"]:
+        return np.inf
     if value is None:
         raise InstanceError(f"{where} is null; leave it out where its default is meant")
     if factor == 1.0:
@@ -160,7 +165,19 @@ def in_units(value: Any, unit: str, where: str) -> Any:
     except ValueError:
         raise InstanceError(f"{where} is not a rectangular array of numbers") from None
     with np.errstate(over="ignore"):
-        return numbers * factor if numbers.dtype.kind in "iuf" else value
+        if numbers.dtype.kind in "iuf":
+            return numbers * factor
+    if numbers.dtype != object:
+        return value
+    # Among nulls numbers are converted one by one; what is neither stays, to be refused with its place.
+    return np.frompyfunc(lambda entry: _times(entry, factor), 1, 1)(numbers)
+
+
+def _times(entry: Any, factor: float) -> Any:
+    try:
+        return entry * factor if type(entry) in (int, float) else entry
+    except OverflowError:
+        return entry
 
 
 def _read_json(path: Path, problem: str | None) -> Dataset:
@@ -188,8 +205,15 @@ def _compact(problem: Problem) -> dict[str, Array]:
     return dict([first, *others]) | constant
 
 
+def _with_nulls(value: Array) -> Any:
+    """Return numbers as JSON has them, null where there is no limit, and a single null where there is none anywhere."""
+    numbers = np.asarray(value, dtype=object)
+    numbers[np.isinf(value)] = None
+    return None if np.isinf(value).all() else numbers.tolist()
+
+
 def _json_bytes(problem: Problem, labels: Solution | None, provenance: dict[str, Any]) -> bytes:
-    fields = {name: np.asarray(value).tolist() for name, value in _compact(problem).items()}
+    fields = {name: _with_nulls(value) for name, value in _compact(problem).items()}
     return json.dumps({"problem": problem.name, **fields, "provenance": provenance}, indent=1).encode()
 
 
@@ -208,10 +232,9 @@ def schema(cls: type[Problem]) -> dict[str, Any]:
     }
     for f in dataclasses.fields(cls):
         limit = {"minimum": 0} if f.metadata["zero_allowed"] else {"exclusiveMinimum": 0}
-        number = {"type": "number", **limit}
-        required = f.metadata["default"] is None
-        depths = ([1, 2] if required else [0, 1, 2]) if f.metadata["per"] == "user" else [0, 1]
-        numbers = [nested(number, depth) for depth in depths]
+        number = {"type": ["number", "null"] if f.metadata["unlimited"] else "number", **limit}
+        depths = {len(axes(f)), len(axes(f)) + 1} | (set() if f.metadata["default"] is None else {0})
+        numbers = [nested(number, depth) for depth in sorted(depths)]
         quantity = {
             "type": "object",
             "properties": {"value": {"anyOf": numbers}, "unit": {"type": "string"}},
@@ -221,9 +244,9 @@ def schema(cls: type[Problem]) -> dict[str, Any]:
         default = f.metadata["default"]
         properties[f.name] = {
             "description": f"{f.metadata['symbol']}: {f.metadata['meaning']}, in {f.metadata['unit']} "
-            f"(one number, or one per {f.metadata['per']})",
+            f"(one number, or one per {f.metadata['per']}{'; null: no limit' if f.metadata['unlimited'] else ''})",
             "anyOf": [*numbers, quantity],
-            **({"default": default} if isinstance(default, float) else {}),
+            **({"default": default if np.isfinite(default) else None} if isinstance(default, float) else {}),
         }
     first = dataclasses.fields(cls)[0].name
     return {

@@ -57,12 +57,12 @@ def _setting(cls: Any, text: str) -> tuple[str, Any]:
     from mecopt.solution import InstanceError, unknown
 
     name, equals, value = text.partition("=")
-    units = {f.name: f.metadata["unit"] for f in dataclasses.fields(cls)}
+    fields = {f.name: f for f in dataclasses.fields(cls)}
     if not equals:
         raise InstanceError(f"--set {text!r} has no '='; write for example --set users=10")
     sizes = cls.size_names()
-    if name not in sizes and name not in units:
-        raise unknown(f"field of {cls.name}", name, [*sizes, *units])
+    if name not in sizes and name not in fields:
+        raise unknown(f"field of {cls.name}", name, [*sizes, *fields])
     try:
         parsed, end = json.JSONDecoder().raw_decode(value.strip())
         unit = value.strip()[end:]
@@ -73,4 +73,4 @@ def _setting(cls: Any, text: str) -> tuple[str, Any]:
         raise InstanceError(f"--set {text!r}: {name} is {value!r}; allowed: {allowed}")
     if name in sizes:
         return name, parsed
-    return name, in_units({"value": parsed, "unit": unit.strip()} if unit else parsed, units[name], f"{cls.__name__}.{name}")
+    return name, in_units({"value": parsed, "unit": unit.strip()} if unit else parsed, fields[name], cls.__name__)

@@ -20,9 +20,9 @@ from scipy.io import loadmat, savemat
 import mecopt
 from mecopt import InstanceError, Problem
 from mecopt.data import from_mapping, load, save, schema
-from mecopt.models import BinaryOffloading, ComputationRate
+from mecopt.models import BinaryOffloading, ComputationRate, MultiServerOffloading
 
-MODELS = [BinaryOffloading, ComputationRate]
+MODELS = [BinaryOffloading, ComputationRate, MultiServerOffloading]
 DROO = Path(__file__).resolve().parents[2] / ".." / "shared" / "data" / "droo" / "data_5.mat"
 
 
@@ -139,6 +139,17 @@ VALID: dict[str, list[dict[str, Any]]] = {
         {"channel_gain": [[6e-6], [1e-5]], "bandwidth": {"value": 2, "unit": "MHz"}},
         {"channel_gain": [6e-6, 1e-5], "weight": [1, 2], "transmit_power": [3, 4, 5]},
     ],
+    "multi-server-offloading": [
+        {"channel_gain": [[1e-8, 2e-8], [3e-8, 4e-8]]},
+        {"channel_gain": [[1e-8]], "server_speed": 1e10, "noise_power": [1e-8]},
+        {
+            "channel_gain": [[[1e-8, 2e-8]], [[3e-8, 4e-8]]],
+            "server_speed": [[1e10, 2e10], [3e10, 4e10]],
+            "weight": [[1], [0]],
+        },
+        {"channel_gain": [[1e-8, 2e-8]], "admission": [0, None], "deadline": [None], "most_speed": None},
+        {"channel_gain": [[1e-8, 2e-8]], "server_speed": {"value": [10, 20], "unit": "Gcycle/s"}, "data_size": 0},
+    ],
 }
 INVALID: dict[str, list[dict[str, Any]]] = {
     "binary-offloading": [
@@ -169,12 +180,28 @@ INVALID: dict[str, list[dict[str, Any]]] = {
         {"channel_gain": [1e-6], "bandwidth": False},
         {"channel_gain": [1e-6], "data_size": [1]},
     ],
+    "multi-server-offloading": [
+        {},
+        {"channel_gain": 1e-8},
+        {"channel_gain": [1e-8, 2e-8]},
+        {"channel_gain": [[]]},
+        {"channel_gain": [[0]]},
+        {"channel_gain": [[None]]},
+        {"channel_gain": [[1e-8]], "server_speed": None},
+        {"channel_gain": [[1e-8]], "server_speed": [None]},
+        {"channel_gain": [[1e-8]], "least_speed": None},
+        {"channel_gain": [[1e-8]], "admission": -1},
+        {"channel_gain": [[1e-8]], "deadline": [0]},
+        {"channel_gain": [[1e-8]], "most_speed": [True]},
+    ],
 }
 
 
 @pytest.mark.parametrize("name", VALID)
 def test_the_schema_is_a_valid_schema(name: str) -> None:
-    jsonschema.Draft202012Validator.check_schema(schema(mecopt.find_problem(name)))
+    document = schema(mecopt.find_problem(name))
+    jsonschema.Draft202012Validator.check_schema(document)
+    json.dumps(document, allow_nan=False)
 
 
 @pytest.mark.parametrize(("name", "document"), [(name, one) for name, many in VALID.items() for one in many])
