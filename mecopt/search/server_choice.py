@@ -230,9 +230,9 @@ def _bounded_part(model: Any, terms: Servers, root: Array, products: bool) -> An
     model.pairs = pyo.Set(initialize=pairs, dimen=2)
     model.share = pyo.Var(model.pairs, bounds=(tip, 1.0 + tip))
     model.computing = pyo.Var(model.pairs, bounds=lambda _, i, j: (0.0, float(slowest[i, j - 1])))
+    reached = sorted({j for _, j in pairs})
     model.fits = pyo.Constraint(
-        model.servers,
-        rule=lambda m, j: pyo.quicksum(m.share[i, k] - tip for i, k in pairs if k == j) <= 1.0,
+        reached, rule=lambda m, j: pyo.quicksum(m.share[i, k] - tip for i, k in pairs if k == j) <= 1.0
     )
     model.least = pyo.Constraint(model.pairs, rule=lambda m, i, j: m.share[i, j] >= float(lower[i, j - 1]) * m.offload[i, j])
     model.most = pyo.Constraint(
