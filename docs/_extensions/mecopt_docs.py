@@ -35,7 +35,7 @@ from mecopt.cli.main import COMMANDS
 
 logger = logging.getLogger(__name__)
 
-_GREEK = ("alpha", "mu", "phi")
+_GREEK = ("alpha", "mu", "phi", "sigma")
 _TYPES = {
     stringify_annotation(kind, "smart"): name
     for kind, name in (
@@ -48,10 +48,10 @@ _STARTS = {Feature.WARM_PRIMAL: "yes", Feature.WARM_PRIMAL_DUAL: "primal and dua
 
 
 def _math(symbol: str) -> str:
-    r"""Typeset a symbol as the classes write it: ``f^loc``, ``alpha``, ``N0``."""
-    symbol = re.sub(r"\^(\w+)", r"^{\\mathrm{\1}}", symbol)
-    symbol = re.sub(r"^([A-Z])(\d)$", r"\1_\2", symbol)
-    return f"${chr(92) + symbol if symbol in _GREEK else symbol}$"
+    r"""Typeset a symbol as the classes write it: ``f^loc``, ``alpha``, ``sigma^2``, ``N0``."""
+    base, _, raised = re.sub(r"^([A-Z])(\d)$", r"\1_\2", symbol).partition("^")
+    base = chr(92) + base if base in _GREEK else base
+    return f"${base}^{{\\mathrm{{{raised}}}}}$" if raised else f"${base}$"
 
 
 def _default(default: Any) -> str:

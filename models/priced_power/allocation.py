@@ -22,7 +22,7 @@ from mecopt.scaling import characteristic
 from mecopt.solution import InstanceError
 
 if TYPE_CHECKING:
-    from mecopt.models.priced_power.problem import Coefficients, PricedPower
+    from mecopt.models.priced_power.problem import PowerCoefficients, PricedPower
 
 Array = NDArray[Any]
 
@@ -100,7 +100,7 @@ def offloading_costs(problem: PricedPower, decision: Array, price: Array) -> Arr
     return np.where(able, paid, np.inf)
 
 
-def aligned_coefficients(problem: PricedPower, decision: Array) -> Coefficients:
+def aligned_coefficients(problem: PricedPower, decision: Array) -> PowerCoefficients:
     """Return the coefficients with axes of length 1 where the decision has candidates."""
     coefficients = problem.coefficients()
     return type(coefficients)(*(problem.aligned(part, decision) for part in coefficients))

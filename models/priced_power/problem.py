@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 
 
-class Coefficients(NamedTuple):
+class PowerCoefficients(NamedTuple):
     """What the mathematics needs of each user, shape ``(*batch, users)``."""
 
     local: Array
@@ -142,13 +142,13 @@ class PricedPower(Problem):
         """One bit per user."""
         return Binary(self.users)
 
-    def coefficients(self) -> Coefficients:
+    def coefficients(self) -> PowerCoefficients:
         """Return what the mathematics needs of every user."""
         from mecopt.models.priced_power.compiled import energy_caps
 
         snr = self.channel_gain / self.noise_power[..., None]
         least_time = self.data_size * np.log(2.0) / self.bandwidth
-        return Coefficients(
+        return PowerCoefficients(
             local=self.local_cost,
             fixed=self.weight * self.server_time,
             work=self.weight * least_time,

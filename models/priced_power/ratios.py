@@ -6,9 +6,9 @@ concave. No point as good as the start :math:`x^0` has :math:`\omega_i/\ln(1 + x
 
 - Jong's subproblem at parameters u and beta fills with water to a level set by the price of energy and the price
   :math:`\lambda` of interference, :math:`x_i = u_i \beta_i/(u_i \omega_i c_i + \lambda k_i) - 1` within the bounds. The
-  damped method finds the optimum of nearly all decisions of 5 or 10 users, of about half of those of 30, and of hardly any
-  of 100, where no step lowers its residual.
-- The inverse quadratic transform lowers the cost in every iteration. It found the optimum of all of them, in 20 to 300.
+  damped method finds the optimum of most decisions of 5 or 10 users, but of few of 100 users at a tight limit: there no step
+  lowers its residual.
+- The inverse quadratic transform lowers the cost in every iteration, and found every optimum in some 20 to 300 of them.
 
 So the backend `jong` hands its best point to the transform where it stops early, and says so. A stationary point of this
 sum is a global optimum for the reason given in `mecopt.models.priced_power.allocation`; the certificate is the dual bound,
