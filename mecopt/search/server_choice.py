@@ -270,14 +270,15 @@ def place(problem: Any, model: Any, decision: Array) -> None:
             model.server_load[j].set_value(load)
             model.waiting[j].set_value(load**2)
         return
-    terms = problem.server_terms()
+    terms, unit = problem.server_terms(), cost_unit(problem)
     speed = problem.closed_form(decision)[0].server_speed
     for i, j in model.pairs:
         share = float(speed[i] / terms.capacity[0, j - 1]) if decision[i] == j and np.isfinite(speed[i]) else 0.0
         share = max(share, LEAST_SHARE)
         model.share[i, j].set_value(share)
-        work = float(terms.root[0, i] ** 2 / terms.capacity[0, j - 1]) / cost_unit(problem)
-        model.computing[i, j].set_value(work / share if decision[i] == j else 0.0)
+        work = float(terms.root[0, i] ** 2 / terms.capacity[0, j - 1]) / unit
+        computing = min(work / share, model.computing[i, j].ub) if decision[i] == j else 0.0
+        model.computing[i, j].set_value(computing)
 
 
 def chosen(model: Any, users: int) -> Array:

@@ -59,8 +59,8 @@ What is hard in general is a sum of convex over concave functions: each is quasi
 addition. The numerators decide. Give energy a price, (1 + αp) D/r(p), and where the signal is strong the second
 derivative turns negative as αp grows. The check finds that at once, by nothing but midpoints.
 
-That problem is `priced-power`. It and `bandwidth-power`, where bands and powers are shared, are the places where the
-ratios are no longer convex as they stand. Their lessons show the change of variables that makes them so.
+That problem is `priced-power`: there the ratios are not convex as they stand, and its lesson shows the change of variables
+that makes them so. In `bandwidth-power`, where one band is shared too, they are convex again, for another reason.
 """,
     check=ratios.check_convex,
 )
