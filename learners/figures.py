@@ -62,6 +62,12 @@ def sliding(values: Array, window: int) -> Array:
     return np.asarray((total[window:] - total[:-window]) / window)
 
 
+def reached(values: Array, level: float, window: int) -> float:
+    """Return after how many values the mean of the last `window` first reaches a level; inf where it never does."""
+    there = np.flatnonzero(sliding(values, window) >= level)
+    return float(there[0] + window) if there.size else float("inf")
+
+
 def settled(curves: Sequence[Array], tolerance: float, parts: int) -> float:
     """Return from which instance on all means over blocks (and seeds) stay within a tolerance of the final level.
 

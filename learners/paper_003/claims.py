@@ -14,6 +14,7 @@ from mecopt.learners.paper_003 import measures
 from mecopt.learners.paper_003.measures import Change
 from mecopt.learners.paper_003.tables import changes
 from mecopt.learners.paper_003.trainings import DIFFERENT, OURS_NAME, PAPER_NAME, RATE, STEADY
+from mecopt.learners.verdicts import ABOUT, about, agreed, clearly_above, settling, verdict
 from mecopt.reproduction import Claim, Verdict
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ Array = NDArray[Any]
 LITERAL = f"{PAPER_NAME}, own decision left out"
 LEVEL, LEVEL_WIDTH = 0.995, 0.002
 """The level of figure 4, and how far off still counts as "around"."""
-ABOUT = 1.5
-"""Factor within which a number of instances counts as the paper's "about"."""
 SHOWN_IN_FIGURE_9 = ("all-local", "all-offload-equal", "cd-average")
 
 
@@ -52,19 +51,6 @@ def judged(m: Measured) -> list[Claim]:
     ]
 
 
-def _verdict(holds: bool) -> Verdict:
-    return "holds" if holds else "fails"
-
-
-def _about(value: float, stated: float) -> bool:
-    return stated / ABOUT <= value <= stated * ABOUT
-
-
-def _clearly_above(greater: Spread, smaller: Spread) -> bool:
-    """Whether the difference of means exceeds twice the larger deviation over seeds."""
-    return greater.mean - smaller.mean > 2.0 * max(greater.deviation, smaller.deviation)
-
-
 def _scale(m: Measured) -> float:
     return m.of(PAPER_NAME, STEADY)[0].played.size / 10_000
 
@@ -81,7 +67,7 @@ def _loss_level(m: Measured) -> Claim:
     return Claim(
         "figure 3",
         "from 6,500 instances on the loss stays between 0.1 and 0.2",
-        _verdict(min(late.values) >= 0.1 and max(late.values) <= 0.2),
+        verdict(min(late.values) >= 0.1 and max(late.values) <= 0.2),
         f"{late} if the network's own decision is among the K candidates, which the text does not say; "
         f"{_late_loss(m.of(LITERAL, STEADY))} if all K are perturbations",
     )
@@ -89,21 +75,18 @@ def _loss_level(m: Measured) -> Claim:
 
 def _settling(curves: list[Array], tolerance: float, stated: float) -> tuple[Verdict, str]:
     """Judge when curves settle; where the width of the means decides it, the claim cannot be tested."""
-    found = [figures.settled(curves, tolerance, parts) for parts in measures.BLOCKS]
-    about = [_about(at, stated) for at in found]
-    widths = " and ".join(f"{curves[0].size // parts:,}" for parts in measures.BLOCKS)
-    verdict: Verdict = _verdict(all(about)) if all(about) or not any(about) else "cannot be tested"
-    return verdict, f"means over {widths} instances stay there from instance {found[0]:.0f} and {found[1]:.0f} on"
+    found, said = settling(curves, tolerance)
+    return agreed([about(at, stated) for at in found]), said
 
 
 def _loss_settles(m: Measured) -> Claim:
     logs = m.of(PAPER_NAME, STEADY)
     final = _late_loss(logs).mean
-    verdict, found = _settling([log.loss for log in logs], 0.1 * final, 4500 * _scale(m))
+    judgement, found = _settling([log.loss for log in logs], 0.1 * final, 4500 * _scale(m))
     return Claim(
         "figure 3",
         "the loss basically stabilises at about 4,500 instances",
-        verdict,
+        judgement,
         f"within 10 % of the final {final:.3f}: {found}",
     )
 
@@ -113,7 +96,7 @@ def _ratio_level(m: Measured) -> Claim:
     return Claim(
         "figure 4",
         "the ratio to the least cost ends up around 0.995",
-        _verdict(abs(level.mean - LEVEL) <= LEVEL_WIDTH),
+        verdict(abs(level.mean - LEVEL) <= LEVEL_WIDTH),
         f"{level} if the network's own decision is among the K, {literal} if all K are perturbations; with up to c flips "
         f"and a learning rate of 0.001 {ours}",
     )
@@ -121,11 +104,11 @@ def _ratio_level(m: Measured) -> Claim:
 
 def _ratio_settles(m: Measured) -> Claim:
     logs = m.of(PAPER_NAME, STEADY)
-    verdict, found = _settling([log.ratio(log.played) for log in logs], measures.RECOVERED, 4000 * _scale(m))
+    judgement, found = _settling([log.ratio(log.played) for log in logs], measures.RECOVERED, 4000 * _scale(m))
     return Claim(
         "figure 4",
         "the ratio stabilises after 4,000 instances",
-        verdict,
+        judgement,
         f"within 0.001 of the final level: {found}; first instance with a mean of 200 of at least 0.995: "
         f"{figures.instances([measures.reached(log, LEVEL) for log in logs])}",
     )
@@ -150,7 +133,7 @@ def _own_labels(m: Measured) -> Claim:
     return Claim(
         "section 3",
         "learning from its own best decisions instead of optimal ones, the network keeps improving",
-        _verdict(_clearly_above(_improvement(own), _improvement(control))),
+        verdict(clearly_above(_improvement(own), _improvement(control))),
         f"the network alone gains {_improvement(own)} from the first tenth to the last 30 % and reaches {alone[0]}; "
         f"with K = 1, "
         f"where there is nothing to choose, it gains {_improvement(control)} and reaches {alone[1]}; with optimal labels "
@@ -164,7 +147,7 @@ def _memory(m: Measured) -> Claim:
     return Claim(
         "section 3",
         "a limited memory makes training more efficient",
-        _verdict(any(_clearly_above(level, everything) for level in limited)),
+        verdict(any(clearly_above(level, everything) for level in limited)),
         f"a memory of 256 reaches {limited[0]}, of 1,000 {limited[1]}, of 10,000 (everything) {everything}",
     )
 
@@ -181,9 +164,9 @@ def _weight_changes(m: Measured) -> list[Claim]:
         Claim(
             "figures 5 and 6",
             "when alpha changes from 1 to 3 and back, loss and ratio worsen significantly",
-            _verdict(
+            verdict(
                 all(cost.mean > 2.0 * cost.deviation and cost.mean > measures.RECOVERED for cost in costs)
-                and all(_clearly_above(loss, usual) for loss, usual in losses)
+                and all(clearly_above(loss, usual) for loss, usual in losses)
             ),
             f"in the first 400 instances the ratio is lower by {costs[0]} and {costs[1]} than the level regained, and "
             f"the loss is "
@@ -192,7 +175,7 @@ def _weight_changes(m: Measured) -> list[Claim]:
         Claim(
             "figures 5 and 6",
             "both recover after about 1,000 instances",
-            _verdict(all(_about(median, 1000 * _scale(m)) for median in medians)),
+            verdict(all(about(median, 1000 * _scale(m)) for median in medians)),
             f"the ratio is within 0.001 after {_span(up, _back)} and {_span(down, _back)} instances, the loss within 10 "
             f"% after "
             f"{_span(up, _loss_back)} and {_span(down, _loss_back)}; medians {', '.join(f'{v:.0f}' for v in medians)}",
@@ -219,9 +202,9 @@ def _users_change(m: Measured) -> Claim:
     return Claim(
         "figures 7 and 8",
         "switching three users off and on matters less than a change of alpha, and is quickly over",
-        _verdict(
-            _clearly_above(costs[0], costs[2])
-            and _clearly_above(costs[1], costs[3])
+        verdict(
+            clearly_above(costs[0], costs[2])
+            and clearly_above(costs[1], costs[3])
             and max(medians) <= 1000 * ABOUT * _scale(m)
         ),
         f"in the first 400 instances the ratio is lower by {costs[2]} and {costs[3]} than the level regained, against "
@@ -238,7 +221,7 @@ def _weak_baselines(m: Measured) -> Claim:
     return Claim(
         "figure 9",
         "ALL_LOCAL, ALL_OFFLOAD and CD_AVERAGE reach 0.84 to 0.9",
-        _verdict(all(0.84 <= value.mean <= 0.9 for value in found.values())),
+        verdict(all(0.84 <= value.mean <= 0.9 for value in found.values())),
         f"{', '.join(f'{name} {value}' for name, value in found.items())}, if F/N goes to every user, local ones included; "
         f"with the capacity shared by the square-root rule all-offload reaches {m.mean(STEADY, 'all-offload')}",
     )
@@ -250,7 +233,7 @@ def _descent(m: Measured) -> Claim:
     return Claim(
         "figure 9",
         "of the methods shown CD_SLSQP comes closest to 1, at about 0.998",
-        _verdict(abs(descent.mean - 0.998) <= LEVEL_WIDTH and all(_clearly_above(descent, other) for other in others)),
+        verdict(abs(descent.mean - 0.998) <= LEVEL_WIDTH and all(clearly_above(descent, other) for other in others)),
         f"{descent} from a random start; from all-local the same descent reaches "
         f"{m.mean(STEADY, 'coordinate-descent')}, sorting "
         f"by size and scoring N + 1 prefixes {m.mean(STEADY, measures.BY_SIZE)}",
@@ -263,7 +246,7 @@ def _between(m: Measured) -> Claim:
     return Claim(
         "figure 9",
         "the proposed method lies between CD_SLSQP and the other baselines",
-        _verdict(_clearly_above(descent, proposed) and all(_clearly_above(proposed, other) for other in weak)),
+        verdict(clearly_above(descent, proposed) and all(clearly_above(proposed, other) for other in weak)),
         f"{proposed} against {descent} and at most {max(w.mean for w in weak):.4f}; the best of 10 random decisions, "
         f"which the "
         f"paper does not show, reaches {m.mean(STEADY, 'best-of-random')}",
@@ -277,7 +260,7 @@ def _time_factors(m: Measured) -> Claim:
     return Claim(
         "table 1",
         "CD_SLSQP takes 6.8, 12.9 and 21.5 times as long for 10, 15 and 20 users: a factor that grows with the users",
-        _verdict(factors[0] > 2.0 and factors[0] < factors[1] < factors[2]),
+        verdict(factors[0] > 2.0 and factors[0] < factors[1] < factors[2]),
         f"{', '.join(map(figures.two_digits, factors))}; with the square-root rule in place of SLSQP the network's "
         f"decision, "
         f"inference "
@@ -300,7 +283,7 @@ def _slsqp(m: Measured) -> Claim:
     return Claim(
         "section 4.1",
         "allocating every decision by SLSQP gives the least cost",
-        _verdict(m.slsqp_error < 1e-5),
+        verdict(m.slsqp_error < 1e-5),
         f"relative difference from the proved optimum at most {m.slsqp_error:.1g} on {m.slsqp_instances} instances of "
         f"{m.slsqp_users} users, all {2**m.slsqp_users:,} decisions, in the paper's megabytes",
     )
@@ -315,8 +298,8 @@ def _better_than_others(m: Measured) -> Claim:
     return Claim(
         "abstract",
         "comparison with other algorithms proves better results in less time",
-        _verdict(
-            all(_clearly_above(proposed, other) for other in (descent, scan))
+        verdict(
+            all(clearly_above(proposed, other) for other in (descent, scan))
             and times["network and 7 SLSQP"] < min(times["CD_SLSQP"], times["exact, proved"])
         ),
         f"{proposed}, against {descent} of CD_SLSQP in the paper's own figure and {scan} of an index scan without training; "
@@ -336,6 +319,6 @@ def _extensible(m: Measured) -> Claim:
     return Claim(
         "conclusion",
         "the method can easily be used for other similar problems",
-        _verdict(all(_clearly_above(learned[kind], guess[kind]) for kind in kinds)),
+        verdict(all(clearly_above(learned[kind], guess[kind]) for kind in kinds)),
         f"judged by learning more than chance finds; {'; '.join(parts)}",
     )

@@ -42,6 +42,7 @@ from mecopt.learners.paper_003.trainings import (
     stream_of,
 )
 from mecopt.learners.plans import Plan, train_all
+from mecopt.learners.timing import seconds as seconds_of
 from mecopt.learners.training import versions
 from mecopt.models.binary_offloading import BinaryOffloading
 from mecopt.reproduction import Findings, Picture, Progress, Reproduction
@@ -159,7 +160,7 @@ def decision_times(out: Path, instances: int) -> dict[tuple[str, int], Array]:
             "exact, proved": lambda instance, rng: solve(instance),
         }
         for name, way in ways.items():
-            found[name, users] = measures.seconds(way, batch[:instances])
+            found[name, users] = seconds_of(way, batch[:instances])
         whole = solve(batch)
         each = (whole.stats.solve_seconds + whole.stats.certify_seconds) / batch.instances
         found["exact, proved, in a batch of 1,000", users] = np.array([each])

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +11,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from mecopt.learners import figures
 from mecopt.learners.decision_net import DecisionNet
-from mecopt.learners.figures import sliding
 from mecopt.learners.log import Log
 from mecopt.models.binary_offloading import BinaryOffloading
 from mecopt.models.binary_offloading.exact import best_prefix
@@ -25,9 +24,6 @@ Array = NDArray[Any]
 
 RECOVERED, LOSS_RECOVERED = 1e-3, 1.1
 """A change is over when the ratio is this close to the level regained, and the loss at most this many times its level."""
-
-BLOCKS = (10, 20)
-"""Numbers of parts of a stream over whose means it is judged when something has settled: 1,000 and 500 instances each."""
 
 
 def last_part(log: Log, values: Array) -> Array:
@@ -42,9 +38,7 @@ def window_of(log: Log) -> int:
 
 def reached(log: Log, level: float) -> float:
     """Return the first instance at which the mean of the last 200 reaches a level; inf where it never does."""
-    window = window_of(log)
-    there = np.flatnonzero(sliding(log.ratio(log.played), window) >= level)
-    return float(there[0] + window) if there.size else float("inf")
+    return figures.reached(log.ratio(log.played), level, window_of(log))
 
 
 @dataclass(frozen=True)
@@ -76,8 +70,8 @@ def change(log: Log, at: int, until: int) -> Change:
     steps = np.flatnonzero(~np.isnan(losses))
     few = max(1, int(np.searchsorted(steps, window)))
     level, loss_level = float(ratio[-2 * window :].mean()), float(np.nanmean(losses[-2 * window :]))
-    quiet = np.flatnonzero(sliding(ratio, window) >= level - RECOVERED)
-    low = np.flatnonzero(sliding(losses[steps], few) <= LOSS_RECOVERED * loss_level)
+    quiet = np.flatnonzero(figures.sliding(ratio, window) >= level - RECOVERED)
+    low = np.flatnonzero(figures.sliding(losses[steps], few) <= LOSS_RECOVERED * loss_level)
     return Change(
         level=level,
         cost=level - float(ratio[: 2 * window].mean()),
@@ -154,18 +148,3 @@ def paper_proposal(problem: BinaryOffloading, policy: DecisionNet, rng: Generato
 def our_proposal(problem: BinaryOffloading, policy: DecisionNet, rng: Generator) -> float:
     """Run the same with the square-root rule in place of SLSQP: all proposals in one call."""
     return float(scores(problem, policy.propose(problem, policy.candidates, rng)).min())
-
-
-def seconds(call: Callable[[Any, Generator], Any], batch: Problem) -> Array:
-    """Return the time of a call on each instance, after a first one that does not count.
-
-    The generator it gets depends on the instance alone, so that two ways of doing the same draw the same.
-    """
-    call(batch[0], np.random.default_rng((5, 0)))
-    times = []
-    for number, instance in enumerate(batch):
-        rng = np.random.default_rng((5, number))
-        began = time.perf_counter()
-        call(instance, rng)
-        times.append(time.perf_counter() - began)
-    return np.array(times)
