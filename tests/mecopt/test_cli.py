@@ -188,9 +188,10 @@ def test_compare_prints_a_line_per_method_and_writes_everything(slots: Path, tmp
     assert said.code == 0
     assert "ratio to the proved optimum" in said.out
     shown = [line.split()[0] for line in said.out.splitlines() if line.strip()]
-    assert [one for one in shown if one in methods] == methods
+    assert [one for one in shown if one in methods] == methods * 2  # their ratios, then their decisions
+    assert "local  offload  never changes" in said.out
     names = {path.name for path in (tmp_path / "out").iterdir()}
-    assert names == {"results.parquet", "report.html", "loss.png", "tradeoff.png", "parts"}
+    assert names == {"results.parquet", "report.html", "loss.png", "tradeoff.png", "instances.png", "parts"}
     origin = json.loads(pq.read_schema(tmp_path / "out" / "results.parquet").metadata[b"mecopt"])
     assert {"file": "slots.npz", "file_seed": 3, "file_preset": "paper"}.items() <= origin.items()
 
