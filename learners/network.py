@@ -1,10 +1,10 @@
-"""A fully connected network with ReLU between its layers: numpy to run it, torch to train it."""
+"""A fully connected network with ReLU, or another function, between its layers: numpy to run it, torch to train it."""
 
 from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,13 @@ from mecopt.trained import Trained
 Array = NDArray[Any]
 Layers = list[tuple[Array, Array]]
 
+ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
+    "relu": lambda values: np.maximum(values, 0.0),
+    "tanh": lambda values: np.asarray(np.tanh(values)),
+    "sigmoid": lambda values: sigmoid(values),
+}
+"""By the names that torch gives them."""
+
 
 def initial(sizes: Sequence[int], rng: Generator) -> Layers:
     """Draw weights and offsets uniformly within ``1/sqrt(inputs of the layer)``, single precision (torch's own law)."""
@@ -28,13 +35,13 @@ def initial(sizes: Sequence[int], rng: Generator) -> Layers:
     return layers
 
 
-def forward(layers: Layers, inputs: Array) -> Array:
+def forward(layers: Layers, inputs: Array, activation: str = "relu") -> Array:
     """Return the last layer's values, before any final function, of inputs ``(instances, inputs)``."""
     values = inputs
     for number, (weight, offset) in enumerate(layers):
         values = values @ weight.T + offset
         if number < len(layers) - 1:
-            values = np.maximum(values, 0.0)
+            values = ACTIVATIONS[activation](values)
     return values
 
 
@@ -44,21 +51,21 @@ def sigmoid(values: Array) -> Array:
     return np.asarray(np.where(values >= 0, 1.0, small) / (1.0 + small))
 
 
-def as_arrays(layers: Layers) -> dict[str, Array]:
+def as_arrays(layers: Layers, prefix: str = "") -> dict[str, Array]:
     """Name the layers' arrays."""
     return {
-        f"{kind}_{n}": array
+        f"{prefix}{kind}_{n}": array
         for n, layer in enumerate(layers)
         for kind, array in zip(("weight", "offset"), layer, strict=True)
     }
 
 
-def from_trained(stored: Trained, sizes: Sequence[int]) -> Layers:
+def from_trained(stored: Trained, sizes: Sequence[int], prefix: str = "") -> Layers:
     """Read the layers of a network of these sizes; other shapes are refused."""
     if not all(isinstance(size, int) and size > 0 for size in sizes):
         raise InstanceError(f"the trained policy is damaged: the sizes of its layers are {list(sizes)}")
     return [
-        (stored.array(f"weight_{n}", (fan_out, fan_in)), stored.array(f"offset_{n}", (fan_out,)))
+        (stored.array(f"{prefix}weight_{n}", (fan_out, fan_in)), stored.array(f"{prefix}offset_{n}", (fan_out,)))
         for n, (fan_in, fan_out) in enumerate(itertools.pairwise(sizes))
     ]
 
@@ -89,8 +96,9 @@ def one_thread() -> Iterator[None]:
 class AdamNetwork:
     """A network in training by Adam; `layers` shares memory with torch, so numpy always runs the current weights."""
 
-    def __init__(self, layers: Layers, learning_rate: float) -> None:
+    def __init__(self, layers: Layers, learning_rate: float, activation: str = "relu") -> None:
         torch = torch_or_error()
+        self.activation = activation
         self.layers = [(weight.copy(), offset.copy()) for weight, offset in layers]
         self.tensors = [torch.from_numpy(array).requires_grad_() for layer in self.layers for array in layer]
         self.optimiser = torch.optim.Adam(self.tensors, lr=learning_rate)
@@ -103,7 +111,7 @@ class AdamNetwork:
         for number, (weight, offset) in enumerate(pairs):
             values = torch.nn.functional.linear(values, weight, offset)
             if number < len(self.layers) - 1:
-                values = torch.relu(values)
+                values = getattr(torch, self.activation)(values)
         return values
 
     def descend(self, loss: Any, learning_rate: float) -> float:
@@ -114,6 +122,14 @@ class AdamNetwork:
         loss.backward()
         self.optimiser.step()
         return float(loss.detach())
+
+    def square(self) -> Any:
+        """Return the sum of squares of all parameters, with gradients."""
+        return sum(tensor.square().sum() for tensor in self.tensors)
+
+    def parameters(self) -> int:
+        """Return how many numbers there are to learn."""
+        return sum(array.size for layer in self.layers for array in layer)
 
     def state(self) -> dict[str, Array]:
         """Return weights and Adam's moments."""

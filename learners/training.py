@@ -111,6 +111,11 @@ def train(
         checkpoint.unlink(missing_ok=True)
 
 
+def marks(provenance: Mapping[str, Any]) -> list[tuple[int, str]]:
+    """Return the changes along a stream that its provenance tells of, for the picture."""
+    return [(int(at), what) for at, _, what in (text.partition(":") for text in provenance.get("changes", ()))]
+
+
 def reference(stream: Problem) -> tuple[Array, Array]:
     """Return the optimum of every instance, and whether it is proved; where time runs out the proved bound stands in."""
     solution = solve(stream, throw=False, time_limit=REFERENCE_SECONDS)

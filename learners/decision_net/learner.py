@@ -177,8 +177,7 @@ class DecisionNetLearner(Learner):
         """Train on a stream of instances; see `mecopt.learners.training.train`."""
         self.require(stream)
         begin = partial(DecisionNetTraining, stream.flat(), settings, seed)
-        marks = [(int(at), what) for at, _, what in (text.partition(":") for text in provenance.get("changes", ()))]
-        training.train(begin, stream, seed, out, provenance, progress, marks)
+        training.train(begin, stream, seed, out, provenance, progress, training.marks(provenance))
         return DecisionNet.load(out)
 
     def shipped(self) -> list[Path]:

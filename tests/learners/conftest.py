@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,15 @@ import pytest
 
 from mecopt import Problem
 from mecopt.cli.main import main
-from mecopt.learners import training
+from mecopt.learners import network, training
 from mecopt.models import BinaryOffloading, ComputationRate
 from mecopt.registry import find_learner
 
-SMALL: dict[str, dict[str, Any]] = {"decision-net": {"hidden": (16, 8)}, "price-net": {"hidden": (16,), "passes": 5}}
+SMALL: dict[str, dict[str, Any]] = {
+    "decision-net": {"hidden": (16, 8)},
+    "ojrs": {"hidden": (16, 8), "encoder": "2r-sae", "code": 3, "encoder_steps": 20, "refit": 100, "scaling": "standard"},
+    "price-net": {"hidden": (16,), "passes": 5},
+}
 
 
 def _stream_of(cls: type[Problem], count: int = 200, users: int = 4, **more: Any) -> Problem:
@@ -34,6 +38,13 @@ def _train(
         if not picture:  # drawing takes ten times as long as a small training
             patch.setattr(training, "curves", lambda *_: b"")
         return learner.train(stream, settings, seed, out, {"preset": "paper"}, **more)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Small networks on several threads wait for each other on a busy machine."""
+    with network.one_thread():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,357 @@
+"""The loop of paper 004: what is searched for, learned, counted and refused, and that it learns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from mecopt import InstanceError, Problem, UnknownName, allocate, solve
+from mecopt.decision import DecisionSpace
+from mecopt.learners.ojrs import LEARNER, OjrsSettings
+from mecopt.learners.ojrs.head import log_probabilities
+from mecopt.learners.ojrs.labels import guidance, guide, searched, steps_ahead
+from mecopt.learners.ojrs.learner import OjrsTraining
+from mecopt.learners.training import run
+from mecopt.models import BinaryOffloading, ComputationRate, MultiServerOffloading
+from mecopt.registry import load_policy
+from mecopt.search.solver import scores
+
+Array = NDArray[Any]
+
+MODELS = [BinaryOffloading, ComputationRate, MultiServerOffloading]
+
+COMPRESSED: dict[str, Any] = {"encoder": "2r-sae", "code": 3, "encoder_steps": 10, "refit": 20}
+
+
+def begin(stream: Problem, seed: int = 0, **given: Any) -> OjrsTraining:
+    return OjrsTraining(stream, OjrsSettings(**{"hidden": (16, 8), **given}), seed)
+
+
+def blocks(stream: Any, size: int) -> list[Any]:
+    return [stream[first : first + size] for first in range(0, stream.instances, size)]
+
+
+# ---------------------------------------------------------------------- (30)
+
+
+def test_t_follows_its_law_at_every_instance() -> None:
+    paper = OjrsSettings(adaptive="rise", change_threshold=0.02, least_steps=1)
+    assert steps_ahead(20, 0.02, 3, paper).tolist() == [21, 22, 23]
+    assert steps_ahead(20, 0.0199, 3, paper).tolist() == [19, 18, 17]
+    assert steps_ahead(2, -5.0, 4, paper).tolist() == [1, 1, 1, 1]
+    assert steps_ahead(20, float("nan"), 2, paper).tolist() == [20, 20]
+
+
+def test_t_by_the_size_of_the_change_grows_while_the_loss_falls() -> None:
+    settings = OjrsSettings(adaptive="change", change_threshold=0.02, least_steps=1)
+    assert steps_ahead(20, -0.05, 2, settings).tolist() == [21, 22]
+    assert steps_ahead(20, -0.01, 2, settings).tolist() == [19, 18]
+
+
+def test_t_never_falls_below_its_floor_but_may_begin_there() -> None:
+    settings = OjrsSettings(adaptive="change", least_steps=20)
+    assert steps_ahead(22, 0.0, 4, settings).tolist() == [21, 20, 20, 20]
+    assert steps_ahead(5, 0.0, 2, settings).tolist() == [5, 5]
+    assert steps_ahead(7, 9.0, 2, OjrsSettings(adaptive="fixed")).tolist() == [7, 7]
+
+
+def test_the_log_tells_t_of_every_instance_and_it_is_the_law_of_the_losses(stream_of: Any) -> None:
+    stream = stream_of(MultiServerOffloading, 60)
+    settings: dict[str, Any] = {"labels": "annealing", "adaptive": "rise", "steps": 5, "least_steps": 1, "interval": 4}
+    _, log = run(lambda: begin(stream, **settings), stream, 0, np.zeros(60))
+    steps, expected, losses = 5, [], log.loss[3::4]
+    for block in range(15):
+        change = losses[block - 1] - losses[block - 2] if block >= 2 else np.nan
+        expected += steps_ahead(steps, change, 4, OjrsSettings(adaptive="rise", least_steps=1)).tolist()
+        steps = int(expected[-1])
+    assert log.more["steps"].tolist() == expected
+    assert len(set(expected)) > 2
+
+
+# ---------------------------------------------------------------------- what is searched for
+
+
+@pytest.mark.parametrize("cls", MODELS, ids=lambda cls: cls.name)
+@pytest.mark.parametrize("labels", ["annealing", "local-search", "optimum"])
+def test_what_is_found_is_never_worse_than_the_own_decision(labels: str, cls: type[Problem], stream_of: Any) -> None:
+    stream = stream_of(cls, 20)
+    own = stream.decision_space.sample(np.random.default_rng(5), (20,))
+    settings = OjrsSettings(labels=labels)
+    found = searched(stream, own, np.full(20, 30), settings, np.random.default_rng(0))
+    assert found.shape == own.shape
+    before, after = scores(stream, own), scores(stream, found)
+    assert (after <= before + 1e-12 * np.abs(before)).all()
+    assert (after < before).any()
+    if labels == "optimum":
+        np.testing.assert_allclose(after, stream.sign * solve(stream).objective, rtol=1e-9)
+
+
+@pytest.mark.parametrize("cls", MODELS, ids=lambda cls: cls.name)
+def test_local_search_ends_where_no_single_move_helps(cls: type[Problem], stream_of: Any) -> None:
+    stream = stream_of(cls, 20)
+    own = stream.decision_space.sample(np.random.default_rng(5), (20,))
+    found = searched(stream, own, np.zeros(20), OjrsSettings(labels="local-search"), np.random.default_rng(0))
+    value = scores(stream, found)
+    moved = stream.sign * stream.move_values(found)
+    assert (np.nan_to_num(moved, nan=np.inf).min(axis=(1, 2)) >= value - 1e-9 * np.abs(value)).all()
+
+
+def test_no_steps_find_the_own_decision(stream_of: Any) -> None:
+    stream = stream_of(MultiServerOffloading, 9)
+    own = stream.decision_space.sample(np.random.default_rng(5), (9,))
+    settings = OjrsSettings(labels="annealing")
+    np.testing.assert_array_equal(searched(stream, own, np.zeros(9), settings, np.random.default_rng(0)), own)
+
+
+def test_the_field_of_users_and_servers_guides_and_without_servers_nothing_does(stream_of: Any) -> None:
+    servers, one = stream_of(MultiServerOffloading, 5), stream_of(BinaryOffloading, 5)
+    assert guide(servers, "") == guide(servers, "channel_gain") == "channel_gain"
+    np.testing.assert_array_equal(guidance(servers, "channel_gain"), servers.channel_gain)
+    assert guide(one, "") is None
+    np.testing.assert_array_equal(guidance(one, None), np.ones((5, 4, 1)))
+    with pytest.raises(UnknownName, match="did you mean 'channel_gain'"):
+        begin(servers, guidance="channel_gane")
+    with pytest.raises(UnknownName, match="field per user and server of binary-offloading 'data_size'"):
+        begin(one, guidance="data_size")
+
+
+# ---------------------------------------------------------------------- one update
+
+
+@pytest.mark.parametrize("given", [{}, {"cross_entropy": "sum", "l2": 0.02}, {"updates": 3}], ids=str)
+def test_learning_is_adam_on_the_cross_entropy_of_each_user(given: dict[str, Any], stream_of: Any) -> None:
+    stream = stream_of(MultiServerOffloading, 16)
+    training = begin(stream, interval=8, memory=64, batch=64, learning_rate=0.01, **{"updates": 1, **given})
+    tensors = [torch.tensor(array, requires_grad=True) for layer in training.network.layers for array in layer]
+    optimiser = torch.optim.Adam(tensors, lr=0.01)
+    seen = torch.tensor(training.inputs(stream))
+    labels = stream.decision_space.sample(np.random.default_rng(2), (16,))
+    for last, block in zip((8, 16), blocks(stream, 8), strict=True):
+        loss = training.learn(allocate(block, labels[last - 8 : last]), np.random.default_rng(last))
+        for _ in range(given.get("updates", 1)):
+            w0, b0, w1, b1, w2, b2 = tensors
+            values = torch.relu(torch.relu(seen[:last] @ w0.T + b0) @ w1.T + b1) @ w2.T + b2
+            chances = torch.softmax(values.reshape(last, 4, 3), dim=-1)
+            chosen = torch.gather(chances, 2, torch.tensor(labels[:last].astype(np.int64))[..., None])
+            entropies = -chosen.log().sum(dim=(1, 2))
+            expected = entropies.mean() if given.get("cross_entropy") == "sum" else entropies.mean() / 4
+            expected = expected + 0.5 * given.get("l2", 0.0) * sum((t * t).sum() for t in tensors)
+            optimiser.zero_grad()
+            expected.backward()
+            optimiser.step()
+        assert loss == pytest.approx(float(expected.detach()), rel=1e-5)
+    found = [array for layer in training.network.layers for array in layer]
+    for one, other in zip(found, tensors, strict=True):
+        np.testing.assert_allclose(one, other.detach().numpy(), atol=2e-6)
+
+
+def test_what_was_drawn_is_judged_by_the_change_of_the_loss_and_stored_with_the_norm(stream_of: Any) -> None:
+    stream = stream_of(MultiServerOffloading, 24)
+    training = begin(stream, interval=8, replay="preserved-prioritised", batch=64, memory=24, least_priority=0.001)
+    losses, squares = [], []
+    for number, block in enumerate(blocks(stream, 8)):
+        squares.append(sum(float(np.square(a, dtype=float).sum()) for layer in training.network.layers for a in layer))
+        losses.append(training.learn(solve(block), np.random.default_rng(number)))
+    priority = training.replay.priority
+    for value in np.unique(priority):
+        assert any(value == pytest.approx(expected) for expected in (1.0, *(np.abs(np.diff(losses)) + 0.001)))
+    assert (priority != 1.0).any()
+    np.testing.assert_allclose(training.replay.square, np.repeat(squares, 8), rtol=1e-9)
+
+
+def test_what_is_not_feasible_is_played_as_infinitely_bad_and_not_learned(stream_of: Any) -> None:
+    stream = stream_of(MultiServerOffloading, 40, preset="limited")
+    given: dict[str, Any] = {"labels": "annealing", "neighbour": "one-user", "steps": 1, "temperature": 1e-9}
+    training, log = run(lambda: begin(stream, memory=40, **given), stream, 0, solve(stream).objective)
+    assert isinstance(training, OjrsTraining)
+    feasible = np.isfinite(log.played)
+    assert 0 < feasible.sum() < 40
+    assert training.replay.count == feasible.sum()
+    assert (log.ratio(log.played)[~feasible] == 0.0).all()
+    assert np.isfinite(log.loss[9::10]).any()
+
+
+def test_the_policy_is_what_was_trained(tmp_path: Path, stream_of: Any, train: Any) -> None:
+    stream = stream_of(MultiServerOffloading, 40)
+    for name, more in (("raw", {"encoder": "none"}), ("compressed", COMPRESSED)):
+        policy = train("ojrs", stream, tmp_path / name, **more)
+        training, _ = run(lambda: OjrsTraining(stream, policy.settings, 0), stream, 0, np.zeros(40))  # noqa: B023
+        np.testing.assert_array_equal(policy.propose(stream, 1, np.random.default_rng(0))[:, 0], training.own(stream))
+        assert bool(policy.encoder) is (name == "compressed")
+
+
+@pytest.mark.parametrize("given", [{"encoder": "none"}, COMPRESSED], ids=["raw", "compressed"])
+def test_numpy_says_what_torch_says(given: dict[str, Any], tmp_path: Path, stream_of: Any, train: Any) -> None:
+    policy, fresh = train("ojrs", stream_of(MultiServerOffloading, 40), tmp_path, **given), stream_of(MultiServerOffloading)
+    values = torch.tensor(policy.inputs(fresh))
+    for weight, offset in policy.encoder:
+        values = torch.tanh(torch.nn.functional.linear(values, torch.tensor(weight), torch.tensor(offset)))
+    for number, (weight, offset) in enumerate(policy.layers):
+        values = torch.nn.functional.linear(values, torch.tensor(weight), torch.tensor(offset))
+        values = torch.relu(values) if number < 2 else values
+    expected = log_probabilities(values.numpy(), 4)
+    np.testing.assert_allclose(policy.log_probabilities(fresh), expected, atol=1e-6)
+    assert expected.std() > 1e-3
+
+
+# ---------------------------------------------------------------------- every component alone
+
+BASE: dict[str, Any] = {
+    **COMPRESSED,
+    "labels": "annealing",
+    "steps": 4,
+    "adaptive": "change",
+    "least_steps": 1,
+    "memory": 20,
+}
+
+ALONE: dict[str, dict[str, Any]] = {
+    "no encoder": {"encoder": "none"},
+    "one layer": {"encoder": "ae"},
+    "absolute error alone": {"encoder": "sae"},
+    "terms summed": {"averaged": False},
+    "no relative term": {"relative_weight": 0.0},
+    "no decay": {"weight_decay": 0.0},
+    "another activation": {"activation": "relu"},
+    "a high threshold": {"error_threshold": 0.4},
+    "no refit": {"refit": 0},
+    "a short offline stage": {"offline": 10},
+    "literal mutation": {"neighbour": "literal"},
+    "one user": {"neighbour": "one-user"},
+    "local search": {"labels": "local-search"},
+    "the optimum": {"labels": "optimum"},
+    "a fixed T": {"adaptive": "fixed"},
+    "T by the rise": {"adaptive": "rise"},
+    "a floor of T": {"least_steps": 4},
+    "prioritised": {"replay": "prioritised"},
+    "both": {"replay": "preserved-prioritised", "greatest_ratio": 1.0005},
+    "L2": {"l2": 0.02},
+    "entropies summed": {"cross_entropy": "sum"},
+    "raw inputs": {"scaling": "raw"},
+}
+
+
+@pytest.fixture(scope="module")
+def base(stream_of: Any) -> tuple[Any, dict[str, Array]]:
+    """A training with all components, and where it ends."""
+    stream = stream_of(MultiServerOffloading, 60)
+    return stream, run(lambda: begin(stream, **BASE), stream, 0, np.zeros(60))[0].state()
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_every_component_can_be_switched_alone(name: str, base: tuple[Any, dict[str, Array]]) -> None:
+    stream, state = base
+    other = run(lambda: begin(stream, **{**BASE, **ALONE[name]}), stream, 0, np.zeros(60))[0].state()
+    first, second = state["weight_0"], other["weight_0"]
+    assert first.shape != second.shape or (first != second).any()
+
+
+def test_while_the_norm_of_the_parameters_rises_preservation_is_first_in_first_out(stream_of: Any) -> None:
+    stream = stream_of(MultiServerOffloading, 200)
+    given: dict[str, Any] = {"replay": "preserved", "greatest_ratio": 1.01, "memory": 40}
+    training, _ = run(lambda: begin(stream, **given), stream, 0, np.zeros(200))
+    assert isinstance(training, OjrsTraining)
+    assert not training.replay.reusable(training.replay.square[-1]).all()
+    assert sorted(training.replay.number.tolist()) == list(range(160, 200))
+
+
+def test_the_papers_variants_are_the_papers() -> None:
+    paper, sane = LEARNER.configured("paper"), LEARNER.configured("sane")
+    assert (paper.hidden, paper.interval, paper.l2, paper.steps, paper.change_threshold) == ((120, 80), 10, 0.02, 20, 0.02)
+    assert (paper.greatest_ratio, paper.least_priority, paper.encoder_steps) == (1.2, 0.001, 500)
+    assert (paper.relative_weight, paper.weight_decay, paper.encoder_sizes(60)) == (0.5, 0.08, (60, 45, 30))
+    assert (paper.neighbour, paper.replay, paper.least_steps) == ("literal", "preserved-prioritised", 1)
+    assert (sane.neighbour, sane.adaptive, sane.steps, sane.l2) == ("guided", "fixed", 20, 0.0)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *({name: "other"} for name in ("encoder", "activation", "labels", "neighbour", "adaptive", "replay")),
+        *({name: -0.5} for name in ("relative_weight", "weight_decay", "error_threshold", "priority_power", "l2")),
+        *({name: float("nan")} for name in ("l2", "learning_rate", "least_priority", "greatest_ratio", "temperature")),
+        *({name: 0} for name in ("code", "steps", "batch", "updates", "memory", "candidates", "offline")),
+        {"cross_entropy": "median"},
+        {"scaling": "cubic"},
+        {"least_priority": 0.0},
+        {"greatest_ratio": 1.0},
+        {"refit": -1},
+        {"between": (45,), "encoder": "ae"},
+    ],
+    ids=str,
+)
+def test_settings_that_make_no_sense_are_refused(given: dict[str, Any]) -> None:
+    with pytest.raises(InstanceError, match=f"setting {next(iter(given))} is .*"):
+        LEARNER.configured("default", given)
+
+
+def test_other_decisions_than_choices_are_refused(stream_of: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = stream_of(BinaryOffloading, 9)
+    assert LEARNER.refusal(stream) is LEARNER.refusal(stream_of(MultiServerOffloading, 9)) is None
+    monkeypatch.setattr(BinaryOffloading, "decision_space", property(lambda self: DecisionSpace))
+    with pytest.raises(InstanceError, match="ojrs learns one of several choices per user; the decisions of binary"):
+        LEARNER.train(stream, OjrsSettings(), 0, tmp_path, {})
+
+
+# ---------------------------------------------------------------------- policies
+
+
+def test_a_policy_knows_the_servers_it_was_trained_for(tmp_path: Path, stream_of: Any, train: Any) -> None:
+    stream = stream_of(MultiServerOffloading, 40)
+    policy = train("ojrs", stream, tmp_path)
+    assert (policy.card["users"], policy.card["servers"], policy.card["choices"]) == (4, 2, 3)
+    assert load_policy(tmp_path).sizes == {"users": 4, "servers": 2}
+    assert policy.is_for(stream)
+    assert policy.card["constants"]["deadline"] == "unlimited"
+    other = stream_of(MultiServerOffloading, 3, servers=3)
+    with pytest.raises(InstanceError, match=r"with 4 users and 2 servers; .* with 4 users and 3 servers.*--set servers=3"):
+        policy.propose(other, 1, np.random.default_rng(0))
+    assert not policy.is_for(other)
+
+
+@given(seed=st.integers(0, 1000))
+def test_more_candidates_are_never_worse(made: dict[tuple[str, str], Path], seed: int) -> None:
+    policy = load_policy(made["ojrs", "binary-offloading"])
+    fresh = BinaryOffloading.sample(np.random.default_rng(seed), (5,), users=4)
+    values = scores(fresh, policy.propose(fresh, 16, np.random.default_rng(0)))
+    np.testing.assert_allclose(values.min(axis=-1), solve(fresh).objective, rtol=1e-9)
+    assert (np.diff(np.minimum.accumulate(values, axis=-1)) <= 0).all()
+
+
+# ---------------------------------------------------------------------- learning
+
+
+@pytest.mark.parametrize("given", [{}, {"labels": "annealing"}, {"encoder": "2r-sae", "code": 8}], ids=str)
+def test_it_learns(given: dict[str, Any], stream_of: Any) -> None:
+    """A few hundred slots take most of what the untrained network and constant decisions lose."""
+    stream = stream_of(MultiServerOffloading, 800, users=6)
+    optimum = solve(stream).objective
+    untrained = begin(stream, **given, hidden=(64, 32))
+    _, log = run(lambda: begin(stream, **given, hidden=(64, 32), learning_rate=0.003), stream, 0, optimum)
+    last = slice(600, None)
+    before = log.ratio(stream.optimal_value(untrained.own(stream)))[last].mean()
+    local = log.ratio(stream.optimal_value(np.zeros((800, 6), dtype=np.int8)))[last].mean()
+    own = log.ratio(log.own)[last].mean()
+    assert 1.0 - own < 0.5 * (1.0 - max(before, local))
+    assert log.ratio(log.played)[last].mean() > 0.97
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("given", "least"), [({}, 0.985), ({"encoder": "2r-sae"}, 0.95)], ids=["raw", "compressed"])
+def test_the_acceptance_of_the_paper_preset(given: dict[str, Any], least: float) -> None:
+    """The network's own decision against the optimum over the last 500 of 10,000 slots."""
+    means = []
+    for seed in range(2):
+        stream = MultiServerOffloading.sample(np.random.default_rng((seed, 2)), (10_000,))
+        optimum = solve(stream).objective
+        settings = OjrsSettings(**given)
+        _, log = run(lambda: OjrsTraining(stream, settings, seed), stream, seed, optimum)  # noqa: B023
+        means.append(float(log.ratio(log.own)[-500:].mean()))
+    assert min(means) >= least, means
