@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 import io
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import Field, dataclass, field, fields
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -230,8 +230,6 @@ class Solution:
 
     def __rich_parts__(self) -> list[Any]:
         """Return what a terminal shows: the certificate, then a row per user (or per instance of a batch)."""
-        from rich.table import Table
-
         problem = self.problem
         if self.shape:
             counts = ", ".join(f"{n} {name}" for name, n in self.statuses().items())
@@ -254,20 +252,18 @@ class Solution:
             f"seconds    {self.stats.solve_seconds:.3g} to solve, {self.stats.model_seconds:.3g} to model"
         )
         parts: list[Any] = [header, *[f"note       {text}" for text in self.stats.messages.values()]]
-        shared = {f.name: f for f in fields(self.allocation) if np.ndim(getattr(self.allocation, f.name)) == 0}
-        for values in (self.allocation, self.dual):
-            for f in () if values is None else fields(values):
-                if np.ndim(getattr(values, f.name)) == 0:
-                    unit = f.metadata.get("unit", "")
-                    parts.append(f"{f.name.replace('_', ' ')}  {float(getattr(values, f.name)):.6g} {unit}")
-        table = Table(box=None, pad_edge=False)
-        table.add_column("user", justify="right")
-        table.add_column("decision")
-        columns = [f for f in fields(self.allocation) if f.name not in shared]
-        for f in columns:
-            table.add_column(
-                f"{f.name.replace('_', ' ')} [{f.metadata.get('unit', '')}]".replace("[", r"\["), justify="right"
-            )
+        found = [(f, getattr(values, f.name)) for values in (self.allocation, self.dual) if values for f in fields(values)]
+        for f, value in found:
+            if f.metadata["per"] == "instance":
+                parts.append(f"{f.name.replace('_', ' ')}  {float(value):.6g} {f.metadata['unit']}")
+        servers = [(f, value) for f, value in found if f.metadata["per"] == "server"]
+        if servers:
+            grid = _grid("server", [f for f, _ in servers])
+            for j in range(problem.sizes["servers"]):
+                grid.add_row(str(j + 1), *(f"{float(value[j]):.6g}" for _, value in servers))
+            parts.append(grid)
+        columns = [f for f in fields(self.allocation) if f.metadata["per"] == "user"]
+        table = _grid("user", columns, "decision")
         shown = min(problem.users, 20)
         for user in range(shown):
             label = problem.decision_space.labels[int(self.decision[user])]
@@ -277,3 +273,16 @@ class Solution:
         if shown < problem.users:
             parts.append(f"... and {problem.users - shown} more users")
         return parts
+
+
+def _grid(first: str, columns: Sequence[Field[Any]], *words: str) -> Any:
+    """Return an empty table with a column of numbers, some of words, and one for every variable with its unit."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column(first, justify="right")
+    for word in words:
+        table.add_column(word)
+    for f in columns:
+        table.add_column(f"{f.name.replace('_', ' ')} [{f.metadata['unit']}]".replace("[", r"\["), justify="right")
+    return table
