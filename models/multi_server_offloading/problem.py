@@ -122,6 +122,11 @@ class MultiServerOffloading(Problem):
     solvers: ClassVar[Mapping[str, Solver]] = exact.SOLVERS
     presets: ClassVar[Mapping[str, Scenario]] = PRESETS
 
+    def __post_init__(self) -> None:
+        """Refuse more servers than a decision can name."""
+        super().__post_init__()
+        _ = self.decision_space
+
     @property
     def servers(self) -> int:
         """The number of servers of each instance."""
