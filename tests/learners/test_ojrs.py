@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from pathlib import Path
 from typing import Any
 
@@ -269,6 +271,13 @@ def test_the_papers_variants_are_the_papers() -> None:
     assert (paper.relative_weight, paper.weight_decay, paper.encoder_sizes(60)) == (0.5, 0.08, (60, 45, 30))
     assert (paper.neighbour, paper.replay, paper.least_steps) == ("literal", "preserved-prioritised", 1)
     assert (sane.neighbour, sane.adaptive, sane.steps, sane.l2) == ("guided", "fixed", 20, 0.0)
+
+
+def test_the_guide_names_every_setting() -> None:
+    guide_page = (Path(__file__).parents[2] / "docs" / "guides" / "learn.md").read_text(encoding="utf-8")
+    table = guide_page.partition("## `ojrs`")[2].partition("\n## ")[0]
+    named = [name for row in re.findall(r"^\| ([a-z0-9_, ]+) \|", table, flags=re.M) for name in row.split(", ")]
+    assert sorted(named) == sorted(["setting", *(f.name for f in dataclasses.fields(OjrsSettings))])
 
 
 @pytest.mark.parametrize(
