@@ -78,17 +78,17 @@ class Inputs:
         chosen = tuple(names) or tuple(name for name, value in fields.items() if np.any(value != value[:1]))
         if not chosen:
             raise InstanceError("all instances are the same, so there is nothing to learn from; allowed: some that vary")
-        constants = {name: _constant(value) for name, value in stream.flat().data().items() if name not in chosen}
+        whole = stream.flat().data()
+        constants = {name: _constant(value) for name, value in whole.items() if name not in chosen}
         for name in chosen:
-            if not np.isfinite(fields[name]).all():
+            if not np.isfinite(whole[name]).all():
                 raise InstanceError(
-                    f"{name} varies and is infinite in places, which no network can see; name the inputs without it, or set "
-                    "a limit everywhere"
+                    f"{name} is infinite in places, which no network can see; name the inputs without it, or set a limit "
+                    "everywhere"
                 )
         for name in chosen if scaling == "log" else ():
             if not np.all(fields[name] > 0):
                 raise InstanceError(f"{name} has zeros, whose logarithm is infinite; use the scaling 'standard'")
-        whole = stream.flat().data()
         ranges = {name: [float(whole[name].min()), float(whole[name].max())] for name in chosen}
         unscaled = cls(chosen, scaling, np.zeros(1), np.ones(1), constants, ranges)
         if scaling == "raw":

@@ -8,7 +8,8 @@ so that it is never worse than the own one. The number of steps follows (30),
 at every instance, with the change :math:`\Delta\delta_t` of the loss at the last update; before there is one T stays. The
 printed (30) has no absolute value around :math:`\Delta\delta`, (32) has: `rise` reads it as printed, so that T grows while
 the loss rises, `change` as its size. Neither tells whether the network is any good: a loss that has stopped falling
-far from the optimum lets T fall to 1, and learning with it. Hence a floor in place of the 1.
+far from the optimum lets T fall to 1, and learning with it; one that stays noisy lets T grow for ever. Hence a floor in
+place of the 1, and a ceiling.
 
 `local-search` descends by single moves, and by exchanges where the problem's compiled search knows them; `optimum` is the
 proved one, to see what better labels would bring.
@@ -40,7 +41,9 @@ def steps_ahead(steps: int, change: float, count: int, settings: OjrsSettings) -
         return np.full(count, steps)
     grows = (change if settings.adaptive == "rise" else abs(change)) >= settings.change_threshold
     ahead = np.arange(1, count + 1)
-    return steps + ahead if grows else np.maximum(steps - ahead, min(steps, settings.least_steps))
+    if grows:
+        return np.minimum(steps + ahead, max(steps, settings.most_steps))
+    return np.maximum(steps - ahead, min(steps, settings.least_steps))
 
 
 def guide(problem: Problem, name: str) -> str | None:

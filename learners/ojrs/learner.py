@@ -56,8 +56,9 @@ class Ojrs(Proposer):
 
     @property
     def candidates(self) -> int:  # type: ignore[override]
-        """K of its settings."""
-        return self.settings.candidates
+        """K of its settings, or how many decisions there are."""
+        choices = len(self.layers[-1][1]) // self.users
+        return min(self.settings.candidates, choices**self.users)
 
     def log_probabilities(self, problem: Problem) -> Array:
         """Return the logarithm of each choice's probability, ``(instances, users, choices)``."""

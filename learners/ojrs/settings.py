@@ -68,6 +68,8 @@ class OjrsSettings(Settings):
     """epsilon of (30) (paper: 0.02)."""
     least_steps: int = 20
     """Floor of T_SA (paper: 1)."""
+    most_steps: int = 500
+    """Ceiling of T_SA; the paper has none: by the "change" of a loss summed over users T grows at every instance then."""
     temperature: float = TEMPERATURE
     """T(0), as a part of the own decision's value; the paper is silent."""
     cooling: float = COOLING
@@ -107,8 +109,8 @@ class OjrsSettings(Settings):
 
     def __post_init__(self) -> None:
         self.require_at_least_one(
-            *("code", "between", "encoder_steps", "encoder_memory", "offline", "steps", "least_steps", "memory", "hidden"),
-            *("batch", "interval", "updates", "candidates"),
+            *("code", "between", "encoder_steps", "encoder_memory", "offline", "steps", "least_steps", "most_steps"),
+            *("memory", "hidden", "batch", "interval", "updates", "candidates"),
         )
         self.require_fraction("learning_rate", "encoder_rate", "temperature", "cooling")
         for name, allowed in (

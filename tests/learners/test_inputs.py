@@ -123,10 +123,16 @@ def test_limits_that_do_not_exist_are_constants_like_any_other() -> None:
 
 
 def test_an_input_that_is_infinite_in_places_is_refused() -> None:
-    gain = MultiServerOffloading.sample(np.random.default_rng(0), (20,), users=3).channel_gain
-    limits = np.where(np.arange(20)[:, None] < 10, np.inf, np.full((20, 3), 9.0))
-    with pytest.raises(InstanceError, match="deadline varies and is infinite in places"):
-        Inputs.fit(MultiServerOffloading(channel_gain=gain, deadline=limits))
+    count = 2 * LOOKED_AT
+    gain = MultiServerOffloading.sample(np.random.default_rng(0), (count,), users=3).channel_gain
+    limits = np.random.default_rng(0).uniform(8.0, 9.0, (count, 3))
+    for first in (10, LOOKED_AT + 10):
+        open_ended = MultiServerOffloading(
+            channel_gain=gain, deadline=np.where(np.arange(count)[:, None] < first, limits, np.inf)
+        )
+        with pytest.raises(InstanceError, match="deadline is infinite in places"):
+            Inputs.fit(open_ended)
+        assert Inputs.fit(open_ended, ("channel_gain",)).constants["deadline"] is None
 
 
 def test_a_field_that_varied_unseen_is_no_constant_and_is_told() -> None:

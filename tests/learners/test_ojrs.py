@@ -57,10 +57,12 @@ def test_t_by_the_size_of_the_change_grows_while_the_loss_falls() -> None:
     assert steps_ahead(20, -0.01, 2, settings).tolist() == [19, 18]
 
 
-def test_t_never_falls_below_its_floor_but_may_begin_there() -> None:
-    settings = OjrsSettings(adaptive="change", least_steps=20)
+def test_t_never_falls_below_its_floor_or_rises_above_its_ceiling_but_may_begin_there() -> None:
+    settings = OjrsSettings(adaptive="change", least_steps=20, most_steps=30)
     assert steps_ahead(22, 0.0, 4, settings).tolist() == [21, 20, 20, 20]
     assert steps_ahead(5, 0.0, 2, settings).tolist() == [5, 5]
+    assert steps_ahead(28, 1.0, 4, settings).tolist() == [29, 30, 30, 30]
+    assert steps_ahead(45, 1.0, 2, settings).tolist() == [45, 45]
     assert steps_ahead(7, 9.0, 2, OjrsSettings(adaptive="fixed")).tolist() == [7, 7]
 
 
@@ -323,6 +325,13 @@ def test_a_policy_knows_the_servers_it_was_trained_for(tmp_path: Path, stream_of
     with pytest.raises(InstanceError, match=r"with 4 users and 2 servers; .* with 4 users and 3 servers.*--set servers=3"):
         policy.propose(other, 1, np.random.default_rng(0))
     assert not policy.is_for(other)
+
+
+def test_of_few_decisions_all_are_proposed(tmp_path: Path, train: Any) -> None:
+    stream = BinaryOffloading.sample(np.random.default_rng(0), (30,), users=2)
+    policy = train("ojrs", stream, tmp_path)
+    assert (policy.settings.candidates, policy.candidates) == (8, 4)
+    np.testing.assert_allclose(solve(stream, solver=f"learned:{tmp_path}").objective, solve(stream).objective, rtol=1e-9)
 
 
 @given(seed=st.integers(0, 1000))

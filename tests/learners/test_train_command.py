@@ -123,6 +123,8 @@ def test_without_a_split_all_of_a_file_is_seen(data: Path, out: Path, run: Run) 
     [
         (("binary-offlading",), "did you mean 'binary-offloading'"),
         (("binary-offloading", "--learner", "decision-ned"), "did you mean 'decision-net'"),
+        (("multi-server-offloading",), "decision-net learns binary decisions; those of multi-server-offloading are others"),
+        (("multi-server-offloading", "--learner", "price-net"), "those of multi-server-offloading are per server"),
         (("binary-offloading", "--preset", "papre"), "did you mean 'paper'"),
         (("binary-offloading", "--variant", "papre"), "did you mean 'paper'"),
         (("binary-offloading", "--with", "candidate=3"), "did you mean 'candidates'"),
