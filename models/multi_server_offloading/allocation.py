@@ -88,12 +88,13 @@ def shared_cost(problem: MultiServerOffloading, price: Array, candidates: int = 
 
 
 def fixed_bound(problem: MultiServerOffloading, decision: Array, price: Array) -> Array:
-    """Return the bound of decisions at speed prices ``(*batch, *candidates, servers)``."""
+    """Return the bound of decisions at speed prices ``(*batch, *candidates, servers)``; infinite for impossible choices."""
     candidates = decision.ndim - 1 - len(problem.batch_shape)
     batch = len(problem.batch_shape)
     cost = problem.choice_costs()
     cost = cost.reshape(cost.shape[:batch] + (1,) * candidates + cost.shape[batch:])
     shared = shared_cost(problem, price, candidates)
+    shared = np.where(np.isnan(shared), np.inf, shared)
     whole = cost + np.concatenate([np.zeros((*shared.shape[:-1], 1)), shared], axis=-1)
     chosen = np.take_along_axis(whole, decision[..., None].astype(int), axis=-1)[..., 0]
     return np.asarray(chosen.sum(axis=-1) - (price * problem.aligned("server_speed", decision[..., :1])).sum(axis=-1))

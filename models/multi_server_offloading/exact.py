@@ -238,9 +238,7 @@ SOLVERS: dict[str, Solver] = {
         CoordinateDescent(),
         CoordinateDescent("cd-random", "steepest single move from a random decision until none improves", begin="random"),
         Annealing("annealing", 500, "simulated annealing by single users"),
-        Annealing(
-            "annealing-guided", 500, "simulated annealing, single users drawn by channel", "guided", channels
-        ),
+        Annealing("annealing-guided", 500, "simulated annealing, single users drawn by channel", "guided", channels),
         Annealing("annealing-literal", 500, "the paper's ASA, h-mutation to the letter", "literal", channels),
         ROUNDING,
         StrongestServer(),

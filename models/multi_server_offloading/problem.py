@@ -160,13 +160,14 @@ class MultiServerOffloading(Problem):
     def choice_costs(self) -> Array:
         """Return b: the cost of each choice before waiting for the server, ``(*batch, users, 1 + servers)`` s.
 
-        Infinite where the choice misses the deadline or no admissible speed exists.
+        Infinite where the choice misses the deadline, no admissible speed exists, or the server admits nobody.
         """
         local_time = self.workload / self.local_speed
         local = np.where(local_time <= self.deadline, self.weight * local_time, np.inf)
         upload = self.upload_time()
         remote = np.where(self.weight[..., None] > 0, self.weight[..., None] * upload, 0.0)
-        remote = np.where(np.isnan(self.speed_bounds()[0]) | np.isinf(upload), np.inf, remote)
+        nobody = self.admission[..., None, :] < 1.0
+        remote = np.where(np.isnan(self.speed_bounds()[0]) | np.isinf(upload) | nobody, np.inf, remote)
         return np.concatenate([local[..., None], remote], axis=-1)
 
     @property
