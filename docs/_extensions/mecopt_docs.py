@@ -59,7 +59,7 @@ def _default(default: Any) -> str:
         return "required"
     if callable(default):
         return ", ".join(f"{value:g}" for value in default(4)) + ", ..."
-    return f"{default:g}"
+    return "no limit" if np.isinf(default) else f"{default:g}"
 
 
 def _table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
@@ -92,7 +92,8 @@ def variables(cls: type[Problem]) -> Iterator[str]:
 def presets(cls: type[Problem]) -> Iterator[str]:
     """Write every preset with the source of each of its numbers."""
     for name, scenario in cls.presets.items():
-        yield from (f"**`{name}`**, {scenario.users} users: {scenario.summary}.", "")
+        sizes = ", ".join(f"{getattr(scenario, size)} {size}" for size in cls.size_names())
+        yield from (f"**`{name}`**, {sizes}: {scenario.summary}.", "")
         yield from _table(("field", "where it is from"), ([f"`{k}`", source] for k, source in scenario.sources.items()))
 
 
