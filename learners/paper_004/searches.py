@@ -1,0 +1,195 @@
+"""Figure 7, table II and the kind of problem P2 is: what is searched, decided and measured without any training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from mecopt.kernels.sum_of_ratios import midpoint_test
+from mecopt.learners.ojrs import Ojrs
+from mecopt.learners.paper_004.trainings import BASE, STEADY, stream
+from mecopt.learners.timing import seconds
+from mecopt.models.multi_server_offloading import MultiServerOffloading
+from mecopt.models.multi_server_offloading.scenarios import distances, server_places, user_places
+from mecopt.models.multi_server_offloading.variables import SpeedAndPower
+from mecopt.search.annealing import anneal
+from mecopt.search.server_choice import MoveSearch
+from mecopt.search.solver import scores
+from mecopt.solve import allocate, solve
+
+Array = NDArray[Any]
+
+# ---------------------------------------------------------------------- figure 7
+
+NEIGHBOURS = {"SA": "one-user", "ASA literal": "literal", "ASA guided": "guided"}
+LOCAL_SEARCH = "local search"
+EVALUATIONS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
+QUICK_EVALUATIONS = EVALUATIONS[:8]
+SEARCHED, QUICK_SEARCHED = 50, 4
+"""Slots of every seed on which the searches are followed."""
+
+
+def curves(seed: int, slots: int, evaluations: tuple[int, ...]) -> dict[str, Array]:
+    """Return the mean NRR of the best decision met after so many evaluations, from the same random starts.
+
+    A shorter search with the same random numbers is the beginning of a longer one.
+    """
+    problem = stream(STEADY, seed, slots)
+    optimum = solve(problem).objective
+    start = problem.decision_space.sample(np.random.default_rng((seed, 7, 4)), (slots,))
+    found = {}
+    for name, neighbour in NEIGHBOURS.items():
+        best = []
+        for count in evaluations:
+            rng, guide = np.random.default_rng((seed, 8, 4)), problem.channel_gain
+            best.append(anneal(problem, start, count, rng, neighbour=neighbour, guidance=guide)[1])
+        found[name] = (optimum / np.array(best)).mean(axis=1)
+    search = MoveSearch().search(problem, start=start, gap=None, time_limit=None, rng=np.random.default_rng(0))
+    found[LOCAL_SEARCH] = np.full(len(evaluations), (optimum / scores(problem, search.decision)).mean())
+    return found
+
+
+# ---------------------------------------------------------------------- table II
+
+Decide = Callable[[MultiServerOffloading, Generator], Array]
+
+NEAREST, STRONGEST, RANDOM, EXACT = "Greedy, nearest server", "Greedy, strongest server", "Random", "exact, proved"
+CONSTANT = "one decision for all slots"
+ASA, ASA_LONG = "ASA, T = 20", "ASA, T = 500"
+OJRS = {plan.name: f"OJRS, {plan.name}" for plan in BASE}
+COMPARED, QUICK_COMPARED = 1000, 40
+SEEN = 1000
+"""Slots of the training by which the one decision for all is chosen."""
+TIMED, QUICK_TIMED = 100, 3
+
+
+def nearest(problem: MultiServerOffloading) -> Array:
+    """Send every user to the nearest server: the paper's Greedy, without its limit, whose size it does not give."""
+    places = distances(user_places(problem.users), server_places(problem.servers)).argmin(axis=-1)
+    return np.broadcast_to((places + 1).astype(np.int8), (*problem.batch_shape, problem.users))
+
+
+def constant(seen: MultiServerOffloading) -> Array:
+    """Return the decision that is best on average if it is taken in all of these slots, proved: it never sees a channel.
+
+    The average of V is V with average upload times, so a slot with the channels that give those has it as its optimum.
+    """
+    one = seen[0]
+    rate = one.data_size[:, None] / seen.upload_time().mean(axis=0)
+    gain = np.expm1(np.log(2.0) * rate / one.bandwidth[:, None]) * one.noise_power / one.max_power[:, None]
+    return solve(MultiServerOffloading(**{**one.data(), "channel_gain": gain})).decision
+
+
+def _searched(neighbour: str, steps: int) -> Decide:
+    def decide(problem: MultiServerOffloading, rng: Generator) -> Array:
+        flat = problem.flat()
+        start = flat.decision_space.sample(rng, flat.batch_shape)
+        found, _, _ = anneal(flat, start, steps, rng, neighbour=neighbour, guidance=flat.channel_gain)
+        return found.reshape((*problem.batch_shape, problem.users))
+
+    return decide
+
+
+def _solver(name: str) -> Decide:
+    def decide(problem: MultiServerOffloading, rng: Generator) -> Array:
+        return problem.solvers[name].search(problem, start=None, gap=None, time_limit=None, rng=rng).decision
+
+    return decide
+
+
+def _own(policy: Ojrs) -> Decide:
+    return lambda problem, rng: policy.propose(problem, 1, rng)[..., 0, :]
+
+
+def strategies(out: Path, seed: int) -> dict[str, Decide]:
+    """Return every way of deciding in table II, the networks of a seed among them."""
+    always = constant(stream(STEADY, seed, SEEN))
+    networks = {OJRS[plan.name]: _own(Ojrs.load(plan.folder(out, seed))) for plan in BASE}
+    return {
+        **networks,
+        CONSTANT: lambda problem, rng: np.broadcast_to(always, (*problem.batch_shape, problem.users)),
+        NEAREST: lambda problem, rng: nearest(problem),
+        STRONGEST: _solver("greedy"),
+        RANDOM: _solver("random"),
+        ASA: _searched("literal", 20),
+        ASA_LONG: _searched("literal", 500),
+        "ASA guided, T = 20": _searched("guided", 20),
+        "ASA guided, T = 500": _searched("guided", 500),
+        LOCAL_SEARCH: _solver("local-search"),
+        EXACT: _solver("exact"),
+    }
+
+
+@dataclass(frozen=True)
+class Decided:
+    """How good the decisions of table II are, and how long they take."""
+
+    latency: Mapping[str, list[Array]]
+    """In s, of every slot, per seed."""
+    seconds: Mapping[str, Array]
+    """For one slot at a time, decision and its value."""
+
+
+def decided(out: Path, seeds: int, slots: int, timed: int) -> Decided:
+    """Decide fresh slots, seed by seed, each seed with its own networks; time those of the first one, slot by slot."""
+    latency: dict[str, list[Array]] = {}
+    for seed in range(seeds):
+        problem = fresh(seed, slots)
+        for number, (name, decide) in enumerate(strategies(out, seed).items()):
+            decision = decide(problem, np.random.default_rng((seed, 9, number)))
+            latency.setdefault(name, []).append(scores(problem, decision))
+    batch = fresh(0, timed)
+    times = {name: seconds(partial(_value, decide), batch) for name, decide in strategies(out, 0).items()}
+    return Decided(latency, times)
+
+
+def _value(decide: Decide, problem: MultiServerOffloading, rng: Generator) -> Array:
+    return scores(problem, decide(problem, rng))
+
+
+def fresh(seed: int, slots: int) -> MultiServerOffloading:
+    """Draw slots that no network has seen."""
+    return stream(STEADY, 1000 + seed, slots)
+
+
+# ---------------------------------------------------------------------- P2
+
+
+@dataclass(frozen=True)
+class Curvature:
+    """Whether the terms of P2 are convex in speeds and powers, decision fixed."""
+
+    pairs: int
+    above_chord: float
+    """Share of terms and pairs of points whose midpoint lies above the chord."""
+    apart: float
+    """Greatest relative difference between a convex program in both and the square-root rule."""
+
+
+def curvature(slots: int, pairs: int) -> Curvature:
+    """Compare the terms of P2 at midpoints with their chords, and a convex solver with the closed form."""
+    problem, rng = stream(STEADY, 0, slots), np.random.default_rng((0, 10, 4))
+    failed, apart = [], []
+    for instance in problem:
+        decision = instance.decision_space.sample(rng, ())
+        away = np.flatnonzero(decision)
+        points = rng.uniform(1e-3, 1.0, (2, pairs, 2 * away.size))
+
+        def terms(point: Array, instance: Any = instance, decision: Array = decision, away: Array = away) -> Array:
+            speed, power = (np.zeros((len(point), decision.size)) for _ in range(2))
+            speed[:, away] = point[:, : away.size] * instance.server_speed[decision[away] - 1]
+            power[:, away] = point[:, away.size :] * instance.max_power[away]
+            many = np.broadcast_to(decision, speed.shape)
+            return instance.weight * instance.latency(many, SpeedAndPower(speed, power, np.zeros_like(speed)))
+
+        failed.append(midpoint_test(terms, *points).fraction.mean())
+        rule, solver = (float(allocate(instance, decision, backend=b).objective) for b in (None, "clarabel-joint"))
+        apart.append(abs(solver / rule - 1.0))
+    return Curvature(slots * pairs, float(np.mean(failed)), max(apart))
