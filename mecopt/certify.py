@@ -31,7 +31,9 @@ def relative_gap(problem: Problem, objective: Array, bound: Array) -> Array:
         scale = np.abs(objective)
         gap = np.where(excess == 0.0, 0.0, excess / np.where(scale > 0, scale, np.abs(bound)))
     proved = np.isfinite(bound) & np.isfinite(objective)
-    return np.where(proved, gap, np.inf)
+    # A bound that no value reaches says that there is no answer: beside one it is the grossest contradiction.
+    denied = np.isfinite(objective) & (problem.sign * bound == np.inf)
+    return np.where(denied, -np.inf, np.where(proved, gap, np.inf))
 
 
 def violation(problem: Problem, decision: Array, allocation: Variables) -> Array:

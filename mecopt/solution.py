@@ -252,6 +252,8 @@ class Solution:
             f"seconds    {self.stats.solve_seconds:.3g} to solve, {self.stats.model_seconds:.3g} to model"
         )
         parts: list[Any] = [header, *[f"note       {text}" for text in self.stats.messages.values()]]
+        if self.status is Status.INFEASIBLE:
+            return parts
         found = [(f, getattr(values, f.name)) for values in (self.allocation, self.dual) if values for f in fields(values)]
         for f, value in found:
             if f.metadata["per"] == "instance":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -175,6 +176,13 @@ def solve(
     hopeless = problem.infeasible(found.decision)
     nothing = hopeless & (problem.sign * certificate.bound == np.inf)
     tolerance = GAP if gap is None else max(gap, LEAST_GAP)
+    if nothing.any():  # a decision that has no allocation is no answer, whatever the formula says of it
+        certificate = replace(
+            certificate,
+            objective=np.where(nothing, np.nan, certificate.objective),
+            gap=np.where(nothing, np.inf, certificate.gap),
+            violation=np.where(nothing, np.inf, certificate.violation),
+        )
     status, contradiction = judge(certificate, tolerance, found.limit, found.failed, nothing)
     shape = problem.batch_shape
     solution = Solution(

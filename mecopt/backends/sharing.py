@@ -64,7 +64,7 @@ def scaled(problem: Any, decision: Array) -> Scaled:
     mean = np.bincount(server, root[users], minlength=count) / np.maximum(held, 1)
     q = root[users] / mean[server]
     part = room[server] * q / held[server]
-    cost = mean**2 * held / room
+    cost = np.divide(mean**2 * held, room, out=np.zeros(count), where=held > 0)
     unit = float(cost.max(initial=0.0)) or 1.0
     matrix = np.zeros((count, users.size))
     matrix[server, np.arange(users.size)] = q
@@ -75,7 +75,7 @@ def scaled(problem: Any, decision: Array) -> Scaled:
         matrix=matrix,
         limit=np.maximum(held, 1).astype(float),
         weight=cost[server] * q / unit,
-        price_unit=held * unit / room,
+        price_unit=np.divide(held * unit, room, out=np.zeros(count), where=held > 0),
         lower=lower / part,
         upper=upper / part,
         unit=unit,
@@ -94,7 +94,8 @@ def fitted(problem: Any, decision: Array, share: Array) -> Array:
         mine = decision == j + 1
         least, total = lower[mine].sum(), share[mine].sum()
         if total > capacity:
-            share[mine] = lower[mine] + (share[mine] - lower[mine]) * ((capacity - least) / (total - least))
+            part = max(capacity - least, 0.0) / (total - least) if total > least else 0.0
+            share[mine] = lower[mine] + (share[mine] - lower[mine]) * part
     return share
 
 

@@ -74,7 +74,8 @@ def summarise(comparison: Comparison) -> Summary:
     reference = sign * np.where(optimal, best, bound)
     reference = np.where(contradicted | ~np.isfinite(reference), np.nan, reference)
     count = len(reference)
-    if optimal.all():
+    impossible = np.any([status[m] == "INFEASIBLE" for m in methods], axis=0) & ~np.isfinite(best)
+    if (optimal | impossible).all():
         meaning = "the proved optimum"
     else:
         meaning = f"the proved optimum in {int(optimal.sum())} of {count} instances, the best proved bound in the others"
@@ -90,8 +91,8 @@ def summarise(comparison: Comparison) -> Summary:
                 ratio_percentile_1=float(np.nanpercentile(ratio, 1)) if some else np.nan,
                 ratio_least=float(np.nanmin(ratio)) if some else np.nan,
                 proved=float(np.mean(status[m] == "OPTIMAL")),
-                violation=float(np.max(comparison.column(m, "violation"))),
-                failed=int((~usable[m]).sum()),
+                violation=float(np.max(comparison.column(m, "violation"), where=~impossible, initial=0.0)),
+                failed=int((~usable[m] & ~impossible).sum()),
                 limited=int((status[m] == "LIMIT").sum()),
                 solver_calls=float(np.mean(comparison.column(m, "solver_calls"))),
                 model_seconds=float(np.mean(comparison.column(m, "model_seconds"))),
@@ -110,7 +111,11 @@ def summarise(comparison: Comparison) -> Summary:
             f"CONTRADICTION in {int(contradicted.sum())} instances (first: {int(np.flatnonzero(contradicted)[0])}): an "
             "answer is better than a bound that another method claims as proved. They are left out; please report them.",
         )
-    unbounded = int((np.isnan(reference) & ~contradicted).sum())
+    if impossible.any():
+        findings.insert(
+            0, f"{int(impossible.sum())} instances are proved to have no feasible decision; they are left out of all ratios."
+        )
+    unbounded = int((np.isnan(reference) & ~contradicted & ~impossible).sum())
     if unbounded:
         findings.append(f"{unbounded} instances have neither a proved optimum nor a bound; they are left out of all ratios.")
     return Summary(title, lines, meaning, findings)

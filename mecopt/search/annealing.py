@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from mecopt.backends.backend import Feature
 from mecopt.problem import Problem
+from mecopt.search.descent import random_decision
 from mecopt.search.solver import Search, Solver, scores
 from mecopt.solution import InstanceError
 
@@ -164,7 +165,7 @@ class Annealing(Solver):
     ) -> Search:
         """Anneal the whole batch side by side."""
         flat, shape = problem.flat(), problem.batch_shape
-        first = flat.decision_space.sample(rng, flat.batch_shape) if start is None else start.reshape(-1, problem.users)
+        first = random_decision(flat, rng) if start is None else start.reshape(-1, problem.users)
         guide = None if self.guidance is None else self.guidance(flat)
         deadline = None if time_limit is None else time.perf_counter() + time_limit
         decision, _, cut = anneal(

@@ -65,6 +65,12 @@ def descend(
     return current, problem.sign * best, calls, False
 
 
+def random_decision(problem: Problem, rng: Generator) -> Array:
+    """Draw a decision of each instance to begin with; all-local where what was drawn has no allocation."""
+    drawn = problem.decision_space.sample(rng, problem.batch_shape)
+    return np.where(problem.infeasible(drawn)[..., None], np.int8(0), drawn)
+
+
 class CoordinateDescent(Solver):
     """Steepest single move until no move improves (for binary decisions, flips: Bi and Zhang 2018).
 
@@ -103,7 +109,7 @@ class CoordinateDescent(Solver):
         if start is not None:
             first = start
         elif self.begin == "random":
-            first = problem.decision_space.sample(rng, problem.batch_shape)
+            first = random_decision(problem, rng)
         else:
             first = np.zeros(shape, dtype=np.int8)
         deadline = None if time_limit is None else time.perf_counter() + time_limit

@@ -21,7 +21,7 @@ class Enumeration(Solver):
     """Score all decisions; the proof is exhaustion, each score being bounded by weak duality."""
 
     name = "enumerate"
-    summary = "every decision scored in batches; at most 22 users"
+    summary = "every decision scored in batches; at most 4,194,304 of them, such as 22 users with two choices have"
     features = Feature.INTEGER
     most = 2**22
 
@@ -35,8 +35,8 @@ class Enumeration(Solver):
         space = problem.decision_space
         if space.count > self.most:
             raise InstanceError(
-                f"enumerate would score all decisions of {problem.users} users; allowed: {self.most} decisions at most. "
-                "Use the solver 'exact'"
+                f"enumerate would score {len(space.labels)} to the power of {problem.users} decisions; allowed: at most "
+                f"{self.most}. Use the solver 'exact'"
             )
         flat = problem.flat()
         count = flat.instances

@@ -46,8 +46,9 @@ FREE = -1
 SEARCH_ROUNDING = 1e-12
 """Relative difference below which two values count as equal in the search."""
 
-_FIRST_SLICE, _SLICE_SECONDS = 16, 0.02
-"""The clock and the keyboard are looked at between slices of nodes, which grow until one takes that long."""
+_FIRST_SLICE, _SLICE_SECONDS = 2_000, 0.02
+"""The clock and the keyboard are looked at between slices of nodes, which grow until one takes that long; the first has as
+many nodes as have so many choices of users together."""
 
 _DEPTH, _TRAIL, _NODES, _DONE = range(4)
 _UPPER, _CLOSED = range(2)
@@ -247,6 +248,9 @@ def _descend(
                     elif rise < smallest:
                         smallest = rise
                         branch = i
+            if branch < 0:  # one decision is left: the prices have to prove it, whatever `evaluate` said of it
+                leaf = relax(data, state, allowed, price, cutoff, relaxed)
+                closed = min(closed, -np.inf if np.isnan(leaf) else max(leaf, bound))
         if branch >= 0:
             choice = relaxed[branch]
             if state[branch] == FREE and allowed[branch, choice]:
@@ -386,7 +390,7 @@ def price_and_fix(
         tree = Tree(data, users, choices, price(data), None if starts is None else starts[k])
         mine = None if deadline is None else (deadline - time.perf_counter()) / (count - k)
         began = time.perf_counter()
-        nodes_at_once = _FIRST_SLICE
+        nodes_at_once = max(1, _FIRST_SLICE // (users * choices))
         while not tree.done:
             sliced = time.perf_counter()
             tree.descend(tolerance, nodes_at_once if node_limit is None else min(nodes_at_once, node_limit - tree.nodes))

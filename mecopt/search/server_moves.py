@@ -16,67 +16,76 @@ SWAPS = 300
 
 
 @compiled
-def _part(servers: Servers, decision: Bits, j: int, load: float, share: Floats, excess: float) -> float:
-    """Return what server j (from 0) costs; a set of users that does not fit costs `excess` for each user."""
+def _part(servers: Servers, decision: Bits, j: int, load: float, share: Floats) -> tuple[int, float]:
+    """Return how many users server j (from 0) has if they do not fit, else 0, and what it costs if they do, else 0."""
     if servers.lower.shape[1] == 0 and servers.admission.shape[1] == 0:
-        return load * (load / servers.capacity[0, j])
+        return 0, load * (load / servers.capacity[0, j])
     value = server_value(servers, 0, decision, j, share)[0]
     if value < np.inf:
-        return value
+        return 0, value
     held = 0
     for i in range(decision.size):
         held += decision[i] == j + 1
-    return excess * held
+    return held, 0.0
+
+
+@compiled
+def _own(servers: Servers, i: int, j: int) -> tuple[int, float]:
+    """Return 1 and 0 where choice j is impossible for user i, else 0 and its own cost."""
+    cost = servers.cost[0, i, j]
+    return (0, cost) if cost < np.inf else (1, 0.0)
 
 
 @compiled
 def polish(servers: Servers, decision: Bits, rounds: int) -> int:
     """Better a decision in place by single moves, and among few users by exchanges, until none helps; count them.
 
-    A round looks at every user once.
-
-    Every step lowers the cost by more than rounding. A decision whose users do not fit is repaired where moves can.
+    A round looks at every user once. First comes the number of users who do not fit, then the cost: every step lowers the
+    one, or keeps it and lowers the other by more than rounding. So what has an allocation keeps one, and what has none is
+    repaired where moves can.
     """
     users, choices = servers.cost.shape[1:]
-    count = choices - 1
     load, part, share = np.zeros(choices), np.zeros(choices), np.empty(users)
-    cheapest, dearest = 0.0, 0.0
+    over = np.zeros(choices, np.int64)
+    cheapest = 0.0
     for i in range(users):
         load[decision[i]] += servers.root[0, i]
-        least, most = np.inf, 0.0
-        for j in range(choices):
-            if servers.cost[0, i, j] < np.inf:
-                least, most = min(least, servers.cost[0, i, j]), max(most, servers.cost[0, i, j])
-        cheapest, dearest = cheapest + least, dearest + most
-    excess = 1e3 * dearest
-    for j in range(count):
-        part[j + 1] = _part(servers, decision, j, load[j + 1], share, excess)
+        least = servers.cost[0, i].min()
+        cheapest += least if least < np.inf else 0.0
+    for j in range(1, choices):
+        over[j], part[j] = _part(servers, decision, j - 1, load[j], share)
     steps, tiny = 0, 1e-14 * cheapest
     for _ in range(rounds):
         improved = False
         for i in range(users):
             old, root = decision[i], servers.root[0, i]
-            decision[i] = -1
-            left = _part(servers, decision, old - 1, load[old] - root, share, excess) if old > 0 else 0.0
-            saved = servers.cost[0, i, old] + (part[old] - left if old > 0 else 0.0)
-            best, choice, grown = saved - tiny, old, 0.0
+            wrong, paid = _own(servers, i, old)
+            left_over, left = 0, 0.0
+            if old > 0:
+                decision[i] = -1
+                left_over, left = _part(servers, decision, old - 1, load[old] - root, share)
+            fewest, best, choice, grown_over, grown = 0, -tiny, old, 0, 0.0
             for j in range(choices):
                 if j == old or not servers.cost[0, i, j] < np.inf:
                     continue
-                decision[i] = j
-                after = _part(servers, decision, j - 1, load[j] + root, share, excess) if j > 0 else 0.0
-                paid = servers.cost[0, i, j] + (after - part[j] if j > 0 else 0.0)
-                if paid < best:
-                    best, choice, grown = paid, j, after
+                after_over, after = 0, 0.0
+                if j > 0:
+                    decision[i] = j
+                    after_over, after = _part(servers, decision, j - 1, load[j] + root, share)
+                more = left_over + after_over - over[old] - over[j] - wrong
+                dearer = servers.cost[0, i, j] - paid + left + after - part[old] - part[j]
+                if more < fewest or (more == fewest and dearer < best):
+                    fewest, best, choice, grown_over, grown = more, dearer, j, after_over, after
             decision[i] = choice
             if choice != old:
                 load[old] -= root
                 load[choice] += root
-                part[old], part[choice] = left, grown
+                over[old], part[old] = left_over, left
+                over[choice], part[choice] = grown_over, grown
                 improved = True
                 steps += 1
         if not improved and users <= SWAPS:
-            improved = _exchange(servers, decision, load, part, share, excess, tiny)
+            improved = _exchange(servers, decision, load, over, part, share, tiny)
             steps += improved
         if not improved:
             break
@@ -85,7 +94,7 @@ def polish(servers: Servers, decision: Bits, rounds: int) -> int:
 
 @compiled
 def _exchange(
-    servers: Servers, decision: Bits, load: Floats, part: Floats, share: Floats, excess: float, tiny: float
+    servers: Servers, decision: Bits, load: Floats, over: NDArray[np.int64], part: Floats, share: Floats, tiny: float
 ) -> bool:
     """Take the first exchange of two users' choices that helps."""
     users = decision.size
@@ -95,14 +104,20 @@ def _exchange(
             if a == b or not servers.cost[0, i, b] + servers.cost[0, k, a] < np.inf:
                 continue
             difference = servers.root[0, i] - servers.root[0, k]
-            before = servers.cost[0, i, a] + servers.cost[0, k, b] + part[a] + part[b]
+            wrong_i, paid_i = _own(servers, i, a)
+            wrong_k, paid_k = _own(servers, k, b)
             decision[i], decision[k] = b, a
-            at_a = _part(servers, decision, a - 1, load[a] - difference, share, excess) if a > 0 else 0.0
-            at_b = _part(servers, decision, b - 1, load[b] + difference, share, excess) if b > 0 else 0.0
-            if servers.cost[0, i, b] + servers.cost[0, k, a] + at_a + at_b < before - tiny:
+            over_a, at_a, over_b, at_b = 0, 0.0, 0, 0.0
+            if a > 0:
+                over_a, at_a = _part(servers, decision, a - 1, load[a] - difference, share)
+            if b > 0:
+                over_b, at_b = _part(servers, decision, b - 1, load[b] + difference, share)
+            more = over_a + over_b - over[a] - over[b] - wrong_i - wrong_k
+            dearer = servers.cost[0, i, b] + servers.cost[0, k, a] - paid_i - paid_k + at_a + at_b - part[a] - part[b]
+            if more < 0 or (more == 0 and dearer < -tiny):
                 load[a] -= difference
                 load[b] += difference
-                part[a], part[b] = at_a, at_b
+                over[a], part[a], over[b], part[b] = over_a, at_a, over_b, at_b
                 return True
             decision[i], decision[k] = a, b
     return False

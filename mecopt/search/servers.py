@@ -306,8 +306,14 @@ def relax(data: ServersData, state: Bits, allowed: Flags, price: Floats, cutoff:
         for i in range(state.size):
             relaxed[i] = np.argmax(allowed[i])
         return np.inf
-    bound = _several_prices(data, allowed, price, cutoff)
     cost = np.empty(allowed.shape)
+    if state.min() >= 0:  # one decision: each server's own shadow price is best
+        relaxed[:], price[:] = state, 0.0
+        share = np.empty(state.size)
+        for j in range(allowed.shape[1] - 1):
+            price[j] = 2.0 * np.sqrt(server_value(data.servers, 0, state, j, share)[1])
+        return choice_costs(data.servers, allowed, price, cost)
+    bound = _several_prices(data, allowed, price, cutoff)
     choice_costs(data.servers, allowed, price, cost)
     for i in range(state.size):
         relaxed[i] = np.argmin(cost[i])

@@ -299,6 +299,8 @@ def cvxpy_problem(problem: MultiServerOffloading, decision: Array) -> Any:
 
     if problem.batch_shape or decision.ndim != 1:
         raise InstanceError("to_cvxpy takes a single instance and a single decision; index the batch first")
+    if problem.infeasible(decision):
+        raise InstanceError("this decision has no allocation: a server has too many users, or a task is late at any speed")
     power = cp.Variable(problem.users, nonneg=True, name="power_fraction")
     speed = cp.Variable(problem.users, nonneg=True, name="speed_fraction")
     constraints = [power <= 1.0]

@@ -31,6 +31,7 @@ from mecopt.search.server_choice import (
     chosen,
     compiled_data,
     cost_unit,
+    decision_costs,
     first_prices,
     one_instance,
     place,
@@ -110,7 +111,10 @@ def place_prices(cost: Array, rises: list[Array], decision: Array) -> Array:
             most[j, 0] = min(most[j, 0], rises[j - 1][taken])
         if taken:
             most[0, j] = min(most[0, j], -rises[j - 1][taken - 1])
-    price = np.where(np.arange(choices) > 0, np.inf, 0.0)
+    # A full server whose users have nowhere else to go may cost anything: something finite that nobody else would pay.
+    finite = cost[np.isfinite(cost)]
+    ceiling = 2.0 * (np.abs(finite).max(initial=1.0) + max((float(rise[-1]) for rise in rises if rise.size), default=0.0))
+    price = np.array([0.0, *(ceiling if rise.size else np.inf for rise in rises)])
     for _ in range(choices):
         price = np.minimum(price, (price + most).min(axis=1))
     return np.maximum(price[1:] - price[0], 0.0)
@@ -173,6 +177,10 @@ class Exact(PriceAndFix):
         calls, cut, model_seconds = np.ones(flat.instances, dtype=int), np.zeros(flat.instances, dtype=bool), 0.0
         for k in np.flatnonzero(easy).tolist():
             decision[k], bound[k] = assign(one_instance(terms, k))
+        if start is not None:  # what is given stands where nothing is better
+            given = start.reshape(-1, users)
+            tied = easy & (decision_costs(flat, given) <= decision_costs(flat, decision))
+            decision[tied] = given[tied]
         if not easy.all():
             starts = None if start is None else start.reshape(-1, users)[~easy]
             hard = super().prove(flat[~easy], starts, gap=gap, time_limit=time_limit, node_limit=node_limit)

@@ -52,12 +52,16 @@ from mecopt.models.multi_server_offloading.variables import ServerPrices, SpeedA
 from mecopt.problem import Problem, Reference, Scenario
 from mecopt.search import server_choice
 from mecopt.search.solver import Solver
+from mecopt.solution import InstanceError
 
 if TYPE_CHECKING:
     from mecopt.kernels.servers import Servers
     from mecopt.lesson import Lesson
 
 Array = NDArray[Any]
+
+ROUNDING = 1e-12
+"""Relative lateness, or excess of a least speed over the greatest, that counts as none."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -123,9 +127,22 @@ class MultiServerOffloading(Problem):
     presets: ClassVar[Mapping[str, Scenario]] = PRESETS
 
     def __post_init__(self) -> None:
-        """Refuse more servers than a decision can name."""
+        """Refuse more servers than a decision can name, least speeds above the greatest, and parts of places."""
         super().__post_init__()
         _ = self.decision_space
+        crossed = np.argwhere(self.least_speed > self.most_speed)
+        if crossed.size:
+            index = tuple(int(i) for i in crossed[0])
+            raise InstanceError(
+                f"{type(self).__name__}.least_speed{list(index)} is {self.least_speed[index]}; allowed: at most most_speed, "
+                f"which is {self.most_speed[index]} there"
+            )
+        broken = np.argwhere((self.admission < np.inf) & (self.admission != np.floor(self.admission)))
+        if broken.size:
+            index = tuple(int(i) for i in broken[0])
+            raise InstanceError(
+                f"{type(self).__name__}.admission{list(index)} is {self.admission[index]}; allowed: whole numbers of users"
+            )
 
     @property
     def servers(self) -> int:
@@ -150,12 +167,13 @@ class MultiServerOffloading(Problem):
         """Return the least and greatest speed of each pair, deadlines included; nan where no speed is fast enough."""
         left = self.deadline[..., None] - self.upload_time()
         with np.errstate(divide="ignore", invalid="ignore"):
-            needed = np.where(self.workload[..., None] > 0, self.workload[..., None] / left, 0.0)
+            needed = np.where(self.workload[..., None] > 0, self.workload[..., None] / np.maximum(left, 0.0), 0.0)
         needed = np.where(left == np.inf, 0.0, needed)
         lower = np.maximum(self.least_speed[..., None], needed)
         upper = np.minimum(np.broadcast_to(self.most_speed[..., None], lower.shape), self.server_speed[..., None, :])
-        late = (left < 0) | ((left == 0) & (self.workload[..., None] > 0)) | (lower > upper)
-        return np.where(late, np.nan, lower), np.where(late, np.nan, upper)
+        # What is exactly in time must not be late by rounding.
+        late = (left < -ROUNDING * self.deadline[..., None]) | (lower > upper * (1.0 + ROUNDING))
+        return np.where(late, np.nan, np.minimum(lower, upper)), np.where(late, np.nan, upper)
 
     def choice_costs(self) -> Array:
         """Return b: the cost of each choice before waiting for the server, ``(*batch, users, 1 + servers)`` s.
@@ -163,7 +181,7 @@ class MultiServerOffloading(Problem):
         Infinite where the choice misses the deadline, no admissible speed exists, or the server admits nobody.
         """
         local_time = self.workload / self.local_speed
-        local = np.where(local_time <= self.deadline, self.weight * local_time, np.inf)
+        local = np.where(local_time <= self.deadline * (1.0 + ROUNDING), self.weight * local_time, np.inf)
         upload = self.upload_time()
         remote = np.where(self.weight[..., None] > 0, self.weight[..., None] * upload, 0.0)
         nobody = self.admission[..., None, :] < 1.0
@@ -230,9 +248,10 @@ class MultiServerOffloading(Problem):
         latency, deadline = self.latency(decision, allocation), self.aligned("deadline", decision)
         with np.errstate(divide="ignore", invalid="ignore"):
             short = np.where(away & (least > 0), 1.0 - speed / least, 0.0)
-            late = np.where(deadline < np.inf, latency / deadline - 1.0, 0.0 * latency)
+            late = np.where(deadline < np.inf, latency / deadline - 1.0, np.where(np.isnan(latency), np.nan, 0.0))
             crowded = np.where(places < np.inf, (held - places) / np.maximum(places, 1.0), 0.0)
             misstated = np.abs(allocation.latency - latency) / np.where(latency > 0, latency, 1.0)
+        misstated = np.where(allocation.latency == latency, 0.0, misstated)  # infinite where a user of no weight waits
         parts = {
             "server_speed": (total / capacity - 1.0).max(axis=-1),
             "speed_sign": (-speed / own).max(axis=-1, where=away, initial=0.0),

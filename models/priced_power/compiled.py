@@ -35,6 +35,8 @@ Flags = NDArray[np.bool_]
 SMALL = 0.05
 """Below it q(u) is summed by its series, because the difference cancels."""
 
+HURRIED = 60
+"""Turns of Newton's method after which the bracket is halved instead."""
 DEAREST = 1e300
 """Relative price that stands for all that are higher: it leaves a power that is still a number."""
 
@@ -167,7 +169,9 @@ def settle(data: PowerData, decision: Bits, efficiency: Floats) -> tuple[float, 
             high = price
         if abs(excess) <= 1e-15 or high <= low * (1.0 + 4e-16):
             break
-        step = price * np.exp(min(excess * taken / fall, 5.0)) if fall > 0.0 else 16.0 * price
+        step = price * np.exp(min(max(excess * taken / fall, -5.0), 5.0)) if fall > 0.0 else 16.0 * price
+        if turn > HURRIED and low > 0.0 and high < np.inf:
+            step = np.sqrt(low) * np.sqrt(high)
         if not low < step < high:
             if low > 0.0 and high < np.inf:
                 step = np.sqrt(low) * np.sqrt(high)
@@ -176,6 +180,8 @@ def settle(data: PowerData, decision: Bits, efficiency: Floats) -> tuple[float, 
         if abs(step - price) <= 4e-16 * price:
             break
         price = step
+    else:
+        return np.nan, np.nan
     cost = 0.0
     for i in range(users):
         if decision[i] == 1:

@@ -127,7 +127,9 @@ def pyomo_model(problem: PricedPower, unit: float) -> Any:
             cost(i, m.time[i], pyo.exp) - cost(i, least_time[i], np.exp) * (1.0 - m.offload[i]) - m.upload[i] <= 0.0
         ),
     )
-    model.interference = pyo.Constraint(expr=pyo.quicksum(part[i] * model.power[i] for i in able) <= 1.0 if able else True)
+    model.interference = pyo.Constraint(
+        expr=pyo.quicksum(part[i] * model.power[i] for i in able) <= 1.0 if able else pyo.Constraint.Feasible
+    )
     local, fixed = (c.local / unit).tolist(), (c.fixed / unit).tolist()
     model.total = pyo.Objective(
         expr=pyo.quicksum(local[i] * (1.0 - model.offload[i]) + fixed[i] * model.offload[i] for i in model.users)
