@@ -151,6 +151,22 @@ def test_a_field_per_server_of_the_wrong_shape_is_refused(name: str, value: Any)
         instance(MultiServerOffloading, **{name: value})
 
 
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"admission": [1.0, 1.5]}, r"admission\[1\] is 1\.5; allowed: whole numbers"),
+        (
+            {"least_speed": [1e9, 3e9, 1e9], "most_speed": 2e9},
+            r"least_speed\[1\] is 3.*; allowed: at most most_speed, which is 2",
+        ),
+    ],
+    ids=["part of a place", "least above greatest"],
+)
+def test_limits_that_make_no_sense_are_refused(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(InstanceError, match=rf"MultiServerOffloading\.{message}"):
+        instance(MultiServerOffloading, **fields)
+
+
 def test_as_many_users_as_servers_do_not_confuse_their_fields() -> None:
     problem = MultiServerOffloading(channel_gain=np.full((2, 2), 1e-8), server_speed=[1e10, 2e10], local_speed=[1e9, 2e9])
     assert problem.server_speed.tolist() == [1e10, 2e10]
@@ -560,12 +576,21 @@ def assert_right(problem: Problem) -> None:
         assert float(solution.objective) >= local_rate(problem) * (1 - 1e-9)
 
 
+def sensible(fields: dict[str, Array]) -> dict[str, Array]:
+    """Round numbers of places, and put the least speeds below the greatest."""
+    if "admission" in fields:
+        fields["admission"] = np.round(fields["admission"])
+    if "least_speed" in fields and "most_speed" in fields:
+        fields["least_speed"] = np.minimum(fields["least_speed"], fields["most_speed"])
+    return fields
+
+
 @pytest.mark.parametrize("magnitude", [1e-12, 1e-6, 1e6, 1e12])
 @pytest.mark.parametrize(("cls", "f"), FIELDS, ids=NAMES)
 def test_a_field_of_any_magnitude_is_answered_with_proof(
     cls: type[Problem], f: dataclasses.Field[Any], magnitude: float
 ) -> None:
-    assert_right(instance(cls, **{f.name: np.full(own_shape(cls, f), magnitude)}))
+    assert_right(instance(cls, **sensible({f.name: np.full(own_shape(cls, f), magnitude)})))
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -574,7 +599,7 @@ def test_fields_of_all_magnitudes_at_once_are_answered_with_proof(cls: type[Prob
     rng = np.random.default_rng(seed)
     sizes = {"users": 4, "servers": 2}
     shapes = {f.name: tuple(sizes[axis] for axis in axes(f)) for f in dataclasses.fields(cls)}
-    assert_right(cls(**{name: 10.0 ** rng.uniform(-12, 12, shape) for name, shape in shapes.items()}))
+    assert_right(cls(**sensible({name: 10.0 ** rng.uniform(-12, 12, shape) for name, shape in shapes.items()})))
 
 
 @pytest.mark.parametrize("preset", ["paper", "heterogeneous"])
