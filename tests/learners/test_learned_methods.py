@@ -245,7 +245,7 @@ def finding(learned: float, untrained: float) -> list[str]:
         "problem": "toy",
         "sense": "minimise",
         "instances": 1,
-        "users": 1,
+        "sizes": {"users": 1},
         "methods": list(methods),
         "exact_methods": ["exact"],
         "policies": {"learned": {}},
