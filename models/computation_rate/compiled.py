@@ -201,6 +201,10 @@ def relax(data: RateData, state: Bits, allowed: Flags, price: Floats, cutoff: fl
     earning, spending = np.zeros(users), np.zeros(users)
     thresholds, peaks = np.empty(users), np.empty(users + 1)
     free = np.empty(users, np.int64)
+    if state.min() >= 0:  # one mode: its own price is best
+        price[0] = mode_price(data.local, data.gain, data.worth, state)[1]
+        relaxed[:] = state
+        return -_lagrangian(data, state, price[0], earning, spending, thresholds, free, peaks)[0]
     enough = -cutoff  # a bound this low closes the node
     left, right = 0.0, np.inf
     left_value, right_value, left_slope, right_slope = np.inf, np.inf, -1.0, 1.0

@@ -106,7 +106,8 @@ def relaxed_bound(problem: MultiServerOffloading, price: Array, place_price: Arr
     remote = cost[..., 1:] + shared_cost(problem, price) + place_price[..., None, :]
     least = np.fmin(cost[..., 0], np.where(np.isnan(remote), np.inf, remote).min(axis=-1)).sum(axis=-1)
     places = place_price * np.where(place_price > 0, problem.admission, 0.0)
-    return np.asarray(least - (price * problem.server_speed + places).sum(axis=-1))
+    with np.errstate(invalid="ignore"):  # where prices and costs are both infinite nothing is proved
+        return np.asarray(least - (price * problem.server_speed + places).sum(axis=-1))
 
 
 def respond(problem: MultiServerOffloading, decision: Array, price: Array) -> SpeedAndPower:

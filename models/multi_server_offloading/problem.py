@@ -180,7 +180,8 @@ class MultiServerOffloading(Problem):
 
         Infinite where the choice misses the deadline, no admissible speed exists, or the server admits nobody.
         """
-        local_time = self.workload / self.local_speed
+        with np.errstate(over="ignore"):
+            local_time = self.workload / self.local_speed
         local = np.where(local_time <= self.deadline * (1.0 + ROUNDING), self.weight * local_time, np.inf)
         upload = self.upload_time()
         remote = np.where(self.weight[..., None] > 0, self.weight[..., None] * upload, 0.0)
@@ -211,12 +212,13 @@ class MultiServerOffloading(Problem):
         gain = self._chosen(self.channel_gain / self.noise_power[..., None, :], decision)
         size, work = self.aligned("data_size", decision), self.aligned("workload", decision)
         power, speed = allocation.transmit_power, allocation.server_speed
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             rate = self.aligned("bandwidth", decision) * np.log1p(np.maximum(power, 0.0) * gain) / np.log(2.0)
             upload = np.where(size > 0, size / rate, 0.0 * power)
             computing = np.where(work > 0, np.where(speed > 0, work / speed, np.inf), 0.0 * speed)
+            local = work / self.aligned("local_speed", decision)
         computing = np.where(np.isnan(speed), np.nan, computing)
-        return np.where(decision > 0, upload + computing, work / self.aligned("local_speed", decision))
+        return np.where(decision > 0, upload + computing, local)
 
     def objective(self, decision: Array, allocation: SpeedAndPower) -> Array:
         """Evaluate the paper's weighted sum of latencies, equation (13), in s.
