@@ -66,11 +66,10 @@ class LyingData(NamedTuple):
 def test_a_value_that_lies_costs_the_gap_and_not_the_proof() -> None:
     from mecopt.search import one_server, price_and_fix
 
-    @njit
     def dear(data: Any, decision: Any) -> float:
-        return 10.0 * one_server.evaluate(data, decision)
+        return float(10.0 * one_server.evaluate(data, decision))
 
-    price_and_fix.attach(LyingData, model_relax=one_server.relax, model_slacks=one_server.slacks, model_evaluate=dear)
+    price_and_fix.attach(LyingData, model_relax=one_server.relax, model_slacks=one_server.slacks, model_evaluate=njit(dear))
     for problem in BinaryOffloading.sample(np.random.default_rng(33), (5,), preset="heterogeneous", users=6):
         (data,) = BinaryOffloading.solvers["exact"].compile_data(problem)  # type: ignore[attr-defined]
         tree = price_and_fix.Tree(LyingData(*data), 6, 2, data.first.copy(), None)
