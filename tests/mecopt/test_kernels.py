@@ -63,7 +63,7 @@ def test_bounded_shares_are_the_bounded_square_root_rule() -> None:
     fitting = 0
     for seed in range(30):
         data, decisions = _bounded(seed), _decisions(seed)
-        share, price = shares(data, decisions)
+        share, _ = shares(data, decisions)
         cost = costs(data, decisions)
         for b, k in np.ndindex(5, 40):
             fits, value = True, data.cost[b, np.arange(9), decisions[b, k]].sum()
