@@ -17,6 +17,7 @@ from mecopt.learners.paper_004.tables import PRINTED_III
 from mecopt.learners.paper_004.trainings import (
     BASES,
     CHANGED,
+    DYNAMIC_BASES,
     MOST_SERVERS,
     PAPER_NAME,
     RISE,
@@ -42,7 +43,7 @@ def drawn(m: Measured) -> list[Picture]:
         ("Figures 3 and 4", "Encoders of the channels of two servers, in testing; losses in training dotted.", encoders),
         ("Figures 5 and 6", "Absolute errors of the channel feature, in training and testing.", errors),
         ("Figure 7", "Best decision met by search from random starts, mean over slots and seeds.", search),
-        ("Figure 8", "Steps of the search by the paper's rule (30), by both readings; each line a seed.", steps),
+        ("Figure 8", "Steps of the search by rule (30), by both readings; one line per seed, means over 1 %.", steps),
         ("Figures 9 and 10", "Reward of the own decision and loss with 2p-ER and with uniform replay.", replay),
         ("The ablation", "NRR of the own decision over the last 500 slots, one component changed at a time.", ablation),
         ("Table III as a picture", "Average NRR before and after the weights change, means over seeds.", servers),
@@ -61,6 +62,14 @@ def _figure(rows: int, columns: int, size: tuple[float, float], **more: Any) -> 
     return figure, axes
 
 
+def _logarithmic(axes: Any) -> None:
+    from matplotlib.ticker import FuncFormatter
+
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:g}" if f"{value:.0e}"[0] in "235" else ""))
+
+
 def encoders(m: Measured) -> bytes:
     """Draw accuracy and loss over episodes."""
     figure, ((left, right),) = _figure(1, 2, (9.6, 4.2))
@@ -76,7 +85,7 @@ def encoders(m: Measured) -> bytes:
     accuracies = [one.accuracy for name in (AE, SAE) for one in m.encoders[name, SERVERS]]
     left.set_ylim(max(80.0, 100.0 * min(float(a[a.size // 40 :].min()) for a in accuracies) - 2.0), 94.0)
     left.set_ylabel("accuracy, %")
-    right.set_yscale("log")
+    _logarithmic(right)
     right.set_ylabel("mean squared error of the channel feature")
     for axes in (left, right):
         axes.set_xlabel("episode (pass over 1,024 slots)")
@@ -118,12 +127,12 @@ def search(m: Measured) -> bytes:
     axes.set_xticks(at, [f"{value:,}" for value in at])
     axes.set_xlabel("evaluations")
     axes.set_ylabel("mean NRR of the best decision met")
-    axes.legend(frameon=False, fontsize=8, loc="lower right")
+    axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(0.0, 0.97))
     return png(figure)
 
 
 def steps(m: Measured) -> bytes:
-    """Draw T along the stream."""
+    """Draw T along the stream, means over its hundredths."""
     figure, (panels,) = _figure(1, 2, (9.6, 3.8), sharey=True)
     shown = {
         PAPER_NAME: {"rise of the loss, as printed": ""},
@@ -132,8 +141,17 @@ def steps(m: Measured) -> bytes:
     for axes, (base, readings) in zip(panels, shown.items(), strict=True):
         for (label, change), colour in zip(readings.items(), COLOURS, strict=False):
             for number, log in enumerate(m.changed(base, change)):
-                axes.plot(log.more["steps"], color=colour, lw=0.8, alpha=0.8, label=label if number == 0 else None)
-        axes.set_yscale("log")
+                parts = np.array_split(log.more["steps"], 100)
+                at = np.linspace(0, log.own.size, 100)
+                axes.plot(
+                    at,
+                    [part.mean() for part in parts],
+                    color=colour,
+                    lw=1.0,
+                    alpha=0.8,
+                    label=label if number == 0 else None,
+                )
+        _logarithmic(axes)
         axes.set_title(f"from '{base}'", fontsize=10, loc="left")
         axes.set_xlabel("slot")
     panels[0].set_ylabel("T, steps of the search")
@@ -152,7 +170,7 @@ def replay(m: Measured) -> bytes:
         optimum = np.mean([(1.0 / log.optimum).mean() for log in m.changed(base)])
         panels[0, column].axhline(optimum, color=INK, lw=1.0, ls="--", label="proved optimum, mean")
         panels[0, column].set_title(f"from '{base}'", fontsize=10, loc="left")
-        panels[1, column].set_yscale("log")
+        _logarithmic(panels[1, column])
         panels[1, column].set_xlabel("slot")
     panels[0, 0].set_ylabel("reward of the own decision, 1/s")
     panels[1, 0].set_ylabel("loss")
@@ -194,7 +212,7 @@ def servers(m: Measured) -> bytes:
     figure, (panels,) = _figure(1, 2, (9.6, 3.8), sharey=True)
     at = range(1, MOST_SERVERS + 1)
     for half, (axes, column, title) in enumerate(zip(panels, (2, 4), ("before (F-Avg)", "after (S-Avg)"), strict=True)):
-        for base, colour in zip(BASES, COLOURS, strict=False):
+        for base, colour in zip(DYNAMIC_BASES, COLOURS[::2], strict=False):
             values = [[halves(log)[half].average for log in m.logs[varied(base, "", CHANGED, n)]] for n in at]
             axes.errorbar(at, np.mean(values, axis=1), np.std(values, axis=1), fmt="o-", color=colour, capsize=3, label=base)
         axes.plot(at, [float(PRINTED_III[n][column]) for n in at], "s--", color=GREY, label="the paper (ratio to PSO)")

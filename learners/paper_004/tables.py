@@ -15,7 +15,7 @@ from mecopt.learners.ojrs.settings import OjrsSettings
 from mecopt.learners.paper_004 import measures, searches
 from mecopt.learners.paper_004.encoders import BARS, COMPONENTS, MEAN, SAE, Reconstruction
 from mecopt.learners.paper_004.measures import Part, halves
-from mecopt.learners.paper_004.trainings import BASES, CHANGED, MOST_SERVERS, SERVERS, USERS, varied
+from mecopt.learners.paper_004.trainings import CHANGED, DYNAMIC_BASES, MOST_SERVERS, SERVERS, USERS, varied
 from mecopt.reproduction import Table
 
 if TYPE_CHECKING:
@@ -246,7 +246,7 @@ def _dynamic(m: Measured) -> Table:
     for servers in range(1, MOST_SERVERS + 1):
         _, *printed = PRINTED_III[servers]
         rows.append([f"{servers}, the paper (ratio to PSO)", "", *printed[:2], "", "", *printed[2:], ""])
-        for base in BASES:
+        for base in DYNAMIC_BASES:
             before, after = zip(*(halves(log) for log in m.logs[varied(base, "", CHANGED, servers)]), strict=True)
             rows.append([f"{servers}, {base}", *_part(before), *_part(after)])
     return Table(

@@ -180,6 +180,7 @@ def verdict(of: Measured, begins: str) -> str:
         ("figure 3: the accuracy of SAE", {"sae": 0.91}),
         ("figure 3: the accuracy of AE", {"ae": 0.92}),
         ("figure 3: with three", {"ae": 0.9273}),
+        ("figure 3: with three", {"ae": 0.92}),
         ("section V-B", {"explained": 0.5}),
         ("section V-B", {"testing": 0.002}),
         ("figure 4: the losses of AE", {"converges": 10}),
