@@ -92,12 +92,19 @@ def efficiencies(problem: PricedPower, decision: Array, price: Array) -> Array:
 
 
 def offloading_costs(problem: PricedPower, decision: Array, price: Array) -> Array:
-    """Return what every user would pay for offloading at a price of the whole limit; infinite where it cannot."""
+    """Return what every user would pay for offloading at a price of the whole limit; infinite where it cannot.
+
+    Beyond prices whose answer floats can hold it is minus infinity: nothing is proved there.
+    """
+    from mecopt.models.priced_power.compiled import DEAREST
+
     c = aligned_coefficients(problem, decision)
     u = efficiencies(problem, decision, price)
     ratio, able = np.expm1(u), c.cap > 0
     paid = c.fixed + c.work * (1.0 + c.energy * ratio) / np.where(able, u, 1.0) + price[..., None] * c.part * ratio
-    return np.where(able, paid, np.inf)
+    with np.errstate(over="ignore"):
+        beyond = price[..., None] * c.part > DEAREST * c.work
+    return np.where(able, np.where(beyond, -np.inf, paid), np.inf)
 
 
 def aligned_coefficients(problem: PricedPower, decision: Array) -> PowerCoefficients:
