@@ -76,8 +76,8 @@ def pyomo_model(problem: BandwidthPower, unit: float) -> Any:
     constraint where the bit enters as a perspective: ``rate <= band ln(1 + g x / band)`` and ``x^2 <= time rate``, the cone
     ``|(2 x, time - rate)| <= time + rate`` with its tip rounded off by `SMALLEST`. In both the bit is the continuous
     ``sending``, equal to it, so that tangents can be taken at 1 for users that compute locally; those at 0 say nothing.
-    Bands are at least `SMALLEST`, which costs a relative ``N 1e-9`` of the band at most. Uploads take at most `LONGEST` times
-    the quickest: where tasks differ by more than that squared, the model lacks the decisions in which the small ones wait.
+    Bands are at least `SMALLEST`, which costs a relative ``N 1e-9`` of the band at most. Uploads take at most `LONGEST`
+    times the quickest: where tasks differ by more than that squared, decisions in which the small ones wait are missing.
     """
     import pyomo.environ as pyo
 
