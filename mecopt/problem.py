@@ -139,6 +139,10 @@ class Problem(ABC):
     def optimal_value(self, decision: Array) -> Array:
         """Return the objective of each decision under its best allocation; the batched kernel that searches call."""
 
+    def scorer(self) -> Callable[[Array], Array]:
+        """Return `optimal_value` as a function, for a search that calls it often; a model overrides it to prepare once."""
+        return self.optimal_value
+
     def infeasible(self, decision: Array) -> Array:
         """Whether no allocation satisfies the constraints of a decision; never, unless a model says otherwise."""
         return np.zeros(decision.shape[:-1], dtype=bool)

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from mecopt.backends.backend import Feature
 from mecopt.problem import Problem
 from mecopt.search.descent import random_decision
-from mecopt.search.solver import Search, Solver, scores
+from mecopt.search.solver import Search, Solver
 from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
@@ -125,28 +125,29 @@ def anneal(
         raise InstanceError(f"neighbour is {neighbour!r}; allowed: {', '.join(NEIGHBOURS)}")
     if neighbour != "one-user" and guidance is None:
         raise InstanceError(f"the neighbour {neighbour!r} needs guidance, what each server is worth to each user")
-    steps = np.broadcast_to(iterations, len(start))
-    current, value = start.copy(), scores(problem, start)
+    steps, score = np.broadcast_to(iterations, len(start)), problem.scorer()
+    current, value = start.copy(), _judged(problem, score(start))
     best, least = current.copy(), value.copy()
     heat = temperature * np.abs(np.where(np.isfinite(value), value, 1.0))
     for step in range(int(steps.max(initial=0))):
         if deadline is not None and time.perf_counter() > deadline:
             return best, least, True
-        active = steps > step
-        everyone = bool(active.all())
-        part = problem if everyone else problem[np.flatnonzero(active)]
-        guide = None if guidance is None else guidance[active]
-        trial = NEIGHBOURS[neighbour](current[active], guide, choices, rng)
-        reached = scores(part, trial)
+        trial = NEIGHBOURS[neighbour](current, guidance, choices, rng)
+        reached = _judged(problem, score(trial))
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            chance = np.exp((value[active] - reached) / heat[active])
-        taken = (reached <= value[active]) | (chance > rng.random(reached.size))
-        rows = np.flatnonzero(active)[taken]
-        current[rows], value[rows] = trial[taken], reached[taken]
-        better = rows[value[rows] < least[rows]]
+            chance = np.exp((value - reached) / heat)
+        taken = (steps > step) & ((reached <= value) | (chance > rng.random(reached.size)))
+        current[taken], value[taken] = trial[taken], reached[taken]
+        better = taken & (value < least)
         best[better], least[better] = current[better], value[better]
         heat = heat * cooling
     return best, least, False
+
+
+def _judged(problem: Problem, values: Array) -> Array:
+    """Return values of which smaller ones are better; what is no number is infinitely bad."""
+    signed = problem.sign * values
+    return np.where(np.isnan(signed), np.inf, signed)
 
 
 class Annealing(Solver):

@@ -8,7 +8,7 @@ its costs, the exact search, the relaxation's prices, and the model for outside 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -41,12 +41,22 @@ class ServerChoice(Protocol):
         """Return costs of choices, square-root work, capacities, bounds and limits of all instances."""
 
 
-def decision_costs(problem: Any, decision: Array) -> Array:
-    """Return the least cost of decisions ``(*batch, *candidates, users)``."""
+def scorer(problem: Any) -> Callable[[Array], Array]:
+    """Return a function from decisions ``(*batch, *candidates, users)`` to their least costs; the terms are taken once."""
     from mecopt.kernels.servers import costs
 
-    block = plain(decision.reshape(problem.instances, -1, problem.users), np.int8)
-    return costs(problem.server_terms(), block).reshape(decision.shape[:-1])
+    terms, instances, users = problem.server_terms(), problem.instances, problem.users
+
+    def score(decision: Array) -> Array:
+        block = plain(decision.reshape(instances, -1, users), np.int8)
+        return costs(terms, block).reshape(decision.shape[:-1])
+
+    return score
+
+
+def decision_costs(problem: Any, decision: Array) -> Array:
+    """Return the least cost of decisions ``(*batch, *candidates, users)``."""
+    return scorer(problem)(decision)
 
 
 def move_costs(problem: Any, decision: Array) -> Array:

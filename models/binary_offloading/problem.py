@@ -25,7 +25,7 @@ where the server's rate f is meant; x is data in (10).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -272,6 +272,10 @@ class BinaryOffloading(Problem):
     def optimal_value(self, decision: Array) -> Array:
         """Return the least cost of each decision, without computing its allocation."""
         return server_choice.decision_costs(self, decision)
+
+    def scorer(self) -> Callable[[Array], Array]:
+        """Return `optimal_value` with the terms of the servers taken once."""
+        return server_choice.scorer(self)
 
     def move_values(self, decision: Array) -> Array:
         """Return the least cost after each single move, in O(users) an instance."""

@@ -33,7 +33,7 @@ allows that a task is computed nowhere, and its optimum would be just that; here
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -308,6 +308,10 @@ class MultiServerOffloading(Problem):
     def optimal_value(self, decision: Array) -> Array:
         """Return the least cost of each decision, without computing its allocation; infinite where it is infeasible."""
         return server_choice.decision_costs(self, decision)
+
+    def scorer(self) -> Callable[[Array], Array]:
+        """Return `optimal_value` with the terms of the servers taken once."""
+        return server_choice.scorer(self)
 
     def move_values(self, decision: Array) -> Array:
         """Return the least cost after each single move, in O(users choices) an instance where no speed is bounded."""
