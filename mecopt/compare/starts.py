@@ -87,7 +87,8 @@ class Memory:
         from scipy.spatial import KDTree
 
         self.problem = problem
-        features = {name: value.reshape(problem.instances, -1) for name, value in problem.data().items()}
+        numbers = {name: value for name, value in problem.data().items() if np.isfinite(value).all()}  # no missing limits
+        features = {name: value.reshape(problem.instances, -1) for name, value in numbers.items()}
         self.names = [name for name, value in features.items() if np.ptp(value, axis=0).any()] or list(features)
         columns = np.concatenate([features[name] for name in self.names], axis=1)
         spread = columns.std(axis=0)
