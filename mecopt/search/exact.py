@@ -1,8 +1,9 @@
-"""Exact search by price-and-fix, and its root node alone as a heuristic: relaxation and rounding."""
+"""Exact search by price-and-fix, its root node alone as a heuristic, and theorems that come before it."""
 
 from __future__ import annotations
 
 import time
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from mecopt.backends.backend import Feature
 from mecopt.problem import Problem
-from mecopt.search.solver import Search, Solver
+from mecopt.search.solver import Search, Solver, scores
 
 Array = NDArray[Any]
 
@@ -87,5 +88,51 @@ class PriceAndFix(Solver):
             iterations=nodes.reshape(shape),
             limit=np.zeros(shape, dtype=bool) if self.node_limit == 1 else cut.reshape(shape),
             model_seconds=modelled - began,
+            start_used=start is not None,
+        )
+
+
+class TheoremFirst(PriceAndFix):
+    """A theorem's own algorithm on the instances where the theorem holds, price-and-fix on the others."""
+
+    @abstractmethod
+    def theorem(self, flat: Any) -> tuple[Array, Array, Array, int]:
+        """Return where the theorem holds, and there decisions, proved bounds, and how many were scored for an instance.
+
+        Instances along one axis; what stands where it does not hold is not looked at.
+        """
+
+    def prove(
+        self,
+        problem: Problem,
+        start: Array | None,
+        *,
+        gap: float | None = None,
+        time_limit: float | None = None,
+        node_limit: int | None = None,
+    ) -> Search:
+        """Split the batch; a start stands where nothing better is found."""
+        flat, shape = problem.flat(), problem.batch_shape
+        holds, decision, bound, scored = self.theorem(flat)
+        if not holds.any():
+            return super().prove(problem, start, gap=gap, time_limit=time_limit, node_limit=node_limit)
+        given = None if start is None else start.reshape(decision.shape)
+        if given is not None:
+            tied = holds & (scores(flat, given) <= scores(flat, decision))
+            decision[tied] = given[tied]
+        calls, cut, model_seconds = np.full(flat.instances, scored), np.zeros(flat.instances, dtype=bool), 0.0
+        rest = ~holds
+        if rest.any():
+            starts = None if given is None else given[rest]
+            hard = super().prove(flat[rest], starts, gap=gap, time_limit=time_limit, node_limit=node_limit)
+            decision[rest], bound[rest], calls[rest], cut[rest] = hard.decision, hard.bound, hard.solver_calls, hard.limit
+            model_seconds = hard.model_seconds
+        return Search(
+            decision.reshape((*shape, problem.users)),
+            bound=bound.reshape(shape),
+            solver_calls=calls.reshape(shape),
+            iterations=calls.reshape(shape),
+            limit=cut.reshape(shape),
+            model_seconds=model_seconds,
             start_used=start is not None,
         )

@@ -26,13 +26,12 @@ from mecopt.problem import Problem
 from mecopt.search.annealing import Annealing
 from mecopt.search.descent import CoordinateDescent, LocalSearch
 from mecopt.search.enumeration import Enumeration
-from mecopt.search.exact import PriceAndFix
+from mecopt.search.exact import TheoremFirst
 from mecopt.search.server_choice import (
     ROUNDING,
     chosen,
     compiled_data,
     cost_unit,
-    decision_costs,
     first_prices,
     place,
     pyomo_model,
@@ -127,47 +126,16 @@ class Prefix(Solver):
         return Search(decision.reshape((*shape, problem.users)), bound=bound.reshape(shape), solver_calls=problem.users + 1)
 
 
-class Exact(PriceAndFix):
-    """The theorem where its condition holds, price-and-fix where it does not."""
+class Exact(TheoremFirst):
+    """The top-k theorem where its condition holds, price-and-fix where it does not."""
 
-    def prove(
-        self,
-        problem: Problem,
-        start: Array | None,
-        *,
-        gap: float | None = None,
-        time_limit: float | None = None,
-        node_limit: int | None = None,
-    ) -> Search:
-        """Split the batch by the theorem's condition: users alike but for their size have nearly equal bounds otherwise."""
-        flat, users = problem.flat(), problem.users
-        holds = theorem_may_hold(flat)  # type: ignore[arg-type]
+    def theorem(self, flat: Any) -> tuple[Array, Array, Array, int]:
+        """Score prefixes; users alike but for their size have nearly equal bounds, which would be hard to search."""
+        holds = theorem_may_hold(flat)
         if not holds.any():
-            return super().prove(problem, start, gap=gap, time_limit=time_limit, node_limit=node_limit)
-        decision, cost, bound = best_prefix(flat)  # type: ignore[arg-type]
-        holds &= bound >= cost - IDENTICAL * np.abs(cost)
-        if start is not None:
-            first = start.reshape(-1, users)
-            tied = decision_costs(flat, first) <= cost
-            decision[tied] = first[tied]
-        calls, cut = np.full(flat.instances, users + 1), np.zeros(flat.instances, dtype=bool)
-        model_seconds = 0.0
-        if not holds.all():
-            rest = ~holds
-            starts = None if start is None else start.reshape(-1, users)[rest]
-            hard = super().prove(flat[rest], starts, gap=gap, time_limit=time_limit, node_limit=node_limit)
-            decision[rest], bound[rest], calls[rest], cut[rest] = hard.decision, hard.bound, hard.solver_calls, hard.limit
-            model_seconds = hard.model_seconds
-        shape = problem.batch_shape
-        return Search(
-            decision.reshape((*shape, users)),
-            bound=bound.reshape(shape),
-            solver_calls=calls.reshape(shape),
-            iterations=calls.reshape(shape),
-            limit=cut.reshape(shape),
-            model_seconds=model_seconds,
-            start_used=start is not None,
-        )
+            return holds, np.empty(0), np.empty(0), 0
+        decision, cost, bound = best_prefix(flat)
+        return holds & (bound >= cost - IDENTICAL * np.abs(cost)), decision, bound, flat.users + 1
 
 
 def slsqp_cost(problem: Problem, decision: Array) -> Array:

@@ -24,14 +24,13 @@ from mecopt.problem import Problem
 from mecopt.search.annealing import Annealing
 from mecopt.search.descent import CoordinateDescent
 from mecopt.search.enumeration import Enumeration
-from mecopt.search.exact import PriceAndFix
+from mecopt.search.exact import PriceAndFix, TheoremFirst
 from mecopt.search.server_choice import (
     ROUNDING,
     MoveSearch,
     chosen,
     compiled_data,
     cost_unit,
-    decision_costs,
     first_prices,
     one_instance,
     place,
@@ -155,52 +154,17 @@ class Slots(Solver):
         )
 
 
-class Exact(PriceAndFix):
+class Exact(TheoremFirst):
     """Slots where they apply and the assignment problem is small, price-and-fix elsewhere."""
 
-    def prove(
-        self,
-        problem: Problem,
-        start: Array | None,
-        *,
-        gap: float | None = None,
-        time_limit: float | None = None,
-        node_limit: int | None = None,
-    ) -> Search:
-        """Split the batch."""
-        flat, users = problem.flat(), problem.users
-        terms = flat.server_terms()  # type: ignore[attr-defined]
-        easy = slots_apply(terms) & (users * users * (terms.capacity.shape[1] + 1) <= MOST_SLOTS)
-        if not easy.any():
-            return super().prove(problem, start, gap=gap, time_limit=time_limit, node_limit=node_limit)
+    def theorem(self, flat: Any) -> tuple[Array, Array, Array, int]:
+        """Assign the instances whose users weigh alike."""
+        terms, users = flat.server_terms(), flat.users
+        holds = slots_apply(terms) & (users * users * (terms.capacity.shape[1] + 1) <= MOST_SLOTS)
         decision, bound = np.zeros((flat.instances, users), dtype=np.int8), np.empty(flat.instances)
-        calls, cut, model_seconds = np.ones(flat.instances, dtype=int), np.zeros(flat.instances, dtype=bool), 0.0
-        for k in np.flatnonzero(easy).tolist():
+        for k in np.flatnonzero(holds).tolist():
             decision[k], bound[k] = assign(one_instance(terms, k))
-        if start is not None:  # what is given stands where nothing is better
-            given = start.reshape(-1, users)
-            tied = easy & (decision_costs(flat, given) <= decision_costs(flat, decision))
-            decision[tied] = given[tied]
-        if not easy.all():
-            starts = None if start is None else start.reshape(-1, users)[~easy]
-            hard = super().prove(flat[~easy], starts, gap=gap, time_limit=time_limit, node_limit=node_limit)
-            decision[~easy], bound[~easy], calls[~easy], cut[~easy] = (
-                hard.decision,
-                hard.bound,
-                hard.solver_calls,
-                hard.limit,
-            )
-            model_seconds = hard.model_seconds
-        shape = problem.batch_shape
-        return Search(
-            decision.reshape((*shape, users)),
-            bound=bound.reshape(shape),
-            solver_calls=calls.reshape(shape),
-            iterations=calls.reshape(shape),
-            limit=cut.reshape(shape),
-            model_seconds=model_seconds,
-            start_used=start is not None,
-        )
+        return holds, decision, bound, 1
 
 
 class StrongestServer(Solver):
