@@ -8,8 +8,9 @@ carries its certificate.
 from importlib.metadata import version
 
 from mecopt.decision import Binary, DecisionSpace
-from mecopt.problem import Problem, Reference, Scenario
+from mecopt.problem import Problem
 from mecopt.registry import find_problem, load_policy, problems
+from mecopt.scenario import Reference, Scenario
 from mecopt.solution import (
     BackendUnavailable,
     Certificate,

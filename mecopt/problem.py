@@ -24,6 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mecopt.decision import DecisionSpace
 from mecopt.fields import Variables, allowed, axes, declared, numbers
+from mecopt.scenario import Reference, Scenario
 from mecopt.solution import InstanceError, unknown
 
 if TYPE_CHECKING:
@@ -37,28 +38,6 @@ MOVED_ENTRIES = 50_000_000
 """Most entries of decisions, each one move away, that are held in memory at once."""
 
 Sense = Literal["minimise", "maximise"]
-
-
-@dataclass(frozen=True)
-class Reference:
-    """Where a model comes from."""
-
-    paper: str
-    equations: str
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """A preset: how instances are drawn, and where each of its numbers is from."""
-
-    summary: str
-    sources: Mapping[str, str]
-    """Field name: the place in the paper, or "ours" with the reason."""
-    draw: Callable[[Generator, tuple[int, ...]], Mapping[str, ArrayLike]]
-    """From a generator and the shape ``(*batch, users)``, or ``(*batch, users, servers)`` where the problem has servers, to
-    field values; fields left out keep their defaults."""
-    users: int = 10
-    servers: int = 2
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

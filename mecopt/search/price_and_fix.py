@@ -11,7 +11,7 @@ with C choices at once. At the best prices
    never takes a smaller choice than a later one.
 
 A model supplies three compiled functions for its data, a NamedTuple of arrays of one instance with the fields `earlier`
-and `later` (see `twins`), in the sense "minimise":
+and `later` (see `mecopt.search.twins`), in the sense "minimise":
 
 - `relax(data, state, allowed, price, cutoff, relaxed) -> bound`: find the best prices, starting from those in the array
   `price` and leaving the best there; write the relaxed decision. ``allowed[i, j]`` says which choices users have left, and
@@ -113,29 +113,6 @@ def attach(
         if getattr(data, "instance_class", None) is kind:
             return lambda data, decision: model_evaluate(data, decision)
         return None
-
-
-@compiled
-def twins(data: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return for each user the identical one before and after it, or -1.
-
-    Parameters
-    ----------
-    data
-        everything that tells users apart, shape ``(quantities, users)``. Identical users that are not neighbours in the
-        order of the first quantity are not found, which costs time and nothing else.
-    """
-    users = data.shape[1]
-    earlier, later = np.full(users, -1), np.full(users, -1)
-    order = np.argsort(data[0])
-    for k in range(1, users):
-        i, j = order[k - 1], order[k]
-        same = True
-        for q in range(data.shape[0]):
-            same = same and data[q, i] == data[q, j]
-        if same:
-            earlier[j], later[i] = i, j
-    return earlier, later
 
 
 @compiled

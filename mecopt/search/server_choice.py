@@ -74,7 +74,7 @@ def one_instance(servers: Servers, index: int) -> Servers:
 
 def compiled_data(problem: Any, polish: bool = True) -> Sequence[OneServerData | ServersData]:
     """Return the compiled data of every instance; with `polish` rounded decisions are bettered by local search."""
-    from mecopt.search.price_and_fix import twins
+    from mecopt.search.twins import twins
 
     terms = problem.server_terms()
     parts = (terms.root, terms.cost, terms.lower, terms.upper)

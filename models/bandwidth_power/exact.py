@@ -47,7 +47,7 @@ def _by_instance(problem: BandwidthPower) -> tuple[Array, ...]:
 def compiled_data(problem: BandwidthPower) -> list[OffloadingData]:
     """Return the compiled data of every instance."""
     from mecopt.models.bandwidth_power.compiled import offloading
-    from mecopt.search.price_and_fix import twins
+    from mecopt.search.twins import twins
 
     columns = _by_instance(problem)
     identical = map(twins, np.stack([columns[3], *columns[:3], columns[4]], axis=1))

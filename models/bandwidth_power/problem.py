@@ -43,8 +43,9 @@ from mecopt.decision import Binary
 from mecopt.fields import Quantity, quantity
 from mecopt.models.bandwidth_power import allocation, exact
 from mecopt.models.bandwidth_power.variables import BandwidthPrice, Transmission
-from mecopt.problem import Problem, Reference, Scenario
+from mecopt.problem import Problem
 from mecopt.radio import rayleigh_amplitude, reference_gain
+from mecopt.scenario import Reference, Scenario
 from mecopt.search.solver import Solver
 
 if TYPE_CHECKING:

@@ -40,7 +40,8 @@ from mecopt.decision import Binary
 from mecopt.fields import Quantity, quantity
 from mecopt.models.binary_offloading import allocation, exact
 from mecopt.models.binary_offloading.variables import CapacityPrice, ServerRate
-from mecopt.problem import Problem, Reference, Scenario
+from mecopt.problem import Problem
+from mecopt.scenario import Reference, Scenario
 from mecopt.search import server_choice
 from mecopt.search.solver import Solver
 

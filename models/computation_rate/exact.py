@@ -62,7 +62,7 @@ def relaxation_price(problem: ComputationRate) -> Array:
 def compiled_data(problem: ComputationRate) -> list[RateData]:
     """Return the compiled data of every instance."""
     from mecopt.models.computation_rate.compiled import RateData
-    from mecopt.search.price_and_fix import twins
+    from mecopt.search.twins import twins
 
     local, gain, worth = rows(problem)
     identical = map(twins, np.stack([gain, local, worth], axis=1))

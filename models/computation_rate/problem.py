@@ -42,8 +42,9 @@ from mecopt.decision import Binary
 from mecopt.fields import Quantity, quantity
 from mecopt.models.computation_rate import allocation, exact
 from mecopt.models.computation_rate.variables import FrameTimes, TimePrice
-from mecopt.problem import Problem, Reference, Scenario
+from mecopt.problem import Problem
 from mecopt.radio import path_gain, rayleigh_power
+from mecopt.scenario import Reference, Scenario
 from mecopt.search.solver import Solver
 
 if TYPE_CHECKING:

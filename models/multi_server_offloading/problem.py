@@ -49,7 +49,8 @@ from mecopt.fields import Quantity, quantity
 from mecopt.models.multi_server_offloading import allocation, exact
 from mecopt.models.multi_server_offloading.scenarios import PRESETS
 from mecopt.models.multi_server_offloading.variables import ServerPrices, SpeedAndPower
-from mecopt.problem import Problem, Reference, Scenario
+from mecopt.problem import Problem
+from mecopt.scenario import Reference, Scenario
 from mecopt.search import server_choice
 from mecopt.search.solver import Solver
 from mecopt.solution import InstanceError

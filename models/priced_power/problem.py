@@ -47,7 +47,8 @@ from mecopt.fields import Quantity, quantity
 from mecopt.models.priced_power import allocation, conic, exact, scenarios
 from mecopt.models.priced_power.ratios import JONG, TRANSFORM
 from mecopt.models.priced_power.variables import InterferencePrice, TransmitPower
-from mecopt.problem import Problem, Reference, Scenario
+from mecopt.problem import Problem
+from mecopt.scenario import Reference, Scenario
 from mecopt.search.solver import Solver
 
 if TYPE_CHECKING:
