@@ -165,6 +165,9 @@ class Training(ABC):
     noted: ClassVar[tuple[str, ...]] = ()
     """Names of what `notes` says."""
 
+    def prepare(self, stream: Problem, rng: Generator) -> None:  # noqa: B027
+        """Do what comes before the first instance; a training that goes on from a checkpoint has it behind it."""
+
     @abstractmethod
     def own(self, problem: Problem) -> Array:
         """Return the policy's own decision of each instance, ``(batch, users)``."""

@@ -135,6 +135,8 @@ def _log(columns: Mapping[str, Array], optimum: Array) -> Log:
 def _play(
     training: Training, stream: Problem, seed: int, first: int, columns: dict[str, Array], after: Callable[[int], None]
 ) -> None:
+    if first == 0:
+        training.prepare(stream, np.random.default_rng((seed, 5)))
     for start in range(first, stream.instances, training.interval):
         rows = slice(start, min(start + training.interval, stream.instances))
         block, rng = stream[rows], np.random.default_rng((seed, 1, start))

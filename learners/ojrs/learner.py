@@ -70,7 +70,9 @@ class Ojrs(Proposer):
 
     def propose(self, problem: Problem, k: int, rng: Generator) -> Array:
         """Propose the k most probable decisions, the own one first."""
-        return most_probable(self.log_probabilities(problem), k).reshape(*problem.batch_shape, k, self.users)
+        logs = self.log_probabilities(problem)
+        found = own_decision(logs)[:, None, :] if k == 1 else most_probable(logs, k)
+        return found.reshape(*problem.batch_shape, k, self.users)
 
     def reported(self) -> list[str]:
         """Say how close the decisions found and the own ones came to the optimum."""
@@ -104,7 +106,7 @@ class OjrsTraining(Training):
         guide(stream, settings.guidance)  # a field that does not exist is refused now, not at the first search
         self.inputs = Inputs.fit(stream, settings.inputs, settings.scaling)
         seen = self.inputs.size(stream)
-        self.autoencoder = self._offline(stream, seen, seed)
+        self.autoencoder = self._encoder(stream, seen, seed)
         width = settings.code if self.autoencoder else seen
         widths = (width, *settings.hidden, stream.users * self.choices)
         layers = network.initial(widths, np.random.default_rng((seed, 0)))
@@ -121,17 +123,19 @@ class OjrsTraining(Training):
         self.count, self.steps = 0, settings.steps
         self.loss = self.change = np.nan
 
-    def _offline(self, stream: Problem, seen: int, seed: int) -> autoencoder.Autoencoder | None:
-        """Train the encoder, where there is one, on the first inputs of the stream."""
+    def _encoder(self, stream: Problem, seen: int, seed: int) -> autoencoder.Autoencoder | None:
+        """Return the encoder, where there is one, before it has learned anything."""
         sizes = self.settings.encoder_sizes(seen)
         if sizes is None:
             return None
-        rng = np.random.default_rng((seed, 4))
         scale = autoencoder.UnitScale.fit(self.inputs, stream)
-        made = autoencoder.Autoencoder(sizes, scale, self.settings, rng)
-        made.remember(self.inputs(stream.flat()[: self.settings.offline]))
-        made.fit(rng)
-        return made
+        return autoencoder.Autoencoder(sizes, scale, self.settings, np.random.default_rng((seed, 4)))
+
+    def prepare(self, stream: Problem, rng: Generator) -> None:
+        """Train the encoder on the first inputs of the stream: the paper's offline stage."""
+        if self.autoencoder:
+            self.autoencoder.remember(self.inputs(stream[: self.settings.offline]))
+            self.autoencoder.fit(rng)
 
     def _seen(self, rows: Array) -> Array:
         return self.autoencoder(rows) if self.autoencoder else rows

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.learners.curves import COLOURS, png, windowed
+from mecopt.learners.curves import COLOURS, EVERY, RECORDS, png, windowed
+from mecopt.learners.figures import spread
 from mecopt.learners.log import Log
 from mecopt.learners.paper_004 import measures, searches
 from mecopt.learners.paper_004.encoders import AE, AVERAGED, BARS, COMPONENTS, MEAN, PRINTED, SAE
@@ -36,17 +37,22 @@ Array = NDArray[Any]
 
 INK, GREY = "#1d2530", "#8a8f98"
 
+REPLAY_CAPTION = (
+    f"Reward of the own decision and loss with 2p-ER and with uniform replay: means of the last {RECORDS} records, of which "
+    f"there is one every {EVERY} slots; mean over seeds, shade: least and greatest seed."
+)
+
 
 def drawn(m: Measured) -> list[Picture]:
     """Draw every figure of the paper, the optimum in each, the ablation and table III."""
     found = (
-        ("Figures 3 and 4", "Encoders of the channels of two servers, in testing; losses in training dotted.", encoders),
+        ("Figures 3 and 4", "Encoders of the channels of two servers, means over seeds.", encoders),
         ("Figures 5 and 6", "Absolute errors of the channel feature, in training and testing.", errors),
-        ("Figure 7", "Best decision met by search from random starts, mean over slots and seeds.", search),
+        ("Figure 7", "Best decision met by search from random starts, mean over slots and seeds; shade: seeds.", search),
         ("Figure 8", "Steps of the search by rule (30), by both readings; one line per seed, means over 1 %.", steps),
-        ("Figures 9 and 10", "Reward of the own decision and loss with 2p-ER and with uniform replay.", replay),
+        ("Figures 9 and 10", REPLAY_CAPTION, replay),
         ("The ablation", "NRR of the own decision over the last 500 slots, one component changed at a time.", ablation),
-        ("Table III as a picture", "Average NRR before and after the weights change, means over seeds.", servers),
+        ("Table III as a picture", "Average NRR before and after the weights change, mean ± deviation over seeds.", servers),
     )
     return [Picture(name, caption, draw(m)) for name, caption, draw in found]
 
@@ -63,11 +69,18 @@ def _figure(rows: int, columns: int, size: tuple[float, float], **more: Any) -> 
 
 
 def _logarithmic(axes: Any) -> None:
-    from matplotlib.ticker import FuncFormatter
+    """Make the scale of what has been drawn logarithmic, where it spans so much, with ticks at round numbers."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+    low, high = axes.get_ylim()
+    drawn = np.concatenate([line.get_ydata() for line in axes.get_lines()])
+    low = max(low, float(drawn[drawn > 0].min(initial=high)))
+    if not 0 < 5.0 * low < high:
+        return
     axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high < 1e3 * low else (1.0,)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:g}" if f"{value:.0e}"[0] in "235" else ""))
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def encoders(m: Measured) -> bytes:
@@ -83,12 +96,16 @@ def encoders(m: Measured) -> bytes:
         level = 100.0 * np.mean([one.testing.accuracy for one in m.encoders[name, SERVERS]])
         left.axhline(level, color=INK, lw=1.0, ls=style, label=name)
     accuracies = [one.accuracy for name in (AE, SAE) for one in m.encoders[name, SERVERS]]
-    left.set_ylim(max(80.0, 100.0 * min(float(a[a.size // 40 :].min()) for a in accuracies) - 2.0), 94.0)
+    found = 100.0 * np.concatenate([a[a.size // 40 :] for a in accuracies])
+    left.set_ylim(max(80.0, float(found.min()) - 2.0), max(94.0, float(found.max()) + 1.0))
     left.set_ylabel("accuracy, %")
     _logarithmic(right)
     right.set_ylabel("mean squared error of the channel feature")
     for axes in (left, right):
         axes.set_xlabel("episode (pass over 1,024 slots)")
+    right.plot([], [], color=INK, lw=1.6, label="testing")
+    right.plot([], [], color=INK, lw=1.6, ls=":", label="training")
+    right.legend(frameon=False, fontsize=8)
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False, fontsize=8)
     return png(figure)
 
@@ -135,14 +152,14 @@ def steps(m: Measured) -> bytes:
     """Draw T along the stream, means over its hundredths."""
     figure, (panels,) = _figure(1, 2, (9.6, 3.8), sharey=True)
     shown = {
-        PAPER_NAME: {"rise of the loss, as printed": ""},
+        PAPER_NAME: {"rise of the loss, as printed": "", "size of its change": SIZE},
         SANE_NAME: {"rise of the loss, as printed": RISE, "size of its change": SIZE},
     }
     for axes, (base, readings) in zip(panels, shown.items(), strict=True):
         for (label, change), colour in zip(readings.items(), COLOURS, strict=False):
             for number, log in enumerate(m.changed(base, change)):
                 parts = np.array_split(log.more["steps"], 100)
-                at = np.linspace(0, log.own.size, 100)
+                at = (np.arange(100) + 0.5) * log.own.size / 100.0
                 axes.plot(
                     at,
                     [part.mean() for part in parts],
@@ -155,7 +172,7 @@ def steps(m: Measured) -> bytes:
         axes.set_title(f"from '{base}'", fontsize=10, loc="left")
         axes.set_xlabel("slot")
     panels[0].set_ylabel("T, steps of the search")
-    panels[1].legend(frameon=False, fontsize=8)
+    figure.legend(*panels[1].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False, fontsize=8)
     return png(figure)
 
 
@@ -212,9 +229,10 @@ def servers(m: Measured) -> bytes:
     figure, (panels,) = _figure(1, 2, (9.6, 3.8), sharey=True)
     at = range(1, MOST_SERVERS + 1)
     for half, (axes, column, title) in enumerate(zip(panels, (2, 4), ("before (F-Avg)", "after (S-Avg)"), strict=True)):
-        for base, colour in zip(DYNAMIC_BASES, COLOURS[::2], strict=False):
-            values = [[halves(log)[half].average for log in m.logs[varied(base, "", CHANGED, n)]] for n in at]
-            axes.errorbar(at, np.mean(values, axis=1), np.std(values, axis=1), fmt="o-", color=colour, capsize=3, label=base)
+        for base, colour in zip(DYNAMIC_BASES, COLOURS, strict=False):
+            found = [spread([halves(log)[half].average for log in m.logs[varied(base, "", CHANGED, n)]]) for n in at]
+            means, deviations = [one.mean for one in found], [one.deviation for one in found]
+            axes.errorbar(at, means, deviations, fmt="o-", color=colour, capsize=3, label=base)
         axes.plot(at, [float(PRINTED_III[n][column]) for n in at], "s--", color=GREY, label="the paper (ratio to PSO)")
         axes.axhline(1.0, color=INK, lw=1.0, ls="--")
         axes.set_title(title, fontsize=10, loc="left")

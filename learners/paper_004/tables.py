@@ -152,7 +152,7 @@ def _strategies(m: Measured) -> Table:
         "one decision and its value, one slot at a time, all in one process. ASA and SA start at random decisions. "
         "Networks: own decision. One decision for all slots: the best on average over 1,000 slots of the training; it "
         "never looks at a channel. The signal-to-noise ratio is calibrated to the latencies of the paper, which is silent.",
-        ("strategy", "latency", "paper", "reward", "paper", "NRR", "time", "paper"),
+        ("strategy", "latency, s", "paper, s", "reward, 1/s", "paper, 1/s", "NRR", "time, ms", "paper, ms"),
         rows,
     )
 
@@ -226,7 +226,7 @@ def _accuracies(m: Measured) -> Table:
             [
                 str(servers),
                 f"{ratio_of_compression(servers):.2f}",
-                PRINTED_III[servers][0],
+                f"{100.0 * float(PRINTED_III[servers][0]):.2f}",
                 *(percent([one.testing.accuracy for one in ways]) for ways in found),
                 percent([one.testing.explained for one in found[0]]),
                 percent([one.testing.best_server for one in found[0]]),

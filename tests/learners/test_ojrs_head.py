@@ -78,3 +78,10 @@ def test_of_equally_probable_decisions_the_own_one_leads() -> None:
 def test_more_decisions_than_there_are_are_refused(k: int, told: str) -> None:
     with pytest.raises(InstanceError, match=told):
         most_probable(logs_of(2, 3), k)
+
+
+def test_the_own_decision_is_the_first_of_the_most_probable_ones_ties_too() -> None:
+    rng = np.random.default_rng(4)
+    logs = log_probabilities(rng.standard_normal((50, 6 * 4)).round(0), 6)
+    np.testing.assert_array_equal(own_decision(logs), most_probable(logs, 1)[:, 0])
+    np.testing.assert_array_equal(own_decision(logs), most_probable(logs, 7)[:, 0])
