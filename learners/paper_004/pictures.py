@@ -96,8 +96,8 @@ def encoders(m: Measured) -> bytes:
         level = 100.0 * np.mean([one.testing.accuracy for one in m.encoders[name, SERVERS]])
         left.axhline(level, color=INK, lw=1.0, ls=style, label=name)
     accuracies = [one.accuracy for name in (AE, SAE) for one in m.encoders[name, SERVERS]]
-    found = 100.0 * np.concatenate([a[a.size // 40 :] for a in accuracies])
-    left.set_ylim(max(80.0, float(found.min()) - 2.0), max(94.0, float(found.max()) + 1.0))
+    seen = 100.0 * np.concatenate([a[a.size // 40 :] for a in accuracies])
+    left.set_ylim(max(80.0, float(seen.min()) - 2.0), max(94.0, float(seen.max()) + 1.0))
     left.set_ylabel("accuracy, %")
     _logarithmic(right)
     right.set_ylabel("mean squared error of the channel feature")
