@@ -23,10 +23,10 @@ class Plan:
     users: int = 10
     servers: int | None = None
 
-    def folder(self, out: Path, seed: int) -> Path:
-        """Return where this training stands; other code has other folders."""
+    def folder(self, out: Path, seed: int, count: int) -> Path:
+        """Return where this training on so many instances stands; other code has other folders."""
         size = f"{self.users}" if self.servers is None else f"{self.users}x{self.servers}"
-        words = f"{self.stream}-{self.name}-{size}-seed-{seed}"
+        words = f"{self.stream}-{self.name}-{size}-{count}-seed-{seed}"
         return out / "runs" / code_digest() / "".join(c if c.isalnum() or c in "-." else "-" for c in words)
 
 
@@ -52,9 +52,9 @@ def train_all(
     """Train every plan with every seed, side by side, and return their logs."""
     from joblib import Parallel, delayed
 
-    tasks = [(learner, stream, plan, plan.folder(out, seed), seed, count) for plan in plans for seed in range(seeds)]
+    tasks = [(learner, stream, plan, plan.folder(out, seed, count), seed, count) for plan in plans for seed in range(seeds)]
     finished = Parallel(n_jobs=-1, return_as="generator_unordered")(delayed(train_one)(*task) for task in tasks)
     progress(0, len(tasks))
     for done, _ in enumerate(finished, start=1):
         progress(done, len(tasks))
-    return {plan: [read_log(plan.folder(out, seed) / "training.parquet") for seed in range(seeds)] for plan in plans}
+    return {plan: [read_log(plan.folder(out, seed, count) / "training.parquet") for seed in range(seeds)] for plan in plans}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,17 +14,27 @@ from mecopt.problem import Problem
 
 Array = NDArray[Any]
 
+Call = Callable[[Any, Generator], Any]
 
-def seconds(call: Callable[[Any, Generator], Any], batch: Problem) -> Array:
-    """Return the time of a call on each instance, after a first one that does not count.
 
-    The generator it gets depends on the instance alone, so that two ways of doing the same draw the same.
+def seconds(call: Call, batch: Problem) -> Array:
+    """Return the time of a call on each instance; see `seconds_of_each`."""
+    return seconds_of_each({"": call}, batch)[""]
+
+
+def seconds_of_each(calls: Mapping[str, Call], batch: Problem) -> dict[str, Array]:
+    """Return the times of several calls on each instance, after a first one that does not count.
+
+    All calls take an instance before any takes the next, so that what else the machine does meets them alike. The generator
+    they get depends on the instance alone, so that two ways of doing the same draw the same.
     """
-    call(batch[0], np.random.default_rng((5, 0)))
-    times = []
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    for call in calls.values():
+        call(batch[0], np.random.default_rng((5, 0)))
     for number, instance in enumerate(batch):
-        rng = np.random.default_rng((5, number))
-        began = time.perf_counter()
-        call(instance, rng)
-        times.append(time.perf_counter() - began)
-    return np.array(times)
+        for name, call in calls.items():
+            rng = np.random.default_rng((5, number))
+            began = time.perf_counter()
+            call(instance, rng)
+            times[name].append(time.perf_counter() - began)
+    return {name: np.array(found) for name, found in times.items()}

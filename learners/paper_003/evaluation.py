@@ -115,7 +115,7 @@ class Paper003(Reproduction):
         baselines = {kind: _ratios(kind, seeds, count, progress) for kind in BASELINES}
         timed = 3 if quick else TIMED_INSTANCES
         progress("decision times", 0, 1)
-        seconds = decision_times(out, timed)
+        seconds = decision_times(out, count, timed)
         users, instances = (6, 1) if quick else (USERS, 3)
         error = all_decisions_by_slsqp(users, instances)
         measured = Measured(logs, baselines, seconds, error, users, instances)
@@ -146,12 +146,15 @@ def _ratios(kind: str, seeds: int, count: int, progress: Progress) -> Ratios:
     return found
 
 
-def decision_times(out: Path, instances: int) -> dict[tuple[str, int], Array]:
-    """Time one decision for 10, 15 and 20 users: the paper's two methods, and the same decisions without SLSQP."""
+def decision_times(out: Path, count: int, instances: int) -> dict[tuple[str, int], Array]:
+    """Time one decision for 10, 15 and 20 users: the paper's two methods, and the same decisions without SLSQP.
+
+    The networks are those trained on `count` instances.
+    """
     found: dict[tuple[str, int], Array] = {}
     for users in (USERS, *(plan.users for plan in TIMED)):
         batch = stream(STEADY, 0, 1000, users)
-        policy = DecisionNet.load(Plan(OURS_NAME, STEADY, {}, users).folder(out, 0))
+        policy = DecisionNet.load(Plan(OURS_NAME, STEADY, {}, users).folder(out, 0, count))
         ways: dict[str, Callable[[Any, Generator], Any]] = {
             "network and 7 SLSQP": partial(_proposal, measures.paper_proposal, policy),
             "CD_SLSQP": measures.paper_descent,

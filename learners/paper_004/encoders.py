@@ -1,8 +1,11 @@
 r"""Figures 3 to 6 and the accuracies of table III: encoders trained by themselves, beside the mean and linear components.
 
-An episode is one pass over the training slots, since the paper does not say what it is: 8 steps of Adam on 128 of 1,024.
-Everything is measured on the channel feature z of `mecopt.learners.ojrs.compression`. The paper's h, on whose scale its
-losses stand, is not given; z is a logarithm from -20 dB to 40 dB of signal-to-noise ratio.
+The paper does not say what an episode is. Figure 3 and the tables take one pass over the training slots, 8 steps of Adam on
+128 of 1,024; for figure 4 it is a single update, too, as in algorithm 1, which has 500 of them.
+
+Everything is measured on the channel feature z of `mecopt.learners.ojrs.compression`, a logarithm from -20 dB to 40 dB of
+signal-to-noise ratio. The paper's h, on whose scale its losses and accuracies stand, is not given; accuracies are measured
+on that of (23), too.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.learners.inputs import Inputs
+from mecopt.learners.inputs import LOOKED_AT, Inputs
 from mecopt.learners.network import one_thread
 from mecopt.learners.ojrs.autoencoder import Autoencoder, UnitScale
 from mecopt.learners.ojrs.compression import Kept, by_components, by_mean, channel_feature
@@ -27,6 +30,9 @@ Array = NDArray[Any]
 
 TRAINING, TESTING = 1024, 1024
 EPISODES, QUICK_EPISODES = 200, 20
+"""Passes over the training slots."""
+UPDATES, QUICK_UPDATES = 500, 50
+"""Single updates: T_SAE of algorithm 1."""
 
 AE, SAE, PRINTED, AVERAGED = "AE 60-30", "SAE 60-45-30", "2r-SAE, sums as printed", "2r-SAE, means"
 ENCODERS: dict[str, dict[str, Any]] = {
@@ -47,6 +53,8 @@ class Reconstruction:
 
     training: Kept
     testing: Kept
+    accuracy_unit_scale: float
+    """Accuracy in testing if the feature is mapped to [0, 1] as (23) has it: an affine scale changes an accuracy."""
     errors: tuple[Array, Array]
     """Shares of the absolute errors in training and testing that fall into `BARS`; the last one takes what is beyond."""
     losses: tuple[Array, Array]
@@ -60,14 +68,22 @@ def shares(errors: Array) -> Array:
     return np.histogram(np.minimum(errors, BARS[-1]), BARS)[0] / errors.size
 
 
+def unit(seen: Array, feature: Array) -> Array:
+    """Map features to h of (23): 0 and 1 are the least and the greatest one in the first slots seen."""
+    least, greatest = seen[:LOOKED_AT].min(), seen[:LOOKED_AT].max()
+    return np.asarray((feature - least) / (greatest - least))
+
+
 def reconstruction(
     pairs: Sequence[tuple[Array, Array]], servers: int, losses: Sequence[Any] = (), accuracy: Sequence[float] = ()
 ) -> Reconstruction:
     """Measure what is given for what was shown, in training and testing."""
     training, testing = (Kept.of(shown, given, servers) for shown, given in pairs)
+    seen = pairs[0][0]
+    scaled = Kept.of(unit(seen, pairs[1][0]), unit(seen, pairs[1][1]), servers).accuracy
     first, second = (shares(np.abs(shown - given)) for shown, given in pairs)
     columns = np.array(losses).reshape(-1, 2).T
-    return Reconstruction(training, testing, (first, second), (columns[0], columns[1]), np.array(accuracy))
+    return Reconstruction(training, testing, scaled, (first, second), (columns[0], columns[1]), np.array(accuracy))
 
 
 def features(problem: MultiServerOffloading, gain: Array) -> Array:
@@ -89,9 +105,10 @@ def untrained(seed: int, servers: int) -> dict[str, Reconstruction]:
     return {name: reconstruction(pairs, servers) for name, pairs in ways.items()}
 
 
-def trained(name: str, seed: int, servers: int = SERVERS, episodes: int = EPISODES) -> Reconstruction:
-    """Train one of `ENCODERS` and follow it from episode to episode; needs more inputs than the code has numbers."""
-    steps = TRAINING // OjrsSettings().batch
+def trained(
+    name: str, seed: int, servers: int = SERVERS, episodes: int = EPISODES, steps: int = TRAINING // OjrsSettings().batch
+) -> Reconstruction:
+    """Train one of `ENCODERS`, so many steps of Adam an episode; needs more inputs than the code has numbers."""
     settings = OjrsSettings(**ENCODERS[name], error_threshold=0.0, encoder_memory=TRAINING, encoder_steps=steps)
     problem = stream(STEADY, seed, TRAINING + TESTING, servers)
     inputs = Inputs.fit(problem[:TRAINING], ("channel_gain",), "log")
@@ -114,20 +131,37 @@ def trained(name: str, seed: int, servers: int = SERVERS, episodes: int = EPISOD
     return reconstruction(pairs, servers, losses, accuracy)
 
 
-def measure(seeds: int, episodes: int, progress: Progress) -> dict[tuple[str, int], list[Reconstruction]]:
-    """Measure every way of compressing at two servers, and those of table III at each other number, seed by seed."""
-    from joblib import Parallel, delayed
+Ways = dict[tuple[str, int], list[Reconstruction]]
+"""Measurements of each seed, by way of compressing and number of servers."""
 
+
+def measure(seeds: int, episodes: int, progress: Progress) -> Ways:
+    """Measure every way of compressing at two servers, and those of table III at each other number, seed by seed."""
     names = [(name, SERVERS) for name in ENCODERS]
     names += [(SAE, servers) for servers in range(2, MOST_SERVERS + 1) if servers != SERVERS]
     tasks = [(name, seed, servers, episodes) for name, servers in names for seed in range(seeds)]
-    finished = Parallel(n_jobs=-1, return_as="generator")(delayed(trained)(*task) for task in tasks)
-    found: dict[tuple[str, int], list[Reconstruction]] = {}
-    for done, ((name, _, servers, _), result) in enumerate(zip(tasks, finished, strict=True), start=1):
-        found.setdefault((name, servers), []).append(result)
-        progress("encoders", done, len(tasks))
+    found = _side_by_side("encoders", tasks, progress)
     for servers in range(2, MOST_SERVERS + 1):
         for seed in range(seeds):
             for name, result in untrained(seed, servers).items():
                 found.setdefault((name, servers), []).append(result)
+    return found
+
+
+def measure_updates(seeds: int, updates: int, progress: Progress) -> dict[str, list[Reconstruction]]:
+    """Measure AE and SAE from update to update, as figure 4 may mean it."""
+    tasks = [(name, seed, SERVERS, updates, 1) for name in (AE, SAE) for seed in range(seeds)]
+    return {name: found for (name, _), found in _side_by_side("encoders, update by update", tasks, progress).items()}
+
+
+def _side_by_side(what: str, tasks: Sequence[tuple[Any, ...]], progress: Progress) -> Ways:
+    """Train encoders, `trained` of each task, in several processes."""
+    from joblib import Parallel, delayed
+
+    finished = Parallel(n_jobs=-1, return_as="generator")(delayed(trained)(*task) for task in tasks)
+    found: Ways = {}
+    progress(what, 0, len(tasks))
+    for done, ((name, _, servers, *_), result) in enumerate(zip(tasks, finished, strict=True), start=1):
+        found.setdefault((name, servers), []).append(result)
+        progress(what, done, len(tasks))
     return found

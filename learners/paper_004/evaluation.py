@@ -36,8 +36,12 @@ class Measured:
     habits: dict[Plan, list[Habits]]
     encoders: dict[tuple[str, int], list[Reconstruction]]
     """Way of compressing and number of servers."""
+    updates: dict[str, list[Reconstruction]]
+    """AE and SAE, an episode being a single update."""
     searches: dict[str, list[Array]]
     """NRR after so many `evaluations`."""
+    found: dict[str, list[float]]
+    """Number of evaluations after which a search has found the optimum; see `searches.Followed`."""
     evaluations: tuple[int, ...]
     decided: Decided
     curvature: Curvature
@@ -58,6 +62,10 @@ class Measured:
         """Return the mean NRR of a strategy of table II."""
         pairs = zip(self.decided.latency[searches.EXACT], self.decided.latency[name], strict=True)
         return spread([(least / values).mean() for least, values in pairs])
+
+    def rewards(self, name: str) -> Spread:
+        """Return the mean reward of a strategy of table II, 1/s."""
+        return spread([float((1.0 / values).mean()) for values in self.decided.latency[name]])
 
     def time(self, name: str) -> float:
         """Return the median time of a decision, s."""
@@ -82,6 +90,7 @@ class Paper004(Reproduction):
                 "slots of a training": count,
                 "slots on which strategies are compared": measured.decided.latency[searches.EXACT][0].size,
                 "slots of a decision time": measured.decided.seconds[searches.EXACT].size,
+                "slots by which the one decision for all is chosen": measured.decided.seen,
                 "quick": quick,
                 "versions": ", ".join(f"{k} {v}" for k, v in versions().items()),
                 "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
@@ -101,19 +110,19 @@ def measure(out: Path, seeds: int, quick: bool, count: int, progress: Progress) 
     shown = [plan for plan in plans if plan not in DYNAMIC]
     habits = {plan: [measures.habits(plan, out, seed, count) for seed in range(seeds)] for plan in shown}
     compressed = encoders.measure(seeds, encoders.QUICK_EPISODES if quick else encoders.EPISODES, progress)
+    updates = encoders.measure_updates(seeds, encoders.QUICK_UPDATES if quick else encoders.UPDATES, progress)
     evaluations = searches.QUICK_EVALUATIONS if quick else searches.EVALUATIONS
-    followed: dict[str, list[Array]] = {}
+    searched = searches.QUICK_SEARCHED if quick else searches.SEARCHED
+    followed = []
     for seed in range(seeds):
-        for name, found in searches.curves(
-            seed, searches.QUICK_SEARCHED if quick else searches.SEARCHED, evaluations
-        ).items():
-            followed.setdefault(name, []).append(found)
-        progress("searches", seed + 1, seeds)
-    progress("strategies", 0, 1)
+        progress("searches", seed, seeds)
+        followed.append(searches.followed(seed, searched, evaluations))
+    ratios = {name: [one.ratio[name] for one in followed] for name in followed[0].ratio}
+    found = {name: [one.found[name] for one in followed] for name in followed[0].found}
     slots, timed = (searches.QUICK_COMPARED, searches.QUICK_TIMED) if quick else (searches.COMPARED, searches.TIMED)
-    decided = searches.decided(out, seeds, slots, timed)
+    decided = searches.decided(out, seeds, count, slots, timed, progress)
     curvature = searches.curvature(*((2, 50) if quick else (20, 1000)))
-    return Measured(logs, habits, compressed, followed, evaluations, decided, curvature)
+    return Measured(logs, habits, compressed, updates, ratios, found, evaluations, decided, curvature)
 
 
 REPRODUCTION = Paper004()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -15,10 +16,11 @@ from numpy.typing import NDArray
 from mecopt.kernels.sum_of_ratios import midpoint_test
 from mecopt.learners.ojrs import Ojrs
 from mecopt.learners.paper_004.trainings import BASE, STEADY, stream
-from mecopt.learners.timing import seconds
+from mecopt.learners.timing import seconds_of_each
 from mecopt.models.multi_server_offloading import MultiServerOffloading
 from mecopt.models.multi_server_offloading.scenarios import distances, server_places, user_places
 from mecopt.models.multi_server_offloading.variables import SpeedAndPower
+from mecopt.reproduction import Progress
 from mecopt.search.annealing import anneal
 from mecopt.search.server_choice import MoveSearch
 from mecopt.search.solver import scores
@@ -36,24 +38,44 @@ SEARCHED, QUICK_SEARCHED = 50, 4
 """Slots of every seed on which the searches are followed."""
 
 
-def curves(seed: int, slots: int, evaluations: tuple[int, ...]) -> dict[str, Array]:
-    """Return the mean NRR of the best decision met after so many evaluations, from the same random starts.
+FOUND = 0.99
+"""Mean NRR at which a search has found the optimal decision."""
 
-    A shorter search with the same random numbers is the beginning of a longer one.
-    """
+
+@dataclass(frozen=True)
+class Followed:
+    """The searches from the same random starts, over the same slots."""
+
+    ratio: Mapping[str, Array]
+    """Mean NRR of the best decision met after so many evaluations."""
+    found: Mapping[str, float]
+    """After how many of them the mean NRR is `FOUND`: a count of single evaluations; inf if it never is."""
+
+
+def followed(seed: int, slots: int, evaluations: tuple[int, ...]) -> Followed:
+    """Follow every search up to the last of so many evaluations, from the same random starts."""
     problem = stream(STEADY, seed, slots)
     optimum = solve(problem).objective
     start = problem.decision_space.sample(np.random.default_rng((seed, 7, 4)), (slots,))
-    found = {}
-    for name, neighbour in NEIGHBOURS.items():
-        best = []
-        for count in evaluations:
-            rng, guide = np.random.default_rng((seed, 8, 4)), problem.channel_gain
-            best.append(anneal(problem, start, count, rng, neighbour=neighbour, guidance=guide)[1])
-        found[name] = (optimum / np.array(best)).mean(axis=1)
+
+    def ratio(neighbour: str, count: int) -> float:
+        rng, guide = np.random.default_rng((seed, 8, 4)), problem.channel_gain
+        return float((optimum / anneal(problem, start, count, rng, neighbour=neighbour, guidance=guide)[1]).mean())
+
+    ratios = {name: np.array([ratio(way, count) for count in evaluations]) for name, way in NEIGHBOURS.items()}
     search = MoveSearch().search(problem, start=start, gap=None, time_limit=None, rng=np.random.default_rng(0))
-    found[LOCAL_SEARCH] = np.full(len(evaluations), (optimum / scores(problem, search.decision)).mean())
-    return found
+    ratios[LOCAL_SEARCH] = np.full(len(evaluations), (optimum / scores(problem, search.decision)).mean())
+    return Followed(ratios, {name: first(partial(ratio, way), evaluations[-1]) for name, way in NEIGHBOURS.items()})
+
+
+def first(ratio: Callable[[int], float], most: int) -> float:
+    """Return the least count up to `most` at which a mean NRR reaches `FOUND`; inf if none does.
+
+    A shorter search with the same random numbers is the beginning of a longer one, so the best met never gets worse: halving
+    the range finds what following every step would.
+    """
+    count = bisect.bisect_left(range(most + 1), FOUND, key=ratio)
+    return float(count) if count <= most else float("inf")
 
 
 # ---------------------------------------------------------------------- table II
@@ -66,7 +88,7 @@ ASA, ASA_LONG = "ASA, T = 20", "ASA, T = 500"
 OJRS = {plan.name: f"OJRS, {plan.name}" for plan in BASE}
 COMPARED, QUICK_COMPARED = 1000, 40
 SEEN = 1000
-"""Slots of the training by which the one decision for all is chosen."""
+"""First slots of the training by which the one decision for all is chosen."""
 TIMED, QUICK_TIMED = 100, 3
 
 
@@ -108,10 +130,10 @@ def _own(policy: Ojrs) -> Decide:
     return lambda problem, rng: policy.propose(problem, 1, rng)[..., 0, :]
 
 
-def strategies(out: Path, seed: int) -> dict[str, Decide]:
-    """Return every way of deciding in table II, the networks of a seed among them."""
-    always = constant(stream(STEADY, seed, SEEN))
-    networks = {OJRS[plan.name]: _own(Ojrs.load(plan.folder(out, seed))) for plan in BASE}
+def strategies(out: Path, seed: int, count: int) -> dict[str, Decide]:
+    """Return every way of deciding in table II, the networks trained on so many slots of a seed among them."""
+    always = constant(stream(STEADY, seed, count)[:SEEN])
+    networks = {OJRS[plan.name]: _own(Ojrs.load(plan.folder(out, seed, count))) for plan in BASE}
     return {
         **networks,
         CONSTANT: lambda problem, rng: np.broadcast_to(always, (*problem.batch_shape, problem.users)),
@@ -135,19 +157,24 @@ class Decided:
     """In s, of every slot, per seed."""
     seconds: Mapping[str, Array]
     """For one slot at a time, decision and its value."""
+    seen: int
+    """Slots by which the one decision for all was chosen."""
 
 
-def decided(out: Path, seeds: int, slots: int, timed: int) -> Decided:
+def decided(out: Path, seeds: int, count: int, slots: int, timed: int, progress: Progress) -> Decided:
     """Decide fresh slots, seed by seed, each seed with its own networks; time those of the first one, slot by slot."""
+    progress("strategies", 0, seeds)
     latency: dict[str, list[Array]] = {}
+    times: dict[str, Array] = {}
     for seed in range(seeds):
-        problem = fresh(seed, slots)
-        for number, (name, decide) in enumerate(strategies(out, seed).items()):
+        ways, problem = strategies(out, seed, count), fresh(seed, slots)
+        for number, (name, decide) in enumerate(ways.items()):
             decision = decide(problem, np.random.default_rng((seed, 9, number)))
             latency.setdefault(name, []).append(scores(problem, decision))
-    batch = fresh(0, timed)
-    times = {name: seconds(partial(_value, decide), batch) for name, decide in strategies(out, 0).items()}
-    return Decided(latency, times)
+        if seed == 0:
+            times = seconds_of_each({name: partial(_value, decide) for name, decide in ways.items()}, fresh(0, timed))
+        progress("strategies", seed + 1, seeds)
+    return Decided(latency, times, min(SEEN, count))
 
 
 def _value(decide: Decide, problem: MultiServerOffloading, rng: Generator) -> Array:

@@ -35,6 +35,10 @@ def command(paper: str | None, output: Path | None, seeds: int | None, quick: bo
     reproduction = find_reproduction(paper)
     if output is None:
         raise InstanceError("reproduce needs a folder for its results: -o FOLDER")
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InstanceError(f"no folder for the results can be made at {output}: {error.strerror}") from None
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     errors = Console(stderr=True)
     with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar:

@@ -265,7 +265,7 @@ def test_what_cannot_be_tested_is_never_judged() -> None:
 
 
 def test_plans_have_folders_of_their_own() -> None:
-    folders = {plan.folder(Path("x"), 0) for plan in (*FIGURES, *ABLATION, Plan("ours", STEADY, {}, 15))}
+    folders = {plan.folder(Path("x"), 0, 60) for plan in (*FIGURES, *ABLATION, Plan("ours", STEADY, {}, 15))}
     assert len(folders) == len(FIGURES) + len(ABLATION) + 1
 
 
@@ -301,7 +301,7 @@ def test_a_finished_training_is_not_run_again(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="training needs torch")
     stamps = []
     for _ in range(2):
-        train_one(LEARNER, stream_of, FIGURES[0], FIGURES[0].folder(tmp_path, 0), 0, 60)
+        train_one(LEARNER, stream_of, FIGURES[0], FIGURES[0].folder(tmp_path, 0, 60), 0, 60)
         (weights,) = tmp_path.glob("runs/*/*/weights.safetensors")
         stamps.append((weights.stat().st_mtime_ns, weights.stat().st_ino))
     assert stamps[0] == stamps[1]

@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mecopt.learners.inputs import Inputs
 from mecopt.learners.log import Log
 from mecopt.learners.ojrs import LEARNER
+from mecopt.learners.ojrs.autoencoder import UnitScale
 from mecopt.learners.paper_004 import encoders, measures, searches
 from mecopt.learners.paper_004.encoders import COMPONENTS, MEAN, SAE
 from mecopt.learners.paper_004.searches import LOCAL_SEARCH
@@ -55,7 +57,8 @@ def _base(name: str) -> Plan:
 
 def test_plans_have_folders_of_their_own() -> None:
     plans = (*BASE, *DYNAMIC, *ablation(False))
-    assert len({plan.folder(Path("x"), 0) for plan in plans}) == len(plans)
+    assert len({plan.folder(Path("x"), 0, 100) for plan in plans}) == len(plans)
+    assert plans[0].folder(Path("x"), 0, 100) != plans[0].folder(Path("x"), 0, SLOTS)
     assert set(ablation(True)) < set(ablation(False))
 
 
@@ -97,7 +100,12 @@ def test_levels_are_of_the_last_500_slots_and_reached_with_the_first_full_window
     assert measures.learned(log) == 3100  # half of the 200 slots have to be at 1
     assert measures.learned(log_of(np.full(SLOTS, 0.94))) == np.inf
     np.testing.assert_allclose(measures.reward(log)[:3], 0.9 / 20.0)
-    np.testing.assert_allclose(measures.tenths(log.loss), 0.1)
+    np.testing.assert_allclose(measures.parts(log.loss, 10), 0.1)
+    np.testing.assert_allclose(measures.parts(np.r_[np.zeros(50), np.nan, np.ones(49)], 2), [0.0, 1.0])
+    assert [measures.last_slots(n) for n in (SLOTS, 100)] == [500, 5]
+    assert [measures.learning_window(n) for n in (SLOTS, 100)] == [200, 5]
+    assert [measures.best_window(n // 2) for n in (SLOTS, 100)] == [100, 1]
+    assert [measures.filled(n) for n in (SLOTS, 100)] == [1024, 10]
 
 
 def test_bars_hold_every_error_once() -> None:
@@ -123,7 +131,7 @@ def test_an_encoder_learns_and_its_last_loss_is_that_of_its_reconstruction() -> 
     assert found.losses[1].shape == found.accuracy.shape == (5,)
     assert found.losses[1][-1] < found.losses[1][0]
     assert found.accuracy[-1] == found.testing.accuracy
-    variance = np.square(found.losses[1][-1]) / found.losses[1][-1] / (1.0 - found.testing.explained)
+    variance = found.losses[1][-1] / (1.0 - found.testing.explained)
     shown = encoders.features(stream(STEADY, 0, 2048), stream(STEADY, 0, 2048).channel_gain)[1024:]
     assert variance == pytest.approx(shown.var(axis=0).mean(), rel=1e-6)
 
@@ -153,7 +161,7 @@ def test_the_one_decision_is_the_best_of_all_on_average() -> None:
 
 
 def test_searches_only_get_better_and_never_beat_the_optimum() -> None:
-    found = searches.curves(0, 3, (0, 5, 50))
+    found = searches.followed(0, 3, (0, 5, 50)).ratio
     for name in searches.NEIGHBOURS:
         assert all(one <= other for one, other in itertools.pairwise(found[name]))
         assert found[name][-1] <= 1.0 + 1e-12
@@ -161,10 +169,36 @@ def test_searches_only_get_better_and_never_beat_the_optimum() -> None:
     assert 0.99 < found[LOCAL_SEARCH][0] <= 1.0 + 1e-12
 
 
-def test_the_best_value_met_is_that_of_a_longer_search_with_the_same_numbers() -> None:
-    short, long = (searches.curves(1, 2, evaluations) for evaluations in ((7,), (3, 7, 40)))
-    for name in searches.NEIGHBOURS:
-        assert short[name][0] == long[name][1]
+def test_the_first_count_that_finds_the_optimum_is_what_following_every_step_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+    for level in (0.8, 0.9, 0.97):
+        monkeypatch.setattr(searches, "FOUND", level)
+        whole = searches.followed(1, 2, tuple(range(61)))
+        for name, curve in whole.ratio.items():
+            if name == LOCAL_SEARCH:
+                continue
+            there = np.flatnonzero(curve >= level)
+            assert whole.found[name] == (there[0] if there.size else np.inf)
+
+
+def test_the_first_count_is_exact_at_both_ends() -> None:
+    assert searches.first(lambda count: 1.0, 10) == 0
+    assert searches.first(lambda count: 0.99 if count >= 10 else 0.5, 10) == 10
+    assert searches.first(lambda count: 0.9, 10) == np.inf
+
+
+def test_the_scale_of_the_encoder_s_loss_is_the_one_of_23() -> None:
+    problem = stream(STEADY, 0, 300)
+    feature = encoders.features(problem, problem.channel_gain)
+    inputs = Inputs.fit(problem, ("channel_gain",), "log")
+    np.testing.assert_allclose(
+        encoders.unit(feature, feature), UnitScale.fit(inputs, problem)(inputs(problem)), rtol=0.0, atol=1e-5
+    )
+    given = feature + 0.01
+    scaled = encoders.reconstruction([(feature, given)] * 2, 2).accuracy_unit_scale
+    extent, least = np.ptp(feature[:256]), feature[:256].min()
+    share = 0.01 * feature.shape[1] / np.abs(feature - least).sum(axis=1)
+    assert scaled == pytest.approx(1.0 - share.mean(), rel=1e-9)
+    assert extent < 1.0
 
 
 def test_midpoints_of_p2_lie_below_the_chord_and_a_convex_solver_agrees() -> None:
