@@ -87,7 +87,7 @@ class Inputs:
                     "everywhere"
                 )
         for name in chosen if scaling == "log" else ():
-            if not np.all(fields[name] > 0):
+            if not np.all(whole[name] > 0):
                 raise InstanceError(f"{name} has zeros, whose logarithm is infinite; use the scaling 'standard'")
         ranges = {name: [float(whole[name].min()), float(whole[name].max())] for name in chosen}
         unscaled = cls(chosen, scaling, np.zeros(1), np.ones(1), constants, ranges)

@@ -43,11 +43,13 @@ class Log:
         """Return how close objectives come to the optimum, at most 1."""
         better = self.optimum < values
         above, below = np.where(better, self.optimum, values), np.where(better, values, self.optimum)
-        return np.asarray(np.where(above == below, 1.0, above / np.where(below == 0, 1.0, below)))
+        with np.errstate(invalid="ignore"):
+            return np.asarray(np.where(above == below, 1.0, above / np.where(below == 0, 1.0, below)))
 
     def require_no_better_than_optimum(self, sign: float) -> None:
         """Raise `MecoptError` where something played is better than what is proved to be best."""
-        excess = sign * (self.optimum - self.played)
+        with np.errstate(invalid="ignore"):
+            excess = sign * (self.optimum - self.played)
         broken = np.flatnonzero(excess > CONTRADICTION * np.abs(self.optimum))
         if broken.size:
             raise MecoptError(f"instance {broken[0]}: what was played is better than the proved optimum; please report it")
@@ -56,7 +58,7 @@ class Log:
 COLUMNS = tuple(f.name for f in dataclasses.fields(Log) if f.name != "more")
 
 
-def reached(log: Log, distinct: int, proved: Array) -> dict[str, Any]:
+def reached(log: Log, distinct: int, proved: Array, played: str) -> dict[str, Any]:
     """Return the figures of the last 30 % of the stream, for the card.
 
     Parameters
@@ -65,22 +67,29 @@ def reached(log: Log, distinct: int, proved: Array) -> dict[str, Any]:
         how many instances of the stream differ: where it repeats them, the figures are of instances learned from before.
     proved
         whether each optimum is proved; elsewhere the bound stands in its place.
+    played
+        what was played, in words: its figures are found under these.
     """
     count = max(1, round(0.3 * log.played.size))
+    solvable = np.isfinite(log.optimum[-count:])
+    if not solvable.any():
+        raise InstanceError(f"none of the last {count} instances has a feasible decision, so nothing shows what was learned")
 
     def ratios(values: Array) -> dict[str, float]:
-        ratio = log.ratio(values)[-count:]
+        ratio = log.ratio(values)[-count:][solvable]
         return {"mean": float(ratio.mean()), "percentile_1": float(np.percentile(ratio, 1)), "least": float(ratio.min())}
 
     loss = log.loss[-count:][~np.isnan(log.loss[-count:])]
     over = f"the last {count} instances of the stream, ratio to the proved optimum"
     if not proved[-count:].all():
         over += f" (to the proved bound in {int((~proved[-count:]).sum())})"
+    if not solvable.all():
+        over += f", {int((~solvable).sum())} without any feasible decision left out"
     if distinct < log.played.size:
         over += f"; it repeats {distinct} instances, so they were learned from before: judge by others"
     return {
         "over": over,
-        "best_of_candidates": ratios(log.played),
+        played.replace(" ", "_"): ratios(log.played),
         "own_decision": ratios(log.own),
         "loss": float(loss.mean()) if loss.size else None,
     }
@@ -90,12 +99,10 @@ def report(figures: Mapping[str, Any]) -> list[str]:
     """Say what `reached` found, in a few lines."""
     lines = [
         f"{title}: mean {row['mean']:.5f}, 1st percentile {row['percentile_1']:.5f}, least {row['least']:.5f}"
-        for title, row in (
-            ("best of the candidates", figures["best_of_candidates"]),
-            ("the network's own decision", figures["own_decision"]),
-        )
+        for title, row in ((name.replace("_", " "), found) for name, found in figures.items() if isinstance(found, dict))
     ]
-    return [f"over {figures['over']}:", *lines]
+    nothing = ["there was no update among these instances"] if figures["loss"] is None else []
+    return [f"over {figures['over']}:", *lines, *nothing]
 
 
 def write_log(path: Path, log: Log) -> None:

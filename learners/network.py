@@ -115,13 +115,22 @@ class AdamNetwork:
         return values
 
     def descend(self, loss: Any, learning_rate: float) -> float:
-        """Take one step of Adam; return the loss before it."""
+        """Take one step of Adam; return the loss before it.
+
+        Raises
+        ------
+        InstanceError
+            where the loss is no longer finite: the settings make the training diverge.
+        """
+        before = float(loss.detach())
+        if not np.isfinite(before):
+            raise InstanceError(f"the loss became {before}: training diverged; try smaller rates and weights of its terms")
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate
         self.optimiser.zero_grad()
         loss.backward()
         self.optimiser.step()
-        return float(loss.detach())
+        return before
 
     def square(self) -> Any:
         """Return the sum of squares of all parameters, with gradients."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
@@ -108,7 +108,8 @@ class Policy(ABC):
             wanted = " ".join(f"--set {name}={size}" for name, size in problem.sizes.items())
             raise InstanceError(
                 f"the policy was trained for {self.problem} with {counted(self.sizes)}; these instances are {problem.name} "
-                f"with {counted(problem.sizes)}. Train one on instances like these: mecopt train {problem.name} -o FOLDER, "
+                f"with {counted(problem.sizes)}. Train one on instances like these: mecopt train {problem.name} --learner "
+                f"{self.learner} -o FOLDER, "
                 f"with --data, --preset or {wanted}"
             )
 
@@ -129,7 +130,7 @@ class Proposer(Policy):
 
     def usage(self, folder: str | Path) -> str:
         """Say how to compare it with exact solvers."""
-        return f"mecopt compare FILE --methods exact,index-scan,learned:{folder} -o FOLDER"
+        return f"mecopt compare FILE --methods exact,learned:{folder} -o FOLDER"
 
     @abstractmethod
     def propose(self, problem: Problem, k: int, rng: Generator) -> Array:
@@ -162,6 +163,8 @@ class Training(ABC):
 
     interval: int
     """Instances between two updates: so many are proposed for with the same weights."""
+    played: ClassVar[str] = "best of candidates"
+    """What is played and learned from, in words."""
     noted: ClassVar[tuple[str, ...]] = ()
     """Names of what `notes` says."""
 
@@ -225,6 +228,17 @@ class Settings:
                 raise InstanceError(f"setting {name} is {value!r}; allowed: a value like its default, {default!r}")
             values[name] = value
         return cls(**values)
+
+    def without_effect(self) -> Mapping[str, str]:
+        """Return the settings that change nothing beside the others, with what makes them so."""
+        return {}
+
+    def require_effect(self, names: Iterable[str]) -> None:
+        """Raise `InstanceError` where one of these settings, set by hand, changes nothing."""
+        idle = self.without_effect()
+        for name in names:
+            if name in idle:
+                raise InstanceError(f"setting {name} has no effect with {idle[name]}; leave it out, or change {idle[name]}")
 
     def require_at_least_one(self, *names: str) -> None:
         """Raise `InstanceError` unless these settings are 1 or more, or tuples of such whole numbers."""

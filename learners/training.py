@@ -103,7 +103,7 @@ def train(
         optimum, proved = reference(flat)
         log = _log(columns, optimum)
         log.require_no_better_than_optimum(flat.sign)
-        figures = reached(log, distinct(flat).instances, proved)
+        figures = reached(log, distinct(flat).instances, proved, training.played)
         origin = {"run": key, "seed": seed, "instances": flat.instances, "versions": versions(), "reached": figures}
         write_log(folder / "training.parquet", log)
         write_whole(folder / "training.png", curves({"": [log]}, f"{flat.name}, {flat.users} users, seed {seed}", changes))

@@ -76,7 +76,9 @@ class Ojrs(Proposer):
 
     def reported(self) -> list[str]:
         """Say how close the decisions found and the own ones came to the optimum."""
-        return report(self.card["reached"])
+        seen = len(self.inputs.offset)
+        plain = [f"no encoder: {seen} inputs are no more than its code, {self.settings.code}"]
+        return [*report(self.card["reached"]), *(plain if self.settings.encoder != "none" and not self.encoder else [])]
 
     def weights(self) -> dict[str, Array]:
         """Return the layers by name."""
@@ -97,6 +99,7 @@ class Ojrs(Proposer):
 class OjrsTraining(Training):
     """Encoder and network in training, the memory, and what (30)-(32) count."""
 
+    played = "found by the search in training"
     noted = ("steps", "encoder_error")
 
     def __init__(self, stream: Problem, settings: OjrsSettings, seed: int) -> None:

@@ -103,7 +103,8 @@ class Replay:
 
     def probabilities(self) -> Array:
         """Return with which probability each transition is drawn: (32), or all alike."""
-        weight = self.priority[: self.filled] ** self.priority_power if self.prioritises else np.ones(self.filled)
+        priority = self.priority[: self.filled]
+        weight = (priority / priority.max()) ** self.priority_power if self.prioritises else np.ones(self.filled)
         return np.asarray(weight / weight.sum())
 
     def draw(self, count: int, rng: Generator) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mecopt.learners.inputs import SCALINGS
@@ -15,6 +16,7 @@ ENCODERS = ("none", "ae", "sae", "2r-sae")
 LABELS = ("annealing", "local-search", "optimum")
 ADAPTIVE = ("fixed", "change", "rise")
 CROSS_ENTROPIES = ("mean", "sum")
+MOST_CANDIDATES = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +48,8 @@ class OjrsSettings(Settings):
     encoder_rate: float = 0.001
     """Their learning rate; the paper is silent."""
     error_threshold: float = 0.05
-    """Relative error above which an input enters the encoder's memory; the paper has a threshold and does not say which."""
+    """Relative error above which an input enters the encoder's memory; the paper has a threshold and does not say which.
+    At an accuracy of 93 % (the paper's, and ours) 5 % lets nearly every input in, and the oldest leaves."""
     encoder_memory: int = 1024
     """Inputs that the encoder learns from, the oldest leave first; the paper is silent."""
     offline: int = 1024
@@ -131,10 +134,31 @@ class OjrsSettings(Settings):
             raise InstanceError(f"setting least_priority is {self.least_priority}; allowed: finite numbers > 0")
         if not 1.0 < self.greatest_ratio < float("inf"):
             raise InstanceError(f"setting greatest_ratio is {self.greatest_ratio}; allowed: finite numbers > 1")
+        if self.least_steps > self.most_steps:
+            raise InstanceError(f"setting least_steps is {self.least_steps}; allowed: at most most_steps, {self.most_steps}")
+        if self.candidates > MOST_CANDIDATES:
+            raise InstanceError(f"setting candidates is {self.candidates}; allowed: at most {MOST_CANDIDATES}")
         if self.refit < 0:
             raise InstanceError(f"setting refit is {self.refit}; allowed: whole numbers >= 0")
         if self.between and self.encoder in ("ae", "none"):
             raise InstanceError(f"setting between is {self.between}; the encoder {self.encoder!r} has no layers there")
+
+    def without_effect(self) -> Mapping[str, str]:
+        """Return the settings of components that are off, with the setting that turns them off."""
+        annealing = ("neighbour", "guidance", "steps", "adaptive", "temperature", "cooling")
+        bounds = ("change_threshold", "least_steps", "most_steps")
+        loss = ("relative_weight", "weight_decay", "averaged")
+        encoder = ("code", "between", "activation", "encoder_steps", "encoder_rate", "error_threshold", "encoder_memory")
+        off = (
+            (self.replay in ("uniform", "prioritised"), f"replay={self.replay}", ("greatest_ratio",)),
+            (self.replay in ("uniform", "preserved"), f"replay={self.replay}", ("priority_power", "least_priority")),
+            (self.encoder != "2r-sae", f"encoder={self.encoder}", loss),
+            (self.encoder == "none", "encoder=none", (*encoder, "offline", "refit")),
+            (self.neighbour == "one-user", "neighbour=one-user", ("guidance",)),
+            (self.adaptive == "fixed", "adaptive=fixed", bounds),
+            (self.labels != "annealing", f"labels={self.labels}", (*annealing, *bounds)),
+        )
+        return {name: cause for is_off, cause, names in off if is_off for name in names}
 
     def encoder_sizes(self, inputs: int) -> tuple[int, ...] | None:
         """Return the sizes of the encoder's layers, inputs and code among them; None where nothing is compressed."""

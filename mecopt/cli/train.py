@@ -66,7 +66,9 @@ def command(
     from mecopt.stream import changed
 
     chosen = find_learner(learner)
-    settings = chosen.configured(variant, _settings(options))
+    given = _settings(options)
+    settings = chosen.configured(variant, given)
+    settings.require_effect(given)
     stream, provenance = _stream(problem, seed, preset, data, split, count, fields)
     stream = changed(stream, [_change(text) for text in changes])
     provenance |= {"changes": list(changes), "variant": variant}

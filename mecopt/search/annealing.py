@@ -51,7 +51,7 @@ def _one_user(decision: Array, guide: Array | None, choices: int, rng: Generator
     neighbour = decision.copy()
     rows = np.arange(len(decision))
     user = rng.integers(0, decision.shape[1], len(decision))
-    step = rng.integers(1, choices, len(decision)) if choices > 2 else 1
+    step = rng.integers(1, choices, len(decision))
     neighbour[rows, user] = (decision[rows, user] + step) % choices
     return neighbour
 
@@ -98,8 +98,8 @@ def anneal(
     temperature: float = TEMPERATURE,
     cooling: float = COOLING,
     deadline: float | None = None,
-) -> tuple[Array, Array, bool]:
-    """Anneal every instance of a flat batch; return the best decisions, their values (smaller is better), and if cut.
+) -> tuple[Array, Array, int]:
+    """Anneal every instance of a flat batch; return the best decisions, their values (smaller is better), and steps taken.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def anneal(
     guidance
         what each server is worth to each user, ``(instances, users, servers)``; not negative, some positive.
     temperature
-        the first one, as a part of the start's value.
+        the first one, as a part of the start's value; of the first feasible one's where the start is infeasible.
     cooling
         the factor after each step.
     deadline
@@ -128,20 +128,22 @@ def anneal(
     steps, score = np.broadcast_to(iterations, len(start)), problem.scorer()
     current, value = start.copy(), _judged(problem, score(start))
     best, least = current.copy(), value.copy()
-    heat = temperature * np.abs(np.where(np.isfinite(value), value, 1.0))
-    for step in range(int(steps.max(initial=0))):
+    heat, unit = temperature, np.abs(value)
+    longest = int(steps.max(initial=0))
+    for step in range(longest):
         if deadline is not None and time.perf_counter() > deadline:
-            return best, least, True
+            return best, least, step
         trial = NEIGHBOURS[neighbour](current, guidance, choices, rng)
         reached = _judged(problem, score(trial))
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            chance = np.exp((value - reached) / heat)
+            chance = np.exp((value - reached) / (heat * unit))
         taken = (steps > step) & ((reached <= value) | (chance > rng.random(reached.size)))
         current[taken], value[taken] = trial[taken], reached[taken]
         better = taken & (value < least)
         best[better], least[better] = current[better], value[better]
-        heat = heat * cooling
-    return best, least, False
+        unit = np.where(np.isfinite(unit), unit, np.abs(value))
+        heat *= cooling
+    return best, least, longest
 
 
 def _judged(problem: Problem, values: Array) -> Array:
@@ -169,13 +171,13 @@ class Annealing(Solver):
         first = random_decision(flat, rng) if start is None else start.reshape(-1, problem.users)
         guide = None if self.guidance is None else self.guidance(flat)
         deadline = None if time_limit is None else time.perf_counter() + time_limit
-        decision, _, cut = anneal(
+        decision, _, steps = anneal(
             flat, first, self.iterations, rng, neighbour=self.neighbour, guidance=guide, deadline=deadline
         )
         return Search(
             decision.reshape((*shape, problem.users)),
-            solver_calls=self.iterations + 1,
-            iterations=self.iterations,
-            limit=cut,
+            solver_calls=steps + 1,
+            iterations=steps,
+            limit=steps < self.iterations,
             start_used=start is not None,
         )
