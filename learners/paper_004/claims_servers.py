@@ -11,7 +11,7 @@ from mecopt.learners.paper_004.measures import Part, best_window, halves
 from mecopt.learners.paper_004.readings import by_settings
 from mecopt.learners.paper_004.tables import PRINTED_III, percent, ratio_of_compression
 from mecopt.learners.paper_004.trainings import CHANGED, MOST_SERVERS, OURS_NAME, PROPOSED, SANE_NAME, UNCOMPRESSED, varied
-from mecopt.learners.verdicts import Reading, agreed, clearly_more, every, falling
+from mecopt.learners.verdicts import Reading, agreed, clearly_more, every, falling, verdict
 from mecopt.reproduction import Claim
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def _compression_rises(m: Measured) -> Claim:
     return Claim(
         "table III",
         "the compression ratio increases with the number of servers: 0, 0.5, 0.67, 0.75, 0.8",
-        "holds" if [round(value, 2) for value in found] == [0.0, 0.5, 0.67, 0.75, 0.8] else "fails",
+        verdict([round(value, 2) for value in found] == [0.0, 0.5, 0.67, 0.75, 0.8]),
         f"{', '.join(f'{value:.2f}' for value in found)}: the number of inputs grows, the code does not",
     )
 
