@@ -314,3 +314,14 @@ def test_papers_are_listed_and_unknown_ones_refused(capsys: pytest.CaptureFixtur
     assert "did you mean '003'" in capsys.readouterr().err
     assert run("reproduce", "003") == 2
     assert "-o FOLDER" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("paper", ["003", "004"])
+def test_results_need_a_folder(paper: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    for place in (file, file / "below"):
+        assert run("reproduce", paper, "--quick", "-o", str(place)) == 2
+        error = capsys.readouterr().err
+        assert f"no folder for the results can be made at {place}" in error
+        assert "Errno" not in error

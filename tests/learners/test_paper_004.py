@@ -395,14 +395,3 @@ def test_the_quick_reproduction_runs(tmp_path: Path, capsys: pytest.CaptureFixtu
     written = {path.name for path in tmp_path.iterdir()}
     assert {"results.md", "results.json", "figures-3-and-4.png", "the-ablation.png", "runs"} <= written
     assert len(list((tmp_path / "runs").glob("*/*/weights.safetensors"))) == len((*BASE, *DYNAMIC, *ablation(True)))
-
-
-@pytest.mark.parametrize("paper", ["003", "004"])
-def test_results_need_a_folder(paper: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file = tmp_path / "file"
-    file.touch()
-    for place in (file, file / "below"):
-        assert run("reproduce", paper, "--quick", "-o", str(place)) == 2
-        error = capsys.readouterr().err
-        assert f"no folder for the results can be made at {place}" in error
-        assert "Errno" not in error
