@@ -45,13 +45,18 @@ REPLAY_CAPTION = (
 
 def drawn(m: Measured) -> list[Picture]:
     """Draw every figure of the paper, the optimum in each, the ablation and table III."""
+    last = measures.last_slots(next(iter(m.logs.values()))[0].own.size)
     found = (
         ("Figures 3 and 4", "Encoders of the channels of two servers, means over seeds.", encoders),
         ("Figures 5 and 6", "Absolute errors of the channel feature, in training and testing.", errors),
         ("Figure 7", "Best decision met by search from random starts, mean over slots and seeds; shade: seeds.", search),
         ("Figure 8", "Steps of the search by rule (30), by both readings; one line per seed, means over 1 %.", steps),
         ("Figures 9 and 10", REPLAY_CAPTION, replay),
-        ("The ablation", "NRR of the own decision over the last 500 slots, one component changed at a time.", ablation),
+        (
+            "The ablation",
+            f"NRR of the own decision over the last {last:,} slots, one component changed at a time.",
+            ablation,
+        ),
         ("Table III as a picture", "Average NRR before and after the weights change, mean ± deviation over seeds.", servers),
     )
     return [Picture(name, caption, draw(m)) for name, caption, draw in found]

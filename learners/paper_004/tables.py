@@ -15,7 +15,15 @@ from mecopt.learners.ojrs.settings import OjrsSettings
 from mecopt.learners.paper_004 import measures, searches
 from mecopt.learners.paper_004.encoders import BARS, COMPONENTS, MEAN, SAE, Reconstruction
 from mecopt.learners.paper_004.measures import Part, halves
-from mecopt.learners.paper_004.trainings import CHANGED, DYNAMIC_BASES, MOST_SERVERS, SERVERS, USERS, varied
+from mecopt.learners.paper_004.trainings import (
+    CHANGED,
+    DYNAMIC_BASES,
+    MOST_SERVERS,
+    SERVERS,
+    UNCOMPRESSED,
+    USERS,
+    varied,
+)
 from mecopt.reproduction import Table
 
 if TYPE_CHECKING:
@@ -60,6 +68,10 @@ def short(values: Sequence[float]) -> str:
     return f"{found.mean:.4f} ± {found.deviation:.4f}" if len(values) > 1 else f"{found.mean:.4f}"
 
 
+def _slots(m: Measured) -> int:
+    return next(iter(m.logs.values()))[0].own.size
+
+
 # ---------------------------------------------------------------------- figures 3 to 7
 
 
@@ -72,6 +84,7 @@ def _encoders(m: Measured) -> Table:
             [
                 name,
                 percent([one.testing.accuracy for one in found]),
+                percent([one.accuracy_unit_scale for one in found]),
                 percent([one.training.accuracy for one in found]),
                 percent([one.testing.explained for one in found]),
                 percent([one.testing.best_server for one in found]),
@@ -80,10 +93,11 @@ def _encoders(m: Measured) -> Table:
         )
     return Table(
         "Figures 3 and 4: what an encoder keeps of the channels of two servers",
-        "In %, on 1,024 slots it has not seen (training: on those it was trained with). The accuracy of the mean shows what "
+        "In %, on 1,024 slots it has not seen (training: on those it was trained with), on our scale and on that of (23), "
+        "from 0 to 1. The accuracy of the mean shows what "
         "an accuracy is worth; explained: 1 - MSE/Var; best server: how often a user's strongest server still is its "
         "strongest. The paper: SAE 92.73, AE 87.55. Loss: mean squared error in training and testing at the end.",
-        ("way", "accuracy", "in training", "variance explained", "best server kept", "loss"),
+        ("way", "accuracy", "on [0, 1]", "in training", "variance explained", "best server kept", "loss"),
         rows,
     )
 
@@ -150,7 +164,8 @@ def _strategies(m: Measured) -> Table:
         "Table II: strategies",
         "Latency in s and reward 1/s on the same fresh slots for all; NRR against the proved optimum; median time in ms of "
         "one decision and its value, one slot at a time, all in one process. ASA and SA start at random decisions. "
-        "Networks: own decision. One decision for all slots: the best on average over 1,000 slots of the training; it "
+        "Networks: own decision. One decision for all slots: the best on average over "
+        f"{m.decided.seen:,} slots of the training; it "
         "never looks at a channel. The signal-to-noise ratio is calibrated to the latencies of the paper, which is silent.",
         ("strategy", "latency, s", "paper, s", "reward, 1/s", "paper, 1/s", "NRR", "time, ms", "paper, ms"),
         rows,
@@ -161,7 +176,7 @@ def _strategies(m: Measured) -> Table:
 
 
 def _ablation(m: Measured) -> Table:
-    rows = []
+    rows, slots = [], _slots(m)
     for plan, logs in m.logs.items():
         if plan.stream == CHANGED:
             continue
@@ -178,9 +193,9 @@ def _ablation(m: Measured) -> Table:
         )
     return Table(
         "Ablation: one component changed at a time",
-        "NRR of the network's own decision over the last 500 slots, two servers; the least of them; the slot at which the "
-        "mean of 200 first reaches 0.95, least to greatest over seeds; NRR of the decision found, which it learns from; "
-        "loss; mean T.",
+        f"NRR of the network's own decision over the last {measures.last_slots(slots):,} slots, two servers; the least of "
+        f"them; the slot at which the mean of {measures.learning_window(slots):,} first reaches {measures.LEVEL}, least to "
+        "greatest over seeds; NRR of the decision found, which it learns from; loss; mean T.",
         ("settings", "NRR", "least", "0.95 reached at", "NRR of its labels", "loss", "T"),
         rows,
     )
@@ -203,8 +218,8 @@ def _habits(m: Measured) -> Table:
     ]
     return Table(
         "What the networks decide",
-        "In %: share of users by choice, and users whose choice is the same in all of the last 500 slots, by the finished "
-        "network.",
+        "In %: share of users by choice, and users whose choice is the same in all of the last "
+        f"{measures.last_slots(_slots(m)):,} slots, by the finished network.",
         ("settings", *labels, "never changes"),
         rows,
     )
@@ -249,10 +264,12 @@ def _dynamic(m: Measured) -> Table:
         for base in DYNAMIC_BASES:
             before, after = zip(*(halves(log) for log in m.logs[varied(base, "", CHANGED, servers)]), strict=True)
             rows.append([f"{servers}, {base}", *_part(before), *_part(after)])
+    before, after = zip(*(halves(log) for log in m.logs[UNCOMPRESSED]), strict=True)
+    rows.append([f"{MOST_SERVERS}, {UNCOMPRESSED.name}", *_part(before), *_part(after)])
     return Table(
         "Table III: one to five servers, other weights from half time on",
         "NRR of the own decision against the optimum before (F) and after (S) the change. Best: of single slots, then of "
-        "means over 100 slots; Avg: over the half; end: over its last tenth.",
+        f"means over {measures.best_window(_slots(m) // 2):,} slots; Avg: over the half; end: over its last tenth.",
         ("servers", "F-Best, slot", "F-Best", "F-Avg", "F-end", "S-Best, slot", "S-Best", "S-Avg", "S-end"),
         rows,
     )
