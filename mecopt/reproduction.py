@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from mecopt.files import write_whole
 
-Verdict = Literal["holds", "fails", "cannot be tested"]
+Verdict = Literal["holds", "fails", "cannot be tested", "not judged"]
 Progress = Callable[[str, int, int], None]
 
 
@@ -59,12 +59,20 @@ class Findings:
     tables: list[Table]
     pictures: list[Picture] = field(default_factory=list)
 
+    @property
+    def stated(self) -> list[Claim]:
+        """The claims as they are written down: a quick run judges none, whatever its figures would say."""
+        quick = self.settings.get("quick")
+        return [replace(claim, verdict="not judged") for claim in self.claims] if quick else self.claims
+
     def markdown(self) -> str:
         """Return the findings as Markdown; pictures are taken from beside the file."""
         parts = [f"# {self.title}", "## Verdicts"]
         if self.settings.get("quick"):
-            parts.append("This is the quick version, a test that everything runs. Its verdicts mean nothing.")
-        parts.append(_grid(("the paper says", "where", "verdict", "measured"), [_cells(claim) for claim in self.claims]))
+            parts.append(
+                "This is the quick version, a test that everything runs: its figures mean nothing, and nothing is judged."
+            )
+        parts.append(_grid(("the paper says", "where", "verdict", "measured"), [_cells(claim) for claim in self.stated]))
         for table in self.tables:
             parts += [f"## {table.name}", table.caption, _grid(table.headers, table.rows)]
         for picture in self.pictures:
@@ -80,7 +88,7 @@ class Findings:
         content = {
             "title": self.title,
             "settings": self.settings,
-            "claims": [asdict(claim) for claim in self.claims],
+            "claims": [asdict(claim) for claim in self.stated],
             "tables": [asdict(table) for table in self.tables],
         }
         write_whole(folder / "results.json", (json.dumps(content, indent=1, default=str) + "\n").encode())
@@ -104,7 +112,7 @@ class Reproduction(ABC):
         seeds
             repetitions with different random numbers.
         quick
-            a smoke test: everything once through on a small scale, whose verdicts mean nothing.
+            a smoke test: everything once through on a small scale, whose claims are not judged.
         """
 
 

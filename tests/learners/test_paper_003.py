@@ -271,13 +271,21 @@ def test_plans_have_folders_of_their_own() -> None:
 
 def test_findings_are_written_whole(tmp_path: Path) -> None:
     table = Table("A table", "caption", ("a", "b"), [["1", "x | y"]])
-    findings = Findings("Title", {"quick": True}, [Claim("figure 1", "says", "fails", "measured")], [table])
+    findings = Findings("Title", {}, [Claim("figure 1", "says", "fails", "measured")], [table])
     assert findings.write(tmp_path) == ["results.md", "results.json"]
     text = (tmp_path / "results.md").read_text()
     assert "| says | figure 1 | **fails** | measured |" in text
     assert "| 1 | x / y |" in text
-    assert "Its verdicts mean nothing" in text
     assert json.loads((tmp_path / "results.json").read_text())["claims"][0]["verdict"] == "fails"
+
+
+def test_a_quick_run_judges_nothing_in_any_of_its_files(tmp_path: Path) -> None:
+    claims = [Claim("figure 1", "says", "fails", "measured"), Claim("figure 2", "claims", "holds", "seen")]
+    Findings("Title", {"quick": True}, claims, []).write(tmp_path)
+    text = (tmp_path / "results.md").read_text()
+    assert "| says | figure 1 | **not judged** | measured |" in text
+    assert "**holds**" not in text
+    assert {claim["verdict"] for claim in json.loads((tmp_path / "results.json").read_text())["claims"]} == {"not judged"}
 
 
 def run(*arguments: str) -> int:
