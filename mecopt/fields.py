@@ -150,6 +150,7 @@ def numbers(owner: str, f: dataclasses.Field[Any], value: ArrayLike) -> Array:
 def allowed(f: dataclasses.Field[Any]) -> str:
     """Say what the entries of a field may be."""
     least = ">= 0" if f.metadata["zero_allowed"] else "> 0"
+    unit = "" if f.metadata["unit"] == "1" else f" in {f.metadata['unit']}"
     if f.metadata["unlimited"]:
-        return f"numbers {least} in {f.metadata['unit']}, infinite where there is no limit"
-    return f"finite numbers {least} in {f.metadata['unit']}"
+        return f"numbers {least}{unit}, infinite where there is no limit"
+    return f"finite numbers {least}{unit}"

@@ -126,6 +126,10 @@ class Problem(ABC):
         """Whether no allocation satisfies the constraints of a decision; never, unless a model says otherwise."""
         return np.zeros(decision.shape[:-1], dtype=bool)
 
+    def why_infeasible(self, decision: Array | None) -> str:
+        """Name the limit that leaves a decision of one instance, or all of them (None), without an allocation, if known."""
+        return ""
+
     def move_values(self, decision: Array) -> Array:
         """Return the optimal value after each single move, shape ``(*batch, users, choices)``.
 
@@ -340,6 +344,8 @@ class Problem(ABC):
         **overrides
             `users`, `servers` where there are any, or any field by name: replaces what the preset says.
         """
+        if not isinstance(rng, Generator):
+            raise InstanceError(f"rng is {rng!r}; allowed: a numpy Generator, as numpy.random.default_rng(0) makes")
         if preset not in cls.presets:
             raise unknown(f"preset of {cls.name}", preset, cls.presets)
         scenario = cls.presets[preset]

@@ -68,7 +68,7 @@ class Status(Enum):
     OPTIMAL = "the certificate proves the objective optimal within the tolerance"
     FEASIBLE = "feasible, but not proved optimal: read the gap, or use an exact solver"
     LIMIT = "stopped at a limit: the best answer so far, with its true gap; give more time for a proof"
-    INFEASIBLE = "no allocation satisfies the constraints: relax the data"
+    INFEASIBLE = "proved to have no answer: relax the data; the message in the statistics says where"
     FAILED = "no answer: the message in the statistics says why"
 
     def __str__(self) -> str:
@@ -273,7 +273,7 @@ class Solution:
             table.add_row(str(user), label, *cells)
         parts.append(table)
         if shown < problem.users:
-            parts.append(f"... and {problem.users - shown} more users")
+            parts.append(f"... and {problem.users - shown} more users (all of them: `mecopt solve FILE --json`)")
         return parts
 
 

@@ -96,7 +96,7 @@ def allocate(
             solve_seconds=answer.solve_seconds,
             certify_seconds=time.perf_counter() - began,
             start_used=answer.start_used,
-            messages=_explained(answer.messages, contradiction, status),
+            messages=_explained(answer.messages, contradiction, status, _unsolvable(problem, decisions, status)),
         ),
         problem=problem,
     )
@@ -203,7 +203,7 @@ def solve(
             predict_seconds=found.predict_seconds,
             certify_seconds=time.perf_counter() - searched + found.certify_seconds,
             start_used=found.start_used,
-            messages=_explained(found.messages, contradiction, status, hopeless),
+            messages=_explained(found.messages, contradiction, status, _unsolvable(problem, None, status), hopeless),
             claimed_bound=found.claimed_bound,
         ),
         problem=problem,
@@ -236,7 +236,20 @@ def _that_start(known: Any) -> str:
     return f"these do: {', '.join(able) or 'none'}"
 
 
-def _explained(messages: dict[int, str], contradiction: Array, status: Any, hopeless: Array | None = None) -> dict[int, str]:
+def _unsolvable(problem: Problem, decisions: Array | None, status: Any) -> dict[int, str]:
+    """Say of every infeasible item that its decision, or every one (None), has no allocation, and why if that is known."""
+    found = [i for i, one in enumerate(np.ravel(np.asarray(status, dtype=object))) if one is Status.INFEASIBLE]
+    if not found:
+        return {}
+    instances, given = (problem.flat(), None) if decisions is None else problem.paired(decisions)
+    which = "no decision has an" if given is None else "the decision has no"
+    whys = {i: instances[i].why_infeasible(None if given is None else given[i]) for i in found}
+    return {i: f"{which} allocation that satisfies the constraints{f': {why}' if why else ''}" for i, why in whys.items()}
+
+
+def _explained(
+    messages: dict[int, str], contradiction: Array, status: Any, infeasible: dict[int, str], hopeless: Array | None = None
+) -> dict[int, str]:
     found = dict(messages)
     if hopeless is not None:
         for k in np.flatnonzero(hopeless):
@@ -244,11 +257,9 @@ def _explained(messages: dict[int, str], contradiction: Array, status: Any, hope
     for k in np.flatnonzero(contradiction):
         found[int(k)] = "answer and bound contradict each other; please report this instance"
     for i, one in enumerate(np.ravel(np.asarray(status, dtype=object))):
-        if one is Status.INFEASIBLE:
-            found[i] = Status.INFEASIBLE.value
-        elif one is Status.FAILED:
+        if one is Status.FAILED:
             found.setdefault(i, "the answer violates a constraint or is not finite")
-    return found
+    return {**found, **infeasible}
 
 
 def _returned(solution: Solution, throw: bool) -> Solution:

@@ -46,7 +46,7 @@ from mecopt.backends.conic import Conic
 from mecopt.backends.slsqp import Slsqp
 from mecopt.decision import OneOf
 from mecopt.fields import Quantity, quantity
-from mecopt.models.multi_server_offloading import allocation, exact
+from mecopt.models.multi_server_offloading import allocation, exact, reasons
 from mecopt.models.multi_server_offloading.scenarios import PRESETS
 from mecopt.models.multi_server_offloading.variables import ServerPrices, SpeedAndPower
 from mecopt.problem import Problem
@@ -271,6 +271,10 @@ class MultiServerOffloading(Problem):
     def infeasible(self, decision: Array) -> Array:
         """Whether a server's users do not fit, or a choice misses a deadline at any speed."""
         return np.isinf(self.optimal_value(decision))
+
+    def why_infeasible(self, decision: Array | None) -> str:
+        """Name a user that fits nowhere, places that are too few, or least speeds that exceed a server's."""
+        return reasons.why_none(self) if decision is None else reasons.why_not(self, decision)
 
     def bound(self, decision: Array, dual: ServerPrices) -> Array:
         """Bound the cost of a decision from below by weak duality at any speed prices (negative ones count as 0)."""

@@ -630,3 +630,16 @@ def test_users_without_work_do_not_disturb_the_others() -> None:
     among = mecopt.solve(BinaryOffloading(data_size=[0.0, 12.0, 0.0, 7.5]))
     assert float(among.objective) == pytest.approx(float(alone.objective), rel=1e-12)
     assert among.decision[[1, 3]].tolist() == alone.decision.tolist()
+
+
+@pytest.mark.parametrize("rng", [0, None, np.random.RandomState(0)])
+def test_instances_are_drawn_from_a_generator_and_from_nothing_else(rng: Any) -> None:
+    with pytest.raises(InstanceError, match=r"rng is .*; allowed: a numpy Generator"):
+        MultiServerOffloading.sample(rng, (2,))
+
+
+def test_what_is_allowed_of_a_plain_number_has_no_unit() -> None:
+    with pytest.raises(InstanceError, match=r"channel_gain.* allowed: finite numbers > 0$"):
+        MultiServerOffloading(channel_gain=[[-1.0]])
+    with pytest.raises(InstanceError, match=r"allowed: finite numbers >= 0 in cycle$"):
+        MultiServerOffloading(channel_gain=[[1.0]], workload=-1.0)

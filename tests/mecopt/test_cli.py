@@ -463,7 +463,7 @@ def test_a_million_users_go_through_the_command_line(tmp_path: Path, run: Run) -
     said = run("solve", path)
     assert said.code == 0
     assert "OPTIMAL by exact" in said.out
-    assert "and 999980 more users" in said.out
+    assert "and 999980 more users (all of them: `mecopt solve FILE --json`)" in said.out
 
 
 def test_a_reader_that_stops_early_sees_no_traceback() -> None:

@@ -130,9 +130,61 @@ def test_what_is_proved_impossible_is_said_so_without_an_objective() -> None:
     answer = mecopt.solve(problem, throw=False)
     assert answer.status is Status.INFEASIBLE
     assert np.isnan(answer.objective)
-    assert "local" not in str(answer)
-    with pytest.raises(mecopt.SolveFailed, match="no allocation satisfies the constraints"):
+    assert "server 1" not in str(answer)
+    why = "no decision has an allocation that satisfies the constraints: user 0 has no place: alone it takes 1 s"
+    assert " ".join(str(answer).split()).count(why) == 1
+    assert str(answer).count("constraints") == 1
+    with pytest.raises(mecopt.SolveFailed, match=why):
         mecopt.solve(problem)
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"deadline": [9.0, 1e-3, 1e-3]}, r"user 1 has no place: .* deadline is 0.001 s, .*one of 2 such users"),
+        ({"deadline": 0.5, "admission": 1.0}, "3 users miss their deadlines alone, and the servers admit 2 in all"),
+    ],
+)
+def test_the_limit_that_leaves_no_decision_is_named(fields: dict[str, Any], why: str) -> None:
+    problem = MultiServerOffloading(channel_gain=np.full((3, 2), 1e-7), **fields)
+    with pytest.raises(mecopt.SolveFailed, match=why):
+        mecopt.solve(problem)
+
+
+@pytest.mark.parametrize(
+    ("decision", "why"),
+    [
+        ([1, 1, 0], "server 1 holds 2 users and admits 1"),
+        ([2, 2, 0], r"the users of server 2 need 4e\+10 cycle/s, and it has 3e\+10"),
+        ([0, 3, 1], "user 1, server 3, has no speed within its limits that keeps its deadline of 9 s"),
+        ([0, 1, 0], None),
+    ],
+)
+def test_the_limit_that_leaves_a_decision_no_allocation_is_named(decision: list[int], why: str | None) -> None:
+    problem = MultiServerOffloading(
+        channel_gain=np.full((3, 3), 1e-7),
+        admission=[1.0, 2.0, 3.0],
+        server_speed=[3e10, 3e10, 1e10],
+        least_speed=2e10,
+        deadline=9.0,
+    )
+    if why is None:
+        assert mecopt.allocate(problem, decision).status is Status.OPTIMAL
+        return
+    with pytest.raises(mecopt.SolveFailed, match=why):
+        mecopt.allocate(problem, decision)
+    batch = mecopt.allocate(problem, [decision, [0, 0, 0]], throw=False)
+    assert batch.statuses() == {"OPTIMAL": 1, "INFEASIBLE": 1}
+    assert list(batch.stats.messages) == [0]
+
+
+def test_of_limits_that_leave_nothing_only_together_none_is_named() -> None:
+    problem = MultiServerOffloading(
+        channel_gain=np.full((2, 1), 1e-7), server_speed=3e10, least_speed=2e10, deadline=0.5, workload=1e9
+    )
+    answer = mecopt.solve(problem, throw=False)
+    assert answer.status is Status.INFEASIBLE
+    assert answer.stats.messages == {0: "no decision has an allocation that satisfies the constraints"}
 
 
 def test_limits_that_contradict_each_other_are_refused() -> None:
