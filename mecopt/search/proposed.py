@@ -14,13 +14,16 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mecopt.problem import Problem
-from mecopt.registry import all_shipped, load_policy, shipped
+from mecopt.registry import all_shipped, find_learner, learner_names, load_policy, shipped
 from mecopt.search.solver import Search, Solver, best_of, scores
 from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
 
 LEARNED = "learned"
+
+DEFAULT_LEARNER = "decision-net"
+"""The learner that `mecopt train` takes unless told otherwise."""
 
 
 class Proposes(Protocol):
@@ -105,9 +108,21 @@ def _nothing_ships(problem: Problem) -> str:
         else f"{policy.card.get('preset', 'one')}: {'; '.join(policy.differences(problem))}"
         for policy in known
     ]
+    nothing = f"no trained policy ships for these instances of {problem.name} ({' | '.join(reasons) or 'none at all'})"
+    fitting = _fitting_learner(problem)
+    if fitting is None:
+        return f"{nothing}, and no learner that is installed can learn from such instances"
+    chosen = "" if fitting == DEFAULT_LEARNER else f" --learner {fitting}"
     return (
-        f"no trained policy ships for these instances of {problem.name} ({' | '.join(reasons) or 'none at all'}). "
-        f"Train one on instances like these, by `mecopt train {problem.name} -o FOLDER` with --data, --preset or --set, "
-        f"and use "
-        "learned:FOLDER"
+        f"{nothing}. Train one on instances like these, by `mecopt train {problem.name}{chosen} -o FOLDER` with --data, "
+        "--preset or --set, and use learned:FOLDER"
     )
+
+
+def _fitting_learner(problem: Problem) -> str | None:
+    """Return the first learner of proposers that does not refuse such instances; the default one is asked first."""
+    for name in sorted(learner_names(), key=lambda name: name != DEFAULT_LEARNER):
+        learner = find_learner(name)
+        if learner.role == "proposer" and learner.refusal(problem) is None:
+            return name
+    return None

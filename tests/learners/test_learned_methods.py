@@ -16,14 +16,16 @@ from numpy.typing import NDArray
 
 import mecopt
 from mecopt import InstanceError, StartIgnored
+from mecopt.cli.train import command as train_command
 from mecopt.compare import Comparison, compare, default_methods
 from mecopt.compare.report import write_report
 from mecopt.compare.run import CHUNK
 from mecopt.compare.summary import summarise
 from mecopt.data import save
 from mecopt.learners.decision_net.learner import DecisionNetLearner
-from mecopt.models import BinaryOffloading, ComputationRate
-from mecopt.registry import load_policy, shipped
+from mecopt.models import BinaryOffloading, ComputationRate, MultiServerOffloading
+from mecopt.registry import find_learner, load_policy, shipped
+from mecopt.search.proposed import DEFAULT_LEARNER
 
 Array = NDArray[Any]
 
@@ -126,6 +128,16 @@ def test_where_nothing_fitting_ships_the_error_says_why_and_what_to_do(
     assert reason in str(caught.value)
     assert f"mecopt train {instances.name} -o FOLDER" in str(caught.value)
     assert "learned" not in default_methods(instances)
+
+
+def test_the_learner_recommended_is_one_that_can_learn_from_such_instances(monkeypatch: pytest.MonkeyPatch) -> None:
+    instances = MultiServerOffloading.sample(np.random.default_rng(0), (2,), users=4)
+    with pytest.raises(InstanceError, match="`mecopt train multi-server-offloading --learner ojrs -o FOLDER`"):
+        mecopt.solve(instances, solver="learned")
+    assert next(option.default for option in train_command.params if option.name == "learner") == DEFAULT_LEARNER
+    monkeypatch.setattr(type(find_learner("ojrs")), "refusal", lambda self, problem: "no")
+    with pytest.raises(InstanceError, match="no learner that is installed can learn from such instances"):
+        mecopt.solve(instances, solver="learned")
 
 
 def test_of_several_that_fit_the_one_with_fewest_inputs_is_meant(
