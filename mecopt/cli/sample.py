@@ -32,7 +32,8 @@ def command(problem: str, count: int, seed: int, preset: str, settings: tuple[st
     labels = solve(instances) if output.suffix == ".mat" else None
     provenance: dict[str, Any] = {"preset": preset, "seed": seed, "count": count, "set": list(settings)}
     save(output, instances, labels=labels, provenance=provenance)
-    click.echo(f"{count} instances of {problem} with {instances.size_text} in {output} (preset {preset}, seed {seed})")
+    drawn = f"{count} instance{'s' if count > 1 else ''} of {problem}"
+    click.echo(f"{drawn} with {instances.size_text} in {output} (preset {preset}, seed {seed})")
 
 
 def field_values(cls: Any, texts: tuple[str, ...]) -> dict[str, Any]:
