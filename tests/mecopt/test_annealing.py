@@ -1,4 +1,4 @@
-"""Simulated annealing: neighbours are drawn by (28)-(29) or by laws of ours, and taken by Boltzmann's, at any temperature."""
+"""Simulated annealing: neighbours are drawn by (28)-(29) or our own laws, and taken by Boltzmann's, at any temperature."""
 
 from __future__ import annotations
 
