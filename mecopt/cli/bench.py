@@ -42,6 +42,7 @@ def _show_ratios(screen: Console, cls: type[Problem], seed: int) -> None:
             screen.print(f"  {group}")
         subject, seconds, rival, rival_seconds, ratio = row.cells()
         screen.print(f"    {subject:<44} {seconds:>9}   {rival:<34} {rival_seconds:>9}   {ratio:>14}".rstrip())
+    screen.print("  x: the second time over the first one; above 1 x, what stands first is the faster one")
 
 
 def _show_starts(screen: Console, cls: type[Problem], seed: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,14 +37,15 @@ def command(
     """Run methods side by side on the instances of FILE.
 
     Writes results.parquet, report.html, loss.png, tradeoff.png and instances.png. An interrupted run goes on where it
-    stopped when the same command is given again.
+    stopped when the same command is given again. The exit code is 1 if some instance has no answer from any of the methods,
+    be it proved to have none; a method that fails where another one answers does not change it.
     """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from mecopt.cli.console import console
+    from mecopt.cli.console import at_work, console
     from mecopt.compare import compare
-    from mecopt.compare.report import decisions_table, table, write_report
+    from mecopt.compare.report import PICTURES, decisions_table, table, write_report
     from mecopt.data import Labels, load
     from mecopt.stream import kept_back
 
@@ -58,7 +60,11 @@ def command(
         labels = Labels(labels.decision[rows], labels.allocation[rows], labels.objective[rows])
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     errors = Console(stderr=True)
-    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar:
+    shown = errors.is_terminal
+    with (
+        Progress(*columns, console=errors, transient=True, disable=not shown) as bar,
+        nullcontext() if shown else at_work(),
+    ):
         task = bar.add_task("comparing", total=None)
         origin = {f"file_{name}": value for name, value in data.provenance.items() if name != "file"}
         try:
@@ -86,8 +92,9 @@ def command(
         screen.print(decisions_table(comparison))
     for text in summary.findings:
         screen.print(f"- {text}", markup=False)
-    screen.print(f"written: {output}/report.html, loss.png, tradeoff.png, instances.png, results.parquet", markup=False)
-    if any(line.failed for line in summary.lines):
+    written = [name for name in ("report.html", *PICTURES, "results.parquet") if (output / name).is_file()]
+    screen.print(f"written: {output}/{', '.join(written)}", markup=False)
+    if summary.unanswered:
         return 1
     return 4 if any(line.limited for line in summary.lines) else 0
 

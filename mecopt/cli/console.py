@@ -1,12 +1,33 @@
-"""The console that every command prints to."""
+"""What every command prints to, and the sign of life of those that take long."""
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
 from rich.console import Console
 
 WIDE = 150
 """Columns where the output is no terminal, so that a table in a file or a pipe is whole."""
+
+SILENT = 5.0
+"""Seconds after which a command that has said nothing says that it is at work."""
 
 
 def console() -> Console:
     """Return a console that never cuts a table where the output is no terminal."""
     screen = Console(highlight=False)
     return screen if screen.is_terminal else Console(highlight=False, width=WIDE)
+
+
+@contextmanager
+def at_work() -> Iterator[None]:
+    """Say once on standard error, after a while, that work goes on; whether kernels are being compiled is not known."""
+    said = "still at work; the first run of a problem also compiles its kernels, which are kept for later ones"
+    timer = threading.Timer(SILENT, click.echo, (said,), {"err": True})
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

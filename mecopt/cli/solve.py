@@ -32,7 +32,7 @@ def command(
 
     import numpy as np
 
-    from mecopt.cli.console import console
+    from mecopt.cli.console import at_work, console
     from mecopt.data import load
     from mecopt.solution import InstanceError
     from mecopt.solve import solve
@@ -46,10 +46,12 @@ def command(
         instances = instances[index]
     elif instances.batch_shape and instances.instances == 1:
         instances = instances.flat()[0]
-    # Compiles the kernels (once per machine), so that the seconds shown are those of solving.
-    for name in {None, solver}:
-        solve(instances.flat()[0], solver=name, time_limit=1.0, throw=False)
-    solution = solve(instances, solver=solver, gap=gap, time_limit=time_limit, throw=False, rng=np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    with at_work():
+        # Compiles the kernels (once per machine), so that the seconds shown are those of solving.
+        for name in {None, solver}:
+            solve(instances.flat()[0], solver=name, time_limit=1.0, throw=False)
+        solution = solve(instances, solver=solver, gap=gap, time_limit=time_limit, throw=False, rng=rng)
     if as_json:
         click.echo(json.dumps(solution.to_dict()))
     else:

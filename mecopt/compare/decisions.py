@@ -18,17 +18,20 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Habits:
-    """One method's decisions over all instances of a comparison."""
+    """One method's decisions over the instances that it has an answer to."""
 
     method: str
     shares: dict[str, float]
-    """Part of users and instances by choice, in the order of the labels."""
+    """Part of users and instances by choice, in the order of the labels; nan where the method has no answer."""
     unchanging: float
     """Part of the users who make the same choice in every instance."""
 
     def cells(self) -> list[str]:
         """Return the row as text."""
-        return [self.method, *(f"{100 * share:.1f} %" for share in self.shares.values()), f"{100 * self.unchanging:.1f} %"]
+        return [
+            self.method,
+            *("-" if np.isnan(share) else f"{100 * share:.1f} %" for share in (*self.shares.values(), self.unchanging)),
+        ]
 
 
 def headers(habits: list[Habits]) -> list[str]:
@@ -41,7 +44,10 @@ def habits(comparison: Comparison) -> list[Habits]:
     labels = comparison.provenance["choices"]
     found = []
     for method in comparison.methods:
-        decisions = np.stack(list(comparison.column(method, "decision")))
+        decisions = np.stack(list(comparison.column(method, "decision")))[comparison.answered(method)]
+        if not len(decisions):
+            found.append(Habits(method, dict.fromkeys(labels, np.nan), np.nan))
+            continue
         counts = np.bincount(decisions.ravel(), minlength=len(labels)) / decisions.size
         same = float((decisions == decisions[:1]).all(axis=0).mean())
         found.append(Habits(method, dict(zip(labels, counts.tolist(), strict=True)), same))

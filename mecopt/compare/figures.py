@@ -16,19 +16,19 @@ WINDOWS = 100
 """Most points of a line over the instances."""
 
 _BLUE, _GREY, _RED = "#1f5f8b", "#8a8f98", "#c0392b"
+_SIGNS = "osD^v<>ph*X8d"
+"""More than there are colours, and without a common divisor: the two together tell methods apart."""
 
 
 def loss_figure(summary: Summary) -> bytes:
     """Draw how far each method is from the reference: every quantile of the loss, on a logarithmic scale."""
     from matplotlib.figure import Figure
 
-    lines = sorted(summary.lines, key=lambda line: (np.isnan(line.ratio_mean), -line.ratio_mean))
+    lines = summary.shown
     figure = Figure(figsize=(8.0, 0.55 * len(lines) + 1.7), layout="constrained")
     axes = figure.add_subplot()
     for row, line in enumerate(lines):
         loss = np.clip(line.loss[~np.isnan(line.loss)], FLOOR, None)
-        if not loss.size:
-            continue
         low, middle, high, worst = np.quantile(loss, [0.25, 0.5, 0.75, 1.0])
         axes.plot([loss.min(), worst], [row, row], color=_GREY, lw=1.0, alpha=0.5, zorder=1)
         axes.plot([low, high], [row, row], color=_BLUE, lw=7, alpha=0.45, solid_capstyle="butt", zorder=2)
@@ -37,10 +37,10 @@ def loss_figure(summary: Summary) -> bytes:
         axes.plot(worst, row, "x", color=_RED, ms=7, mew=2, zorder=4)
     axes.set_xlim(FLOOR / 2, 2.0)
     axes.set_xscale("log")
-    axes.set_yticks(range(len(lines)), [line.method for line in lines])
+    axes.set_yticks(range(len(lines)), [line.label for line in lines])
     axes.invert_yaxis()
     axes.set_xlabel("1 - ratio to the reference (at the left edge: optimal to rounding)")
-    axes.set_title(f"{summary.title}; reference: {summary.reference}", fontsize=10, loc="left")
+    _title(figure, summary, f"reference: {summary.reference}")
     axes.grid(axis="x", alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     handles: list[Any] = [
@@ -55,26 +55,31 @@ def loss_figure(summary: Summary) -> bytes:
 
 
 def tradeoff_figure(summary: Summary) -> bytes:
-    """Draw mean loss against seconds per instance: down and to the left is better."""
+    """Draw mean loss against seconds per instance: down and to the left is better.
+
+    Every method has a sign of its own, hollow so that none hides another, and its name beside the axes, the best first.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8.0, 4.8), layout="constrained")
     axes = figure.add_subplot()
-    drawn = [line for line in summary.lines if line.seconds > 0 and not np.isnan(line.ratio_mean)]
-    for line in sorted(drawn, key=lambda line: line.proved == 1.0):
-        axes.plot(line.seconds, _mean_loss(line), "o", color=_BLUE if line.proved == 1.0 else _GREY, ms=8)
+    for number, line in enumerate(summary.shown):
+        if line.seconds > 0:
+            colour, sign = f"C{number % 10}", _SIGNS[number % len(_SIGNS)]
+            axes.plot(line.seconds, _mean_loss(line), sign, mec=colour, mfc="none", mew=1.8, ms=9, label=line.label)
+            if line.proved == 1.0:
+                axes.plot(line.seconds, _mean_loss(line), ".", color=colour, ms=4)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_ylim(FLOOR / 3, 3.0)
-    if drawn:
-        least, most = min(line.seconds for line in drawn), max(line.seconds for line in drawn)
-        axes.set_xlim(least / 2.0, most * 12.0)
-    _label(axes, drawn)
+    axes.margins(x=0.1)
     axes.set_xlabel("seconds per instance")
     axes.set_ylabel(f"mean loss (1 - ratio; {FLOOR:g}: optimal to rounding)")
-    axes.set_title(f"{summary.title}; blue: proved optimal on every one", fontsize=10, loc="left")
+    _title(figure, summary, "with a point: proved optimal on every one")
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
+    if axes.lines:
+        _legend(axes)
     return _png(figure)
 
 
@@ -87,22 +92,30 @@ def instances_figure(summary: Summary) -> bytes:
 
     figure = Figure(figsize=(8.0, 4.8), layout="constrained")
     axes = figure.add_subplot()
-    count = summary.lines[0].loss.size
+    count = summary.shown[0].loss.size
     window = max(1, count // WINDOWS)
-    for line in sorted(summary.lines, key=lambda line: (np.isnan(line.ratio_mean), -line.ratio_mean)):
-        ratio = 1.0 - line.loss[: count - count % window].reshape(-1, window)
+    for line in summary.shown:
+        ratio = np.pad(1.0 - line.loss, (0, -count % window), constant_values=np.nan).reshape(-1, window)
         some = ~np.isnan(ratio).all(axis=1)
         means = np.full(len(ratio), np.nan)
         means[some] = np.nanmean(ratio[some], axis=1)
+        beside = np.pad(some, 1)
+        dotted = some & ((len(ratio) < 30) | ~(beside[:-2] | beside[2:]))  # a line shows nothing of what stands alone
         axes.plot(
-            window * (np.arange(len(ratio)) + 0.5), means, "o-" if len(ratio) < 30 else "-", ms=3, lw=1.2, label=line.method
+            window * (np.arange(len(ratio)) + 0.5),
+            means,
+            marker="o" if dotted.any() else None,
+            markevery=np.flatnonzero(dotted).tolist(),
+            ms=3,
+            lw=1.2,
+            label=line.label,
         )
     axes.set_xlabel("instance" + (f" (means over {window})" if window > 1 else ""))
     axes.set_ylabel("ratio to the reference")
-    axes.set_title(f"{summary.title}; reference: {summary.reference}", fontsize=10, loc="left")
+    _title(figure, summary, f"reference: {summary.reference}")
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    _legend(axes)
     return _png(figure)
 
 
@@ -110,25 +123,13 @@ def _mean_loss(line: Line) -> float:
     return max(1.0 - line.ratio_mean, FLOOR)
 
 
-def _label(axes: Any, lines: list[Line]) -> None:
-    """Write the names beside the points, moved apart where they would overlap."""
-    points = [(float(np.log10(line.seconds)), float(np.log10(_mean_loss(line)))) for line in lines]
-    taken: list[tuple[float, float]] = []
-    for line, (x, y) in sorted(zip(lines, points, strict=True), key=lambda pair: (pair[1][1], pair[1][0])):
-        level = y
-        while any(abs(level - other) < 0.42 and abs(x - at) < 1.2 for at, other in taken) or any(
-            abs(level - other) < 0.3 and 0.0 < at - x < 1.2 for at, other in points
-        ):
-            level += 0.42
-        taken.append((x, level))
-        axes.annotate(
-            line.method,
-            (line.seconds, _mean_loss(line)),
-            xytext=(line.seconds * 1.25, 10.0**level),
-            va="center",
-            fontsize=9,
-            arrowprops={"arrowstyle": "-", "color": _GREY, "lw": 0.5} if level > y else None,
-        )
+def _title(figure: Any, summary: Summary, what: str) -> None:
+    """Write above the whole picture, which is wider than its axes."""
+    figure.suptitle(f"{summary.title}\n{what}", fontsize=10, x=0.01, ha="left")
+
+
+def _legend(axes: Any) -> None:
+    axes.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
 def _png(figure: Any) -> bytes:

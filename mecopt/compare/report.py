@@ -27,6 +27,8 @@ img { max-width: 100% } .scroll { overflow-x: auto } dt { font-weight: 600 } dd 
 """
 
 
+PICTURES = {"loss.png": loss_figure, "tradeoff.png": tradeoff_figure, "instances.png": instances_figure}
+
 NARROW = 110
 """Columns of a terminal below which the table leaves out violation and the split of seconds."""
 
@@ -61,16 +63,16 @@ def decisions_table(comparison: Comparison) -> Table:
 
 
 def write_report(comparison: Comparison, out: str | Path) -> Summary:
-    """Write ``report.html`` and its pictures into a folder; return what they say."""
+    """Write ``report.html`` and its pictures into a folder; return what they say. A picture of nothing is not drawn."""
     out = Path(out)
     summary = summarise(comparison)
-    pictures = {
-        "loss.png": loss_figure(summary),
-        "tradeoff.png": tradeoff_figure(summary),
-        "instances.png": instances_figure(summary),
-    }
-    for name, content in pictures.items():
-        write_whole(out / name, content)
+    pictures = {}
+    for name, figure in PICTURES.items():
+        if summary.shown:
+            pictures[name] = figure(summary)
+            write_whole(out / name, pictures[name])
+        else:
+            (out / name).unlink(missing_ok=True)  # of an earlier run
     write_whole(out / "report.html", _page(comparison, summary, pictures).encode())
     return summary
 
@@ -95,12 +97,14 @@ def _page(comparison: Comparison, summary: Summary, pictures: dict[str, bytes]) 
 <h2>Methods</h2>
 <p>Ratios refer to {html.escape(summary.reference)} and are at most 1; "proved" is the share of instances on which the
 answer is proved optimal (a heuristic's by the relaxation's bound alone, stored answers by the default solver); "violation"
-is the worst scaled constraint violation, "calls" the allocation problems solved per instance; seconds are per instance.</p>
+is the worst scaled constraint violation, "calls" the allocation problems solved per instance; seconds are per instance.
+A method with "n of m" behind its name has ratios for so many of the instances only.</p>
 {methods}
 <h2>Decisions</h2>
-<p>The share of users by choice, over all instances, and the share of users whose choice is the same in every instance.</p>
+<p>The share of users by choice, over the instances that the method has an answer to, and the share of users whose choice is
+the same in all of these.</p>
 {decisions}
-<h2>Pictures</h2>{images}
+<h2>Pictures</h2>{images or "<p>There is nothing to draw.</p>"}
 <h2>Provenance</h2><dl>{details}</dl>
 </body></html>
 """

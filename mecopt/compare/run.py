@@ -68,6 +68,10 @@ class Comparison:
         rows = self.table.filter(pc.equal(self.table["method"], method))
         return np.asarray(rows[name].to_numpy(zero_copy_only=False))
 
+    def answered(self, method: str) -> Array:
+        """Whether a method has an answer to each instance."""
+        return np.isin(self.column(method, "status"), ["OPTIMAL", "FEASIBLE", "LIMIT"])
+
     @property
     def methods(self) -> list[str]:
         """The methods in the order asked for."""

@@ -39,6 +39,16 @@ class Line:
     """One minus the ratio, per instance; nan where the method has no answer."""
 
     @property
+    def counted(self) -> int:
+        """The number of instances behind the ratios."""
+        return int((~np.isnan(self.loss)).sum())
+
+    @property
+    def label(self) -> str:
+        """The method, with how many instances its figures are from where these are not all."""
+        return self.method if self.counted == self.loss.size else f"{self.method} ({self.counted} of {self.loss.size})"
+
+    @property
     def optimal(self) -> float:
         """The share of instances whose answer is the reference's, to rounding; proved or not."""
         return float(np.mean(self.loss <= CONTRADICTION))
@@ -57,6 +67,13 @@ class Summary:
     lines: list[Line]
     reference: str
     findings: list[str]
+    unanswered: int
+    """Instances to which no method has an answer, those proved to have none among them."""
+
+    @property
+    def shown(self) -> list[Line]:
+        """The methods that have something to be drawn, the best first."""
+        return sorted((line for line in self.lines if line.counted), key=lambda line: -line.ratio_mean)
 
 
 def summarise(comparison: Comparison) -> Summary:
@@ -66,7 +83,7 @@ def summarise(comparison: Comparison) -> Summary:
     methods = comparison.methods
     objective = {m: comparison.column(m, "objective") for m in methods}
     status = {m: comparison.column(m, "status") for m in methods}
-    usable = {m: np.isin(status[m], ["OPTIMAL", "FEASIBLE", "LIMIT"]) for m in methods}
+    usable = {m: comparison.answered(m) for m in methods}
     bound = np.max([np.where(usable[m], sign * comparison.column(m, "bound"), -np.inf) for m in methods], axis=0)
     best = np.min([np.where(usable[m], sign * objective[m], np.inf) for m in methods], axis=0)
     contradicted = best < bound - CONTRADICTION * np.abs(bound)
@@ -91,7 +108,7 @@ def summarise(comparison: Comparison) -> Summary:
                 ratio_percentile_1=float(np.nanpercentile(ratio, 1)) if some else np.nan,
                 ratio_least=float(np.nanmin(ratio)) if some else np.nan,
                 proved=float(np.mean(status[m] == "OPTIMAL")),
-                violation=float(np.max(comparison.column(m, "violation"), where=~impossible, initial=0.0)),
+                violation=_worst(comparison.column(m, "violation")[~impossible]),
                 failed=int((~usable[m] & ~impossible).sum()),
                 limited=int((status[m] == "LIMIT").sum()),
                 solver_calls=float(np.mean(comparison.column(m, "solver_calls"))),
@@ -118,7 +135,14 @@ def summarise(comparison: Comparison) -> Summary:
     unbounded = int((np.isnan(reference) & ~contradicted & ~impossible).sum())
     if unbounded:
         findings.append(f"{unbounded} instances have neither a proved optimum nor a bound; they are left out of all ratios.")
-    return Summary(title, lines, meaning, findings)
+    if not any(line.counted for line in lines):
+        findings.append("No method has a ratio to show, so there are no pictures.")
+    return Summary(title, lines, meaning, findings, int((~np.isfinite(best)).sum()))
+
+
+def _worst(violation: Array) -> float:
+    """Return the greatest violation; nan where there is no instance that could have an answer."""
+    return float(violation.max()) if violation.size else np.nan
 
 
 def _ratio(objective: Array, reference: Array, maximise: bool) -> Array:
@@ -137,7 +161,7 @@ def _findings(lines: list[Line], optimal: Array, comparison: Comparison) -> list
         least = min(simple, key=lambda line: line.solver_calls)
         found.append(
             f"No learning is needed here: {least.method}, which needs no training, reaches {least.ratio_mean:.6f} of the "
-            f"optimum on average (least {least.ratio_least:.6f}) in {least.solver_calls:.1f} solves an instance."
+            f"optimum on average (least {least.ratio_least:.6f}) in {_effort(least)} an instance."
         )
     elif searches and optimal.all():
         best = max(searches, key=lambda line: line.ratio_mean)
@@ -167,23 +191,31 @@ def _findings(lines: list[Line], optimal: Array, comparison: Comparison) -> list
 
 
 def _learned_finding(learned: Line, searches: list[Line]) -> list[str]:
-    """Say what a trained policy adds to the best untrained method that makes do with as many solves."""
+    """Say what a trained policy adds to the best untrained method that makes do with as many solves, or with its time."""
     if learned.failed or np.isnan(learned.ratio_mean):
         return []
     what = (
         f"{learned.method} loses {1.0 - learned.ratio_mean:.2g} on average and {1.0 - learned.ratio_least:.2g} at worst in "
-        f"{learned.solver_calls:.0f} solves"
+        f"{_effort(learned)}"
     )
-    rivals = [line for line in searches if line.solver_calls <= learned.solver_calls]
+    if not searches:
+        return [f"{what}; no method without training and proof that answers every instance is here to compare it with."]
+    rivals = [line for line in searches if line.solver_calls <= learned.solver_calls or line.seconds <= learned.seconds]
     if not rivals:
-        return [f"{what}; no method without training and proof is here to compare it with."]
+        return [f"{what}; every method here that needs neither training nor proof takes more solves and more time."]
     best = max(rivals, key=lambda line: line.ratio_mean)
     verdict = "better" if learned.ratio_mean > best.ratio_mean else "no better"
     return [
         f"{what}: {verdict} than {best.method}, which needs no training and loses {1.0 - best.ratio_mean:.2g} and "
-        f"{1.0 - best.ratio_least:.2g} in {best.solver_calls:.1f}. It finds the optimum in {100 * learned.optimal:.1f} % of "
+        f"{1.0 - best.ratio_least:.2g} in {_effort(best)}. It finds the optimum in {100 * learned.optimal:.1f} % of "
         f"the instances, {best.method} in {100 * best.optimal:.1f} %."
     ]
+
+
+def _effort(line: Line) -> str:
+    """Say how many solves an instance takes, and how long."""
+    calls = f"{line.solver_calls:.1f}".removesuffix(".0")
+    return f"{calls} {'solve' if calls == '1' else 'solves'} ({duration(line.seconds)})"
 
 
 def duration(seconds: float) -> str:
@@ -216,13 +248,12 @@ HEADERS = (
 
 def cells(line: Line) -> list[str]:
     """Return a line's cells in the order of `HEADERS`."""
+    ratios = (line.ratio_mean, line.ratio_percentile_1, line.ratio_least)
     return [
-        line.method,
-        f"{line.ratio_mean:.6f}",
-        f"{line.ratio_percentile_1:.6f}",
-        f"{line.ratio_least:.6f}",
+        line.label,
+        *("-" if np.isnan(ratio) else f"{ratio:.6f}" for ratio in ratios),
         f"{100 * line.proved:.1f} %",
-        f"{line.violation:.1g}",
+        "-" if np.isnan(line.violation) else f"{line.violation:.1g}",
         f"{line.solver_calls:.1f}",
         duration(line.model_seconds),
         duration(line.solve_seconds),

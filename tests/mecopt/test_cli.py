@@ -227,6 +227,26 @@ def test_bench_prints_ratios(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     for rival in ("slsqp", "clarabel", "ecos", "scs", "highs", "1,024 decisions scored one by one"):
         assert rival in said.out
     assert "1.0 x" in said.out
+    assert said.out.count("x: the second time over the first one") == 1
+
+
+@pytest.mark.parametrize("command", [("solve",), ("compare", "--methods", "exact", "--jobs", 1, "-o", "out")])
+@pytest.mark.parametrize(("silent", "lines"), [(0.0, 1), (60.0, 0)])
+def test_who_waits_long_is_told_once_that_work_goes_on(
+    command: tuple[Any, ...],
+    silent: float,
+    lines: int,
+    slots: Path,
+    tmp_path: Path,
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("mecopt.cli.console.SILENT", silent)
+    said = run(command[0], slots, *command[1:])
+    assert said.code == 0
+    assert said.error.count("still at work; the first run of a problem also compiles its kernels") == lines
+    assert said.error.count("\n") == lines
 
 
 # ---------------------------------------------------------------------- exit codes
@@ -260,9 +280,27 @@ def test_an_instance_without_an_answer_ends_in_1(
     said = run("solve", slots, "--solver", "fragile")
     assert said.code == 1
     assert "6 FAILED" in said.out
-    compared = run("compare", slots, "--methods", "exact,fragile", "--jobs", 1, "-o", tmp_path / "out")
+    compared = run("compare", slots, "--methods", "fragile", "--jobs", 1, "-o", tmp_path / "out")
     assert compared.code == 1
-    assert "fragile gave no feasible answer in 6 instances" in " ".join(compared.out.split())
+    assert f"written: {tmp_path / 'out'}/report.html, results.parquet" in compared.out
+
+
+def test_a_method_that_fails_beside_one_that_answers_ends_in_0(
+    slots: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(BinaryOffloading.solvers, "fragile", Fragile())
+    said = run("compare", slots, "--methods", "exact,fragile", "--jobs", 1, "-o", tmp_path / "out")
+    assert said.code == 0
+    assert "fragile gave no feasible answer in 6 instances" in " ".join(said.out.split())
+
+
+def test_an_instance_proved_to_have_no_answer_ends_in_1_of_solve_and_compare_alike(tmp_path: Path, run: Run) -> None:
+    path = tmp_path / "late.json"
+    gains, deadlines = [[[1e-7]], [[1e-7]]], [[9.0], [1e-9]]
+    path.write_text(json.dumps({"problem": "multi-server-offloading", "channel_gain": gains, "deadline": deadlines}))
+    assert run("solve", path).code == 1
+    assert run("compare", path, "--methods", "exact,all-local", "--jobs", 1, "-o", tmp_path / "out").code == 1
+    assert run("compare", path, "--methods", "exact", "--first", 1, "--jobs", 1, "-o", tmp_path / "out").code == 0
 
 
 def test_a_solver_that_is_not_installed_ends_in_3(

@@ -26,9 +26,10 @@ import mecopt
 from mecopt import InstanceError, Problem, UnknownName
 from mecopt.cli.main import main
 from mecopt.compare import Comparison, compare, default_methods
-from mecopt.compare.report import write_report
+from mecopt.compare.decisions import habits
+from mecopt.compare.report import PICTURES, write_report
 from mecopt.compare.run import CHUNK
-from mecopt.compare.summary import Summary, summarise
+from mecopt.compare.summary import Line, Summary, summarise
 from mecopt.data import Labels, load, save
 from mecopt.models import BinaryOffloading, ComputationRate
 from mecopt.search.solver import Search, Solver
@@ -110,7 +111,6 @@ def test_every_row_is_what_the_solver_answers_to_that_instance_alone(finished: A
 
 
 def test_shares_and_unchanging_users_are_counted_from_the_decisions(tmp_path: Path) -> None:
-    from mecopt.compare.decisions import habits
     from mecopt.models import MultiServerOffloading
 
     instances = MultiServerOffloading.sample(np.random.default_rng(4), (6,), users=5, servers=2)
@@ -248,7 +248,55 @@ def test_failed_instances_are_counted_and_left_out_of_the_ratios(
     assert f"fragile gave no feasible answer in {count} instances" in " ".join(summary.findings)
     assert not any("nan" in text for text in summary.findings)
     assert all(line.failed == 0 for name, line in lines.items() if name != "fragile")
-    png_size((tmp_path / "loss.png").read_bytes())
+    habit = next(row for row in habits(comparison) if row.method == "fragile")
+    assert np.isnan(habit.unchanging) == (count == 12)
+    for name in PICTURES:
+        if summary.shown:
+            png_size((tmp_path / name).read_bytes())
+        else:
+            assert not (tmp_path / name).exists()
+
+
+def test_pictures_of_an_earlier_run_do_not_stay_where_there_is_nothing_to_draw(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(BinaryOffloading.solvers, "fragile", Fragile(slice(None)))
+    for methods, drawn in ((["exact"], 3), (["fragile"], 0)):
+        write_report(compare(draw(BinaryOffloading), methods, out=tmp_path, jobs=1), tmp_path)
+        assert len(list(tmp_path.glob("*.png"))) == drawn
+    assert "There is nothing to draw" in (tmp_path / "report.html").read_text()
+
+
+def test_every_method_of_the_legend_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A method with an answer to one instance of 300 is a dot, and one with none is left out."""
+    drawn: list[Any] = []
+    monkeypatch.setattr("mecopt.compare.figures._png", drawn.append)
+    loss = {"one": np.full(300, np.nan), "none": np.full(300, np.nan), "all": np.full(300, 0.5)}
+    loss["one"][299] = 0.25
+    lines = [
+        Line(name, float(1 - np.nanmin(v, initial=1)), 0.0, 0.0, 0.0, 0.0, 0, 0, 1.0, 0.0, 1e-3, 0.0, v)
+        for name, v in loss.items()
+    ]
+    for figure in PICTURES.values():
+        figure(Summary("toy", lines, "the optimum", [], 0))
+    for one in (drawn[1], drawn[2]):
+        labels = [text.get_text() for text in one.axes[0].get_legend().get_texts()]
+        assert labels == ["one (1 of 300)", "all"]
+    assert [text.get_text() for text in drawn[0].axes[0].get_yticklabels()] == ["one (1 of 300)", "all"]
+    dots = drawn[2].axes[0].get_lines()[0]
+    assert dots.get_marker() == "o"
+    assert dots.get_markevery() == np.flatnonzero(~np.isnan(dots.get_ydata())).tolist() == [99]
+
+
+def test_no_sign_of_the_tradeoff_hides_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twenty methods in one place: each has its own colour and sign, and no face."""
+    drawn: list[Any] = []
+    monkeypatch.setattr("mecopt.compare.figures._png", drawn.append)
+    lines = [Line(f"m{i}", 0.5, 0.5, 0.5, 0.0, 0.0, 0, 0, 1.0, 0.0, 1e-3, 0.0, np.array([0.5])) for i in range(20)]
+    PICTURES["tradeoff.png"](Summary("toy", lines, "the optimum", [], 0))
+    signs = drawn[0].axes[0].get_lines()
+    assert len({(sign.get_marker(), sign.get_markeredgecolor()) for sign in signs}) == 20
+    assert {sign.get_markerfacecolor() for sign in signs} == {"none"}
 
 
 # ---------------------------------------------------------------------- stored answers

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from mecopt.compare import Comparison
-from mecopt.compare.summary import Line, Summary, summarise
+from mecopt.compare.summary import Line, Summary, cells, summarise
 
 
 def summary(**rows: list[tuple[float, float, str]]) -> Summary:
@@ -16,7 +16,8 @@ def summary(**rows: list[tuple[float, float, str]]) -> Summary:
             for name, value in zip(columns, (number, method, objective, bound, status), strict=True):
                 columns[name].append(value)
     count = len(columns["method"])
-    for name in ("violation", "solver_calls", "model_seconds", "solve_seconds", "predict_seconds"):
+    columns["violation"] = [0.0 if status in ("OPTIMAL", "FEASIBLE", "LIMIT") else np.inf for status in columns["status"]]
+    for name in ("solver_calls", "model_seconds", "solve_seconds", "predict_seconds"):
         columns[name] = [0.0] * count
     origin = {
         "problem": "toy",
@@ -73,3 +74,29 @@ def test_the_share_of_optima_counts_answers_that_are_the_reference_to_rounding()
         return Line("m", 1.0, 1.0, 1.0, 0.0, 0.0, 0, 0, 1.0, 0.0, 0.0, 0.0, np.array(loss))
 
     assert line([0.0, 1e-12, 1e-6, np.nan]).optimal == 0.5
+
+
+def test_a_method_says_how_many_instances_its_figures_are_from() -> None:
+    said = summary(
+        exact=[(10.0, 10.0, "OPTIMAL")] * 3,
+        lucky=[(np.nan, 0.0, "FAILED"), (11.0, 9.0, "FEASIBLE"), (np.nan, 0.0, "FAILED")],
+    )
+    assert [cells(line)[0] for line in said.lines] == ["exact", "lucky (1 of 3)"]
+    assert said.unanswered == 0
+
+
+def test_where_no_decision_is_feasible_nothing_is_measured() -> None:
+    said = summary(exact=[(np.nan, np.inf, "INFEASIBLE")] * 2, scan=[(np.nan, -np.inf, "FAILED")] * 2)
+    assert [cells(line)[:6] for line in said.lines] == [
+        ["exact (0 of 2)", "-", "-", "-", "0.0 %", "-"],
+        ["scan (0 of 2)", "-", "-", "-", "0.0 %", "-"],
+    ]
+    assert said.shown == []
+    assert said.unanswered == 2
+    assert said.findings[-1] == "No method has a ratio to show, so there are no pictures."
+
+
+def test_an_instance_is_unanswered_where_every_method_fails() -> None:
+    said = summary(one=[(np.nan, 0.0, "FAILED"), (9.0, 9.0, "OPTIMAL")], two=[(np.nan, 0.0, "FAILED")] * 2)
+    assert said.unanswered == 1
+    assert [line.method for line in said.shown] == ["one"]
