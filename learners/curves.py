@@ -16,6 +16,9 @@ Array = NDArray[Any]
 EVERY, RECORDS = 10, 20
 """As in figure 4 of paper 003: a record every 10 instances, and the mean of the last 20 records."""
 
+LOW = 0.05
+"""Part of each curve that may run below the axis: the first steps of a training."""
+
 COLOURS = ("#1f5f8b", "#c0392b", "#2e8b57", "#8e6bbf", "#b8860b", "#5b6470")
 
 
@@ -38,20 +41,23 @@ def curves(runs: Mapping[str, Sequence[Log]], title: str, changes: Sequence[tupl
 
     figure = Figure(figsize=(8.0, 6.2), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1, 1.6))
+    shown = []
     for (label, logs), colour in zip(runs.items(), COLOURS, strict=False):
+        shown += [log.ratio(log.played) for log in logs]
         _draw(above, [windowed(log.loss) for log in logs], colour, label)
         _draw(below, [windowed(log.ratio(log.played)) for log in logs], colour, f"{label} best of K".strip())
         own = [windowed(log.ratio(log.own)) for log in logs]
         if len(runs) == 1:
+            shown += [log.ratio(log.own) for log in logs]
             below.plot(own[0][0], np.mean([o[1] for o in own], axis=0), color=colour, lw=1.0, ls=":", label="network alone")
     below.axhline(1.0, color="#1d2530", lw=1.0, ls="--", label="proved optimum")
     for at, text in changes:
         for axes in (above, below):
             axes.axvline(at, color="#8a8f98", lw=0.8)
         above.text(at, 0.97, f" {text}", transform=above.get_xaxis_transform(), va="top", fontsize=8)
-    means = [windowed(log.ratio(log.played))[1] for logs in runs.values() for log in logs]
-    worst = min(float(mean[mean.size // 20 :].min()) for mean in means)
-    below.set_ylim(1.0 - 1.6 * max(1.0 - worst, 1e-4), 1.0 + 0.1 * max(1.0 - worst, 1e-4))
+    lost = max(1e-4, *(1.0 - float(np.quantile(windowed(ratio)[1], LOW)) for ratio in shown))
+    below.set_ylim(1.0 - 1.6 * lost, 1.0 + 0.1 * lost)
+    below.ticklabel_format(axis="y", useOffset=False)
     above.set_ylabel("cross entropy")
     if any((log.loss > 0).any() for logs in runs.values() for log in logs):
         above.set_yscale("log")

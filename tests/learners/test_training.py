@@ -342,3 +342,20 @@ def test_several_runs_are_drawn_with_their_changes() -> None:
     logs = [Log(1.0 + rng.random(300), 2.0 + rng.random(300), rng.random(300), np.ones(300)) for _ in range(4)]
     picture = curves({"one": logs[:2], "other": logs[2:]}, "two runs", [(100, "energy weight 3")])
     assert picture.startswith(b"\x89PNG")
+
+
+def test_the_axis_of_a_training_holds_the_network_alone_and_plain_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is played is within 1e-5 of the optimum, the network alone within 1e-2; its first steps may run below."""
+    drawn: list[Any] = []
+    monkeypatch.setattr("mecopt.learners.curves.png", drawn.append)
+    rng = np.random.default_rng(0)
+    own = 1.0 + 0.01 * (1.0 + rng.random(3000))
+    own[:100] = 3.0
+    curves({"": [Log(1.0 + 1e-5 * rng.random(3000), own, rng.random(3000), np.ones(3000))]}, "a run")
+    below = drawn[0].axes[1]
+    (alone,) = (line for line in below.get_lines() if line.get_label() == "network alone")
+    low, high = below.get_ylim()
+    inside = (alone.get_ydata() > low) & (alone.get_ydata() < high)
+    assert inside.mean() >= 0.94
+    assert low > 0.9
+    assert not below.yaxis.get_major_formatter().get_useOffset()
