@@ -205,10 +205,13 @@ def _learned_finding(learned: Line, searches: list[Line]) -> list[str]:
         return [f"{what}; every method here that needs neither training nor proof takes more solves and more time."]
     best = max(rivals, key=lambda line: line.ratio_mean)
     verdict = "better" if learned.ratio_mean > best.ratio_mean else "no better"
+    strongest = max(searches, key=lambda line: line.ratio_mean)
+    outdone = verdict == "better" and strongest.ratio_mean >= learned.ratio_mean
+    more = f" With more of both, {_effort(strongest)}, {strongest.method} loses {1.0 - strongest.ratio_mean:.2g}."
     return [
         f"{what}: {verdict} than {best.method}, which needs no training and loses {1.0 - best.ratio_mean:.2g} and "
         f"{1.0 - best.ratio_least:.2g} in {_effort(best)}. It finds the optimum in {100 * learned.optimal:.1f} % of "
-        f"the instances, {best.method} in {100 * best.optimal:.1f} %."
+        f"the instances, {best.method} in {100 * best.optimal:.1f} %.{more if outdone else ''}"
     ]
 
 

@@ -308,6 +308,7 @@ def test_a_rival_of_a_policy_needs_no_more_solves_or_no_more_time(
 ) -> None:
     (text,) = [text for text in finding(1.25, 1.0, calls, seconds) if text.startswith("learned loses")]
     assert f" in 7 solves (1 ms): {said}" in text.replace("; every", ": every")
+    assert ("With more of both, 208 solves (1 s), scan loses 0." in text) == said.startswith("better")
 
 
 def test_a_policy_is_never_called_a_method_that_needs_no_training() -> None:
