@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import re
 from pathlib import Path
 from typing import Any
 
@@ -205,58 +203,6 @@ def test_numpy_says_what_torch_says(given: dict[str, Any], tmp_path: Path, strea
     assert expected.std() > 1e-3
 
 
-# ---------------------------------------------------------------------- every component alone
-
-BASE: dict[str, Any] = {
-    **COMPRESSED,
-    "labels": "annealing",
-    "steps": 4,
-    "adaptive": "change",
-    "least_steps": 1,
-    "memory": 20,
-}
-
-ALONE: dict[str, dict[str, Any]] = {
-    "no encoder": {"encoder": "none"},
-    "one layer": {"encoder": "ae"},
-    "absolute error alone": {"encoder": "sae"},
-    "terms summed": {"averaged": False},
-    "no relative term": {"relative_weight": 0.0},
-    "no decay": {"weight_decay": 0.0},
-    "another activation": {"activation": "relu"},
-    "a high threshold": {"error_threshold": 0.4},
-    "no refit": {"refit": 0},
-    "a short offline stage": {"offline": 10},
-    "literal mutation": {"neighbour": "literal"},
-    "one user": {"neighbour": "one-user"},
-    "local search": {"labels": "local-search"},
-    "the optimum": {"labels": "optimum"},
-    "a fixed T": {"adaptive": "fixed"},
-    "T by the rise": {"adaptive": "rise"},
-    "a floor of T": {"least_steps": 4},
-    "prioritised": {"replay": "prioritised"},
-    "both": {"replay": "preserved-prioritised", "greatest_ratio": 1.0005},
-    "L2": {"l2": 0.02},
-    "entropies summed": {"cross_entropy": "sum"},
-    "raw inputs": {"scaling": "raw"},
-}
-
-
-@pytest.fixture(scope="module")
-def base(stream_of: Any) -> tuple[Any, dict[str, Array]]:
-    """A training with all components, and where it ends."""
-    stream = stream_of(MultiServerOffloading, 60)
-    return stream, run(lambda: begin(stream, **BASE), stream, 0, np.zeros(60))[0].state()
-
-
-@pytest.mark.parametrize("name", ALONE)
-def test_every_component_can_be_switched_alone(name: str, base: tuple[Any, dict[str, Array]]) -> None:
-    stream, state = base
-    other = run(lambda: begin(stream, **{**BASE, **ALONE[name]}), stream, 0, np.zeros(60))[0].state()
-    first, second = state["weight_0"], other["weight_0"]
-    assert first.shape != second.shape or (first != second).any()
-
-
 def test_while_the_norm_of_the_parameters_rises_preservation_is_first_in_first_out(stream_of: Any) -> None:
     stream = stream_of(MultiServerOffloading, 200)
     given: dict[str, Any] = {"replay": "preserved", "greatest_ratio": 1.01, "memory": 40}
@@ -264,43 +210,6 @@ def test_while_the_norm_of_the_parameters_rises_preservation_is_first_in_first_o
     assert isinstance(training, OjrsTraining)
     assert not training.replay.reusable(training.replay.square[-1]).all()
     assert sorted(training.replay.number.tolist()) == list(range(160, 200))
-
-
-def test_the_papers_variants_are_the_papers() -> None:
-    paper, sane = LEARNER.configured("paper"), LEARNER.configured("sane")
-    assert (paper.hidden, paper.interval, paper.l2, paper.steps, paper.change_threshold) == ((120, 80), 10, 0.02, 20, 0.02)
-    assert (paper.greatest_ratio, paper.least_priority, paper.encoder_steps) == (1.2, 0.001, 500)
-    assert (paper.relative_weight, paper.weight_decay, paper.encoder_sizes(60)) == (0.5, 0.08, (60, 45, 30))
-    assert (paper.neighbour, paper.replay, paper.least_steps) == ("literal", "preserved-prioritised", 1)
-    assert (sane.neighbour, sane.adaptive, sane.steps, sane.l2) == ("guided", "fixed", 20, 0.0)
-
-
-def test_the_guide_names_every_setting() -> None:
-    guide_page = (Path(__file__).parents[2] / "docs" / "guides" / "learn.md").read_text(encoding="utf-8")
-    table = guide_page.partition("## `ojrs`")[2].partition("\n## ")[0]
-    named = [name for row in re.findall(r"^\| ([a-z0-9_, ]+) \|", table, flags=re.M) for name in row.split(", ")]
-    assert sorted(named) == sorted(["setting", *(f.name for f in dataclasses.fields(OjrsSettings))])
-
-
-@pytest.mark.parametrize(
-    "given",
-    [
-        *({name: "other"} for name in ("encoder", "activation", "labels", "neighbour", "adaptive", "replay")),
-        *({name: -0.5} for name in ("relative_weight", "weight_decay", "error_threshold", "priority_power", "l2")),
-        *({name: float("nan")} for name in ("l2", "learning_rate", "least_priority", "greatest_ratio", "temperature")),
-        *({name: 0} for name in ("code", "steps", "batch", "updates", "memory", "candidates", "offline")),
-        {"cross_entropy": "median"},
-        {"scaling": "cubic"},
-        {"least_priority": 0.0},
-        {"greatest_ratio": 1.0},
-        {"refit": -1},
-        {"between": (45,), "encoder": "ae"},
-    ],
-    ids=str,
-)
-def test_settings_that_make_no_sense_are_refused(given: dict[str, Any]) -> None:
-    with pytest.raises(InstanceError, match=f"setting {next(iter(given))} is .*"):
-        LEARNER.configured("default", given)
 
 
 def test_other_decisions_than_choices_are_refused(stream_of: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
