@@ -524,3 +524,8 @@ def test_python_m_is_the_same_as_the_command() -> None:
 def test_every_problem_that_the_models_export_is_listed_by_its_own_name() -> None:
     exported = [getattr(mecopt.models, name) for name in mecopt.models.__all__]
     assert mecopt.problems() == {cls.name: cls for cls in exported}
+
+
+def test_the_package_is_the_command_too() -> None:
+    said = subprocess.run([sys.executable, "-m", "mecopt", "--version"], capture_output=True, text=True, timeout=60, check=True)
+    assert said.stdout.startswith("mecopt")

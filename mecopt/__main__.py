@@ -1,0 +1,6 @@
+"""`python -m mecopt` is the command `mecopt`."""
+
+from mecopt.cli.main import main
+
+if __name__ == "__main__":
+    main(prog_name="mecopt")
