@@ -1,6 +1,9 @@
 """`python -m mecopt` is the command `mecopt`."""
 
+import sys
+
 from mecopt.cli.main import main
 
 if __name__ == "__main__":
-    main(prog_name="mecopt")
+    sys.argv[0] = "mecopt"
+    main()
