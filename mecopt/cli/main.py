@@ -72,7 +72,7 @@ def main(arguments: list[str] | None = None) -> Any:
     if arguments is None and hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `mecopt list | head` ends like any other program
     try:
-        code = group.main(args=arguments, standalone_mode=False)
+        code = group.main(args=arguments, prog_name="mecopt", standalone_mode=False)
     except click.exceptions.Exit as error:
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):  # click turns the one into the other while a command runs
