@@ -100,3 +100,25 @@ def test_the_report_says_what_was_found_by_search(tmp_path: Path, stream_of: Any
 def test_the_report_says_where_there_was_nothing_to_compress(tmp_path: Path, stream_of: Any, train: Any) -> None:
     policy = train("ojrs", stream_of(MultiServerOffloading, 40), tmp_path, code=8)
     assert policy.report()[-1] == "no encoder: 8 inputs are no more than its code, 8"
+
+
+def test_an_interval_longer_than_the_stream_is_a_training_without_an_update_and_says_so(
+    tmp_path: Path, stream_of: Any, train: Any
+) -> None:
+    stream, said = stream_of(MultiServerOffloading, 20), "there was no update among these instances"
+    policy = train("ojrs", stream, tmp_path / "long", interval=21)
+    assert policy.card["reached"]["loss"] is None
+    assert policy.report()[3] == said
+    assert said not in train("ojrs", stream, tmp_path / "whole", interval=20).report()
+
+
+@pytest.mark.parametrize("labels", LABELS)
+def test_where_no_instance_at_the_end_has_a_feasible_decision_there_is_no_policy(
+    labels: str, tmp_path: Path, stream_of: Any, train: Any
+) -> None:
+    stream = stream_of(MultiServerOffloading, 20)
+    deadline = np.where(np.arange(20)[:, None] < 14, np.inf, 1e-9)
+    hopeless = MultiServerOffloading(**{**stream.data(), "deadline": np.broadcast_to(deadline, stream.deadline.shape)})
+    with pytest.raises(InstanceError, match="none of the last 6 instances has a feasible decision"):
+        train("ojrs", hopeless, tmp_path, labels=labels, encoder="none", **SEEN)
+    assert not (tmp_path / "card.json").exists()
