@@ -238,7 +238,7 @@ class Settings:
         idle = self.without_effect()
         for name in names:
             if name in idle:
-                raise InstanceError(f"setting {name} has no effect with {idle[name]}; leave it out, or change {idle[name]}")
+                raise InstanceError(f"setting {name} has no effect with {idle[name]}; leave it out, or change that")
 
     def require_at_least_one(self, *names: str) -> None:
         """Raise `InstanceError` unless these settings are 1 or more, or tuples of such whole numbers."""

@@ -6,6 +6,7 @@ scaled constraint violation there, and the bound is weak duality at the returned
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -63,6 +64,18 @@ def certify(problem: Problem, decision: Array, allocation: Variables, bound: Arr
     bound = np.where(np.isnan(bound), worthless, bound)
     gap = relative_gap(problem, objective, bound)
     return Certificate(objective, bound, gap, broken)
+
+
+def denied(certificate: Certificate, nothing: Array) -> Certificate:
+    """Return the certificate without answers where there are none, whatever the formula says of them."""
+    if not nothing.any():
+        return certificate
+    return replace(
+        certificate,
+        objective=np.where(nothing, np.nan, certificate.objective),
+        gap=np.where(nothing, np.inf, certificate.gap),
+        violation=np.where(nothing, np.inf, certificate.violation),
+    )
 
 
 def judge(

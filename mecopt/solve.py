@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
 from mecopt.backends.backend import Feature
-from mecopt.certify import certify, judge
+from mecopt.certify import certify, denied, judge
 from mecopt.problem import Problem
 from mecopt.search.proposed import solver_for
 from mecopt.search.solver import GAP, LEAST_GAP, Solver
@@ -74,10 +73,9 @@ def allocate(
     began = time.perf_counter()
     with np.errstate(all="ignore"):
         bound = problem.bound(decisions, answer.dual)
-    certificate = certify(problem, decisions, answer.allocation, bound)
-    status, contradiction = judge(
-        certificate, tol, False if answer.limit is None else answer.limit, False, problem.infeasible(decisions)
-    )
+    hopeless = problem.infeasible(decisions)
+    certificate = denied(certify(problem, decisions, answer.allocation, bound), hopeless)
+    status, contradiction = judge(certificate, tol, False if answer.limit is None else answer.limit, False, hopeless)
     ones = np.ones(decisions.shape[:-1], dtype=int)
     solution = Solution(
         decision=decisions,
@@ -176,13 +174,7 @@ def solve(
     hopeless = problem.infeasible(found.decision)
     nothing = hopeless & (problem.sign * certificate.bound == np.inf)
     tolerance = GAP if gap is None else max(gap, LEAST_GAP)
-    if nothing.any():  # a decision that has no allocation is no answer, whatever the formula says of it
-        certificate = replace(
-            certificate,
-            objective=np.where(nothing, np.nan, certificate.objective),
-            gap=np.where(nothing, np.inf, certificate.gap),
-            violation=np.where(nothing, np.inf, certificate.violation),
-        )
+    certificate = denied(certificate, nothing)
     status, contradiction = judge(certificate, tolerance, found.limit, found.failed, nothing)
     shape = problem.batch_shape
     solution = Solution(

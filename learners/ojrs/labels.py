@@ -69,7 +69,8 @@ def guidance(problem: Problem, name: str | None) -> Array:
 def searched(problem: Problem, own: Array, steps: Array, settings: OjrsSettings, rng: Generator) -> Array:
     """Return the decision to learn for each instance of a flat batch."""
     if settings.labels == "optimum":
-        return solve(problem, throw=False).decision
+        best = solve(problem, throw=False)
+        return np.where(np.isfinite(best.objective)[:, None], best.decision, own)
     if settings.labels == "annealing":
         found, _, _ = anneal(
             problem,

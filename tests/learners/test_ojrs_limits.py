@@ -42,6 +42,7 @@ def test_an_instance_without_a_feasible_decision_ends_no_training(
 ) -> None:
     policy = train("ojrs", with_hopeless_ones, tmp_path, labels=labels, encoder="none", **SEEN)
     log = read_log(tmp_path / "training.parquet")
+    assert (log.played[HOPELESS] == np.inf).all()
     assert (log.own[HOPELESS] == np.inf).all()
     figures = policy.card["reached"]
     assert figures["over"].startswith("the last 12 instances of the stream, ratio to the proved optimum")
@@ -122,3 +123,11 @@ def test_where_no_instance_at_the_end_has_a_feasible_decision_there_is_no_policy
     with pytest.raises(InstanceError, match="none of the last 6 instances has a feasible decision"):
         train("ojrs", hopeless, tmp_path, labels=labels, encoder="none", **SEEN)
     assert not (tmp_path / "card.json").exists()
+
+
+def test_what_has_no_feasible_decision_is_not_learned(with_hopeless_ones: MultiServerOffloading) -> None:
+    training, _ = run(lambda: begun(with_hopeless_ones, labels="optimum", **SEEN), with_hopeless_ones, 0, np.zeros(40))
+    assert isinstance(training, OjrsTraining)
+    assert (training.count, training.replay.count) == (40, 36)
+    seen = training.inputs(with_hopeless_ones)
+    assert not (training.replay.seen[:36, None] == seen[HOPELESS]).all(axis=-1).any()
