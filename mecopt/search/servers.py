@@ -44,6 +44,8 @@ ENOUGH = 1e-10
 """Relative precision while there is no incumbent to compare with."""
 ROUNDING_NOISE = 1e-15
 """Relative gain below which a step cannot be told from rounding."""
+FAR = 45.0
+"""How many tau a choice may be behind the best one and still count: beyond it its weight is below rounding."""
 PIVOT = 1e-14
 """Smallest pivot of the scaled Hessian."""
 
@@ -118,9 +120,11 @@ def _smooth(
         least = cost[i].min()
         total = 0.0
         for j in range(choices):
-            weight[j] = np.exp((least - cost[i, j]) / tau)
+            behind = (cost[i, j] - least) / tau
+            weight[j] = np.exp(-behind) if behind < FAR else 0.0
             total += weight[j]
-        smooth -= tau * np.log(total)
+        if total > 1.0:
+            smooth -= tau * np.log(total)
         for j in range(1, choices):
             weight[j] /= total
             if weight[j] == 0.0:
@@ -268,8 +272,11 @@ def _smooth_value(servers: Servers, allowed: Flags, price: Floats, tau: float, c
         least = cost[i].min()
         total = 0.0
         for j in range(choices):
-            total += np.exp((least - cost[i, j]) / tau)
-        smooth -= tau * np.log(total)
+            behind = (cost[i, j] - least) / tau
+            if behind < FAR:
+                total += np.exp(-behind)
+        if total > 1.0:
+            smooth -= tau * np.log(total)
     for j in range(count):
         if servers.admission.shape[1] > 0 and servers.admission[0, j] < users:
             smooth += tau * np.log(price[count + j])
