@@ -25,11 +25,15 @@ CONTRADICTION = 1e-9
 
 
 def relative_gap(problem: Problem, objective: Array, bound: Array) -> Array:
-    """Return ``|objective - bound| / |objective|``: 0 for equal numbers, inf where nothing is proved."""
+    """Return ``|objective - bound| / |objective|``: 0 for equal numbers, inf where nothing is proved.
+
+    Where a problem names a negligible objective, it is added to the denominator; see `Problem.negligible`.
+    """
     objective, bound = np.asarray(objective), np.asarray(bound)
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         excess = problem.sign * (objective - bound)
-        scale = np.abs(objective)
+        missing = (1,) * (objective.ndim - len(problem.batch_shape))
+        scale = np.abs(objective) + np.reshape(problem.negligible, (*problem.batch_shape, *missing))
         gap = np.where(excess == 0.0, 0.0, excess / np.where(scale > 0, scale, np.abs(bound)))
     proved = np.isfinite(bound) & np.isfinite(objective)
     # A bound that no value reaches says that there is no answer: beside one it is the grossest contradiction.
@@ -39,7 +43,7 @@ def relative_gap(problem: Problem, objective: Array, bound: Array) -> Array:
 
 def violation(problem: Problem, decision: Array, allocation: Variables) -> Array:
     """Return the worst scaled violation over all named constraints; nan counts as infinitely broken."""
-    worst = np.zeros(decision.shape[:-1])
+    worst = np.zeros(problem.decision_space.lead(decision))
     for value in problem.violations(decision, allocation).values():
         worst = np.maximum(worst, np.where(np.isnan(value), np.inf, value))
     return worst

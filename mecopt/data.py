@@ -19,12 +19,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.fields import Variables, axes
+from mecopt.data_json import from_mapping, in_units, schema, written
+from mecopt.fields import Variables
 from mecopt.files import write_whole
 from mecopt.problem import Problem
-from mecopt.registry import find_problem, problem_names, problems
-from mecopt.solution import InstanceError, Solution, unknown
-from mecopt.units import conversion
+from mecopt.registry import find_problem, problems
+from mecopt.solution import InstanceError, Solution
+
+__all__ = ["Dataset", "Labels", "digest", "from_mapping", "in_units", "load", "save", "schema"]
 
 Array = NDArray[Any]
 
@@ -113,73 +115,6 @@ def digest(problem: Problem) -> str:
 # ---------------------------------------------------------------------- JSON
 
 
-def from_mapping(values: Any, problem: str | None = None) -> Problem:
-    """Build a problem from a mapping of field names to numbers, lists, or ``{"value": ..., "unit": ...}``.
-
-    >>> from_mapping({"problem": "binary-offloading", "data_size": {"value": [80, 96], "unit": "Mbit"}}).data_size.tolist()
-    [10.0, 12.0]
-    """
-    if not isinstance(values, dict):
-        raise InstanceError(f"an instance is an object of fields, not a {type(values).__name__}")
-    entries = dict(values)
-    named = entries.pop("problem", problem)
-    entries.pop("$schema", None)
-    entries.pop("provenance", None)
-    if named is None:
-        raise InstanceError('the instance does not say its problem; add for example "problem": "binary-offloading"')
-    if problem is not None and named != problem:
-        raise InstanceError(f"the instance is of problem {named!r}, not {problem!r}")
-    if not isinstance(named, str):
-        raise InstanceError(f"problem is {named!r}; allowed: one of {', '.join(problem_names())}")
-    cls = find_problem(named)
-    fields = {f.name: f for f in dataclasses.fields(cls)}
-    for name, value in entries.items():
-        if name not in fields:
-            raise unknown(f"field of {named}", name, fields)
-        entries[name] = in_units(value, fields[name], cls.__name__)
-    for name, f in fields.items():
-        if name not in entries and f.metadata["default"] is None:
-            raise InstanceError(f"{named} needs the field {name!r}: {f.metadata['meaning']}, in {f.metadata['unit']}")
-    return cls(**entries)
-
-
-def in_units(value: Any, field: dataclasses.Field[Any], owner: str) -> Any:
-    """Convert ``{"value": ..., "unit": ...}`` to plain numbers in the field's unit; leave other numbers as they are.
-
-    Where a limit may be missing null, alone or among numbers, says that it is.
-    """
-    factor, where = 1.0, f"{owner}.{field.name}"
-    if isinstance(value, dict):
-        if set(value) != {"value", "unit"}:
-            raise InstanceError(f"{where} has the keys {sorted(value)}; allowed: exactly 'value' and 'unit'")
-        factor = conversion(str(value["unit"]), field.metadata["unit"])
-        value = value["value"]
-    if value is None and field.metadata["unlimited"]:
-        return np.inf
-    if value is None:
-        raise InstanceError(f"{where} is null; leave it out where its default is meant")
-    if factor == 1.0:
-        return value
-    try:
-        numbers = np.asarray(value)
-    except ValueError:
-        raise InstanceError(f"{where} is not a rectangular array of numbers") from None
-    with np.errstate(over="ignore"):
-        if numbers.dtype.kind in "iuf":
-            return numbers * factor
-    if numbers.dtype != object:
-        return value
-    # Among nulls numbers are converted one by one; what is neither stays, to be refused with its place.
-    return np.frompyfunc(lambda entry: _times(entry, factor), 1, 1)(numbers)
-
-
-def _times(entry: Any, factor: float) -> Any:
-    try:
-        return entry * factor if type(entry) in (int, float) else entry
-    except OverflowError:
-        return entry
-
-
 def _read_json(path: Path, problem: str | None) -> Dataset:
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         names = [name for name, _ in pairs]
@@ -205,58 +140,10 @@ def _compact(problem: Problem) -> dict[str, Array]:
     return dict([first, *others]) | constant
 
 
-def _with_nulls(value: Array) -> Any:
-    """Return numbers as JSON has them, null where there is no limit, and a single null where there is none anywhere."""
-    numbers = np.asarray(value, dtype=object)
-    numbers[np.isinf(value)] = None
-    return None if np.isinf(value).all() else numbers.tolist()
-
-
 def _json_bytes(problem: Problem, labels: Solution | None, provenance: dict[str, Any]) -> bytes:
-    fields = {name: _with_nulls(value) for name, value in _compact(problem).items()}
+    declared = {f.name: f for f in dataclasses.fields(problem)}
+    fields = {name: written(value, declared[name]) for name, value in _compact(problem).items()}
     return json.dumps({"problem": problem.name, **fields, "provenance": provenance}, indent=1).encode()
-
-
-def schema(cls: type[Problem]) -> dict[str, Any]:
-    """Return the JSON Schema of hand-written instances of a problem."""
-
-    def nested(number: dict[str, Any], depth: int) -> dict[str, Any]:
-        for _ in range(depth):
-            number = {"type": "array", "items": number, "minItems": 1}
-        return number
-
-    properties: dict[str, Any] = {
-        "problem": {"const": cls.name},
-        "$schema": {"type": "string"},
-        "provenance": {"type": "object"},
-    }
-    for f in dataclasses.fields(cls):
-        limit = {"minimum": 0} if f.metadata["zero_allowed"] else {"exclusiveMinimum": 0}
-        number = {"type": ["number", "null"] if f.metadata["unlimited"] else "number", **limit}
-        depths = {len(axes(f)), len(axes(f)) + 1} | (set() if f.metadata["default"] is None else {0})
-        numbers = [nested(number, depth) for depth in sorted(depths)]
-        quantity = {
-            "type": "object",
-            "properties": {"value": {"anyOf": numbers}, "unit": {"type": "string"}},
-            "required": ["value", "unit"],
-            "additionalProperties": False,
-        }
-        default = f.metadata["default"]
-        properties[f.name] = {
-            "description": f"{f.metadata['symbol']}: {f.metadata['meaning']}, in {f.metadata['unit']} "
-            f"(one number, or one per {f.metadata['per']}{'; null: no limit' if f.metadata['unlimited'] else ''})",
-            "anyOf": [*numbers, quantity],
-            **({"default": default if np.isfinite(default) else None} if isinstance(default, float) else {}),
-        }
-    first = dataclasses.fields(cls)[0].name
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": cls.summary,
-        "type": "object",
-        "properties": properties,
-        "required": ["problem", first],
-        "additionalProperties": False,
-    }
 
 
 # ---------------------------------------------------------------------- NPZ
@@ -381,7 +268,8 @@ def _card(path: Path, problem: Problem, labels: Solution | None, provenance: dic
     ]
     for f in dataclasses.fields(problem):
         value = getattr(problem, f.name)
-        lines.append(f"| {f.name} | {f.metadata['symbol']} | {f.metadata['unit']} | {value.min():.6g} | {value.max():.6g} |")
+        size = np.abs(value) if f.metadata["complex"] else value
+        lines.append(f"| {f.name} | {f.metadata['symbol']} | {f.metadata['unit']} | {size.min():.6g} | {size.max():.6g} |")
     lines += ["", "How the instances were made:", ""]
     lines += [f"- {key}: {value}" for key, value in provenance.items()]
     lines += ["", "Labels:", ""]

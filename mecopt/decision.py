@@ -1,4 +1,4 @@
-"""Decision spaces: what is discrete in a problem, and what a search or a learner proposes."""
+"""Decision spaces: what a search or a learner proposes, one of several choices per user or a beam per user."""
 
 from __future__ import annotations
 
@@ -14,60 +14,62 @@ from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
 
-
 MOST_CHOICES = 127
-"""Decisions are held as bytes."""
+"""Choices are held as bytes."""
+
+UNIT = 1e-6
+"""By how much the norm of a beam may differ from 1 when it is given; it is divided by its norm then."""
 
 
 class DecisionSpace(ABC):
-    """The decisions that a problem admits: one integer for each of `size` entries."""
+    """The decisions that a problem admits: arrays whose last `ndim` axes are one decision, users first."""
 
-    size: int
-    labels: tuple[str, ...]
-
-    @property
-    @abstractmethod
-    def count(self) -> int:
-        """How many decisions there are."""
+    ndim: int
+    kinds: str
+    """Kinds of numpy numbers that entries may be given as."""
 
     @abstractmethod
     def contains(self, decision: Array) -> Array:
-        """Whether each decision (last axis) belongs to the space."""
+        """Whether each decision belongs to the space."""
 
     @abstractmethod
     def sample(self, rng: Generator, shape: tuple[int, ...] = ()) -> Array:
-        """Draw decisions uniformly; the result has shape ``(*shape, size)``."""
-
-    @abstractmethod
-    def enumerate(self, chunk: int) -> Iterator[Array]:
-        """Yield all decisions in blocks of at most `chunk` rows."""
-
-    def validate(self, decision: ArrayLike, batch_shape: tuple[int, ...]) -> Array:
-        """Return the decision as an int8 array of shape ``(*batch, *candidates, size)``, or say what is wrong."""
-        try:
-            array = np.asarray(decision)
-        except ValueError as error:
-            raise InstanceError(f"decision is not a rectangular array: {error}") from None
-        if array.dtype.kind not in "biuf":
-            raise InstanceError(f"decision has entries of type {array.dtype}; allowed: {self.describe()}")
-        if array.ndim == 0 or array.shape[-1] != self.size:
-            raise InstanceError(
-                f"decision has shape {array.shape}; allowed: {self.size} entries on the last axis, one per user"
-            )
-        inside = np.isin(array, range(len(self.labels)))
-        if not inside.all():
-            index = tuple(int(i) for i in np.argwhere(~inside)[0])
-            raise InstanceError(f"decision{list(index)} is {array[index]}; allowed: {self.describe()}")
-        array = array.astype(np.int8)
-        if array.ndim == 1:
-            array = np.broadcast_to(array, (*batch_shape, self.size))
-        if array.shape[: len(batch_shape)] != batch_shape:
-            raise InstanceError(f"decision has shape {array.shape}; allowed: leading axes {batch_shape}, the batch's")
-        return array
+        """Draw decisions uniformly; the result has shape ``(*shape, *decision)``."""
 
     @abstractmethod
     def describe(self) -> str:
         """Say what one entry may be."""
+
+    @abstractmethod
+    def checked(self, decision: Array) -> Array:
+        """Return decisions in the type they are held in, or say which entry is inadmissible."""
+
+    @abstractmethod
+    def shown(self, entry: Array) -> str:
+        """Say what is decided for one user."""
+
+    @abstractmethod
+    def stored(self, decision: Array) -> Array:
+        """Return decisions as rows of real numbers, ``(instances, entries)``, as files hold them."""
+
+    def lead(self, decision: Array) -> tuple[int, ...]:
+        """Return the axes of an array of decisions before those of one decision: batch and candidates."""
+        return tuple(decision.shape[: decision.ndim - self.ndim])
+
+    def validate(self, decision: ArrayLike, batch_shape: tuple[int, ...]) -> Array:
+        """Return the decision as an array of shape ``(*batch, *candidates, *decision)``, or say what is wrong."""
+        try:
+            array = np.asarray(decision)
+        except ValueError as error:
+            raise InstanceError(f"decision is not a rectangular array: {error}") from None
+        if array.dtype.kind not in self.kinds:
+            raise InstanceError(f"decision has entries of type {array.dtype}; allowed: {self.describe()}")
+        array = self.checked(array)
+        if array.ndim == self.ndim:
+            array = np.broadcast_to(array, (*batch_shape, *array.shape))
+        if array.shape[: len(batch_shape)] != batch_shape:
+            raise InstanceError(f"decision has shape {array.shape}; allowed: leading axes {batch_shape}, the batch's")
+        return array
 
 
 class OneOf(DecisionSpace):
@@ -77,10 +79,33 @@ class OneOf(DecisionSpace):
     [[0, 0], [1, 0], [2, 0], [0, 1]]
     """
 
+    ndim = 1
+    kinds = "biuf"
+
     def __init__(self, size: int, labels: tuple[str, ...]) -> None:
         if len(labels) > MOST_CHOICES:
             raise InstanceError(f"a user would have {len(labels)} choices; allowed: {MOST_CHOICES} at most")
         self.size, self.labels = size, labels
+
+    def shown(self, entry: Array) -> str:
+        """Return the label of a choice."""
+        return self.labels[int(entry)]
+
+    def stored(self, decision: Array) -> Array:
+        """Return the numbers of the choices."""
+        return decision
+
+    def checked(self, decision: Array) -> Array:
+        """Return decisions as bytes, ``(..., users)``."""
+        if decision.ndim == 0 or decision.shape[-1] != self.size:
+            raise InstanceError(
+                f"decision has shape {decision.shape}; allowed: {self.size} entries on the last axis, one per user"
+            )
+        inside = np.isin(decision, range(len(self.labels)))
+        if not inside.all():
+            index = tuple(int(i) for i in np.argwhere(~inside)[0])
+            raise InstanceError(f"decision{list(index)} is {decision[index]}; allowed: {self.describe()}")
+        return decision.astype(np.int8)
 
     @property
     def count(self) -> int:
@@ -118,3 +143,67 @@ class Binary(OneOf):
 
     def __init__(self, size: int) -> None:
         super().__init__(size, ("local", "offload"))
+
+
+class UnitBeams(DecisionSpace):
+    """A beam of unit norm per user: complex weights of the antennas, ``(users, antennas)``.
+
+    Several beams per user may stand one after the other on the last axis, ``(users, k antennas)``: a slot is then divided
+    among them in equal parts. Beams that differ by a phase are the same beam.
+
+    >>> UnitBeams(2, 2).contains(np.array([[1.0, 0.0], [0.6, 0.8j]])).item()
+    True
+    """
+
+    ndim = 2
+    kinds = "iufc"
+
+    def __init__(self, users: int, antennas: int) -> None:
+        self.users, self.antennas = users, antennas
+
+    def norms(self, decision: Array) -> Array:
+        """Return the norm of each beam, ``(..., users, k)``."""
+        beams = decision.reshape(*decision.shape[:-1], -1, self.antennas)
+        return np.asarray(np.linalg.norm(beams, axis=-1))
+
+    def contains(self, decision: Array) -> Array:
+        """Whether all beams are of unit norm, up to `UNIT`."""
+        return np.asarray((np.abs(self.norms(decision) - 1.0) <= UNIT).all(axis=(-2, -1)))
+
+    def sample(self, rng: Generator, shape: tuple[int, ...] = ()) -> Array:
+        """Draw one beam per user, uniformly on the sphere."""
+        drawn = rng.standard_normal((*shape, self.users, self.antennas, 2)) @ np.array([1.0, 1.0j])
+        return np.asarray(drawn / np.linalg.norm(drawn, axis=-1, keepdims=True))
+
+    def checked(self, decision: Array) -> Array:
+        """Return beams as complex numbers, ``(..., users, k antennas)``, their norms made 1 to rounding."""
+        wrong = decision.ndim < self.ndim or decision.shape[-2] != self.users or not decision.shape[-1]
+        if wrong or decision.shape[-1] % self.antennas:
+            raise InstanceError(
+                f"decision has shape {decision.shape}; allowed: {(self.users, self.antennas)} as the last axes, weights of "
+                f"{self.antennas} antennas for each of {self.users} users (or of several beams, one after the other)"
+            )
+        beams = decision.astype(complex)
+        norms = self.norms(beams)
+        good = np.abs(norms - 1.0) <= UNIT
+        if not good.all():
+            *lead, user, beam = (int(i) for i in np.argwhere(~good)[0])
+            first = f"beam {beam} of " if norms.shape[-1] > 1 else ""
+            raise InstanceError(
+                f"decision{[*lead, user]}: {first}user {user} has norm {norms[(*lead, user, beam)]:.6g}; allowed: "
+                f"{self.describe()}"
+            )
+        return beams / np.repeat(norms, self.antennas, axis=-1)
+
+    def shown(self, entry: Array) -> str:
+        """Write magnitudes and phases of the weights."""
+        return " ".join(f"{abs(weight):.2f}∠{np.degrees(np.angle(weight)):.0f}°" for weight in entry)
+
+    def stored(self, decision: Array) -> Array:
+        """Return real and imaginary parts by turns, antenna after antenna, user after user."""
+        rows = np.ascontiguousarray(decision, dtype=complex)
+        return rows.view(float).reshape(len(rows), -1)
+
+    def describe(self) -> str:
+        """Say what one entry may be."""
+        return "complex weights of the antennas, of norm 1 for every beam"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mecopt.solution import InstanceError
+from mecopt.solution import InstanceError, unknown
 
 Array = NDArray[Any]
 
@@ -26,7 +26,7 @@ else:
     Quantity = Array
 
 
-Per = Literal["instance", "user", "server", "user and server"]
+Per = Literal["instance", "user", "server", "user and server", "user and antenna"]
 """Whose entries a field holds: its last axes, after those of the batch."""
 
 AXES: dict[str, tuple[str, ...]] = {
@@ -34,6 +34,7 @@ AXES: dict[str, tuple[str, ...]] = {
     "user": ("users",),
     "server": ("servers",),
     "user and server": ("users", "servers"),
+    "user and antenna": ("users", "antennas"),
 }
 
 
@@ -80,6 +81,8 @@ def quantity(
     default: float | Callable[[int], ArrayLike] | None = None,
     zero_allowed: bool = False,
     unlimited: bool = False,
+    complex_allowed: bool = False,
+    most: float = np.inf,
 ) -> Any:
     """Declare a field of a problem.
 
@@ -96,6 +99,10 @@ def quantity(
         whether 0 is admissible; all quantities are finite and not negative.
     unlimited
         whether an upper limit may be missing: infinity then, or None; in JSON null.
+    complex_allowed
+        whether entries are complex numbers, of any phase; in JSON an object of a real and an imaginary part.
+    most
+        the greatest admissible number.
     """
     metadata = {
         "unit": unit,
@@ -105,9 +112,29 @@ def quantity(
         "default": default,
         "zero_allowed": zero_allowed,
         "unlimited": unlimited,
+        "complex": complex_allowed,
+        "most": most,
+        "choices": (),
     }
     if default is None:
         return dataclasses.field(metadata=metadata)
+    return dataclasses.field(default=None, metadata=metadata)
+
+
+def choice(symbol: str, meaning: str, *choices: str) -> Any:
+    """Declare a field that is one of several words per instance, the first by default; held as its number."""
+    metadata = {
+        "unit": "1",
+        "symbol": symbol,
+        "meaning": meaning,
+        "per": "instance",
+        "default": 0.0,
+        "zero_allowed": True,
+        "unlimited": False,
+        "complex": False,
+        "most": len(choices) - 1.0,
+        "choices": choices,
+    }
     return dataclasses.field(default=None, metadata=metadata)
 
 
@@ -118,7 +145,7 @@ def declared(cls: Any) -> tuple[dataclasses.Field[Any], ...]:
 
 
 def numbers(owner: str, f: dataclasses.Field[Any], value: ArrayLike) -> Array:
-    """Return the values of a field as a read-only float64 array, or say which entry is inadmissible."""
+    """Return the values of a field as a read-only array of floats, or say which entry is inadmissible."""
     where = f"{owner}.{f.name}"
     try:
         raw = np.asarray(value)
@@ -126,31 +153,60 @@ def numbers(owner: str, f: dataclasses.Field[Any], value: ArrayLike) -> Array:
         raise InstanceError(f"{where} is not a rectangular array of numbers; allowed: {allowed(f)}") from None
     if f.metadata["unlimited"] and raw.dtype == object:
         value = raw = np.where(raw == np.array(None), np.inf, raw)
+    if f.metadata["choices"] and raw.dtype.kind == "U":
+        value = raw = _numbered(where, f, raw)
     # In a list numpy turns True into 1.0 and a number beside text into text, so the entries themselves are looked at.
     entries = raw if isinstance(value, np.ndarray) else np.asarray(value, dtype=object)
-    if raw.dtype.kind not in "iuf" or entries.dtype == object:
+    kinds, number = ("iufc", complex) if f.metadata["complex"] else ("iuf", float)
+    if raw.dtype.kind not in kinds or entries.dtype == object:
         for index, entry in np.ndenumerate(entries):
-            if isinstance(entry, bool | np.bool_) or not isinstance(entry, int | float | np.integer | np.floating):
+            known = isinstance(entry, int | float | np.integer | np.floating)
+            known |= f.metadata["complex"] and isinstance(entry, complex | np.complexfloating)
+            if isinstance(entry, bool | np.bool_) or not known:
                 place, shown = f"{list(index) or ''}", repr(getattr(entry, "item", lambda e=entry: e)())[:40]
                 raise InstanceError(f"{where}{place} is {shown}, which is no number; allowed: {allowed(f)}")
     try:
-        array = np.array(raw, dtype=float)
+        array = np.array(raw, dtype=number)
     except OverflowError:
         raise InstanceError(f"{where} has a number that no float can hold; allowed: {allowed(f)}") from None
     array.flags.writeable = False
-    with np.errstate(invalid="ignore"):
-        good = (array >= 0) if f.metadata["zero_allowed"] else (array > 0)
-        good &= (array < np.inf) | f.metadata["unlimited"]
+    good = _admissible(f, array)
     if not good.all():
         index = tuple(int(i) for i in np.argwhere(~good)[0])
         raise InstanceError(f"{where}{list(index) or ''} is {array[index]}; allowed: {allowed(f)}")
     return array
 
 
+def _admissible(f: dataclasses.Field[Any], array: Array) -> Array:
+    if f.metadata["complex"]:
+        return np.isfinite(array)
+    with np.errstate(invalid="ignore"):
+        good = (array >= 0) if f.metadata["zero_allowed"] else (array > 0)
+        good &= (array < np.inf) | f.metadata["unlimited"]
+        good &= array <= f.metadata["most"]
+        if f.metadata["choices"]:
+            good &= array == np.floor(array)
+    return np.asarray(good)
+
+
+def _numbered(where: str, f: dataclasses.Field[Any], words: Array) -> Array:
+    """Return the numbers of words among a field's choices."""
+    choices = f.metadata["choices"]
+    for index, word in np.ndenumerate(words):
+        if word not in choices:
+            raise unknown(f"{where}{list(index) or ''}", str(word), choices)
+    return np.argmax(words[..., None] == np.array(choices), axis=-1)
+
+
 def allowed(f: dataclasses.Field[Any]) -> str:
     """Say what the entries of a field may be."""
-    least = ">= 0" if f.metadata["zero_allowed"] else "> 0"
     unit = "" if f.metadata["unit"] == "1" else f" in {f.metadata['unit']}"
+    if f.metadata["choices"]:
+        return ", ".join(f"{number} or {word!r}" for number, word in enumerate(f.metadata["choices"]))
+    if f.metadata["complex"]:
+        return f"finite complex numbers{unit}"
+    least = ">= 0" if f.metadata["zero_allowed"] else "> 0"
     if f.metadata["unlimited"]:
         return f"numbers {least}{unit}, infinite where there is no limit"
-    return f"finite numbers {least}{unit}"
+    most = f" and <= {f.metadata['most']:g}" if f.metadata["most"] < np.inf else ""
+    return f"finite numbers {least}{most}{unit}"

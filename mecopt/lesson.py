@@ -201,7 +201,7 @@ def scientific(figure: float) -> str:
 
 def enumerated(problem: Problem) -> tuple[Array, Array]:
     """Return all decisions ``(2^N, users)`` and the optimal value of each, ``(*batch, 2^N)``."""
-    decisions = np.concatenate(list(problem.decision_space.enumerate(2**16)))
+    decisions = np.concatenate(list(problem.choices.enumerate(2**16)))
     everywhere = np.broadcast_to(decisions, (*problem.batch_shape, *decisions.shape))
     return decisions, problem.optimal_value(everywhere)
 
@@ -237,7 +237,7 @@ def pricing(problem: Problem) -> Pricing:
         raise InstanceError(f"the solver 'exact' of {problem.name} does not price")
     (data,) = solver.compile_data(problem.flat())
     state = np.full(problem.users, FREE, dtype=np.int8)
-    allowed = np.ones((problem.users, len(problem.decision_space.labels)), dtype=np.bool_)
+    allowed = np.ones((problem.users, len(problem.choices.labels)), dtype=np.bool_)
     relaxed, bound, slack = root(data, state, allowed, solver.price(data), np.inf)
     slack[np.arange(problem.users), relaxed] = np.inf
     return Pricing(relaxed, bound, slack.min(axis=-1))
@@ -256,7 +256,7 @@ def forcing(instances: Problem, priced: Callable[[Any], Pricing] = pricing) -> O
         forced = [signed[decisions[:, i] != side].min() for i, side in enumerate(found.relaxed)]
         over = max(over, excess(found.bound + found.slack, forced))
         fixed += int((~found.free(_rounded(instance, found))).sum())
-    number, space = len(instances) * instances.users, instances.decision_space
+    number, space = len(instances) * instances.users, instances.choices
     rest = space.count - space.count // len(space.labels)
     elsewhere = "their other side" if len(space.labels) == 2 else "another choice"
     return all_of(

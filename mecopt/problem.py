@@ -22,9 +22,10 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
-from mecopt.decision import DecisionSpace
+from mecopt.decision import DecisionSpace, OneOf
 from mecopt.fields import Variables, allowed, axes, declared, numbers
 from mecopt.scenario import Reference, Scenario
+from mecopt.shapes import batch_of, sizes_of
 from mecopt.solution import InstanceError, unknown
 
 if TYPE_CHECKING:
@@ -78,6 +79,20 @@ class Problem(ABC):
     def decision_space(self) -> DecisionSpace:
         """The decisions of one instance."""
 
+    @property
+    def choices(self) -> OneOf:
+        """The decision space, where decisions are one of several choices per user.
+
+        Raises
+        ------
+        InstanceError
+            where they are others.
+        """
+        space = self.decision_space
+        if not isinstance(space, OneOf):
+            raise InstanceError(f"{self.name} decides {self.decision_summary}; allowed: one of several choices per user")
+        return space
+
     @abstractmethod
     def objective(self, decision: Array, allocation: Any) -> Array:
         """Evaluate the paper's own formula; no solver, no reformulation."""
@@ -122,9 +137,14 @@ class Problem(ABC):
         """Return `optimal_value` as a function, for a search that calls it often; a model overrides it to prepare once."""
         return self.optimal_value
 
+    @property
+    def negligible(self) -> Array:
+        """An objective beside which differences count, per instance: 0, unless objectives may be 0 or have either sign."""
+        return np.zeros(self.batch_shape)
+
     def infeasible(self, decision: Array) -> Array:
         """Whether no allocation satisfies the constraints of a decision; never, unless a model says otherwise."""
-        return np.zeros(decision.shape[:-1], dtype=bool)
+        return np.zeros(self.decision_space.lead(decision), dtype=bool)
 
     def why_infeasible(self, decision: Array | None) -> str:
         """Name the limit that leaves a decision of one instance, or all of them (None), without an allocation, if known."""
@@ -136,7 +156,7 @@ class Problem(ABC):
         Entry ``[..., i, j]`` is the value of the decision that gives user i choice j and leaves the others what they have.
         A model overrides this where a move costs less than a fresh evaluation.
         """
-        choices = np.arange(len(self.decision_space.labels), dtype=np.int8)
+        choices = np.arange(len(self.choices.labels), dtype=np.int8)
         rows = max(1, MOVED_ENTRIES // (self.users * choices.size * max(self.instances, 1)))
         parts = []
         for first in range(0, self.users, rows):
@@ -151,12 +171,17 @@ class Problem(ABC):
     def to_cvxpy(self, decision: ArrayLike) -> Any:
         """Hand out the inner problem of one instance and decision as a `cvxpy.Problem`."""
 
-    @abstractmethod
     def to_pyomo(self) -> Any:
         """Hand out one whole instance as a convex mixed-integer Pyomo model with binary variables ``offload``.
 
         They are indexed by user where the decision is binary, and by user and server where there are several servers.
+
+        Raises
+        ------
+        InstanceError
+            where decisions are no choices.
         """
+        raise InstanceError(f"{self.name} has no Pyomo model: what is decided is {self.decision_space.describe()}")
 
     @classmethod
     def lesson(cls) -> Lesson:
@@ -183,58 +208,17 @@ class Problem(ABC):
                 given[f.name] = numbers(type(self).__name__, f, value)
             elif f.metadata["default"] is None:
                 raise InstanceError(f"{type(self).__name__}.{f.name} is missing; allowed: {allowed(f)}")
-        sizes = self._sizes(given)
+        sizes = sizes_of(type(self), given)
         for f in declared(type(self)):
             if f.name not in given:
                 default = f.metadata["default"]
                 given[f.name] = np.asarray(default(sizes["users"]) if callable(default) else default, dtype=float)
-        batch_shape = self._batch({n: a.shape for n, a in given.items()}, sizes)
+        batch_shape = batch_of(type(self), {n: a.shape for n, a in given.items()}, sizes)
         if 0 in batch_shape:
             raise InstanceError(f"{type(self).__name__} holds no instance: the batch has shape {batch_shape}")
         for f in declared(type(self)):
             shape = (*batch_shape, *(sizes[axis] for axis in axes(f)))
             object.__setattr__(self, f.name, np.broadcast_to(given[f.name], shape))
-
-    @classmethod
-    def _sizes(cls, given: Mapping[str, Array]) -> dict[str, int]:
-        """Read the sizes off the first field, and check that all the others have them."""
-        first = declared(cls)[0]
-        shape = given[first.name].shape
-        if not shape:
-            raise InstanceError(
-                f"{cls.__name__}.{first.name} is a single number; allowed: one entry per {first.metadata['per']}"
-            )
-        if len(shape) < len(axes(first)):
-            raise InstanceError(
-                f"{cls.__name__}.{first.name} has shape {shape}; allowed: one entry per {first.metadata['per']}"
-            )
-        sizes = dict(zip(axes(first), shape[len(shape) - len(axes(first)) :], strict=True))
-        for axis, size in sizes.items():
-            if size == 0:
-                raise InstanceError(f"{cls.__name__}.{first.name} is empty; allowed: at least one {axis.removesuffix('s')}")
-        for f in declared(cls):
-            own = tuple(sizes[axis] for axis in axes(f))
-            shape = given[f.name].shape if f.name in given else ()
-            if shape and own and shape[-len(own) :] != own:
-                entries = f"{own[0]} entries on the last axis" if len(own) == 1 else f"{own} as the last axes"
-                raise InstanceError(
-                    f"{cls.__name__}.{f.name} has shape {shape}; allowed: a number, or {entries}, as {first.name} has"
-                )
-        return sizes
-
-    def _batch(self, shapes: Mapping[str, tuple[int, ...]], sizes: Mapping[str, int]) -> tuple[int, ...]:
-        batch: tuple[int, ...] = ()
-        for f in declared(type(self)):
-            shape = shapes[f.name]
-            own = shape[: max(len(shape) - len(axes(f)), 0)]
-            try:
-                batch = np.broadcast_shapes(batch, own)
-            except ValueError:
-                raise InstanceError(
-                    f"{type(self).__name__}.{f.name} has shape {shape}; allowed: batch axes that broadcast with {batch} "
-                    f"({', '.join(f'{size} {axis}' for axis, size in sizes.items())})"
-                ) from None
-        return batch
 
     def __setstate__(self, state: dict[str, Array]) -> None:
         """Restore a copied problem; its arrays are read-only again."""
@@ -311,18 +295,18 @@ class Problem(ABC):
 
     def paired(self, decision: Array) -> tuple[Self, Array]:
         """Return instances and decisions matched one to one along a single axis, candidates multiplied out."""
-        candidates = decision.shape[len(self.batch_shape) : -1]
-        repeat = int(np.prod(candidates))
+        lead = self.decision_space.lead(decision)
+        repeat = math.prod(lead[len(self.batch_shape) :])
         flat = self.flat()
         if repeat != 1:
             flat = flat[np.repeat(np.arange(self.instances), repeat)]
-        return flat, decision.reshape(-1, decision.shape[-1])
+        return flat, decision.reshape(-1, *decision.shape[len(lead) :])
 
     def aligned(self, values: str | Array, decision: Array) -> Array:
         """Return a field, or values of its shape, with axes of length 1 where `decision` has candidates."""
         value: Array = getattr(self, values) if isinstance(values, str) else values
-        missing = decision.ndim - 1 - len(self.batch_shape)
         batch = len(self.batch_shape)
+        missing = len(self.decision_space.lead(decision)) - batch
         return value.reshape(value.shape[:batch] + (1,) * missing + value.shape[batch:])
 
     # ------------------------------------------------------------------ sampling and names

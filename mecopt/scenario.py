@@ -25,7 +25,8 @@ class Scenario:
     sources: Mapping[str, str]
     """Field name: the place in the paper, or "ours" with the reason."""
     draw: Callable[[Generator, tuple[int, ...]], Mapping[str, ArrayLike]]
-    """From a generator and the shape ``(*batch, users)``, or ``(*batch, users, servers)`` where the problem has servers, to
-    field values; fields left out keep their defaults."""
+    """From a generator and the shape ``(*batch, users)``, or ``(*batch, users, servers)`` or ``(*batch, users, antennas)``
+    where the problem has these, to field values; fields left out keep their defaults."""
     users: int = 10
     servers: int = 2
+    antennas: int = 3

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 
 
+COLUMNS = 5
+"""Of variables that a table in a terminal holds."""
+
+
 class MecoptError(Exception):
     """Base of every error that mecopt raises on purpose."""
 
@@ -265,13 +269,15 @@ class Solution:
                 grid.add_row(str(j + 1), *(f"{float(value[j]):.6g}" for _, value in servers))
             parts.append(grid)
         columns = [f for f in fields(self.allocation) if f.metadata["per"] == "user"]
-        table = _grid("user", columns, "decision")
         shown = min(problem.users, 20)
-        for user in range(shown):
-            label = problem.decision_space.labels[int(self.decision[user])]
-            cells = [f"{float(getattr(self.allocation, f.name)[user]):.6g}" for f in columns]
-            table.add_row(str(user), label, *cells)
-        parts.append(table)
+        for first in range(0, max(len(columns), 1), COLUMNS):
+            part = columns[first : first + COLUMNS]
+            table = _grid("user", part, *(["decision"] if first == 0 else []))
+            for user in range(shown):
+                label = [problem.decision_space.shown(self.decision[user])] if first == 0 else []
+                cells = [f"{float(getattr(self.allocation, f.name)[user]):.6g}" for f in part]
+                table.add_row(str(user), *label, *cells)
+            parts.append(table)
         if shown < problem.users:
             parts.append(f"... and {problem.users - shown} more users (all of them: `mecopt solve FILE --json`)")
         return parts

@@ -76,7 +76,7 @@ def allocate(
     hopeless = problem.infeasible(decisions)
     certificate = denied(certify(problem, decisions, answer.allocation, bound), hopeless)
     status, contradiction = judge(certificate, tol, False if answer.limit is None else answer.limit, False, hopeless)
-    ones = np.ones(decisions.shape[:-1], dtype=int)
+    ones = np.ones(problem.decision_space.lead(decisions), dtype=int)
     solution = Solution(
         decision=decisions,
         allocation=answer.allocation,
@@ -156,7 +156,7 @@ def solve(
         first = problem.decision_space.validate(
             start.decision if isinstance(start, Solution) else start, problem.batch_shape
         )
-        if first.shape != (*problem.batch_shape, problem.users):
+        if problem.decision_space.lead(first) != problem.batch_shape:
             raise InstanceError(f"start has shape {first.shape}; allowed: one decision per instance")
     generator = np.random.default_rng(0) if rng is None else rng
     began = time.perf_counter()

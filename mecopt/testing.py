@@ -80,7 +80,7 @@ def _refuses(call: Callable[[], Any], error: type[Exception], what: str) -> None
 
 def _brute_force(problem: Problem) -> float:
     """Return the optimum of one instance by allocating each decision on its own."""
-    decisions = itertools.product(range(len(problem.decision_space.labels)), repeat=problem.users)
+    decisions = itertools.product(range(len(problem.choices.labels)), repeat=problem.users)
     values = (float(allocate(problem, decision, throw=False).objective) for decision in decisions)
     return problem.sign * min(problem.sign * value for value in values if not np.isnan(value))
 
@@ -162,7 +162,7 @@ def check_moves(cls: type[Problem]) -> None:
     for batch in _every_preset(cls):
         decisions = batch.decision_space.sample(np.random.default_rng(8), batch.batch_shape)
         moves = batch.move_values(decisions)
-        for i, j in np.ndindex(batch.users, len(batch.decision_space.labels)):
+        for i, j in np.ndindex(batch.users, len(batch.choices.labels)):
             moved = decisions.copy()
             moved[:, i] = j
             _close(moves[:, i, j], batch.optimal_value(moved), f"user {i} takes choice {j}")
@@ -225,7 +225,7 @@ def check_weak_duality(cls: type[Problem]) -> None:
 def check_strong_duality(cls: type[Problem]) -> None:
     """The default backend's dual closes the gap of every decision: the inner problem is convex."""
     for batch in _every_preset(cls):
-        decisions = np.concatenate(list(batch.decision_space.enumerate(64)))
+        decisions = np.concatenate(list(batch.choices.enumerate(64)))
         candidates = _feasible(batch, np.broadcast_to(decisions, (*batch.batch_shape, *decisions.shape)))
         answer = allocate(batch, candidates)
         _holds(answer.gap <= _TINY, f"largest gap {answer.gap.max()}")
@@ -341,7 +341,7 @@ def check_handed_out_models(cls: type[Problem]) -> None:
     """The cvxpy problem handed out has the allocation's value, and the programs kept inside are DPP, all variables named."""
     for batch in _every_preset(cls):
         problem = batch[0]
-        decision = _feasible(problem, np.arange(problem.users) % len(problem.decision_space.labels))
+        decision = _feasible(problem, np.arange(problem.users) % len(problem.choices.labels))
         value = float(allocate(problem, decision).objective)
         program = problem.to_cvxpy(decision)
         program.solve(solver="CLARABEL")
@@ -356,7 +356,7 @@ def check_handed_out_models(cls: type[Problem]) -> None:
                 named = {variable.id for variable in inner.variables.values()}
                 _holds(set(canonical.var_id_to_col) == named, f"{backend.name}: a variable of the program has no name")
         model = problem.to_pyomo()
-        binaries = problem.users * (len(problem.decision_space.labels) - 1)
+        binaries = problem.users * (len(problem.choices.labels) - 1)
         _holds(len(list(model.offload)) == binaries, "to_pyomo: a binary 'offload' per user and place other than local")
 
 

@@ -49,7 +49,7 @@ def from_dual(problem: Problem, decision: ArrayLike, dual: Any) -> Solution:
     ('OPTIMAL', True)
     """
     decisions = problem.decision_space.validate(decision, problem.batch_shape)
-    shape = decisions.shape[:-1]
+    shape = problem.decision_space.lead(decisions)
     if not isinstance(dual, problem.Dual):
         raise InstanceError(f"dual is a {type(dual).__name__}; allowed: a {problem.Dual.__name__}")
     for f in declared(problem.Dual):  # type: ignore[arg-type]

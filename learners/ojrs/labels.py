@@ -63,7 +63,7 @@ def guidance(problem: Problem, name: str | None) -> Array:
     """
     if name is not None:
         return np.asarray(problem.data()[name])
-    return np.ones((problem.instances, problem.users, len(problem.decision_space.labels) - 1))
+    return np.ones((problem.instances, problem.users, len(problem.choices.labels) - 1))
 
 
 def searched(problem: Problem, own: Array, steps: Array, settings: OjrsSettings, rng: Generator) -> Array:

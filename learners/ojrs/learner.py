@@ -105,7 +105,7 @@ class OjrsTraining(Training):
     def __init__(self, stream: Problem, settings: OjrsSettings, seed: int) -> None:
         self.settings, self.interval = settings, settings.interval
         self.problem, self.sizes = stream.name, stream.sizes
-        self.choices = len(stream.decision_space.labels)
+        self.choices = len(stream.choices.labels)
         guide(stream, settings.guidance)  # a field that does not exist is refused now, not at the first search
         self.inputs = Inputs.fit(stream, settings.inputs, settings.scaling)
         seen = self.inputs.size(stream)

@@ -75,7 +75,7 @@ def habits(plan: Plan, out: Path, seed: int, count: int) -> Habits:
     """Let a finished network decide the last slots of its stream once more."""
     problem = stream_of(plan, seed, count)[-last_slots(count) :]
     decision = Ojrs.load(plan.folder(out, seed, count)).propose(problem, 1, np.random.default_rng(0))[:, 0]
-    counts = np.bincount(decision.ravel(), minlength=len(problem.decision_space.labels))
+    counts = np.bincount(decision.ravel(), minlength=len(problem.choices.labels))
     return Habits(tuple((counts / decision.size).tolist()), float((decision == decision[:1]).all(axis=0).mean()))
 
 

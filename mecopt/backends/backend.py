@@ -123,7 +123,7 @@ class ClosedForm(Backend):
         raw = kernel(*inputs)
         solved = time.perf_counter()
         allocation, dual = self.outputs(problem, decision, raw)
-        iterations = np.zeros(decision.shape[:-1], dtype=int)
+        iterations = np.zeros(problem.decision_space.lead(decision), dtype=int)
         return Answer(allocation, dual, iterations, modelled - began, solved - modelled)
 
 
@@ -154,7 +154,7 @@ class OneByOne(Backend):
         self, problem: Problem, decision: Array, *, start: Solution | None, tol: float, time_limit: float | None
     ) -> Answer:
         """Answer the batch one by one."""
-        shape = decision.shape[:-1]
+        shape = problem.decision_space.lead(decision)
         flat, decisions = problem.paired(decision)
         starts = _starts(start, shape)
         singles: list[Single | None] = []

@@ -88,7 +88,7 @@ def command(
         f"{instances.name}: {instances.instances} instances of {instances.size_text} from {file.name}", markup=False
     )
     screen.print(table(summary, screen.width))
-    if instances.instances > 1:
+    if instances.instances > 1 and comparison.provenance["choices"]:
         screen.print(decisions_table(comparison))
     for text in summary.findings:
         screen.print(f"- {text}", markup=False)

@@ -90,7 +90,7 @@ def _draw(cls: type[Problem], seed: int, users: int, shape: tuple[int, ...] = ()
 def _away(problem: Problem, seed: int) -> Any:
     """Return a decision in which nobody is local: with one server that is everyone's, else a random one."""
     shape = (*problem.batch_shape, problem.users)
-    return np.random.default_rng(seed).integers(1, len(problem.decision_space.labels), shape, dtype=np.int8)
+    return np.random.default_rng(seed).integers(1, len(problem.choices.labels), shape, dtype=np.int8)
 
 
 def _fixed(cls: type[Problem], seed: int) -> Iterator[Measurement]:
@@ -180,10 +180,10 @@ def _solved(problem: Problem, solver: str) -> Callable[[], float]:
 
 
 def _exhaustive(cls: type[Problem], seed: int, preset: str, group: str) -> Iterator[Measurement]:
-    choices = len(_draw(cls, seed, 1, preset=preset).decision_space.labels)
+    choices = len(_draw(cls, seed, 1, preset=preset).choices.labels)
     users = int(np.log(ENUMERATED) / np.log(choices) + 1e-9)
     problem = _draw(cls, seed, users, preset=preset)
-    everything = np.concatenate(list(problem.decision_space.enumerate(1 << 20)))
+    everything = np.concatenate(list(problem.choices.enumerate(1 << 20)))
 
     def one_by_one() -> float:
         return min(problem.sign * float(problem.optimal_value(decision)) for decision in everything)

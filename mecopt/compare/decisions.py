@@ -40,8 +40,10 @@ def headers(habits: list[Habits]) -> list[str]:
 
 
 def habits(comparison: Comparison) -> list[Habits]:
-    """Count choices by method."""
+    """Count choices by method; nothing where decisions are no choices."""
     labels = comparison.provenance["choices"]
+    if not labels:
+        return []
     found = []
     for method in comparison.methods:
         decisions = np.stack(list(comparison.column(method, "decision")))[comparison.answered(method)]

@@ -81,7 +81,7 @@ def _page(comparison: Comparison, summary: Summary, pictures: dict[str, bytes]) 
     origin = comparison.provenance
     methods = _table(HEADERS, [cells(line) for line in summary.lines])
     chosen = habits(comparison)
-    decisions = _table(headers(chosen), [row.cells() for row in chosen])
+    decisions = _table(headers(chosen), [row.cells() for row in chosen]) if chosen else "<p>Decisions are no choices.</p>"
     findings = "".join(f"<li>{html.escape(text)}</li>" for text in summary.findings)
     images = "".join(
         f'<p><img alt="{name}" src="data:image/png;base64,{base64.b64encode(content).decode()}"></p>'

@@ -143,7 +143,7 @@ def compare(
         "instances": flat.instances,
         "users": problem.users,
         "sizes": problem.sizes,
-        "choices": list(problem.decision_space.labels),
+        "choices": list(getattr(problem.decision_space, "labels", ())),
         "methods": chosen,
         "seed": seed,
         "time_limit": time_limit,
@@ -320,7 +320,8 @@ def _part(
     solution = solve(problem, solver=solver, throw=False, time_limit=time_limit, rng=np.random.default_rng(seed))
     stats, count = solution.stats, problem.instances
     columns = {
-        "decision": list(solution.decision),
+        "decision": problem.decision_space.stored(solution.decision),
+        **_negligible(problem),
         "objective": solution.objective,
         "bound": solution.bound,
         "gap": solution.gap,
@@ -343,7 +344,8 @@ def _stored_rows(problem: Problem, labels: Labels, first: int, time_limit: float
     status, _ = judge(certificate, GAP, False, False)
     nothing = np.zeros(problem.instances)
     columns = {
-        "decision": list(labels.decision),
+        "decision": problem.decision_space.stored(labels.decision),
+        **_negligible(problem),
         "objective": certificate.objective,
         "bound": certificate.bound,
         "gap": np.maximum(certificate.gap, 0.0),
@@ -358,6 +360,11 @@ def _stored_rows(problem: Problem, labels: Labels, first: int, time_limit: float
     return _rows(STORED, first, columns)
 
 
+def _negligible(problem: Problem) -> dict[str, Array]:
+    """Return the column of what is negligible, for problems that name it."""
+    return {"negligible": problem.negligible} if problem.negligible.any() else {}
+
+
 def _rows(method: str, first: int, columns: dict[str, Any]) -> pa.Table:
     import pyarrow as pa
 
@@ -366,7 +373,7 @@ def _rows(method: str, first: int, columns: dict[str, Any]) -> pa.Table:
         {
             "instance_id": pa.array(np.arange(first, first + count)),
             "method": pa.array([method] * count),
-            "decision": pa.array(columns.pop("decision"), type=pa.list_(pa.int8())),
+            "decision": pa.array(list(columns.pop("decision"))),
             **{name: pa.array(np.asarray(values)) for name, values in columns.items()},
         }
     )

@@ -86,7 +86,9 @@ def summarise(comparison: Comparison) -> Summary:
     usable = {m: comparison.answered(m) for m in methods}
     bound = np.max([np.where(usable[m], sign * comparison.column(m, "bound"), -np.inf) for m in methods], axis=0)
     best = np.min([np.where(usable[m], sign * objective[m], np.inf) for m in methods], axis=0)
-    contradicted = best < bound - CONTRADICTION * np.abs(bound)
+    named = "negligible" in comparison.table.column_names
+    negligible = comparison.column(methods[0], "negligible") if named else np.zeros(len(bound))
+    contradicted = best < bound - CONTRADICTION * (np.abs(bound) + negligible)
     optimal = np.any([status[m] == "OPTIMAL" for m in methods], axis=0) & ~contradicted
     reference = sign * np.where(optimal, best, bound)
     reference = np.where(contradicted | ~np.isfinite(reference), np.nan, reference)
@@ -98,7 +100,7 @@ def summarise(comparison: Comparison) -> Summary:
         meaning = f"the proved optimum in {int(optimal.sum())} of {count} instances, the best proved bound in the others"
     lines = []
     for m in methods:
-        ratio = _ratio(objective[m], reference, maximise)
+        ratio = _ratio(objective[m], reference, maximise, negligible)
         ratio = np.where(usable[m], ratio, np.nan)
         some = not np.isnan(ratio).all()
         lines.append(
@@ -145,7 +147,9 @@ def _worst(violation: Array) -> float:
     return float(violation.max()) if violation.size else np.nan
 
 
-def _ratio(objective: Array, reference: Array, maximise: bool) -> Array:
+def _ratio(objective: Array, reference: Array, maximise: bool, negligible: Array) -> Array:
+    """Return the ratio to the reference, both with what is negligible added, where the problem names it."""
+    objective, reference = objective + negligible, reference + negligible
     above, below = (objective, reference) if maximise else (reference, objective)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(above == below, 1.0, above / below)

@@ -120,7 +120,7 @@ def anneal(
     deadline
         of `time.perf_counter`, after which the best so far is returned.
     """
-    choices = len(problem.decision_space.labels)
+    choices = len(problem.choices.labels)
     if neighbour not in NEIGHBOURS:
         raise InstanceError(f"neighbour is {neighbour!r}; allowed: {', '.join(NEIGHBOURS)}")
     if neighbour != "one-user" and guidance is None:

@@ -45,7 +45,7 @@ def descend(
     current = decision.reshape(flat.instances, problem.users).copy()
     best = problem.sign * value(flat, current)
     best[np.isnan(best)] = np.inf
-    choices = len(problem.decision_space.labels)
+    choices = len(problem.choices.labels)
     calls = np.ones(flat.instances, dtype=int)
     active = np.arange(flat.instances)
     while active.size:
@@ -119,9 +119,7 @@ class CoordinateDescent(Solver):
             decision=decision,
             allocation=None if self.allocation is None else self.allocation(problem, decision),
             solver_calls=calls.reshape(problem.batch_shape),
-            iterations=((calls - 1) // (problem.users * (len(problem.decision_space.labels) - 1))).reshape(
-                problem.batch_shape
-            ),
+            iterations=((calls - 1) // (problem.users * (len(problem.choices.labels) - 1))).reshape(problem.batch_shape),
             limit=cut,
             start_used=start is not None,
         )
@@ -141,7 +139,7 @@ class LocalSearch(Solver):
         self, problem: Problem, *, start: Array | None, gap: float | None, time_limit: float | None, rng: Generator
     ) -> Search:
         """Descend, kick, descend again; keep a kick's result where it improves."""
-        users, choices = problem.users, len(problem.decision_space.labels)
+        users, choices = problem.users, len(problem.choices.labels)
         flat = problem.flat()
         first = np.zeros((flat.instances, users), dtype=np.int8) if start is None else start.reshape(-1, users)
         deadline = None if time_limit is None else time.perf_counter() + time_limit

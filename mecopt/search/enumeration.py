@@ -32,7 +32,7 @@ class Enumeration(Solver):
         self, problem: Problem, *, start: Array | None, gap: float | None, time_limit: float | None, rng: Generator
     ) -> Search:
         """Score all decisions of all instances, in blocks that fit the cache."""
-        space = problem.decision_space
+        space = problem.choices
         if space.count > self.most:
             raise InstanceError(
                 f"enumerate would score {len(space.labels)} to the power of {problem.users} decisions; allowed: at most "

@@ -73,7 +73,7 @@ class PriceAndFix(Solver):
         decisions, bounds, nodes, cut = price_and_fix(
             instances,
             problem.users,
-            len(problem.decision_space.labels),
+            len(problem.choices.labels),
             price=self.price,
             starts=None if start is None else start.reshape(-1, problem.users),
             gap=gap,

@@ -147,7 +147,7 @@ def relaxed_cost(problem: BinaryOffloading, x: Array) -> Array:
 def check_rank_one(rng: Generator, value: Value = BinaryOffloading.optimal_value, relaxed: Value = relaxed_cost) -> Outcome:
     """V is the paper's cost at the best allocation, by the rule and by a conic solver; on [0, 1] it is convex."""
     problem = differing(rng, 10)
-    decisions = np.concatenate(list(problem.decision_space.enumerate(2**problem.users)))
+    decisions = np.concatenate(list(problem.choices.enumerate(2**problem.users)))
     everywhere = np.broadcast_to(decisions, (10, *decisions.shape))
     rates, _ = problem.closed_form(everywhere)
     apart = deviation(value(problem, everywhere), problem.objective(everywhere, rates))
@@ -296,7 +296,7 @@ def check_reduced_costs(
 def _forced_bounds(problem: BinaryOffloading, price: float, relaxed: Array) -> Array:
     """Return for every user the least Lagrangian over all decisions in which it is not where the relaxation has it."""
     terms = problem.terms()
-    decisions = np.concatenate(list(problem.decision_space.enumerate(2**problem.users)))
+    decisions = np.concatenate(list(problem.choices.enumerate(2**problem.users)))
     upload = terms.upload + price * np.sqrt(terms.compute)
     values = (np.where(decisions == 1, upload, terms.local)).sum(axis=-1) - price**2 * problem.capacity / 4.0
     return np.array([values[decisions[:, i] != side].min() for i, side in enumerate(relaxed)])

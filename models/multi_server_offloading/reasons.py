@@ -42,7 +42,7 @@ def why_not(problem: MultiServerOffloading, decision: Array) -> str:
     stuck = np.flatnonzero(np.isinf(problem.choice_costs()[np.arange(problem.users), decision]))
     if stuck.size:
         i = int(stuck[0])
-        place, deadline = problem.decision_space.labels[int(decision[i])], f"its deadline of {problem.deadline[i]:.3g} s"
+        place, deadline = problem.choices.labels[int(decision[i])], f"its deadline of {problem.deadline[i]:.3g} s"
         why = f"misses {deadline}" if place == "local" else f"has no speed within its limits that keeps {deadline}"
         return f"user {i}, {place}, {why}{_more(stuck)}"
     least = problem.speed_bounds()[0]

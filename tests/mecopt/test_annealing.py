@@ -144,7 +144,7 @@ class Table:
 
     def __init__(self, values: list[float] | Array, sign: float = 1.0, instances: int = 1) -> None:
         self.values, self.sign = np.tile(np.atleast_2d(np.array(values, dtype=float)), (instances, 1)), sign
-        self.decision_space = SimpleNamespace(labels=tuple(range(self.values.shape[1])))
+        self.choices = SimpleNamespace(labels=tuple(range(self.values.shape[1])))
         self.tried: list[Array] = []
 
     def scorer(self) -> Callable[[Array], Array]:

@@ -274,7 +274,7 @@ def test_a_decision_outside_its_space_is_refused(cls: type[Problem], decision: A
 @pytest.mark.parametrize("cls", MODELS)
 def test_the_numbers_of_the_choices_are_admitted_and_the_next_one_is_refused(cls: type[Problem]) -> None:
     problem = instance(cls)
-    choices = len(problem.decision_space.labels)
+    choices = len(problem.choices.labels)
     for number in range(choices):
         mecopt.allocate(problem, [number, 0, 0], throw=False)
     with pytest.raises(InstanceError, match=rf"decision\[0\] is {choices}; allowed: 0 \(local\)"):

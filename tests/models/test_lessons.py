@@ -82,7 +82,7 @@ def _largest_data_first(problem: BinaryOffloading) -> Any:
 
 
 def _enumerated(problem: BinaryOffloading) -> Any:
-    (decisions,) = problem.decision_space.enumerate(2**problem.users)
+    (decisions,) = problem.choices.enumerate(2**problem.users)
     everywhere = np.broadcast_to(decisions, (*problem.batch_shape, *decisions.shape))
     return decisions[problem.optimal_value(everywhere).argmin(axis=-1)]
 
