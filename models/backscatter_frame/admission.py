@@ -1,0 +1,96 @@
+"""Who is served: from work left unserved to a set of users served in full, the others in outage.
+
+The elastic frame may leave a part of anybody's work. A user is served if it leaves at most a thousandth of its own; the work
+of all others is dropped and the frame solved again, for those who are served, whom the others may still charge. Which set is
+best is a discrete question; for few users all sets are tried and the answer is proved.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mecopt.solution import InstanceError, Solution
+from mecopt.solve import allocate
+
+if TYPE_CHECKING:
+    from mecopt.models.backscatter_frame.problem import BackscatterFrame
+
+Array = NDArray[Any]
+
+SERVED = 1e-3
+"""Part of its work that a served user may leave."""
+
+ENUMERATED = 8
+"""Users up to whom all sets are tried."""
+
+
+@dataclass(frozen=True)
+class Admission:
+    """Which users are served in full, and the best allocation for them, the others' work dropped."""
+
+    served: Array
+    """``(*batch, users)``"""
+    solution: Solution
+
+    @property
+    def outage(self) -> Array:
+        """Share of the users who are not served, per instance."""
+        return np.asarray(1.0 - self.served.mean(axis=-1))
+
+
+def served(problem: BackscatterFrame, solution: Solution) -> Array:
+    """Return which users leave at most a thousandth of their work."""
+    return np.asarray(solution.allocation.unserved_bits <= SERVED * problem.workload)
+
+
+def serving(problem: BackscatterFrame, users: Array) -> BackscatterFrame:
+    """Return the frames with the work of these users alone."""
+    return type(problem)(**{**problem.data(), "workload": np.where(users, problem.workload, 0.0)})
+
+
+def admit(problem: BackscatterFrame, decision: Array, *, backend: str | None = None) -> Admission:
+    """Serve whom the elastic frame serves, drop the others' work, and solve again.
+
+    Parameters
+    ----------
+    problem
+        one frame or a batch.
+    decision
+        one set of beams per frame.
+    backend
+        a key of ``problem.backends``.
+    """
+    elastic = allocate(problem, decision, backend=backend)
+    who = served(problem, elastic)
+    if who.all():
+        return Admission(who, elastic)
+    left = serving(problem, who)
+    return Admission(who, allocate(left, elastic.decision, backend=backend))
+
+
+def admit_most(problem: BackscatterFrame, decision: Array) -> Admission:
+    """Serve as many users as can be served at all, of such sets the one that costs least, by trying every set.
+
+    Raises
+    ------
+    InstanceError
+        for more than `ENUMERATED` users.
+    """
+    if problem.users > ENUMERATED:
+        raise InstanceError(f"{problem.users} users have {2**problem.users} sets; allowed: {ENUMERATED} users at most")
+    decisions = problem.decision_space.validate(decision, problem.batch_shape)
+    flat, beams = problem.paired(decisions)
+    sets = np.array(list(itertools.product((False, True), repeat=problem.users)))
+    every = flat[np.repeat(np.arange(flat.instances), len(sets))]
+    who = np.tile(sets, (flat.instances, 1))
+    answer = allocate(serving(every, who), np.repeat(beams, len(sets), axis=0))
+    full = (served(every, answer) | ~who).all(axis=-1).reshape(flat.instances, -1)
+    count = np.where(full, who.sum(axis=-1).reshape(flat.instances, -1), -1)
+    cost = np.where(count == count.max(axis=-1, keepdims=True), answer.objective.reshape(flat.instances, -1), np.inf)
+    best = sets[cost.argmin(axis=-1)].reshape(*problem.batch_shape, problem.users)
+    return Admission(best, allocate(serving(problem, best), decisions))

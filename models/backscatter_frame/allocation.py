@@ -1,0 +1,191 @@
+"""The beams are fixed: the specialised solver, certified by its own prices."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mecopt.backends.backend import Answer, Backend, Feature
+from mecopt.kernels.arrays import plain
+from mecopt.models.backscatter_frame.prices import Prices, gain, reflecting, scaled, sending, unscaled
+from mecopt.models.backscatter_frame.terms import LN2, Terms, sending_energy
+from mecopt.models.backscatter_frame.variables import FrameAllocation, FramePrices
+from mecopt.problem import Problem
+from mecopt.solution import Solution
+
+if TYPE_CHECKING:
+    from mecopt.models.backscatter_frame.problem import BackscatterFrame
+
+Array = NDArray[Any]
+
+PROVED = 1e-9
+"""Gap at which the path ends, relative to the cost and a carrier kept on for a slot."""
+
+NEEDED = 0.1
+"""Part of the tolerance asked for that the path proves, so that rounding between units does not matter."""
+
+
+class Followed(NamedTuple):
+    """What the specialised solver returns, in its units."""
+
+    point: Array
+    """Active time, active bits, radiated energy, local, passive and unserved bits, kept energy ``(..., users, 7)``."""
+    passive: Array
+    """Time of each beam ``(..., beams)``."""
+    prices: Prices
+    steps: Array
+
+
+def follow(terms: Terms, tolerance: float, owner: Array | None = None) -> Followed:
+    """Follow the path of every frame; the beams are one per user, or those of the given owners."""
+    from mecopt.models.backscatter_frame.path import follow_batch
+    from mecopt.models.backscatter_frame.system import workspace
+
+    shape = terms.work.shape
+    users = shape[-1]
+    owner = np.arange(users) if owner is None else owner
+    rows = [plain(part.reshape(-1, *part.shape[len(shape) - 1 :]), np.float64) for part in terms[:10]]
+    point, passive, prices, steps = follow_batch(rows[0], owner, *rows[1:], tolerance, workspace(users, owner.size))
+    found = np.moveaxis(prices, 1, 0).reshape(3, *shape)
+    lead = shape[:-1]
+    return Followed(point.reshape(*shape, -1), passive.reshape(*lead, -1), Prices(*found), steps.reshape(lead))
+
+
+def allocated(problem: BackscatterFrame, decision: Array, terms: Terms, found: Followed) -> FrameAllocation:
+    """Turn points of the solver into allocations: what nobody computes, spends, harvests and keeps follows from the rest."""
+    active, sent, _, local, reflected, _, _ = np.moveaxis(found.point, -1, 0)
+    return completed(
+        problem,
+        decision,
+        active * terms.time_unit,
+        found.passive * terms.time_unit,
+        sent * terms.bit_unit,
+        np.minimum(reflected, terms.rate * found.passive) * terms.bit_unit,
+        local * terms.bit_unit,
+    )
+
+
+def completed(
+    problem: BackscatterFrame,
+    decision: Array,
+    active_time: Array,
+    passive_time: Array,
+    active_bits: Array,
+    passive_bits: Array,
+    local_bits: Array,
+) -> FrameAllocation:
+    """Return the allocation with these times and bits; what is unserved, spent, harvested and kept follows from them.
+
+    Bits beyond the work are left out, local ones first: a solver may compute them where that is free.
+    """
+    beyond = np.maximum(active_bits + passive_bits + local_bits - problem.aligned("workload", decision), 0.0)
+    less = np.minimum(beyond, local_bits)
+    local_bits, beyond = local_bits - less, beyond - less
+    less = np.minimum(beyond, passive_bits)
+    passive_bits, active_bits = passive_bits - less, active_bits - (beyond - less)
+    bandwidth = problem.aligned("bandwidth", decision)[..., None]
+    capacity, battery = problem.aligned("battery_capacity", decision), problem.aligned("battery", decision)
+    found = problem.links(decision)
+    spent = sending_energy(active_time, active_bits, bandwidth, found.noise)
+    spent = spent + problem.aligned("circuit_power", decision) * active_time
+    spent = spent + problem.aligned("compute_energy", decision) * local_bits
+    harvested = (found.harvest * passive_time[..., None, :]).sum(axis=-1)
+    served = active_bits + passive_bits + local_bits
+    return FrameAllocation(
+        active_time=active_time,
+        passive_time=passive_time,
+        active_bits=active_bits,
+        passive_bits=passive_bits,
+        local_bits=local_bits,
+        unserved_bits=np.maximum(problem.aligned("workload", decision) - served, 0.0),
+        spent_energy=spent,
+        harvested_energy=harvested,
+        kept_energy=np.clip(battery + harvested - spent, 0.0, capacity),
+    )
+
+
+def fitted(
+    problem: BackscatterFrame,
+    decision: Array,
+    active_time: Array,
+    passive_time: Array,
+    active_bits: Array,
+    passive_bits: Array,
+    local_bits: Array,
+) -> tuple[Array, Array, Array, Array, Array]:
+    """Move times and bits that nearly fit into the constraints of a frame.
+
+    Times shrink together until the slot holds them; of a user that spends too much, sending and computing shrink together,
+    whose energy is of degree one.
+    """
+    slot = problem.aligned("slot", decision)[..., None]
+    found = problem.links(decision)
+    active_time, passive_time = np.maximum(active_time, 0.0), np.maximum(passive_time, 0.0)
+    shrunk = np.minimum(slot / np.maximum(active_time + passive_time, slot), 1.0)
+    active_time, passive_time = active_time * shrunk, passive_time * shrunk
+    sends = np.isfinite(found.noise) & (active_time > 0.0)
+    active_time = np.where(sends, active_time, 0.0)
+    active_bits = np.where(sends, np.maximum(active_bits, 0.0) * shrunk, 0.0)
+    local_bits = np.clip(local_bits, 0.0, problem.aligned("compute_rate", decision) * slot)
+    passive_bits = np.clip(passive_bits, 0.0, found.rate * passive_time)
+    whole = completed(problem, decision, active_time, passive_time, active_bits, passive_bits, local_bits)
+    room = np.minimum(
+        problem.aligned("battery", decision) + whole.harvested_energy, problem.aligned("battery_capacity", decision)
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        part = np.where(whole.spent_energy > room, room / whole.spent_energy, 1.0)
+    return active_time * part, passive_time, active_bits * part, passive_bits, local_bits * part
+
+
+def followed(problem: BackscatterFrame, decision: Array, tolerance: float = PROVED) -> tuple[FrameAllocation, FramePrices]:
+    """Return the best allocation of each set of beams, and the prices that prove it."""
+    terms = problem.terms(decision)
+    found = follow(terms, tolerance)
+    return allocated(problem, decision, terms, found), unscaled(found.prices, terms)
+
+
+def response(problem: BackscatterFrame, decision: Array, dual: FramePrices) -> FrameAllocation:
+    """Return what users do at prices, each for itself, moved into the constraints.
+
+    A user computes as much as it can where that is cheaper than its work's price, sends the rest at the rate that the price
+    of its energy asks for, and the carrier is on where it earns more than it costs. Prices leave open how long a carrier is
+    on that earns exactly what it costs, so even the best ones are answered by a feasible allocation, not by the best.
+    """
+    terms = problem.terms(decision)
+    prices = scaled(dual, terms)
+    price, earned = prices.energy + prices.capacity, gain(terms, prices)
+    local = np.where(price * terms.cpu < prices.work, np.minimum(terms.fastest, terms.work), 0.0)
+    with np.errstate(all="ignore"):
+        speed = np.log2(np.maximum(earned / (price * terms.noise * LN2), 1.0))
+    speed = np.where(np.isfinite(speed), speed, 0.0)
+    left = np.maximum(terms.work - local, 0.0)
+    active = np.where((sending(terms, prices) < 0.0) & (speed > 0.0), left / np.where(speed > 0.0, speed, 1.0), 0.0)
+    active = np.minimum(active, 1.0)
+    passive = np.where(reflecting(terms, prices) < 0.0, 1.0 - active, 0.0)
+    reflected = np.minimum(terms.rate * passive, np.maximum(left - active * speed, 0.0))
+    time, bits = terms.time_unit, terms.bit_unit
+    parts = (active * time, passive * time, active * speed * bits, reflected * bits, local * bits)
+    return completed(problem, decision, *fitted(problem, decision, *parts))
+
+
+class PathFollowing(Backend):
+    """The specialised solver; see `mecopt.models.backscatter_frame.path`."""
+
+    name = "path-following"
+    summary = "primal-dual path following with one small system per user, compiled, batched"
+    features = Feature.BATCH | Feature.DUALS
+
+    def allocate(
+        self, problem: Problem, decision: Array, *, start: Solution | None, tol: float, time_limit: float | None
+    ) -> Answer:
+        """Follow the path of every frame of the batch."""
+        began = time.perf_counter()
+        terms = problem.terms(decision)  # type: ignore[attr-defined]
+        modelled = time.perf_counter()
+        found = follow(terms, min(NEEDED * tol, PROVED))
+        solved = time.perf_counter()
+        allocation = allocated(problem, decision, terms, found)  # type: ignore[arg-type]
+        return Answer(allocation, unscaled(found.prices, terms), found.steps, modelled - began, solved - modelled)

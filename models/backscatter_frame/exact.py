@@ -1,0 +1,98 @@
+"""The beams are open: beam generation with its proof, the semidefinite program beside it, and the beams of simple rules."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from mecopt.backends.backend import Feature
+from mecopt.models.backscatter_frame import beams, prices, relaxation, switching
+from mecopt.models.backscatter_frame.generation import Generated, generate
+from mecopt.models.backscatter_frame.variables import FramePrices
+from mecopt.problem import Problem
+from mecopt.search.solver import Search, Solver
+
+if TYPE_CHECKING:
+    from mecopt.models.backscatter_frame.problem import BackscatterFrame
+
+Array = NDArray[Any]
+
+CLOSED = 1e-8
+"""Gap to which beams are generated unless a greater one is asked for."""
+
+
+def proved(problem: BackscatterFrame, dual: FramePrices) -> Array:
+    """Return the bound over all beams that prices prove."""
+    terms = problem.terms(beams.matched(problem))
+    scaled = prices.scaled(dual, terms)
+    return relaxation.proved(problem, terms, scaled, relaxation.best_beams(problem, terms, scaled))
+
+
+def best_prices(problem: BackscatterFrame) -> FramePrices:
+    """Return the prices at the best beams."""
+    flat = problem.flat()
+    found = generate(flat, CLOSED)
+    dual = prices.unscaled(found.prices, flat.terms(beams.matched(flat)))
+    shape = (*problem.batch_shape, problem.users)
+    return FramePrices(**{name: value.reshape(shape) for name, value in dual.as_dict().items()})
+
+
+class BeamGeneration(Solver):
+    """Beams added where prices say that they pay, until none does."""
+
+    name = "exact"
+    summary = "beam generation: path following over the beams at hand, further ones by price; proved"
+    features = Feature.INTEGER
+
+    def search(
+        self, problem: Problem, *, start: Array | None, gap: float | None, time_limit: float | None, rng: Generator
+    ) -> Search:
+        """Generate beams for the whole batch; take principal eigenvectors of the mixtures, or switch between beams."""
+        flat, tolerance = problem.flat(), max(gap or 0.0, CLOSED)
+        found = generate(flat, tolerance)  # type: ignore[arg-type]
+        shape = problem.batch_shape
+        decision = attained(flat, found, tolerance)  # type: ignore[arg-type]
+        rounds = found.rounds.reshape(shape)
+        return Search(
+            decision.reshape(*shape, *decision.shape[1:]),
+            bound=found.bound.reshape(shape),
+            solver_calls=rounds,
+            iterations=rounds,
+        )
+
+
+def attained(problem: BackscatterFrame, found: Generated, tolerance: float) -> Array:
+    """Return beams that attain the mixtures of a flat batch: one per slot where that is enough, else several in equal parts.
+
+    Beams of one batch are arrays of one shape: where one frame needs several beams in a slot, those of others stand several
+    times.
+    """
+    single = beams.principal(found.mixture)
+    value = problem.optimal_value(single)
+    missed = np.flatnonzero(value - found.value > tolerance * (np.abs(value) + problem.negligible))
+    parts = int(switching.rank(found.mixture[missed]).max(initial=1))
+    if parts == 1:
+        return single
+    several = np.tile(single, parts)
+    for k in missed:
+        for i in range(problem.users):
+            several[k, i] = switching.decomposed(found.mixture[k, i], problem.channel[k, i], parts).ravel()
+    worse = problem.optimal_value(several) > value
+    several[worse] = np.tile(single[worse], parts)
+    return several
+
+
+SOLVERS: dict[str, Solver] = {
+    solver.name: solver
+    for solver in (
+        BeamGeneration(),
+        beams.Named("matched", beams.matched, "beams matched to the slot's own user (MRT)"),
+        beams.Named("charging", beams.charging, "beams that feed all other users most"),
+        beams.Named("weights", beams.evenly, "beams that weight all other users alike (KKT form)"),
+        beams.RandomBeams("random", 1),
+        beams.RandomBeams("best-of-random", 10),
+    )
+}

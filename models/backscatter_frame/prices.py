@@ -1,0 +1,101 @@
+"""What prices prove: the dual function of a frame in numpy, batched over frames and candidates.
+
+The compiled twin in `mecopt.models.backscatter_frame.frame` ends the solver's path; this one certifies every answer, whoever
+found it, and serves open beams, too, where what a slot of carrier brings is bounded over all beams.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mecopt.models.backscatter_frame.terms import LN2, Terms
+from mecopt.models.backscatter_frame.variables import FramePrices
+
+if TYPE_CHECKING:
+    from mecopt.models.backscatter_frame.problem import BackscatterFrame
+
+Array = NDArray[Any]
+
+
+class Prices(NamedTuple):
+    """Prices in the solver's units, none negative, ``(..., users)``."""
+
+    work: Array
+    energy: Array
+    capacity: Array
+
+
+def scaled(dual: FramePrices, terms: Terms) -> Prices:
+    """Return prices in the solver's units; negative ones count as 0, as do those that are no number."""
+    work, energy = terms.bit_unit / terms.cost_unit, terms.energy_unit / terms.cost_unit
+    values = (dual.work_price * work, dual.energy_price * energy, dual.capacity_price * energy)
+    return Prices(*(np.where(value > 0.0, value, 0.0) for value in values))
+
+
+def unscaled(prices: Prices, terms: Terms) -> FramePrices:
+    """Return prices in the problem's units."""
+    work, energy = terms.cost_unit / terms.bit_unit, terms.cost_unit / terms.energy_unit
+    return FramePrices(
+        work_price=prices.work * work, energy_price=prices.energy * energy, capacity_price=prices.capacity * energy
+    )
+
+
+def gain(terms: Terms, prices: Prices) -> Array:
+    """Return what a bit earns that the server computes."""
+    return np.maximum(prices.work - terms.costs[..., 1:2], 0.0)
+
+
+def sending(terms: Terms, prices: Prices) -> Array:
+    """Return the least of what sending costs in a slot, less what it earns, for at most the user's work."""
+    earned, price = gain(terms, prices), prices.energy + prices.capacity
+    with np.errstate(all="ignore"):
+        radiated = price * terms.noise
+        steepest = earned / LN2
+        slot = terms.costs[..., 0:1] + price * terms.circuit + steepest - radiated - earned * np.log2(steepest / radiated)
+    most = -earned * terms.work
+    slot = np.where(radiated > 0.0, np.where(steepest > radiated, slot, 0.0), most)
+    sends = (earned > 0.0) & np.isfinite(terms.noise)
+    return np.where(sends, np.minimum(np.maximum(slot, most), 0.0), 0.0)
+
+
+def reflecting(terms: Terms, prices: Prices) -> Array:
+    """Return what a slot of carrier costs, less what it brings in bits and in harvested energy."""
+    harvested = (prices.energy[..., :, None] * terms.harvest).sum(axis=-2)
+    return np.asarray(terms.costs[..., 2:3] - terms.rate * gain(terms, prices) - harvested)
+
+
+def dual_value(terms: Terms, prices: Prices, reflected: Array, powered: Array) -> Array:
+    """Return the bound in the problem's unit, given what a slot of carrier costs at least.
+
+    Parameters
+    ----------
+    reflected
+        cost of a slot of carrier, less what it brings; for open beams the least over all beams.
+    powered
+        which users can have energy at all.
+    """
+    price = prices.energy + prices.capacity
+    own = np.minimum(terms.fastest * np.minimum(price * terms.cpu - prices.work, 0.0), 0.0)
+    own = own + np.minimum(prices.energy - terms.kept, 0.0)
+    slot = np.minimum(np.where(powered, sending(terms, prices), 0.0), reflected)
+    with np.errstate(invalid="ignore", over="ignore"):
+        total = (
+            prices.work * terms.work
+            - prices.energy * terms.energy
+            - prices.capacity
+            + terms.work * np.minimum(terms.costs[..., 3:4] - prices.work, 0.0)
+            + np.where(powered, own, 0.0)
+            + np.minimum(slot, 0.0)
+        )
+        return np.asarray(total.sum(axis=-1) * terms.cost_unit[..., 0])
+
+
+def proved(problem: BackscatterFrame, decision: Array, dual: FramePrices) -> Array:
+    """Return the bound that prices prove for fixed beams."""
+    terms = problem.terms(decision)
+    prices = scaled(dual, terms)
+    powered = terms.energy + terms.harvest.sum(axis=-1) > 0.0
+    return dual_value(terms, prices, reflecting(terms, prices), powered)

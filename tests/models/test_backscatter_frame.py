@@ -1,0 +1,283 @@
+"""Backscatter frames: the specialised solver against a conic one, bounds, invariances, limits, and exact beams."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import mecopt
+from mecopt import InstanceError, Status
+from mecopt.models.backscatter_frame import BackscatterFrame, FramePrices, switching
+from mecopt.models.backscatter_frame import beams as rules
+from mecopt.models.backscatter_frame.admission import admit, admit_most
+from mecopt.models.backscatter_frame.frame import Frame, bound
+from mecopt.models.backscatter_frame.prices import scaled
+from mecopt.models.backscatter_frame.relaxation import best_beams
+
+Array = NDArray[Any]
+
+VARIATIONS: dict[str, dict[str, Any]] = {
+    "paper": {},
+    "harder": {"preset": "harder"},
+    "six users": {"users": 6},
+    "one antenna": {"antennas": 1},
+    "one user": {"users": 1},
+    "active-enabled": {"mode": "active-enabled"},
+    "mec-disabled": {"mode": "mec-disabled"},
+    "causal": {"harvesting": "causal"},
+    "literal": {"passive_noise": "literal"},
+    "battery price": {"battery_price": 1500.0},
+    "empty batteries": {"battery": 0.0},
+    "no work": {"workload": 0.0},
+    "no reflection": {"reflection": 0.0},
+    "no harvesting": {"harvesting_efficiency": 0.0},
+    "no computing": {"compute_rate": 0.0},
+    "much work": {"workload": 300.0},
+    "free circuits": {"circuit_power": 0.0, "compute_energy": 0.0},
+}
+
+
+def drawn(count: int, seed: int = 0, **given: Any) -> tuple[BackscatterFrame, Array]:
+    frames = BackscatterFrame.sample(np.random.default_rng(seed), (count,), **given)
+    return frames, frames.decision_space.sample(np.random.default_rng(seed + 1), (count,))
+
+
+def close(left: Array, right: Array, frames: BackscatterFrame, tolerance: float) -> None:
+    difference = np.abs(left - right) / (np.abs(right) + frames.negligible)
+    assert (difference <= tolerance).all(), difference.max()
+
+
+@pytest.mark.parametrize("given", VARIATIONS.values(), ids=list(VARIATIONS))
+def test_the_path_ends_where_a_conic_solver_does_and_proves_it(given: dict[str, Any]) -> None:
+    frames, beams = drawn(12, **given)
+    answer = mecopt.allocate(frames, beams)
+    assert answer.statuses() == {"OPTIMAL": 12}
+    assert answer.violation.max() <= 1e-12
+    conic = mecopt.allocate(frames, beams, backend="clarabel", throw=False)
+    found = np.isfinite(conic.objective)
+    assert found.sum() >= 11
+    assert (conic.objective - answer.bound >= -1e-9 * (np.abs(answer.bound) + frames.negligible))[found].all()
+    close(answer.objective[found], conic.objective[found], frames[np.flatnonzero(found)], 1e-6)
+
+
+def test_hard_frames_are_proved() -> None:
+    rng = np.random.default_rng(5)
+    frames = BackscatterFrame.sample(
+        rng, (300,), users=5, workload=rng.uniform(1.0, 100.0, (300, 5)), battery=rng.uniform(0.0, 0.4, (300, 5)).round(0)
+    )
+    answer = mecopt.allocate(frames, frames.decision_space.sample(rng, (300,)))
+    assert answer.statuses() == {"OPTIMAL": 300}
+    assert answer.gap.max() <= 1e-8
+
+
+@pytest.mark.parametrize("users", [30, 100])
+def test_many_users_are_proved(users: int) -> None:
+    frames, beams = drawn(2, users=users, antennas=8)
+    answer = mecopt.allocate(frames, beams)
+    assert answer.gap.max() <= 1e-8
+    assert answer.stats.iterations.max() < 60
+
+
+# ---------------------------------------------------------------------- bounds
+
+
+@pytest.mark.parametrize("given", VARIATIONS.values(), ids=list(VARIATIONS))
+def test_no_prices_prove_too_much(given: dict[str, Any]) -> None:
+    frames, beams = drawn(10, **given)
+    value, rng = mecopt.allocate(frames, beams).objective, np.random.default_rng(3)
+    slack = 1e-9 * (np.abs(value) + frames.negligible)
+    for _ in range(30):
+        prices = frames.random_dual(rng, value.shape)
+        assert (frames.bound(beams, prices) <= value + slack).all()
+        assert (frames.relaxed_bound(prices) <= frames.bound(beams, prices) + slack).all()
+
+
+def test_the_compiled_bound_is_the_one_in_numpy() -> None:
+    frames, beams = drawn(20, users=4)
+    terms, prices = frames.terms(beams), frames.random_dual(np.random.default_rng(1), (20,))
+    each = scaled(prices, terms)
+    for k in range(20):
+        own = [np.ascontiguousarray(part[k]) for part in terms[:9]]
+        values: list[Any] = [own[0], np.arange(4), *own[1:], *terms.costs[k]]
+        frame = Frame(*values)
+        compiled = bound(frame, *(np.ascontiguousarray(price[k]) for price in each)) * terms.cost_unit[k, 0]
+        assert compiled == pytest.approx(frames.bound(beams, prices)[k], rel=1e-12, abs=1e-9)
+
+
+def test_a_slot_of_carrier_costs_no_less_with_any_beam_than_with_the_best() -> None:
+    frames, _ = drawn(30, users=4, antennas=3)
+    matched = rules.matched(frames)
+    terms = frames.terms(matched)
+    prices = scaled(frames.random_dual(np.random.default_rng(2), (30,)), terms)
+    best = best_beams(frames, terms, prices)
+    rng = np.random.default_rng(3)
+
+    def reflected(beams: Array) -> Array:
+        links = frames.terms(beams)
+        gain = np.maximum(prices.work - terms.costs[..., 1:2], 0.0)
+        harvest = np.einsum("fj,fji->fi", prices.energy, links.harvest)
+        return np.asarray(terms.costs[..., 2:3] - links.rate * gain - harvest)
+
+    for beams in (*(frames.decision_space.sample(rng, (30,)) for _ in range(50)), matched, rules.charging(frames)):
+        assert (best.reflected <= reflected(beams) + 1e-9 * (1.0 + np.abs(best.reflected))).all()
+    attained = np.minimum(reflected(best.beams[:, :, 0]), reflected(best.beams[:, :, 1]))
+    assert np.mean(attained <= best.reflected + 1e-6 * (1.0 + np.abs(best.reflected))) > 0.95
+
+
+# ---------------------------------------------------------------------- beams
+
+
+@pytest.mark.parametrize(
+    "given", [v for k, v in VARIATIONS.items() if k != "much work"], ids=[k for k in VARIATIONS if k != "much work"]
+)
+def test_the_best_beams_are_proved_and_no_rule_beats_them(given: dict[str, Any]) -> None:
+    frames, _ = drawn(8, **given)
+    exact = mecopt.solve(frames)
+    assert exact.gap.max() <= 1e-6
+    assert exact.violation.max() <= 1e-12
+    slack = 1e-9 * (np.abs(exact.objective) + frames.negligible)
+    for name in ("matched", "charging", "weights", "best-of-random"):
+        other = mecopt.solve(frames, solver=name)
+        assert (other.objective >= exact.bound - slack).all()
+
+
+def test_nested_modes_are_ordered_on_common_frames() -> None:
+    frames, beams = drawn(200)
+    values = [
+        mecopt.allocate(BackscatterFrame(**{**frames.data(), "mode": mode}), beams).objective
+        for mode in ("hybrid", "active-enabled", "mec-disabled")
+    ]
+    slack = 1e-8 * (np.abs(values[2]) + frames.negligible)
+    assert (values[0] <= values[1] + slack).all()
+    assert (values[1] <= values[2] + slack).all()
+    assert (values[0] < values[1] - slack).any()
+    assert (values[1] < values[2] - slack).any()
+
+
+def test_a_phase_changes_no_beam() -> None:
+    frames, beams = drawn(5)
+    turned = beams * np.exp(1j * np.random.default_rng(0).uniform(0.0, 6.0, (5, 3, 1)))
+    close(mecopt.allocate(frames, turned).objective, mecopt.allocate(frames, beams).objective, frames, 1e-8)
+
+
+def test_two_equal_beams_in_turn_are_one() -> None:
+    frames, beams = drawn(5)
+    twice = mecopt.allocate(frames, np.concatenate([beams, beams], axis=-1))
+    close(twice.objective, mecopt.allocate(frames, beams).objective, frames, 1e-8)
+
+
+@pytest.mark.parametrize(("antennas", "parts"), [(2, 1), (2, 2), (3, 2), (3, 3), (5, 4), (4, 3)])
+def test_a_mixture_is_beams_in_equal_parts(antennas: int, parts: int) -> None:
+    rng = np.random.default_rng(parts)
+    for _ in range(50):
+        root = rng.standard_normal((antennas, parts, 2)) @ np.array([1.0, 1.0j])
+        channel = rng.standard_normal((antennas, 2)) @ np.array([1.0, 1.0j])
+        mixture = root @ root.conj().T
+        assert switching.rank(mixture) == parts
+        beams = switching.decomposed(mixture, channel, parts)
+        np.testing.assert_allclose(np.linalg.norm(beams, axis=-1), 1.0, rtol=1e-12)
+        mean = np.einsum("ka,kb->ab", beams, beams.conj()) / parts
+        np.testing.assert_allclose(mean, mixture / np.trace(mixture).real, atol=1e-12)
+        received = np.abs(beams @ channel.conj()) ** 2
+        np.testing.assert_allclose(received, received.mean(), rtol=1e-9)
+
+
+def test_a_mixture_of_higher_rank_is_attained_by_switching() -> None:
+    """Six users around the sphere are fed alike by a slot with the mixture I/2, and by no single beam."""
+    root = np.sqrt(0.5)
+    around = [[1, 0], [0, 1], [root, root], [root, -root], [root, 1j * root], [root, -1j * root]]
+    channel = 0.03 * np.array([[0.0, 0.0], *around])
+    frame = BackscatterFrame(channel=channel, workload=0.0, battery=0.0).flat()
+    half = np.broadcast_to(np.eye(2) / 2.0, (1, 7, 2, 2)).astype(complex)
+    least = frame.carrier_power * frame.harvesting_efficiency[:, 1] * 0.03**2 / 2.0
+    beams = np.stack([switching.decomposed(half[0, i], channel[i], 2).ravel() for i in range(7)])[None]
+    assert frame.links(beams).harvest[0, 1:, 0] == pytest.approx(np.full(6, least[0]), rel=1e-9)
+    rng = np.random.default_rng(0)
+    single = [frame.links(frame.decision_space.sample(rng, (1,))).harvest[0, 1:, 0].min() for _ in range(200)]
+    assert max(single) < 0.9 * least[0]
+
+
+# ---------------------------------------------------------------------- who is served
+
+
+@pytest.mark.parametrize("given", [{"preset": "harder"}, {"workload": 60.0}, {"preset": "harder", "users": 4}], ids=str)
+def test_dropping_whom_the_elastic_frame_leaves_serves_as_many_as_any_set(given: dict[str, Any]) -> None:
+    frames, beams = drawn(60, seed=3, **given)
+    dropped, most = admit(frames, beams), admit_most(frames, beams)
+    assert (dropped.outage > 0.0).any()
+    assert (dropped.served.sum(axis=-1) == most.served.sum(axis=-1)).mean() >= 0.98
+    assert (most.served.sum(axis=-1) >= dropped.served.sum(axis=-1)).all()
+    for found in (dropped, most):
+        assert (found.solution.allocation.unserved_bits <= 1e-9 * frames.workload).all()
+        assert not found.solution.allocation.unserved_bits[~found.served].any()
+        computed = frames.workload - found.solution.allocation.unserved_bits
+        assert (computed[found.served] > 0.0).all()
+    same = (dropped.served == most.served).all(axis=-1)
+    close(dropped.solution.objective[same], most.solution.objective[same], frames[np.flatnonzero(same)], 1e-8)
+
+
+def test_a_larger_price_of_unserved_work_serves_nobody_more_than_the_exact_penalty() -> None:
+    frames, beams = drawn(60, seed=3, preset="harder")
+    data: dict[str, Any] = dict(frames.data())
+    left = []
+    for price in (1e2, 1e4, 1e5):
+        answer = mecopt.allocate(BackscatterFrame(**{**data, "unserved_price": price}), beams)
+        left.append(answer.allocation.unserved_bits.sum())
+    assert left[0] > left[1] * 1.01
+    assert left[2] == pytest.approx(left[1], rel=0.02)
+
+
+# ---------------------------------------------------------------------- admissible and not
+
+
+def test_a_user_that_is_not_heard_computes_alone() -> None:
+    frames = BackscatterFrame(channel=np.array([[0.02, 0.01j], [0.0, 0.0]]), workload=30.0, battery=1.0)
+    answer = mecopt.solve(frames)
+    assert answer.status is Status.OPTIMAL
+    assert answer.allocation.active_bits[1] == answer.allocation.passive_bits[1] == 0.0
+    assert answer.allocation.local_bits[1] == pytest.approx(30.0, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"channel": [0.1, 0.2]}, "one entry per user and antenna"),
+        ({"channel": [[np.nan, 0.1]]}, r"channel\[0, 0\].*finite complex numbers"),
+        ({"channel": [["a", 0.1]]}, "is no number|which is no number"),
+        ({"workload": -1.0}, "workload is -1.0; allowed: finite numbers >= 0"),
+        ({"battery": [1.0, 2.0, 3.0]}, "battery has shape"),
+        ({"reflection": 1.5}, "reflection is 1.5; allowed: .* <= 1"),
+        ({"mode": "activ-enabled"}, "did you mean 'active-enabled'"),
+        ({"mode": 3}, "mode is 3.0; allowed: 0 or 'hybrid'"),
+        ({"mode": 0.5}, "mode is 0.5"),
+    ],
+)
+def test_bad_data_are_named(given: dict[str, Any], said: str) -> None:
+    base = {"channel": [[0.02, 0.01j], [0.03, 0.02]], "workload": 40.0, "battery": 0.2}
+    with pytest.raises(InstanceError, match=said):
+        BackscatterFrame(**{**base, **given})
+
+
+@pytest.mark.parametrize(
+    ("decision", "said"),
+    [
+        ([[1.0, 1.0], [1.0, 0.0]], "user 0 has norm 1.41421; allowed: .* norm 1"),
+        ([1.0, 0.0], r"decision has shape \(2,\)"),
+        ([[1.0, 0.0, 0.0], [1.0, 0.0, 0.0]], r"decision has shape \(2, 3\)"),
+        ([["x", "y"], ["x", "y"]], "entries of type"),
+    ],
+)
+def test_bad_beams_are_named(decision: Any, said: str) -> None:
+    frame = BackscatterFrame(channel=np.array([[0.02, 0.01j], [0.03, 0.02]]), workload=40.0, battery=0.2)
+    with pytest.raises(InstanceError, match=said):
+        mecopt.allocate(frame, decision)
+
+
+def test_prices_that_are_no_numbers_prove_nothing() -> None:
+    frames, beams = drawn(2)
+    nothing = np.full((2, 3), np.nan)
+    prices = FramePrices(work_price=nothing, energy_price=nothing, capacity_price=nothing)
+    assert (frames.bound(beams, prices) <= mecopt.allocate(frames, beams).objective + 1e-9).all()
