@@ -30,6 +30,8 @@ Array = NDArray[Any]
 ROUNDS = 40
 KEPT = 6
 """Beams of a slot that go into the next round, those with most time."""
+STEP = 0.25
+"""Part of the way from the best prices so far to new ones at which beams are asked for, too."""
 TIGHT = 1e-10
 """Gap at which the specialised solver ends here: its prices must be better than the gap to be closed."""
 
@@ -65,6 +67,11 @@ def value(terms: Terms, point: Array, passive: Array) -> Array:
     return np.asarray((total + c[..., 0] * passive.sum(axis=-1)) * terms.cost_unit[..., 0])
 
 
+def between(new: Prices, best: Prices) -> Prices:
+    """Return prices on the way from the best so far to new ones: where beams nearly agree, new prices swing around the best."""
+    return Prices(*(STEP * one + (1.0 - STEP) * other for one, other in zip(new, best, strict=True)))
+
+
 def generate(problem: BackscatterFrame, gap: float) -> Generated:
     """Close the gap of every instance of a flat batch to `gap`, relative to its value and a carrier kept on for a slot."""
     terms = problem.terms(rules.matched(problem))
@@ -78,21 +85,24 @@ def generate(problem: BackscatterFrame, gap: float) -> Generated:
         part, own = problem[left], Terms(*(entry[left] for entry in terms))
         divided, owner = columns(part, own, at_hand)
         found = follow(divided, TIGHT, owner)
-        better = best_beams(part, own, found.prices)
-        reached, cost = proved(part, own, found.prices, better), value(divided, found.point, found.passive)
+        cost, asked = value(divided, found.point, found.passive), []
+        for trial in (found.prices, between(found.prices, Prices(*(mine[left] for mine in prices)))):
+            better = best_beams(part, own, trial)
+            asked.append(better.beams)
+            reached = proved(part, own, trial, better)
+            higher = reached > bound[left]
+            bound[left[higher]] = reached[higher]
+            for mine, new in zip(prices, trial, strict=True):
+                mine[left[higher]] = new[higher]
         time = found.passive.reshape(left.size, users, -1)
         whole = np.einsum("fik,fika,fikb->fiab", time, at_hand, at_hand.conj())
         rounds[left] += 1
         improved = cost < best[left]
         best[left[improved]], mixture[left[improved]] = cost[improved], whole[improved]
-        higher = reached > bound[left]
-        bound[left[higher]] = reached[higher]
-        for mine, new in zip(prices, found.prices, strict=True):
-            mine[left[higher]] = new[higher]
         open_ = best[left] - bound[left] > gap * (np.abs(best[left]) + problem.negligible[left])
         if not open_.any():
             break
         kept = np.argsort(-time, axis=-1)[..., :KEPT, None]
-        more = (np.take_along_axis(at_hand, kept, axis=2), better.beams, rules.principal(whole)[:, :, None])
+        more = (np.take_along_axis(at_hand, kept, axis=2), *asked, rules.principal(whole)[:, :, None])
         at_hand, left = np.concatenate(more, axis=2)[open_], left[open_]
     return Generated(mixture, prices, bound, best, rounds)
