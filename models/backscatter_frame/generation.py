@@ -68,7 +68,7 @@ def value(terms: Terms, point: Array, passive: Array) -> Array:
 
 
 def between(new: Prices, best: Prices) -> Prices:
-    """Return prices on the way from the best so far to new ones: where beams nearly agree, new prices swing around the best."""
+    """Return prices between the best so far and new ones, which swing around them where beams nearly agree."""
     return Prices(*(STEP * one + (1.0 - STEP) * other for one, other in zip(new, best, strict=True)))
 
 
