@@ -144,6 +144,14 @@ def test_the_best_beams_are_proved_and_no_rule_beats_them(given: dict[str, Any])
         assert (other.objective >= exact.bound - slack).all()
 
 
+@pytest.mark.parametrize("given", [{}, {"users": 5}, {"battery_price": 1500.0}, {"harvesting": "causal"}], ids=str)
+def test_the_semidefinite_program_has_the_same_value_and_bound(given: dict[str, Any]) -> None:
+    frames, _ = drawn(4, seed=21, **given)
+    generated, semidefinite = mecopt.solve(frames), mecopt.solve(frames, solver="semidefinite")
+    close(semidefinite.objective, generated.objective, frames, 1e-6)
+    close(semidefinite.bound, generated.bound, frames, 1e-6)
+
+
 def test_nested_modes_are_ordered_on_common_frames() -> None:
     frames, beams = drawn(200)
     values = [
