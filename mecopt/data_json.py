@@ -112,7 +112,8 @@ def _times(entry: Any, factor: float) -> Any:
 def written(value: Array, f: dataclasses.Field[Any]) -> Any:
     """Return the values of a field as JSON has them: words of choices, parts of complex numbers, null for no limit."""
     if f.metadata["choices"]:
-        return np.asarray(f.metadata["choices"], dtype=object)[value.astype(int)].tolist()
+        words = np.asarray(f.metadata["choices"], dtype=object)[value.astype(int)]
+        return np.asarray(words, dtype=object).tolist()
     if f.metadata["complex"]:
         return {"real": value.real.tolist(), "imaginary": value.imag.tolist()}
     numbers = np.asarray(value, dtype=object)
@@ -150,9 +151,10 @@ def schema(cls: type[Problem]) -> dict[str, Any]:
         "$schema": {"type": "string"},
         "provenance": {"type": "object"},
     }
+    first = dataclasses.fields(cls)[0].name
     for f in dataclasses.fields(cls):
         number = _number(f)
-        depths = {len(axes(f)), len(axes(f)) + 1} | (set() if f.metadata["default"] is None else {0})
+        depths = {len(axes(f)), len(axes(f)) + 1} | (set() if f.name == first else {0})
         numbers = [nested(number, depth) for depth in sorted(depths)]
         if f.metadata["complex"]:
             parts = {name: {"anyOf": numbers} for name in sorted(PARTS)}
@@ -170,12 +172,11 @@ def schema(cls: type[Problem]) -> dict[str, Any]:
             "anyOf": [*numbers, quantity],
             **({"default": default if np.isfinite(default) else None} if isinstance(default, float) else {}),
         }
-    first = dataclasses.fields(cls)[0].name
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": cls.summary,
         "type": "object",
         "properties": properties,
-        "required": ["problem", first],
+        "required": ["problem", *(f.name for f in dataclasses.fields(cls) if f.metadata["default"] is None)],
         "additionalProperties": False,
     }

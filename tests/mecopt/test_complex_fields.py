@@ -1,0 +1,71 @@
+"""Fields that are complex or words: in files, by hand, and in the schema."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pytest
+
+from mecopt import InstanceError, UnknownName
+from mecopt.data import from_mapping, load, save, schema
+from mecopt.models.backscatter_frame import BackscatterFrame
+
+NAME = BackscatterFrame.name
+BY_HAND: dict[str, Any] = {
+    "problem": NAME,
+    "channel": {"real": [[0.02, 0.0], [0.01, 0.03]], "imaginary": [[0.0, 0.01], [0.02, 0.0]]},
+    "workload": [40, 30],
+    "battery": 0.2,
+    "mode": "active-enabled",
+}
+
+
+@pytest.fixture(autouse=True)
+def known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mecopt.data_json.find_problem", lambda name: BackscatterFrame)
+
+
+@pytest.mark.parametrize("suffix", [".json", ".npz"])
+def test_what_is_written_is_what_is_read(suffix: str, tmp_path: Path) -> None:
+    frames = BackscatterFrame.sample(np.random.default_rng(0), (3,), mode=["hybrid", "active-enabled", "mec-disabled"])
+    save(tmp_path / f"frames{suffix}", frames, provenance={"seed": 0})
+    found = load(tmp_path / f"frames{suffix}").problem
+    for name, value in frames.data().items():
+        np.testing.assert_array_equal(getattr(found, name), value)
+    assert "channel" in (tmp_path / f"frames{suffix}.card.md").read_text()
+
+
+def test_an_instance_by_hand_fits_the_schema_and_is_read() -> None:
+    jsonschema.validate(BY_HAND, schema(BackscatterFrame))
+    frame = from_mapping(BY_HAND)
+    assert isinstance(frame, BackscatterFrame)
+    np.testing.assert_array_equal(frame.channel, [[0.02, 0.01j], [0.01 + 0.02j, 0.03]])
+    assert frame.mode == 1.0
+
+
+def test_json_says_words_and_parts(tmp_path: Path) -> None:
+    save(tmp_path / "one.json", from_mapping(BY_HAND), provenance={})
+    document = json.loads((tmp_path / "one.json").read_text())
+    jsonschema.validate(document, schema(BackscatterFrame))
+    assert document["mode"] == "active-enabled"
+    assert document["channel"] == BY_HAND["channel"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("channel", {"real": [[1.0]]}, r"channel has the keys \['real'\]; allowed: exactly"),
+        ("channel", {"real": [[1.0]], "imaginary": [[1.0, 2.0]]}, "real has shape .* imaginary .* equal shapes"),
+        ("channel", {"real": [["a"]], "imaginary": [[1.0]]}, "real is not an array of numbers"),
+        ("channel", {"real": [[1.0], [1.0, 2.0]], "imaginary": [[1.0]]}, "real is not a rectangular array"),
+        ("workload", {"real": [1.0], "imaginary": [0.0]}, "workload has the keys"),
+        ("mode", "active-enable", "did you mean 'active-enabled'"),
+    ],
+)
+def test_what_is_wrong_is_named(field: str, value: Any, said: str) -> None:
+    with pytest.raises((InstanceError, UnknownName), match=said):
+        from_mapping({**BY_HAND, field: value})
