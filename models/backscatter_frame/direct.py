@@ -31,11 +31,7 @@ ROWS = ("work", "time", "rate", "fastest", "battery", "capacity", "full")
 class Layout:
     """Where the numbers of a frame go in the matrix of its program ``A x + s = b``."""
 
-    users: int
-    sends: Array
     solver: Any
-    matrix: Any
-    """Sparse, its entries numbered from 1 in the order of `entries`."""
     order: Array
     """Which entry stands at each place of the matrix's data."""
 
@@ -170,5 +166,5 @@ class ClarabelDirect(OneByOne):
             solver = clarabel.DefaultSolver(
                 nothing, costs(terms), matrix, limits(terms, sends), cones, self._settings(1e-8, None)
             )
-            self._layouts[key] = Layout(sends.size, sends, solver, matrix, order)
+            self._layouts[key] = Layout(solver, order)
         return self._layouts[key]

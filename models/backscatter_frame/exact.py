@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +24,8 @@ Array = NDArray[Any]
 
 CLOSED = 1e-8
 """Gap to which beams are generated unless a greater one is asked for."""
+USED = 1e-9
+"""Part of a slot below which its carrier is as good as off, and its mixture rounding."""
 ENOUGH = 1e-7
 """Gap beyond which what generation has left open goes to the semidefinite program."""
 
@@ -55,10 +58,14 @@ class BeamGeneration(Solver):
     ) -> Search:
         """Generate beams for the whole batch; take principal eigenvectors of the mixtures, or switch between beams."""
         flat, tolerance = problem.flat(), max(gap or 0.0, CLOSED)
-        found = generate(flat, tolerance)  # type: ignore[arg-type]
+        deadline = np.inf if time_limit is None else time.perf_counter() + time_limit
+        found = generate(flat, tolerance, deadline)  # type: ignore[arg-type]
         left = max(tolerance, ENOUGH) * (np.abs(found.value) + flat.negligible)
+        late = np.zeros(flat.instances, dtype=bool)
         for k in np.flatnonzero(found.value - found.bound > left):
-            settle(flat, found, int(k))  # type: ignore[arg-type]
+            late[k] = time.perf_counter() > deadline
+            if not late[k]:
+                settle(flat, found, int(k))  # type: ignore[arg-type]
         shape = problem.batch_shape
         decision = attained(flat, found, tolerance)  # type: ignore[arg-type]
         rounds = found.rounds.reshape(shape)
@@ -67,6 +74,7 @@ class BeamGeneration(Solver):
             bound=found.bound.reshape(shape),
             solver_calls=rounds,
             iterations=rounds,
+            limit=late.reshape(shape),
         )
 
 
@@ -96,16 +104,17 @@ def attained(problem: BackscatterFrame, found: Generated, tolerance: float) -> A
     """
     single = beams.principal(found.mixture)
     value = problem.optimal_value(single)
-    missed = np.flatnonzero(value - found.value > tolerance * (np.abs(value) + problem.negligible))
-    parts = int(switching.rank(found.mixture[missed]).max(initial=1))
+    missed = value - found.value > tolerance * (np.abs(value) + problem.negligible)
+    used = np.trace(found.mixture, axis1=-2, axis2=-1).real > USED
+    mixed = missed[:, None] & used
+    parts = int(switching.rank(found.mixture[mixed]).max(initial=1))
     if parts == 1:
         return single
     several = np.tile(single, parts)
-    for k in missed:
-        for i in range(problem.users):
-            several[k, i] = switching.decomposed(found.mixture[k, i], problem.channel[k, i], parts).ravel()
-    worse = problem.optimal_value(several) > value
-    several[worse] = np.tile(single[worse], parts)
+    for k, i in np.argwhere(mixed):
+        several[k, i] = switching.decomposed(found.mixture[k, i], problem.channel[k, i], parts).ravel()
+    kept = ~(problem.optimal_value(several) <= value)
+    several[kept] = np.tile(single[kept], parts)
     return several
 
 

@@ -11,6 +11,7 @@ the beam; where it is not, `mecopt.models.backscatter_frame.switching` divides t
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -72,8 +73,11 @@ def between(new: Prices, best: Prices) -> Prices:
     return Prices(*(STEP * one + (1.0 - STEP) * other for one, other in zip(new, best, strict=True)))
 
 
-def generate(problem: BackscatterFrame, gap: float) -> Generated:
-    """Close the gap of every instance of a flat batch to `gap`, relative to its value and a carrier kept on for a slot."""
+def generate(problem: BackscatterFrame, gap: float, deadline: float = np.inf) -> Generated:
+    """Close the gap of every instance of a flat batch to `gap`, relative to its value and a carrier kept on for a slot.
+
+    After the `deadline` of `time.perf_counter` no further round begins; the first one always runs.
+    """
     terms = problem.terms(rules.matched(problem))
     at_hand = np.stack([rules.matched(problem), rules.charging(problem), rules.evenly(problem)], axis=2)
     instances, users, _, antennas = at_hand.shape
@@ -94,15 +98,15 @@ def generate(problem: BackscatterFrame, gap: float) -> Generated:
             bound[left[higher]] = reached[higher]
             for mine, new in zip(prices, trial, strict=True):
                 mine[left[higher]] = new[higher]
-        time = found.passive.reshape(left.size, users, -1)
-        whole = np.einsum("fik,fika,fikb->fiab", time, at_hand, at_hand.conj())
+        times = found.passive.reshape(left.size, users, -1)
+        whole = np.einsum("fik,fika,fikb->fiab", times, at_hand, at_hand.conj())
         rounds[left] += 1
         improved = cost < best[left]
         best[left[improved]], mixture[left[improved]] = cost[improved], whole[improved]
         open_ = best[left] - bound[left] > gap * (np.abs(best[left]) + problem.negligible[left])
-        if not open_.any():
+        if not open_.any() or time.perf_counter() > deadline:
             break
-        kept = np.argsort(-time, axis=-1)[..., :KEPT, None]
+        kept = np.argsort(-times, axis=-1)[..., :KEPT, None]
         more = (np.take_along_axis(at_hand, kept, axis=2), *asked, rules.principal(whole)[:, :, None])
         at_hand, left = np.concatenate(more, axis=2)[open_], left[open_]
     return Generated(mixture, prices, bound, best, rounds)

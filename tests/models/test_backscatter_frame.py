@@ -13,7 +13,9 @@ from mecopt import InstanceError, Status
 from mecopt.models.backscatter_frame import BackscatterFrame, FramePrices, switching
 from mecopt.models.backscatter_frame import beams as rules
 from mecopt.models.backscatter_frame.admission import admit, admit_most
+from mecopt.models.backscatter_frame.exact import attained
 from mecopt.models.backscatter_frame.frame import Frame, bound
+from mecopt.models.backscatter_frame.generation import generate
 from mecopt.models.backscatter_frame.prices import scaled
 from mecopt.models.backscatter_frame.relaxation import best_beams
 
@@ -150,6 +152,26 @@ def test_the_semidefinite_program_has_the_same_value_and_bound(given: dict[str, 
     generated, semidefinite = mecopt.solve(frames), mecopt.solve(frames, solver="semidefinite")
     close(semidefinite.objective, generated.objective, frames, 1e-6)
     close(semidefinite.bound, generated.bound, frames, 1e-6)
+
+
+def test_a_limit_cuts_the_search_and_says_so() -> None:
+    frames, _ = drawn(6, users=6)
+    cut, whole = mecopt.solve(frames, time_limit=1e-6), mecopt.solve(frames)
+    assert "LIMIT" in cut.statuses()
+    assert cut.stats.iterations.max() == 1
+    slack = 1e-9 * (np.abs(whole.objective) + frames.negligible)
+    assert (cut.bound <= whole.objective + slack).all()
+    assert (cut.objective >= whole.bound - slack).all()
+
+
+def test_slots_without_carrier_are_never_divided() -> None:
+    frames, _ = drawn(2, users=3, antennas=2)
+    found = generate(frames, 1e-8)
+    mixture = found.mixture.copy()
+    mixture[:, 0], mixture[:, 1] = 0.0, 0.5 * np.eye(2)
+    beams = attained(frames, found._replace(mixture=mixture, value=found.value - 1e6), 1e-8)
+    assert np.isfinite(beams).all()
+    np.testing.assert_allclose(frames.decision_space.norms(beams), 1.0, rtol=1e-9)
 
 
 def test_nested_modes_are_ordered_on_common_frames() -> None:
