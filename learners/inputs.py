@@ -44,7 +44,8 @@ class Inputs:
     Parameters
     ----------
     names
-        fields of the problem, with all their entries: one per user, per server, per user and server, or per instance.
+        fields of the problem, with all their entries: one per user, per server, per user and server, or per instance; of
+        complex ones real and imaginary parts.
     scaling
         "standard": entries; "log": their logarithms, for gains over decades; "raw": numbers as they are (the paper).
     offset, spread
@@ -53,7 +54,7 @@ class Inputs:
         the other fields and the values they had in all of the training: one number, or lists with one number per entry;
         None where they varied.
     ranges
-        least and greatest value of each input field in all of the training.
+        least and greatest value of each input field in all of the training; of complex ones, their magnitude.
     """
 
     names: tuple[str, ...]
@@ -87,9 +88,10 @@ class Inputs:
                     "everywhere"
                 )
         for name in chosen if scaling == "log" else ():
-            if not np.all(whole[name] > 0):
-                raise InstanceError(f"{name} has zeros, whose logarithm is infinite; use the scaling 'standard'")
-        ranges = {name: [float(whole[name].min()), float(whole[name].max())] for name in chosen}
+            if np.iscomplexobj(whole[name]) or not np.all(whole[name] > 0):
+                what = "is complex" if np.iscomplexobj(whole[name]) else "has zeros, whose logarithm is infinite"
+                raise InstanceError(f"{name} {what}; use the scaling 'standard'")
+        ranges = {name: [float(size.min()), float(size.max())] for name in chosen for size in (_size(whole[name]),)}
         unscaled = cls(chosen, scaling, np.zeros(1), np.ones(1), constants, ranges)
         if scaling == "raw":
             return unscaled
@@ -115,7 +117,7 @@ class Inputs:
         """Say which fields have other values here than in training: constants, and inputs far outside their range."""
         found = []
         for name, (least, greatest) in self.ranges.items():
-            here = problem.data()[name]
+            here = _size(problem.data()[name])
             outside = (here < least / BEYOND) | (here > greatest * BEYOND)
             if outside.mean() > RARE:
                 found.append(
@@ -125,7 +127,7 @@ class Inputs:
             if value is None:
                 found.append(f"{name} varied in its training, but is none of its inputs")
                 continue
-            here = problem.data()[name]
+            here = _parts(problem.data()[name])
             far = ~np.isclose(here, np.asarray(value), rtol=CONSTANT, atol=0.0)
             if far.any():
                 found.append(f"{name} was {_shown(value)} in all of its training and is {here[far][0]:g} here")
@@ -167,15 +169,26 @@ class Inputs:
 
     def _entries(self, flat: Problem) -> Array:
         fields = flat.data()
-        rows = np.concatenate([np.reshape(fields[name], (flat.instances, -1)) for name in self.names], axis=-1)
+        rows = np.concatenate([_parts(fields[name]).reshape(flat.instances, -1) for name in self.names], axis=-1)
         if self.scaling == "log":
             with np.errstate(divide="ignore"):
                 return np.maximum(np.log(rows), -700.0)
         return rows
 
 
+def _parts(values: Array) -> Array:
+    """Return real and imaginary parts of complex values along a further axis; others as they are."""
+    return np.stack([values.real, values.imag], axis=-1) if np.iscomplexobj(values) else values
+
+
+def _size(values: Array) -> Array:
+    """Return values by which a range is judged: the magnitude of complex ones, others as they are."""
+    return np.abs(values) if np.iscomplexobj(values) else values
+
+
 def _constant(values: Array) -> Any:
     """Return what a field is in all instances: one number, lists of one per entry, or None where it varies."""
+    values = _parts(values)
     if np.any(values != values[:1]):
         return None
     return float(values.flat[0]) if np.all(values == values.flat[0]) else values[0].tolist()
@@ -186,7 +199,8 @@ def _shapes(stored: Trained) -> dict[str, tuple[int, ...]]:
     from mecopt.registry import find_problem
 
     sizes = stored.sizes()
-    return {f.name: tuple(sizes[axis] for axis in axes(f)) for f in declared(find_problem(stored.card["problem"]))}
+    fields = declared(find_problem(stored.card["problem"]))
+    return {f.name: (*(sizes[axis] for axis in axes(f)), *((2,) if f.metadata["complex"] else ())) for f in fields}
 
 
 def _written(value: Any) -> Any:

@@ -23,7 +23,7 @@ Array = NDArray[Any]
 
 CARD, WEIGHTS = "card.json", "weights.safetensors"
 FORMAT = 1
-_OPTIONAL = {"trained_on": dict, "servers": int}
+_OPTIONAL = {"trained_on": dict, "servers": int, "antennas": int}
 _REQUIRED = {"format": int, "learner": str, "problem": str, "users": int, "sha256": str}
 
 

@@ -3,10 +3,18 @@
 if __name__ != "mecopt.models":
     raise ImportError(f"this package is installed as `mecopt.models`; import it by that name, not as `{__name__}`")
 
+from mecopt.models.backscatter_frame import BackscatterFrame
 from mecopt.models.bandwidth_power import BandwidthPower
 from mecopt.models.binary_offloading import BinaryOffloading
 from mecopt.models.computation_rate import ComputationRate
 from mecopt.models.multi_server_offloading import MultiServerOffloading
 from mecopt.models.priced_power import PricedPower
 
-__all__ = ["BandwidthPower", "BinaryOffloading", "ComputationRate", "MultiServerOffloading", "PricedPower"]
+__all__ = [
+    "BackscatterFrame",
+    "BandwidthPower",
+    "BinaryOffloading",
+    "ComputationRate",
+    "MultiServerOffloading",
+    "PricedPower",
+]

@@ -8,6 +8,7 @@ best is a discrete question; for few users all sets are tried and the answer is 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.solution import InstanceError, Solution
-from mecopt.solve import allocate
+from mecopt.solve import allocate, solve
 
 if TYPE_CHECKING:
     from mecopt.models.backscatter_frame.problem import BackscatterFrame
@@ -66,11 +67,25 @@ def admit(problem: BackscatterFrame, decision: Array, *, backend: str | None = N
         a key of ``problem.backends``.
     """
     elastic = allocate(problem, decision, backend=backend)
+    return _dropped(problem, elastic, lambda left: allocate(left, elastic.decision, backend=backend))
+
+
+def admit_open(problem: BackscatterFrame, *, solver: str | None = None) -> Admission:
+    """Serve whom the elastic frame serves with beams of a solver's own, drop the others' work, and solve again.
+
+    Parameters
+    ----------
+    problem
+        one frame or a batch.
+    solver
+        a key of ``problem.solvers``; the exact one, with proof, unless another is named.
+    """
+    return _dropped(problem, solve(problem, solver=solver), lambda left: solve(left, solver=solver))
+
+
+def _dropped(problem: BackscatterFrame, elastic: Solution, again: Callable[[BackscatterFrame], Solution]) -> Admission:
     who = served(problem, elastic)
-    if who.all():
-        return Admission(who, elastic)
-    left = serving(problem, who)
-    return Admission(who, allocate(left, elastic.decision, backend=backend))
+    return Admission(who, elastic if who.all() else again(serving(problem, who)))
 
 
 def admit_most(problem: BackscatterFrame, decision: Array) -> Admission:
