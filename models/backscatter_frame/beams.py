@@ -47,10 +47,11 @@ def weighted(problem: BackscatterFrame, weight: Array) -> Array:
     Parameters
     ----------
     weight
-        q of shape ``(*batch, users, users)``: row i for the slot of user i; none negative.
+        q of shape ``(*batch, *candidates, users, users)``: row i for the slot of user i; none negative.
     """
-    strength = (np.abs(problem.channel) ** 2).sum(axis=-1)[..., None, None]
-    unit = outer(problem.channel) / np.where(strength > 0.0, strength, 1.0)
+    channel = problem.aligned("channel", weight)
+    strength = (np.abs(channel) ** 2).sum(axis=-1)[..., None, None]
+    unit = outer(channel) / np.where(strength > 0.0, strength, 1.0)
     return principal(np.einsum("...ij,...jab->...iab", weight, unit))
 
 
