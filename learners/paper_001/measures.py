@@ -1,0 +1,133 @@
+"""What is read off a rollout: reward, outage, energy, who does which work, and what the optimum would have saved."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mecopt.learners.paper_001.policies import random_of
+from mecopt.models.backscatter_frame import BackscatterFrame
+from mecopt.models.backscatter_frame.admission import serving
+from mecopt.models.backscatter_frame.dynamics import BITS_PER_ENERGY, Outcome, Rewards, carried_out
+from mecopt.models.backscatter_frame.rollout import Policy, Rollout, rollout
+from mecopt.solve import solve
+
+Array = NDArray[Any]
+
+REWARDS = Rewards()
+"""Constants of (11) and (12) in the whole evaluation."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much of a stream is followed."""
+
+    lanes: int
+    skipped: int
+    """First frames of each lane that are left out: batteries begin as they are drawn, not as a policy keeps them."""
+    frames: int
+    """Frames of each lane that count."""
+
+    @property
+    def length(self) -> int:
+        """Frames of each lane."""
+        return self.skipped + self.frames
+
+
+@dataclass(frozen=True)
+class Means:
+    """Means over the frames and lanes of a rollout that count."""
+
+    reward: float
+    """(11), kbit/J."""
+    efficiency: float
+    """All work served over all energy, static one included, kbit/J."""
+    frame_efficiency: float
+    """Mean over frames of work served over energy, static one included, kbit/J: the second factor of (11)."""
+    outage: float
+    energy: float
+    """E_o, mJ per frame."""
+    battery: float
+    """Energy in a battery as a frame begins, mJ."""
+    shares: tuple[float, float, float]
+    """Active, passive and local part of the work served."""
+    times: tuple[float, float, float]
+    """Active, passive and local time of a user, s per frame."""
+
+
+def efficiency(outcome: Outcome) -> Array:
+    """Return work served over energy of each frame, kbit/J."""
+    return np.asarray(BITS_PER_ENERGY * outcome.done / (outcome.energy + REWARDS.static_energy))
+
+
+def means(stream: BackscatterFrame, found: Rollout, skipped: int) -> Means:
+    """Average a rollout, its first frames left out."""
+    part = slice(skipped, None)
+    outcome = Outcome(**{f.name: getattr(found.outcome, f.name)[part] for f in dataclasses.fields(Outcome)})
+    allocation = {name: value[part] for name, value in found.allocation.as_dict().items()}
+    bits = [(allocation[f"{how}_bits"] * outcome.served).sum() for how in ("active", "passive", "local")]
+    served = max(float(np.sum(bits)), np.finfo(float).tiny)
+    computing = allocation["local_bits"] / stream.compute_rate[part]
+    times = [allocation["active_time"].mean(), allocation["passive_time"].mean(), computing.mean()]
+    spent = (outcome.energy + REWARDS.static_energy).sum()
+    return Means(
+        reward=float(REWARDS.of_frame(outcome).mean()),
+        efficiency=float(BITS_PER_ENERGY * outcome.done.sum() / spent),
+        frame_efficiency=float(efficiency(outcome).mean()),
+        outage=float(outcome.outage.mean()),
+        energy=float(outcome.energy.mean()),
+        battery=float(found.battery[part].mean()),
+        shares=(float(bits[0] / served), float(bits[1] / served), float(bits[2] / served)),
+        times=(float(times[0]), float(times[1]), float(times[2])),
+    )
+
+
+@dataclass(frozen=True)
+class Regret:
+    """What the exact optimum would have saved at states that a policy met, serving the users that the policy served."""
+
+    energy: Array
+    """E_o of the policy, mJ, one per state."""
+    least: Array
+    """E_o of the optimum, mJ."""
+
+    @property
+    def ratio(self) -> Array:
+        """E_o over that of the optimum: 1 where both are 0, infinite where the optimum alone is."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = self.energy / self.least
+        return np.where(self.energy == self.least, 1.0, ratio)
+
+    @property
+    def of_sums(self) -> float:
+        """All energy over all that the optimum takes at the same states."""
+        return float(self.energy.sum() / max(self.least.sum(), np.finfo(float).tiny))
+
+
+def regret(stream: BackscatterFrame, found: Rollout, skipped: int, every: int) -> Regret:
+    """Solve every so-manieth frame of a rollout for beams and allocation, at the battery the policy had there."""
+    part = slice(skipped, None, every)
+    met = dataclasses.replace(stream, battery=found.battery)[part]
+    served, energy = found.outcome.served[part], found.outcome.energy[part]
+    left = serving(met.flat(), served.reshape(-1, served.shape[-1]))
+    best = solve(left)
+    least = carried_out(left, best.decision, best.allocation).energy
+    return Regret(energy.ravel(), least)
+
+
+@dataclass(frozen=True)
+class Followed:
+    """A policy along a stream."""
+
+    means: Means
+    regret: Regret | None
+
+
+def follow(stream: BackscatterFrame, policy: Policy, seed: int, skipped: int, every: int = 0) -> Followed:
+    """Follow a policy along a stream; with `every`, measure its regret in every so-manieth frame."""
+    found = rollout(stream, policy, random_of(seed, 2))
+    return Followed(means(stream, found, skipped), regret(stream, found, skipped, every) if every else None)
