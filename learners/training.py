@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from mecopt.data import digest
 from mecopt.files import code_digest, write_whole
+from mecopt.learners.checkpoint import CHECKPOINT, resume, write_checkpoint
 from mecopt.learners.curves import curves
 from mecopt.learners.log import Log, reached, write_log
 from mecopt.learners.network import one_thread
@@ -32,7 +33,7 @@ from mecopt.trained import CARD, read_card
 
 Array = NDArray[Any]
 
-CHECKPOINT, LOCK = "checkpoint.safetensors", ".training.lock"
+LOCK = ".training.lock"
 CHECKPOINT_BLOCKS = 50
 """Blocks (of the learner's interval) between two checkpoints."""
 
@@ -91,12 +92,12 @@ def train(
         if finished(folder, key):
             checkpoint.unlink(missing_ok=True)
             return
-        first = _resume(checkpoint, key, training, columns)
+        first = resume(checkpoint, key, training.restore, columns)
 
         def after(done: int) -> None:
             progress(done, flat.instances)
             if done % (CHECKPOINT_BLOCKS * training.interval) == 0 and done < flat.instances:
-                _write_checkpoint(checkpoint, key, done, training, columns)
+                write_checkpoint(checkpoint, key, done, training.state(), columns)
 
         progress(first, flat.instances)
         _play(training, flat, seed, first, columns, after)
@@ -204,40 +205,3 @@ def versions() -> dict[str, str]:
         with contextlib.suppress(PackageNotFoundError):
             found[name] = version(name)
     return found
-
-
-def _write_checkpoint(path: Path, key: str, done: int, training: Training, columns: dict[str, Array]) -> None:
-    from safetensors.numpy import save
-
-    arrays = {**training.state(), **{f"log_{name}": values for name, values in columns.items()}}
-    origin = {"run": key, "done": str(done), "sha256": _checksum(arrays)}
-    write_whole(path, save({name: np.ascontiguousarray(a) for name, a in arrays.items()}, origin))
-
-
-def _checksum(arrays: Mapping[str, Array]) -> str:
-    found = hashlib.sha256()
-    for name in sorted(arrays):
-        found.update(name.encode() + np.ascontiguousarray(arrays[name]).tobytes())
-    return found.hexdigest()
-
-
-def _resume(path: Path, key: str, training: Training, columns: dict[str, Array]) -> int:
-    """Take a checkpoint up; return how many instances are done."""
-    if not path.is_file():
-        return 0
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="numpy") as file:
-            origin = file.metadata() or {}
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise InstanceError(f"{path} is damaged: {error}; delete it to begin anew") from None
-    if origin.get("run") != key:
-        raise InstanceError(f"{path} belongs to another run; choose another folder, or delete it")
-    if origin.get("sha256") != _checksum(arrays):
-        raise InstanceError(f"{path} is damaged: its numbers are not those that were written; delete it to begin anew")
-    training.restore({name: array for name, array in arrays.items() if not name.startswith("log_")})
-    for name, values in columns.items():
-        values[...] = arrays[f"log_{name}"]
-    return int(origin["done"])
