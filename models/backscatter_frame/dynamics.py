@@ -1,19 +1,23 @@
 r"""From frame to frame: what users do, whether it works out, what it earns, and what stays in their batteries.
 
 A frame's channel and work are new every time; only the batteries connect it with the one before. Whatever is carried out,
-an optimiser's answer or a learner's guess, user i is served (:math:`x_i = 1`) if its own constraints (2), (3) and (9) hold.
-Who is not served causes its costs all the same, and its work is lost:
+an optimiser's answer or a learner's guess, user i is served (:math:`x_i = 1`) if its own constraints (2), (3) and (9) hold;
+a user without work is, unless it breaks one. Who is not served causes its costs all the same, and its work is lost:
 
 .. math::
     E_i' = \min\big(E_{max,i},\ E_i + E^h_i - \min(e_i, E_i + E^h_i)\big), \quad
     r^o = \Big(\frac1N \sum_i x_i\Big)^\sigma \frac{\sum_i x_i l_i}{E_o + e_0}, \quad
     r^u_i = \max\Big(0,\ x_i - \mu_1 \frac{l_{a,i} + l_{b,i}}{l_i} - \mu_2 \frac{t_{b,i}}{T}\Big) .
 
+What cannot be does not happen: a slot ends when it ends, so times that it does not hold shrink together, with what is sent
+in them, and a user spends no more than it has. Either is an outage.
+
 Everything here is a function of arrays, batched; nothing is kept. The shells for Gymnasium and PettingZoo and the learners
 are built on it.
 
 Reference: paper 001, (7)-(9), (11), (12). Ours: the static energy :math:`e_0`, without which (11) has no bound (a frame of
-full batteries needs no energy of the access point at all), and what becomes of the battery.
+full batteries needs no energy of the access point at all), and what becomes of the battery. Where harvested energy may be
+spent only after it was harvested, what comes after a user's own slot is not lost: it is in the battery of the next frame.
 """
 
 from __future__ import annotations
@@ -23,10 +27,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from mecopt.models.backscatter_frame.admission import SERVED, admit
 from mecopt.models.backscatter_frame.allocation import completed
+from mecopt.models.backscatter_frame.beam_actions import parts
 from mecopt.models.backscatter_frame.problem import BackscatterFrame
 from mecopt.models.backscatter_frame.terms import sending_energy
 from mecopt.models.backscatter_frame.variables import FrameAllocation
@@ -38,10 +43,13 @@ BROKEN = 1e-5
 """Relative excess beyond which a user's time, rate or energy is overdrawn; work has `admission.SERVED`."""
 
 BITS_PER_ENERGY = 1000.0
-"""kbit/mJ in kbit/J."""
+"""1 kbit/mJ in kbit/J."""
 
 SHARES = {"completed": 3, "strict": 5}
 """Numbers of an action per user, by what they mean; see `from_shares`."""
+
+CARRIED_OUT = ("active_time", "passive_time", "active_bits", "passive_bits", "local_bits")
+"""What of an allocation is carried out; the rest follows from it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,9 +67,10 @@ class Rewards:
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if not (isinstance(value, int | float) and 0.0 <= value < np.inf) or isinstance(value, bool):
-                raise InstanceError(f"Rewards.{field.name} is {value!r}; allowed: a finite number >= 0")
+            value, least = getattr(self, field.name), "> 0" if field.name == "static_energy" else ">= 0"
+            good = isinstance(value, int | float) and not isinstance(value, bool) and 0.0 <= value < np.inf
+            if not good or (value == 0.0 and least == "> 0"):
+                raise InstanceError(f"Rewards.{field.name} is {value!r}; allowed: a finite number {least}")
 
     def of_frame(self, outcome: Outcome) -> Array:
         """Return (11) in kbit/J."""
@@ -98,72 +107,138 @@ class Outcome:
 
 
 def carried_out(frame: BackscatterFrame, decision: Array, allocation: FrameAllocation) -> Outcome:
-    """Carry out beams and times and bits of any origin; energies follow from them, whatever the allocation says."""
+    """Carry out beams and times and bits of any origin; energies follow from them, whatever the allocation says.
+
+    Parameters
+    ----------
+    frame
+        one frame or a batch.
+    decision
+        unit beams ``(*batch, *candidates, users, antennas)``.
+    allocation
+        `CARRIED_OUT` of every user ``(*batch, *candidates, users)``; what is below 0 is broken and counts as 0.
+
+    Raises
+    ------
+    InstanceError
+        for another shape, a beam that is not of norm 1, or a number that is not finite.
+    """
+    decision = frame.decision_space.validate(decision, frame.batch_shape)
 
     def field(name: str) -> Array:
         return frame.aligned(name, decision)
 
-    a, found = allocation, frame.links(decision)
-    slot, work, battery = field("slot")[..., None], field("workload"), field("battery")
-    capacity, bandwidth = field("battery_capacity"), field("bandwidth")[..., None]
+    said, found = _said(frame, decision, allocation), frame.links(decision)
+    slot, work, capacity = field("slot")[..., None], field("workload"), field("battery_capacity")
+    bandwidth = field("bandwidth")[..., None]
     bits = np.maximum(work, bandwidth * slot)
-    spent = sending_energy(a.active_time, a.active_bits, bandwidth, found.noise) + field("circuit_power") * a.active_time
-    spent = spent + field("compute_energy") * a.local_bits
-    has = battery + (found.harvest * a.passive_time[..., None, :]).sum(axis=-1)
-    computed = a.active_bits + a.passive_bits
-    least = np.minimum.reduce([a.active_time / slot, a.passive_time / slot, computed / bits, a.local_bits / bits])
+    active_time, passive_time, active, passive, local = (np.maximum(value, 0.0) for value in said)
+    lasts = slot / np.maximum(active_time + passive_time, slot)
+    carrier = lasts * passive_time
+    sending = sending_energy(active_time, active, bandwidth, found.noise) + field("circuit_power") * active_time
+    spent = lasts * sending + field("compute_energy") * local
+    has = field("battery") + (found.harvest * carrier[..., None, :]).sum(axis=-1)
     excess = np.maximum.reduce(
         [
-            (a.active_time + a.passive_time) / slot - 1.0,
-            (a.passive_bits - found.rate * a.passive_time) / bits,
-            (a.local_bits - field("compute_rate") * slot) / bits,
+            (active_time + passive_time) / slot - 1.0,
+            (passive - found.rate * passive_time) / bits,
+            (local - field("compute_rate") * slot) / bits,
             (spent - np.minimum(has, capacity)) / capacity,
-            -least,
+            -np.minimum(said[0], said[1]) / slot,
+            -np.minimum.reduce(said[2:]) / bits,
         ]
     )
-    served = (excess <= BROKEN) & (computed + a.local_bits >= (1.0 - SERVED) * work)
-    passive = field("carrier_power") + field("passive_receive_power")
+    computed = active + passive
+    served = (excess <= BROKEN) & (computed + local >= (1.0 - SERVED) * work)
     energy = (
-        passive * a.passive_time.sum(axis=-1)
-        + field("active_receive_power") * a.active_time.sum(axis=-1)
+        (field("carrier_power") + field("passive_receive_power")) * carrier.sum(axis=-1)
+        + field("active_receive_power") * (lasts * active_time).sum(axis=-1)
         + field("server_energy") * computed.sum(axis=-1)
     )
+    kept = np.clip(has - np.minimum(spent, has), 0.0, capacity)
     return Outcome(
         served=np.asarray(served),
         energy=np.asarray(energy),
         done=np.asarray((served * work).sum(axis=-1)),
         offloaded=np.where(work > 0.0, computed / np.where(work > 0.0, work, 1.0), 0.0),
-        carrier=np.asarray(a.passive_time / slot),
-        battery=np.clip(has - np.minimum(spent, has), 0.0, capacity),
+        carrier=np.asarray(carrier / slot),
+        battery=np.minimum(kept + _harvested_later(frame, decision, carrier), capacity),
     )
+
+
+def _said(frame: BackscatterFrame, decision: Array, allocation: FrameAllocation) -> list[Array]:
+    shape, said = (*frame.decision_space.lead(decision), frame.users), []
+    for name in CARRIED_OUT:
+        value = np.asarray(getattr(allocation, name), dtype=float)
+        if value.shape != shape:
+            raise InstanceError(f"allocation.{name} has shape {value.shape}; allowed: {shape}, one entry per beam")
+        if not np.isfinite(value).all():
+            index = tuple(int(i) for i in np.argwhere(~np.isfinite(value))[0])
+            raise InstanceError(f"allocation.{name}{list(index)} is {value[index]}; allowed: finite numbers")
+        said.append(value)
+    return said
+
+
+def _harvested_later(frame: BackscatterFrame, decision: Array, carrier: Array) -> Array | float:
+    """Return what users harvest that they may not spend in this frame: nothing, unless harvesting is causal."""
+    if not frame.harvesting.any():
+        return 0.0
+    every = dataclasses.replace(frame, harvesting=0.0).links(decision).harvest
+    return np.asarray(((every - frame.links(decision).harvest) * carrier[..., None, :]).sum(axis=-1))
 
 
 def estimated(frame: BackscatterFrame, decision: Array) -> FrameAllocation:
     """Return the best allocation for beams, as the access point estimates it: who cannot be served is dropped."""
-    return admit(frame, decision).solution.allocation  # type: ignore[no-any-return]
+    return admit(frame, decision).solution.allocation
 
 
-def from_shares(frame: BackscatterFrame, decision: Array, shares: Array) -> FrameAllocation:
+def from_shares(frame: BackscatterFrame, decision: Array, shares: ArrayLike) -> FrameAllocation:
     """Return the allocation that users' actions stand for, each number between 0 and 1.
 
     Three numbers per user are completed: parts of the slot for sending and for the carrier (divided by their sum where that
     exceeds 1), and part of what the user could compute itself; the carrier takes as much of the rest as it can, what is left
-    is sent. Five numbers are taken strictly: the same two parts, then parts of the work that are sent, reflected, computed.
+    is sent. Five numbers are taken strictly: the same two parts, then parts of the work that are sent, reflected, computed;
+    what exceeds the work is left out, computed parts first.
+
+    Parameters
+    ----------
+    frame
+        one frame or a batch.
+    decision
+        unit beams ``(*batch, *candidates, users, antennas)``.
+    shares
+        ``(*batch, *candidates, users, 3 or 5)``.
+
+    Raises
+    ------
+    InstanceError
+        for another shape, a beam that is not of norm 1, or a number outside of 0 to 1.
     """
-    if shares.shape[-1] not in SHARES.values():
-        raise InstanceError(f"actions have {shares.shape[-1]} numbers per user; allowed: {SHARES}")
+    decision = frame.decision_space.validate(decision, frame.batch_shape)
+    values, shape = parts("action", shares), (*frame.decision_space.lead(decision), frame.users)
+    if values.shape[:-1] != shape or values.shape[-1] not in SHARES.values():
+        wanted = " or ".join(f"{(*shape, size)} ({name})" for name, size in SHARES.items())
+        raise InstanceError(f"action has shape {values.shape}; allowed: {wanted}")
     slot, work = frame.aligned("slot", decision)[..., None], frame.aligned("workload", decision)
-    times = shares[..., :2] / np.maximum(shares[..., :2].sum(axis=-1, keepdims=True), 1.0)
+    times = values[..., :2] / np.maximum(values[..., :2].sum(axis=-1, keepdims=True), 1.0)
     active_time, passive_time = np.moveaxis(times * slot[..., None], -1, 0)
-    if shares.shape[-1] == SHARES["strict"]:
-        active, passive, local = np.moveaxis(shares[..., 2:] * work[..., None], -1, 0)
+    if values.shape[-1] == SHARES["strict"]:
+        active, passive, local = np.moveaxis(values[..., 2:] * work[..., None], -1, 0)
     else:
-        local = shares[..., 2] * np.minimum(work, frame.aligned("compute_rate", decision) * slot)
+        local = values[..., 2] * np.minimum(work, frame.aligned("compute_rate", decision) * slot)
         passive = np.minimum(frame.links(decision).rate * passive_time, work - local)
         active = work - local - passive
     return completed(frame, decision, active_time, passive_time, active, passive, local)
 
 
 def followed_by(frame: BackscatterFrame, outcome: Outcome) -> BackscatterFrame:
-    """Return the next frame, drawn independently, with the batteries that an outcome left."""
-    return dataclasses.replace(frame, battery=outcome.battery)
+    """Return the next frame, drawn independently, with the batteries that an outcome left, up to their capacity.
+
+    Raises
+    ------
+    InstanceError
+        where the outcome is of other frames, or of several candidates for one.
+    """
+    if outcome.battery.shape != frame.battery.shape:
+        raise InstanceError(f"the outcome has batteries of shape {outcome.battery.shape}; allowed: {frame.battery.shape}")
+    return dataclasses.replace(frame, battery=np.minimum(outcome.battery, frame.battery_capacity))
