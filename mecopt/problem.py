@@ -69,6 +69,8 @@ class Problem(ABC):
     presets: ClassVar[Mapping[str, Scenario]]
     task_fields: ClassVar[tuple[str, ...]] = ()
     """The fields that are 0 where a user has no task; none named: the first one. See `mecopt.stream`."""
+    prices_determine: ClassVar[bool] = True
+    """Whether `respond` gives the best allocation at the dual of `closed_form`; not where a choice costs the same at it."""
     mat_layout: ClassVar[Mapping[str, str]] = {}
     """Entry of a .mat file: the field, allocation variable, "decision" or "objective" it holds; see `mecopt.data`."""
 
@@ -125,8 +127,8 @@ class Problem(ABC):
     def respond(self, decision: Array, dual: Any) -> Any:
         """Return the allocation that answers a price: it minimises the Lagrangian there, and is scaled to be feasible.
 
-        At the dual of `closed_form` it is the best allocation. Prices are what carries over to another instance, and what a
-        warm starter predicts; see `mecopt.warmstart`.
+        At the dual of `closed_form` it is the best allocation, where `prices_determine` it. Prices are what carries over to
+        another instance, and what a warm starter predicts; see `mecopt.warmstart`.
         """
 
     @abstractmethod

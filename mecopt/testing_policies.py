@@ -186,8 +186,10 @@ def check_runs_without_torch(example: Example) -> None:
 # ---------------------------------------------------------------------- proposers
 
 
-def _first(policy: Any, problem: Problem, rng: Generator) -> Array:
-    return np.asarray(policy.propose(problem, 1, rng))[..., 0, :]
+def _first(policy: Any, problem: Problem, rng: Generator, k: int = 1) -> Array:
+    """Return the first of k proposals for each instance."""
+    proposed = np.asarray(policy.propose(problem, k, rng))
+    return proposed.take(0, axis=-problem.decision_space.ndim - 1)
 
 
 def check_proposals(example: Example) -> None:
@@ -195,7 +197,8 @@ def check_proposals(example: Example) -> None:
     for instances in (example.instances, example.instances[0], example.instances[0, 0]):
         for k in (1, 2, K):
             one, two = (np.asarray(example.policy.propose(instances, k, np.random.default_rng(k))) for _ in range(2))
-            shape = (*instances.batch_shape, k, USERS)
+            one_decision = instances.decision_space.sample(np.random.default_rng(0)).shape
+            shape = (*instances.batch_shape, k, *one_decision)
             _holds(one.shape == shape, f"proposals have shape {one.shape}, not {shape}")
             _holds(instances.decision_space.contains(one), "a proposal is no decision")
             _holds(np.array_equal(one, two), "equal generators, different proposals")
@@ -207,8 +210,8 @@ def check_own_decision_comes_first(example: Example) -> None:
     if not np.array_equal(alone, again):
         return
     for seed, k in ((3, 2), (4, K)):
-        proposed = example.policy.propose(example.instances, k, np.random.default_rng(seed))
-        _holds(np.array_equal(proposed[..., 0, :], alone), f"the own decision is not the first of {k}")
+        first = _first(example.policy, example.instances, np.random.default_rng(seed), k)
+        _holds(np.array_equal(first, alone), f"the own decision is not the first of {k}")
     for index in np.ndindex(*example.instances.batch_shape):
         single = _first(example.policy, example.instances[index], np.random.default_rng(5))
         _holds(np.array_equal(single, alone[index]), f"the own decision of instance {index} depends on the batch around it")
@@ -221,8 +224,9 @@ def check_learned_answers_are_certified(example: Example) -> None:
     proved = solve(batch)
     proposals = policy.propose(batch, policy.candidates, np.random.default_rng(7))
     best = batch.sign * (batch.sign * allocate(batch, proposals).objective).min(axis=-1)
-    slack = _TINY * np.abs(proved.objective)
-    _close(answer.objective, best, "the answer against the best of the proposals, each allocated")
+    slack = _TINY * (np.abs(proved.objective) + batch.negligible)
+    compared = "the answer against the best of the proposals, each allocated"
+    _close(answer.objective, best, compared, beside=batch.negligible)
     _holds(answer.violation <= _TINY, "a learned answer is infeasible")
     _holds(batch.sign * (answer.objective - proved.bound) >= -slack, "a learned answer beats the proved bound")
     _holds(batch.sign * (proved.objective - answer.bound) >= -slack, "a learned answer claims a wrong bound")

@@ -11,7 +11,7 @@ from numpy.random import Generator
 
 from mecopt.problem import Problem
 from mecopt.registry import find_learner, find_problem, learner_names, problem_names
-from mecopt.testing import CHECKS, Check
+from mecopt.testing import Check, checks_of
 from mecopt.testing_policies import (
     PROPOSER_CHECKS,
     USERS,
@@ -30,8 +30,11 @@ from mecopt.testing_policies import (
 OF_ROLE = {"proposer": PROPOSER_CHECKS, "warm-starter": WARM_STARTER_CHECKS}
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("name", problem_names())
+@pytest.mark.parametrize(
+    ("name", "check"),
+    [(name, check) for name in problem_names() for check in checks_of(find_problem(name))],
+    ids=lambda value: value if isinstance(value, str) else value.__name__,
+)
 def test_every_problem_passes(name: str, check: Check) -> None:
     check(find_problem(name))
 

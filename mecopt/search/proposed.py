@@ -9,13 +9,12 @@ import time
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mecopt.problem import Problem
 from mecopt.registry import all_shipped, find_learner, learner_names, load_policy, shipped
-from mecopt.search.solver import Search, Solver, best_of, scores
+from mecopt.search.solver import Search, Solver, best_of, picked, scores
 from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
@@ -33,7 +32,7 @@ class Proposes(Protocol):
     card: Mapping[str, Any]
 
     def propose(self, problem: Problem, k: int, rng: Generator) -> Array:
-        """Return k decisions for each instance, ``(*batch, k, users)``."""
+        """Return k decisions for each instance, ``(*batch, k, ...)``."""
 
     def require(self, problem: Problem) -> None:
         """Raise `InstanceError` where the policy cannot look at such instances."""
@@ -62,8 +61,7 @@ class Proposed(Solver):
         k = self.policy.candidates
         decisions = problem.decision_space.validate(self.policy.propose(problem, k, rng), problem.batch_shape)
         predicted = time.perf_counter() - began
-        best = best_of(scores(problem, decisions), decisions)
-        chosen = np.take_along_axis(decisions, best[..., None, None], axis=-2)[..., 0, :]
+        chosen = picked(decisions, best_of(scores(problem, decisions), decisions), problem.decision_space)
         notes = self.notes(problem)
         return Search(chosen, solver_calls=k, predict_seconds=predicted, messages={0: "; ".join(notes)} if notes else {})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mecopt.backends.backend import Backend
 from mecopt.backends.conic import Conic
 from mecopt.models.backscatter_frame.allocation import PathFollowing
-from mecopt.models.backscatter_frame.conic import PROGRAM
+from mecopt.models.backscatter_frame.conic import BALANCED, PROGRAM
 from mecopt.models.backscatter_frame.direct import ClarabelDirect
 
 BACKENDS: dict[str, Backend] = {
@@ -13,6 +13,7 @@ BACKENDS: dict[str, Backend] = {
     for backend in (
         PathFollowing(),
         ClarabelDirect(),
-        *(Conic(solver, PROGRAM) for solver in ("CLARABEL", "ECOS", "SCS")),
+        *(Conic(solver, PROGRAM) for solver in ("CLARABEL", "ECOS")),
+        Conic("SCS", BALANCED),
     )
 }

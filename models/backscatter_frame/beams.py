@@ -14,7 +14,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mecopt.problem import Problem
-from mecopt.search.solver import Search, Solver
+from mecopt.search.solver import Search, Solver, picked
 
 if TYPE_CHECKING:
     from mecopt.models.backscatter_frame.problem import BackscatterFrame
@@ -93,4 +93,4 @@ class RandomBeams(Solver):
         """Draw for the whole batch, allocate in one call."""
         drawn = problem.decision_space.sample(rng, (*problem.batch_shape, self.draws))
         best = problem.optimal_value(drawn).argmin(axis=-1)
-        return Search(np.take_along_axis(drawn, best[..., None, None, None], axis=-3)[..., 0, :, :], solver_calls=self.draws)
+        return Search(picked(drawn, best, problem.decision_space), solver_calls=self.draws)

@@ -27,10 +27,21 @@ VARIABLES = ("active", "sent", "local", "reflected", "unserved", "kept", "passiv
 
 
 class FrameProgram(ConicModel):
-    """One program per number of users and set of users who may send; users who may not have no cone."""
+    """One program per number of users and set of users who may send; users who may not have no cone.
+
+    Parameters
+    ----------
+    costs
+        factor of all costs. The optimum is some hundredths of a carrier kept on: SCS, which balances costs against rows,
+        ends nearer to it where they are of one size; the interior-point solvers where costs stay as small as they are.
+    """
 
     takes_start = False
     summary = "exponential-cone program"
+
+    def __init__(self, costs: float = 1.0) -> None:
+        super().__init__()
+        self.costs = costs
 
     def shape(self, problem: BackscatterFrame, decision: Array) -> tuple[int, bytes]:
         """Return the number of users, and who may send."""
@@ -75,21 +86,25 @@ class FrameProgram(ConicModel):
         t = problem.terms(decision)
         names = ("work", "rate", "energy", "fastest", "circuit", "cpu", "harvest", "costs")
         found = {name: getattr(t, name) for name in names}
-        return {**found, "noise": np.where(np.isfinite(t.noise), t.noise, 0.0), "value": t.kept}
+        found["costs"], noise = self.costs * t.costs, np.where(np.isfinite(t.noise), t.noise, 0.0)
+        return {**found, "noise": noise, "value": self.costs * t.kept}
 
     def problem(self, problem: BackscatterFrame, decision: Array) -> Any:
-        """Return the program of one frame and its beams as a `cvxpy.Problem` of its own, costs in `Terms.cost_unit`."""
+        """Return the program of one frame and its beams as a `cvxpy.Problem` of its own, the objective in mJ."""
+        import cvxpy as cp
+
         program = self.build(self.shape(problem, decision))
         for name, value in self.numbers(problem, decision).items():
             program.parameters[name].value = value
-        return program.problem
+        unit = float(problem.terms(decision).cost_unit[..., 0]) / self.costs
+        return cp.Problem(cp.Minimize(unit * program.problem.objective.expr), program.problem.constraints)
 
     def read(
         self, problem: BackscatterFrame, decision: Array, values: Mapping[str, Any], multipliers: Mapping[str, Any]
     ) -> tuple[FrameAllocation, FramePrices]:
         """Return an allocation that fits, and the prices."""
         terms = problem.terms(decision)
-        found = Prices(*(np.atleast_1d(multipliers[name]) for name in ("work", "battery", "capacity")))
+        found = Prices(*(np.atleast_1d(multipliers[name]) / self.costs for name in ("work", "battery", "capacity")))
         return from_point(problem, decision, terms, values), unscaled(found, terms)
 
     def trivial(self, problem: BackscatterFrame, decision: Array) -> tuple[FrameAllocation, FramePrices]:
@@ -124,3 +139,4 @@ def from_point(problem: BackscatterFrame, decision: Array, terms: Terms, values:
 
 
 PROGRAM = FrameProgram()
+BALANCED = FrameProgram(costs=100.0)

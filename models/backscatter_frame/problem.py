@@ -134,6 +134,7 @@ class BackscatterFrame(Problem):
     Allocation: ClassVar = FrameAllocation
     Dual: ClassVar = FramePrices
     task_fields: ClassVar[tuple[str, ...]] = ("workload",)
+    prices_determine: ClassVar[bool] = False
     backends: ClassVar[Mapping[str, Backend]] = BACKENDS
     solvers: ClassVar[Mapping[str, Solver]] = exact.SOLVERS
     presets: ClassVar[Mapping[str, Scenario]] = PRESETS
@@ -242,5 +243,5 @@ class BackscatterFrame(Problem):
         return self.objective(decision, self.closed_form(decision)[0])
 
     def to_cvxpy(self, decision: ArrayLike) -> Any:
-        """Return the inner problem of one frame and its beams as a `cvxpy.Problem`, scaled."""
+        """Return the inner problem of one frame and its beams as a `cvxpy.Problem`, its variables scaled."""
         return conic.PROGRAM.problem(self, self.decision_space.validate(decision, self.batch_shape))
