@@ -1,0 +1,140 @@
+"""The access point's environment for Gymnasium: a shell over its world."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mecopt.models.backscatter_frame.dynamics import Rewards
+from mecopt.models.backscatter_frame.observation import FARTHEST, Observer
+from mecopt.models.backscatter_frame.worlds import SCALE, AccessPointWorld, Answer, Frames, State
+from mecopt.solution import BackendUnavailable, InstanceError
+
+try:
+    import gymnasium
+    from gymnasium.spaces import Box
+except ModuleNotFoundError as error:
+    raise BackendUnavailable("environments need gymnasium; install it by: pip install 'mecopt[learn]'") from error
+
+FRAMES = 100
+"""Frames of an episode."""
+
+
+class BackscatterFrameEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
+    r"""Beams for backscatter users, frame after frame (paper 001, the upper level of its hierarchy).
+
+    ## Description
+
+    In every frame N users with batteries have work to do. The access point gives each user's slot a unit beam; the user
+    reflects it to send passively, and the others harvest from it. Users answer with how they divide their slot and work:
+    by the certified optimum of the convex inner problem, or by any policy. Channel and work are drawn anew for every frame,
+    the batteries go on.
+
+    ## Action Space
+
+    A `Box(0, 1)` of float32. With ``beams="weights"`` it holds N x N numbers, row i the weights q with which the beam of
+    slot i, the principal eigenvector of :math:`\sum_j q_{ij} h_j h_j^H / \|h_j\|^2`, looks at the users; with
+    ``beams="raw"`` 2 N M numbers, real and imaginary part of every antenna's weight by turns, 0 for -1 and 1 for 1, made
+    unit. A row of zero weights counts as equal ones, a raw beam of halves as all antennas in phase.
+
+    ## Observation Space
+
+    A `Box(-10, 10)` of float32, N (3 + 2 M) numbers, user after user; larger ones are cut off.
+
+    | num | observation of a user | scaled by |
+    |-----|-----------------------|-----------|
+    | 0 | energy in the battery, mJ | its capacity |
+    | 1 | work of the frame, kbit | its mean, less 1 |
+    | 2 | log10 of the channel's power gain | the mean of the gain |
+    | 3 ... 2 + M | real parts of the channel's amplitude gains | root mean square of an antenna |
+    | 3 + M ... 2 + 2 M | imaginary parts | the same |
+
+    ## Rewards
+
+    (11) of the paper, the part of users served times work done per energy of the access point, in kbit/J, times
+    `reward_scale`. A user that is not served causes its costs, its work is lost.
+
+    `info` after a step: ``reward`` (11) in kbit/J, ``outage`` (part of the users not served), ``energy`` of the access point
+    in mJ, ``done`` work in kbit, ``served`` (N truth values).
+
+    ## Starting State
+
+    A frame of the preset, its batteries charged at random (in `paper` uniformly up to a fifth of their capacity).
+
+    ## Episode End
+
+    Never terminated; truncated after `frames` frames.
+
+    ## Arguments
+
+    * `preset` ("paper"), `users`, `antennas` (the preset's): where frames are drawn from.
+    * `beams` ("weights"): what an action means, "weights" or "raw".
+    * `answer` (None): what users do, a function of frame, beams and generator to a `FrameAllocation`; None is the optimiser.
+    * `rewards` (`Rewards()`): constants of (11).
+    * `reward_scale` (0.02): of the reward.
+    * `frames` (100): of an episode.
+    * `observer` (None): scales of the observation; None fits them to 4,096 frames of the preset.
+    * any field of `BackscatterFrame` by name: replaces what the preset says, `carrier_power=3000.0`.
+
+    Channel and work are the same for equal seeds, whatever is done.
+
+    ## Version History
+
+    * v0: initial version.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": []}  # type: ignore[misc]
+
+    def __init__(
+        self,
+        *,
+        preset: str = "paper",
+        users: int | None = None,
+        antennas: int | None = None,
+        beams: str = "weights",
+        answer: Answer | None = None,
+        rewards: Rewards | None = None,
+        reward_scale: float = SCALE,
+        frames: int = FRAMES,
+        observer: Observer | None = None,
+        render_mode: str | None = None,
+        **fields: Any,
+    ) -> None:
+        drawn = Frames(preset=preset, users=users, antennas=antennas, fields=fields, observer=observer)
+        constants = rewards if rewards is not None else Rewards()
+        self.world = AccessPointWorld(frames=drawn, beams=beams, answer=answer, rewards=constants, reward_scale=reward_scale)
+        self.frames = whole("frames", frames)
+        self.render_mode = render_mode
+        count, _, size = drawn.sizes
+        self.observation_space = Box(-FARTHEST, FARTHEST, (count * size,), np.float32)
+        self.action_space = Box(0.0, 1.0, (self.world.size,), np.float32)
+        self._state: State | None = None
+        self._frame = 0
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[NDArray[np.float32], dict[str, Any]]:
+        """Draw a first frame."""
+        super().reset(seed=seed)
+        self._state, self._frame = self.world.initial(self.np_random), 0
+        return self.world.observation(self._state), {}
+
+    def step(self, action: NDArray[np.float32]) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
+        """Carry out a frame with the beams of an action."""
+        if self._state is None:
+            raise gymnasium.error.ResetNeeded("the episode has not begun, or is over: call reset first")
+        state, following = self._state, self.world.transition(self._state, action, self.np_random)
+        reward = self.world.reward(state, action, following)
+        self._frame += 1
+        over = self._frame >= self.frames
+        self._state = None if over else following
+        return self.world.observation(following), reward, False, over, self.world.info(following)
+
+
+def whole(name: str, value: int) -> int:
+    """Return a whole number of at least 1, or say what is wrong with it."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise InstanceError(f"{name} is {value!r}; allowed: a whole number of at least 1")
+    return int(value)
