@@ -56,16 +56,27 @@ def follow(terms: Terms, tolerance: float, owner: Array | None = None) -> Follow
 
 def allocated(problem: BackscatterFrame, decision: Array, terms: Terms, found: Followed) -> FrameAllocation:
     """Turn points of the solver into allocations: what nobody computes, spends, harvests and keeps follows from the rest."""
-    active, sent, _, local, reflected, _, _ = np.moveaxis(found.point, -1, 0)
+    active, sent, radiated, local, reflected, _, _ = np.moveaxis(found.point, -1, 0)
     return completed(
         problem,
         decision,
         active * terms.time_unit,
         found.passive * terms.time_unit,
-        sent * terms.bit_unit,
+        np.minimum(sent, carried(active, radiated, terms.noise)) * terms.bit_unit,
         np.minimum(reflected, terms.rate * found.passive) * terms.bit_unit,
         local * terms.bit_unit,
     )
+
+
+def carried(active: Array, radiated: Array, noise: Array) -> Array:
+    """Return the bits that a radiated energy carries at most, in the solver's units.
+
+    The path keeps below that, but for rounding: of times and bits that end near 0 nothing is left but rounding, and bits that
+    are many for their time would ask for any energy.
+    """
+    sends = (active > 0.0) & (radiated > 0.0)
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        return np.where(sends, active * np.log1p(radiated / (noise * active)) / LN2, 0.0)
 
 
 def completed(
