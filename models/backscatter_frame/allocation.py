@@ -71,8 +71,8 @@ def allocated(problem: BackscatterFrame, decision: Array, terms: Terms, found: F
 def carried(active: Array, radiated: Array, noise: Array) -> Array:
     """Return the bits that a radiated energy carries at most, in the solver's units.
 
-    The path keeps below that, but for rounding: of times and bits that end near 0 nothing is left but rounding, and bits that
-    are many for their time would ask for any energy.
+    The path keeps below that, but for rounding: of times and bits that end near 0 nothing is left but rounding, and bits
+    that are many for their time would ask for any energy.
     """
     sends = (active > 0.0) & (radiated > 0.0)
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
