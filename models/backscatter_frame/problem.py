@@ -50,6 +50,7 @@ from numpy.typing import ArrayLike, NDArray
 from mecopt.backends.backend import Backend
 from mecopt.decision import UnitBeams
 from mecopt.fields import Quantity, choice, quantity
+from mecopt.lesson import Lesson
 from mecopt.models.backscatter_frame import allocation, conic, exact, prices
 from mecopt.models.backscatter_frame.backends import BACKENDS
 from mecopt.models.backscatter_frame.scenarios import PRESETS
@@ -245,3 +246,10 @@ class BackscatterFrame(Problem):
     def to_cvxpy(self, decision: ArrayLike) -> Any:
         """Return the inner problem of one frame and its beams as a `cvxpy.Problem`, its variables scaled."""
         return conic.PROGRAM.problem(self, self.decision_space.validate(decision, self.batch_shape))
+
+    @classmethod
+    def lesson(cls) -> Lesson:
+        """Return the steps of `mecopt.models.backscatter_frame.lesson`."""
+        from mecopt.models.backscatter_frame.lesson import LESSON
+
+        return LESSON
