@@ -209,7 +209,8 @@ def check_perspective(
     frame = BackscatterFrame.sample(rng)
     bent, outside = _midpoints(rng, frame, changed)
     bent_before, outside_before = _midpoints(rng, frame, paper)
-    frames, beams = drawn(rng, 12, users=2, workload=rng.uniform(5.0, 40.0, (12, 2)))
+    scarce = {"workload": rng.uniform(5.0, 40.0, (12, 2)), "battery": rng.uniform(0.0, 0.02, (12, 2))}
+    frames, beams = drawn(rng, 12, users=2, **scarce)
     convex = value(frames, beams)
     free = np.flatnonzero(frames.closed_form(beams)[0].unserved_bits.max(axis=-1) <= 1e-9)[:6]
     found = np.array([_slsqp(rng, frames[int(k)], beams[k], 3) for k in free])

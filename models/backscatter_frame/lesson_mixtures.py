@@ -23,7 +23,7 @@ from mecopt.solve import solve
 
 Array = NDArray[Any]
 
-FRAMES = 6
+FRAMES = 5
 CARRIED = 1e-3
 """Part of a slot below which a mixture is a matrix of rounding."""
 ALMOST = 1e-4
@@ -55,12 +55,12 @@ def check_mixtures(rng: Generator, value: Rule = solved, simple: Rule = rules.ma
     relaxed = np.array([answer(one).value for one in frames])
     found = value(frames)
     differs = apart(frames, found, relaxed)
-    trials = frames.optimal_value(frames.decision_space.sample(rng, (FRAMES, 500)))
-    near = solve(frames).decision[:, None] + 0.1 * frames.decision_space.sample(rng, (FRAMES, 500))
+    trials = frames.optimal_value(frames.decision_space.sample(rng, (FRAMES, 200)))
+    near = solve(frames).decision[:, None] + 0.1 * frames.decision_space.sample(rng, (FRAMES, 200))
     near = near / np.linalg.norm(near, axis=-1, keepdims=True)
     trials = np.concatenate([trials, frames.optimal_value(near)], axis=-1)
     beaten = above(frames, np.broadcast_to(found[:, None], trials.shape), trials)
-    many = BackscatterFrame.sample(rng, (40,))
+    many = BackscatterFrame.sample(rng, (30,))
     most, least = many.optimal_value(simple(many)).sum(), value(many).sum()
     return all_of(
         Outcome(
@@ -75,7 +75,7 @@ def check_mixtures(rng: Generator, value: Rule = solved, simple: Rule = rules.ma
         Outcome(
             float(least / most),
             0.9,
-            f"40 frames: beams matched to the slot's own user cost {most / least:.1f} times the least energy",
+            f"30 frames: beams matched to the slot's own user cost {most / least:.1f} times the least energy",
             limit="at least 1.1 times",
         ),
     )
@@ -142,6 +142,17 @@ def _most(charged: Array, own: Array, gain: float) -> float:
     return float(program.value) * unit
 
 
+def _near_the_best(rng: Generator, charged: Array, own: Array, width: float) -> Array:
+    """Draw a mixture of trace 1 and any rank, the nearer to a beam that weights both uses the smaller the width."""
+    size = len(own)
+    weight = 10.0 ** rng.uniform(-3.0, 3.0) * np.trace(charged).real / np.trace(own).real
+    beam = rules.principal(charged + weight * own)
+    real, imaginary = rng.standard_normal((2, size, int(rng.integers(1, size + 1))))
+    root = real + 1j * imaginary
+    other = root @ root.conj().T
+    return np.asarray((1.0 - width) * np.outer(beam, beam.conj()) + width * other / np.trace(other).real)
+
+
 def check_slope(
     rng: Generator, slope: Slope = at_slope, least: Least = least_cost, form: Combination = combination
 ) -> Outcome:
@@ -154,14 +165,12 @@ def check_slope(
         for i in range(frame.users):
             charged, own, gain = _forms(frame, prices, i)
             most[k, i] = _most(charged, own, gain)
-            for _ in range(100):
-                real, imaginary = rng.standard_normal((2, len(own), int(rng.integers(1, len(own) + 1))))
-                root = real + 1j * imaginary
-                mixture = root @ root.conj().T
-                mixture /= np.trace(mixture).real
-                earned = np.trace(charged @ mixture).real + gain * np.log2(1.0 + np.trace(own @ mixture).real)
-                touching = gain / LN2 / (1.0 + np.trace(own @ mixture).real)
-                over = max(over, excess(earned, slope(charged, own, gain, touching * 10.0 ** rng.uniform(-1.0, 1.0))))
+            for width in np.linspace(0.0, 1.0, 100):
+                mixture = _near_the_best(rng, charged, own, width)
+                heard = np.trace(own @ mixture).real
+                earned = np.trace(charged @ mixture).real + gain * np.log2(1.0 + heard)
+                touching = gain / LN2 / (1.0 + heard)
+                over = max(over, excess(earned, slope(charged, own, gain, touching * 10.0 ** rng.uniform(-width, width))))
     carrier = (frames.carrier_power + frames.passive_receive_power)[:, None]
     differs = deviation(carrier - least(frames, dual), most)
     found = [answer(one) for one in frames]
@@ -172,7 +181,7 @@ def check_slope(
         missed = max(missed, 1.0 - reached / np.linalg.eigvalsh(matrix)[-1])
     return all_of(
         Outcome(
-            over, 1e-12, f"{100 * most.size} mixtures of any rank, other slopes: earn more than f by {scientific(over)}"
+            over, 1e-12, f"{100 * most.size} mixtures of any rank, slopes around: earn more than f by {scientific(over)}"
         ),
         Outcome(
             differs,
@@ -203,7 +212,7 @@ def around_the_sphere(rng: Generator) -> BackscatterFrame:
     turned = np.linalg.qr(rng.standard_normal((2, 2)) + 1j * rng.standard_normal((2, 2)))[0]
     return BackscatterFrame(
         channel=0.03 * np.array(directions) @ turned,
-        workload=rng.uniform(40.0, 60.0) * np.array([0, 1, 1, 1, 1, 1, 1]),
+        workload=rng.uniform(50.0, 60.0) * np.array([0, 1, 1, 1, 1, 1, 1]),
         battery=0.0,
         mode="active-enabled",
         compute_rate=0.0,
@@ -277,8 +286,8 @@ def check_rank(
         ),
         Outcome(
             relaxed / alone,
-            0.99,
+            0.97,
             f"the best of {TRIALS} trials of one beam per slot costs them {alone / relaxed - 1.0:.1%} more",
-            limit="at least 1%",
+            limit="at least 3%",
         ),
     )
