@@ -70,7 +70,7 @@ def optimised(rule: Rule, scheme: str = HYBRID) -> Policy:
 
     def policy(frame: BackscatterFrame, rng: Generator) -> tuple[Array, FrameAllocation]:
         decision = rule(frame, rng)
-        return decision, estimated(dataclasses.replace(frame, mode=MODES[scheme]), decision)  # type: ignore[arg-type]
+        return decision, estimated(dataclasses.replace(frame, mode=MODES[scheme]), decision)
 
     return policy
 
@@ -87,7 +87,7 @@ def exact(price: float = 0.0, scheme: str = HYBRID) -> Policy:
     """
 
     def policy(frame: BackscatterFrame, rng: Generator) -> tuple[Array, FrameAllocation]:
-        found = admit_open(dataclasses.replace(frame, battery_price=price, mode=MODES[scheme])).solution  # type: ignore[arg-type]
+        found = admit_open(dataclasses.replace(frame, battery_price=price, mode=MODES[scheme])).solution
         return found.decision, found.allocation
 
     return policy

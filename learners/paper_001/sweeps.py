@@ -64,7 +64,7 @@ def common(world: World, way: str, seed: int, count: int) -> Common:
     frames = stream(world, seed, 1, count)[0]
     costs, energies, all_served = [], [], []
     for mode in MODES.values():
-        problem = dataclasses.replace(frames, mode=mode)  # type: ignore[arg-type]
+        problem = dataclasses.replace(frames, mode=mode)
         answer = solve(problem) if way == EXACT else allocate(problem, RULES[way](frames, random_of(seed, 3)))
         costs.append(answer.objective)
         energies.append(carried_out(problem, answer.decision, answer.allocation).energy)

@@ -1,0 +1,168 @@
+"""Claims that are not the paper's: what its evaluation leaves out and this one was made to find out.
+
+"Nothing measurable" means at most `MARGIN` of the reward of the policy compared with: not if the gain is clearly more than
+that, and not to be told where the gain scatters by more over seeds.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mecopt.learners.paper_001.policies import ANY_WEIGHTS, COMPLETED, EVEN, EXACT, MATCHED, PRICES, priced
+from mecopt.learners.paper_001.trainings import (
+    ALONE,
+    BEAMS,
+    DRIVEN,
+    FIGURE,
+    FREE,
+    FREE_TEAM,
+    OURS,
+    RAW,
+    TEAM,
+    USERS_ACT,
+    USERS_ACT_RAW,
+    WEIGHTS,
+)
+from mecopt.learners.plans import Plan
+from mecopt.learners.verdicts import Reading, agreed, at_most, clearly_more, every, verdict
+from mecopt.reproduction import Claim, Verdict
+
+if TYPE_CHECKING:
+    from mecopt.learners.paper_001.comparison import Compared
+
+MARGIN = 0.05
+"""Part of a reward by which another one is not measurably greater: on 400 frames as much is noise."""
+
+WHERE = "ours, not the paper's"
+
+
+def judged(c: Compared) -> list[Claim]:
+    """Judge our claims."""
+    return [_beams(c), _weights(c), _users(c), _commons(c), _price(c), _myopic(c)]
+
+
+def gain(c: Compared, policy: Plan | str, over: Plan | str) -> list[float]:
+    """Return by which part of the other's mean reward a policy is above it, one per seed, on the same frames."""
+    base = c.reward(over)
+    return [(one - other) / base.mean for one, other in zip(c.reward(policy).values, base.values, strict=True)]
+
+
+def percent(values: list[float]) -> str:
+    """Write gains over seeds."""
+    spread = f" ± {100.0 * np.std(values, ddof=1):.1f}" if len(values) > 1 else ""
+    return f"{100.0 * np.mean(values):+.1f}{spread} %"
+
+
+def _told(reading: Reading) -> Verdict:
+    return "cannot be tested" if reading is None else verdict(reading)
+
+
+def _beams(c: Compared) -> Claim:
+    """Holds if no training, raw beams or weights, earns more than fixed weights with the optimiser."""
+    plans = [*(FIGURE[kind, beams] for kind in (DRIVEN, ALONE) for beams in BEAMS), TEAM, OURS]
+    said = "; ".join(f"{plan.name}: {percent(gain(c, plan, EVEN))}" for plan in plans)
+    return Claim(
+        WHERE,
+        "learned beams add nothing measurable to the optimiser with fixed good beams, weights q = 1 - I",
+        _told(every([at_most(gain(c, plan, EVEN), MARGIN) for plan in plans])),
+        f"reward beside {c.reward(EVEN).mean:.1f} kbit/J: {said}; random weights q, never learned: "
+        f"{percent(gain(c, ANY_WEIGHTS, EVEN))}; MRT beams: {percent(gain(c, MATCHED, EVEN))}",
+    )
+
+
+def _weights(c: Compared) -> Claim:
+    """Holds if weights, learned or drawn at random, earn clearly more than learned raw beams."""
+    parts: list[Reading] = []
+    for kind in (DRIVEN, ALONE):
+        for better in (FIGURE[kind, WEIGHTS], ANY_WEIGHTS):
+            parts.append(clearly_more(c.reward(better).values, c.reward(FIGURE[kind, RAW]).values))
+    rows = {name: c.reward(name).mean for name in (ANY_WEIGHTS, "random beams")}
+    said = "; ".join(
+        f"{plan.name}: {c.reward(plan).mean:.1f}" for (kind, _), plan in FIGURE.items() if kind in (DRIVEN, ALONE)
+    )
+    return Claim(
+        WHERE,
+        "what the access point's action means matters more than learning it: weights of users beat antenna weights",
+        _told(every(parts)),
+        f"reward, kbit/J: {said}; never learned: {', '.join(f'{name} {value:.1f}' for name, value in rows.items())}",
+    )
+
+
+def _users(c: Compared) -> Claim:
+    """Holds if the users' learning of Algorithm 1 earns no more than the optimiser alone, with either kind of beams."""
+    pairs = [(FIGURE[DRIVEN, beams], FIGURE[ALONE, beams]) for beams in BEAMS]
+    readings = [at_most(gain(c, driven, alone), MARGIN) for driven, alone in pairs]
+
+    def better(plan: Plan) -> str:
+        first, last = (100.0 * c.tenth(plan, "users_better", number).mean for number in (0, -1))
+        return f"{first:.1f} and {last:.1f} %"
+
+    said = "; ".join(
+        f"{driven.name}: {percent(gain(c, driven, alone))} (y > y* in {better(driven)} of the first and last tenth's frames)"
+        for driven, alone in pairs
+    )
+    alone = ", ".join(f"{plan.name} {c.reward(plan).mean:.1f}" for plan in (USERS_ACT_RAW, USERS_ACT))
+    return Claim(
+        WHERE,
+        "the users' learning adds nothing measurable to the optimiser",
+        _told(every(readings)),
+        f"reward over that of the optimiser alone: {said}; with the users' actions executed always: {alone} kbit/J",
+    )
+
+
+def _commons(c: Compared) -> Claim:
+    """Holds if users with (12) have clearly less carrier than with (11), and clearly more outage than random actions."""
+    readings = []
+    for beams in BEAMS:
+        own, team = FIGURE[FREE, beams], FIGURE[FREE_TEAM, beams]
+        readings.append(
+            every(
+                [
+                    clearly_more(c.carrier(team).values, c.carrier(own).values),
+                    clearly_more(c.carrier(EVEN).values, c.carrier(own).values),
+                    clearly_more(c.outage(own).values, c.outage(COMPLETED).values),
+                ]
+            )
+        )
+    said = "; ".join(
+        f"{plan.name}: {c.carrier(plan).mean:.3f} s, outage {c.outage(plan).mean:.3f}"
+        for (kind, _), plan in FIGURE.items()
+        if kind in (FREE, FREE_TEAM)
+    )
+    return Claim(
+        WHERE,
+        "the own reward (12) drives model-free users to do without carrier, of which others live: outage above random",
+        agreed(readings),
+        f"carrier per user and frame: {said}; optimiser with {EVEN}: {c.carrier(EVEN).mean:.3f} s; random actions: "
+        f"{c.carrier(COMPLETED).mean:.3f} s, outage {c.outage(COMPLETED).mean:.3f}. (12) charges a user for its carrier, "
+        "which serves the others",
+    )
+
+
+def _price(c: Compared) -> Claim:
+    """Holds if the exact policy earns clearly more with each of the two greater prices of energy kept than without."""
+    names = [priced(price) for price in PRICES]
+    readings = [clearly_more(c.reward(name).values, c.reward(EXACT).values) for name in names[1:]]
+    said = "; ".join(f"{name}: {percent(gain(c, name, EXACT))}" for name in names)
+    kept = ", ".join(f"{np.mean([one.means.battery for one in c.baselines[name]]):.2f} mJ" for name in (EXACT, *names))
+    return Claim(
+        WHERE,
+        "the optimum of each frame is not the optimum in the long run: a price on energy kept in batteries earns more",
+        _told(every(readings)),
+        f"reward beside {c.reward(EXACT).mean:.1f} kbit/J of the optimum of each frame: {said}; batteries hold {kept}",
+    )
+
+
+def _myopic(c: Compared) -> Claim:
+    """Holds if fixed weights, though dearer in each frame, earn no clearly less in the long run than the exact beams."""
+    dearer = c.regret(EVEN).of_sums > 1.0
+    less = clearly_more(c.reward(EXACT).values, c.reward(EVEN).values)
+    return Claim(
+        WHERE,
+        "fixed weights waste energy in every frame, yet earn no less in the long run than the optimum of each frame",
+        _told(every([dearer, None if less is None else not less])),
+        f"energy over the optimum's at the same states {c.regret(EVEN).of_sums:.3f} (ratio of sums); reward of {EVEN} over "
+        f"{EXACT}: {percent(gain(c, EVEN, EXACT))}",
+    )
