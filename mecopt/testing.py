@@ -427,8 +427,10 @@ def check_handed_out_models(cls: type[Problem]) -> None:
     for batch in _every_preset(cls):
         problem = batch[0]
         space = problem.decision_space
-        counted = isinstance(space, OneOf)
-        decision = _feasible(problem, np.arange(problem.users) % len(space.labels)) if counted else _some(problem)
+        if isinstance(space, OneOf):
+            decision = _feasible(problem, np.arange(problem.users) % len(space.labels))
+        else:
+            decision = _some(problem)
         value = float(allocate(problem, decision).objective)
         program = problem.to_cvxpy(decision)
         program.solve(solver="CLARABEL")
@@ -442,7 +444,7 @@ def check_handed_out_models(cls: type[Problem]) -> None:
                 canonical = inner.problem.get_problem_data(backend.solver)[0]["param_prob"]
                 named = {variable.id for variable in inner.variables.values()}
                 _holds(set(canonical.var_id_to_col) == named, f"{backend.name}: a variable of the program has no name")
-        if not counted:
+        if not isinstance(space, OneOf):
             continue
         model = problem.to_pyomo()
         binaries = problem.users * (len(problem.choices.labels) - 1)

@@ -7,6 +7,7 @@ from mecopt.backends.conic import Conic
 from mecopt.models.backscatter_frame.allocation import PathFollowing
 from mecopt.models.backscatter_frame.conic import BALANCED, PROGRAM
 from mecopt.models.backscatter_frame.direct import ClarabelDirect
+from mecopt.models.backscatter_frame.original import OriginalForm
 
 BACKENDS: dict[str, Backend] = {
     backend.name: backend
@@ -15,5 +16,6 @@ BACKENDS: dict[str, Backend] = {
         ClarabelDirect(),
         *(Conic(solver, PROGRAM) for solver in ("CLARABEL", "ECOS")),
         Conic("SCS", BALANCED),
+        OriginalForm(),
     )
 }
