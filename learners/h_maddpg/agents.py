@@ -117,10 +117,12 @@ class Agents:
 
     def state(self) -> dict[str, Array]:
         """Return weights, targets, moments and memory."""
-        parts = {"actors": self.actors, "critics": self.critics, "memory": self.memory}
-        return {f"{part}_{name}": array for part, held in parts.items() for name, array in held.state().items()}
+        return {f"{part}_{name}": array for part, held in self._parts() for name, array in held.state().items()}
 
     def restore(self, state: Mapping[str, Array]) -> None:
         """Go on from a state."""
-        for part, held in (("actors", self.actors), ("critics", self.critics), ("memory", self.memory)):
+        for part, held in self._parts():
             held.restore({n.removeprefix(f"{part}_"): array for n, array in state.items() if n.startswith(f"{part}_")})
+
+    def _parts(self) -> tuple[tuple[str, Networks | Memory], ...]:
+        return (("actors", self.actors), ("critics", self.critics), ("memory", self.memory))

@@ -89,7 +89,7 @@ class HMaddpgTraining:
         if number + 1 < self.stream.instances:
             left = np.stack([played.outcome.battery, *(battery for *_, battery in played.lessons)])
             following = self.observer(dataclasses.replace(self.stream[number + 1], battery=left))
-            self.beams.memory.add(whole, action, s.reward_scale * reward, flattened(following[0]))
+            self.beams.memory.add(whole, action, np.full(1, s.reward_scale * reward), flattened(following[:1]))
             for (did, got, _), then in zip(played.lessons, following[1:], strict=True):
                 self.users.memory.add(seen, did, got, then)  # type: ignore[union-attr]
             again = (number + 1) % s.episode == 0
@@ -175,4 +175,5 @@ def _greater(one: float, other: float) -> float:
 
 def turned(epsilon: float, rng: Generator) -> bool:
     """Whether the choice is turned round: with this probability a fair coin is thrown."""
-    return bool(rng.random() < epsilon and rng.random() < 0.5)
+    thrown, side = rng.random(2)
+    return bool(thrown < epsilon and side < 0.5)

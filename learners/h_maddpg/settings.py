@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -93,19 +94,21 @@ class HMaddpgSettings(Settings):
             ("activation", tuple(ACTIVATIONS)),
         ):
             self.require_one_of(name, known)
-        for names, allowed, holds in (
-            (("epsilon", "epsilon_end"), "from 0 to 1", lambda value: 0.0 <= value <= 1.0),
-            (("smoothing", "decay"), "above 0, at most 1", lambda value: 0.0 < value <= 1.0),
-            (("discount",), "from 0 on, below 1", lambda value: 0.0 <= value < 1.0),
-            (("noise", "noise_end"), "finite numbers >= 0", lambda value: 0.0 <= value < float("inf")),
-            (("reward_scale",), "finite numbers > 0", lambda value: 0.0 < value < float("inf")),
+        for name, value, good, allowed in (
+            *((name, v, 0.0 <= v <= 1.0, "from 0 to 1") for name, v in self._named("epsilon", "epsilon_end")),
+            *((name, v, 0.0 < v <= 1.0, "above 0, at most 1") for name, v in self._named("smoothing", "decay")),
+            *((name, v, 0.0 <= v < 1.0, "from 0 on, below 1") for name, v in self._named("discount")),
+            *((name, v, 0.0 <= v < math.inf, "finite numbers >= 0") for name, v in self._named("noise", "noise_end")),
+            *((name, v, 0.0 < v < math.inf, "finite numbers > 0") for name, v in self._named("reward_scale")),
         ):
-            for name in names:
-                if not holds(getattr(self, name)):
-                    raise InstanceError(f"setting {name} is {getattr(self, name)}; allowed: {allowed}")
+            if not good:
+                raise InstanceError(f"setting {name} is {value}; allowed: {allowed}")
         if self.batch > self.memory:
             raise InstanceError(f"setting batch is {self.batch}; allowed: at most memory, {self.memory}")
         self.rewards()
+
+    def _named(self, *names: str) -> list[tuple[str, float]]:
+        return [(name, getattr(self, name)) for name in names]
 
     def without_effect(self) -> Mapping[str, str]:
         """Return the settings of parts that are off, with the setting that turns them off."""

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from mecopt import InstanceError
-from mecopt.learners.h_maddpg import LEARNER, HMaddpg, HMaddpgSettings, algorithm, learner, policy
+from mecopt.learners.h_maddpg import LEARNER, HMaddpg, HMaddpgSettings, algorithm, learner, policy, record
 from mecopt.learners.h_maddpg.algorithm import HMaddpgTraining
 from mecopt.learners.h_maddpg.record import read_columns
 from mecopt.learners.h_maddpg.shares import shares_of
@@ -254,7 +254,7 @@ def stop_at(number: int) -> Callable[[int, int], None]:
 @pytest.fixture(autouse=True)
 def few_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(learner, "CHECKPOINT_FRAMES", 10)
-    monkeypatch.setattr(learner.record, "picture", lambda *_: b"")
+    monkeypatch.setattr(record, "picture", lambda *_: b"")
 
 
 def train(folder: Path, seed: int = 0, progress: Any = None, **given: Any) -> HMaddpg:

@@ -248,10 +248,8 @@ def test_an_actor_sees_nothing_of_the_others(central: bool) -> None:
 @pytest.mark.parametrize("central", [False, True])
 def test_a_critic_hears_of_the_others_in_maddpg_alone(central: bool) -> None:
     one, two = (made(3, central, inputs=4, numbers=2, batch=8) for _ in range(2))
-    drawn = Transitions(
-        *(rng(n).random(s).astype(np.float32) for n, s in enumerate(((3, 8, 3, 4), (3, 8, 3, 2), (3, 8, 3)))),
-        rng(9).random((3, 8, 3, 4)).astype(np.float32),
-    )
+    shapes = ((3, 8, 3, 4), (3, 8, 3, 2), (3, 8, 3), (3, 8, 3, 4))
+    drawn = Transitions(*(rng(n).random(shape).astype(np.float32) for n, shape in enumerate(shapes)))
     action = drawn.action.copy()
     action[0, :, 1:] = 1.0 - action[0, :, 1:]  # what the others did in the transitions that the first agent drew
     one.update(drawn)

@@ -115,7 +115,7 @@ def test_another_format_is_refused(copied: Path, number: Any) -> None:
 
 def test_a_learner_that_is_not_installed_is_named_with_those_that_are(copied: Path) -> None:
     edit(copied, lambda card: card.update(learner="oracle"))
-    assert "'oracle'; installed: decision-net, ojrs, price-net" in refused(copied)
+    assert "'oracle'; installed: decision-net, h-maddpg, ojrs, price-net" in refused(copied)
 
 
 def test_a_learner_loads_only_its_own_policies(made: dict[tuple[str, str], Path]) -> None:
