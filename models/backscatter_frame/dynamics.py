@@ -155,14 +155,14 @@ def carried_out(frame: BackscatterFrame, decision: Array, allocation: FrameAlloc
         + field("active_receive_power") * (lasts * active_time).sum(axis=-1)
         + field("server_energy") * computed.sum(axis=-1)
     )
-    kept = np.clip(has - np.minimum(spent, has), 0.0, capacity)
+    kept = has - np.minimum(spent, has) + _harvested_later(frame, decision, carrier)
     return Outcome(
         served=np.asarray(served),
         energy=np.asarray(energy),
         done=np.asarray((served * work).sum(axis=-1)),
         offloaded=np.where(work > 0.0, computed / np.where(work > 0.0, work, 1.0), 0.0),
         carrier=np.asarray(carrier / slot),
-        battery=np.minimum(kept + _harvested_later(frame, decision, carrier), capacity),
+        battery=np.minimum(kept, capacity),
     )
 
 

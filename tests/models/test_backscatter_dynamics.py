@@ -177,6 +177,8 @@ def test_a_slot_ends_when_it_ends() -> None:
     assert longer.battery.tolist() == whole.battery.tolist()
     assert longer.energy == whole.energy
     assert longer.carrier.tolist() == [1.0, 0.0]
+    sends = doing(frame, active_time=[2.0, 0.0], active_bits=[20.0, 0.0])  # at 1 bit/s/Hz: kappa = 0.1 mW, and its circuits
+    np.testing.assert_allclose(carried_out(frame, beams, sends).battery, [1.0 - 0.1 - 0.002, 1.0])
 
 
 @given(seed=st.integers(0, 10_000), reach=st.sampled_from([0.5, 2.0, 100.0]), name=st.sampled_from(sorted(GIVEN)))
@@ -221,8 +223,6 @@ BREAKS: dict[str, Callable[[BackscatterFrame, Array, FrameAllocation, int, float
     "passive rate": lambda f, w, a, i, part: changed(
         a, i, passive_bits=f.links(w).rate[i] * a.passive_time[i] + part * max(f.workload[i], f.bandwidth * f.slot)
     ),
-    "active time": lambda f, w, a, i, part: changed(a, i, active_time=-part * f.slot),
-    "passive time": lambda f, w, a, i, part: changed(a, i, passive_time=-part * f.slot, passive_bits=0.0),
 }
 
 
@@ -233,8 +233,17 @@ def test_a_user_is_in_outage_when_its_constraint_is_broken_and_alone(name: str, 
     rich = dataclasses.replace(frame, battery=1.9)  # so that no other constraint matters
     outcome = carried_out(rich, beams, BREAKS[name](rich, beams, answer, user, 1e-4))
     assert outcome.served.tolist() == [i != user for i in range(3)]
-    if name in ("time", "passive rate"):
-        assert carried_out(rich, beams, BREAKS[name](rich, beams, answer, user, 1e-6)).served.all()
+    assert carried_out(rich, beams, BREAKS[name](rich, beams, answer, user, 1e-6)).served.all()
+
+
+@pytest.mark.parametrize("name", CARRIED_OUT)
+def test_less_than_nothing_is_an_outage_and_brings_nothing(name: str) -> None:
+    frame, beams = two_users()
+    for part, fine in ((1e-6, True), (1e-4, False)):
+        outcome = carried_out(frame, beams, doing(frame, **{name: [-part * (10.0 if "bits" in name else 1.0), 0.0]}))
+        assert outcome.served.tolist() == [fine, True]
+        assert outcome.battery.tolist() == [1.0, 1.0]
+        assert outcome.energy == 0.0
 
 
 @pytest.mark.parametrize("user", [0, 1, 2])
@@ -502,6 +511,12 @@ def test_policies_meet_the_same_frames_with_the_batteries_they_left() -> None:
     assert not np.array_equal(
         rollout(stream, random_policy, np.random.default_rng(8)).outcome.battery, again.outcome.battery
     )
+
+
+def test_a_smaller_battery_takes_what_it_can_hold() -> None:
+    frame, beams = two_users(battery=[1.5, 0.5])
+    smaller = dataclasses.replace(frame, battery=0.1, battery_capacity=1.0)
+    assert followed_by(smaller, carried_out(frame, beams, doing(frame))).battery.tolist() == [1.0, 0.5]
 
 
 def test_lanes_know_nothing_of_each_other() -> None:
