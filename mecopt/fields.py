@@ -204,7 +204,7 @@ def allowed(f: dataclasses.Field[Any]) -> str:
     if f.metadata["choices"]:
         return ", ".join(f"{number} or {word!r}" for number, word in enumerate(f.metadata["choices"]))
     if f.metadata["complex"]:
-        return f"finite complex numbers{unit}"
+        return f"finite complex numbers{unit}, in JSON one object of two arrays, 'real' and 'imaginary'"
     least = ">= 0" if f.metadata["zero_allowed"] else "> 0"
     if f.metadata["unlimited"]:
         return f"numbers {least}{unit}, infinite where there is no limit"
