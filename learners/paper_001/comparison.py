@@ -75,10 +75,9 @@ def follow_baseline(name: str, seed: int, size: Size, every: int) -> Followed:
     return follow(_fresh(seed, size), BASELINES[name], seed, size.skipped, every if name in REGRETTING else 0)
 
 
-def follow_learned(plan: Plan, out: Path, seed: int, count: int, size: Size, every: int) -> Followed:
+def follow_learned(folder: Path, seed: int, size: Size, every: int) -> Followed:
     """Follow what a training has left."""
-    policy = HMaddpg.load(plan.folder(out, seed, count))
-    return follow(_fresh(seed, size), policy.act, seed, size.skipped, every)
+    return follow(_fresh(seed, size), HMaddpg.load(folder).act, seed, size.skipped, every)
 
 
 def _fresh(seed: int, size: Size) -> BackscatterFrame:
@@ -94,11 +93,12 @@ def measure(out: Path, seeds: int, quick: bool, count: int, progress: Progress) 
         return {name: found[k * seeds : (k + 1) * seeds] for k, name in enumerate(names)}
 
     plans = trainings.PLANS
+    folders = {(plan, seed): plan.folder(out, seed, count) for plan in plans for seed in range(seeds)}
     curves = gathered(
-        [(trainings.trained, (plan, out, seed, count)) for plan in plans for seed in range(seeds)], plans, "training"
+        [(trainings.trained, (plan, folder, seed, count)) for (plan, seed), folder in folders.items()], plans, "training"
     )
     learned = gathered(
-        [(follow_learned, (plan, out, seed, count, size, every)) for plan in plans for seed in range(seeds)],
+        [(follow_learned, (folder, seed, size, every)) for (_, seed), folder in folders.items()],
         plans,
         "learned policies",
     )

@@ -62,8 +62,7 @@ def stream_of(plan: Plan, seed: int, count: int) -> Problem:
     return BackscatterFrame.sample(random_of(seed, 4), (count,), users=plan.users)
 
 
-def trained(plan: Plan, out: Path, seed: int, count: int) -> dict[str, Array]:
+def trained(plan: Plan, folder: Path, seed: int, count: int) -> dict[str, Array]:
     """Train one plan with one seed, unless it stands there already; return what happened, by name and frame."""
-    folder = plan.folder(out, seed, count)
     train_one(LEARNER, stream_of, plan, folder, seed, count)
     return read_columns(folder / "training.parquet")
