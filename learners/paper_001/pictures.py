@@ -81,6 +81,16 @@ def _figure(rows: int, columns: int, size: tuple[float, float], **more: Any) -> 
     return figure, axes
 
 
+def _logarithmic(set_scale: Any, axis: Any) -> None:
+    """Make a scale logarithmic, with ticks at round numbers."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    set_scale("log")
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
 def _smoothed(curves: Sequence[Array]) -> tuple[Array, Array]:
     """Return frames and sliding means ``(seeds, frames)``."""
     width = max(1, curves[0].size // WINDOW)
@@ -107,7 +117,7 @@ def learning(c: Compared) -> bytes:
         panels[1, column].set_xlabel("frame")
     panels[0, 0].set_ylabel("reward (11), kbit/J")
     panels[1, 0].set_ylabel("outage")
-    for axes in panels.flat:
+    for axes in panels[:, 0]:
         axes.set_ylim(bottom=0.0)
     figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False, fontsize=8)
     return png(figure)
@@ -130,7 +140,7 @@ def policies(c: Compared) -> bytes:
     left.axvline(c.reward(EXACT).mean, color=GREY, lw=1.0, ls="-.")
     left.set_xlabel(f"reward (11), kbit/J (dashed: {EVEN}; dash-dotted: {EXACT}; blue: learned)", fontsize=8)
     right.axvline(1.0, color=GREY, lw=1.0, ls="-.")
-    right.set_xscale("log")
+    _logarithmic(right.set_xscale, right.xaxis)
     right.set_xlabel("energy over the optimum's at the same states", fontsize=8)
     return png(figure)
 
@@ -148,11 +158,11 @@ def sharing(s: Swept, worlds: Sequence[World], field: str, axis: str) -> bytes:
         _points(panels[2, column], at, outages, INK, "outage")
         for axes in panels[:, column]:
             axes.axvline(getattr(NOMINAL, field), color=GREY, lw=0.8, ls=":")
-            axes.set_ylim(bottom=0.0)
         panels[0, column].set_title(way, fontsize=10, loc="left")
         panels[2, column].set_xlabel(axis)
     for axes, label in zip(panels[:, 0], ("part of the work served", "time per user, s", "outage"), strict=True):
         axes.set_ylabel(label)
+        axes.set_ylim(bottom=0.0)
     figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False, fontsize=8)
     return png(figure)
 
@@ -174,7 +184,7 @@ def schemes(s: Swept) -> bytes:
         for k, (name, colour) in enumerate(zip(MODES, COLOURS, strict=False)):
             _points(axes, at, values[..., k].T, colour, name)
         axes.set_title(title, fontsize=9, loc="left")
-        axes.set_yscale("log")
+        _logarithmic(axes.set_yscale, axes.yaxis)
     for axes in drawn_on[-1]:
         axes.set_xlabel("distances over the paper's")
     for axes in drawn_on[:, 0]:
