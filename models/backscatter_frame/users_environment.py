@@ -29,67 +29,66 @@ Seen = NDArray[np.float32]
 class BackscatterUsersEnv(ParallelEnv[str, Seen, Seen]):
     r"""What backscatter users do with the beams they are given (paper 001, the lower level of its hierarchy).
 
-    ## Description
+    **Description.** In every frame N users with batteries have work to do. A rule gives each user's slot a unit beam. A user
+    decides for how long it sends actively (carrier off), for how long it reflects the carrier (from which all others
+    harvest), and how much it computes itself. Channel and work are drawn anew for every frame, the same for equal seeds
+    whatever is done; the batteries go on.
 
-    In every frame N users with batteries have work to do. A rule gives each user's slot a unit beam. A user decides for how
-    long it sends actively (carrier off), for how long it reflects the carrier (from which all others harvest), and how much
-    it computes itself. Channel and work are drawn anew for every frame, the batteries go on.
+    **Agents.** ``user_0`` to ``user_{N-1}``, all acting at once, all until the end.
 
-    ## Agents
+    **Action space.** A `Box(0, 1)` of float32 for each user. With ``actions="completed"``:
 
-    ``user_0`` to ``user_{N-1}``, all acting at once, all until the end.
-
-    ## Action Space
-
-    A `Box(0, 1)` of float32 for each user. With ``actions="completed"``:
-
-    | num | action | unit |
-    |-----|--------|------|
-    | 0 | time of sending actively | part of the slot; divided by the sum of both where that exceeds 1 |
-    | 1 | time of the carrier | the same |
-    | 2 | work computed by the user | part of what it can compute of its work |
+    ======  ==============================  ==================================================================
+    number  what is done                    part of
+    ======  ==============================  ==================================================================
+    0       time of sending actively        the slot; divided by the sum of both times where that exceeds 1
+    1       time of the carrier             the same
+    2       work computed by the user       what it can compute of its work
+    ======  ==============================  ==================================================================
 
     The carrier takes as much of the rest as it can, what is left is sent. With ``actions="strict"`` there are five numbers:
     the same two times, then parts of the work that are sent, reflected and computed; too little is an outage.
 
-    ## Observation Space
+    **Observation space.** A `Box(-10, 10)` of float32 for each user, its own state (E, l, h) of 3 + 2 M numbers, as in
+    `BackscatterFrameEnv`. The paper's users know nothing of the beams, though their passive rate and what they harvest
+    depend on them. With ``told_gain=True`` a user sees one number more, the part :math:`|h_i^H w_i|^2 / \|h_i\|^2` of its channel
+    that the beam of its own slot meets, which with its channel is all that its passive rate depends on. `state` is what all
+    see.
 
-    A `Box(-10, 10)` of float32 for each user, its own state (E, l, h) of 3 + 2 M numbers, as in `BackscatterFrameEnv`.
+    **Rewards.** With ``reward="own"`` (12) of the paper, between 0 and 1; with ``reward="team"`` (11) in kbit/J times
+    `reward_scale`, the same for all. ``infos`` after a step: ``served`` (of the user), and of the frame ``reward`` (11) in
+    kbit/J, ``outage``, ``energy`` in mJ, ``done`` work in kbit.
 
-    The paper's users know nothing of the beams, though their passive rate and what they harvest depend on them. With
-    ``told_gain=True`` a user sees one number more, the part :math:`|h_i^H w_i|^2 / \|h_i\|^2` of its channel that the beam
-    of its own slot meets, which with its channel is all that its passive rate depends on. `state()` is what all see.
+    **Starting state.** A frame of the preset, its batteries charged at random (in `paper` up to a fifth of their capacity).
 
-    ## Rewards
+    **Episode end.** Never terminated; truncated, all users together, after `frames` frames.
 
-    With ``reward="own"`` (12) of the paper, between 0 and 1; with ``reward="team"`` (11) in kbit/J times `reward_scale`, the
-    same for all. `infos` after a step: ``served`` (of the user), and of the frame ``reward`` (11) in kbit/J, ``outage``,
-    ``energy`` in mJ, ``done`` work in kbit.
+    **Version history.** v0: initial version.
 
-    ## Starting State
-
-    A frame of the preset, its batteries charged at random (in `paper` uniformly up to a fifth of their capacity).
-
-    ## Episode End
-
-    Never terminated; truncated, all users together, after `frames` frames.
-
-    ## Arguments
-
-    * `preset` ("paper"), `users`, `antennas` (the preset's): where frames are drawn from.
-    * `beams` ("weights"): the rule, "weights", "matched", "charging", "random", or a function of frame and generator.
-    * `actions` ("completed"), `reward` ("own"), `told_gain` (False): see above.
-    * `rewards` (`Rewards()`): constants of (11) and (12).
-    * `reward_scale` (0.02): of the team's reward.
-    * `frames` (100): of an episode.
-    * `observer` (None): scales of the observation; None fits them to 4,096 frames of the preset.
-    * any field of `BackscatterFrame` by name: replaces what the preset says.
-
-    Channel and work are the same for equal seeds, whatever is done.
-
-    ## Version History
-
-    * v0: initial version.
+    Parameters
+    ----------
+    preset, users, antennas
+        where frames are drawn from; sizes are the preset's unless given.
+    beams
+        the rule, "weights", "matched", "charging", "random", or a function of frame and generator.
+    actions
+        what an action means, "completed" or "strict".
+    reward
+        what a user earns, "own" or "team".
+    told_gain
+        whether a user sees what its beam does for it.
+    rewards
+        constants of (11) and (12).
+    reward_scale
+        of the team's reward.
+    frames
+        of an episode.
+    observer
+        scales of the observation; fitted to 4,096 frames of the preset unless given.
+    render_mode
+        taken because toolkits hand it in; there are no pictures.
+    **fields
+        any field of `BackscatterFrame`: replaces what the preset says.
     """
 
     metadata: ClassVar[dict[str, Any]] = {

@@ -343,7 +343,7 @@ def test_the_observer_may_be_that_of_a_stream() -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "says"),
     [
-        ({"beams": "weigths"}, UnknownName, "'weigths'; did you mean 'weights'"),
+        ({"beams": "weight"}, UnknownName, "'weight'; did you mean 'weights'"),
         ({"preset": "papers"}, UnknownName, "did you mean 'paper'"),
         ({"carrier_powr": 1.0}, UnknownName, "did you mean 'carrier_power'"),
         ({"carrier_power": -1.0}, InstanceError, r"carrier_power is -1.0; allowed: finite numbers > 0"),
