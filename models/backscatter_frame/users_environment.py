@@ -51,9 +51,9 @@ class BackscatterUsersEnv(ParallelEnv[str, Seen, Seen]):
 
     **Observation space.** A `Box(-10, 10)` of float32 for each user, its own state (E, l, h) of 3 + 2 M numbers, as in
     `BackscatterFrameEnv`. The paper's users know nothing of the beams, though their passive rate and what they harvest
-    depend on them. With ``told_gain=True`` a user sees one number more, the part :math:`|h_i^H w_i|^2 / \|h_i\|^2` of its channel
-    that the beam of its own slot meets, which with its channel is all that its passive rate depends on. `state` is what all
-    see.
+    depend on them. With ``told_gain=True`` a user sees one number more, the part :math:`|h_i^H w_i|^2 / \|h_i\|^2` of its
+    channel that the beam of its own slot meets, which with its channel is all that its passive rate depends on. `state` is
+    what all see.
 
     **Rewards.** With ``reward="own"`` (12) of the paper, between 0 and 1; with ``reward="team"`` (11) in kbit/J times
     `reward_scale`, the same for all. ``infos`` after a step: ``served`` (of the user), and of the frame ``reward`` (11) in

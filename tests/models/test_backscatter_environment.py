@@ -6,6 +6,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
+from importlib.metadata import entry_points
 from typing import Any
 
 import numpy as np
@@ -189,6 +190,12 @@ def test_registering_twice_says_nothing() -> None:
         register()
     assert ID in environment_ids()
     assert set(environment_ids()) <= set(gymnasium.registry)
+
+
+def test_gymnasium_before_1_finds_the_registration_as_a_plugin() -> None:
+    (plugin,) = (entry for entry in entry_points(group="gymnasium.envs") if entry.value.startswith("mecopt."))
+    assert plugin.name == "__root__"  # the ids name their namespace themselves
+    assert plugin.load() is register
 
 
 @pytest.mark.parametrize(
