@@ -193,6 +193,10 @@ class BackscatterFrame(Problem):
         radiated = sending_energy(a.active_time, a.active_bits, field("bandwidth")[..., None], found.noise)
         needed = radiated + field("circuit_power") * a.active_time + field("compute_energy") * a.local_bits
         harvested = (found.harvest * a.passive_time[..., None, :]).sum(axis=-1)
+        with np.errstate(invalid="ignore"):
+            overspent = (
+                needed - a.spent_energy
+            ) / capacity  # bits in no time need infinite energy, and inf - inf is no number
         served = a.active_bits + a.passive_bits + a.local_bits + a.unserved_bits
         times = np.minimum(a.active_time, a.passive_time) / slot
         all_bits = np.minimum.reduce([a.active_bits, a.passive_bits, a.local_bits, a.unserved_bits]) / bits
@@ -202,7 +206,7 @@ class BackscatterFrame(Problem):
             "time": worst((a.active_time + a.passive_time - slot) / slot),
             "passive_rate": worst((a.passive_bits - found.rate * a.passive_time) / bits),
             "compute_rate": worst((a.local_bits - field("compute_rate") * slot) / bits),
-            "spending": worst((needed - a.spent_energy) / capacity),
+            "spending": worst(overspent),
             "harvest": worst((a.harvested_energy - harvested) / capacity),
             "battery": worst((a.spent_energy + a.kept_energy - field("battery") - a.harvested_energy) / capacity),
             "capacity": worst((np.maximum(a.spent_energy, a.kept_energy) - capacity) / capacity),
