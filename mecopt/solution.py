@@ -188,10 +188,12 @@ class Solution:
         return {status.name: flat.count(status) for status in Status if status in flat}
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain lists and numbers, fit for JSON; non-finite numbers become None."""
+        """Return plain lists and numbers, fit for JSON; non-finite numbers become None, complex ones two parts."""
 
         def plain(value: Any) -> Any:
             array = np.asarray(value)
+            if array.dtype.kind == "c":
+                return {"real": plain(array.real), "imaginary": plain(array.imag)}
             if array.dtype.kind == "f":
                 numbers = array.astype(object)
                 numbers[~np.isfinite(array)] = None

@@ -10,6 +10,7 @@ import jsonschema
 import numpy as np
 import pytest
 
+import mecopt
 from mecopt import InstanceError, UnknownName
 from mecopt.data import from_mapping, load, save, schema
 from mecopt.models.backscatter_frame import BackscatterFrame
@@ -53,6 +54,12 @@ def test_json_says_words_and_parts(tmp_path: Path) -> None:
     jsonschema.validate(document, schema(BackscatterFrame))
     assert document["mode"] == "active-enabled"
     assert document["channel"] == BY_HAND["channel"]
+
+
+def test_solutions_with_complex_decisions_are_fit_for_json() -> None:
+    solution = mecopt.solve(from_mapping(BY_HAND))
+    found = json.loads(json.dumps(solution.to_dict()))["decision"]
+    np.testing.assert_array_equal(np.array(found["real"]) + 1j * np.array(found["imaginary"]), solution.decision)
 
 
 @pytest.mark.parametrize(
