@@ -62,8 +62,8 @@ def check_prices(
     least = np.array([answer(one, w).value for one, w in zip(frames, beams, strict=True)])
     dual, over = prices(frames, beams), 0.0
     for width in np.linspace(0.0, 1.0, 100):
-        near = {name: price * 10.0 ** rng.uniform(-width, width, (6, 3)) for name, price in dual.as_dict().items()}
-        for trial in (FramePrices(**near), frames.random_dual(rng, (6,))):
+        moved = {name: price * 10.0 ** rng.uniform(-width, width, (6, 3)) for name, price in dual.as_dict().items()}
+        for trial in (FramePrices(**moved), frames.random_dual(rng, (6,))):
             over = max(over, above(frames, bound(frames, beams, trial), least))
     gap = apart(frames, bound(frames, beams, dual), least)
     many, chosen = drawn(rng, 200)
@@ -74,8 +74,8 @@ def check_prices(
         plane = start + _predicted(many, other, priced)
         beyond = max(beyond, above(many, plane, value(other, chosen)))
     near = _changed(rng, many, LITTLE)
-    told, moved = _predicted(many, near, priced), value(near, chosen) - start
-    missed = float(np.median(np.abs(told - moved)) / np.median(np.abs(moved)))
+    told, change = _predicted(many, near, priced), value(near, chosen) - start
+    missed = float(np.median(np.abs(told - change)) / np.median(np.abs(change)))
     return all_of(
         Outcome(
             over,
@@ -139,7 +139,7 @@ def check_battery_price(
     frames, beams = drawn(rng, 4, battery_price=price)
     by_cones = [answer(one, w).value for one, w in zip(frames, beams, strict=True)]
     differs = apart(frames, value(frames, beams), by_cones)
-    few, many = (BackscatterFrame.sample(rng, shape) for shape in ((10, 4), (20, 8)))
+    few, many = (BackscatterFrame.sample(rng, shape) for shape in ((16, 4), (20, 8)))
     (short, empty), (long, full) = (_run(few, worth, best_beams, rng) for worth in (myopic, price))
     before, after, beyond = (_run(many, worth, even_beams, rng)[0] for worth in (myopic, price, excessive))
     return all_of(
@@ -147,7 +147,7 @@ def check_battery_price(
         Outcome(
             empty,
             0.2,
-            f"10 frames on 4 lanes, the best beams: batteries {empty:.0%} full without a price, {full:.0%} with it",
+            f"16 frames on 4 lanes, the best beams: batteries {empty:.0%} full without a price, {full:.0%} with it",
             limit="at most 20% without",
         ),
         Outcome(
