@@ -42,7 +42,7 @@ class BackscatterFrameEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]
     ==================  ===============================================  =======================================
     0                   energy in the battery, mJ                        its capacity
     1                   work of the frame, kbit                          its mean, less 1
-    2                   log10 of the channel's power gain               the mean of the gain
+    2                   log10 of the channel's power gain                the mean of the gain
     3 ... 2 + M         real parts of the channel's amplitude gains      the root mean square of an antenna's
     3 + M ... 2 + 2 M   imaginary parts                                  the same
     ==================  ===============================================  =======================================
