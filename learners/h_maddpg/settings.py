@@ -21,8 +21,8 @@ EXECUTED = ("better", "estimate", "users")
 class HMaddpgSettings(Settings):
     """Who decides what, how the agents learn, and what they are rewarded for.
 
-    The defaults are ours: beams as weights of users and no agents for the users, whose actions the optimiser gives. The
-    variant `paper` is Algorithm 1 with Table I, `model-free` its rival; where the paper is silent, ours, as is said there.
+    The defaults are Table I, but ours are two: beams as weights of users, and no agents for the users, whose actions the
+    optimiser gives. The variant `paper` is Algorithm 1 with Table I, `model-free` its rival.
     """
 
     users: str = "optimised"
@@ -40,7 +40,7 @@ class HMaddpgSettings(Settings):
 
     hidden: tuple[int, ...] = (128, 64)
     """Neurons of the actors' hidden layers (Table I: 128, 64)."""
-    activation: str = "relu"
+    activation: str = "sigmoid"
     """Of the actors' hidden layers (Table I: sigmoid); their last function is the sigmoid always."""
     critic_hidden: int = 128
     """Neurons of the critics (Table I: 128), ``fc(relu(fc(s) + fc(a)))``."""
@@ -139,7 +139,7 @@ class HMaddpgSettings(Settings):
         return begin + (end - begin) * min(progress / self.decay, 1.0)
 
 
-PAPER = {"users": "optimisation-driven", "beams": "raw", "activation": "sigmoid"}
+PAPER = {"users": "optimisation-driven", "beams": "raw"}
 """Paper 001: Algorithm 1 with the networks and numbers of Table I."""
 
 MODEL_FREE = {**PAPER, "users": "model-free"}
