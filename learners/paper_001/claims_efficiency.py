@@ -101,7 +101,7 @@ def _falls(s: Swept) -> Claim:
         "figure 4b",
         "the energy efficiency falls as the distances increase",
         agreed(found),
-        f"{_figures(s)}; {said}",
+        f"{_figures(s)}; {said}. {SEARCHED}",
     )
 
 
