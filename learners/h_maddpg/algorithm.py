@@ -81,20 +81,12 @@ class HMaddpgTraining:
         frame = dataclasses.replace(self.stream[number], battery=self.battery)
         noise = s.left(s.noise, s.noise_end, number / self.stream.instances)
         seen = self.observer(frame)
-        whole = flattened(seen)[None]
-        action = noisy(self.beams.act(whole), noise, rng)
+        action = noisy(self.beams.act(flattened(seen)[None]), noise, rng)
         beams = beams_of(frame, s.beams, action[0])
         played = self._played(frame, beams, seen, noise, number, rng)
         reward = float(self.rewards.of_frame(played.outcome))
         if number + 1 < self.stream.instances:
-            left = np.stack([played.outcome.battery, *(battery for *_, battery in played.lessons)])
-            following = self.observer(dataclasses.replace(self.stream[number + 1], battery=left))
-            self.beams.memory.add(whole, action, np.full(1, s.reward_scale * reward), flattened(following[:1]))
-            for (did, got, _), then in zip(played.lessons, following[1:], strict=True):
-                self.users.memory.add(seen, did, got, then)  # type: ignore[union-attr]
-            again = (number + 1) % s.episode == 0
-            self.battery = np.array(self.stream.battery[number + 1] if again else played.outcome.battery)
-            self.met = np.stack([np.minimum(self.met[0], self.battery.min()), np.maximum(self.met[1], self.battery.max())])
+            self._remember(number, seen, action, reward, played)
         users = self.users.learn(rng) if self.users else Learned()
         own = self.beams.learn(rng)
         return {
@@ -137,6 +129,19 @@ class HMaddpgTraining:
         )
         executed = Outcome(**{f.name: getattr(outcomes, f.name)[int(by_users)] for f in dataclasses.fields(Outcome)})
         return Played(executed, y, optimal, by_users, lessons)
+
+    def _remember(self, number: int, seen: Array, action: Array, reward: float, played: Played) -> None:
+        """Keep the transitions to the next frame, and the battery that it begins with."""
+        then, s = self.stream[number + 1], self.settings
+        left = np.stack([played.outcome.battery, *(battery for *_, battery in played.lessons)])
+        left = np.minimum(left, then.battery_capacity)
+        following = self.observer(dataclasses.replace(then, battery=left))
+        got = np.full(1, s.reward_scale * reward)
+        self.beams.memory.add(flattened(seen)[None], action, got, flattened(following[:1]))
+        for (did, earned, _), after in zip(played.lessons, following[1:], strict=True):
+            self.users.memory.add(seen, did, earned, after)  # type: ignore[union-attr]
+        self.battery = np.array(then.battery if (number + 1) % s.episode == 0 else left[0])
+        self.met = np.stack([np.minimum(self.met[0], self.battery.min()), np.maximum(self.met[1], self.battery.max())])
 
     def _users_reward(self, outcome: Outcome) -> Array:
         """Return what every user learns from, ``(..., users)``."""

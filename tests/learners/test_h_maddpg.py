@@ -138,6 +138,15 @@ def test_the_access_point_remembers_what_was_executed_and_the_frame_that_would_h
         assert (following[:, 0] == kept.seen[number + 1, 0].reshape(3, -1)[:, 0]).all() == ((number + 1) % 10 != 0)
 
 
+def test_batteries_never_exceed_what_they_hold(watched: Watched) -> None:
+    capacity = np.where(np.arange(20)[:, None] < 10, 2.0, 0.05) * np.ones(3)
+    stream = stream_of(20, battery_capacity=capacity, battery=0.0)
+    logged(training_of(stream, **{**DRIVEN, "episode": 100}))
+    for frame, _, _ in watched.carried:
+        assert (frame.battery <= frame.battery_capacity).all()
+    assert max(frame.battery.max() for frame, _, _ in watched.carried[:10]) > 0.05
+
+
 def test_without_a_coin_the_better_is_executed() -> None:
     log = logged(training_of(stream_of(), **DRIVEN, epsilon=0.0, epsilon_end=0.0, decay=1.0))
     np.testing.assert_array_equal(log["reward"], np.maximum(log["users_reward"], log["estimate_reward"]))
