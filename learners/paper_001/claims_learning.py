@@ -26,8 +26,7 @@ IMPROVED = 0.5
 MUCH_LOWER = 0.5
 """Part of the rival's outage that is "much lower"."""
 NEAR = 0.2
-"""Part of its last level within which a curve has settled: means of the reward over 200 frames scatter by a twentieth of it
-over three seeds."""
+"""Part of its last level within which a curve has settled: well above the noise of means over a twentieth of the training."""
 EARLY = 3
 """Tenths of the training that are its early stage."""
 STEEP = 0.5
