@@ -26,7 +26,7 @@ IMPROVED = 0.5
 MUCH_LOWER = 0.5
 """Part of the rival's outage that is "much lower"."""
 NEAR = 0.2
-"""Part of its last level within which a curve has settled: well above the noise of means over a twentieth of the training."""
+"""Part of its last level within which a curve has settled: well above the noise of means over a twentieth of it."""
 EARLY = 3
 """Tenths of the training that are its early stage."""
 STEEP = 0.5

@@ -189,7 +189,7 @@ def test_ratios_of_a_regret_where_nothing_is_needed() -> None:
 def test_schemes_are_nested_on_common_frames(way: str) -> None:
     one = sweeps.common(World(scale=1.5), way, 0, 30)
     assert one.disorder < 1e-6
-    shown = one.served.all(axis=0)
+    shown = np.asarray(one.served.all(axis=0))
     assert shown.sum() > 10
     both = one.efficiencies(shown, sweeps.RATIO_OF_SUMS)
     assert both[0] >= both[1] >= both[2]
@@ -197,7 +197,7 @@ def test_schemes_are_nested_on_common_frames(way: str) -> None:
 
 
 def test_a_scheme_that_were_dearer_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    turned = dict(zip(MODES, reversed(MODES.values()), strict=True))
+    turned = dict(zip(MODES, reversed(list(MODES.values())), strict=True))
     monkeypatch.setattr(sweeps, "MODES", turned)
     assert sweeps.common(NOMINAL, MATCHED, 0, 10).disorder > 0.01
 
@@ -205,7 +205,7 @@ def test_a_scheme_that_were_dearer_would_be_seen(monkeypatch: pytest.MonkeyPatch
 def test_efficiencies_on_common_frames_come_from_an_outside_solver_too() -> None:
     one, frames = sweeps.common(NOMINAL, EVEN, 0, 5), stream(NOMINAL, 0, 1, 5)[0]
     for n, mode in enumerate(MODES.values()):
-        problem = dataclasses.replace(frames, mode=mode)  # type: ignore[arg-type]
+        problem = dataclasses.replace(frames, mode=mode)
         answer = allocate(problem, policies.RULES[EVEN](frames, np.random.default_rng(0)), backend="clarabel")
         full = one.served[n]
         np.testing.assert_allclose(answer.objective[full], one.energy[n, full], rtol=2e-3, atol=1.0)
