@@ -66,42 +66,54 @@ def powered(frame: Frame, user: int) -> bool:
 
 @compiled
 def sending_cost(frame: Frame, user: int, gain: float, price: float) -> float:
-    r"""Return the least of what sending costs, less what it earns, for at most the user's work: not positive.
+    r"""Return the least of what a slot of sending costs, less what it earns, however many bits are sent: not positive.
 
     At a bit's gain g and an energy price :math:`\eta` a slot at :math:`\rho` bit/s/Hz costs
     :math:`c_a + \eta p_o + \eta\kappa(2^\rho - 1) - g\rho`, least at :math:`2^\rho = g/(\eta\kappa\ln2)`.
     """
     if gain <= 0.0 or not frame.noise[user] < np.inf:
         return 0.0
-    most = -gain * frame.work[user]
-    radiated = price * frame.noise[user]
+    radiated, steepest = price * frame.noise[user], gain / LN2
     if not radiated > 0.0:
-        return most
-    steepest = gain / LN2
+        return -np.inf
     if steepest <= radiated:
         return 0.0
     slot = frame.active_cost + price * frame.circuit[user] + steepest - radiated - gain * np.log2(steepest / radiated)
-    return min(0.0, max(slot, most))
+    return min(0.0, slot)
+
+
+@compiled
+def divided(sent: float, reflected: float, earned: float) -> float:
+    """Return the least of what a slot costs, of which parts are sent in and reflected in, or neither: not positive.
+
+    Sending earns no more than all work does. Where it earns that in a part of the slot, the rest can still be reflected in.
+    """
+    rest = min(reflected, 0.0)
+    if sent < -earned:
+        return min(rest, rest * (1.0 + earned / sent) - earned)
+    return min(rest, sent)
 
 
 @compiled
 def bound(frame: Frame, work_price: Floats, energy_price: Floats, capacity_price: Floats) -> float:
     """Bound the cost of the frame from below at any prices that are not negative; see `problem` for the formula."""
     total, users = 0.0, frame.work.size
-    slots = np.zeros(users)
+    reflected = np.zeros(users)
+    for c in range(frame.owner.size):
+        i = frame.owner[c]
+        slot = frame.passive_cost - frame.rate[c] * max(work_price[i] - frame.bit_cost, 0.0)
+        for j in range(users):
+            slot -= energy_price[j] * frame.harvest[j, c]
+        reflected[i] = min(reflected[i], slot)
     for i in range(users):
         gain = max(work_price[i] - frame.bit_cost, 0.0)
         total += work_price[i] * frame.work[i] - energy_price[i] * frame.energy[i] - capacity_price[i]
         total += frame.work[i] * min(0.0, frame.unserved_cost - work_price[i])
+        sent = 0.0
         if powered(frame, i):
             price = energy_price[i] + capacity_price[i]
-            slots[i] = sending_cost(frame, i, gain, price)
+            sent = sending_cost(frame, i, gain, price)
             total += frame.fastest[i] * min(0.0, price * frame.cpu[i] - work_price[i])
             total += min(0.0, energy_price[i] - frame.kept[i])
-    for c in range(frame.owner.size):
-        i = frame.owner[c]
-        reflected = frame.passive_cost - frame.rate[c] * max(work_price[i] - frame.bit_cost, 0.0)
-        for j in range(users):
-            reflected -= energy_price[j] * frame.harvest[j, c]
-        slots[i] = min(slots[i], reflected)
-    return total + slots.sum()
+        total += divided(sent, reflected[i], gain * frame.work[i])
+    return total

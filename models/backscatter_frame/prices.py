@@ -49,16 +49,25 @@ def gain(terms: Terms, prices: Prices) -> Array:
 
 
 def sending(terms: Terms, prices: Prices) -> Array:
-    """Return the least of what sending costs in a slot, less what it earns, for at most the user's work."""
+    """Return the least of what a slot of sending costs, less what it earns, however many bits are sent: not positive."""
     earned, price = gain(terms, prices), prices.energy + prices.capacity
     with np.errstate(all="ignore"):
         radiated = price * terms.noise
         steepest = earned / LN2
         slot = terms.costs[..., 0:1] + price * terms.circuit + steepest - radiated - earned * np.log2(steepest / radiated)
-    most = -earned * terms.work
-    slot = np.where(radiated > 0.0, np.where(steepest > radiated, slot, 0.0), most)
-    sends = (earned > 0.0) & np.isfinite(terms.noise)
-    return np.where(sends, np.minimum(np.maximum(slot, most), 0.0), 0.0)
+    slot = np.where(radiated > 0.0, np.where(steepest > radiated, slot, 0.0), -np.inf)
+    return np.where((earned > 0.0) & np.isfinite(terms.noise), np.minimum(slot, 0.0), 0.0)
+
+
+def divided(sent: Array, reflected: Array, earned: Array) -> Array:
+    """Return the least of what a slot costs, of which parts are sent in and reflected in, or neither: not positive.
+
+    Sending earns no more than all work does. Where it earns that in a part of the slot, the rest can still be reflected in.
+    """
+    rest, all_sent = np.minimum(reflected, 0.0), sent < -earned
+    with np.errstate(all="ignore"):
+        both = rest * (1.0 + np.where(all_sent, earned / np.where(all_sent, sent, -1.0), 0.0)) - earned
+    return np.minimum(rest, np.where(all_sent, both, sent))
 
 
 def reflecting(terms: Terms, prices: Prices) -> Array:
@@ -80,7 +89,7 @@ def dual_value(terms: Terms, prices: Prices, reflected: Array, powered: Array) -
     price = prices.energy + prices.capacity
     own = np.minimum(terms.fastest * np.minimum(price * terms.cpu - prices.work, 0.0), 0.0)
     own = own + np.minimum(prices.energy - terms.kept, 0.0)
-    slot = np.minimum(np.where(powered, sending(terms, prices), 0.0), reflected)
+    slot = divided(np.where(powered, sending(terms, prices), 0.0), reflected, gain(terms, prices) * terms.work)
     with np.errstate(invalid="ignore", over="ignore"):
         total = (
             prices.work * terms.work
@@ -88,7 +97,7 @@ def dual_value(terms: Terms, prices: Prices, reflected: Array, powered: Array) -
             - prices.capacity
             + terms.work * np.minimum(terms.costs[..., 3:4] - prices.work, 0.0)
             + np.where(powered, own, 0.0)
-            + np.minimum(slot, 0.0)
+            + slot
         )
         return np.asarray(total.sum(axis=-1) * terms.cost_unit[..., 0])
 

@@ -23,10 +23,10 @@ negative, prove with :math:`\eta_i = \lambda_i + \xi_i` and :math:`g_i = (\omega
 
 .. math::
     \sum_i \omega_i l_i - \lambda_i E_i - \xi_i E_{max} + l_i (K - \omega_i)^- + R T (\eta_i \phi - \omega_i)^-
-    + E_{max} (\lambda_i - v)^- + \min\big(0,\, T c_{a,i},\, T c_{b,i}\big)
+    + E_{max} (\lambda_i - v)^- + \min_{0 \le t \le T} \max(t\, c_{a,i},\, -g_i l_i) + (T - t)\, c_{b,i}^-
 
 as a lower bound, where :math:`c_a = \min_\rho p_{ar} + \eta(p_o + \kappa(2^\rho - 1)) - g B \rho` is what a second of
-sending costs at these prices (and never below :math:`-g l/T`), and
+sending costs at these prices, all of it never below :math:`-g l`, and
 :math:`c_{b,i} = p + p_{br} - g_i r_i - \sum_j \lambda_j G_{ji}` what a second of carrier does. A
 user that can never have energy does not send, compute or keep any, and drops out of those terms.
 For open beams :math:`c_b` is replaced by its least over all beams; see `mecopt.models.backscatter_frame.relaxation`.
