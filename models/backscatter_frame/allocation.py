@@ -14,7 +14,7 @@ from mecopt.models.backscatter_frame.prices import Prices, gain, reflecting, sca
 from mecopt.models.backscatter_frame.terms import LN2, Terms, sending_energy
 from mecopt.models.backscatter_frame.variables import FrameAllocation, FramePrices
 from mecopt.problem import Problem
-from mecopt.solution import Solution
+from mecopt.solution import InstanceError, Solution, StartIgnored
 
 if TYPE_CHECKING:
     from mecopt.models.backscatter_frame.problem import BackscatterFrame
@@ -39,19 +39,54 @@ class Followed(NamedTuple):
     steps: Array
 
 
-def follow(terms: Terms, tolerance: float, owner: Array | None = None) -> Followed:
+class Near(NamedTuple):
+    """What a path may begin near, in the solver's units and in the order that compiled code takes."""
+
+    point: Array
+    passive: Array
+    prices: Array
+    """``(..., 3, users)``."""
+
+
+def follow(terms: Terms, tolerance: float, owner: Array | None = None, near: Near | None = None) -> Followed:
     """Follow the path of every frame; the beams are one per user, or those of the given owners."""
     from mecopt.models.backscatter_frame.path import follow_batch
-    from mecopt.models.backscatter_frame.system import workspace
+    from mecopt.models.backscatter_frame.system import VARIABLES, workspace
 
     shape = terms.work.shape
-    users = shape[-1]
+    lead, users = shape[:-1], shape[-1]
     owner = np.arange(users) if owner is None else owner
     rows = [plain(part.reshape(-1, *part.shape[len(shape) - 1 :]), np.float64) for part in terms[:10]]
-    point, passive, prices, steps = follow_batch(rows[0], owner, *rows[1:], tolerance, workspace(users, owner.size))
+    shapes = (users, VARIABLES), (owner.size,), (3, users)
+    given = [np.zeros((*lead, *own)) for own in shapes] if near is None else near
+    ends = [np.array(np.broadcast_to(part, (*lead, *own))).reshape(-1, *own) for part, own in zip(given, shapes, strict=True)]
+    steps = follow_batch(rows[0], owner, *rows[1:], tolerance, near is not None, *ends, workspace(users, owner.size))
+    point, passive, prices = ends
     found = np.moveaxis(prices, 1, 0).reshape(3, *shape)
-    lead = shape[:-1]
     return Followed(point.reshape(*shape, -1), passive.reshape(*lead, -1), Prices(*found), steps.reshape(lead))
+
+
+def near(terms: Terms, start: Solution) -> Near:
+    """Return what a solution, of these frames or of others, says of where to begin: its prices, and its times and bits.
+
+    Raises
+    ------
+    StartIgnored
+        where its prices are no numbers.
+    """
+    a, (work, energy, capacity) = start.allocation, scaled(start.dual, terms)
+    given = start.dual.as_dict().values()
+    if not all(np.isfinite(value).all() for value in given):
+        raise StartIgnored("path-following starts from prices, and those of the given solution are not finite")
+    time, bits, battery = terms.time_unit, terms.bit_unit, terms.energy_unit
+    active, local = a.active_time / time, a.local_bits / bits
+    radiated = a.spent_energy / battery - terms.circuit * active - terms.cpu * local
+    parts = (active, a.active_bits / bits, radiated, local, a.passive_bits / bits, 0.0 * local, a.kept_energy / battery)
+    shape = np.broadcast_shapes(*(np.shape(part) for part in parts), terms.work.shape)
+    point = np.stack([np.broadcast_to(part, shape) for part in parts], axis=-1)
+    prices = np.stack([np.broadcast_to(part, shape) for part in (work, energy, capacity)], axis=-2)
+    passive = np.broadcast_to(a.passive_time / time, shape)
+    return Near(np.maximum(np.nan_to_num(point), 0.0), np.maximum(np.nan_to_num(passive), 0.0), prices)
 
 
 def allocated(problem: BackscatterFrame, decision: Array, terms: Terms, found: Followed) -> FrameAllocation:
@@ -182,21 +217,31 @@ def response(problem: BackscatterFrame, decision: Array, dual: FramePrices) -> F
     return completed(problem, decision, *fitted(problem, decision, *parts))
 
 
+def fits(start: Solution, shape: tuple[int, ...]) -> None:
+    """Raise `InstanceError` unless a start is one solution, or one for each frame and set of beams."""
+    if start.shape not in ((), shape):
+        raise InstanceError(f"start has shape {start.shape}; allowed: {shape}, or a single solution")
+
+
 class PathFollowing(Backend):
     """The specialised solver; see `mecopt.models.backscatter_frame.path`."""
 
     name = "path-following"
     summary = "primal-dual path following with one small system per user, compiled, batched"
-    features = Feature.BATCH | Feature.DUALS
+    features = Feature.BATCH | Feature.DUALS | Feature.WARM_PRIMAL_DUAL
 
     def allocate(
         self, problem: Problem, decision: Array, *, start: Solution | None, tol: float, time_limit: float | None
     ) -> Answer:
-        """Follow the path of every frame of the batch."""
+        """Follow the path of every frame of the batch, from near the given solution where there is one."""
         began = time.perf_counter()
         terms = problem.terms(decision)  # type: ignore[attr-defined]
+        if start is not None:
+            fits(start, problem.decision_space.lead(decision))
+        given = None if start is None else near(terms, start)
         modelled = time.perf_counter()
-        found = follow(terms, min(NEEDED * tol, PROVED))
+        found = follow(terms, min(NEEDED * tol, PROVED), near=given)
         solved = time.perf_counter()
         allocation = allocated(problem, decision, terms, found)  # type: ignore[arg-type]
-        return Answer(allocation, unscaled(found.prices, terms), found.steps, modelled - began, solved - modelled)
+        prices, spent = unscaled(found.prices, terms), (modelled - began, solved - modelled)
+        return Answer(allocation, prices, found.steps, *spent, start_used=start is not None)

@@ -136,22 +136,29 @@ def _bend(frame: Frame, work: Work, i: int, length: float) -> float:
 
 
 @compiled
-def reach(frame: Frame, work: Work, part: float) -> float:
-    """Return how long a step stays strictly inside, `part` of the way to the boundary at most."""
-    length = 1.0 / part
+def reach(frame: Frame, work: Work, part: float, together: bool) -> tuple[float, float]:
+    """Return how long steps of slacks and of multipliers stay strictly inside, `part` of the way at most.
+
+    Any prices prove a bound, so multipliers may go farther than slacks, or less far, unless they are to go `together`.
+    """
+    length, priced = 1.0 / part, 1.0 / part
     for i in range(frame.work.size):
         a, s, y = work.active[i], work.slack[i], work.multiplier[i]
         for k in range(SLACKS):
             if a[k]:
                 if k != SHANNON and work.moved[i, k] < -s[k] / length:
                     length = -s[k] / work.moved[i, k]
-                if work.priced[i, k] < -y[k] / length:
-                    length = -y[k] / work.priced[i, k]
+                if work.priced[i, k] < -y[k] / priced:
+                    priced = -y[k] / work.priced[i, k]
+    p = work.passive
     for c in range(frame.owner.size):
-        for kind in (SLACK, MULTIPLIER):
-            if work.passive[kind + 2, c] < -work.passive[kind, c] / length:
-                length = -work.passive[kind, c] / work.passive[kind + 2, c]
-    length = min(length * part, 1.0)
+        if p[MOVED, c] < -p[SLACK, c] / length:
+            length = -p[SLACK, c] / p[MOVED, c]
+        if p[PRICED, c] < -p[MULTIPLIER, c] / priced:
+            priced = -p[MULTIPLIER, c] / p[PRICED, c]
+    if together:
+        length = priced = min(length, priced)
+    length, priced = min(length * part, 1.0), min(priced * part, 1.0)
     for i in range(frame.work.size):
         if work.active[i, SHANNON]:
             slack = work.slack[i, SHANNON]
@@ -160,49 +167,55 @@ def reach(frame: Frame, work: Work, part: float) -> float:
                 if left > (1.0 - part) * slack:
                     break
                 length *= 0.9
-    return length
+    return length, min(length, priced) if together else priced
 
 
 @compiled
-def predict(frame: Frame, work: Work, gap: float) -> float:
-    """Take the step to no gap at all in mind: return by how much it would shrink the gap, and keep its second order."""
+def centre(work: Work) -> None:
+    """Leave out the second order."""
     work.second[:] = 0.0
     work.passive[SECOND] = 0.0
+
+
+@compiled
+def predict(frame: Frame, work: Work, gap: float, together: bool) -> float:
+    """Take the step to no gap at all in mind: return by how much it would shrink the gap, and keep its second order."""
+    centre(work)
     direct(frame, work, 0.0)
-    length = reach(frame, work, PREDICTED)
+    length, priced = reach(frame, work, PREDICTED, together)
     left = 0.0
     for i in range(frame.work.size):
         for k in range(SLACKS):
             if work.active[i, k]:
                 slack = max(work.slack[i, k] + length * work.moved[i, k], 0.0)
-                left += slack * (work.multiplier[i, k] + length * work.priced[i, k])
-                work.second[i, k] = length * length * work.moved[i, k] * work.priced[i, k]
+                left += slack * (work.multiplier[i, k] + priced * work.priced[i, k])
+                work.second[i, k] = length * priced * work.moved[i, k] * work.priced[i, k]
     p = work.passive
     for c in range(frame.owner.size):
-        left += max(p[SLACK, c] + length * p[MOVED, c], 0.0) * (p[MULTIPLIER, c] + length * p[PRICED, c])
-        p[SECOND, c] = length * length * p[MOVED, c] * p[PRICED, c]
+        left += max(p[SLACK, c] + length * p[MOVED, c], 0.0) * (p[MULTIPLIER, c] + priced * p[PRICED, c])
+        p[SECOND, c] = length * priced * p[MOVED, c] * p[PRICED, c]
     return left / gap
 
 
 @compiled
-def advance(frame: Frame, work: Work, target: float, part: float) -> float:
-    """Go towards ``s y = target``; return the length of the step, nan where there is none."""
+def advance(frame: Frame, work: Work, target: float, part: float, together: bool) -> tuple[float, float]:
+    """Go towards ``s y = target``; return the lengths of the shorter and the longer step, nan where there is none."""
     direct(frame, work, target)
-    length = reach(frame, work, part)
+    length, priced = reach(frame, work, part, together)
     for i in range(frame.work.size):
         for k in range(SLACKS):
             if not np.isfinite(work.moved[i, k]) or not np.isfinite(work.priced[i, k]):
-                return np.nan
+                return np.nan, np.nan
     for c in range(frame.owner.size):
         if not np.isfinite(work.passive[MOVED, c]) or not np.isfinite(work.passive[PRICED, c]):
-            return np.nan
+            return np.nan, np.nan
         work.passive[SLACK, c] += length * work.passive[MOVED, c]
-        work.passive[MULTIPLIER, c] += length * work.passive[PRICED, c]
+        work.passive[MULTIPLIER, c] += priced * work.passive[PRICED, c]
     for i in range(frame.work.size):
         bend = _bend(frame, work, i, length) if work.active[i, SHANNON] else 0.0
         for k in range(SLACKS):
             if work.active[i, k]:
                 work.slack[i, k] += length * work.moved[i, k]
-                work.multiplier[i, k] += length * work.priced[i, k]
+                work.multiplier[i, k] += priced * work.priced[i, k]
         work.slack[i, SHANNON] += bend
-    return length
+    return min(length, priced), max(length, priced)

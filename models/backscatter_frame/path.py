@@ -22,26 +22,15 @@ from __future__ import annotations
 import numpy as np
 
 from mecopt.kernels.compiled import compiled
-from mecopt.models.backscatter_frame.frame import LN2, Floats, Frame, Ints, bound, powered
-from mecopt.models.backscatter_frame.newton import KEPT_BACK, advance, predict
+from mecopt.models.backscatter_frame.frame import Floats, Frame, Ints, bound
+from mecopt.models.backscatter_frame.newton import KEPT_BACK, advance, centre, predict
+from mecopt.models.backscatter_frame.start import begin, cost
 from mecopt.models.backscatter_frame.system import (
-    ACTIVE_BITS,
-    ACTIVE_TIME,
     CAPACITY,
     ENERGY,
-    KEPT,
-    KEPT_LIMIT,
-    LOCAL,
-    LOCAL_LIMIT,
     MULTIPLIER,
-    PASSIVE_BITS,
-    RADIATED,
-    RATE,
-    SHANNON,
     SLACK,
     SLACKS,
-    TIME,
-    UNSERVED,
     VARIABLES,
     WORK,
     Work,
@@ -50,110 +39,33 @@ from mecopt.models.backscatter_frame.system import (
 )
 
 MOST_STEPS = 100
+"""Of one attempt."""
 LEAST_LENGTH = 1e-8
 """A shorter step goes nowhere: rounding has the last word."""
+SHORT = 0.1
+"""A shorter step says that the path has lost its centre, and the next one leads back to it."""
+PATIENCE = 15
+"""Steps in which the gap must halve; else the path begins anew."""
 
 
 @compiled
-def shannon(time: float, energy: float) -> float:
-    """Return ``time log2(1 + energy/time)``, energy counting in that of sending at 1 bit/s/Hz."""
-    return time * np.log1p(energy / time) / LN2
-
-
-@compiled
-def _begin(frame: Frame, work: Work) -> int:
-    """Find what each user can do at all, and a point strictly inside; return the number of inequalities."""
-    count, beams = frame.owner.size, np.zeros(frame.work.size)
-    for c in range(frame.owner.size):
-        beams[frame.owner[c]] += 1.0
-    for i in range(frame.work.size):
-        a, s = work.active[i], work.slack[i]
-        some, energy = frame.work[i] > 0.0, powered(frame, i)
-        sends = energy and some and frame.noise[i] < np.inf
-        a[ACTIVE_TIME], a[ACTIVE_BITS], a[RADIATED], a[SHANNON] = sends, sends, sends, sends
-        a[LOCAL] = a[LOCAL_LIMIT] = energy and some and frame.fastest[i] > 0.0
-        reflects = 0.0
-        for c in range(frame.owner.size):
-            if frame.owner[c] == i:
-                reflects = max(reflects, frame.rate[c])
-        a[PASSIVE_BITS] = a[RATE] = some and reflects > 0.0
-        a[UNSERVED] = a[WORK] = some
-        a[KEPT] = a[KEPT_LIMIT] = energy and frame.kept[i] > 0.0
-        a[TIME] = True
-        a[CAPACITY] = sends or a[LOCAL]
-        a[ENERGY] = a[CAPACITY] or a[KEPT]
-        s[:] = 0.0
-        for k in range(SLACKS):
-            count += a[k]
-    for c in range(frame.owner.size):
-        work.passive[SLACK, c] = 0.5 / beams[frame.owner[c]]
-    for i in range(frame.work.size):
-        a, s = work.active[i], work.slack[i]
-        has, reflected = frame.energy[i], 0.0
-        for c in range(frame.owner.size):
-            has += frame.harvest[i, c] * work.passive[SLACK, c]
-            if frame.owner[c] == i:
-                reflected += frame.rate[c] * work.passive[SLACK, c]
-        use = min(has, 1.0)
-        if a[ACTIVE_TIME]:
-            s[ACTIVE_TIME] = 0.25
-            if frame.circuit[i] > 0.0:
-                s[ACTIVE_TIME] = min(0.25, 0.1 * use / frame.circuit[i])
-            s[RADIATED] = 0.25 * use
-            s[ACTIVE_BITS] = 0.5 * shannon(s[ACTIVE_TIME], s[RADIATED] / frame.noise[i])
-            s[SHANNON] = s[ACTIVE_BITS]
-        if a[LOCAL]:
-            s[LOCAL] = 0.5 * frame.fastest[i]
-            if frame.cpu[i] > 0.0:
-                s[LOCAL] = min(s[LOCAL], 0.25 * use / frame.cpu[i])
-            s[LOCAL_LIMIT] = frame.fastest[i] - s[LOCAL]
-        if a[PASSIVE_BITS]:
-            s[PASSIVE_BITS] = s[RATE] = 0.5 * reflected
-        if a[KEPT]:
-            s[KEPT] = 0.25 * use
-            s[KEPT_LIMIT] = 1.0 - s[KEPT]
-        spent = frame.circuit[i] * s[ACTIVE_TIME] + s[RADIATED] + frame.cpu[i] * s[LOCAL]
-        s[TIME] = 1.0 - s[ACTIVE_TIME] - (0.5 if beams[i] else 0.0)
-        s[ENERGY], s[CAPACITY] = has - spent - s[KEPT], 1.0 - spent
-        served = s[ACTIVE_BITS] + s[LOCAL] + s[PASSIVE_BITS]
-        s[UNSERVED] = max(frame.work[i] - served, 0.0) + 0.5 * frame.work[i]
-        s[WORK] = served + s[UNSERVED] - frame.work[i]
-    mu = max(cost(frame, work), frame.passive_cost) / count
-    for i in range(frame.work.size):
-        for k in range(SLACKS):
-            work.multiplier[i, k] = mu / work.slack[i, k] if work.active[i, k] else 0.0
-    for c in range(frame.owner.size):
-        work.passive[MULTIPLIER, c] = mu / work.passive[SLACK, c]
-    return count
-
-
-@compiled
-def cost(frame: Frame, work: Work) -> float:
-    """Return the cost of the point reached."""
-    total = frame.passive_cost * work.passive[SLACK].sum()
-    for i in range(frame.work.size):
-        s = work.slack[i]
-        total += frame.active_cost * s[ACTIVE_TIME]
-        total += frame.bit_cost * (s[ACTIVE_BITS] + s[PASSIVE_BITS]) + frame.unserved_cost * s[UNSERVED]
-        total -= frame.kept[i] * s[KEPT]
-    return total
-
-
-@compiled
-def follow(
-    frame: Frame, work: Work, tolerance: float, point: Floats, passive: Floats, prices: Floats
+def _attempt(
+    frame: Frame,
+    work: Work,
+    count: int,
+    tolerance: float,
+    together: bool,
+    best: float,
+    proved: float,
+    point: Floats,
+    passive: Floats,
+    prices: Floats,
 ) -> tuple[int, float, float]:
-    """Follow the path of a frame; write the best point ``(users, 7)``, passive times and prices ``(3, users)`` found.
-
-    Returns
-    -------
-    number of steps, cost of the point, and the bound that the prices prove
-    """
-    count, users = _begin(frame, work), frame.work.size
-    best, proved, steps = np.inf, -np.inf, 0
+    """Follow the path from where `work` stands; return the number of steps, the best cost and the best bound so far."""
+    steps, halved, since, shorter = 0, np.inf, 0, 1.0
     for steps in range(MOST_STEPS + 1):
         value, gap = cost(frame, work), (work.passive[SLACK] * work.passive[MULTIPLIER]).sum()
-        for i in range(users):
+        for i in range(frame.work.size):
             work.prices[0, i] = work.multiplier[i, WORK]
             work.prices[1, i] = work.multiplier[i, ENERGY]
             work.prices[2, i] = work.multiplier[i, CAPACITY]
@@ -167,17 +79,44 @@ def follow(
             best = value
             point[:] = work.slack[:, :VARIABLES]
             passive[:] = work.passive[SLACK]
-        if best - proved <= tolerance * (frame.passive_cost + abs(best)) or steps == MOST_STEPS:
+        if best - proved <= tolerance * (frame.passive_cost + abs(best)):
             break
-        for i in range(users):
+        if best - proved < 0.5 * halved:
+            halved, since = best - proved, steps
+        if steps == MOST_STEPS or (steps - since > PATIENCE and not together):
+            break
+        for i in range(frame.work.size):
             assemble(frame, work, i)
         couple(frame, work)
         mu = gap / count
-        shrunk = predict(frame, work, gap)
-        target = min(max(shrunk**3, 1e-6), 0.9) * mu
-        if not advance(frame, work, target, min(max(0.9, 1.0 - mu), KEPT_BACK)) > LEAST_LENGTH:
+        if shorter < SHORT:
+            centre(work)
+            target = mu
+        else:
+            target = min(max(predict(frame, work, gap, together) ** 3, 1e-6), 0.9) * mu
+        shorter, longer = advance(frame, work, target, min(max(0.9, 1.0 - mu), KEPT_BACK), together)
+        if not longer > LEAST_LENGTH:
             break
     return steps, best, proved
+
+
+@compiled
+def follow(
+    frame: Frame, work: Work, tolerance: float, warm: bool, point: Floats, passive: Floats, prices: Floats
+) -> int:
+    """Follow the path of a frame; write the best point ``(users, 7)``, passive times and prices ``(3, users)`` found.
+
+    Where `warm` they hold on entry what to begin near. Where that leads nowhere the path begins anew, without a start, and
+    at last with steps of slacks and multipliers together. Returns the number of all steps.
+    """
+    steps, best, proved = 0, np.inf, -np.inf
+    for attempt in range(0 if warm else 1, 3):
+        count, together = begin(frame, work, attempt == 0, point, passive, prices), attempt == 2
+        more, best, proved = _attempt(frame, work, count, tolerance, together, best, proved, point, passive, prices)
+        steps += more
+        if best - proved <= tolerance * (frame.passive_cost + abs(best)):
+            break
+    return steps
 
 
 @compiled
@@ -194,21 +133,30 @@ def follow_batch(
     kept: Floats,
     costs: Floats,
     tolerance: float,
+    warm: bool,
+    points: Floats,
+    passive: Floats,
+    prices: Floats,
     room: Work,
-) -> tuple[Floats, Floats, Floats, Ints]:
+) -> Ints:
     """Follow the path of every frame; entries as in `Frame`, `owner` the same for all, costs ``(frames, 4)``.
+
+    Parameters
+    ----------
+    warm
+        whether the next three hold what to begin near.
+    points, passive, prices
+        ``(frames, users, 7)``, ``(frames, beams)`` and, of work, energy and capacity, ``(frames, 3, users)``; they are
+        written.
 
     Returns
     -------
-    points ``(frames, users, 7)``, passive times ``(frames, beams)``, prices ``(frames, 3, users)`` of work, energy and
-    capacity, numbers of steps
+    numbers of steps
     """
-    frames, users = work.shape
-    points, passive = np.zeros((frames, users, VARIABLES)), np.zeros((frames, owner.size))
-    prices, steps = np.zeros((frames, 3, users)), np.zeros(frames, dtype=np.int64)
-    for k in range(frames):
+    steps = np.zeros(work.shape[0], dtype=np.int64)
+    for k in range(work.shape[0]):
         c, n = costs[k], noise[k]
         own = work[k], owner, rate[k], harvest[k], n, energy[k], fastest[k], circuit[k], cpu[k], kept[k]
         frame = Frame(*own, c[0], c[1], c[2], c[3])
-        steps[k], _, _ = follow(frame, room, tolerance, points[k], passive[k], prices[k])
-    return points, passive, prices, steps
+        steps[k] = follow(frame, room, tolerance, warm, points[k], passive[k], prices[k])
+    return steps
