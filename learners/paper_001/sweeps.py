@@ -68,7 +68,7 @@ def common(world: World, way: str, seed: int, count: int) -> Common:
         answer = solve(problem) if way == EXACT else allocate(problem, RULES[way](frames, random_of(seed, 3)))
         costs.append(answer.objective)
         energies.append(carried_out(problem, answer.decision, answer.allocation).energy)
-        all_served.append(served(problem, answer).all(axis=-1))
+        all_served.append(served(problem, answer.allocation).all(axis=-1))
     above = np.array([(costs[k] - costs[k + 1]) / (np.abs(costs[k + 1]) + frames.negligible) for k in range(len(costs) - 1)])
     return Common(frames.workload.sum(axis=-1), np.array(energies), np.array(all_served), float(above.max()))
 

@@ -12,6 +12,7 @@ import pytest
 
 from mecopt.cli.main import main
 from mecopt.learners.paper_001 import claims, pictures, tables
+from mecopt.learners.paper_001.claims_ours import no_more
 from mecopt.learners.paper_001.comparison import Compared
 from mecopt.learners.paper_001.evaluation import Measured
 from mecopt.learners.paper_001.measures import REWARDS, Followed, Means, Regret
@@ -271,6 +272,14 @@ def test_a_verdict_follows_the_measurement(begins: str, otherwise: dict[str, Any
 def test_where_the_reading_decides_nothing_is_judged(begins: str, otherwise: dict[str, Any]) -> None:
     assert found(standing(), begins).verdict == "holds"
     assert found(measured(**otherwise), begins).verdict == "cannot be tested"
+
+
+def test_a_gain_is_none_if_it_is_clearly_less_or_does_not_scatter() -> None:
+    assert no_more([-0.4, -0.3]) is True
+    assert no_more([0.02, 0.04]) is True
+    assert no_more([0.2, 0.22]) is False
+    assert no_more([-0.05, 0.1]) is None
+    assert no_more([-0.3]) is None
 
 
 def test_a_single_seed_tells_no_differences() -> None:
