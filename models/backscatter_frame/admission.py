@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.models.backscatter_frame.variables import FrameAllocation
 from mecopt.solution import InstanceError, Solution
 from mecopt.solve import allocate, solve
 
@@ -44,9 +45,9 @@ class Admission:
         return np.asarray(1.0 - self.served.mean(axis=-1))
 
 
-def served(problem: BackscatterFrame, solution: Solution) -> Array:
+def served(problem: BackscatterFrame, allocation: FrameAllocation) -> Array:
     """Return which users leave at most a thousandth of their work."""
-    return np.asarray(solution.allocation.unserved_bits <= SERVED * problem.workload)
+    return np.asarray(allocation.unserved_bits <= SERVED * problem.workload)
 
 
 def serving(problem: BackscatterFrame, users: Array) -> BackscatterFrame:
@@ -84,7 +85,7 @@ def admit_open(problem: BackscatterFrame, *, solver: str | None = None) -> Admis
 
 
 def _dropped(problem: BackscatterFrame, elastic: Solution, again: Callable[[BackscatterFrame], Solution]) -> Admission:
-    who = served(problem, elastic)
+    who = served(problem, elastic.allocation)
     return Admission(who, elastic if who.all() else again(serving(problem, who)))
 
 
@@ -104,7 +105,7 @@ def admit_most(problem: BackscatterFrame, decision: Array) -> Admission:
     every = flat[np.repeat(np.arange(flat.instances), len(sets))]
     who = np.tile(sets, (flat.instances, 1))
     answer = allocate(serving(every, who), np.repeat(beams, len(sets), axis=0))
-    full = (served(every, answer) | ~who).all(axis=-1).reshape(flat.instances, -1)
+    full = (served(every, answer.allocation) | ~who).all(axis=-1).reshape(flat.instances, -1)
     count = np.where(full, who.sum(axis=-1).reshape(flat.instances, -1), -1)
     cost = np.where(count == count.max(axis=-1, keepdims=True), answer.objective.reshape(flat.instances, -1), np.inf)
     best = sets[cost.argmin(axis=-1)].reshape(*problem.batch_shape, problem.users)

@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mecopt.models.backscatter_frame.admission import SERVED, admit
+from mecopt.models.backscatter_frame.admission import SERVED, served, serving
 from mecopt.models.backscatter_frame.allocation import completed
 from mecopt.models.backscatter_frame.beam_actions import parts
 from mecopt.models.backscatter_frame.problem import BackscatterFrame
@@ -188,8 +188,13 @@ def _harvested_later(frame: BackscatterFrame, decision: Array, carrier: Array) -
 
 
 def estimated(frame: BackscatterFrame, decision: Array) -> FrameAllocation:
-    """Return the best allocation for beams, as the access point estimates it: who cannot be served is dropped."""
-    return admit(frame, decision).solution.allocation
+    """Return the best allocation for beams, as the access point estimates it: who cannot be served is dropped.
+
+    As `admission.admit`, without certificates, which take longer than the solver does.
+    """
+    elastic, _ = frame.closed_form(decision)
+    who = served(frame, elastic)
+    return elastic if who.all() else serving(frame, who).closed_form(decision)[0]
 
 
 def from_shares(frame: BackscatterFrame, decision: Array, shares: ArrayLike) -> FrameAllocation:

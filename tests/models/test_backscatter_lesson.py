@@ -84,7 +84,7 @@ def _cheap_work(problem: BackscatterFrame, beams: Any) -> tuple[FrameAllocation,
 
 def _one_fewer(problem: BackscatterFrame, beams: Any) -> Admission:
     """Drop the first user that could be served, too."""
-    who = served(problem, allocate(problem, beams))
+    who = served(problem, allocate(problem, beams).allocation)
     who[np.arange(len(who)), who.argmax(axis=-1)] = False
     return Admission(who, allocate(serving(problem, who), beams))
 
