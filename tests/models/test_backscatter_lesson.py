@@ -188,9 +188,8 @@ WRONG: list[Case] = [
 @pytest.mark.parametrize(
     ("check", "wrong", "parts"), WRONG, ids=lambda part: getattr(part, "__name__", None) or "-".join(map(str, part))
 )
-@pytest.mark.parametrize("seed", range(2))
-def test_wrong_formulas_are_noticed(check: Check, wrong: dict[str, Any], parts: set[int], seed: int) -> None:
-    measured = check(np.random.default_rng(seed), **wrong).parts
+def test_wrong_formulas_are_noticed(check: Check, wrong: dict[str, Any], parts: set[int]) -> None:
+    measured = check(np.random.default_rng(0), **wrong).parts
     for part in parts:
         assert not measured[part].passed, measured[part].line
 
