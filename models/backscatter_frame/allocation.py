@@ -27,6 +27,8 @@ PROVED = 1e-9
 NEEDED = 0.1
 """Part of the tolerance asked for that the path proves, so that rounding between units does not matter."""
 
+SET_ASIDE = "the start was weighed and set aside: a guess proved more"
+
 
 class Followed(NamedTuple):
     """What the specialised solver returns, in its units."""
@@ -37,6 +39,8 @@ class Followed(NamedTuple):
     """Time of each beam ``(..., beams)``."""
     prices: Prices
     steps: Array
+    used: Array
+    """Which starts led to the answers; a start that promised less than a guess did not."""
 
 
 class Near(NamedTuple):
@@ -59,11 +63,15 @@ def follow(terms: Terms, tolerance: float, owner: Array | None = None, near: Nea
     rows = [plain(part.reshape(-1, *part.shape[len(shape) - 1 :]), np.float64) for part in terms[:10]]
     shapes = (users, VARIABLES), (owner.size,), (3, users)
     given = [np.zeros((*lead, *own)) for own in shapes] if near is None else near
-    ends = [np.array(np.broadcast_to(part, (*lead, *own))).reshape(-1, *own) for part, own in zip(given, shapes, strict=True)]
-    steps = follow_batch(rows[0], owner, *rows[1:], tolerance, near is not None, *ends, workspace(users, owner.size))
+    ends = [
+        np.array(np.broadcast_to(part, (*lead, *own))).reshape(-1, *own) for part, own in zip(given, shapes, strict=True)
+    ]
+    steps, used = follow_batch(rows[0], owner, *rows[1:], tolerance, near is not None, *ends, workspace(users, owner.size))
     point, passive, prices = ends
     found = np.moveaxis(prices, 1, 0).reshape(3, *shape)
-    return Followed(point.reshape(*shape, -1), passive.reshape(*lead, -1), Prices(*found), steps.reshape(lead))
+    return Followed(
+        point.reshape(*shape, -1), passive.reshape(*lead, -1), Prices(*found), steps.reshape(lead), used.reshape(lead)
+    )
 
 
 def near(terms: Terms, start: Solution) -> Near:
@@ -243,5 +251,13 @@ class PathFollowing(Backend):
         found = follow(terms, min(NEEDED * tol, PROVED), near=given)
         solved = time.perf_counter()
         allocation = allocated(problem, decision, terms, found)  # type: ignore[arg-type]
-        prices, spent = unscaled(found.prices, terms), (modelled - began, solved - modelled)
-        return Answer(allocation, prices, found.steps, *spent, start_used=start is not None)
+        aside = {} if start is None else dict.fromkeys(np.flatnonzero(~found.used).tolist(), SET_ASIDE)
+        return Answer(
+            allocation,
+            unscaled(found.prices, terms),
+            found.steps,
+            modelled - began,
+            solved - modelled,
+            start_used=start is not None,
+            messages=aside,
+        )

@@ -20,6 +20,7 @@ the passive times, by which alone users depend on each other. Two things make it
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mecopt.kernels.compiled import compiled
 from mecopt.models.backscatter_frame.frame import Floats, Frame, Ints, bound
@@ -103,20 +104,20 @@ def _attempt(
 @compiled
 def follow(
     frame: Frame, work: Work, tolerance: float, warm: bool, point: Floats, passive: Floats, prices: Floats
-) -> int:
+) -> tuple[int, bool]:
     """Follow the path of a frame; write the best point ``(users, 7)``, passive times and prices ``(3, users)`` found.
 
     Where `warm` they hold on entry what to begin near. Where that leads nowhere the path begins anew, without a start, and
-    at last with steps of slacks and multipliers together. Returns the number of all steps.
+    at last with steps of slacks and multipliers together. Returns the number of all steps, and whether the start led there.
     """
-    steps, best, proved = 0, np.inf, -np.inf
+    steps, best, proved, used = 0, np.inf, -np.inf, False
     for attempt in range(0 if warm else 1, 3):
-        count, together = begin(frame, work, attempt == 0, point, passive, prices), attempt == 2
+        (count, used), together = begin(frame, work, attempt == 0, point, passive, prices), attempt == 2
         more, best, proved = _attempt(frame, work, count, tolerance, together, best, proved, point, passive, prices)
         steps += more
         if best - proved <= tolerance * (frame.passive_cost + abs(best)):
             break
-    return steps
+    return steps, used
 
 
 @compiled
@@ -138,7 +139,7 @@ def follow_batch(
     passive: Floats,
     prices: Floats,
     room: Work,
-) -> Ints:
+) -> tuple[Ints, NDArray[np.bool_]]:
     """Follow the path of every frame; entries as in `Frame`, `owner` the same for all, costs ``(frames, 4)``.
 
     Parameters
@@ -151,12 +152,13 @@ def follow_batch(
 
     Returns
     -------
-    numbers of steps
+    numbers of steps, and which starts led to the answers
     """
+    used = np.zeros(work.shape[0], dtype=np.bool_)
     steps = np.zeros(work.shape[0], dtype=np.int64)
     for k in range(work.shape[0]):
         c, n = costs[k], noise[k]
         own = work[k], owner, rate[k], harvest[k], n, energy[k], fastest[k], circuit[k], cpu[k], kept[k]
         frame = Frame(*own, c[0], c[1], c[2], c[3])
-        steps[k] = follow(frame, room, tolerance, warm, points[k], passive[k], prices[k])
-    return steps
+        steps[k], used[k] = follow(frame, room, tolerance, warm, points[k], passive[k], prices[k])
+    return steps, used

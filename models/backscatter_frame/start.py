@@ -3,10 +3,11 @@ r"""Where the path of a frame begins: strictly inside, near prices that are give
 Prices :math:`(\omega, \lambda, \xi)` of work, energy and capacity say by the frame's stationarity what the multiplier of every
 other inequality is: :math:`K - \omega` that of unserved work, :math:`(\phi\eta - \omega)^\pm` those of local work,
 :math:`g` that of Shannon's row where sending pays, and so on. None may be smaller than :math:`\mu/s`, so that no pair is too
-near its boundary. Without a start the prices are guessed from what harvesting a battery full costs: the path is a fifth
-shorter than from multipliers :math:`\mu/s` alone, and nearly as short as from the exact prices. For prices say little about the
-point, which decides how far the first steps may go. A point that is given, too, is approached as far as it stays inside,
-and kept if it and the prices prove each other to be good.
+near its boundary. Without a start the prices are guessed from what harvesting a battery full costs: the path is
+shorter than from multipliers :math:`\mu/s` alone, and about as short as from the exact prices. For prices say little about
+the point, which decides how far the first steps may go. So a point that is given, too, is approached as far as that stays
+inside, and kept if it and the prices prove each other to be good. Of prices alone those are taken that prove more, the
+given or the guessed ones.
 """
 
 from __future__ import annotations
@@ -44,11 +45,14 @@ BEGUN = 0.03
 LEAST = 1e-3
 """Part of the price of unserved work below which a multiplier counts as this when unserved work is chosen."""
 
-NEARLY = np.array([0.999, 0.99, 0.9])
+NEARLY = np.array([0.9999, 0.999, 0.99, 0.9])
 """Parts of the way to a given point, tried one after the other."""
 
-GOOD = 10.0
-"""Gap, over what is left of the way, up to which a point near the given one is kept."""
+GOOD, RELATIVE = 1.0, 0.03
+"""Gap, over a slot of carrier or this part of its bound, up to which a point near the given one is kept."""
+
+CENTRED = 0.03
+"""Part of the mean product of slacks and multipliers, such a gap's, at which the path begins there."""
 
 
 @compiled
@@ -149,6 +153,7 @@ def _rows(frame: Frame, work: Work, i: int) -> None:
 def _approach(frame: Frame, work: Work, i: int, goal: Floats, part: float) -> None:
     """Move a user's variables towards given ones, `part` of the way, or of that to the first boundary."""
     a, s, before = work.active[i], work.slack[i], work.moved[i]
+    _rows(frame, work, i)
     before[:] = s
     length = 1.0
     for k in range(VARIABLES):
@@ -244,7 +249,7 @@ def _multiply(frame: Frame, work: Work, prices: Floats, mu: float) -> None:
 
 
 @compiled
-def _place(frame: Frame, work: Work, count: int, point: Floats, passive: Floats, part: float) -> None:
+def _place(frame: Frame, work: Work, point: Floats, passive: Floats, part: float) -> None:
     """Choose passive times and variables: a point well inside, and `part` of the way from there to the given one."""
     beams = work.step[:, 0]
     beams[:] = 0.0
@@ -262,31 +267,41 @@ def _place(frame: Frame, work: Work, count: int, point: Floats, passive: Floats,
 
 
 @compiled
-def begin(frame: Frame, work: Work, warm: bool, point: Floats, passive: Floats, prices: Floats) -> int:
-    """Choose where the path begins; return the number of inequalities.
+def _near(frame: Frame, work: Work, count: int, point: Floats, passive: Floats) -> float:
+    """Place the path near a given point at the prices of `work`; return the gap there, infinite where it is too great."""
+    proved = bound(frame, work.prices[0], work.prices[1], work.prices[2])
+    for part in NEARLY:
+        _place(frame, work, point, passive, part)
+        for i in range(frame.work.size):
+            _serve(frame, work, i, work.prices[0, i], (1.0 - part) / count)
+        gap = cost(frame, work) - proved
+        if gap <= GOOD * max(frame.passive_cost, RELATIVE * abs(proved)):
+            return gap
+    return np.inf
 
-    Where `warm`, `point`, `passive` and `prices` are those to begin near; else they are not looked at.
+
+@compiled
+def begin(frame: Frame, work: Work, warm: bool, point: Floats, passive: Floats, prices: Floats) -> tuple[int, bool]:
+    """Choose where the path begins; return the number of inequalities, and whether it begins near what was given.
+
+    Where `warm`, `point`, `passive` and `prices` are what to begin near, if it is better than a guess; else they are not
+    looked at.
     """
-    count, users, mu = prepare(frame, work), frame.work.size, BEGUN
-    if not warm:
-        guess(frame, work.prices)
-        _place(frame, work, count, point, passive, 0.0)
-    else:
+    count, mu, gap, used = prepare(frame, work), BEGUN, np.inf, False
+    guess(frame, work.prices)
+    if warm:
+        guessed = bound(frame, work.prices[0], work.prices[1], work.prices[2])
         work.prices[:] = prices
         _limit(frame, work.prices)
-        proved, kept = bound(frame, work.prices[0], work.prices[1], work.prices[2]), False
-        for part in NEARLY:
-            _place(frame, work, count, point, passive, part)
-            for i in range(users):
-                _serve(frame, work, i, work.prices[0, i], (1.0 - part) / count)
-            gap = cost(frame, work) - proved
-            kept = gap <= GOOD * (1.0 - part) * frame.passive_cost
-            if kept:
-                mu = gap / count
-                break
-        if not kept:
-            _place(frame, work, count, point, passive, 0.0)
-    for i in range(users):
+        used = bound(frame, work.prices[0], work.prices[1], work.prices[2]) >= guessed
+        gap = _near(frame, work, count, point, passive)
+        if gap < np.inf:
+            mu, used = CENTRED * gap / count, True
+        elif not used:
+            guess(frame, work.prices)
+    if gap == np.inf:
+        _place(frame, work, point, passive, 0.0)
+    for i in range(frame.work.size):
         _serve(frame, work, i, work.prices[0, i], mu)
     _multiply(frame, work, work.prices, mu)
-    return count
+    return count, used
