@@ -15,10 +15,10 @@ from mecopt.learners.paper_001.trainings import (
     ALONE,
     BEAMS,
     DRIVEN,
+    FARTHER,
     FIGURE,
     FREE,
     FREE_TEAM,
-    OURS,
     RAW,
     TEAM,
     USERS_ACT,
@@ -66,7 +66,7 @@ def _told(reading: Reading) -> Verdict:
 
 def _beams(c: Compared) -> Claim:
     """Holds if no training, raw beams or weights, earns more than fixed weights with the optimiser."""
-    plans = [*(FIGURE[kind, beams] for kind in (DRIVEN, ALONE) for beams in BEAMS), TEAM, OURS]
+    plans = [*(FIGURE[kind, beams] for kind in (DRIVEN, ALONE) for beams in BEAMS), TEAM, *FARTHER]
     said = "; ".join(f"{plan.name}: {percent(gain(c, plan, EVEN))}" for plan in plans)
     return Claim(
         WHERE,

@@ -1,11 +1,12 @@
 """The trainings behind figure 2 and what is asked beyond it: who learns what, with which beams, from which reward.
 
-All have the networks and numbers of Table I but `OURS`, and meet the same frames of a seed.
+All have the networks and numbers of Table I but `FARTHER`, and meet the same frames of a seed.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from mecopt.learners.h_maddpg import LEARNER
 from mecopt.learners.h_maddpg.record import read_columns
@@ -39,7 +40,7 @@ printed, and with the reward (11) that all share."""
 RIVALS = (FREE, FREE_TEAM)
 
 
-def plan(kind: str, beams: str, change: str = "", **settings: str) -> Plan:
+def plan(kind: str, beams: str, change: str = "", **settings: Any) -> Plan:
     """Return a training."""
     name = f"{kind}, {beams}" + (f", {change}" if change else "")
     return Plan(name, STEADY, {**KINDS[kind], "beams": beams, **settings}, USERS)
@@ -52,9 +53,13 @@ TEAM = plan(DRIVEN, WEIGHTS, "team reward", user_reward="team")
 ESTIMATE = plan(DRIVEN, WEIGHTS, "estimate executed", executed="estimate")
 USERS_ACT = plan(DRIVEN, WEIGHTS, "users executed", executed="users")
 USERS_ACT_RAW = plan(DRIVEN, RAW, "users executed", executed="users")
-OURS = Plan("ours: optimiser alone, weights, ReLU", STEADY, {}, USERS)
+FARTHER = (
+    plan(ALONE, WEIGHTS, "ReLU", activation="relu"),
+    plan(ALONE, WEIGHTS, "ReLU, gamma 0.9, memory 20,000", activation="relu", discount=0.9, memory=20_000),
+)
+"""Other networks, and an access point that looks farther ahead: what it spends now is in batteries later."""
 
-PLANS = (*FIGURE.values(), TEAM, ESTIMATE, USERS_ACT, USERS_ACT_RAW, OURS)
+PLANS = (*FIGURE.values(), TEAM, ESTIMATE, USERS_ACT, USERS_ACT_RAW, *FARTHER)
 
 
 def stream_of(plan: Plan, seed: int, count: int) -> Problem:

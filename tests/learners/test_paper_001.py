@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from mecopt.cli.main import main
+from mecopt.learners.h_maddpg import LEARNER
 from mecopt.learners.paper_001 import claims, pictures, tables
 from mecopt.learners.paper_001.claims_ours import no_more
 from mecopt.learners.paper_001.comparison import Compared
@@ -333,10 +334,11 @@ def test_tables_and_pictures_are_written_from_any_measurements() -> None:
 def test_plans_are_what_their_names_say() -> None:
     assert len({plan.folder(Path("x"), 0, 60) for plan in PLANS}) == len(PLANS)
     for (kind, beams), plan in FIGURE.items():
-        assert plan.settings["beams"] == beams
-        assert plan.settings.get("user_reward", "own") == ("team" if kind == FREE_TEAM else "own")
-        assert (plan.settings["users"] == "model-free") == (kind in RIVALS)
-        assert plan.settings["activation"] == "sigmoid"
+        settings = LEARNER.configured("default", plan.settings)
+        assert settings.beams == beams
+        assert settings.user_reward == ("team" if kind == FREE_TEAM else "own")
+        assert (settings.users == "model-free") == (kind in RIVALS)
+        assert (settings.activation, settings.hidden, settings.discount) == ("sigmoid", (128, 64), 0.5)  # Table I
 
 
 @pytest.mark.slow

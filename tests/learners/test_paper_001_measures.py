@@ -67,7 +67,7 @@ def test_a_carrier_is_all_that_figure_3a_changes() -> None:
 
 def test_seeds_and_parts_of_the_evaluation_meet_other_frames() -> None:
     drawn = [stream(NOMINAL, 0, 2, 3), stream(NOMINAL, 1, 2, 3)]
-    drawn.append(trainings.stream_of(trainings.OURS, 0, 6))  # type: ignore[arg-type]
+    drawn.append(trainings.stream_of(trainings.TEAM, 0, 6))  # type: ignore[arg-type]
     values = [one.channel.ravel()[0] for one in drawn]
     assert len(set(values)) == 3
 
