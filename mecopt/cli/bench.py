@@ -62,7 +62,7 @@ def _show_starts(screen: Console, cls: type[Problem], seed: int) -> None:
         screen.print(line(HEADERS))
         for row in cell.rows:
             screen.print(line(row.cells()).rstrip())
-        if all(row.source != "learned" for row in cell.rows):
+        if cell.consumer.takes != "answer" and all(row.source != "learned" for row in cell.rows):
             screen.print("    learned      no policy ships for these instances")
     headers, rows = matrix(cells)
     title = "cold total over this total (*: pays, =: any price is the optimum, !: worse answers)"

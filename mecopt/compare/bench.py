@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from mecopt.backends.backend import ClosedForm
+from mecopt.backends.backend import ClosedForm, OneByOne
 from mecopt.compare.summary import duration
+from mecopt.decision import OneOf
 from mecopt.problem import Problem
 from mecopt.solve import allocate, solve
 
@@ -76,11 +77,47 @@ def medians(
     return {name: statistics.median(values) for name, values in times.items()}
 
 
-def bench(cls: type[Problem], seed: int = 0) -> Iterator[Measurement]:
-    """Measure one problem; rows come as they are ready."""
-    yield from _fixed(cls, seed)
-    yield from _candidates(cls, seed)
-    yield from _open(cls, seed)
+@dataclass(frozen=True)
+class Plan:
+    """On how many users, instances and decisions a problem is measured."""
+
+    single: tuple[int, ...]
+    """Users of the single instances that every backend allocates."""
+    batches: tuple[tuple[int, int, int], ...]
+    """Users and size of each batch, and how many of its instances those allocate that take one after the other."""
+    alone: tuple[int, ...]
+    """Users of the instances that the default backend allocates alone."""
+    slow: Mapping[str, int]
+    """Most users for whom a backend is asked that would take minutes for more."""
+    candidates: tuple[int, int]
+    """Users, and decisions of one instance."""
+    rivals: tuple[str, ...]
+    """Outside solvers of the open decision."""
+    open: tuple[int, ...]
+    """Users of the instances that they solve."""
+    open_alone: tuple[int, ...]
+
+
+def plan(cls: type[Problem]) -> Plan:
+    """Return what fits a problem: choices are decided by the thousand a second, beams are not."""
+    if _chooses(cls):
+        many = 100_000 if cls.sense == "minimise" else 20_000
+        batch = ((10, 20_000, 1),)
+        return Plan((10, 100), batch, (), {}, (10, many), ("scip", "highs"), (10, 30, 50), (100, 1000, 10_000))
+    batches = ((3, 1000, 50), (10, 300, 20), (50, 30, 5))
+    return Plan((3, 10, 50), batches, (200,), {"slsqp": 3}, (3, 1000), ("semidefinite",), (3, 6), (10,))
+
+
+def _chooses(cls: type[Problem]) -> bool:
+    return isinstance(_draw(cls, 0, 1).decision_space, OneOf)
+
+
+def bench(cls: type[Problem], seed: int = 0, chosen: Plan | None = None) -> Iterator[Measurement]:
+    """Measure one problem as planned; rows come as they are ready."""
+    chosen = plan(cls) if chosen is None else chosen
+    yield from _fixed(cls, seed, chosen)
+    yield from _candidates(cls, seed, chosen)
+    yield from _open(cls, seed, chosen)
 
 
 def _draw(cls: type[Problem], seed: int, users: int, shape: tuple[int, ...] = (), preset: str = "paper") -> Problem:
@@ -88,15 +125,23 @@ def _draw(cls: type[Problem], seed: int, users: int, shape: tuple[int, ...] = ()
 
 
 def _away(problem: Problem, seed: int) -> Any:
-    """Return a decision in which nobody is local: with one server that is everyone's, else a random one."""
-    shape = (*problem.batch_shape, problem.users)
-    return np.random.default_rng(seed).integers(1, len(problem.choices.labels), shape, dtype=np.int8)
+    """Return a decision in which nobody is local, with one server everyone's, else a random one; or random beams."""
+    rng, space = np.random.default_rng(seed), problem.decision_space
+    if not isinstance(space, OneOf):
+        return space.sample(rng, problem.batch_shape)
+    return rng.integers(1, len(space.labels), (*problem.batch_shape, problem.users), dtype=np.int8)
 
 
-def _fixed(cls: type[Problem], seed: int) -> Iterator[Measurement]:
+def _backends(cls: type[Problem], chosen: Plan, users: int) -> list[str]:
+    """Return the backends to be asked for so many users, the default one first."""
+    available = [name for name, backend in cls.backends.items() if backend.is_available()]
+    return [name for name in available if users <= chosen.slow.get(name, users)]
+
+
+def _fixed(cls: type[Problem], seed: int, chosen: Plan) -> Iterator[Measurement]:
     """Decision fixed: the default backend beside every other one, single and in batch."""
-    default, *others = [name for name, backend in cls.backends.items() if backend.is_available()]
-    for users in (10, 100):
+    for users in chosen.single:
+        default, *others = _backends(cls, chosen, users)
         problem = _draw(cls, seed, users)
         decision = _away(problem, seed)
         solving = medians({name: _solving(problem, decision, name) for name in (default, *others)})
@@ -105,13 +150,27 @@ def _fixed(cls: type[Problem], seed: int) -> Iterator[Measurement]:
             for name in others:
                 group = f"decision fixed, {users} users, one instance: {what}"
                 yield Measurement(group, default, times[default], name, times[name])
-    count = 20_000
-    batch, single = _draw(cls, seed, 10, (count,)), _draw(cls, seed, 10)
+    for users, count, part in chosen.batches:
+        yield from _batched(cls, seed, users, count, part, _backends(cls, chosen, users))
+    for users in chosen.alone:
+        problem = _draw(cls, seed, users)
+        default = next(iter(cls.backends))
+        times = medians({default: _whole(problem, _away(problem, seed), default)})
+        yield Measurement(f"decision fixed, {users} users, one instance: allocate(), certified", default, times[default])
+
+
+def _batched(cls: type[Problem], seed: int, users: int, count: int, part: int, names: list[str]) -> Iterator[Measurement]:
+    """Per instance: the default backend on a batch, all others on a part of it, one instance after the other."""
+    batch, (default, *others) = _draw(cls, seed, users, (count,)), names
     decisions = _away(batch, seed)
-    times = medians({default: _solving(batch, decisions, default), **{n: _solving(single, decisions[0], n) for n in others}})
-    for name in others:
-        group = f"decision fixed, 10 users, per instance of a batch of {count}: solving alone"
-        yield Measurement(group, f"{default}, batched", times[default] / count, name, times[name])
+    few = {name: (batch[:part], decisions[:part]) for name in others if isinstance(batch.backend(name), OneByOne)}
+    given = {default: (batch, decisions), **few}
+    kinds = {"solving alone": _solving} if part == 1 else {"solving alone": _solving, "allocate(), certified": _whole}
+    for what, call in kinds.items():
+        times = medians({name: call(*instances, name) for name, instances in given.items()})
+        group = f"decision fixed, {users} users, per instance of a batch of {count}: {what}"
+        for name in few:
+            yield Measurement(group, f"{default}, batched", times[default] / count, name, times[name] / part)
 
 
 def _solving(problem: Problem, decision: Any, name: str) -> Callable[[], float]:
@@ -138,31 +197,32 @@ def _timed(call: Callable[[], Any]) -> Callable[[], float]:
     return timed
 
 
-def _candidates(cls: type[Problem], seed: int) -> Iterator[Measurement]:
+def _candidates(cls: type[Problem], seed: int, chosen: Plan) -> Iterator[Measurement]:
     """Candidate values a second: many decisions of one instance."""
-    count = 100_000 if cls.sense == "minimise" else 20_000
-    problem = _draw(cls, seed, 10)
+    users, count = chosen.candidates
+    problem = _draw(cls, seed, users)
     candidates = problem.decision_space.sample(np.random.default_rng(seed), (count,))
     times = medians({"all": _timed(lambda: problem.optimal_value(candidates))})
     yield Measurement(
-        f"candidate values, 10 users, {count} candidates ({count / times['all']:.3g} a second on one core)",
+        f"candidate values, {users} users, {count} candidates ({count / times['all']:.3g} a second on one core)",
         "optimal_value, per candidate",
         times["all"] / count,
     )
 
 
-def _open(cls: type[Problem], seed: int) -> Iterator[Measurement]:
+def _open(cls: type[Problem], seed: int, chosen: Plan) -> Iterator[Measurement]:
     """Decision open: exact and proved, beside exhaustive scoring and the outside solvers, on every preset."""
     for preset in cls.presets:
         group = f"decision open, proved optimal, preset {preset}"
-        yield from _exhaustive(cls, seed, preset, group)
-        rivals = [name for name in ("scip", "highs") if name in cls.solvers and cls.solvers[name].is_available()]
-        for users in (10, 30, 50):
+        if _chooses(cls):
+            yield from _exhaustive(cls, seed, preset, group)
+        rivals = [name for name in chosen.rivals if name in cls.solvers and cls.solvers[name].is_available()]
+        for users in chosen.open:
             problem = _draw(cls, seed, users, preset=preset)
             times = medians({name: _solved(problem, name) for name in ("exact", *rivals)}, seconds=2.0)
             for name in rivals:
                 yield Measurement(group, f"exact, {users} users", times["exact"], name, times[name])
-        for users in (100, 1000, 10_000):
+        for users in chosen.open_alone:
             times = medians({"exact": _solved(_draw(cls, seed, users, preset=preset), "exact")}, seconds=1.0)
             yield Measurement(group, f"exact, {users} users", times["exact"])
 

@@ -8,8 +8,9 @@
 - optimum: the instance's own optimum, free of charge: the limit of what any start can do.
 
 Earlier answers are a solver's own, found cold, where it proves nothing: it would not have the optimum at hand. Where the
-decision is open the start is a decision. Where it is fixed, to the optimal one, the start is a price, which fits whichever
-users offload; another instance's allocation does not. `mecopt.warmstart.from_dual` makes an allocation of it.
+decision is open the start is a decision. Where it is fixed, to the optimal one, the start is a price, which fits whatever is
+decided; another instance's allocation does not. `mecopt.warmstart.from_dual` makes an allocation of it. A solver that can
+make something of another instance's allocation is measured from whole answers, too: the optimum's is then its own answer.
 
 Making a start is charged with what its user would wait for: the look-up, the rounding, the policy, and the answer to a price
 where an allocation is needed. Certificates are not charged, as they are not charged to solving, nor is what lies ready:
@@ -19,6 +20,7 @@ the instances and the answers before them.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -38,13 +40,16 @@ KEEP = 0.9
 """Probability that a user of the drifting stream keeps its data from one instance to the next."""
 
 Source = Literal["cold", "previous", "neighbour", "relaxation", "learned", "optimum"]
-Taken = Literal["decision", "allocation", "price"]
-"""What a solver takes as its start."""
+Taken = Literal["decision", "allocation", "price", "answer"]
+"""What a solver takes as its start; an answer is a price with the allocation found beside it, perhaps of another instance."""
 
 SOURCES: tuple[Source, ...] = ("cold", "previous", "neighbour", "relaxation", "learned", "optimum")
 
 FREE: tuple[Source, ...] = ("cold", "optimum")
 """Sources that are not charged."""
+
+KNOWN: tuple[Source, ...] = ("cold", "previous", "neighbour", "optimum")
+"""Sources that are whole answers."""
 
 ROUNDING = "relaxation-rounding"
 """The solver whose decision is the relaxation's start."""
@@ -80,6 +85,13 @@ def drifting(
     return cls(**mixed)
 
 
+def _columns(problem: Problem, names: Sequence[str]) -> Array:
+    """Return fields of instances side by side, ``(instances, entries)``; of complex ones real and imaginary parts."""
+    data = problem.flat().data()
+    parts = [np.stack([v.real, v.imag], axis=-1) if np.iscomplexobj(v) else v for v in (data[name] for name in names)]
+    return np.concatenate([part.reshape(problem.instances, -1) for part in parts], axis=1)
+
+
 class Memory:
     """Instances solved beforehand, and a k-d tree over their standardised data."""
 
@@ -87,18 +99,16 @@ class Memory:
         from scipy.spatial import KDTree
 
         self.problem = problem
-        numbers = {name: value for name, value in problem.data().items() if np.isfinite(value).all()}  # no missing limits
-        features = {name: value.reshape(problem.instances, -1) for name, value in numbers.items()}
-        self.names = [name for name, value in features.items() if np.ptp(value, axis=0).any()] or list(features)
-        columns = np.concatenate([features[name] for name in self.names], axis=1)
+        numbers = [name for name, value in problem.data().items() if np.isfinite(value).all()]  # no missing limits
+        self.names = [name for name in numbers if np.ptp(_columns(problem, [name]), axis=0).any()] or numbers
+        columns = _columns(problem, self.names)
         spread = columns.std(axis=0)
         self.centre, self.spread = columns.mean(axis=0), np.where(spread > 0, spread, 1.0)
         self.tree = KDTree((columns - self.centre) / self.spread)
 
     def nearest(self, problem: Problem) -> int:
         """Return the index of the stored instance nearest to this one."""
-        point = np.concatenate([np.ravel(getattr(problem, name)) for name in self.names])
-        return int(self.tree.query((point - self.centre) / self.spread)[1])
+        return int(self.tree.query((_columns(problem, self.names)[0] - self.centre) / self.spread)[1])
 
 
 # ---------------------------------------------------------------------- sources
@@ -129,6 +139,8 @@ class Starts:
 
     def sources(self, takes: Taken) -> list[Source]:
         """Return the sources there are for a solver."""
+        if takes == "answer":
+            return list(KNOWN)
         learned = self.proposed if takes == "decision" else self.starter
         missing = {"learned"} if learned is None else set()
         if takes == "decision" and ROUNDING not in self.stream.solvers:
@@ -145,6 +157,8 @@ class Starts:
         problem = self.instances[i]
         if takes == "decision":
             return self._decision(source, problem, i, solver)
+        if takes == "answer":
+            return self._known(source, problem, i, None)
         return from_dual(problem, self.optimum[i].decision, self._price(source, problem, i))
 
     def seconds(self, source: Source, takes: Taken, i: int, solver: str | None = None) -> float:

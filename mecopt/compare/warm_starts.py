@@ -47,6 +47,9 @@ MOST = 0.75
 SLOW = 0.01
 """Seconds from which calls are timed twice, the better time kept, and not by repeated turns."""
 
+STARTING = Feature.WARM_PRIMAL | Feature.WARM_PRIMAL_DUAL
+"""What a solver says that takes a start."""
+
 ANY_PRICE = "any price is the optimum"
 """The verdict on a start that is the answer already."""
 
@@ -61,6 +64,11 @@ class Consumer:
     most: int = 16
     proves: bool = True
     """Whether its answers are optimal; where not, its earlier ones are not the optimum either."""
+
+    @property
+    def label(self) -> str:
+        """Its name, and what it takes if that is more than another consumer of the name takes."""
+        return f"{self.name} (whole answers)" if self.takes == "answer" else self.name
 
     @property
     def fixed(self) -> bool:
@@ -79,6 +87,8 @@ CONSUMERS = (
     Consumer("highs", "rounds", most=6),
     Consumer("local-search", "solver calls", proves=False),
     Consumer("coordinate-descent", "solver calls", proves=False),
+    Consumer("path-following", "steps", "price"),
+    Consumer("path-following", "steps", "answer"),
     Consumer("slsqp", "iterations", "allocation"),
     Consumer("scs", "iterations", "price"),
 )
@@ -152,7 +162,7 @@ class Cell:
         """What was measured."""
         what = "decision fixed to the optimal one" if self.consumer.fixed else "decision open"
         what += "" if self.consumer.proves else ", its own earlier answers"
-        return f"{self.stream}: {self.consumer.name}, {what} (effort: {self.consumer.counted}, n = {self.rows[0].instances})"
+        return f"{self.stream}: {self.consumer.label}, {what} (effort: {self.consumer.counted}, n = {self.rows[0].instances})"
 
 
 # ---------------------------------------------------------------------- measuring
@@ -197,7 +207,8 @@ def measure(name: str, starts: Starts, consumer: Consumer, count: int) -> Cell:
             answer = run()  # not timed: it may build and compile what later calls find ready
             stats = answer.stats
             effort[source].append(float(stats.solver_calls if consumer.counted == "solver calls" else stats.iterations))
-            loss[source].append(float(problem.sign * (answer.objective - best.objective) / abs(best.objective)))
+            size = abs(best.objective) + problem.negligible
+            loss[source].append(float(problem.sign * (answer.objective - best.objective) / size))
             used[source] += stats.start_used
         if calls["solve cold"]() > SLOW:
             times = {name: min(call(), call()) for name, call in calls.items()}
@@ -251,8 +262,8 @@ def warm_starts(
     policy
         from instances and a role, "proposer" or "warm-starter", to the policy for them, or None.
     """
-    known = {**cls.solvers, **cls.backends}
-    able = [c for c in consumers if c.name in known and known[c.name].is_available()]
+    known: dict[str, Backend | Solver] = {**cls.solvers, **cls.backends}
+    able = [c for c in consumers if c.name in known and known[c.name].is_available() and known[c.name].features & STARTING]
     size = {} if users is None else {"users": users}
     for preset in cls.presets if presets is None else presets:
         before, streams_rng = np.random.default_rng([seed, 1]), np.random.default_rng([seed, 0])
@@ -273,8 +284,7 @@ def refusing(cls: type[Problem]) -> list[str]:
     """Return the backends, and the solvers that prove, which take no start."""
     proving = {name: solver for name, solver in cls.solvers.items() if solver.features & Feature.INTEGER}
     asked: dict[str, Backend | Solver] = {**cls.backends, **proving}
-    starting = Feature.WARM_PRIMAL | Feature.WARM_PRIMAL_DUAL
-    return [name for name, one in asked.items() if not one.features & starting and one.is_available()]
+    return [name for name, one in asked.items() if not one.features & STARTING and one.is_available()]
 
 
 # ---------------------------------------------------------------------- in words
@@ -283,12 +293,12 @@ def refusing(cls: type[Problem]) -> list[str]:
 def closing(cls: type[Problem], cells: Sequence[Cell]) -> str:
     """Say what the best start saves each consumer over all its streams, and what the default backend takes instead."""
     said = f"Best starts: {'; '.join(f'{name} {text}' for name, text in _best(cells).items())}."
-    fixed = [cell for cell in cells if cell.consumer.fixed]
+    fixed = [cell for cell in cells if cell.consumer.fixed and cell.consumer.name != cls.backend().name]
     if not fixed:
         return said
     least = [min(row.total for row in cell.rows) for cell in fixed]
     ratio = min(total / cell.direct_seconds for total, cell in zip(least, fixed, strict=True))
-    names = " and ".join(dict.fromkeys(cell.consumer.name for cell in fixed))
+    names = " and ".join(dict.fromkeys(cell.consumer.label for cell in fixed))
     streams = "; ".join(dict.fromkeys(cell.stream for cell in fixed))
     seconds = [cell.direct_seconds for cell in fixed]
     return (
@@ -307,7 +317,7 @@ def matrix(cells: Sequence[Cell]) -> tuple[tuple[str, ...], list[list[str]]]:
     for cell in cells:
         found = {row.source: row for row in cell.rows}
         cold = f"{found['cold'].effort:.1f} {cell.consumer.counted}, {duration(found['cold'].total)}"
-        rows.append([cell.stream, cell.consumer.name, cold, *(_mark(found.get(source)) for source in SOURCES[1:])])
+        rows.append([cell.stream, cell.consumer.label, cold, *(_mark(found.get(source)) for source in SOURCES[1:])])
     return ("stream", "solver", "cold", *SOURCES[1:]), rows
 
 
@@ -324,8 +334,8 @@ def _best(cells: Sequence[Cell]) -> dict[str, str]:
     Where a source does not exist its users solve cold: another one is not outdone by leaving out a stream.
     """
     texts = {}
-    for name in dict.fromkeys(cell.consumer.name for cell in cells):
-        own = [{row.source: row for row in cell.rows} for cell in cells if cell.consumer.name == name]
+    for name in dict.fromkeys(cell.consumer.label for cell in cells):
+        own = [{row.source: row for row in cell.rows} for cell in cells if cell.consumer.label == name]
         if all(row.verdict == ANY_PRICE for rows in own for row in rows.values() if row.cold is not None):
             texts[name] = "is not counted, since an allocation that answers any price is the optimum already"
             continue
