@@ -144,6 +144,11 @@ class Problem(ABC):
         """An objective beside which differences count, per instance: 0, unless objectives may be 0 or have either sign."""
         return np.zeros(self.batch_shape)
 
+    def decision_features(self, decision: Array) -> Array:
+        """Return what a network sees of decisions: numbers of order 1 along a last axis, those of the decision by default."""
+        lead = self.decision_space.lead(decision)
+        return self.decision_space.stored(decision.reshape(-1, *decision.shape[len(lead) :])).reshape(*lead, -1)
+
     def infeasible(self, decision: Array) -> Array:
         """Whether no allocation satisfies the constraints of a decision; never, unless a model says otherwise."""
         return np.zeros(self.decision_space.lead(decision), dtype=bool)

@@ -41,7 +41,7 @@ KEEP = 0.9
 
 Source = Literal["cold", "previous", "neighbour", "relaxation", "learned", "optimum"]
 Taken = Literal["decision", "allocation", "price", "answer"]
-"""What a solver takes as its start; an answer is a price with the allocation found beside it, perhaps of another instance."""
+"""What a solver takes as its start; an answer is a price with the allocation found beside it, even another instance's."""
 
 SOURCES: tuple[Source, ...] = ("cold", "previous", "neighbour", "relaxation", "learned", "optimum")
 

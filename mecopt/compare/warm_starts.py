@@ -162,7 +162,8 @@ class Cell:
         """What was measured."""
         what = "decision fixed to the optimal one" if self.consumer.fixed else "decision open"
         what += "" if self.consumer.proves else ", its own earlier answers"
-        return f"{self.stream}: {self.consumer.label}, {what} (effort: {self.consumer.counted}, n = {self.rows[0].instances})"
+        counts = f"(effort: {self.consumer.counted}, n = {self.rows[0].instances})"
+        return f"{self.stream}: {self.consumer.label}, {what} {counts}"
 
 
 # ---------------------------------------------------------------------- measuring

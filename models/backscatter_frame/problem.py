@@ -54,7 +54,7 @@ from mecopt.lesson import Lesson
 from mecopt.models.backscatter_frame import allocation, conic, exact, prices
 from mecopt.models.backscatter_frame.backends import BACKENDS
 from mecopt.models.backscatter_frame.scenarios import PRESETS
-from mecopt.models.backscatter_frame.terms import Links, Terms, links, sending_energy, terms
+from mecopt.models.backscatter_frame.terms import Links, Terms, features, links, sending_energy, terms
 from mecopt.models.backscatter_frame.variables import FrameAllocation, FramePrices
 from mecopt.problem import Problem
 from mecopt.scenario import Reference, Scenario
@@ -157,6 +157,10 @@ class BackscatterFrame(Problem):
     def terms(self, decision: Array) -> Terms:
         """Return what the mathematics needs of each frame and beams, in the units of compiled code."""
         return terms(self, decision)
+
+    def decision_features(self, decision: Array) -> Array:
+        """Return orders of magnitude of what beams bring; see `mecopt.models.backscatter_frame.terms.features`."""
+        return features(self, decision)
 
     def objective(self, decision: Array, allocation: FrameAllocation) -> Array:
         """Evaluate the access point's energy, the price of unserved work and the worth of kept energy, in mJ."""

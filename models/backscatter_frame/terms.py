@@ -14,6 +14,9 @@ Array = NDArray[Any]
 
 LN2 = float(np.log(2.0))
 
+FAINT = 1e-6
+"""Rate or energy, in the solver's units, below which a network sees no difference."""
+
 
 class Links(NamedTuple):
     """What beams bring, leading axes those of batch and candidates."""
@@ -124,6 +127,17 @@ def terms(problem: BackscatterFrame, decision: Array) -> Terms:
         cost_unit=cost,
         energy_unit=full(battery),
     )
+
+
+def features(problem: BackscatterFrame, decision: Array) -> Array:
+    """Return decimal logarithms of rates, harvested energies and noise energies in the solver's units, ``(..., entries)``.
+
+    A phase of a channel or a beam changes none of them, and the best allocation depends on beams by nothing else.
+    """
+    found = terms(problem, decision)
+    others = ~np.eye(problem.users, dtype=bool)
+    parts = (found.rate, found.harvest[..., others], np.where(np.isfinite(found.noise), found.noise, 0.0))
+    return np.asarray(np.log10(np.maximum(np.concatenate(parts, axis=-1), FAINT)))
 
 
 def sending_energy(time: Array, bits: Array, bandwidth: Array, noise: Array) -> Array:
