@@ -39,7 +39,7 @@ class Followed(NamedTuple):
     """Time of each beam ``(..., beams)``."""
     prices: Prices
     steps: Array
-    used: Array
+    used: Array = np.zeros((), dtype=bool)
     """Which starts led to the answers; a start that promised less than a guess did not."""
 
 
@@ -191,7 +191,8 @@ def fitted(
     )
     with np.errstate(divide="ignore", invalid="ignore"):
         part = np.where(whole.spent_energy > room, room / whole.spent_energy, 1.0)
-    return active_time * part, passive_time, active_bits * part, passive_bits, local_bits * part
+    computed = np.where(problem.aligned("compute_energy", decision) > 0.0, local_bits * part, local_bits)
+    return active_time * part, passive_time, active_bits * part, passive_bits, computed
 
 
 def followed(problem: BackscatterFrame, decision: Array, tolerance: float = PROVED) -> tuple[FrameAllocation, FramePrices]:

@@ -65,6 +65,12 @@ def powered(frame: Frame, user: int) -> bool:
 
 
 @compiled
+def computes(frame: Frame, user: int) -> bool:
+    """Whether a user can compute: with energy, or where that takes none."""
+    return frame.cpu[user] == 0.0 or powered(frame, user)
+
+
+@compiled
 def sending_cost(frame: Frame, user: int, gain: float, price: float) -> float:
     r"""Return the least of what a slot of sending costs, less what it earns, however many bits are sent: not positive.
 
@@ -107,13 +113,13 @@ def bound(frame: Frame, work_price: Floats, energy_price: Floats, capacity_price
         reflected[i] = min(reflected[i], slot)
     for i in range(users):
         gain = max(work_price[i] - frame.bit_cost, 0.0)
-        total += work_price[i] * frame.work[i] - energy_price[i] * frame.energy[i] - capacity_price[i]
-        total += frame.work[i] * min(0.0, frame.unserved_cost - work_price[i])
-        sent = 0.0
-        if powered(frame, i):
-            price = energy_price[i] + capacity_price[i]
-            sent = sending_cost(frame, i, gain, price)
+        total += frame.work[i] * min(work_price[i], frame.unserved_cost)
+        total -= energy_price[i] * frame.energy[i] + capacity_price[i]
+        price, sent = energy_price[i] + capacity_price[i], 0.0
+        if computes(frame, i):
             total += frame.fastest[i] * min(0.0, price * frame.cpu[i] - work_price[i])
+        if powered(frame, i):
+            sent = sending_cost(frame, i, gain, price)
             total += min(0.0, energy_price[i] - frame.kept[i])
         total += divided(sent, reflected[i], gain * frame.work[i])
     return total

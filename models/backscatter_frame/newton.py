@@ -204,7 +204,7 @@ def advance(frame: Frame, work: Work, target: float, part: float, together: bool
     length, priced = reach(frame, work, part, together)
     for i in range(frame.work.size):
         for k in range(SLACKS):
-            if not np.isfinite(work.moved[i, k]) or not np.isfinite(work.priced[i, k]):
+            if work.active[i, k] and not (np.isfinite(work.moved[i, k]) and np.isfinite(work.priced[i, k])):
                 return np.nan, np.nan
     for c in range(frame.owner.size):
         if not np.isfinite(work.passive[MOVED, c]) or not np.isfinite(work.passive[PRICED, c]):

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 
 
+MOST = 1e100
+"""Price, in the solver's units, that counts for all beyond it, so that nothing overflows; any price proves."""
+
+
 class Prices(NamedTuple):
     """Prices in the solver's units, none negative, ``(..., users)``."""
 
@@ -32,7 +36,7 @@ def scaled(dual: FramePrices, terms: Terms) -> Prices:
     """Return prices in the solver's units; negative ones count as 0, as do those that are no number."""
     work, energy = terms.bit_unit / terms.cost_unit, terms.energy_unit / terms.cost_unit
     values = (dual.work_price * work, dual.energy_price * energy, dual.capacity_price * energy)
-    return Prices(*(np.where(value > 0.0, value, 0.0) for value in values))
+    return Prices(*(np.where(value > 0.0, np.minimum(value, MOST), 0.0) for value in values))
 
 
 def unscaled(prices: Prices, terms: Terms) -> FramePrices:
@@ -87,16 +91,16 @@ def dual_value(terms: Terms, prices: Prices, reflected: Array, powered: Array) -
         which users can have energy at all.
     """
     price = prices.energy + prices.capacity
-    own = np.minimum(terms.fastest * np.minimum(price * terms.cpu - prices.work, 0.0), 0.0)
-    own = own + np.minimum(prices.energy - terms.kept, 0.0)
+    computing = terms.fastest * np.minimum(price * terms.cpu - prices.work, 0.0)
+    keeping = np.minimum(prices.energy - terms.kept, 0.0)
     slot = divided(np.where(powered, sending(terms, prices), 0.0), reflected, gain(terms, prices) * terms.work)
     with np.errstate(invalid="ignore", over="ignore"):
         total = (
-            prices.work * terms.work
+            np.minimum(prices.work, terms.costs[..., 3:4]) * terms.work
             - prices.energy * terms.energy
             - prices.capacity
-            + terms.work * np.minimum(terms.costs[..., 3:4] - prices.work, 0.0)
-            + np.where(powered, own, 0.0)
+            + np.where(powered | (terms.cpu == 0.0), computing, 0.0)
+            + np.where(powered, keeping, 0.0)
             + slot
         )
         return np.asarray(total.sum(axis=-1) * terms.cost_unit[..., 0])

@@ -28,7 +28,7 @@ negative, prove with :math:`\eta_i = \lambda_i + \xi_i` and :math:`g_i = (\omega
 as a lower bound, where :math:`c_a = \min_\rho p_{ar} + \eta(p_o + \kappa(2^\rho - 1)) - g B \rho` is what a second of
 sending costs at these prices, all of it never below :math:`-g l`, and
 :math:`c_{b,i} = p + p_{br} - g_i r_i - \sum_j \lambda_j G_{ji}` what a second of carrier does. A
-user that can never have energy does not send, compute or keep any, and drops out of those terms.
+user that can never have energy does not send or keep any, nor compute where that takes any, and drops out of those terms.
 For open beams :math:`c_b` is replaced by its least over all beams; see `mecopt.models.backscatter_frame.relaxation`.
 
 The unserved work makes every frame feasible: where K exceeds every work price, an exact penalty, only what cannot be served

@@ -1,13 +1,12 @@
 r"""Where the path of a frame begins: strictly inside, near prices that are given or guessed.
 
-Prices :math:`(\omega, \lambda, \xi)` of work, energy and capacity say by the frame's stationarity what the multiplier of every
-other inequality is: :math:`K - \omega` that of unserved work, :math:`(\phi\eta - \omega)^\pm` those of local work,
-:math:`g` that of Shannon's row where sending pays, and so on. None may be smaller than :math:`\mu/s`, so that no pair is too
-near its boundary. Without a start the prices are guessed from what harvesting a battery full costs: the path is
-shorter than from multipliers :math:`\mu/s` alone, and about as short as from the exact prices. For prices say little about
-the point, which decides how far the first steps may go. So a point that is given, too, is approached as far as that stays
-inside, and kept if it and the prices prove each other to be good. Of prices alone those are taken that prove more, the
-given or the guessed ones.
+Prices :math:`(\omega, \lambda, \xi)` of work, energy and capacity say by the frame's stationarity what the multiplier of
+every other inequality is: :math:`K - \omega` that of unserved work, :math:`(\phi\eta - \omega)^\pm` those of local work,
+:math:`g` that of Shannon's row where sending pays, and so on. None may be smaller than :math:`\mu/s`, so that no pair is
+too near its boundary. Without a start the prices are guessed from what it costs to harvest; the path is shorter than from
+multipliers :math:`\mu/s` alone, and about as short as from the exact prices. For prices say little about the point, which
+decides how far the first steps may go. So a point that is given, too, is approached as far as that stays inside, and kept
+if it and the prices prove each other to be good. Of prices alone those are taken that prove more, the given or the guessed.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from mecopt.kernels.compiled import compiled
-from mecopt.models.backscatter_frame.frame import LN2, Floats, Frame, bound, powered
+from mecopt.models.backscatter_frame.frame import LN2, Floats, Frame, bound, computes, powered
 from mecopt.models.backscatter_frame.system import (
     ACTIVE_BITS,
     ACTIVE_TIME,
@@ -82,7 +81,7 @@ def prepare(frame: Frame, work: Work) -> int:
         some, energy = frame.work[i] > 0.0, powered(frame, i)
         sends = energy and some and frame.noise[i] < np.inf
         a[ACTIVE_TIME], a[ACTIVE_BITS], a[RADIATED], a[SHANNON] = sends, sends, sends, sends
-        a[LOCAL] = a[LOCAL_LIMIT] = energy and some and frame.fastest[i] > 0.0
+        a[LOCAL] = a[LOCAL_LIMIT] = computes(frame, i) and some and frame.fastest[i] > 0.0
         reflects = 0.0
         for c in range(frame.owner.size):
             if frame.owner[c] == i:
@@ -91,7 +90,7 @@ def prepare(frame: Frame, work: Work) -> int:
         a[UNSERVED] = a[WORK] = some
         a[KEPT] = a[KEPT_LIMIT] = energy and frame.kept[i] > 0.0
         a[TIME] = True
-        a[CAPACITY] = sends or a[LOCAL]
+        a[CAPACITY] = sends or (energy and a[LOCAL])
         a[ENERGY] = a[CAPACITY] or a[KEPT]
         for k in range(SLACKS):
             count += a[k]

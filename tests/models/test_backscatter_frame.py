@@ -16,8 +16,10 @@ from mecopt.models.backscatter_frame.admission import admit, admit_most
 from mecopt.models.backscatter_frame.exact import attained
 from mecopt.models.backscatter_frame.frame import Frame, bound
 from mecopt.models.backscatter_frame.generation import generate
+from mecopt.models.backscatter_frame.path import follow_batch
 from mecopt.models.backscatter_frame.prices import scaled
 from mecopt.models.backscatter_frame.relaxation import best_beams
+from mecopt.models.backscatter_frame.system import workspace
 
 Array = NDArray[Any]
 
@@ -39,6 +41,7 @@ VARIATIONS: dict[str, dict[str, Any]] = {
     "no computing": {"compute_rate": 0.0},
     "much work": {"workload": 300.0},
     "free circuits": {"circuit_power": 0.0, "compute_energy": 0.0},
+    "free computing, no energy": {"compute_energy": 0.0, "battery": 0.0, "harvesting_efficiency": 0.0, "workload": 70.0},
 }
 
 
@@ -63,6 +66,34 @@ def test_the_path_ends_where_a_conic_solver_does_and_proves_it(given: dict[str, 
     assert found.sum() >= 11
     assert (conic.objective - answer.bound >= -1e-9 * (np.abs(answer.bound) + frames.negligible))[found].all()
     close(answer.objective[found], conic.objective[found], frames[np.flatnonzero(found)], 1e-6)
+
+
+@pytest.mark.parametrize("backend", ["path-following", "clarabel-direct", "clarabel", "slsqp"])
+def test_computing_that_takes_no_energy_needs_none(backend: str) -> None:
+    frame = BackscatterFrame(
+        channel=[[0.0], [0.02]], workload=[80.0, 50.0], battery=0.0, compute_energy=0.0, compute_rate=60.0
+    )
+    answer = mecopt.allocate(frame, [[1.0], [1.0]], backend=backend)
+    left = frame.workload - np.array([60.0, 50.0])
+    assert answer.status is Status.OPTIMAL
+    assert answer.objective == pytest.approx(frame.unserved_price * left.sum(), rel=1e-7)
+
+
+def test_no_frame_depends_on_what_the_path_left_behind() -> None:
+    frames, beams = drawn(6, users=4, workload=np.array([40.0, 0.0, 40.0, 0.0]), battery=np.array([0.0, 0.0, 1.0, 1.0]))
+    terms = frames.terms(beams)
+    rows = [np.array(part) for part in terms[:10]]
+
+    def followed(filled: float) -> tuple[Array, ...]:
+        room = workspace(4, 4)
+        for part in room:
+            if part.dtype == float:
+                part.fill(filled)
+        ends = np.zeros((6, 4, 7)), np.zeros((6, 4)), np.zeros((6, 3, 4))
+        return *follow_batch(rows[0], np.arange(4), *rows[1:], 1e-9, False, *ends, room), *ends
+
+    for clean, left in zip(followed(0.0), followed(np.nan), strict=True):
+        np.testing.assert_array_equal(clean, left)
 
 
 def test_hard_frames_are_proved() -> None:
@@ -97,8 +128,25 @@ def test_no_prices_prove_too_much(given: dict[str, Any]) -> None:
         assert (frames.relaxed_bound(prices) <= frames.bound(beams, prices) + slack).all()
 
 
-def test_the_compiled_bound_is_the_one_in_numpy() -> None:
-    frames, beams = drawn(20, users=4)
+@pytest.mark.parametrize("given", VARIATIONS.values(), ids=list(VARIATIONS))
+def test_prices_of_any_size_prove_no_more(given: dict[str, Any]) -> None:
+    frames, beams = drawn(10, **given)
+    value, rng = mecopt.allocate(frames, beams).objective, np.random.default_rng(4)
+    slack = 1e-9 * (np.abs(value) + frames.negligible)
+    for size in (10.0, 20.0, 100.0, 300.0):
+        for _ in range(20):
+            draws = 10.0 ** rng.uniform(-size, size, (3, 10, frames.users)) * (rng.random((3, 10, frames.users)) < 0.8)
+            prices = FramePrices(*draws)
+            assert (frames.bound(beams, prices) <= value + slack).all()
+            assert (frames.relaxed_bound(prices) <= value + slack).all()
+    infinite = FramePrices(*np.full((3, 10, frames.users), np.inf))
+    assert (frames.bound(beams, infinite) <= value + slack).all()
+    assert (frames.relaxed_bound(infinite) <= value + slack).all()
+
+
+@pytest.mark.parametrize("given", [{}, {"compute_energy": 0.0, "battery": 0.0, "harvesting_efficiency": 0.0}], ids=str)
+def test_the_compiled_bound_is_the_one_in_numpy(given: dict[str, Any]) -> None:
+    frames, beams = drawn(20, users=4, **given)
     terms, prices = frames.terms(beams), frames.random_dual(np.random.default_rng(1), (20,))
     each = scaled(prices, terms)
     for k in range(20):
