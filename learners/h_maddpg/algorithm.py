@@ -32,9 +32,9 @@ from numpy.typing import NDArray
 
 from mecopt.learners.h_maddpg.agents import Agents, Learned
 from mecopt.learners.h_maddpg.settings import HMaddpgSettings
-from mecopt.learners.h_maddpg.shares import NUMBERS, alternatives, from_shares, shares_of
+from mecopt.learners.h_maddpg.shares import NUMBERS, alternatives, shares_of
 from mecopt.models.backscatter_frame.beam_actions import action_size, beams_of
-from mecopt.models.backscatter_frame.dynamics import Outcome, carried_out, estimated
+from mecopt.models.backscatter_frame.dynamics import Outcome, carried_out, estimated, from_shares
 from mecopt.models.backscatter_frame.observation import Observer, flattened
 from mecopt.models.backscatter_frame.problem import BackscatterFrame
 
@@ -46,6 +46,10 @@ COLUMNS = (
 )
 """What is logged of every frame: (11) in kbit/J, outage and mJ of what was executed; y, y*, whether y was greater, and
 whether the users' action was executed; what critics lose and expect of actors, the access point's and the mean of users'."""
+
+
+BEAMS, USERS, FRAMES = range(3)
+"""What generators are for: first weights of the access point's agent, those of the users', and what is random in a frame."""
 
 
 class Played(NamedTuple):
@@ -66,18 +70,18 @@ class HMaddpgTraining:
         self.rewards, self.observer = settings.rewards(), Observer.fit(stream)
         users, size = stream.users, self.observer.size
         numbers = action_size(settings.beams, users, stream.sizes["antennas"])
-        self.beams = Agents(1, users * size, numbers, False, settings, np.random.default_rng((seed, 0, 0)))
+        self.beams = Agents(1, users * size, numbers, False, settings, drawing(seed, BEAMS))
         self.users: Agents | None = None
         if settings.users != "optimised":
-            central, rng = settings.users == "model-free", np.random.default_rng((seed, 0, 1))
-            self.users = Agents(users, size, NUMBERS, central, settings, rng)
+            central = settings.users == "model-free"
+            self.users = Agents(users, size, NUMBERS, central, settings, drawing(seed, USERS))
         self.battery = np.array(stream.battery[0])
         self.met = np.stack([stream.battery.min(), stream.battery.max()])
         """Least and greatest battery of all frames, those of the stream among them."""
 
     def step(self, number: int) -> dict[str, float]:
         """Play a frame and learn; return its entries of the log."""
-        rng, s = np.random.default_rng((self.seed, 1, number)), self.settings
+        rng, s = drawing(self.seed, FRAMES, number), self.settings
         frame = dataclasses.replace(self.stream[number], battery=self.battery)
         noise = s.left(s.noise, s.noise_end, number / self.stream.instances)
         seen = self.observer(frame)
@@ -166,6 +170,15 @@ class HMaddpgTraining:
 
     def _agents(self) -> dict[str, Agents]:
         return {"beams": self.beams, **({"users": self.users} if self.users else {})}
+
+
+def drawing(seed: int, part: int, number: int = 0) -> Generator:
+    """Return the generator of a part of a training.
+
+    The last number is these agents' own: zeros at the end of a key count for nothing, and (seed, 0) would be the very
+    generator with which streams of that seed are drawn.
+    """
+    return np.random.default_rng((seed, part, number, 6))
 
 
 def noisy(action: Array, noise: float, rng: Generator) -> Array:

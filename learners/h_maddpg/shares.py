@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.models.backscatter_frame.dynamics import from_shares
 from mecopt.models.backscatter_frame.problem import BackscatterFrame
 from mecopt.models.backscatter_frame.variables import FrameAllocation
 
@@ -43,6 +42,3 @@ def alternatives(estimate: FrameAllocation, own: FrameAllocation) -> FrameAlloca
     own_part = np.concatenate([np.zeros((1, users)), np.ones((1, users)), np.eye(users)]).astype(bool)
     ours, theirs = own.as_dict(), estimate.as_dict()
     return FrameAllocation(**{name: np.where(own_part, ours[name], theirs[name]) for name in ours})
-
-
-__all__ = ["NUMBERS", "alternatives", "from_shares", "shares_of"]

@@ -46,8 +46,17 @@ class Admission:
 
 
 def served(problem: BackscatterFrame, allocation: FrameAllocation) -> Array:
-    """Return which users leave at most a thousandth of their work."""
-    return np.asarray(allocation.unserved_bits <= SERVED * problem.workload)
+    """Return which users leave at most a thousandth of their work, ``(*batch, users)``.
+
+    Raises
+    ------
+    InstanceError
+        for an allocation of several candidates: to drop users makes another frame of each.
+    """
+    unserved, work = allocation.unserved_bits, problem.workload
+    if unserved.shape != work.shape:
+        raise InstanceError(f"the allocation has shape {unserved.shape}; allowed: {work.shape}, one set of beams per frame")
+    return np.asarray(unserved <= SERVED * work)
 
 
 def serving(problem: BackscatterFrame, users: Array) -> BackscatterFrame:
@@ -95,11 +104,14 @@ def admit_most(problem: BackscatterFrame, decision: Array) -> Admission:
     Raises
     ------
     InstanceError
-        for more than `ENUMERATED` users.
+        for more than `ENUMERATED` users, or several sets of beams for a frame.
     """
     if problem.users > ENUMERATED:
         raise InstanceError(f"{problem.users} users have {2**problem.users} sets; allowed: {ENUMERATED} users at most")
     decisions = problem.decision_space.validate(decision, problem.batch_shape)
+    candidates = problem.decision_space.lead(decisions)[len(problem.batch_shape) :]
+    if candidates:
+        raise InstanceError(f"decision has {candidates[0]} candidates; allowed: one set of beams per frame")
     flat, beams = problem.paired(decisions)
     sets = np.array(list(itertools.product((False, True), repeat=problem.users)))
     every = flat[np.repeat(np.arange(flat.instances), len(sets))]

@@ -148,7 +148,7 @@ def carried_out(frame: BackscatterFrame, decision: Array, allocation: FrameAlloc
             -np.minimum.reduce(said[2:]) / bits,
         ]
     )
-    computed = active + passive
+    computed = lasts * (active + passive)
     served = (excess <= BROKEN) & (computed + local >= (1.0 - SERVED) * work)
     energy = (
         (field("carrier_power") + field("passive_receive_power")) * carrier.sum(axis=-1)
@@ -191,7 +191,20 @@ def estimated(frame: BackscatterFrame, decision: Array) -> FrameAllocation:
     """Return the best allocation for beams, as the access point estimates it: who cannot be served is dropped.
 
     As `admission.admit`, without certificates, which take longer than the solver does.
+
+    Parameters
+    ----------
+    frame
+        one frame or a batch.
+    decision
+        unit beams ``(*batch, users, antennas)``, one set per frame.
+
+    Raises
+    ------
+    InstanceError
+        for another shape, several candidates of a frame among them, or a beam that is not of norm 1.
     """
+    decision = frame.decision_space.validate(decision, frame.batch_shape)
     elastic, _ = frame.closed_form(decision)
     who = served(frame, elastic)
     return elastic if who.all() else serving(frame, who).closed_form(decision)[0]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mecopt import InstanceError
 from mecopt.models.backscatter_frame import BackscatterFrame, FrameAllocation
-from mecopt.models.backscatter_frame.admission import admit, serving
+from mecopt.models.backscatter_frame.admission import admit, admit_most, serving
 from mecopt.models.backscatter_frame.beam_actions import BEAM_ACTIONS, action_size, beams_of
 from mecopt.models.backscatter_frame.beams import evenly, matched
 from mecopt.models.backscatter_frame.dynamics import (
@@ -178,7 +178,11 @@ def test_a_slot_ends_when_it_ends() -> None:
     assert longer.energy == whole.energy
     assert longer.carrier.tolist() == [1.0, 0.0]
     sends = doing(frame, active_time=[2.0, 0.0], active_bits=[20.0, 0.0])  # at 1 bit/s/Hz: kappa = 0.1 mW, and its circuits
-    np.testing.assert_allclose(carried_out(frame, beams, sends).battery, [1.0 - 0.1 - 0.002, 1.0])
+    half = carried_out(frame, beams, sends)
+    np.testing.assert_allclose(half.battery, [1.0 - 0.1 - 0.002, 1.0])
+    np.testing.assert_allclose(half.energy, 50.0 + 0.1 * 10.0)  # what the slot does not hold never comes to the server
+    working = dataclasses.replace(frame, workload=20.0)
+    np.testing.assert_allclose(carried_out(working, beams, sends).offloaded, [0.5, 0.0])
 
 
 @given(seed=st.integers(0, 10_000), reach=st.sampled_from([0.5, 2.0, 100.0]), name=st.sampled_from(sorted(GIVEN)))
@@ -583,6 +587,13 @@ def spoiled(value: Any, index: Any, wrong: float) -> Array:
         ),
         (lambda f, w: carried_out(f, w, doing(f[0])), r"allocation.active_time has shape \(3,\); allowed: \(4, 3\)"),
         (lambda f, w: carried_out(f, w[:, :2], doing(f)), r"decision has shape \(4, 2, 3\)"),
+        (
+            lambda f, w: estimated(f, np.stack([w] * 4, axis=1)),
+            r"allocation has shape \(4, 4, 3\); allowed: \(4, 3\), one set of beams per frame",
+        ),
+        (lambda f, w: admit(f, np.stack([w] * 4, axis=1)), r"allocation has shape \(4, 4, 3\); allowed: \(4, 3\)"),
+        (lambda f, w: admit_most(f, np.stack([w] * 4, axis=1)), r"decision has 4 candidates; allowed: one set of beams"),
+        (lambda f, w: estimated(f, 2.0 * w), r"decision\[0, 0\]: user 0 has norm 2"),
         (lambda f, w: carried_out(f, 0.0 * w, doing(f)), r"user 0 has norm 0; allowed"),
         (lambda f, w: followed_by(f[0], carried_out(f, w, doing(f))), r"batteries of shape \(4, 3\); allowed: \(3,\)"),
         (
