@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 IMPROVED = 0.5
 """By how much the paper says that the reward improves."""
+BEYOND = 1000.0
+"""Part from which on an improvement is no number any more."""
 MUCH_LOWER = 0.5
 """Part of the rival's outage that is "much lower"."""
 NEAR = 0.2
@@ -124,7 +126,7 @@ def _improved(c: Compared) -> Claim:
         ]
         for name, driven, rival in pairs()
     }
-    said = "; ".join(f"{name}: {100.0 * one:+.0f} and {100.0 * other:+.0f} %" for name, (one, other) in gains.items())
+    said = "; ".join(f"{name}: {_gain(one)} and {_gain(other)}" for name, (one, other) in gains.items())
     return Claim(
         "figure 2a and abstract",
         "the reward improves by 50 %",
@@ -132,6 +134,10 @@ def _improved(c: Compared) -> Claim:
         f"in the last tenth of the training and on fresh frames, over the rival: {said}. How much it is depends on how "
         "little the rival learns",
     )
+
+
+def _gain(part: float) -> str:
+    return f"{100.0 * part:+.0f} %" if part < BEYOND else "more than any factor, the rival earns nothing"
 
 
 def _lower_outage(c: Compared) -> Claim:

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from mecopt.learners.paper_001.policies import random_of
 from mecopt.models.backscatter_frame import BackscatterFrame
-from mecopt.models.backscatter_frame.admission import serving
 from mecopt.models.backscatter_frame.dynamics import BITS_PER_ENERGY, Outcome, Rewards, carried_out
 from mecopt.models.backscatter_frame.rollout import Policy, Rollout, rollout
 from mecopt.solve import solve
@@ -86,9 +85,13 @@ def means(stream: BackscatterFrame, found: Rollout, skipped: int) -> Means:
     )
 
 
+NOTHING = 1.0
+"""Energy of a frame that is as good as none, mJ: a carrier kept on for a six-thousandth of a slot."""
+
+
 @dataclass(frozen=True)
 class Regret:
-    """What the exact optimum would have saved at states that a policy met, serving the users that the policy served."""
+    """What the exact optimum would have saved at states that a policy met, doing the work of the users it served."""
 
     energy: Array
     """E_o of the policy, mJ, one per state."""
@@ -97,26 +100,34 @@ class Regret:
 
     @property
     def ratio(self) -> Array:
-        """E_o over that of the optimum: 1 where both are 0, infinite where the optimum alone is."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = self.energy / self.least
-        return np.where(self.energy == self.least, 1.0, ratio)
+        """E_o over that of the optimum: 1 where both are `NOTHING`, infinite where the optimum alone is."""
+        return over(self.energy, self.least)
 
     @property
     def of_sums(self) -> float:
         """All energy over all that the optimum takes at the same states."""
-        return float(self.energy.sum() / max(self.least.sum(), np.finfo(float).tiny))
+        count = self.energy.size
+        return float(over(self.energy.sum() / count, self.least.sum() / count))
+
+
+def over(energy: Array, least: Array) -> Array:
+    """Return energies over least ones, see `Regret.ratio`."""
+    some = least > NOTHING
+    return np.where(some, energy / np.where(some, least, 1.0), np.where(energy > NOTHING, np.inf, 1.0))
 
 
 def regret(stream: BackscatterFrame, found: Rollout, skipped: int, every: int) -> Regret:
-    """Solve every so-manieth frame of a rollout for beams and allocation, at the battery the policy had there."""
+    """Solve every so-manieth frame of a rollout for beams and allocation, at the battery the policy had there.
+
+    The work is what the policy did for the users it served, who may leave a thousandth: where little energy is needed that
+    little work counts.
+    """
     part = slice(skipped, None, every)
-    met = dataclasses.replace(stream, battery=found.battery)[part]
-    served, energy = found.outcome.served[part], found.outcome.energy[part]
-    left = serving(met.flat(), served.reshape(-1, served.shape[-1]))
+    a, outcome = found.allocation, found.outcome
+    done = np.minimum(a.active_bits + a.passive_bits + a.local_bits, stream.workload) * outcome.served
+    left = dataclasses.replace(stream, battery=found.battery, workload=done)[part].flat()
     best = solve(left)
-    least = carried_out(left, best.decision, best.allocation).energy
-    return Regret(energy.ravel(), least)
+    return Regret(outcome.energy[part].ravel(), carried_out(left, best.decision, best.allocation).energy)
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,9 @@ Array = NDArray[Any]
 
 INK, GREY = "#1d2530", "#8a8f98"
 
+BEYOND = 100.0
+"""Ratio of energies at which the picture of all policies ends."""
+
 WINDOW = 20
 """A curve of figure 2 is the mean over this part of the training, its last frames."""
 
@@ -133,7 +136,8 @@ def policies(c: Compared) -> bytes:
         left.plot(found.values, [row] * len(found.values), ".", ms=4, color=colour, alpha=0.6)
         left.plot(found.mean, row, "o", ms=6, color=colour)
         if all(one.regret is not None for one in c.followed(policy)):
-            right.plot(c.regret(policy).of_sums, row, "o", ms=6, color=colour)
+            ratio = c.regret(policy).of_sums
+            right.plot(min(ratio, BEYOND), row, "o" if ratio < BEYOND else ">", ms=6, color=colour)
     left.set_yticks(range(len(shown)), [one.name if isinstance(one, Plan) else one for one in shown], fontsize=8)
     left.invert_yaxis()
     left.axvline(c.reward(EVEN).mean, color=GREY, lw=1.0, ls="--")
@@ -141,7 +145,7 @@ def policies(c: Compared) -> bytes:
     left.set_xlabel(f"reward (11), kbit/J (dashed: {EVEN}; dash-dotted: {EXACT}; blue: learned)", fontsize=8)
     right.axvline(1.0, color=GREY, lw=1.0, ls="-.")
     _logarithmic(right.set_xscale, right.xaxis)
-    right.set_xlabel("energy over the optimum's at the same states", fontsize=8)
+    right.set_xlabel(f"energy over the optimum's at the same states (>: {BEYOND:g} or more)", fontsize=8)
     return png(figure)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from mecopt.learners.figures import Spread, spread
 from mecopt.learners.paper_001.claims_sharing import SEARCHED
-from mecopt.learners.paper_001.measures import Means
+from mecopt.learners.paper_001.measures import NOTHING, Means
 from mecopt.learners.paper_001.policies import EVEN, MATCHED, MODES
 from mecopt.learners.paper_001.sweeps import MEAN_EFFICIENCY, MEAN_REWARD, RATIO_OF_SUMS, WAYS
 from mecopt.learners.paper_001.worlds import LOADS, POWERS, SCALES, World
@@ -105,11 +105,11 @@ def _regrets(c: Compared) -> Table:
         )
     return Table(
         "Regret: energy beside the exact optimum at the same states",
-        "States that the policy itself met; the optimum has the same channels, work, batteries, and serves the users that "
-        "the policy served; it is proved. Ratio of energies E_o/E_o*: of sums, median, 90th percentile, least (infinite "
-        "where the optimum needs none; a served user may leave a thousandth of its work, the optimum leaves none). "
-        "Wasted: E_o - E_o*, mean and 90th percentile, mJ per frame. A policy with a price on kept energy invests in "
-        "later frames, which this does not count.",
+        "States that the policy itself met; the optimum has the same channels and batteries, and does the work that the "
+        "policy did for the users it served; it is proved. Ratio of energies E_o/E_o*: of sums, median, 90th percentile, "
+        f"least; infinite where the optimum needs none (at most {NOTHING:g} mJ). Wasted: E_o - E_o*, mean and 90th "
+        "percentile, mJ per frame. A policy with a price on kept energy invests in later frames, which this does not "
+        "count.",
         ("policy", "of sums", "median", "90 %", "least", "wasted", "90 %", "optimum, mJ", "states"),
         rows,
     )
