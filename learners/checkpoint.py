@@ -38,16 +38,18 @@ def write_checkpoint(path: Path, key: str, done: int, state: Mapping[str, Array]
     """
     from safetensors.numpy import save
 
-    arrays = {**state, **{f"{LOGGED}{name}": values for name, values in columns.items()}}
-    origin = {"run": key, "done": str(done), "sha256": checksum(arrays)}
-    write_whole(path, save({name: np.ascontiguousarray(a) for name, a in arrays.items()}, origin))
+    named = {**state, **{f"{LOGGED}{name}": values for name, values in columns.items()}}
+    arrays = {name: np.ascontiguousarray(array) for name, array in named.items()}
+    origin = {"run": key, "done": str(done), "sha256": checksum(key, done, arrays)}
+    write_whole(path, save(arrays, origin))
 
 
-def checksum(arrays: Mapping[str, Array]) -> str:
-    """Return a digest of the numbers and names of arrays."""
-    found = hashlib.sha256()
+def checksum(key: str, done: int, arrays: Mapping[str, Array]) -> str:
+    """Return a digest of whose state it is, how far it has come, and names, kinds, shapes and numbers of its arrays."""
+    found = hashlib.sha256(f"{key} {done}".encode())
     for name in sorted(arrays):
-        found.update(name.encode() + np.ascontiguousarray(arrays[name]).tobytes())
+        array = arrays[name]
+        found.update(f"{name} {array.dtype} {array.shape}".encode() + array.tobytes())
     return found.hexdigest()
 
 
@@ -80,9 +82,10 @@ def resume(path: Path, key: str, restore: Callable[[Mapping[str, Array]], None],
         raise InstanceError(f"{path} is damaged: {error}; delete it to begin anew") from None
     if origin.get("run") != key:
         raise InstanceError(f"{path} belongs to another run; choose another folder, or delete it")
-    if origin.get("sha256") != checksum(arrays):
+    done = origin.get("done", "")
+    if not done.isdecimal() or origin.get("sha256") != checksum(key, int(done), arrays):
         raise InstanceError(f"{path} is damaged: its numbers are not those that were written; delete it to begin anew")
     restore({name: array for name, array in arrays.items() if not name.startswith(LOGGED)})
     for name, values in columns.items():
         values[...] = arrays[f"{LOGGED}{name}"]
-    return int(origin["done"])
+    return int(done)

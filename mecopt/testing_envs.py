@@ -115,6 +115,21 @@ def _rows(env: Any, value: Any) -> Any:
     return np.stack([value[agent] for agent in env.possible_agents]) if _parallel(env) else value
 
 
+def _same_infos(env: Any, told: Any, info: dict[str, Any]) -> bool:
+    """Return whether a shell tells what its world does; of what concerns each agent, an agent is told its own entry."""
+    if not _parallel(env):
+        return bool(data_equivalence(told, info, exact=True))
+    each = len(env.possible_agents)
+    return all(
+        told[agent].keys() == info.keys()
+        and all(
+            np.array_equal(told[agent][name], value[i] if np.shape(value) == (each,) else value)
+            for name, value in info.items()
+        )
+        for i, agent in enumerate(env.possible_agents)
+    )
+
+
 # ---------------------------------------------------------------------- the checks
 
 
@@ -213,8 +228,7 @@ def check_a_shell_adds_nothing(make: Make) -> None:
         _holds(np.array_equal(_rows(env, step[0]), world.observation(following)), "an observation is not the world's")
         earned = np.asarray(world.reward(state, rows, following), dtype=float)
         _holds(np.array_equal(_rows(env, step[1]), earned), "a reward is not the world's")
-        told = step[4][env.possible_agents[0]] if _parallel(env) else step[4]
-        _holds(told.keys() == world.info(following).keys(), "an info is not the world's")
+        _holds(_same_infos(env, step[4], world.info(following)), "an info is not the world's")
         if _over(step):
             break
         state = following

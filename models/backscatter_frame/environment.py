@@ -27,7 +27,8 @@ class BackscatterFrameEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]
 
     **Description.** In every frame N users with batteries have work to do. The access point, of M antennas, gives every
     user's slot a unit beam; the user reflects it to send passively, and the others harvest from it. Users answer with how
-    they divide their slot and work: by the certified optimum of the convex inner problem, or by any policy. Channel and
+    they divide their slot and work: by the optimum of the convex inner problem, the work of who cannot be served dropped, or
+    by any policy. Channel and
     work are drawn anew for every frame, the same for equal seeds whatever is done; the batteries go on.
 
     **Action space.** A `Box(0, 1)` of float32. With ``beams="weights"`` it holds N x N numbers, row i the weights q with

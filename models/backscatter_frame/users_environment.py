@@ -129,7 +129,7 @@ class BackscatterUsersEnv(ParallelEnv[str, Seen, Seen]):
         self.possible_agents = [f"user_{number}" for number in range(drawn.sizes[0])]
         self.agents: list[str] = []
         self.observation_spaces = {
-            agent: Box(-FARTHEST, FARTHEST, (self.world.seen,), np.float32) for agent in self.possible_agents
+            agent: Box(-FARTHEST, FARTHEST, (self.world.seen_size,), np.float32) for agent in self.possible_agents
         }
         self.action_spaces = {agent: Box(0.0, 1.0, (SHARES[actions],), np.float32) for agent in self.possible_agents}
         self._rng: Generator | None = None

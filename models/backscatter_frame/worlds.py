@@ -183,7 +183,7 @@ class UsersWorld:
         _check_scale(self.reward_scale)
 
     @property
-    def seen(self) -> int:
+    def seen_size(self) -> int:
         """How many numbers a user sees."""
         return self.frames.sizes[2] + self.told_gain
 
@@ -202,7 +202,7 @@ class UsersWorld:
         return self._begun(followed_by(self.frames.draw(rng), outcome), outcome, rng)
 
     def observation(self, state: State) -> NDArray[np.float32]:
-        r"""Return what every user sees, ``(users, seen)``; last, if told, :math:`|h_i^H w_i|^2 / \|h_i\|^2`."""
+        r"""Return what every user sees, ``(users, seen_size)``; last, if told, :math:`|h_i^H w_i|^2 / \|h_i\|^2`."""
         rows = self.frames.seen(state.frame)
         if not self.told_gain:
             return rows

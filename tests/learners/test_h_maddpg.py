@@ -298,7 +298,8 @@ def test_weights_depend_on_the_seed_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize("part", [algorithm.BEAMS, algorithm.USERS, algorithm.FRAMES])
 def test_nothing_is_drawn_from_the_generator_of_a_stream(part: int) -> None:
     ours = algorithm.drawing(3, part).random(4)
-    for key in (3, (3, 1), (3, 2), *((3, k, 1) for k in range(5))):  # of `sample`, `train`, and paper 001's evaluation
+    keys = [[3], [3, 1], [3, 2], *([3, k, 1] for k in range(5))]
+    for key in keys:  # of `sample`, `train`, and paper 001's evaluation
         assert not np.array_equal(np.random.default_rng(key).random(4), ours), key
     assert not np.array_equal(algorithm.drawing(3, part, 1).random(4), ours)
 
@@ -306,7 +307,7 @@ def test_nothing_is_drawn_from_the_generator_of_a_stream(part: int) -> None:
 def test_first_weights_know_nothing_of_the_stream() -> None:
     training = training_of(stream_of(), seed=1, **SMALL)
     shape = training.beams.actors.arrays[0].shape
-    for key in (1, (1, 2)):
+    for key in ([1], [1, 2]):
         drawn = np.random.default_rng(key).uniform(-1.0, 1.0, shape) / np.sqrt(shape[1])
         assert not np.allclose(training.beams.actors.arrays[0], drawn)
 

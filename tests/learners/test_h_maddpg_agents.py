@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mecopt import InstanceError
 from mecopt.learners.h_maddpg.agents import Agents
 from mecopt.learners.h_maddpg.memory import Memory, Transitions
+from mecopt.learners.h_maddpg.networks import Networks, act, actions, initial_actors
 from mecopt.learners.h_maddpg.settings import HMaddpgSettings
 
 Array = NDArray[Any]
@@ -92,6 +93,25 @@ def test_agents_of_their_own_reward_learn_side_by_side() -> None:
 
     agents = taught(made(3, False), draw, 800)
     np.testing.assert_allclose(agents.act(np.full((3, 1), 0.5))[:, 0], wanted, atol=0.1)
+
+
+def test_actors_of_table_i_can_do_what_the_state_asks_for() -> None:
+    # Told what to do, of two kinds at once: whatever a critic makes of them, sigmoids alone do not keep them from it.
+    torch, random = pytest.importorskip("torch"), rng(3)
+    settings = HMaddpgSettings()
+    networks = Networks(initial_actors(2, (9, *settings.hidden, 3), rng(0)), settings.actor_rate)
+    signs = np.array([1.0, -1.0])[:, None, None]
+
+    def wanted(seen: Array) -> Array:
+        return np.repeat(0.5 + 0.4 * signs * np.tanh(1.5 * seen[..., 2:3]), 3, axis=-1).astype(np.float32)
+
+    for _ in range(1200):
+        seen = random.standard_normal((2, 64, 9)).astype(np.float32)
+        done = actions(networks.layers(networks.vector), torch.from_numpy(seen), settings.activation)
+        networks.descend((done - torch.from_numpy(wanted(seen))).square().mean(), "actors")
+    seen = random.standard_normal((2, 500, 9)).astype(np.float32)
+    found = act(networks.arrays, seen.swapaxes(0, 1), settings.activation).swapaxes(0, 1)
+    assert np.square(found - wanted(seen)).mean() < 0.05 * wanted(seen).var(axis=1).mean()
 
 
 # ---------------------------------------------------------------------- one update, by hand

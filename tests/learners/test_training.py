@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
+from safetensors import safe_open
 
 from mecopt import BackendUnavailable, InstanceError, Problem, solve
 from mecopt.learners import training
@@ -205,6 +206,21 @@ def test_a_checkpoint_with_a_changed_number_is_refused(stopped: Path, train: Cal
     content = bytearray(path.read_bytes())
     content[-9] ^= 1
     path.write_bytes(content)
+    with pytest.raises(InstanceError, match="not those that were written"):
+        train("decision-net", stream_of(BinaryOffloading, COUNT), stopped, **LOOP)
+
+
+def test_a_checkpoint_that_says_it_has_come_farther_is_refused(
+    stopped: Path, train: Callable[..., Any], stream_of: Any
+) -> None:
+    path = stopped / "checkpoint.safetensors"
+    with safe_open(path, framework="numpy") as file:
+        origin = file.metadata()
+    before, after = (f'"done":"{done}"'.encode() for done in (origin["done"], str(int(origin["done"]) + 1)))
+    content = path.read_bytes()
+    assert content.count(before) == 1
+    assert len(before) == len(after)
+    path.write_bytes(content.replace(before, after))
     with pytest.raises(InstanceError, match="not those that were written"):
         train("decision-net", stream_of(BinaryOffloading, COUNT), stopped, **LOOP)
 

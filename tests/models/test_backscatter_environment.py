@@ -119,6 +119,24 @@ class Bonus(BackscatterFrameEnv):
         return seen, reward + 1e-9, *rest
 
 
+class Boasting(BackscatterFrameEnv):
+    """Tells of more work than was done."""
+
+    def step(self, action: Any) -> Any:
+        *rest, info = super().step(action)
+        return *rest, {**info, "done": info["done"] + 1.0}
+
+
+class Crossed(BackscatterUsersEnv):
+    """Tells users how the next one fared."""
+
+    def step(self, actions: Any) -> Any:
+        *rest, infos = super().step(actions)
+        served = [infos[agent]["served"] for agent in self.possible_agents]
+        crossed = {a: {**infos[a], "served": served[i - 1]} for i, a in enumerate(self.possible_agents)}
+        return *rest, crossed
+
+
 class Wider(BackscatterFrameEnv):
     """Shows more than its space holds."""
 
@@ -154,12 +172,16 @@ class Remembered(BackscatterFrameEnv):
         (Unseeded, check_copies_do_the_same),
         (Rewritten, check_no_step_changes_the_past),
         (Bonus, check_a_shell_adds_nothing),
+        (Boasting, check_a_shell_adds_nothing),
+        (Crossed, check_a_shell_adds_nothing),
         (Wider, check_observations_are_in_their_space),
         (Clipped, check_refused_actions_leave_no_trace),
         (Remembered, check_what_is_handed_out_is_the_callers),
     ],
 )
-def test_an_environment_with_a_fault_is_found(fault: type[BackscatterFrameEnv], check: EnvCheck) -> None:
+def test_an_environment_with_a_fault_is_found(
+    fault: type[BackscatterFrameEnv] | type[BackscatterUsersEnv], check: EnvCheck
+) -> None:
     with pytest.raises(AssertionError):
         check(fault)
 
