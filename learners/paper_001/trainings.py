@@ -17,7 +17,7 @@ from mecopt.learners.plans import Plan, train_one
 from mecopt.models.backscatter_frame import BackscatterFrame
 from mecopt.problem import Problem
 
-FRAMES, QUICK_FRAMES = 4000, 120
+FRAMES, QUICK_FRAMES = 4000, 70
 USERS = 3
 
 STEADY = "frames"
