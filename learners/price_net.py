@@ -97,7 +97,7 @@ class PriceNet(WarmStarter):
         lead, found, first = problem.decision_space.lead(decisions), {}, 0
         for f, size in zip(declared(problem.Dual), _entries(problem.Dual, problem.sizes), strict=True):  # type: ignore[arg-type]
             own = tuple(problem.sizes[axis] for axis in axes(f))
-            found[f.name] = np.ascontiguousarray(prices[:, first : first + size]).reshape(*lead, *own)
+            found[f.name] = np.ascontiguousarray(prices[:, first : first + size]).reshape((*lead, *own))
             first += size
         return problem.Dual(**found)
 
