@@ -96,15 +96,23 @@ def beams_of(frame: BackscatterFrame, kind: str, action: ArrayLike) -> Array:
 
 def parts(name: str, values: ArrayLike) -> Array:
     """Return numbers from 0 to 1 as floats, or say which one is none."""
-    try:
-        array = np.asarray(values, dtype=float)
-    except (TypeError, ValueError):
-        raise InstanceError(f"{name} is {values!r:.40}; allowed: an array of numbers from 0 to 1") from None
+    array = real(name, values, "from 0 to 1")
     good = (array >= 0.0) & (array <= 1.0)
     if not good.all():
         index = tuple(int(i) for i in np.argwhere(~good)[0])
         raise InstanceError(f"{name}{list(index) or ''} is {array[index]}; allowed: numbers from 0 to 1")
     return array
+
+
+def real(name: str, values: ArrayLike, allowed: str) -> Array:
+    """Return real numbers as floats, or say that they are none: numpy drops imaginary parts, and only warns of it."""
+    try:
+        array = np.asarray(values)
+        if not np.iscomplexobj(array):
+            return array.astype(float)
+    except (TypeError, ValueError):
+        pass
+    raise InstanceError(f"{name} is {values!r:.40}; allowed: an array of numbers {allowed}")
 
 
 def _known(kind: str) -> BeamAction:

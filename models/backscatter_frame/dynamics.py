@@ -31,7 +31,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mecopt.models.backscatter_frame.admission import SERVED, served, serving
 from mecopt.models.backscatter_frame.allocation import completed
-from mecopt.models.backscatter_frame.beam_actions import parts
+from mecopt.models.backscatter_frame.beam_actions import parts, real
 from mecopt.models.backscatter_frame.problem import BackscatterFrame
 from mecopt.models.backscatter_frame.terms import sending_energy
 from mecopt.models.backscatter_frame.variables import FrameAllocation
@@ -68,7 +68,11 @@ class Rewards:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value, least = getattr(self, field.name), "> 0" if field.name == "static_energy" else ">= 0"
-            good = isinstance(value, int | float) and not isinstance(value, bool) and 0.0 <= value < np.inf
+            good = (
+                isinstance(value, int | float | np.integer | np.floating)
+                and not isinstance(value, bool)
+                and 0.0 <= value < np.inf
+            )
             if not good or (value == 0.0 and least == "> 0"):
                 raise InstanceError(f"Rewards.{field.name} is {value!r}; allowed: a finite number {least}")
 
@@ -169,7 +173,7 @@ def carried_out(frame: BackscatterFrame, decision: Array, allocation: FrameAlloc
 def _said(frame: BackscatterFrame, decision: Array, allocation: FrameAllocation) -> list[Array]:
     shape, said = (*frame.decision_space.lead(decision), frame.users), []
     for name in CARRIED_OUT:
-        value = np.asarray(getattr(allocation, name), dtype=float)
+        value = real(f"allocation.{name}", getattr(allocation, name), "that are finite")
         if value.shape != shape:
             raise InstanceError(f"allocation.{name} has shape {value.shape}; allowed: {shape}, one entry per beam")
         if not np.isfinite(value).all():

@@ -246,5 +246,5 @@ def _told(outcome: Outcome, rewards: Rewards) -> dict[str, Any]:
 
 
 def _check_scale(scale: float) -> None:
-    if isinstance(scale, bool) or not isinstance(scale, int | float) or not 0.0 < scale < np.inf:
+    if isinstance(scale, bool) or not isinstance(scale, int | float | np.integer | np.floating) or not 0.0 < scale < np.inf:
         raise InstanceError(f"reward_scale is {scale!r}; allowed: a finite number > 0")

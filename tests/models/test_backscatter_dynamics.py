@@ -60,6 +60,10 @@ def doing(frame: BackscatterFrame, **values: Any) -> FrameAllocation:
     return FrameAllocation(**{name: np.broadcast_to(np.array(values.get(name, 0.0), dtype=float), shape) for name in names})
 
 
+def doing_complex(frame: BackscatterFrame) -> FrameAllocation:
+    return dataclasses.replace(doing(frame), local_bits=np.full((*frame.batch_shape, frame.users), 1.0 + 1.0j))
+
+
 def changed(allocation: FrameAllocation, user: int, **values: Any) -> FrameAllocation:
     fields = {name: value.copy() for name, value in allocation.as_dict().items()}
     for name, value in values.items():
@@ -359,6 +363,13 @@ def test_wrong_constants_of_rewards_are_named(name: str, value: Any, allowed: st
         Rewards(**{name: value})
 
 
+def test_constants_of_rewards_may_be_numbers_of_numpy() -> None:
+    outcome = Outcome(**dict.fromkeys(("served", "energy", "done", "offloaded", "carrier", "battery"), np.ones(1)))
+    numbers: list[Any] = [np.int64(3), np.float32(3), np.float64(3)]
+    for number in numbers:
+        assert Rewards(static_energy=number).of_frame(outcome) == 250.0
+
+
 # ---------------------------------------------------------------------- users' actions
 
 
@@ -569,6 +580,11 @@ def spoiled(value: Any, index: Any, wrong: float) -> Array:
         ),
         (lambda f, w: from_shares(f, w, np.ones((3, 3))), r"action has shape \(3, 3\)"),
         (lambda f, w: from_shares(f, w, [["a", "b", "c"]]), r"allowed: an array of numbers from 0 to 1"),
+        (lambda f, w: beams_of(f, "weights", np.full((4, 9), 0.5 + 3j)), r"allowed: an array of numbers from 0 to 1"),
+        (
+            lambda f, w: carried_out(f, w, doing_complex(f)),
+            r"(?s)allocation.local_bits is .*; allowed: an array of numbers that are finite",
+        ),
         (lambda f, w: from_shares(f, 2.0 * w, np.ones((4, 3, 3))), r"decision\[0, 0\]: user 0 has norm 2"),
         (
             lambda f, w: beams_of(f, "weights", spoiled(np.ones((4, 9)), (2, 5), -0.1)),
