@@ -98,17 +98,19 @@ def near(terms: Terms, start: Solution) -> Near:
 
 
 def allocated(problem: BackscatterFrame, decision: Array, terms: Terms, found: Followed) -> FrameAllocation:
-    """Turn points of the solver into allocations: what nobody computes, spends, harvests and keeps follows from the rest."""
+    """Turn points of the solver into allocations: what nobody computes, spends, harvests and keeps follows from the rest.
+
+    Points are feasible to rounding. Where energy is dear that is not enough: what rounding overspends may be worth more than
+    the gap.
+    """
     active, sent, radiated, local, reflected, _, _ = np.moveaxis(found.point, -1, 0)
-    return completed(
-        problem,
-        decision,
-        active * terms.time_unit,
-        found.passive * terms.time_unit,
-        np.minimum(sent, carried(active, radiated, terms.noise)) * terms.bit_unit,
-        np.minimum(reflected, terms.rate * found.passive) * terms.bit_unit,
-        local * terms.bit_unit,
+    time, bits = terms.time_unit, terms.bit_unit
+    sent, reflected = (
+        np.minimum(sent, carried(active, radiated, terms.noise)),
+        np.minimum(reflected, terms.rate * found.passive),
     )
+    parts = (active * time, found.passive * time, sent * bits, reflected * bits, local * bits)
+    return completed(problem, decision, *fitted(problem, decision, *parts))
 
 
 def carried(active: Array, radiated: Array, noise: Array) -> Array:
@@ -191,8 +193,8 @@ def fitted(
     )
     with np.errstate(divide="ignore", invalid="ignore"):
         part = np.where(whole.spent_energy > room, room / whole.spent_energy, 1.0)
-    computed = np.where(problem.aligned("compute_energy", decision) > 0.0, local_bits * part, local_bits)
-    return active_time * part, passive_time, active_bits * part, passive_bits, computed
+    computed = whole.local_bits * np.where(problem.aligned("compute_energy", decision) > 0.0, part, 1.0)
+    return active_time * part, passive_time, whole.active_bits * part, passive_bits, computed
 
 
 def followed(problem: BackscatterFrame, decision: Array, tolerance: float = PROVED) -> tuple[FrameAllocation, FramePrices]:

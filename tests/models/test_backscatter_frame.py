@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 import mecopt
 from mecopt import InstanceError, Status
+from mecopt.certify import violation
 from mecopt.models.backscatter_frame import BackscatterFrame, FramePrices, switching
 from mecopt.models.backscatter_frame import beams as rules
 from mecopt.models.backscatter_frame.admission import admit, admit_most
+from mecopt.models.backscatter_frame.allocation import allocated, completed, fitted, follow
 from mecopt.models.backscatter_frame.exact import attained
 from mecopt.models.backscatter_frame.frame import Frame, bound
 from mecopt.models.backscatter_frame.generation import generate
@@ -94,6 +96,24 @@ def test_no_frame_depends_on_what_the_path_left_behind() -> None:
 
     for clean, left in zip(followed(0.0), followed(np.nan), strict=True):
         np.testing.assert_array_equal(clean, left)
+
+
+@pytest.mark.parametrize("given", VARIATIONS.values(), ids=list(VARIATIONS))
+def test_any_times_and_bits_are_moved_into_the_constraints(given: dict[str, Any]) -> None:
+    frames, beams = drawn(100, **given)
+    rng, shape = np.random.default_rng(6), frames.workload.shape
+    times = frames.slot[:, None] * 10.0 ** rng.uniform(-4.0, 0.5, (2, *shape))
+    bits = np.maximum(frames.workload, 1.0) * 10.0 ** rng.uniform(-4.0, 1.0, (3, *shape))
+    moved = completed(frames, beams, *fitted(frames, beams, *times, *bits))
+    assert violation(frames, beams, moved).max() <= 1e-12
+
+
+def test_what_rounding_overspends_is_left_undone() -> None:
+    frames, beams = drawn(50, battery=0.0)
+    terms = frames.terms(beams)
+    found = follow(terms, 1e-9)
+    too_much = allocated(frames, beams, terms, found._replace(point=found.point * (1.0 + 1e-10)))
+    assert violation(frames, beams, too_much).max() <= 1e-15
 
 
 def test_hard_frames_are_proved() -> None:
