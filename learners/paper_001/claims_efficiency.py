@@ -7,7 +7,7 @@ them; in rollouts of their own, (11), its second factor, and the ratio of sums.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,8 +48,20 @@ def readings(s: Swept) -> Iterator[tuple[str, Array]]:
 
 def _by_reading(s: Swept, judge: Callable[[Array], Reading]) -> tuple[list[Reading], str]:
     found = {name: judge(values) if np.isfinite(values).all() else None for name, values in readings(s)}
+    return list(found.values()), counted(found)
+
+
+def counted(found: Mapping[str, Reading]) -> str:
+    """Say by how many readings a claim holds, fails or cannot be told, and name all but the most frequent ones.
+
+    >>> counted({"here": True, "there": True, "elsewhere": False})
+    'holds by 2 of 3 readings; fails by 1: elsewhere'
+    """
     words: dict[Reading, str] = {True: "holds", False: "fails", None: "cannot be told"}
-    return list(found.values()), "; ".join(f"{name}: {words[one]}" for name, one in found.items())
+    groups = {word: [name for name, one in found.items() if one is reading] for reading, word in words.items()}
+    (most, names), *others = sorted(groups.items(), key=lambda group: -len(group[1]))
+    begun = f"{most} by {len(names)} of {len(found)} readings"
+    return "; ".join([begun, *(f"{word} by {len(few)}: {' / '.join(few)}" for word, few in others if few)])
 
 
 def _above(greater: Array, smaller: Array) -> Reading:
@@ -74,7 +86,10 @@ def _figures(s: Swept) -> str:
 
 
 def _order(s: Swept) -> Claim:
-    """Holds if each scheme is clearly above the next on average over distances, and at none clearly below."""
+    """Holds if each scheme is clearly above the next on average over distances, and at none clearly below.
+
+    On common frames a scheme cannot be below a poorer one: what is open there is whether it is clearly above.
+    """
 
     def judge(values: Array) -> Reading:
         return every([_above(values[..., k], values[..., k + 1]) for k in (HYBRID, ACTIVE)])
@@ -82,7 +97,7 @@ def _order(s: Swept) -> Claim:
     found, said = _by_reading(s, judge)
     worst = max(s.disorder(way) for way in WAYS)
     return Claim(
-        "figure 4b",
+        "figure 4b, not in words",
         "Hybrid-offload is more efficient than Active-enabled, and that more than MEC-disabled",
         agreed(found),
         f"{_figures(s)}; {said}. In no single frame the cost of a scheme exceeds that of a poorer one by more than "

@@ -65,6 +65,10 @@ class Compared:
         found = [one.regret for one in self.followed(policy) if one.regret is not None]
         return Regret(*(np.concatenate([getattr(one, name) for one in found]) for name in ("energy", "least")))
 
+    def regrets(self, policy: Plan | str) -> list[float]:
+        """Return its energy over the optimum's at the same states, ratio of sums, one per seed."""
+        return [one.regret.of_sums for one in self.followed(policy) if one.regret is not None]
+
     def tenth(self, plan: Plan, column: str, number: int) -> Spread:
         """Return the mean of something over a tenth of the training; -1 is the last one."""
         return spread([float(np.mean(np.array_split(one[column], 10)[number])) for one in self.curves[plan]])

@@ -55,7 +55,7 @@ class Means:
     shares: tuple[float, float, float]
     """Active, passive and local part of the work served."""
     times: tuple[float, float, float]
-    """Active, passive and local time of a user, s per frame."""
+    """Active, passive and local time of a user, s per frame; users in outage, who may have done nothing, count."""
 
 
 def efficiency(outcome: Outcome) -> Array:

@@ -43,8 +43,9 @@ def drawn(m: Measured) -> list[Picture]:
     return [
         Picture(
             "Figure 2",
-            "Reward and outage in training, means over the last twentieth of it and over seeds, shade: least and greatest "
-            "seed. Grey: policies without learning on fresh frames, all with the optimiser but random actions.",
+            "Reward and outage in training, noise included: each point is the mean of the last frames before it, a "
+            "twentieth of the training; lines: mean over seeds, shade: least and greatest seed. Grey: policies without "
+            "learning on fresh frames, all with the optimiser but random actions.",
             learning(c),
         ),
         Picture(
@@ -66,8 +67,8 @@ def drawn(m: Measured) -> list[Picture]:
         ),
         Picture(
             "Figure 4b",
-            "Efficiency of the schemes with three kinds of beams, on common frames that all serve (ratio of sums), and in "
-            "rollouts of their own. Mean over seeds, bars: deviation.",
+            "Efficiency of the schemes: above on common frames that all of them serve, ratio of sums, with three kinds of "
+            f"beams; below in rollouts of each scheme's own. {searched}",
             schemes(s),
         ),
     ]

@@ -33,7 +33,8 @@ SIZE, QUICK_SIZE = Size(60, 10, 10), Size(4, 1, 2)
 COMMON, QUICK_COMMON = 400, 12
 """Frames of every seed and distance on which all schemes are compared."""
 
-RATIO_OF_SUMS, MEAN_REWARD, MEAN_EFFICIENCY = "ratio of sums", "mean of (11)", "mean of its second factor"
+RATIO_OF_SUMS, MEAN_REWARD, MEAN_EFFICIENCY = "ratio of sums", "mean of (11)", "mean of ratios"
+"""How efficiencies are averaged over frames; the last is the mean of the second factor of (11)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,13 +51,13 @@ class Common:
     """By how much the cost of a scheme, unserved work included, exceeds that of a later one at most, in any frame; relative
     to the cost and a carrier kept on for a slot."""
 
-    def efficiencies(self, shown: Array, way: str) -> Array:
+    def efficiencies(self, shown: Array, read: str) -> Array:
         """Return the efficiency of every scheme over some frames, kbit/J."""
         spent = self.energy[:, shown] + REWARDS.static_energy
         done = BITS_PER_ENERGY * self.work[shown]
         if not done.size:
             return np.full(len(self.energy), np.nan)
-        return np.asarray(done.sum() / spent.sum(axis=-1) if way == RATIO_OF_SUMS else (done / spent).mean(axis=-1))
+        return np.asarray(done.sum() / spent.sum(axis=-1) if read == RATIO_OF_SUMS else (done / spent).mean(axis=-1))
 
 
 def common(world: World, way: str, seed: int, count: int) -> Common:

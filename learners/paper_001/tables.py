@@ -70,7 +70,10 @@ def _policies(c: Compared) -> Table:
         )
     return Table(
         "Policies on the same fresh frames",
-        "Learned policies without noise, below those without learning. Reward: mean of (11), kbit/J; efficiency: work "
+        "Learned policies without noise, below those without learning. All have the optimiser but those of random actions, "
+        "which are three numbers of each user that are completed to an allocation, or five taken strictly, and those whose "
+        "users act themselves: model-free, or `users executed`. Weights q: the beam of slot i is the principal eigenvector "
+        "of the sum over users j of q_ij h_j h_j^H / norm(h_j)^2. Reward: mean of (11), kbit/J; efficiency: work "
         "served over energy with the static energy, ratio of sums, kbit/J; energy of the access point per frame and "
         "energy in a battery as a frame begins, mJ; times per user and frame, s.",
         ("policy", "reward", "outage", "efficiency", "energy", "battery", "active", "passive", "local"),
@@ -157,7 +160,8 @@ def _sharing(s: Swept, name: str, worlds: Sequence[World], field: str, axis: str
             )
     return Table(
         name,
-        f"Active, passive and local part of the work served; times per user and frame, s; outage; energy, mJ; reward (11), "
+        f"Active, passive and local part of the work served; times per user and frame, s, users who are not "
+        f"served among them, who send nothing; outage; energy, mJ; reward (11), "
         f"kbit/J. {SEARCHED}.",
         (
             f"beams, {axis}",
@@ -195,7 +199,7 @@ def _common(s: Swept) -> Table:
         "Figure 4b: schemes on common frames",
         f"Efficiency of {' / '.join(MODES)}, kbit/J, on frames that all serve in full: ratio of sums, mean of ratios; "
         "Hybrid and Active over disabled; the ratio of sums on frames served at all distances; part of the frames that "
-        "all serve; by how much the cost of a scheme exceeds that of a poorer one at most, relative.",
+        "all serve; by how much the cost of a scheme exceeds that of a poorer one at most, relative. " + f"{SEARCHED}.",
         (
             *("beams, distances", "ratio of sums", "mean of ratios", "Hybrid/disabled", "Active/disabled"),
             *("served everywhere", "part served by all", "disorder"),
@@ -216,8 +220,8 @@ def _rollouts(s: Swept) -> Table:
             rows.append(cells)
     return Table(
         "Figure 4b: schemes in rollouts of their own",
-        f"{' / '.join(MODES)}, kbit/J: mean of (11), of its second factor, ratio of sums; outage. Schemes that drop hard "
-        "users save their energy, so by efficiency alone a poorer one can seem better.",
-        ("beams, distances", "(11)", "second factor", "ratio of sums", "outage"),
+        f"{' / '.join(MODES)}, kbit/J: mean of (11), mean of the ratios that are its second factor, ratio of sums; outage. "
+        f"Schemes that drop hard users save their energy, so by efficiency alone a poorer one can seem better. {SEARCHED}.",
+        ("beams, distances", "(11)", "mean of ratios", "ratio of sums", "outage"),
         rows,
     )
