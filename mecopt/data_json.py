@@ -55,8 +55,12 @@ def in_units(value: Any, field: dataclasses.Field[Any], owner: str) -> Any:
     factor, where = 1.0, f"{owner}.{field.name}"
     if isinstance(value, dict) and not (field.metadata["complex"] and set(value) == PARTS):
         if set(value) != {"value", "unit"}:
-            raise InstanceError(f"{where} has the keys {sorted(value)}; allowed: exactly 'value' and 'unit'")
-        factor = conversion(str(value["unit"]), field.metadata["unit"])
+            parts = ", or 'real' and 'imaginary'" if field.metadata["complex"] else ""
+            raise InstanceError(f"{where} has the keys {sorted(value)}; allowed: exactly 'value' and 'unit'{parts}")
+        try:
+            factor = conversion(str(value["unit"]), field.metadata["unit"])
+        except InstanceError as error:
+            raise type(error)(f"{where}: {error}") from None
         value = value["value"]
     if field.metadata["complex"] and isinstance(value, dict):
         value = _complex(where, value)
@@ -93,8 +97,9 @@ def _complex(where: str, parts: dict[str, Any]) -> Array:
             array = np.asarray(parts[name])
         except ValueError:
             raise InstanceError(f"{where}: {name} is not a rectangular array of numbers") from None
-        if array.dtype.kind not in "iuf":
-            raise InstanceError(f"{where}: {name} is not an array of numbers")
+        for index, entry in np.ndenumerate(np.asarray(parts[name], dtype=object)):
+            if type(entry) not in (int, float):
+                raise InstanceError(f"{where}: {name}{list(index) or ''} is {entry!r}, which is no number")
         found.append(array)
     imaginary, real = found
     if real.shape != imaginary.shape:
@@ -124,6 +129,13 @@ def written(value: Array, f: dataclasses.Field[Any]) -> Any:
 def _entries(f: dataclasses.Field[Any]) -> str:
     one = "word" if f.metadata["choices"] else "number"
     return f"one {one}, or one per {f.metadata['per']}{'; null: no limit' if f.metadata['unlimited'] else ''}"
+
+
+def _described(f: dataclasses.Field[Any]) -> str:
+    """Return symbol, meaning and unit of a field."""
+    symbol = f"{f.metadata['symbol']}: " if f.metadata["symbol"] else ""
+    unit = "" if f.metadata["choices"] else f", in {f.metadata['unit']}"
+    return f"{symbol}{f.metadata['meaning']}{unit}"
 
 
 def _number(f: dataclasses.Field[Any]) -> dict[str, Any]:
@@ -168,7 +180,7 @@ def schema(cls: type[Problem]) -> dict[str, Any]:
         }
         default = f.metadata["default"]
         properties[f.name] = {
-            "description": f"{f.metadata['symbol']}: {f.metadata['meaning']}, in {f.metadata['unit']} ({_entries(f)})",
+            "description": f"{_described(f)} ({_entries(f)})",
             "anyOf": [*numbers, quantity],
             **({"default": default if np.isfinite(default) else None} if isinstance(default, float) else {}),
         }

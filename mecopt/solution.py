@@ -22,6 +22,9 @@ Array = NDArray[Any]
 COLUMNS = 5
 """Of variables that a table in a terminal holds."""
 
+DUST = 1e-6
+"""Part of the largest number of a unit below which a table shows 0: as much is left by iterative solvers of what is 0."""
+
 
 class MecoptError(Exception):
     """Base of every error that mecopt raises on purpose."""
@@ -271,18 +274,29 @@ class Solution:
                 grid.add_row(str(j + 1), *(f"{float(value[j]):.6g}" for _, value in servers))
             parts.append(grid)
         columns = [f for f in fields(self.allocation) if f.metadata["per"] == "user"]
-        shown = min(problem.users, 20)
+        shown, largest = min(problem.users, 20), _largest(self.allocation)
         for first in range(0, max(len(columns), 1), COLUMNS):
             part = columns[first : first + COLUMNS]
             table = _grid("user", part, *(["decision"] if first == 0 else []))
             for user in range(shown):
                 label = [problem.decision_space.shown(self.decision[user])] if first == 0 else []
-                cells = [f"{float(getattr(self.allocation, f.name)[user]):.6g}" for f in part]
-                table.add_row(str(user), *label, *cells)
+                numbers = {f: float(getattr(self.allocation, f.name)[user]) for f in part}
+                cells = [0.0 if abs(x) < DUST * largest[f.metadata["unit"]] else x for f, x in numbers.items()]
+                table.add_row(str(user), *label, *(f"{x:.6g}" for x in cells))
             parts.append(table)
         if shown < problem.users:
             parts.append(f"... and {problem.users - shown} more users (all of them: `mecopt solve FILE --json`)")
         return parts
+
+
+def _largest(allocation: Any) -> dict[str, float]:
+    """Return the largest finite magnitude of each unit among the variables of an allocation."""
+    found: dict[str, float] = {}
+    for f in fields(allocation):
+        values = np.abs(getattr(allocation, f.name))
+        unit = f.metadata["unit"]
+        found[unit] = max(found.get(unit, 0.0), float(values.max(initial=0.0, where=np.isfinite(values))))
+    return found
 
 
 def _grid(first: str, columns: Sequence[Field[Any]], *words: str) -> Any:

@@ -316,7 +316,10 @@ def check_violations_are_seen(cls: type[Problem]) -> None:
     best = allocate(batch, decision)
     good = best.allocation
     for name, value in good.as_dict().items():
-        for kind, worse in (("negative", -value - (value.max() or 1.0)), ("nan", value * np.nan)):
+        pushed = {"negative": -value - (value.max() or 1.0), "nan": value * np.nan}
+        if isinstance(batch.decision_space, OneOf):  # everybody offloads: nothing is 0, and every constraint binds
+            pushed = {**pushed, "negative": -value, "larger": value * 1.1}
+        for kind, worse in pushed.items():
             broken = dataclasses.replace(good, **{name: worse})
             _holds(violation(batch, decision, broken) > 1e-3, f"{name} made {kind} is not seen")
         for factor in (0.5, 0.9, 1.1, 2.0):
@@ -331,8 +334,8 @@ def check_violations_are_seen(cls: type[Problem]) -> None:
 def check_backends_agree(cls: type[Problem]) -> None:
     """Every installed backend finds the same value, feasible and certified by its own dual.
 
-    A solver from outside may give up on an instance if it says so and its certificate does not claim otherwise; one that
-    gives up on most is of no use.
+    Where decisions are no choices a solver, the default one apart, may give up on an instance if it says so and its
+    certificate does not claim otherwise; one that gives up on most is of no use.
     """
     for batch in _every_preset(cls):
         decisions = _feasible(batch, batch.decision_space.sample(np.random.default_rng(9), batch.batch_shape))
@@ -341,7 +344,8 @@ def check_backends_agree(cls: type[Problem]) -> None:
             if not backend.is_available():
                 continue
             answer = allocate(batch, decisions, backend=name, throw=False)
-            sure = np.array([k not in answer.stats.messages for k in range(batch.instances)])
+            excused = not isinstance(batch.decision_space, OneOf) and backend is not cls.backend()
+            sure = np.array([not excused or k not in answer.stats.messages for k in range(batch.instances)])
             given = np.array([status in (Status.OPTIMAL, Status.FEASIBLE) for status in answer.status])
             _holds(2 * sure.sum() > batch.instances, f"{name} gives up: {answer.stats.messages}")
             _holds(given | ~sure, f"{name} has no answer and says nothing")

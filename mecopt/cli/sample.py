@@ -50,7 +50,7 @@ def field_values(cls: Any, texts: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _setting(cls: Any, text: str) -> tuple[str, Any]:
-    """Read NAME=VALUE; a value is a number or a JSON list, and possibly a unit after a space."""
+    """Read NAME=VALUE; a value is a number or a JSON list, and possibly a unit after a space, or a word of a choice."""
     import dataclasses
     import json
 
@@ -64,6 +64,8 @@ def _setting(cls: Any, text: str) -> tuple[str, Any]:
     sizes = cls.size_names()
     if name not in sizes and name not in fields:
         raise unknown(f"field of {cls.name}", name, [*sizes, *fields])
+    if name in fields and fields[name].metadata["choices"] and value.strip()[:1].isalpha():
+        return name, value.strip()
     try:
         parsed, end = json.JSONDecoder().raw_decode(value.strip())
         unit = value.strip()[end:]

@@ -131,6 +131,15 @@ def test_settings_take_numbers_lists_and_units(setting: str, field: str, plain: 
     np.testing.assert_allclose(value, np.broadcast_to(plain, value.shape), rtol=1e-14)
 
 
+def test_settings_take_words_of_choices(tmp_path: Path, run: Run) -> None:
+    path = tmp_path / "frames.npz"
+    assert run("sample", "backscatter-frame", "--count", 2, "--set", "mode=mec-disabled", "-o", path).code == 0
+    assert (load(path).problem.data()["mode"] == 2).all()
+    said = run("sample", "backscatter-frame", "--set", "mode=mec-disable", "-o", tmp_path / "others.npz")
+    assert said.code == 2
+    assert "did you mean 'mec-disabled'" in said.error
+
+
 def test_schema_prints_a_schema_that_a_hand_written_instance_fits(run: Run) -> None:
     for name in mecopt.problems():
         said = run("schema", name)

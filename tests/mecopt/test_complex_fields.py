@@ -65,9 +65,13 @@ def test_solutions_with_complex_decisions_are_fit_for_json() -> None:
 @pytest.mark.parametrize(
     ("field", "value", "said"),
     [
-        ("channel", {"real": [[1.0]]}, r"channel has the keys \['real'\]; allowed: exactly"),
+        ("channel", {"real": [[1.0]]}, r"channel has the keys \['real'\]; allowed: .* 'unit', or 'real' and 'imaginary'"),
         ("channel", {"real": [[1.0]], "imaginary": [[1.0, 2.0]]}, "real has shape .* imaginary .* equal shapes"),
-        ("channel", {"real": [["a"]], "imaginary": [[1.0]]}, "real is not an array of numbers"),
+        ("channel", {"real": [["a"]], "imaginary": [[1.0]]}, r"channel: real\[0, 0\] is 'a', which is no number"),
+        ("channel", {"real": [[1.0]], "imaginary": [[None]]}, r"channel: imaginary\[0, 0\] is None, which is no number"),
+        ("channel", {"real": [[1.0]], "imaginary": [[True]]}, r"channel: imaginary\[0, 0\] is True, which is no number"),
+        ("battery", {"value": 1.0, "unit": "kbit"}, "battery: unit 'kbit' cannot be converted to 'mJ'"),
+        ("battery", {"value": 1.0, "unit": "nonsense"}, "battery: "),
         ("channel", {"real": [[1.0], [1.0, 2.0]], "imaginary": [[1.0]]}, "real is not a rectangular array"),
         ("workload", {"real": [1.0], "imaginary": [0.0]}, "workload has the keys"),
         ("mode", "active-enable", "did you mean 'active-enabled'"),

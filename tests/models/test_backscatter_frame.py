@@ -81,16 +81,23 @@ def test_computing_that_takes_no_energy_needs_none(backend: str) -> None:
     assert answer.objective == pytest.approx(frame.unserved_price * left.sum(), rel=1e-7)
 
 
+def fill(room: Any, value: float) -> None:
+    """Fill all arrays of numbers with a value, those of tuples in tuples, too."""
+    for part in room:
+        if isinstance(part, tuple):
+            fill(part, value)
+        elif part.dtype == float:
+            part.fill(value)
+
+
 def test_no_frame_depends_on_what_the_path_left_behind() -> None:
     frames, beams = drawn(6, users=4, workload=np.array([40.0, 0.0, 40.0, 0.0]), battery=np.array([0.0, 0.0, 1.0, 1.0]))
     terms = frames.terms(beams)
     rows = [np.array(part) for part in terms[:10]]
 
     def followed(filled: float) -> tuple[Array, ...]:
-        room = workspace(4, 4)
-        for part in room:
-            if part.dtype == float:
-                part.fill(filled)
+        room: Any = workspace(4, 4)
+        fill(room, filled)
         ends = np.zeros((6, 4, 7)), np.zeros((6, 4)), np.zeros((6, 3, 4))
         return *follow_batch(rows[0], np.arange(4), *rows[1:], 1e-9, False, *ends, room), *ends
 
@@ -372,6 +379,15 @@ def test_bad_beams_are_named(decision: Any, said: str) -> None:
     frame = BackscatterFrame(channel=np.array([[0.02, 0.01j], [0.03, 0.02]]), workload=40.0, battery=0.2)
     with pytest.raises(InstanceError, match=said):
         mecopt.allocate(frame, decision)
+
+
+def test_tables_show_0_for_what_an_iterative_solver_leaves_of_it() -> None:
+    solution = mecopt.solve(BackscatterFrame(channel=np.array([[0.02, 0.01j], [0.03, 0.02]]), workload=40.0, battery=0.2))
+    table = str(solution).partition("\nuser")[2]
+    assert "e-" not in table
+    assert f"{solution.allocation.passive_time.max():.6g}" in table
+    left = [value[value > 0.0].min() for value in solution.allocation.as_dict().values() if (value > 0.0).any()]
+    assert min(left) < 1e-6
 
 
 def test_prices_that_are_no_numbers_prove_nothing() -> None:
