@@ -3,8 +3,8 @@ r"""Open beams as one semidefinite program: times, work and the mixtures of all 
 With :math:`S_i \succeq 0` of trace at most the carrier's time everything in the frame is linear or an exponential cone:
 :math:`l_b \le B t \log_2(1 + c\, h^H S h/t)` is the perspective of a concave function, harvested energy is linear in S. Its
 value is what beams can do at best, for mixtures are attained by switching. It is the reference for
-`mecopt.models.backscatter_frame.generation`, which needs no semidefinite cone (30 times as fast with three users, 5 times
-with six), and settles what generation leaves open.
+`mecopt.models.backscatter_frame.generation`, which needs no semidefinite cone and is several times as fast, and settles what
+generation leaves open.
 """
 
 from __future__ import annotations
