@@ -69,7 +69,7 @@ def lasting(part: int) -> Callable[[Means], float]:
 
 def sending(means: Means) -> float:
     """Return the active time of a user that is served, s: who is dropped sends nothing, which is no choice of the user's."""
-    return means.times[ACTIVE] / (1.0 - means.outage)
+    return means.times[ACTIVE] / (1.0 - means.outage) if means.outage < 1.0 else 0.0
 
 
 def along(s: Swept, worlds: Sequence[World], way: str, read: Callable[[Means], float]) -> list[Spread]:

@@ -50,8 +50,10 @@ def drawn(m: Measured) -> list[Picture]:
         ),
         Picture(
             "Policies",
-            "Reward on fresh frames in the long run, small dots: seeds; and energy beside the exact optimum at the same "
-            "states, ratio of sums. The optimum of each frame is 1 there by definition, and not the best in the long run.",
+            "Reward on fresh frames in the long run; small dots: seeds, blue: learned, "
+            f"dashed: {EVEN}, dash-dotted: {EXACT}. "
+            "Energy beside the exact optimum at the same states, ratio of sums, where it was measured; "
+            f">: {BEYOND:g} or more. The optimum of each frame is 1 there by definition, and not the best in the long run.",
             policies(c),
         ),
         Picture(
@@ -143,10 +145,10 @@ def policies(c: Compared) -> bytes:
     left.invert_yaxis()
     left.axvline(c.reward(EVEN).mean, color=GREY, lw=1.0, ls="--")
     left.axvline(c.reward(EXACT).mean, color=GREY, lw=1.0, ls="-.")
-    left.set_xlabel(f"reward (11), kbit/J (dashed: {EVEN}; dash-dotted: {EXACT}; blue: learned)", fontsize=8)
+    left.set_xlabel("reward (11), kbit/J")
     right.axvline(1.0, color=GREY, lw=1.0, ls="-.")
     _logarithmic(right.set_xscale, right.xaxis)
-    right.set_xlabel(f"energy over the optimum's at the same states (>: {BEYOND:g} or more)", fontsize=8)
+    right.set_xlabel("energy over the optimum's")
     return png(figure)
 
 
@@ -183,7 +185,7 @@ def schemes(s: Swept) -> bytes:
     panels: list[tuple[str, Array]] = [(f"common frames, {way}", s.efficiency(way, RATIO_OF_SUMS)) for way in WAYS]
     panels += [(f"rollouts, {MATCHED}, {read}", s.dynamic(MATCHED, read)) for read in (MEAN_REWARD, RATIO_OF_SUMS)]
     panels += [(f"rollouts, {EVEN}, {MEAN_REWARD}", s.dynamic(EVEN, MEAN_REWARD))]
-    figure, drawn_on = _figure(2, 3, (10.4, 6.4), sharex=True)
+    figure, drawn_on = _figure(2, 3, (10.4, 6.4), sharex=True, sharey=True)
     at = np.array([world.scale for world in SCALES])
     for axes, (title, values) in zip(drawn_on.flat, panels, strict=True):
         for k, (name, colour) in enumerate(zip(MODES, COLOURS, strict=False)):
