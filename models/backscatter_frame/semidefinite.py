@@ -84,7 +84,7 @@ class Semidefinite(Solver):
 
     name = "semidefinite"
     summary = "joint semidefinite program by cvxpy with Clarabel, principal eigenvectors of its mixtures"
-    features = Feature.NONE
+    features = Feature.INTEGER
     package = "cvxpy"
 
     def search(
