@@ -196,8 +196,10 @@ class UnitBeams(DecisionSpace):
         return beams / np.repeat(norms, self.antennas, axis=-1)
 
     def shown(self, entry: Array) -> str:
-        """Write magnitudes and phases of the weights."""
-        return " ".join(f"{abs(weight):.2f}∠{np.degrees(np.angle(weight)):.0f}°" for weight in entry)
+        """Write magnitudes and phases of the weights, the first one's phase 0: a beam is known up to its phase."""
+        first = entry[np.abs(entry) > 0.0][:1]
+        entry = entry * (first.conj() / np.abs(first) if first.size else 1.0)
+        return " ".join(f"{abs(weight):.2f}∠{round(np.degrees(np.angle(weight)))}°" for weight in entry)
 
     def stored(self, decision: Array) -> Array:
         """Return real and imaginary parts by turns, antenna after antenna, user after user."""

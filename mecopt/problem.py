@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -145,7 +145,7 @@ class Problem(ABC):
         return np.zeros(self.batch_shape)
 
     def decision_features(self, decision: Array) -> Array:
-        """Return what a network sees of decisions: numbers of order 1 along a last axis, those of the decision by default."""
+        """Return what a network sees of decisions: numbers of order 1 along a last axis, by default the decision's."""
         lead = self.decision_space.lead(decision)
         return self.decision_space.stored(decision.reshape(-1, *decision.shape[len(lead) :])).reshape(*lead, -1)
 
@@ -205,6 +205,9 @@ class Problem(ABC):
         for name in fields:
             if name not in names:
                 raise unknown(f"field of {cls.name}", name, names)
+        for f in declared(cls) if fields else ():  # a copy is made without fields, and given them afterwards
+            if f.default is MISSING and f.name not in fields:
+                raise InstanceError(f"{cls.__name__}.{f.name} is missing; allowed: {allowed(f)}")
         return super().__new__(cls)
 
     def __post_init__(self) -> None:

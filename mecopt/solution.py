@@ -253,11 +253,14 @@ class Solution:
                 f"seconds    {self.stats.solve_seconds:.3g} to solve, {self.stats.model_seconds:.3g} to model"
             )
             return [lines]
+        beside = float(problem.negligible)
+        relative = f" (of the objective and {beside:.6g} {problem.objective_unit})" if beside else ""
         scope = " for the given decision" if self.stats.method in problem.backends else ""
         header = (
             f"{problem.name}: {self.status.name} by {self.stats.method}{scope} ({self.status.value})\n"
             f"objective  {float(self.objective):.9g} {problem.objective_unit} ({problem.sense}d)\n"
-            f"bound      {float(self.bound):.9g}   gap {float(self.gap):.2g}   violation {float(self.violation):.2g}\n"
+            f"bound      {float(self.bound):.9g}   gap {float(self.gap):.2g}{relative}   "
+            f"violation {float(self.violation):.2g}\n"
             f"seconds    {self.stats.solve_seconds:.3g} to solve, {self.stats.model_seconds:.3g} to model"
         )
         parts: list[Any] = [header, *[f"note       {text}" for text in self.stats.messages.values()]]

@@ -72,6 +72,7 @@ def command(
     stream, provenance = _stream(problem, seed, preset, data, split, count, fields)
     stream = changed(stream, [_change(text) for text in changes])
     provenance |= {"changes": list(changes), "variant": variant}
+    _require(chosen, stream)
     before = (output / "card.json").is_file()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     errors = Console(stderr=True)
@@ -95,6 +96,17 @@ def command(
     ]
     screen.print(f"{'stood there already' if before else 'written'}: {output}/{', '.join(written)}", markup=False)
     screen.print(f"use it: {policy.usage(output)}", markup=False)
+
+
+def _require(learner: Any, stream: Problem) -> None:
+    """Raise `InstanceError` where a learner refuses such instances, and name one that does not."""
+    from mecopt.search.proposed import fitting_learner
+    from mecopt.solution import InstanceError
+
+    reason = learner.refusal(stream)
+    if reason is not None:
+        other = fitting_learner(stream)
+        raise InstanceError(f"{reason}. {other} learns from such instances: --learner {other}" if other else reason)
 
 
 def _stream(

@@ -27,6 +27,11 @@ img { max-width: 100% } .scroll { overflow-x: auto } dt { font-weight: 600 } dd 
 """
 
 
+_DECISIONS = """<h2>Decisions</h2>
+<p>The share of users by choice, over the instances that the method has an answer to, and the share of users whose choice is
+the same in all of these.</p>
+"""
+
 PICTURES = {"loss.png": loss_figure, "tradeoff.png": tradeoff_figure, "instances.png": instances_figure}
 
 NARROW = 110
@@ -81,7 +86,7 @@ def _page(comparison: Comparison, summary: Summary, pictures: dict[str, bytes]) 
     origin = comparison.provenance
     methods = _table(HEADERS, [cells(line) for line in summary.lines])
     chosen = habits(comparison)
-    decisions = _table(headers(chosen), [row.cells() for row in chosen]) if chosen else "<p>Decisions are no choices.</p>"
+    decisions = f"{_DECISIONS}{_table(headers(chosen), [row.cells() for row in chosen])}" if chosen else ""
     findings = "".join(f"<li>{html.escape(text)}</li>" for text in summary.findings)
     images = "".join(
         f'<p><img alt="{name}" src="data:image/png;base64,{base64.b64encode(content).decode()}"></p>'
@@ -100,9 +105,6 @@ answer is proved optimal (a heuristic's by the relaxation's bound alone, stored 
 is the worst scaled constraint violation, "calls" the allocation problems solved per instance; seconds are per instance.
 A method with "n of m" behind its name has ratios for so many of the instances only.</p>
 {methods}
-<h2>Decisions</h2>
-<p>The share of users by choice, over the instances that the method has an answer to, and the share of users whose choice is
-the same in all of these.</p>
 {decisions}
 <h2>Pictures</h2>{images or "<p>There is nothing to draw.</p>"}
 <h2>Provenance</h2><dl>{details}</dl>

@@ -15,6 +15,9 @@ Array = NDArray[Any]
 CONTRADICTION = 1e-9
 """Relative difference by which an answer may be better than a bound through rounding alone."""
 
+ZERO = 1e-6
+"""Part of `Problem.negligible` that both sides of a ratio are given, so that 0 over 0 is 1."""
+
 NEGLIGIBLE = 1e-4
 """Mean loss below which a method that needs no training leaves nothing to learn."""
 
@@ -98,9 +101,10 @@ def summarise(comparison: Comparison) -> Summary:
         meaning = "the proved optimum"
     else:
         meaning = f"the proved optimum in {int(optimal.sum())} of {count} instances, the best proved bound in the others"
+    added, said = _added(objective, usable, reference, negligible)
     lines = []
     for m in methods:
-        ratio = _ratio(objective[m], reference, maximise, negligible)
+        ratio = _ratio(objective[m], reference, maximise, added)
         ratio = np.where(usable[m], ratio, np.nan)
         some = not np.isnan(ratio).all()
         lines.append(
@@ -139,7 +143,7 @@ def summarise(comparison: Comparison) -> Summary:
         findings.append(f"{unbounded} instances have neither a proved optimum nor a bound; they are left out of all ratios.")
     if not any(line.counted for line in lines):
         findings.append("No method has a ratio to show, so there are no pictures.")
-    return Summary(title, lines, meaning, findings, int((~np.isfinite(best)).sum()))
+    return Summary(title, lines, meaning + said, findings, int((~np.isfinite(best)).sum()))
 
 
 def _worst(violation: Array) -> float:
@@ -147,9 +151,23 @@ def _worst(violation: Array) -> float:
     return float(violation.max()) if violation.size else np.nan
 
 
-def _ratio(objective: Array, reference: Array, maximise: bool, negligible: Array) -> Array:
-    """Return the ratio to the reference, both with what is negligible added, where the problem names it."""
-    objective, reference = objective + negligible, reference + negligible
+def _added(objective: dict[str, Array], usable: dict[str, Array], reference: Array, negligible: Array) -> tuple[Array, str]:
+    """Return what both sides of a ratio are given, and say so where it is more than rounding.
+
+    Objectives that may be 0 are given a millionth of what is negligible beside them; negative ones, of which there is no
+    ratio, all of it.
+    """
+    little = ZERO * negligible
+    least = [np.where(usable[m], objective[m], np.inf) for m in objective]
+    negative = np.min([*least, np.where(np.isnan(reference), np.inf, reference)], axis=0) < -little
+    if not (negative & (negligible > 0.0)).any():
+        return little, ""
+    return negligible, f", with up to {negligible.max():.6g} added to both sides, since some objectives are negative"
+
+
+def _ratio(objective: Array, reference: Array, maximise: bool, added: Array) -> Array:
+    """Return the ratio to the reference, something added to both."""
+    objective, reference = objective + added, reference + added
     above, below = (objective, reference) if maximise else (reference, objective)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(above == below, 1.0, above / below)

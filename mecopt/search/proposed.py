@@ -107,7 +107,7 @@ def _nothing_ships(problem: Problem) -> str:
         for policy in known
     ]
     nothing = f"no trained policy ships for these instances of {problem.name} ({' | '.join(reasons) or 'none at all'})"
-    fitting = _fitting_learner(problem)
+    fitting = fitting_learner(problem)
     if fitting is None:
         return f"{nothing}, and no learner that is installed can learn from such instances"
     chosen = "" if fitting == DEFAULT_LEARNER else f" --learner {fitting}"
@@ -117,7 +117,7 @@ def _nothing_ships(problem: Problem) -> str:
     )
 
 
-def _fitting_learner(problem: Problem) -> str | None:
+def fitting_learner(problem: Problem) -> str | None:
     """Return the first learner of proposers that does not refuse such instances; the default one is asked first."""
     for name in sorted(learner_names(), key=lambda name: name != DEFAULT_LEARNER):
         learner = find_learner(name)

@@ -128,7 +128,7 @@ class BackscatterFrame(Problem):
     summary: ClassVar[str] = "active, passive and local computing in a wireless-powered frame, with beamforming"
     sense: ClassVar = "minimise"
     decision_summary: ClassVar[str] = "a unit beam for each user's slot"
-    objective_name: ClassVar[str] = "energy"
+    objective_name: ClassVar[str] = "energy and penalties"
     objective_unit: ClassVar[str] = "mJ"
     reference: ClassVar[Reference] = Reference("paper 001: hierarchical MADDPG for backscatter-aided offloading", "(2)-(12)")
     base_units: ClassVar[tuple[str, ...]] = ("s", "W")

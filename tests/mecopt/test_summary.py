@@ -8,7 +8,7 @@ from mecopt.compare import Comparison
 from mecopt.compare.summary import Line, Summary, cells, summarise
 
 
-def summary(**rows: list[tuple[float, float, str]]) -> Summary:
+def summary(negligible: float = 0.0, /, **rows: list[tuple[float, float, str]]) -> Summary:
     """Summarise methods given as lists of (objective, bound, status) of a problem that is minimised."""
     columns: dict[str, list[object]] = {name: [] for name in ("instance_id", "method", "objective", "bound", "status")}
     for method, answers in rows.items():
@@ -19,6 +19,8 @@ def summary(**rows: list[tuple[float, float, str]]) -> Summary:
     columns["violation"] = [0.0 if status in ("OPTIMAL", "FEASIBLE", "LIMIT") else np.inf for status in columns["status"]]
     for name in ("solver_calls", "model_seconds", "solve_seconds", "predict_seconds"):
         columns[name] = [0.0] * count
+    if negligible:
+        columns["negligible"] = [negligible] * count
     origin = {
         "problem": "toy",
         "sense": "minimise",
@@ -29,6 +31,20 @@ def summary(**rows: list[tuple[float, float, str]]) -> Summary:
         "exact_methods": ["exact"],
     }
     return summarise(Comparison(pa.table(columns), origin))
+
+
+def test_what_is_negligible_makes_no_ratio_look_better_but_that_of_nothing_to_nothing() -> None:
+    exact = [(100.0, 100.0, "OPTIMAL"), (0.0, 0.0, "OPTIMAL"), (1.0, 1.0, "OPTIMAL")]
+    scan = [(125.0, 0.0, "FEASIBLE"), (1e-9, 0.0, "FEASIBLE"), (1000.0, 0.0, "FEASIBLE")]
+    said = summary(6000.0, exact=exact, scan=scan)
+    np.testing.assert_allclose(1.0 - said.lines[1].loss, [0.8, 1.0, 0.001], atol=1e-5)
+    assert said.reference == "the proved optimum"
+
+
+def test_negative_objectives_have_a_ratio_beside_what_is_negligible_and_the_summary_says_so() -> None:
+    said = summary(6000.0, exact=[(-2000.0, -2000.0, "OPTIMAL")], scan=[(-1000.0, -3000.0, "FEASIBLE")])
+    assert said.lines[1].ratio_mean == pytest.approx(4000.0 / 5000.0)
+    assert said.reference.endswith("with up to 6000 added to both sides, since some objectives are negative")
 
 
 def test_an_answer_better_than_a_proved_bound_is_shouted_out_and_proves_nothing() -> None:
