@@ -70,9 +70,9 @@ def _draw(capacity: float, fields: Mapping[str, float]) -> Draw:
 SEARCHED = "ours: the paper is silent; found by a random search for constants with which its claims can hold"
 UNITS = "ours: workloads of 40 cannot be served in unit bandwidth and time, so 10 kHz, 1 s and kbit"
 SOURCES = {
-    "channel": "section V: users at (5, 5), (3, 3), (-2, 4) m, 3 antennas, path loss 20 + 20 log10(d) dB, Rayleigh "
+    "channel": "section IV: users at (5, 5), (3, 3), (-2, 4) m, 3 antennas, path loss 20 + 20 log10(d) dB, Rayleigh "
     "fading; further users, ours: 3 to 7.5 m away",
-    "workload": "section V: Poisson of mean 40, ours: at least 1",
+    "workload": "section IV: Poisson of mean 40, ours: at least 1",
     "battery": "ours: uniform up to a fifth of the capacity",
     **dict.fromkeys(("bandwidth", "slot"), UNITS),
     **dict.fromkeys(
