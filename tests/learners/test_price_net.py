@@ -93,8 +93,11 @@ def test_where_nobody_ever_pays_there_is_nothing_to_learn(stream_of: Any, train:
         train("price-net", stream_of(BinaryOffloading, 40, capacity=0.5), tmp_path / "b", variants_per_instance=1)
 
 
-def test_prices_that_are_neither_per_instance_nor_per_user_are_refused(stream_of: Any, train: Callable[..., Any], tmp_path: Path) -> None:
-    with pytest.raises(InstanceError, match="predicts prices per instance or user; those of multi-server-offloading are per server"):
+def test_prices_that_are_neither_per_instance_nor_per_user_are_refused(
+    stream_of: Any, train: Callable[..., Any], tmp_path: Path
+) -> None:
+    refused = "predicts prices per instance or user; those of multi-server-offloading are per server"
+    with pytest.raises(InstanceError, match=refused):
         train("price-net", stream_of(MultiServerOffloading, 40), tmp_path)
 
 
