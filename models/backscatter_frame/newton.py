@@ -81,46 +81,46 @@ def direct(frame: Frame, work: Work, target: float) -> None:
         passive[PRICED, c] = (target - passive[SECOND, c] - y * moved) / slack - y
         for k in range(UNKNOWNS):
             work.step[frame.owner[c], k] += work.by_time[c, k] * moved
-    for i in range(users):
-        _resolve(frame, work, i, target)
+    _resolve(frame, work, target)
 
 
 @compiled
-def _resolve(frame: Frame, work: Work, i: int, target: float) -> None:
-    """Turn a user's unknowns into changes of its slacks and multipliers.
+def _resolve(frame: Frame, work: Work, target: float) -> None:
+    """Turn the users' unknowns into changes of their slacks and multipliers.
 
     Of each pair the smaller one is found by the complementarity it must meet, the larger one from the unknowns: so both
     keep their digits.
     """
-    a, s, y, c, f = work.active[i], work.slack[i], work.multiplier[i], work.second[i], work.step[i]
-    harvested, on, reflected = 0.0, 0.0, 0.0
-    for b in range(frame.owner.size):
-        time = work.passive[MOVED, b]
-        harvested += frame.harvest[i, b] * time
-        if frame.owner[b] == i:
-            on += time
-            reflected += frame.rate[b] * time
-    for k in range(UNKNOWNS):
-        f[k] -= work.by_energy[i, k] * harvested
-    moved, priced = work.moved[i], work.priced[i]
-    spent = frame.circuit[i] * f[ACTIVE_TIME] + f[RADIATED] + frame.cpu[i] * f[LOCAL]
-    for k in range(VARIABLES):
-        moved[k] = f[k]
-    moved[LOCAL_LIMIT] = -f[LOCAL]
-    moved[KEPT_LIMIT] = -f[KEPT]
-    moved[TIME] = -f[ACTIVE_TIME] - on
-    moved[RATE] = reflected - f[PASSIVE_BITS]
-    moved[ENERGY] = harvested - spent - f[KEPT]
-    moved[CAPACITY] = -spent
-    moved[WORK] = f[ACTIVE_BITS] + f[LOCAL] + f[PASSIVE_BITS] + f[UNSERVED]
-    moved[SHANNON] = work.slope[i, 0] * f[ACTIVE_TIME] + work.slope[i, 1] * f[RADIATED] - f[ACTIVE_BITS]
-    for k in range(TIME):
-        priced[k] = (target - c[k] - y[k] * moved[k]) / s[k] - y[k] if a[k] else 0.0
-    for row in range(TIME, SLACKS):
-        if a[row]:
-            priced[row] = f[row - SHIFT] - y[row]
-            if s[row] < y[row]:
-                moved[row] = (target - c[row] - s[row] * f[row - SHIFT]) / y[row]
+    for i in range(frame.work.size):
+        a, s, y, c, f = work.active[i], work.slack[i], work.multiplier[i], work.second[i], work.step[i]
+        harvested, on, reflected = 0.0, 0.0, 0.0
+        for b in range(frame.owner.size):
+            time = work.passive[MOVED, b]
+            harvested += frame.harvest[i, b] * time
+            if frame.owner[b] == i:
+                on += time
+                reflected += frame.rate[b] * time
+        for k in range(UNKNOWNS):
+            f[k] -= work.by_energy[i, k] * harvested
+        moved, priced = work.moved[i], work.priced[i]
+        spent = frame.circuit[i] * f[ACTIVE_TIME] + f[RADIATED] + frame.cpu[i] * f[LOCAL]
+        for k in range(VARIABLES):
+            moved[k] = f[k]
+        moved[LOCAL_LIMIT] = -f[LOCAL]
+        moved[KEPT_LIMIT] = -f[KEPT]
+        moved[TIME] = -f[ACTIVE_TIME] - on
+        moved[RATE] = reflected - f[PASSIVE_BITS]
+        moved[ENERGY] = harvested - spent - f[KEPT]
+        moved[CAPACITY] = -spent
+        moved[WORK] = f[ACTIVE_BITS] + f[LOCAL] + f[PASSIVE_BITS] + f[UNSERVED]
+        moved[SHANNON] = work.slope[i, 0] * f[ACTIVE_TIME] + work.slope[i, 1] * f[RADIATED] - f[ACTIVE_BITS]
+        for k in range(TIME):
+            priced[k] = (target - c[k] - y[k] * moved[k]) / s[k] - y[k] if a[k] else 0.0
+        for row in range(TIME, SLACKS):
+            if a[row]:
+                priced[row] = f[row - SHIFT] - y[row]
+                if s[row] < y[row]:
+                    moved[row] = (target - c[row] - s[row] * f[row - SHIFT]) / y[row]
 
 
 @compiled
@@ -146,15 +146,15 @@ def reach(frame: Frame, work: Work, part: float, together: bool) -> tuple[float,
         a, s, y = work.active[i], work.slack[i], work.multiplier[i]
         for k in range(SLACKS):
             if a[k]:
-                if k != SHANNON and work.moved[i, k] < -s[k] / length:
+                if k != SHANNON and work.moved[i, k] * length < -s[k]:
                     length = -s[k] / work.moved[i, k]
-                if work.priced[i, k] < -y[k] / priced:
+                if work.priced[i, k] * priced < -y[k]:
                     priced = -y[k] / work.priced[i, k]
     p = work.passive
     for c in range(frame.owner.size):
-        if p[MOVED, c] < -p[SLACK, c] / length:
+        if p[MOVED, c] * length < -p[SLACK, c]:
             length = -p[SLACK, c] / p[MOVED, c]
-        if p[PRICED, c] < -p[MULTIPLIER, c] / priced:
+        if p[PRICED, c] * priced < -p[MULTIPLIER, c]:
             priced = -p[MULTIPLIER, c] / p[PRICED, c]
     if together:
         length = priced = min(length, priced)

@@ -41,12 +41,32 @@ from mecopt.models.backscatter_frame.system import (
 
 MOST_STEPS = 100
 """Of one attempt."""
+CLOSE = 1e-4
+"""Sum of all slacks times multipliers, over cost and a slot of carrier, at which point and prices are looked at."""
 LEAST_LENGTH = 1e-8
 """A shorter step goes nowhere: rounding has the last word."""
 SHORT = 0.1
 """A shorter step says that the path has lost its centre, and the next one leads back to it."""
 PATIENCE = 15
 """Steps in which the gap must halve; else the path begins anew."""
+
+
+@compiled
+def _closed(frame: Frame, best: float, proved: float, tolerance: float) -> bool:
+    """Whether a bound proves a cost within the tolerance."""
+    return best < np.inf and best - proved <= tolerance * (frame.passive_cost + abs(best))
+
+
+@compiled
+def _product(work: Work) -> float:
+    """Return the sum of the products of all slacks and multipliers."""
+    total = 0.0
+    for i in range(work.slack.shape[0]):
+        for k in range(SLACKS):
+            total += work.slack[i, k] * work.multiplier[i, k]
+    for c in range(work.passive.shape[1]):
+        total += work.passive[SLACK, c] * work.passive[MULTIPLIER, c]
+    return total
 
 
 @compiled
@@ -65,29 +85,26 @@ def _attempt(
     """Follow the path from where `work` stands; return the number of steps, the best cost and the best bound so far."""
     steps, halved, since, shorter = 0, np.inf, 0, 1.0
     for steps in range(MOST_STEPS + 1):
-        value, gap = cost(frame, work), (work.passive[SLACK] * work.passive[MULTIPLIER]).sum()
-        for i in range(frame.work.size):
-            work.prices[0, i] = work.multiplier[i, WORK]
-            work.prices[1, i] = work.multiplier[i, ENERGY]
-            work.prices[2, i] = work.multiplier[i, CAPACITY]
-            for k in range(SLACKS):
-                gap += work.slack[i, k] * work.multiplier[i, k]
-        reached = bound(frame, work.prices[0], work.prices[1], work.prices[2])
-        if reached > proved:
-            proved = reached
-            prices[:] = work.prices
-        if value < best:
-            best = value
-            point[:] = work.slack[:, :VARIABLES]
-            passive[:] = work.passive[SLACK]
-        if best - proved <= tolerance * (frame.passive_cost + abs(best)):
+        value, gap = cost(frame, work), _product(work)
+        if gap < 0.5 * halved:
+            halved, since = gap, steps
+        ends = steps == MOST_STEPS or (steps - since > PATIENCE and not together)
+        if together or ends or gap <= CLOSE * (frame.passive_cost + abs(value)):
+            for i in range(frame.work.size):
+                work.prices[0, i] = work.multiplier[i, WORK]
+                work.prices[1, i] = work.multiplier[i, ENERGY]
+                work.prices[2, i] = work.multiplier[i, CAPACITY]
+            reached = bound(frame, work.prices[0], work.prices[1], work.prices[2])
+            if reached > proved:
+                proved = reached
+                prices[:] = work.prices
+            if value < best:
+                best = value
+                point[:] = work.slack[:, :VARIABLES]
+                passive[:] = work.passive[SLACK]
+        if ends or _closed(frame, best, proved, tolerance):
             break
-        if best - proved < 0.5 * halved:
-            halved, since = best - proved, steps
-        if steps == MOST_STEPS or (steps - since > PATIENCE and not together):
-            break
-        for i in range(frame.work.size):
-            assemble(frame, work, i)
+        assemble(frame, work)
         couple(frame, work)
         mu = gap / count
         if shorter < SHORT:
@@ -115,7 +132,7 @@ def follow(
         (count, used), together = begin(frame, work, attempt == 0, point, passive, prices), attempt == 2
         more, best, proved = _attempt(frame, work, count, tolerance, together, best, proved, point, passive, prices)
         steps += more
-        if best - proved <= tolerance * (frame.passive_cost + abs(best)):
+        if _closed(frame, best, proved, tolerance):
             break
     return steps, used
 

@@ -87,52 +87,53 @@ def _tie(system: Floats, row: int, variable: int, slope: float) -> None:
 
 
 @compiled
-def assemble(frame: Frame, work: Work, i: int) -> None:
-    """Write and factorise a user's system, and how it answers what the user harvests."""
-    a, s, y, m = work.active[i], work.slack[i], work.multiplier[i], work.system[i]
-    m[:] = 0.0
-    for k in range(VARIABLES):
-        m[k, k] = y[k] / s[k] if a[k] else 1.0
-    for row in range(TIME, SLACKS):
-        m[row - SHIFT, row - SHIFT] = s[row] / y[row] if a[row] else 1.0
-    if a[LOCAL]:
-        m[LOCAL, LOCAL] += y[LOCAL_LIMIT] / s[LOCAL_LIMIT]
-        _tie(m, ENERGY, LOCAL, -frame.cpu[i])
-        _tie(m, CAPACITY, LOCAL, -frame.cpu[i])
-        _tie(m, WORK, LOCAL, 1.0)
-    if a[KEPT]:
-        m[KEPT, KEPT] += y[KEPT_LIMIT] / s[KEPT_LIMIT]
-        _tie(m, ENERGY, KEPT, -1.0)
-    if a[PASSIVE_BITS]:
-        _tie(m, RATE, PASSIVE_BITS, -1.0)
-        _tie(m, WORK, PASSIVE_BITS, 1.0)
-    if a[UNSERVED]:
-        _tie(m, WORK, UNSERVED, 1.0)
-    if a[ACTIVE_TIME]:
-        time, power = s[ACTIVE_TIME], s[RADIATED] / frame.noise[i]
-        whole = time + power
-        by_time = np.log1p(power / time) / LN2 - power / whole / LN2
-        by_energy = time / (whole * frame.noise[i]) / LN2
-        work.slope[i, 0], work.slope[i, 1] = by_time, by_energy
-        curvature = y[SHANNON] / (time * whole * whole * LN2)
-        unit = time / frame.noise[i]
-        m[ACTIVE_TIME, ACTIVE_TIME] += curvature * power * power
-        m[RADIATED, RADIATED] += curvature * unit * unit
-        m[ACTIVE_TIME, RADIATED] -= curvature * power * unit
-        m[RADIATED, ACTIVE_TIME] -= curvature * power * unit
-        _tie(m, SHANNON, ACTIVE_TIME, by_time)
-        _tie(m, SHANNON, RADIATED, by_energy)
-        _tie(m, SHANNON, ACTIVE_BITS, -1.0)
-        _tie(m, TIME, ACTIVE_TIME, -1.0)
-        _tie(m, WORK, ACTIVE_BITS, 1.0)
-        for row in (ENERGY, CAPACITY):
-            _tie(m, row, ACTIVE_TIME, -frame.circuit[i])
-            _tie(m, row, RADIATED, -1.0)
-    factorise(m, work.exchanged[i])
-    work.by_energy[i] = 0.0
-    if a[ENERGY]:
-        work.by_energy[i, ENERGY - SHIFT] = 1.0
-        solve_factorised(m, work.exchanged[i], work.by_energy[i])
+def assemble(frame: Frame, work: Work) -> None:
+    """Write and factorise every user's system, and how it answers what the user harvests."""
+    for i in range(frame.work.size):
+        a, s, y, m = work.active[i], work.slack[i], work.multiplier[i], work.system[i]
+        m[:] = 0.0
+        for k in range(VARIABLES):
+            m[k, k] = y[k] / s[k] if a[k] else 1.0
+        for row in range(TIME, SLACKS):
+            m[row - SHIFT, row - SHIFT] = s[row] / y[row] if a[row] else 1.0
+        if a[LOCAL]:
+            m[LOCAL, LOCAL] += y[LOCAL_LIMIT] / s[LOCAL_LIMIT]
+            _tie(m, ENERGY, LOCAL, -frame.cpu[i])
+            _tie(m, CAPACITY, LOCAL, -frame.cpu[i])
+            _tie(m, WORK, LOCAL, 1.0)
+        if a[KEPT]:
+            m[KEPT, KEPT] += y[KEPT_LIMIT] / s[KEPT_LIMIT]
+            _tie(m, ENERGY, KEPT, -1.0)
+        if a[PASSIVE_BITS]:
+            _tie(m, RATE, PASSIVE_BITS, -1.0)
+            _tie(m, WORK, PASSIVE_BITS, 1.0)
+        if a[UNSERVED]:
+            _tie(m, WORK, UNSERVED, 1.0)
+        if a[ACTIVE_TIME]:
+            time, power = s[ACTIVE_TIME], s[RADIATED] / frame.noise[i]
+            whole = time + power
+            by_time = np.log1p(power / time) / LN2 - power / whole / LN2
+            by_energy = time / (whole * frame.noise[i]) / LN2
+            work.slope[i, 0], work.slope[i, 1] = by_time, by_energy
+            curvature = y[SHANNON] / (time * whole * whole * LN2)
+            unit = time / frame.noise[i]
+            m[ACTIVE_TIME, ACTIVE_TIME] += curvature * power * power
+            m[RADIATED, RADIATED] += curvature * unit * unit
+            m[ACTIVE_TIME, RADIATED] -= curvature * power * unit
+            m[RADIATED, ACTIVE_TIME] -= curvature * power * unit
+            _tie(m, SHANNON, ACTIVE_TIME, by_time)
+            _tie(m, SHANNON, RADIATED, by_energy)
+            _tie(m, SHANNON, ACTIVE_BITS, -1.0)
+            _tie(m, TIME, ACTIVE_TIME, -1.0)
+            _tie(m, WORK, ACTIVE_BITS, 1.0)
+            for row in (ENERGY, CAPACITY):
+                _tie(m, row, ACTIVE_TIME, -frame.circuit[i])
+                _tie(m, row, RADIATED, -1.0)
+        factorise(m, work.exchanged[i])
+        work.by_energy[i] = 0.0
+        if a[ENERGY]:
+            work.by_energy[i, ENERGY - SHIFT] = 1.0
+            solve_factorised(m, work.exchanged[i], work.by_energy[i])
 
 
 @compiled
