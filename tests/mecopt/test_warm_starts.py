@@ -12,15 +12,18 @@ from click.testing import CliRunner
 import mecopt
 from mecopt.backends.conic import Conic
 from mecopt.cli.bench import command
-from mecopt.compare.starts import SOURCES, Memory, Starts, drifting
-from mecopt.compare.warm_starts import CONSUMERS, Cell, Consumer, Row, closing, matrix, refusing, warm_starts
-from mecopt.models import BinaryOffloading, ComputationRate, MultiServerOffloading
+from mecopt.compare.starts import KNOWN, SOURCES, Memory, Starts, drifting
+from mecopt.compare.warm_starts import CONSUMERS, Cell, Consumer, Row, closing, matrix, measure, refusing, warm_starts
+from mecopt.decision import OneOf
+from mecopt.models import BackscatterFrame, BinaryOffloading, ComputationRate, MultiServerOffloading
 from mecopt.problem import Problem
 from mecopt.registry import problems
 from mecopt.warmstart import from_dual
 
 Array = np.ndarray[Any, Any]
-CLASSES = list(problems().values())
+EVERY = list(problems().values())
+CLASSES = [cls for cls in EVERY if isinstance(cls.sample(np.random.default_rng(0)).decision_space, OneOf)]
+"""The problems whose decisions are choices; frames, whose decisions are beams, have tests of their own."""
 
 
 def instances(cls: type[Problem], count: int = 12) -> Iterator[tuple[Problem, Array, np.random.Generator]]:
@@ -56,7 +59,7 @@ def test_the_exact_price_is_answered_by_the_optimum(cls: type[Problem]) -> None:
         assert float(answer.objective) == pytest.approx(float(best.objective), rel=1e-9)
 
 
-@pytest.mark.parametrize("cls", CLASSES)
+@pytest.mark.parametrize("cls", EVERY)
 @pytest.mark.parametrize("factor", [-1.0, 0.0, 1e-300, 1e-6, 0.3, 1.1, 1e6, 1e290])
 def test_any_price_is_answered_feasibly_and_judged_honestly(cls: type[Problem], factor: float) -> None:
     batch = cls.sample(np.random.default_rng(0), (6,))
@@ -328,6 +331,65 @@ def test_the_closing_sentence_names_every_consumer_and_the_default(cells: list[C
     assert "closed-form" not in closing(cls, [cell for cell in cells if not cell.consumer.fixed])
 
 
+@pytest.fixture(scope="module")
+def of_frames() -> list[Cell]:
+    able = [consumer for consumer in CONSUMERS if consumer.name == "path-following"]
+    measured = warm_starts(
+        BackscatterFrame, 3, presets=["paper"], consumers=able, most=4, memory=20, policy=lambda problem, role: Oracle()
+    )
+    return list(measured)
+
+
+def test_frames_start_from_prices_and_from_whole_answers(of_frames: list[Cell]) -> None:
+    assert [cell.stream for cell in of_frames] == ["paper, independent"] * 2 + ["paper, drifting"] * 2
+    for prices, answers in (of_frames[:2], of_frames[2:]):
+        assert tuple(row.source for row in prices.rows) == SOURCES
+        assert tuple(row.source for row in answers.rows) == KNOWN
+        assert prices.consumer.label == "path-following"
+        assert "path-following (whole answers), decision fixed" in answers.title
+        for row in (*prices.rows, *answers.rows):
+            assert row.loss <= 1e-8
+            assert row.used == (0 if row.source == "cold" else row.instances)
+        effort = {row.source: row.effort for row in answers.rows}
+        assert effort["optimum"] < effort["cold"] == prices.rows[0].effort
+
+
+def test_the_default_backend_is_not_compared_with_itself(of_frames: list[Cell]) -> None:
+    said = closing(BackscatterFrame, of_frames)
+    assert "path-following (whole answers) " in said
+    assert "backend needs" not in said
+    assert [row[1] for row in matrix(of_frames)[1]] == ["path-following", "path-following (whole answers)"] * 2
+
+
+def test_an_objective_near_0_is_judged_beside_what_is_not_negligible(of_frames: list[Cell]) -> None:
+    free = BackscatterFrame.sample(np.random.default_rng(0), (3,), workload=0.0)
+    starts = Starts(free, Memory(free[:1]), None, None)
+    consumer = next(consumer for consumer in CONSUMERS if consumer.takes == "answer")
+    assert all(abs(float(best.objective)) <= 1e-6 for best in starts.optimum)
+    assert all(row.loss <= 1e-8 for row in measure("none", starts, consumer, 2).rows)
+
+
+def test_the_neighbour_of_a_frame_is_the_nearest_by_real_and_imaginary_parts() -> None:
+    library = BackscatterFrame.sample(np.random.default_rng(7), (30,))
+    memory = Memory(library)
+    assert memory.names == ["channel", "workload", "battery"]
+    assert [memory.nearest(library[i]) for i in range(30)] == list(range(30))
+    near = replace(library[7], channel=library.channel[7] * (1.0 + 1e-6j))
+    assert memory.nearest(near) == 7
+    pair = replace(library[:2], **{k: np.stack([v[0], v[0].conj()]) for k, v in library.data().items()})
+    assert [Memory(pair).nearest(pair[i]) for i in range(2)] == [0, 1]
+
+
+def test_users_of_a_drifting_stream_of_frames_keep_their_channel_work_and_battery_together() -> None:
+    stream = drifting(BackscatterFrame, "paper", 200, np.random.default_rng(5))
+    assert stream is not None
+    kept = np.stack([getattr(stream, name)[1:] == getattr(stream, name)[:-1] for name in ("workload", "battery")])
+    channel = (stream.data()["channel"][1:] == stream.data()["channel"][:-1]).all(axis=-1)
+    assert np.array_equal(channel, kept[1])
+    assert (kept[0] | ~channel).all()
+    assert channel.mean() == pytest.approx(0.9, abs=0.04)
+
+
 @pytest.mark.parametrize("cls", CLASSES)
 def test_earlier_answers_are_the_solver_s_own_where_it_proves_nothing(cls: type[Problem]) -> None:
     stream = cls.sample(np.random.default_rng(0), (40,))
@@ -344,7 +406,7 @@ def test_earlier_answers_are_the_solver_s_own_where_it_proves_nothing(cls: type[
         assert np.array_equal(starts.make("optimum", "decision", i, simple), best[i])
 
 
-@pytest.mark.parametrize("cls", CLASSES)
+@pytest.mark.parametrize("cls", EVERY)
 def test_only_where_servers_are_shared_without_limits_is_any_price_answered_by_the_optimum(cls: type[Problem]) -> None:
     stream = cls.sample(np.random.default_rng(0), (5,))
     starts = Starts(stream, Memory(stream[:1]), None, None)
@@ -406,6 +468,7 @@ def test_the_neighbour_is_the_nearest_of_the_instances_that_were_solved() -> Non
 
 def test_those_that_refuse_a_start_are_named() -> None:
     assert refusing(ComputationRate) == ["closed-form", "clarabel", "ecos", "enumerate"]
+    assert refusing(BackscatterFrame) == ["clarabel-direct", "clarabel", "ecos", "scs", "exact", "semidefinite"]
 
 
 @pytest.mark.parametrize(
@@ -466,6 +529,18 @@ def test_the_command_shows_every_source_and_who_takes_no_start(monkeypatch: pyte
     assert all(source in said.output for source in SOURCES)
     assert "no policy ships for these instances" in said.output
     assert "Best starts: scs" in said.output
+
+
+def test_the_command_shows_starts_of_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    able = [consumer for consumer in CONSUMERS if consumer.name == "path-following"]
+    few = partial(warm_starts, presets=["paper"], consumers=able, most=2, memory=5)
+    monkeypatch.setattr("mecopt.compare.warm_starts.warm_starts", few)
+    said = CliRunner().invoke(command, ["backscatter-frame", "--warm-starts"])
+    assert said.exit_code == 0, said.output
+    assert "path-following (whole answers), decision fixed to the optimal one (effort: steps, n = 2)" in said.output
+    assert "learned" in said.output
+    assert "no policy ships for these instances" not in said.output
+    assert "Every start was used." in said.output
 
 
 def test_the_matrix_shows_every_cell_and_marks_what_pays() -> None:

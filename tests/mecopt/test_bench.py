@@ -1,0 +1,86 @@
+"""Benches: what is measured of choices and of beams, and that rows say what was divided by what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mecopt.compare import bench as module
+from mecopt.compare.bench import Measurement, Plan, bench, plan
+from mecopt.models import BackscatterFrame, BinaryOffloading, ComputationRate
+from mecopt.problem import Problem
+
+SMALL = Plan(
+    single=(2,),
+    batches=((2, 4, 2),),
+    alone=(5,),
+    slow={"slsqp": 1},
+    candidates=(2, 6),
+    rivals=("semidefinite", "unheard-of"),
+    open=(2,),
+    open_alone=(4,),
+)
+
+
+def once(calls: dict[str, Any], seconds: float = 0.0, most: int = 0, turn: float = 0.0) -> dict[str, float]:
+    """Call everything once, for what is called matters here, not how long it takes."""
+    return {name: call() for name, call in calls.items()}
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[Measurement]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "medians", once)
+        return list(bench(BackscatterFrame, 1, SMALL))
+
+
+def test_frames_are_measured_single_and_in_batch_with_and_without_assembling(rows: list[Measurement]) -> None:
+    groups = {row.group for row in rows}
+    for where in ("2 users, one instance", "2 users, per instance of a batch of 4"):
+        for what in ("solving alone", "allocate(), certified"):
+            rivals = {row.rival for row in rows if row.group == f"decision fixed, {where}: {what}"}
+            assert {"clarabel-direct", "clarabel", "ecos", "scs"} == rivals
+    assert "decision fixed, 5 users, one instance: allocate(), certified" in groups
+    assert any(group.startswith("candidate values, 2 users, 6 candidates") for group in groups)
+
+
+def test_a_backend_that_would_take_minutes_is_left_out(rows: list[Measurement]) -> None:
+    assert all("slsqp" not in (row.subject, row.rival) for row in rows)
+    assert module._backends(BackscatterFrame, SMALL, 1)[0] == "path-following"
+    assert "slsqp" in module._backends(BackscatterFrame, SMALL, 1)
+
+
+def test_open_beams_are_proved_beside_the_semidefinite_program_on_every_preset(rows: list[Measurement]) -> None:
+    for preset in BackscatterFrame.presets:
+        of_preset = [row for row in rows if row.group == f"decision open, proved optimal, preset {preset}"]
+        assert [(row.subject, row.rival) for row in of_preset] == [
+            ("exact, 2 users", "semidefinite"),
+            ("exact, 4 users", ""),
+        ]
+
+
+def test_seconds_of_a_batch_are_per_instance_and_the_ratio_is_the_rival_s() -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "medians", lambda calls: {name: 12.0 for name in calls})
+        batched = list(module._batched(BackscatterFrame, 0, 2, 4, 2, ["path-following", "clarabel-direct"]))
+    assert {(row.seconds, row.rival_seconds, row.ratio) for row in batched} == {(3.0, 6.0, 2.0)}
+
+
+@pytest.mark.parametrize(("cls", "many"), [(BinaryOffloading, 100_000), (ComputationRate, 20_000)])
+def test_choices_are_measured_by_the_thousand(cls: type[Problem], many: int) -> None:
+    found = plan(cls)
+    assert found.batches == ((10, 20_000, 1),)
+    assert found.candidates == (10, many)
+    assert found.rivals == ("scip", "highs")
+    assert plan(BackscatterFrame).single == (3, 10, 50)
+
+
+@pytest.mark.parametrize("cls", [BinaryOffloading, BackscatterFrame])
+def test_the_decisions_that_are_timed_leave_nobody_with_nothing_to_allocate(cls: type[Problem]) -> None:
+    problem = cls.sample(np.random.default_rng(0), (50,), users=4)
+    decision = module._away(problem, 3)
+    assert problem.decision_space.contains(decision).all()
+    assert (decision != 0).all()
+    assert np.array_equal(decision, module._away(problem, 3))
