@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from mecopt import InstanceError, Problem, allocate, solve
-from mecopt.models import BinaryOffloading, ComputationRate, MultiServerOffloading
-from mecopt.registry import load_policy
+from mecopt.learners import network, price_net
+from mecopt.models import BackscatterFrame, BinaryOffloading, ComputationRate, MultiServerOffloading
+from mecopt.registry import find_problem, load_policy, shipped
 from mecopt.stream import passes
 from mecopt.warmstart import from_dual
 
@@ -84,6 +85,74 @@ def test_a_problem_far_beyond_the_training_still_gets_a_finite_price(made: dict[
     policy = load_policy(made["price-net", "binary-offloading"])
     far = BinaryOffloading(data_size=[[1e-200, 1e200, 1.0, 0.0]])
     assert np.isfinite(policy.predict(far, np.ones(4)).capacity_price).all()
+
+
+@pytest.mark.parametrize("name", ["binary-offloading-paper", "binary-offloading-heterogeneous", "computation-rate-paper"])
+def test_networks_that_shipped_before_beams_were_known_say_bit_for_bit_the_same(name: str) -> None:
+    policy = load_policy(Path(price_net.__file__).parent / "policies" / f"{name}-price")
+    preset = policy.card["preset"]
+    instances = find_problem(policy.problem).sample(np.random.default_rng(0), (50,), preset=preset)
+    decisions = instances.decision_space.sample(np.random.default_rng(1), (50,))
+    seen = np.concatenate([policy.inputs(instances), decisions.astype(np.float32)], axis=-1)
+    logs = network.forward(policy.layers, seen).astype(float) * policy.spread + policy.offset
+    (found,) = policy.predict(instances, decisions).as_dict().values()
+    assert np.array_equal(found, np.exp(logs)[:, 0])
+
+
+@pytest.fixture(scope="module")
+def of_beams(stream_of: Any, train: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A network of the prices of frames of two users."""
+    stream = stream_of(BackscatterFrame, 400, users=2)
+    return train("price-net", stream, tmp_path_factory.mktemp("beams"), hidden=(32, 32), passes=60)
+
+
+def test_every_user_has_prices_of_its_own_for_any_beams(of_beams: Any) -> None:
+    frames = BackscatterFrame.sample(np.random.default_rng(5), (3,), users=2)
+    beams = frames.decision_space.sample(np.random.default_rng(6), (3, 4))
+    found = of_beams.predict(frames, beams)
+    for value in found.as_dict().values():
+        assert value.shape == (3, 4, 2)
+        assert (np.isfinite(value) & (value >= 0.0)).all()
+    assert allocate(frames, beams, start=from_dual(frames, beams, found)).statuses() == {"OPTIMAL": 12}
+
+
+def test_a_phase_of_a_beam_or_a_beam_said_twice_changes_no_price(of_beams: Any) -> None:
+    frames = BackscatterFrame.sample(np.random.default_rng(5), (6,), users=2)
+    beams = frames.decision_space.sample(np.random.default_rng(6), (6,))
+    turned = beams * np.exp(1j * np.random.default_rng(7).uniform(0.0, 6.0, (6, 2, 1)))
+    for same in (turned, np.concatenate([beams, beams], axis=-1)):
+        for name, value in of_beams.predict(frames, same).as_dict().items():
+            np.testing.assert_allclose(value, of_beams.predict(frames, beams).as_dict()[name], rtol=1e-4)
+
+
+def test_work_prices_of_frames_are_closer_than_the_mean_of_their_logarithms() -> None:
+    fresh = BackscatterFrame.sample(np.random.default_rng(77), (300,))
+    best, policy = solve(fresh), shipped(fresh, "warm-starter")
+    assert policy is not None
+    prices = best.dual.work_price, policy.predict(fresh, best.decision).work_price
+    true, found = (np.log(np.maximum(price, 1e-3 * prices[0].mean())) for price in prices)
+    assert np.abs(found - true).mean() < 0.5 * np.abs(true - true.mean(axis=0)).mean()
+
+
+def test_prices_near_0_count_as_a_small_part_of_the_mean() -> None:
+    frames = BackscatterFrame.sample(np.random.default_rng(0), (2,), users=1)
+    prices = np.array([[4.0, 0.0, 0.0], [0.0, 1e-9, 0.0]])
+    learned, logs = price_net._logs(frames, prices)
+    assert learned.all()
+    np.testing.assert_allclose(np.exp(logs[:, 0]), [4.0, 2.0 * price_net.NEGLIGIBLE])
+    np.testing.assert_allclose(np.exp(logs[:, 1]), [5e-10 * price_net.NEGLIGIBLE, 1e-9])
+    assert np.isfinite(logs).all()
+
+
+def test_frames_without_work_have_no_price_to_learn(stream_of: Any, train: Callable[..., Any], tmp_path: Path) -> None:
+    with pytest.raises(InstanceError, match="price is 0"):
+        train("price-net", stream_of(BackscatterFrame, 20, users=2, workload=0.0), tmp_path)
+
+
+def test_a_network_ships_for_the_paper_s_frames_and_for_no_others() -> None:
+    for given, found in (({}, True), ({"preset": "harder"}, False), ({"users": 4}, False)):
+        frames = BackscatterFrame.sample(np.random.default_rng(0), (40,), **given)  # type: ignore[arg-type]
+        assert (shipped(frames, "warm-starter") is not None) == found
 
 
 def test_where_nobody_ever_pays_there_is_nothing_to_learn(stream_of: Any, train: Callable[..., Any], tmp_path: Path) -> None:
