@@ -151,7 +151,7 @@ def test_frames_without_work_have_no_price_to_learn(stream_of: Any, train: Calla
 
 def test_a_network_ships_for_the_paper_s_frames_and_for_no_others() -> None:
     for given, found in (({}, True), ({"preset": "harder"}, False), ({"users": 4}, False)):
-        frames = BackscatterFrame.sample(np.random.default_rng(0), (40,), **given)  # type: ignore[arg-type]
+        frames = BackscatterFrame.sample(np.random.default_rng(0), (40,), **given)
         assert (shipped(frames, "warm-starter") is not None) == found
 
 
