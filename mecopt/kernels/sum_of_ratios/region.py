@@ -118,7 +118,8 @@ def minimise_convex(
     """Minimise a smooth convex function over a polytope by SLSQP: the default where no oracle in closed form is given.
 
     Variables are in units of the box and the function in units of its slope, since SLSQP stops at absolute tolerances. The
-    linearisation gap of the answer, which bounds what a convex function can still lose, tells a failure.
+    linearisation gap of the answer, which bounds what a convex function can still lose, tells a failure; SLSQP, which may
+    stop at its first step, is then run again from nearer to the middle of the box.
 
     Raises
     ------
@@ -139,23 +140,26 @@ def minimise_convex(
     matrix, limit = region.matrix * width / rows[:, None], room / rows
     top = np.where(region.upper > lower, 1.0, 0.0)
     base = function(start)
-    result = minimize(
-        lambda s: (function(lower + width * s) - base) / slope,
-        np.clip((start - lower) / width, 0.0, top),
-        jac=lambda s: gradient(lower + width * s) * width / slope,
-        method="SLSQP",
-        bounds=np.column_stack([np.zeros_like(top), top]),
-        constraints=[{"type": "ineq", "fun": lambda s: limit - matrix @ s, "jac": lambda _: -matrix}] if limit.size else [],
-        options={"ftol": 1e-16, "maxiter": 500},
-    )
-    point = np.asarray(lower + width * np.clip(result.x, 0.0, top))
-    if region.violation(point) > FEASIBLE or not function(point) <= base:
-        point = start
-    slopes = gradient(point)
-    left = float(slopes @ point) - region.least_linear(slopes)
-    won = base - function(point)
-    if not left <= FLAT * max(won, slope):
-        raise InstanceError(
-            f"SLSQP left {left:.2g} of a convex subproblem to be won ({result.message}); give an oracle of your own"
+    begins = np.clip((start - lower) / width, 0.0, top)
+    for begin in (begins, *(part * begins + (1.0 - part) * 0.5 * top for part in (0.9, 0.5, 0.0))):
+        result = minimize(
+            lambda s: (function(lower + width * s) - base) / slope,
+            begin,
+            jac=lambda s: gradient(lower + width * s) * width / slope,
+            method="SLSQP",
+            bounds=np.column_stack([np.zeros_like(top), top]),
+            constraints=[{"type": "ineq", "fun": lambda s: limit - matrix @ s, "jac": lambda _: -matrix}]
+            if limit.size
+            else [],
+            options={"ftol": 1e-16, "maxiter": 500},
         )
-    return point
+        point = np.asarray(lower + width * np.clip(result.x, 0.0, top))
+        if region.violation(point) > FEASIBLE or not function(point) <= base:
+            point = start
+        slopes = gradient(point)
+        left = float(slopes @ point) - region.least_linear(slopes)
+        if left <= FLAT * max(base - function(point), slope):
+            return point
+    raise InstanceError(
+        f"SLSQP left {left:.2g} of a convex subproblem to be won ({result.message}); give an oracle of your own"
+    )
