@@ -316,7 +316,8 @@ def check_violations_are_seen(cls: type[Problem]) -> None:
     best = allocate(batch, decision)
     good = best.allocation
     for name, value in good.as_dict().items():
-        pushed = {"negative": -value - (value.max() or 1.0), "nan": value * np.nan}
+        largest = value.max() if value.max() > 1e-6 else 1.0  # what an interior-point method leaves of 0 is no size
+        pushed = {"negative": -value - largest, "nan": value * np.nan}
         if isinstance(batch.decision_space, OneOf):  # everybody offloads: nothing is 0, and every constraint binds
             pushed = {**pushed, "negative": -value, "larger": value * 1.1}
         for kind, worse in pushed.items():
