@@ -88,7 +88,7 @@ class Plan:
     alone: tuple[int, ...]
     """Users of the instances that the default backend allocates alone."""
     slow: Mapping[str, int]
-    """Most users for whom a backend is asked that would take minutes for more."""
+    """Most users for whom a backend is asked that would take minutes for more, or for a batch."""
     candidates: tuple[int, int]
     """Users, and decisions of one instance."""
     rivals: tuple[str, ...]
@@ -105,7 +105,7 @@ def plan(cls: type[Problem]) -> Plan:
         batch = ((10, 20_000, 1),)
         return Plan((10, 100), batch, (), {}, (10, many), ("scip", "highs"), (10, 30, 50), (100, 1000, 10_000))
     batches = ((3, 1000, 50), (10, 300, 20), (50, 30, 5))
-    return Plan((3, 10, 50), batches, (200,), {"slsqp": 3}, (3, 1000), ("semidefinite",), (3, 6), (10,))
+    return Plan((3, 10, 50), batches, (200,), {"slsqp": 3, "scs": 10}, (3, 1000), ("semidefinite",), (3, 6), (10,))
 
 
 def _chooses(cls: type[Problem]) -> bool:
@@ -132,6 +132,12 @@ def _away(problem: Problem, seed: int) -> Any:
     return rng.integers(1, len(space.labels), (*problem.batch_shape, problem.users), dtype=np.int8)
 
 
+def _answering(problem: Problem, decision: Any, names: list[str]) -> list[str]:
+    """Return the backends that answer these instances, all of them: what fails at once is not fast."""
+    answers = {name: allocate(problem, decision, backend=name, throw=False) for name in names}
+    return [name for name, answer in answers.items() if "FAILED" not in answer.statuses()]
+
+
 def _backends(cls: type[Problem], chosen: Plan, users: int) -> list[str]:
     """Return the backends to be asked for so many users, the default one first."""
     available = [name for name, backend in cls.backends.items() if backend.is_available()]
@@ -141,9 +147,9 @@ def _backends(cls: type[Problem], chosen: Plan, users: int) -> list[str]:
 def _fixed(cls: type[Problem], seed: int, chosen: Plan) -> Iterator[Measurement]:
     """Decision fixed: the default backend beside every other one, single and in batch."""
     for users in chosen.single:
-        default, *others = _backends(cls, chosen, users)
         problem = _draw(cls, seed, users)
         decision = _away(problem, seed)
+        default, *others = _answering(problem, decision, _backends(cls, chosen, users))
         solving = medians({name: _solving(problem, decision, name) for name in (default, *others)})
         whole = medians({name: _whole(problem, decision, name) for name in (default, *others)})
         for what, times in (("solving alone", solving), ("allocate(), certified", whole)):
@@ -151,7 +157,8 @@ def _fixed(cls: type[Problem], seed: int, chosen: Plan) -> Iterator[Measurement]
                 group = f"decision fixed, {users} users, one instance: {what}"
                 yield Measurement(group, default, times[default], name, times[name])
     for users, count, part in chosen.batches:
-        yield from _batched(cls, seed, users, count, part, _backends(cls, chosen, users))
+        names = [name for name in _backends(cls, chosen, users) if name not in chosen.slow]
+        yield from _batched(cls, seed, users, count, part, names)
     for users in chosen.alone:
         problem = _draw(cls, seed, users)
         default = next(iter(cls.backends))
@@ -163,7 +170,8 @@ def _batched(cls: type[Problem], seed: int, users: int, count: int, part: int, n
     """Per instance: the default backend on a batch, all others on a part of it, one instance after the other."""
     batch, (default, *others) = _draw(cls, seed, users, (count,)), names
     decisions = _away(batch, seed)
-    few = {name: (batch[:part], decisions[:part]) for name in others if isinstance(batch.backend(name), OneByOne)}
+    one_by_one = [name for name in others if isinstance(batch.backend(name), OneByOne)]
+    few = {name: (batch[:part], decisions[:part]) for name in _answering(batch[:part], decisions[:part], one_by_one)}
     given = {default: (batch, decisions), **few}
     kinds = {"solving alone": _solving} if part == 1 else {"solving alone": _solving, "allocate(), certified": _whole}
     for what, call in kinds.items():
