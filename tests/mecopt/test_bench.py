@@ -41,7 +41,7 @@ def test_frames_are_measured_single_and_in_batch_with_and_without_assembling(row
     for where, slow in (("2 users, one instance", {"scs"}), ("2 users, per instance of a batch of 4", set())):
         for what in ("solving alone", "allocate(), certified"):
             rivals = {row.rival for row in rows if row.group == f"decision fixed, {where}: {what}"}
-            assert {"clarabel-direct", "clarabel", "ecos"} | slow == rivals
+            assert rivals - {"ecos"} == {"clarabel-direct", "clarabel"} | slow  # ECOS may fail, and is left out then
     assert "decision fixed, 5 users, one instance: allocate(), certified" in groups
     assert any(group.startswith("candidate values, 2 users, 6 candidates") for group in groups)
 
@@ -50,6 +50,18 @@ def test_a_backend_that_would_take_minutes_is_left_out(rows: list[Measurement]) 
     assert all("slsqp" not in (row.subject, row.rival) for row in rows)
     assert module._backends(BackscatterFrame, SMALL, 1)[0] == "path-following"
     assert "slsqp" in module._backends(BackscatterFrame, SMALL, 1)
+
+
+def test_a_backend_that_fails_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = BackscatterFrame.sample(np.random.default_rng(0), (2,))
+    beams, names = module._away(problem, 0), ["path-following", "clarabel-direct"]
+    assert module._answering(problem, beams, names) == names
+
+    def failing(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("out of order")
+
+    monkeypatch.setattr(problem.backends["clarabel-direct"], "allocate_one", failing)
+    assert module._answering(problem, beams, names) == names[:1]
 
 
 def test_open_beams_are_proved_beside_the_semidefinite_program_on_every_preset(rows: list[Measurement]) -> None:
