@@ -29,17 +29,13 @@ from mecopt.problem import Problem
 from mecopt.search.solver import GAP
 from mecopt.solution import InstanceError, Solution, StartIgnored, Status
 from mecopt.solve import allocate, solve
+from mecopt.testing_decisions import best_known, brute_force, made_feasible, many_decisions, some_decision
+from mecopt.testing_statements import TINY, agree, holds, negligible_of, refuses, rounding, same_value
 from mecopt.units import rescaling
 from mecopt.warmstart import from_dual
 
 Array = NDArray[Any]
 Check = Callable[[type[Problem]], None]
-
-_TINY = 1e-9
-"""Relative difference that rounding may leave between two ways to the same number."""
-
-_DRAWN = 16
-"""Decisions drawn where there are too many to try all."""
 
 
 def check_problem(cls: type[Problem]) -> None:
@@ -68,112 +64,32 @@ def _every_preset(cls: type[Problem]) -> Iterator[Problem]:
     return (_small(cls, preset=preset) for preset in cls.presets)
 
 
-def _close(left: Any, right: Any, what: str, relative: Any = _TINY, beside: Any = 0.0) -> None:
-    """Compare numbers relative to their size, and to what is not negligible beside them."""
-    left, right = np.asarray(left), np.asarray(right)
-    with np.errstate(invalid="ignore"):
-        close = np.abs(left - right) <= relative * (np.maximum(np.abs(left), np.abs(right)) + beside)
-    if not np.all(close | (left == right)):  # infinities of one sign are equal
-        raise AssertionError(f"{what}: {left} is not {right}")
-
-
-def _holds(condition: Any, what: str) -> None:
-    if not np.all(condition):
-        raise AssertionError(what)
-
-
-def _refuses(call: Callable[[], Any], error: type[Exception], what: str) -> None:
-    try:
-        call()
-    except error:
-        return
-    raise AssertionError(f"{what}: expected {error.__name__}")
-
-
-def _brute_force(problem: Problem) -> float:
-    """Return the optimum of one instance by allocating each decision on its own."""
-    decisions = itertools.product(range(len(problem.choices.labels)), repeat=problem.users)
-    values = (float(allocate(problem, decision, throw=False).objective) for decision in decisions)
-    return problem.sign * min(problem.sign * value for value in values if not np.isnan(value))
-
-
-def _optimum(problem: Problem) -> float:
-    """Return the best value known of one instance: the optimum where decisions can be counted, else of many drawn ones."""
-    if isinstance(problem.decision_space, OneOf):
-        return _brute_force(problem)
-    drawn = problem.decision_space.sample(np.random.default_rng(15), (_DRAWN,))
-    values = np.append(allocate(problem, drawn).objective, solve(problem).objective)
-    return problem.sign * float((problem.sign * values).min())
-
-
-def _feasible(problem: Problem, decisions: Array) -> Array:
-    """Replace decisions that have no allocation by the best one found for their instance."""
-    hopeless, own = problem.infeasible(decisions), problem.decision_space.ndim
-    if not hopeless.any():
-        return decisions
-    best = solve(problem).decision
-    best = best.reshape(best.shape[:-own] + (1,) * (decisions.ndim - best.ndim) + best.shape[-own:])
-    return np.where(hopeless.reshape(*hopeless.shape, *(1,) * own), best, decisions)
-
-
-def _some(problem: Problem) -> Array:
-    """Return a decision for each instance under which there is something to allocate."""
-    if isinstance(problem.decision_space, OneOf):
-        return np.ones((*problem.batch_shape, problem.users), dtype=np.int8)
-    return problem.decision_space.sample(np.random.default_rng(16), problem.batch_shape)
-
-
-def _many(problem: Problem) -> Array:
-    """Return the first decisions in the order of counting, or drawn ones, for every instance ``(*batch, k, ...)``."""
-    space = problem.decision_space
-    if isinstance(space, OneOf):
-        decisions = np.concatenate(list(space.enumerate(64)))
-        return np.broadcast_to(decisions, (*problem.batch_shape, *decisions.shape))
-    return space.sample(np.random.default_rng(17), (*problem.batch_shape, _DRAWN))
-
-
-def _beside(problem: Problem, values: Array) -> Array:
-    """Return what is negligible beside values of instances and candidates."""
-    return problem.negligible.reshape(*problem.batch_shape, *(1,) * (np.ndim(values) - len(problem.batch_shape)))
-
-
-def _slack(problem: Problem, values: Array) -> Array:
-    """Return by how much rounding may put a value beyond a bound."""
-    return np.asarray(_TINY * (np.abs(values) + _beside(problem, values)))
-
-
-def _same_value(one: Solution, other: Solution, what: str, factor: float = 1.0) -> None:
-    """Two proved answers to the same question differ by no more than rounding and what their proofs leave open."""
-    beside = factor * _beside(one.problem, one.objective)
-    _close(other.objective, one.objective * factor, what, relative=_TINY + one.gap + other.gap, beside=beside)
-
-
 # ---------------------------------------------------------------------- data and scenarios
 
 
 def check_declarations(cls: type[Problem]) -> None:
     """The class says what it is, and every preset says where each of its numbers is from."""
     for name in ("name", "summary", "sense", "objective_name", "objective_unit", "decision_summary", "reference"):
-        _holds(hasattr(cls, name), f"{cls.__name__} lacks {name}")
-    _holds("paper" in cls.presets, f"{cls.name} has no preset 'paper'")
+        holds(hasattr(cls, name), f"{cls.__name__} lacks {name}")
+    holds("paper" in cls.presets, f"{cls.name} has no preset 'paper'")
     names = {f.name for f in dataclasses.fields(cls)}
     for preset, scenario in cls.presets.items():
-        _holds(set(scenario.sources) == names, f"preset {preset}: sources for {set(scenario.sources) ^ names}")
+        holds(set(scenario.sources) == names, f"preset {preset}: sources for {set(scenario.sources) ^ names}")
     for kind in (cls.backends, cls.solvers):
-        _holds(all(key == one.name for key, one in kind.items()), f"{cls.name}: a key differs from the name behind it")
+        holds(all(key == one.name for key, one in kind.items()), f"{cls.name}: a key differs from the name behind it")
 
 
 def check_data_are_immutable(cls: type[Problem]) -> None:
     """Neither the fields nor their entries can be changed, and the given arrays stay the caller's own."""
     problem = _small(cls)
     for name, value in problem.data().items():
-        _holds(not value.flags.writeable, f"{name} is writeable")
-        _refuses(partial(setattr, problem, name, value), dataclasses.FrozenInstanceError, name)
+        holds(not value.flags.writeable, f"{name} is writeable")
+        refuses(partial(setattr, problem, name, value), dataclasses.FrozenInstanceError, name)
     name, value = next(iter(problem.data().items()))
     mine = value.copy()
     other = cls(**{**problem.data(), name: mine})
     mine[...] = 0.0
-    _close(getattr(other, name), value, "a problem must not share memory with what it was made from")
+    agree(getattr(other, name), value, "a problem must not share memory with what it was made from")
 
 
 def check_sampling_is_reproducible(cls: type[Problem]) -> None:
@@ -181,9 +97,9 @@ def check_sampling_is_reproducible(cls: type[Problem]) -> None:
     for preset in cls.presets:
         first, second = (cls.sample(np.random.default_rng(5), (3,), preset=preset) for _ in range(2))
         for name, value in first.data().items():
-            _holds(np.array_equal(value, getattr(second, name)), f"{preset}: {name} differs between equal seeds")
+            holds(np.array_equal(value, getattr(second, name)), f"{preset}: {name} differs between equal seeds")
         other = cls.sample(np.random.default_rng(6), (3,), preset=preset)
-        _holds(any(not np.array_equal(v, getattr(other, n)) for n, v in first.data().items()), "the seed has no effect")
+        holds(any(not np.array_equal(v, getattr(other, n)) for n, v in first.data().items()), "the seed has no effect")
 
 
 # ---------------------------------------------------------------------- shapes
@@ -194,9 +110,9 @@ def check_batch_equals_loop(cls: type[Problem]) -> None:
     for batch in _every_preset(cls):
         whole = solve(batch)
         for one, alone in zip(whole, (solve(instance) for instance in batch), strict=True):
-            _close(one.objective, alone.objective, f"{cls.name}: batch against single", beside=batch.negligible.max())
-            _holds(np.array_equal(one.decision, alone.decision), f"{cls.name}: batch decides differently")
-            _holds(one.status is alone.status, f"{cls.name}: batch has another status")
+            agree(one.objective, alone.objective, f"{cls.name}: batch against single", beside=batch.negligible.max())
+            holds(np.array_equal(one.decision, alone.decision), f"{cls.name}: batch decides differently")
+            holds(one.status is alone.status, f"{cls.name}: batch has another status")
 
 
 def check_candidates(cls: type[Problem]) -> None:
@@ -204,13 +120,13 @@ def check_candidates(cls: type[Problem]) -> None:
     batch = cls.sample(np.random.default_rng(3), (2, 3), users=4)
     decisions = batch.decision_space.sample(np.random.default_rng(4), (2, 3, 5))
     together = allocate(batch, decisions)
-    _holds(together.shape == (2, 3, 5), f"shape is {together.shape}, not (2, 3, 5)")
-    beside = _beside(batch, together.objective)
-    _close(batch.optimal_value(decisions), together.objective, "optimal_value against allocate", beside=beside)
+    holds(together.shape == (2, 3, 5), f"shape is {together.shape}, not (2, 3, 5)")
+    beside = negligible_of(batch, together.objective)
+    agree(batch.optimal_value(decisions), together.objective, "optimal_value against allocate", beside=beside)
     for index in np.ndindex(2, 3, 5):
         alone = allocate(batch[index[:2]], decisions[index])
-        _close(together.objective[index], alone.objective, f"candidate {index}", beside=alone.problem.negligible)
-        _close(together[index].bound, alone.bound, f"bound of candidate {index}", beside=alone.problem.negligible)
+        agree(together.objective[index], alone.objective, f"candidate {index}", beside=alone.problem.negligible)
+        agree(together[index].bound, alone.bound, f"bound of candidate {index}", beside=alone.problem.negligible)
 
 
 def check_moves(cls: type[Problem]) -> None:
@@ -221,7 +137,7 @@ def check_moves(cls: type[Problem]) -> None:
         for i, j in np.ndindex(batch.users, len(batch.choices.labels)):
             moved = decisions.copy()
             moved[:, i] = j
-            _close(moves[:, i, j], batch.optimal_value(moved), f"user {i} takes choice {j}")
+            agree(moves[:, i, j], batch.optimal_value(moved), f"user {i} takes choice {j}")
 
 
 # ---------------------------------------------------------------------- invariances
@@ -233,9 +149,9 @@ def check_permutation_invariance(cls: type[Problem]) -> None:
         order = np.random.default_rng(2).permutation(batch.users)
         renumbered = cls(**{f.name: _renumbered(batch, f, order) for f in dataclasses.fields(cls)})
         before = solve(batch)
-        _same_value(before, solve(renumbered), "optimum after renumbering")
+        same_value(before, solve(renumbered), "optimum after renumbering")
         decision = np.take(before.decision, order, axis=-batch.decision_space.ndim)
-        _same_value(before, allocate(renumbered, decision), "renumbered decision")
+        same_value(before, allocate(renumbered, decision), "renumbered decision")
 
 
 def _renumbered(batch: Problem, field: dataclasses.Field[Any], order: Array) -> Array:
@@ -254,7 +170,7 @@ def check_unit_invariance(cls: type[Problem]) -> None:
                 f.name: getattr(batch, f.name) * rescaling(f.metadata["unit"], base, factor) for f in dataclasses.fields(cls)
             }
             scale = rescaling(cls.objective_unit, base, factor)
-            _same_value(reference, solve(cls(**fields)), f"{base} times {factor}", factor=scale)
+            same_value(reference, solve(cls(**fields)), f"{base} times {factor}", factor=scale)
 
 
 # ---------------------------------------------------------------------- bounds
@@ -264,19 +180,19 @@ def check_weak_duality(cls: type[Problem]) -> None:
     """No dual, however drawn, gives a bound that a feasible answer beats."""
     rng = np.random.default_rng(1)
     for batch in _every_preset(cls):
-        optimum = np.array([_optimum(instance) for instance in batch[:2]])
-        least = _slack(batch[:2], optimum)
-        decisions = _feasible(batch, batch.decision_space.sample(rng, (*batch.batch_shape, 6)))
+        optimum = np.array([best_known(instance) for instance in batch[:2]])
+        least = rounding(batch[:2], optimum)
+        decisions = made_feasible(batch, batch.decision_space.sample(rng, (*batch.batch_shape, 6)))
         value = allocate(batch, decisions).objective
-        slack = _slack(batch, value)
+        slack = rounding(batch, value)
         best = batch.relaxed_bound(batch.relaxed_dual())[:2]
-        _holds(batch.sign * (optimum - best) >= -least, "the relaxation's bound is wrong")
+        holds(batch.sign * (optimum - best) >= -least, "the relaxation's bound is wrong")
         for _ in range(20):
             bound = batch.bound(decisions, batch.random_dual(rng, value.shape))
-            _holds(batch.sign * (value - bound) >= -slack, "a random dual gives a wrong bound of a decision")
+            holds(batch.sign * (value - bound) >= -slack, "a random dual gives a wrong bound of a decision")
             relaxed = batch.relaxed_bound(batch.random_dual(rng, batch.batch_shape))[:2]
-            _holds(batch.sign * (optimum - relaxed) >= -least, "a random dual gives a wrong bound")
-            _holds(batch.sign * (best - relaxed) >= -_slack(batch[:2], best), "a random dual beats the relaxation's own")
+            holds(batch.sign * (optimum - relaxed) >= -least, "a random dual gives a wrong bound")
+            holds(batch.sign * (best - relaxed) >= -rounding(batch[:2], best), "a random dual beats the relaxation's own")
 
 
 def check_strong_duality(cls: type[Problem]) -> None:
@@ -284,11 +200,11 @@ def check_strong_duality(cls: type[Problem]) -> None:
 
     A formula closes it to rounding; an iterative solver to the tolerance that it is asked for.
     """
-    left = _TINY if isinstance(cls.backend(), ClosedForm) else 1e-8
+    left = TINY if isinstance(cls.backend(), ClosedForm) else 1e-8
     for batch in _every_preset(cls):
-        answer = allocate(batch, _feasible(batch, _many(batch)), tol=max(left, 1e-8))
-        _holds(answer.gap <= left, f"largest gap {answer.gap.max()}")
-        _holds(answer.violation <= _TINY, f"largest violation {answer.violation.max()}")
+        answer = allocate(batch, made_feasible(batch, many_decisions(batch)), tol=max(left, 1e-8))
+        holds(answer.gap <= left, f"largest gap {answer.gap.max()}")
+        holds(answer.violation <= TINY, f"largest violation {answer.violation.max()}")
 
 
 def check_any_price_is_answered(cls: type[Problem]) -> None:
@@ -298,21 +214,21 @@ def check_any_price_is_answered(cls: type[Problem]) -> None:
     """
     rng = np.random.default_rng(12)
     for batch in _every_preset(cls):
-        decisions = _feasible(batch, batch.decision_space.sample(rng, (*batch.batch_shape, 6)))
+        decisions = made_feasible(batch, batch.decision_space.sample(rng, (*batch.batch_shape, 6)))
         best = allocate(batch, decisions)
         exact = from_dual(batch, decisions, best.dual)
         if cls.prices_determine:
-            _close(exact.objective, best.objective, "the answer to the exact price")
+            agree(exact.objective, best.objective, "the answer to the exact price")
         for answer in (exact, from_dual(batch, decisions, batch.random_dual(rng, best.shape))):
-            _holds(answer.violation <= _TINY, "the answer to a price is infeasible")
+            holds(answer.violation <= TINY, "the answer to a price is infeasible")
             excess = batch.sign * (answer.objective - best.bound)
-            _holds(excess >= -_slack(batch, best.objective), "the answer to a price beats the optimum")
+            holds(excess >= -rounding(batch, best.objective), "the answer to a price beats the optimum")
 
 
 def check_violations_are_seen(cls: type[Problem]) -> None:
     """An allocation pushed out of the feasible set is reported, and a nan counts as broken; what is not, is no better."""
     batch = _small(cls)
-    decision = _some(batch)
+    decision = some_decision(batch)
     best = allocate(batch, decision)
     good = best.allocation
     for name, value in good.as_dict().items():
@@ -322,11 +238,11 @@ def check_violations_are_seen(cls: type[Problem]) -> None:
             pushed = {**pushed, "negative": -value, "larger": value * 1.1}
         for kind, worse in pushed.items():
             broken = dataclasses.replace(good, **{name: worse})
-            _holds(violation(batch, decision, broken) > 1e-3, f"{name} made {kind} is not seen")
+            holds(violation(batch, decision, broken) > 1e-3, f"{name} made {kind} is not seen")
         for factor in (0.5, 0.9, 1.1, 2.0):
             moved = dataclasses.replace(good, **{name: value * factor})
-            better = batch.sign * (batch.objective(decision, moved) - best.bound) < -_slack(batch, best.objective)
-            _holds((violation(batch, decision, moved) > 1e-3) | ~better, f"{name} times {factor} is better and not seen")
+            better = batch.sign * (batch.objective(decision, moved) - best.bound) < -rounding(batch, best.objective)
+            holds((violation(batch, decision, moved) > 1e-3) | ~better, f"{name} times {factor} is better and not seen")
 
 
 # ---------------------------------------------------------------------- solvers
@@ -339,7 +255,7 @@ def check_backends_agree(cls: type[Problem]) -> None:
     certificate does not claim otherwise; one that gives up on most is of no use.
     """
     for batch in _every_preset(cls):
-        decisions = _feasible(batch, batch.decision_space.sample(np.random.default_rng(9), batch.batch_shape))
+        decisions = made_feasible(batch, batch.decision_space.sample(np.random.default_rng(9), batch.batch_shape))
         reference = allocate(batch, decisions)
         for name, backend in cls.backends.items():
             if not backend.is_available():
@@ -348,45 +264,45 @@ def check_backends_agree(cls: type[Problem]) -> None:
             excused = not isinstance(batch.decision_space, OneOf) and backend is not cls.backend()
             sure = np.array([not excused or k not in answer.stats.messages for k in range(batch.instances)])
             given = np.array([status in (Status.OPTIMAL, Status.FEASIBLE) for status in answer.status])
-            _holds(2 * sure.sum() > batch.instances, f"{name} gives up: {answer.stats.messages}")
-            _holds(given | ~sure, f"{name} has no answer and says nothing")
+            holds(2 * sure.sum() > batch.instances, f"{name} gives up: {answer.stats.messages}")
+            holds(given | ~sure, f"{name} has no answer and says nothing")
             beside = batch.negligible[sure]
-            _close(answer.objective[sure], reference.objective[sure], f"backend {name}", relative=1e-6, beside=beside)
-            _holds(answer.gap[sure] <= 1e-6, f"backend {name}: gap {answer.gap.max()}")
+            agree(answer.objective[sure], reference.objective[sure], f"backend {name}", relative=1e-6, beside=beside)
+            holds(answer.gap[sure] <= 1e-6, f"backend {name}: gap {answer.gap.max()}")
             excess = batch.sign * (answer.objective - reference.bound)
-            _holds((excess >= -_slack(batch, reference.objective))[given], f"{name} beats the proved bound")
+            holds((excess >= -rounding(batch, reference.objective))[given], f"{name} beats the proved bound")
             claimed = batch.sign * (reference.objective - answer.bound)
-            _holds(claimed >= -_slack(batch, reference.objective), f"{name} claims a wrong bound")
+            holds(claimed >= -rounding(batch, reference.objective), f"{name} claims a wrong bound")
 
 
 def check_exact_is_enumeration(cls: type[Problem]) -> None:
     """The default solver finds what allocating every decision on its own finds, and proves it."""
     for batch in _every_preset(cls):
         answer = solve(batch)
-        _close(answer.objective, [_brute_force(instance) for instance in batch], "exact against enumeration")
-        _holds(answer.gap <= _TINY, f"gap {answer.gap.max()}")
-        _holds([status is Status.OPTIMAL for status in answer.status], "an exact answer is not OPTIMAL")
+        agree(answer.objective, [brute_force(instance) for instance in batch], "exact against enumeration")
+        holds(answer.gap <= TINY, f"gap {answer.gap.max()}")
+        holds([status is Status.OPTIMAL for status in answer.status], "an exact answer is not OPTIMAL")
 
 
 def check_no_solver_beats_the_bound(cls: type[Problem]) -> None:
     """No solver is better than the proved bound, no solver's own bound is wrong, and all answers are feasible."""
     for batch in _every_preset(cls):
         proved = solve(batch)
-        slack = _slack(batch, proved.objective)
+        slack = rounding(batch, proved.objective)
         for name, solver in cls.solvers.items():
             if not solver.is_available() or not _accepts(batch, name):
                 continue
             answer = solve(batch, solver=name, rng=np.random.default_rng(0), throw=False)
             found = np.array([status is not Status.FAILED for status in answer.status])
             hopeless = batch.infeasible(answer.decision)
-            _holds(found | hopeless, f"{name} fails on a decision that has an allocation")
-            _holds((batch.sign * (answer.objective - proved.bound) >= -slack)[found], f"{name} beats the proved bound")
-            _holds(batch.sign * (proved.objective - answer.bound) >= -slack, f"{name} claims a wrong bound")
-            _holds(answer.violation[found] <= 1e-8, f"{name} is infeasible")
+            holds(found | hopeless, f"{name} fails on a decision that has an allocation")
+            holds((batch.sign * (answer.objective - proved.bound) >= -slack)[found], f"{name} beats the proved bound")
+            holds(batch.sign * (proved.objective - answer.bound) >= -slack, f"{name} claims a wrong bound")
+            holds(answer.violation[found] <= 1e-8, f"{name} is infeasible")
             if Feature.INTEGER in solver.features:
-                _holds([status is Status.OPTIMAL for status in answer.status], f"{name} is exact but proves nothing")
+                holds([status is Status.OPTIMAL for status in answer.status], f"{name} is exact but proves nothing")
                 against = f"{name} against the default solver"
-                _close(answer.objective, proved.objective, against, relative=GAP, beside=batch.negligible)
+                agree(answer.objective, proved.objective, against, relative=GAP, beside=batch.negligible)
 
 
 def _accepts(batch: Problem, name: str) -> bool:
@@ -401,12 +317,12 @@ def _accepts(batch: Problem, name: str) -> bool:
 def check_starts(cls: type[Problem]) -> None:
     """A start is used or refused, never ignored in silence, and never changes what is proved."""
     problem = _small(cls)[0]
-    decision = _some(problem)
+    decision = some_decision(problem)
     for name, backend in cls.backends.items():
         if not backend.is_available():
             continue
         first = allocate(problem, decision, backend=name)
-        _holds(not first.stats.start_used, f"{name} claims a start that nobody gave")
+        holds(not first.stats.start_used, f"{name} claims a start that nobody gave")
         for start in (first, allocate(problem, decision)):
             _start(partial(allocate, problem, decision, backend=name), start, backend.features, name)
     best = solve(problem)
@@ -417,14 +333,14 @@ def check_starts(cls: type[Problem]) -> None:
 
 def _start(call: Callable[..., Solution], start: Solution, features: Feature, name: str) -> None:
     if not features & (Feature.WARM_PRIMAL | Feature.WARM_PRIMAL_DUAL):
-        _refuses(lambda: call(start=start), StartIgnored, f"{name} takes no start")
+        refuses(lambda: call(start=start), StartIgnored, f"{name} takes no start")
         return
     answer = call(start=start)
-    _holds(answer.stats.start_used, f"{name} does not say that it used the start")
-    _holds(np.isfinite(answer.objective), f"{name} has no answer from a start")
+    holds(answer.stats.start_used, f"{name} does not say that it used the start")
+    holds(np.isfinite(answer.objective), f"{name} has no answer from a start")
     if Feature.INTEGER in features or name in start.problem.backends:
         beside = answer.problem.negligible
-        _close(answer.objective, start.objective, f"{name} from a start", relative=1e-6, beside=beside)
+        agree(answer.objective, start.objective, f"{name} from a start", relative=1e-6, beside=beside)
 
 
 def check_handed_out_models(cls: type[Problem]) -> None:
@@ -433,27 +349,27 @@ def check_handed_out_models(cls: type[Problem]) -> None:
         problem = batch[0]
         space = problem.decision_space
         if isinstance(space, OneOf):
-            decision = _feasible(problem, np.arange(problem.users) % len(space.labels))
+            decision = made_feasible(problem, np.arange(problem.users) % len(space.labels))
         else:
-            decision = _some(problem)
+            decision = some_decision(problem)
         value = float(allocate(problem, decision).objective)
         program = problem.to_cvxpy(decision)
         program.solve(solver="CLARABEL")
-        _holds(np.isclose(program.value * problem.cvxpy_unit, value, rtol=1e-6), f"to_cvxpy: {program.value}, not {value}")
+        holds(np.isclose(program.value * problem.cvxpy_unit, value, rtol=1e-6), f"to_cvxpy: {program.value}, not {value}")
         for backend in cls.backends.values():
             if isinstance(backend, Conic):
                 inner = backend.model.program(problem, space.checked(decision))
-                _holds(inner.problem.is_dpp(), f"{backend.name}: the program is not DPP")
+                holds(inner.problem.is_dpp(), f"{backend.name}: the program is not DPP")
                 if not backend.is_available():
                     continue
                 canonical = inner.problem.get_problem_data(backend.solver)[0]["param_prob"]
                 named = {variable.id for variable in inner.variables.values()}
-                _holds(set(canonical.var_id_to_col) == named, f"{backend.name}: a variable of the program has no name")
+                holds(set(canonical.var_id_to_col) == named, f"{backend.name}: a variable of the program has no name")
         if not isinstance(space, OneOf):
             continue
         model = problem.to_pyomo()
         binaries = problem.users * (len(problem.choices.labels) - 1)
-        _holds(len(list(model.offload)) == binaries, "to_pyomo: a binary 'offload' per user and place other than local")
+        holds(len(list(model.offload)) == binaries, "to_pyomo: a binary 'offload' per user and place other than local")
 
 
 def check_lesson(cls: type[Problem]) -> None:
@@ -462,15 +378,15 @@ def check_lesson(cls: type[Problem]) -> None:
         lesson = cls.lesson()
     except InstanceError as error:
         raise AssertionError(f"{error}: write one, see mecopt.lesson") from None
-    _holds(lesson.problem == cls.name, f"the lesson of {cls.name} says it is on {lesson.problem}")
-    _holds(len({step.title for step in lesson.steps}) == len(lesson.steps) > 0, f"{cls.name}: steps share a title")
+    holds(lesson.problem == cls.name, f"the lesson of {cls.name} says it is on {lesson.problem}")
+    holds(len({step.title for step in lesson.steps}) == len(lesson.steps) > 0, f"{cls.name}: steps share a title")
     for step in lesson.steps:
-        _holds(all((step.statement.strip(), step.formula.strip(), step.argument.strip())), f"step {step.title!r} is empty")
-        _holds("$" not in step.formula, f"step {step.title!r}: the formula is LaTeX without dollar signs")
+        holds(all((step.statement.strip(), step.formula.strip(), step.argument.strip())), f"step {step.title!r} is empty")
+        holds("$" not in step.formula, f"step {step.title!r}: the formula is LaTeX without dollar signs")
     runs = [lesson.run(seed) for seed in (0, 1, 0)]
     for step, outcome in [pair for run in runs for pair in zip(lesson.steps, run, strict=True)]:
-        _holds(outcome.passed, f"step {step.title!r}: {outcome.text}")
-    _holds(runs[0] == runs[2], f"{cls.name}: the lesson measures something else under the same seed")
+        holds(outcome.passed, f"step {step.title!r}: {outcome.text}")
+    holds(runs[0] == runs[2], f"{cls.name}: the lesson measures something else under the same seed")
 
 
 CHECKS: tuple[Check, ...] = (

@@ -20,7 +20,7 @@ import numpy as np
 
 from mecopt.environments import register
 from mecopt.solution import BackendUnavailable, InstanceError
-from mecopt.testing import _holds, _refuses
+from mecopt.testing_statements import holds, refuses
 
 try:
     import gymnasium
@@ -154,20 +154,20 @@ def check_observations_are_in_their_space(make: Make) -> None:
     for handed in _episode(env, SEED):
         for agent, (space, _) in _spaces(env).items():
             seen = handed[0] if agent is None else handed[0][agent]
-            _holds(space.contains(seen), f"an observation is not in {space}")
-            _holds(np.isfinite(seen), "an observation is not finite")
+            holds(space.contains(seen), f"an observation is not in {space}")
+            holds(np.isfinite(seen), "an observation is not finite")
         if len(handed) > 2:
-            _holds(np.isfinite(_rows(env, handed[1])), "a reward is not finite")
+            holds(np.isfinite(_rows(env, handed[1])), "a reward is not finite")
 
 
 def check_copies_do_the_same(make: Make) -> None:
     """Two copies with equal seeds and actions hand out bitwise the same, twice; another seed or other actions do not."""
     one, two = make(), make()
     first = _episode(one, SEED)
-    _holds(data_equivalence(first, _episode(two, SEED), exact=True), "equal seeds and actions, different episodes")
-    _holds(data_equivalence(first, _episode(one, SEED), exact=True), "an episode depends on the one before")
-    _holds(not data_equivalence(first[0], one.reset(seed=SEED + 1)), "another seed begins with the same")
-    _holds(not data_equivalence(first, _episode(two, SEED, actions=1)), "actions make no difference")
+    holds(data_equivalence(first, _episode(two, SEED), exact=True), "equal seeds and actions, different episodes")
+    holds(data_equivalence(first, _episode(one, SEED), exact=True), "an episode depends on the one before")
+    holds(not data_equivalence(first[0], one.reset(seed=SEED + 1)), "another seed begins with the same")
+    holds(not data_equivalence(first, _episode(two, SEED, actions=1)), "actions make no difference")
 
 
 def check_episodes_without_a_seed_go_on(make: Make) -> None:
@@ -175,8 +175,8 @@ def check_episodes_without_a_seed_go_on(make: Make) -> None:
     one, two = make(), make()
     first, _ = [env.reset(seed=SEED)[0] for env in (one, two)]
     second, other = [env.reset()[0] for env in (one, two)]
-    _holds(data_equivalence(second, other, exact=True), "second episodes of copies differ")
-    _holds(not data_equivalence(first, second), "the second episode begins like the first")
+    holds(data_equivalence(second, other, exact=True), "second episodes of copies differ")
+    holds(not data_equivalence(first, second), "the second episode begins like the first")
 
 
 def check_no_step_changes_the_past(make: Make) -> None:
@@ -188,10 +188,10 @@ def check_no_step_changes_the_past(make: Make) -> None:
         before = deepcopy(action)
         handed.append(env.step(action))
         copies.append(deepcopy(handed[-1]))
-        _holds(data_equivalence(action, before, exact=True), "a step changes its action")
+        holds(data_equivalence(action, before, exact=True), "a step changes its action")
         if _over(handed[-1]):
             break
-    _holds(data_equivalence(handed, copies, exact=True), "a step changes what was handed out before")
+    holds(data_equivalence(handed, copies, exact=True), "a step changes what was handed out before")
 
 
 def check_what_is_handed_out_is_the_callers(make: Make) -> None:
@@ -201,7 +201,7 @@ def check_what_is_handed_out_is_the_callers(make: Make) -> None:
     two.reset(seed=SEED)
     for action in _actions(one, STEPS):
         step = one.step(deepcopy(action))
-        _holds(data_equivalence(step, two.step(action), exact=True), "writing into what was handed out changes what follows")
+        holds(data_equivalence(step, two.step(action), exact=True), "writing into what was handed out changes what follows")
         if _over(step):
             break
         _overwrite(step)
@@ -220,15 +220,15 @@ def check_a_shell_adds_nothing(make: Make) -> None:
     env, rng = make(), np_random(SEED)[0]
     world, state = env.world, env.world.initial(rng)
     seen, _ = env.reset(seed=SEED)
-    _holds(np.array_equal(_rows(env, seen), world.observation(state)), "the first observation is not the world's")
+    holds(np.array_equal(_rows(env, seen), world.observation(state)), "the first observation is not the world's")
     for action in _actions(env, STEPS):
         step = env.step(action)
         rows = _rows(env, action)
         following = world.transition(state, rows, rng)
-        _holds(np.array_equal(_rows(env, step[0]), world.observation(following)), "an observation is not the world's")
+        holds(np.array_equal(_rows(env, step[0]), world.observation(following)), "an observation is not the world's")
         earned = np.asarray(world.reward(state, rows, following), dtype=float)
-        _holds(np.array_equal(_rows(env, step[1]), earned), "a reward is not the world's")
-        _holds(_same_infos(env, step[4], world.info(following)), "an info is not the world's")
+        holds(np.array_equal(_rows(env, step[1]), earned), "a reward is not the world's")
+        holds(_same_infos(env, step[4], world.info(following)), "an info is not the world's")
         if _over(step):
             break
         state = following
@@ -244,10 +244,10 @@ def check_refused_actions_leave_no_trace(make: Make) -> None:
     for fault in (np.nan, np.inf, -np.inf, space.high[-1] + 0.5, space.low[-1] - 0.5):
         part = space.low.copy()
         part[-1] = fault
-        _refuses(partial(one.step, _with(action, agent, part)), InstanceError, f"an action with the number {fault}")
+        refuses(partial(one.step, _with(action, agent, part)), InstanceError, f"an action with the number {fault}")
     longer = np.concatenate([space.low, space.low])
-    _refuses(partial(one.step, _with(action, agent, longer)), InstanceError, "an action of twice the size")
-    _holds(data_equivalence(one.step(action), two.step(action), exact=True), "a refused action left a trace")
+    refuses(partial(one.step, _with(action, agent, longer)), InstanceError, "an action of twice the size")
+    holds(data_equivalence(one.step(action), two.step(action), exact=True), "a refused action left a trace")
 
 
 def _with(action: Any, agent: Any, part: Any) -> Any:
@@ -260,15 +260,15 @@ def check_missing_and_unknown_agents_are_refused(make: Make) -> None:
     env.reset(seed=SEED)
     action = next(_actions(env, 1))
     first = env.possible_agents[0]
-    _refuses(lambda: env.step({a: v for a, v in action.items() if a != first}), InstanceError, "a missing agent")
-    _refuses(lambda: env.step({**action, "nobody": action[first]}), InstanceError, "an unknown agent")
+    refuses(lambda: env.step({a: v for a, v in action.items() if a != first}), InstanceError, "a missing agent")
+    refuses(lambda: env.step({**action, "nobody": action[first]}), InstanceError, "an unknown agent")
 
 
 def check_steps_belong_to_an_episode(make: Make) -> None:
     """No step before the first reset."""
     env = make()
     action = next(_actions(env, 1))
-    _refuses(lambda: env.step(action), gymnasium.error.ResetNeeded, "a step before the first reset")
+    refuses(lambda: env.step(action), gymnasium.error.ResetNeeded, "a step before the first reset")
 
 
 def check_vectorised(name: str, **arguments: Any) -> None:
@@ -278,14 +278,14 @@ def check_vectorised(name: str, **arguments: Any) -> None:
     alone = [made(name, **arguments)() for _ in range(2)]
     seeds = [SEED, SEED + 1]
     seen, _ = copies.reset(seed=seeds)  # type: ignore[arg-type]
-    _holds(
+    holds(
         np.array_equal(seen, [env.reset(seed=seed)[0] for env, seed in zip(alone, seeds, strict=True)]), "first observations"
     )
     for action in _actions(alone[0], 3):
         seen, earned, *_ = copies.step(np.stack([action, action]))
         single = [env.step(action) for env in alone]
-        _holds(np.array_equal(seen, [step[0] for step in single]), "observations side by side differ from those alone")
-        _holds(np.array_equal(earned, [step[1] for step in single]), "rewards side by side differ from those alone")
+        holds(np.array_equal(seen, [step[0] for step in single]), "observations side by side differ from those alone")
+        holds(np.array_equal(earned, [step[1] for step in single]), "rewards side by side differ from those alone")
     copies.close()
 
 

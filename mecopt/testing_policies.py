@@ -28,7 +28,7 @@ from mecopt.problem import Problem
 from mecopt.registry import problems
 from mecopt.solution import InstanceError, Status
 from mecopt.solve import allocate, solve
-from mecopt.testing import _TINY, _close, _holds, _refuses
+from mecopt.testing_statements import TINY, agree, holds, refuses
 from mecopt.warmstart import from_dual
 
 Array = NDArray[Any]
@@ -110,7 +110,7 @@ def check_training_is_reproducible(example: Example) -> None:
         with TemporaryDirectory() as folder:
             again = example.learner.train(example.stream, example.settings, seed, folder, {}).weights()
         equal = all(np.array_equal(value, again[name]) for name, value in first.items())
-        _holds(equal is same, f"weights after training with seed {seed} {'differ' if same else 'are the same'}")
+        holds(equal is same, f"weights after training with seed {seed} {'differ' if same else 'are the same'}")
 
 
 def check_finished_training_is_only_read(example: Example) -> None:
@@ -118,9 +118,9 @@ def check_finished_training_is_only_read(example: Example) -> None:
     before = {path.name: path.read_bytes() for path in example.folder.iterdir()}
     train = partial(example.learner.train, example.stream, example.settings)
     again = train(SEED, example.folder, {})
-    _holds(np.array_equal(_answer(again, example.instances), _answer(example.policy, example.instances)), "another policy")
-    _refuses(lambda: train(SEED + 1, example.folder, {}), InstanceError, "a folder that holds another run")
-    _holds(before == {path.name: path.read_bytes() for path in example.folder.iterdir()}, "a finished folder was changed")
+    holds(np.array_equal(_answer(again, example.instances), _answer(example.policy, example.instances)), "another policy")
+    refuses(lambda: train(SEED + 1, example.folder, {}), InstanceError, "a folder that holds another run")
+    holds(before == {path.name: path.read_bytes() for path in example.folder.iterdir()}, "a finished folder was changed")
 
 
 def check_saved_policy_is_the_same(example: Example) -> None:
@@ -129,14 +129,14 @@ def check_saved_policy_is_the_same(example: Example) -> None:
         example.policy.save(folder)
         again = example.learner.load(folder)
     for instances in (example.instances, example.instances[0, 0]):
-        _holds(np.array_equal(_answer(again, instances), _answer(example.policy, instances)), "a loaded policy differs")
+        holds(np.array_equal(_answer(again, instances), _answer(example.policy, instances)), "a loaded policy differs")
 
 
 def check_instances_are_left_alone(example: Example) -> None:
     """Being asked changes nothing in the instances."""
     before = {name: value.copy() for name, value in example.instances.data().items()}
     _answer(example.policy, example.instances)
-    _holds(all(np.array_equal(value, example.instances.data()[name]) for name, value in before.items()), "data changed")
+    holds(all(np.array_equal(value, example.instances.data()[name]) for name, value in before.items()), "data changed")
 
 
 def check_other_instances_are_refused(example: Example) -> None:
@@ -148,7 +148,7 @@ def check_other_instances_are_refused(example: Example) -> None:
             _answer(example.policy, other)
         except InstanceError as error:
             told = (cls.name, other.name, str(USERS), str(other.users))
-            _holds(all(word in str(error) for word in told), f"the error names not both: {error}")
+            holds(all(word in str(error) for word in told), f"the error names not both: {error}")
         else:
             raise AssertionError(f"a policy for {cls.name} with {USERS} users took {other.name} with {other.users}")
 
@@ -180,9 +180,9 @@ def check_runs_without_torch(example: Example) -> None:
         save(file, example.instances, provenance={})
         command = [sys.executable, "-c", _WITHOUT_TORCH, str(example.folder), str(file), out]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
-        _holds(done.returncode == 0, f"without torch: {done.stderr}")
+        holds(done.returncode == 0, f"without torch: {done.stderr}")
         same = np.array_equal(np.load(Path(out) / "answer.npy"), _answer(example.policy, example.instances))
-    _holds(same, "without torch the policy answers differently")
+    holds(same, "without torch the policy answers differently")
 
 
 # ---------------------------------------------------------------------- proposers
@@ -201,9 +201,9 @@ def check_proposals(example: Example) -> None:
             one, two = (np.asarray(example.policy.propose(instances, k, np.random.default_rng(k))) for _ in range(2))
             one_decision = instances.decision_space.sample(np.random.default_rng(0)).shape
             shape = (*instances.batch_shape, k, *one_decision)
-            _holds(one.shape == shape, f"proposals have shape {one.shape}, not {shape}")
-            _holds(instances.decision_space.contains(one), "a proposal is no decision")
-            _holds(np.array_equal(one, two), "equal generators, different proposals")
+            holds(one.shape == shape, f"proposals have shape {one.shape}, not {shape}")
+            holds(instances.decision_space.contains(one), "a proposal is no decision")
+            holds(np.array_equal(one, two), "equal generators, different proposals")
 
 
 def check_own_decision_comes_first(example: Example) -> None:
@@ -213,10 +213,10 @@ def check_own_decision_comes_first(example: Example) -> None:
         return
     for seed, k in ((3, 2), (4, K)):
         first = _first(example.policy, example.instances, np.random.default_rng(seed), k)
-        _holds(np.array_equal(first, alone), f"the own decision is not the first of {k}")
+        holds(np.array_equal(first, alone), f"the own decision is not the first of {k}")
     for index in np.ndindex(*example.instances.batch_shape):
         single = _first(example.policy, example.instances[index], np.random.default_rng(5))
-        _holds(np.array_equal(single, alone[index]), f"the own decision of instance {index} depends on the batch around it")
+        holds(np.array_equal(single, alone[index]), f"the own decision of instance {index} depends on the batch around it")
 
 
 def check_learned_answers_are_certified(example: Example) -> None:
@@ -226,14 +226,14 @@ def check_learned_answers_are_certified(example: Example) -> None:
     proved = solve(batch)
     proposals = policy.propose(batch, policy.candidates, np.random.default_rng(7))
     best = batch.sign * (batch.sign * allocate(batch, proposals).objective).min(axis=-1)
-    slack = _TINY * (np.abs(proved.objective) + batch.negligible)
+    slack = TINY * (np.abs(proved.objective) + batch.negligible)
     compared = "the answer against the best of the proposals, each allocated"
-    _close(answer.objective, best, compared, beside=batch.negligible)
-    _holds(answer.violation <= _TINY, "a learned answer is infeasible")
-    _holds(batch.sign * (answer.objective - proved.bound) >= -slack, "a learned answer beats the proved bound")
-    _holds(batch.sign * (proved.objective - answer.bound) >= -slack, "a learned answer claims a wrong bound")
-    _holds([s in (Status.OPTIMAL, Status.FEASIBLE) for s in answer.status.ravel()], "a learned answer has no status")
-    _holds(answer.stats.solver_calls == policy.candidates, "the solves that a learned answer takes are not counted")
+    agree(answer.objective, best, compared, beside=batch.negligible)
+    holds(answer.violation <= TINY, "a learned answer is infeasible")
+    holds(batch.sign * (answer.objective - proved.bound) >= -slack, "a learned answer beats the proved bound")
+    holds(batch.sign * (proved.objective - answer.bound) >= -slack, "a learned answer claims a wrong bound")
+    holds([s in (Status.OPTIMAL, Status.FEASIBLE) for s in answer.status.ravel()], "a learned answer has no status")
+    holds(answer.stats.solver_calls == policy.candidates, "the solves that a learned answer takes are not counted")
 
 
 # ---------------------------------------------------------------------- warm starters
@@ -244,17 +244,17 @@ def check_predicted_duals(example: Example) -> None:
     batch, policy = example.instances, example.policy
     decisions = batch.decision_space.sample(np.random.default_rng(1), (*batch.batch_shape, 4))
     dual = policy.predict(batch, decisions)
-    _holds(isinstance(dual, batch.Dual), f"predicts a {type(dual).__name__}, not a {batch.Dual.__name__}")
+    holds(isinstance(dual, batch.Dual), f"predicts a {type(dual).__name__}, not a {batch.Dual.__name__}")
     lead = batch.decision_space.lead(decisions)
     for f in declared(batch.Dual):  # type: ignore[arg-type]
         name, value = f.name, getattr(dual, f.name)
         shape = (*lead, *(batch.sizes[axis] for axis in axes(f)))
-        _holds(value.shape == shape, f"{name} has shape {value.shape}, not {shape}")
-        _holds(np.isfinite(value) & (value >= 0), f"{name} is no admissible price")
+        holds(value.shape == shape, f"{name} has shape {value.shape}, not {shape}")
+        holds(np.isfinite(value) & (value >= 0), f"{name} is no admissible price")
         for index in np.ndindex(*lead):
             alone = policy.predict(batch[index[:-1]], decisions[index]).as_dict()[name]
-            _close(alone, value[index], f"{name} of {index} against the batch", relative=SINGLE)
-    _refuses(lambda: policy.predict(batch, decisions + 7), InstanceError, "a decision outside of the space")
+            agree(alone, value[index], f"{name} of {index} against the batch", relative=SINGLE)
+    refuses(lambda: policy.predict(batch, decisions + 7), InstanceError, "a decision outside of the space")
 
 
 def check_starts_from_predictions(example: Example) -> None:
@@ -270,21 +270,21 @@ def check_starts_from_predictions(example: Example) -> None:
         decisions[..., 0] = 1  # where nobody offloads there is nothing to start
     start = from_dual(batch, decisions, example.policy.predict(batch, decisions))
     best = allocate(batch, decisions)
-    slack = _TINY * (np.abs(best.objective) + batch.negligible)
-    _holds(start.violation <= _TINY, "a predicted start is infeasible")
-    _holds(batch.sign * (start.objective - best.objective) >= -slack, "a predicted start is better than the best")
-    _holds(batch.sign * (best.objective - start.bound) >= -slack, "a predicted dual gives a wrong bound")
+    slack = TINY * (np.abs(best.objective) + batch.negligible)
+    holds(start.violation <= TINY, "a predicted start is infeasible")
+    holds(batch.sign * (start.objective - best.objective) >= -slack, "a predicted start is better than the best")
+    holds(batch.sign * (best.objective - start.bound) >= -slack, "a predicted dual gives a wrong bound")
     for name, backend in batch.backends.items():
         if backend.is_available() and backend.features & (Feature.WARM_PRIMAL | Feature.WARM_PRIMAL_DUAL):
             part: Any = ... if chooses or Feature.WARM_PRIMAL_DUAL in backend.features else (0, 0)
             asked = batch if part is ... else batch[part]
             answer = allocate(asked, decisions[part], backend=name, start=start if part is ... else start[part])
-            _holds(answer.stats.start_used, f"{name} does not say that it used the start")
+            holds(answer.stats.start_used, f"{name} does not say that it used the start")
             said, beside = f"{name} from a predicted start", batch.negligible[part]
             if part is ...:
-                _close(answer.objective, best.objective, said, relative=1e-6, beside=beside)
+                agree(answer.objective, best.objective, said, relative=1e-6, beside=beside)
             else:
-                _holds(answer.objective - best.objective[part] >= -slack[part], f"{said} is better than the best")
+                holds(answer.objective - best.objective[part] >= -slack[part], f"{said} is better than the best")
 
 
 _COMMON: tuple[PolicyCheck, ...] = (

@@ -1,0 +1,57 @@
+"""What the batteries state: that numbers agree, that something holds, that something is refused; errors say what failed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mecopt.problem import Problem
+from mecopt.solution import Solution
+
+Array = NDArray[Any]
+
+TINY = 1e-9
+"""Relative difference that rounding may leave between two ways to the same number."""
+
+
+def agree(left: Any, right: Any, what: str, relative: Any = TINY, beside: Any = 0.0) -> None:
+    """Compare numbers relative to their size, and to what is not negligible beside them."""
+    left, right = np.asarray(left), np.asarray(right)
+    with np.errstate(invalid="ignore"):
+        close = np.abs(left - right) <= relative * (np.maximum(np.abs(left), np.abs(right)) + beside)
+    if not np.all(close | (left == right)):  # infinities of one sign are equal
+        raise AssertionError(f"{what}: {left} is not {right}")
+
+
+def holds(condition: Any, what: str) -> None:
+    """State that a condition is true everywhere."""
+    if not np.all(condition):
+        raise AssertionError(what)
+
+
+def refuses(call: Callable[[], Any], error: type[Exception], what: str) -> None:
+    """State that a call raises an error."""
+    try:
+        call()
+    except error:
+        return
+    raise AssertionError(f"{what}: expected {error.__name__}")
+
+
+def negligible_of(problem: Problem, values: Array) -> Array:
+    """Return what is negligible beside values of instances and candidates."""
+    return problem.negligible.reshape(*problem.batch_shape, *(1,) * (np.ndim(values) - len(problem.batch_shape)))
+
+
+def rounding(problem: Problem, values: Array) -> Array:
+    """Return by how much rounding may put a value beyond a bound."""
+    return np.asarray(TINY * (np.abs(values) + negligible_of(problem, values)))
+
+
+def same_value(one: Solution, other: Solution, what: str, factor: float = 1.0) -> None:
+    """Two proved answers to the same question differ by no more than rounding and what their proofs leave open."""
+    beside = factor * negligible_of(one.problem, one.objective)
+    agree(other.objective, one.objective * factor, what, relative=TINY + one.gap + other.gap, beside=beside)
