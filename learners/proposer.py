@@ -22,9 +22,11 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mecopt import trained
+from mecopt.backends.backend import Feature
 from mecopt.fields import Variables
 from mecopt.learners.inputs import Inputs
 from mecopt.problem import Problem
+from mecopt.registry import find_problem
 from mecopt.solution import InstanceError, Solution, unknown
 
 Array = NDArray[Any]
@@ -147,10 +149,13 @@ class WarmStarter(Policy):
 
     def usage(self, folder: str | Path) -> str:
         """Say how to start a solver from it."""
+        backends = find_problem(self.problem).backends.values()
+        takes = Feature.WARM_PRIMAL | Feature.WARM_PRIMAL_DUAL
+        backend = next(one.name for one in backends if one.features & takes)
         return (
             "import mecopt; from mecopt.warmstart import from_dual; "
             f'start = from_dual(problem, decision, mecopt.load_policy("{folder}").predict(problem, decision)); '
-            'mecopt.allocate(problem, decision, backend="slsqp", start=start)'
+            f'mecopt.allocate(problem, decision, backend="{backend}", start=start)'
         )
 
     @abstractmethod
