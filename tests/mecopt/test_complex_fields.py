@@ -27,7 +27,7 @@ BY_HAND: dict[str, Any] = {
 
 @pytest.fixture(autouse=True)
 def known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mecopt.data_json.find_problem", lambda name: BackscatterFrame)
+    monkeypatch.setattr("mecopt.data.mapping.find_problem", lambda name: BackscatterFrame)
 
 
 @pytest.mark.parametrize("suffix", [".json", ".npz"])

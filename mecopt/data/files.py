@@ -1,0 +1,67 @@
+"""Reading and writing by the file's suffix."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from mecopt.data.card import card
+from mecopt.data.dataset import Dataset
+from mecopt.data.json import json_bytes, read_json
+from mecopt.data.mat import mat_bytes, read_mat
+from mecopt.data.npz import npz_bytes, read_npz
+from mecopt.files import write_whole
+from mecopt.problem import Problem
+from mecopt.solution import InstanceError, Solution
+
+
+def load(path: str | Path, problem: str | None = None) -> Dataset:
+    """Read instances from a .json, .npz or .mat file.
+
+    Parameters
+    ----------
+    path
+        the file; its suffix names the format.
+    problem
+        name of the problem; needed only where the file does not tell.
+
+    Raises
+    ------
+    InstanceError
+        if the file is missing, truncated, foreign, or holds inadmissible data.
+    """
+    path = Path(path)
+    readers = {".json": read_json, ".npz": read_npz, ".mat": read_mat}
+    if path.suffix not in readers:
+        raise InstanceError(f"{path} has suffix {path.suffix!r}; allowed: {', '.join(readers)}")
+    if not path.is_file():
+        raise InstanceError(f"{path} does not exist or is no file")
+    data = readers[path.suffix](path, problem)
+    if not isinstance(data.provenance, dict):
+        raise InstanceError(f"{path}: provenance is a {type(data.provenance).__name__}; allowed: an object")
+    return data
+
+
+def save(path: str | Path, problem: Problem, *, labels: Solution | None = None, provenance: dict[str, Any]) -> None:
+    """Write instances to a .json, .npz or .mat file, and a data card beside it.
+
+    Parameters
+    ----------
+    path
+        the file; its suffix names the format.
+    labels
+        a solution of these instances, stored with them (.mat only).
+    provenance
+        how the instances came about, e.g. preset and seed; goes into the file and the card.
+    """
+    path = Path(path)
+    if labels is not None and path.suffix != ".mat":
+        raise InstanceError(f"labels are stored in .mat files only, not in {path.suffix!r}")
+    provenance = {**provenance, "mecopt": version("mecopt")}
+    writers = {".json": json_bytes, ".npz": npz_bytes, ".mat": mat_bytes}
+    if path.suffix not in writers:
+        raise InstanceError(f"{path} has suffix {path.suffix!r}; allowed: {', '.join(writers)}")
+    content = writers[path.suffix](problem, labels, provenance)
+    write_whole(path, content)
+    write_whole(path.with_name(path.name + ".card.md"), card(path, problem, labels, provenance).encode())

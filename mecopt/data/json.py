@@ -1,0 +1,57 @@
+"""Instances as JSON, which a person can write and read."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mecopt.data.dataset import Dataset, compact
+from mecopt.data.mapping import from_mapping
+from mecopt.problem import Problem
+from mecopt.solution import InstanceError, Solution
+
+Array = NDArray[Any]
+
+
+def read_json(path: Path, problem: str | None) -> Dataset:
+    """Read a JSON file; a key that stands twice is an error."""
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        names = [name for name, _ in pairs]
+        for name in names:
+            if names.count(name) > 1:
+                raise InstanceError(f"{path}: the key {name!r} stands twice")
+        return dict(pairs)
+
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=once)
+    except InstanceError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise InstanceError(f"{path} is not JSON: {error}") from None
+    provenance = content.get("provenance", {}) if isinstance(content, dict) else {}
+    return Dataset(from_mapping(content, problem), provenance=provenance)
+
+
+def json_bytes(problem: Problem, labels: Solution | None, provenance: dict[str, Any]) -> bytes:
+    """Return the text of a JSON file."""
+    declared = {f.name: f for f in dataclasses.fields(problem)}
+    fields = {name: written(value, declared[name]) for name, value in compact(problem).items()}
+    return json.dumps({"problem": problem.name, **fields, "provenance": provenance}, indent=1).encode()
+
+
+def written(value: Array, f: dataclasses.Field[Any]) -> Any:
+    """Return the values of a field as JSON has them: words of choices, parts of complex numbers, null for no limit."""
+    if f.metadata["choices"]:
+        words = np.asarray(f.metadata["choices"], dtype=object)[value.astype(int)]
+        return np.asarray(words, dtype=object).tolist()
+    if f.metadata["complex"]:
+        return {"real": value.real.tolist(), "imaginary": value.imag.tolist()}
+    numbers = np.asarray(value, dtype=object)
+    numbers[np.isinf(value)] = None
+    return None if np.isinf(value).all() else numbers.tolist()

@@ -1,0 +1,46 @@
+"""Instances as NPZ, which holds large batches: one array per field, and a header."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mecopt.data.dataset import Dataset, compact
+from mecopt.data.mapping import from_mapping
+from mecopt.problem import Problem
+from mecopt.solution import InstanceError, Solution
+
+FORMAT = 1
+_HEADER = "mecopt"
+
+
+def npz_bytes(problem: Problem, labels: Solution | None, provenance: dict[str, Any]) -> bytes:
+    """Return the content of an NPZ file."""
+    header = json.dumps({"format": FORMAT, "problem": problem.name, "provenance": provenance})
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **{_HEADER: np.array(header)}, **compact(problem))  # type: ignore[arg-type]
+    return buffer.getvalue()
+
+
+def read_npz(path: Path, problem: str | None) -> Dataset:
+    """Read an NPZ file that mecopt wrote."""
+    if not zipfile.is_zipfile(path):
+        raise InstanceError(f"{path} is damaged or not an NPZ file")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except Exception as error:  # numpy, zipfile and zlib raise many kinds for a damaged file
+        raise InstanceError(f"{path} is damaged or not an NPZ file of numbers: {error}") from None
+    try:
+        header = json.loads(str(arrays.pop(_HEADER)))
+        named, form, provenance = header["problem"], header["format"], header["provenance"]
+    except (KeyError, TypeError, json.JSONDecodeError):
+        raise InstanceError(f"{path} was not written by mecopt: it lacks the entry {_HEADER!r}") from None
+    if form != FORMAT:
+        raise InstanceError(f"{path} has format {form}; this version of mecopt reads format {FORMAT}")
+    return Dataset(from_mapping({"problem": named, **arrays}, problem), provenance=provenance)

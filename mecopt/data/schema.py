@@ -1,0 +1,80 @@
+"""The JSON Schema of instances that are written by hand."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from mecopt.data.mapping import PARTS
+from mecopt.fields import axes
+from mecopt.problem import Problem
+
+
+def _entries(f: dataclasses.Field[Any]) -> str:
+    one = "word" if f.metadata["choices"] else "number"
+    return f"one {one}, or one per {f.metadata['per']}{'; null: no limit' if f.metadata['unlimited'] else ''}"
+
+
+def _described(f: dataclasses.Field[Any]) -> str:
+    """Return symbol, meaning and unit of a field."""
+    symbol = f"{f.metadata['symbol']}: " if f.metadata["symbol"] else ""
+    unit = "" if f.metadata["choices"] else f", in {f.metadata['unit']}"
+    return f"{symbol}{f.metadata['meaning']}{unit}"
+
+
+def _number(f: dataclasses.Field[Any]) -> dict[str, Any]:
+    """Return what the schema says of a single entry."""
+    if f.metadata["choices"]:
+        return {"enum": [*f.metadata["choices"], *range(len(f.metadata["choices"]))]}
+    if f.metadata["complex"]:
+        return {"type": "number"}
+    limit: dict[str, Any] = {"minimum": 0} if f.metadata["zero_allowed"] else {"exclusiveMinimum": 0}
+    if f.metadata["most"] < np.inf:
+        limit["maximum"] = f.metadata["most"]
+    return {"type": ["number", "null"] if f.metadata["unlimited"] else "number", **limit}
+
+
+def schema(cls: type[Problem]) -> dict[str, Any]:
+    """Return the JSON Schema of hand-written instances of a problem."""
+
+    def nested(number: dict[str, Any], depth: int) -> dict[str, Any]:
+        for _ in range(depth):
+            number = {"type": "array", "items": number, "minItems": 1}
+        return number
+
+    properties: dict[str, Any] = {
+        "problem": {"const": cls.name},
+        "$schema": {"type": "string"},
+        "provenance": {"type": "object"},
+    }
+    first = dataclasses.fields(cls)[0].name
+    for f in dataclasses.fields(cls):
+        number = _number(f)
+        depths = {len(axes(f)), len(axes(f)) + 1} | (set() if f.name == first else {0})
+        numbers = [nested(number, depth) for depth in sorted(depths)]
+        if f.metadata["complex"]:
+            parts = {name: {"anyOf": numbers} for name in sorted(PARTS)}
+            pair = {"type": "object", "properties": parts, "required": sorted(PARTS), "additionalProperties": False}
+            numbers = [*numbers, pair]
+        quantity = {
+            "type": "object",
+            "properties": {"value": {"anyOf": numbers}, "unit": {"type": "string"}},
+            "required": ["value", "unit"],
+            "additionalProperties": False,
+        }
+        default = f.metadata["default"]
+        properties[f.name] = {
+            "description": f"{_described(f)} ({_entries(f)})",
+            "anyOf": [*numbers, quantity],
+            **({"default": default if np.isfinite(default) else None} if isinstance(default, float) else {}),
+        }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": cls.summary,
+        "type": "object",
+        "properties": properties,
+        "required": ["problem", *(f.name for f in dataclasses.fields(cls) if f.metadata["default"] is None)],
+        "additionalProperties": False,
+    }
