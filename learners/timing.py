@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from mecopt import clock
 from mecopt.problem import Problem
 
 Array = NDArray[Any]
@@ -34,7 +34,7 @@ def seconds_of_each(calls: Mapping[str, Call], batch: Problem) -> dict[str, Arra
     for number, instance in enumerate(batch):
         for name, call in calls.items():
             rng = np.random.default_rng((5, number))
-            began = time.perf_counter()
+            began = clock.now()
             call(instance, rng)
-            times[name].append(time.perf_counter() - began)
+            times[name].append(clock.now() - began)
     return {name: np.array(found) for name, found in times.items()}

@@ -103,12 +103,22 @@ class Statistics:
     solve_seconds: float = 0.0
     predict_seconds: float = 0.0
     certify_seconds: float = 0.0
+    compile_seconds: float = 0.0
+    """Spent on compiling kernels, which happens once per machine, and in none of the others."""
+    load_seconds: float = 0.0
+    """Spent on loading the compiler and compiled kernels, which happens once per process, and in none of the others."""
     start_used: bool = False
     """Whether every item was started from what was given; an item with nothing to solve is not."""
     messages: dict[int, str] = field(default_factory=dict)
     """Flat index of an instance: what went wrong or was noted there."""
     claimed_bound: Array | None = None
     """The bound an outside solver reports; shown for comparison, never used as proof."""
+
+    @property
+    def seconds_text(self) -> str:
+        """The seconds of solving, modelling and, where it happened, compiling, in words."""
+        compiled = f", {self.compile_seconds:.3g} to compile (once per machine)" if self.compile_seconds else ""
+        return f"{self.solve_seconds:.3g} to solve, {self.model_seconds:.3g} to model{compiled}"
 
 
 @dataclass(frozen=True)
@@ -170,6 +180,8 @@ class Solution:
                 solve_seconds=stats.solve_seconds,
                 predict_seconds=stats.predict_seconds,
                 certify_seconds=stats.certify_seconds,
+                compile_seconds=stats.compile_seconds,
+                load_seconds=stats.load_seconds,
                 start_used=stats.start_used,
                 messages={keep[k]: v for k, v in stats.messages.items() if k in keep},
                 claimed_bound=claimed,
@@ -224,6 +236,8 @@ class Solution:
             "model_seconds": self.stats.model_seconds,
             "solve_seconds": self.stats.solve_seconds,
             "predict_seconds": self.stats.predict_seconds,
+            "compile_seconds": self.stats.compile_seconds,
+            "load_seconds": self.stats.load_seconds,
             "start_used": self.stats.start_used,
             "messages": {str(k): v for k, v in self.stats.messages.items()},
         }
@@ -250,7 +264,7 @@ class Solution:
                 f"status     {counts}\n"
                 f"objective  mean {mean:.6g} {problem.objective_unit}   largest proved gap {gap:.2g}   "
                 f"largest violation {np.max(self.violation, initial=0.0):.2g}\n"
-                f"seconds    {self.stats.solve_seconds:.3g} to solve, {self.stats.model_seconds:.3g} to model"
+                f"seconds    {self.stats.seconds_text}"
             )
             return [lines]
         beside = float(problem.negligible)
@@ -261,7 +275,7 @@ class Solution:
             f"objective  {float(self.objective):.9g} {problem.objective_unit} ({problem.sense}d)\n"
             f"bound      {float(self.bound):.9g}   gap {float(self.gap):.2g}{relative}   "
             f"violation {float(self.violation):.2g}\n"
-            f"seconds    {self.stats.solve_seconds:.3g} to solve, {self.stats.model_seconds:.3g} to model"
+            f"seconds    {self.stats.seconds_text}"
         )
         parts: list[Any] = [header, *[f"note       {text}" for text in self.stats.messages.values()]]
         if self.status is Status.INFEASIBLE:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
+from mecopt import clock
 from mecopt.backends.backend import Feature
 from mecopt.certify import certify, denied, judge
 from mecopt.problem import Problem
@@ -69,8 +69,9 @@ def allocate(
         _check_start(problem, start)
         if not chosen.features & (Feature.WARM_PRIMAL | Feature.WARM_PRIMAL_DUAL):
             raise StartIgnored(f"backend {chosen.name!r} takes no start; {_that_start(problem.backends)}")
+    compiled, loaded = clock.compiled_seconds(), clock.loaded_seconds()
     answer = chosen.allocate(problem, decisions, start=start, tol=tol, time_limit=time_limit)
-    began = time.perf_counter()
+    began = clock.now()
     with np.errstate(all="ignore"):
         bound = problem.bound(decisions, answer.dual)
     hopeless = problem.infeasible(decisions)
@@ -92,7 +93,9 @@ def allocate(
             solver_calls=ones,
             model_seconds=answer.model_seconds,
             solve_seconds=answer.solve_seconds,
-            certify_seconds=time.perf_counter() - began,
+            certify_seconds=clock.now() - began,
+            compile_seconds=clock.compiled_seconds() - compiled,
+            load_seconds=clock.loaded_seconds() - loaded,
             start_used=answer.start_used,
             messages=_explained(answer.messages, contradiction, status, _unsolvable(problem, decisions, status)),
         ),
@@ -159,10 +162,10 @@ def solve(
         if problem.decision_space.lead(first) != problem.batch_shape:
             raise InstanceError(f"start has shape {first.shape}; allowed: one decision per instance")
     generator = np.random.default_rng(0) if rng is None else rng
-    began = time.perf_counter()
+    began, compiled, loaded = clock.now(), clock.compiled_seconds(), clock.loaded_seconds()
     found = chosen.search(problem, start=first, gap=gap, time_limit=time_limit, rng=generator)
     allocation, dual = problem.closed_form(found.decision)
-    searched = time.perf_counter()
+    searched = clock.now()
     if found.bound is None:
         dual = problem.relaxed_dual()
         bound = problem.relaxed_bound(dual)
@@ -193,7 +196,9 @@ def solve(
             model_seconds=found.model_seconds,
             solve_seconds=searched - began - found.model_seconds - found.predict_seconds - found.certify_seconds,
             predict_seconds=found.predict_seconds,
-            certify_seconds=time.perf_counter() - searched + found.certify_seconds,
+            certify_seconds=clock.now() - searched + found.certify_seconds,
+            compile_seconds=clock.compiled_seconds() - compiled,
+            load_seconds=clock.loaded_seconds() - loaded,
             start_used=found.start_used,
             messages=_explained(found.messages, contradiction, status, _unsolvable(problem, None, status), hopeless),
             claimed_bound=found.claimed_bound,

@@ -6,12 +6,12 @@ allocation can lose, so a bad prediction costs iterations and shows in the gap; 
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mecopt import clock
 from mecopt.certify import certify, judge
 from mecopt.fields import axes, declared
 from mecopt.problem import Problem
@@ -59,12 +59,12 @@ def from_dual(problem: Problem, decision: ArrayLike, dual: Any) -> Solution:
             raise InstanceError(
                 f"dual.{f.name} is {value.dtype} of shape {value.shape}; allowed: finite numbers of shape {expected}"
             )
-    began = time.perf_counter()
+    began, compiled, loaded = clock.now(), clock.compiled_seconds(), clock.loaded_seconds()
     allocation = problem.respond(decisions, dual)
-    responded = time.perf_counter()
+    responded = clock.now()
     certificate = certify(problem, decisions, allocation, problem.bound(decisions, dual))
     status, contradiction = judge(certificate, TOLERANCE, False, False)
-    certified = time.perf_counter()
+    certified = clock.now()
     return Solution(
         decision=decisions,
         allocation=allocation,
@@ -80,6 +80,8 @@ def from_dual(problem: Problem, decision: ArrayLike, dual: Any) -> Solution:
             solver_calls=np.zeros(shape, dtype=int),
             solve_seconds=responded - began,
             certify_seconds=certified - responded,
+            compile_seconds=clock.compiled_seconds() - compiled,
+            load_seconds=clock.loaded_seconds() - loaded,
             messages={int(k): "answer and bound contradict each other" for k in np.flatnonzero(contradiction)},
         ),
         problem=problem,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt import clock
 from mecopt.fields import Variables
 from mecopt.problem import Problem
 from mecopt.solution import BackendUnavailable, InstanceError, Solution, StartIgnored
@@ -117,11 +117,11 @@ class ClosedForm(Backend):
         self, problem: Problem, decision: Array, *, start: Solution | None, tol: float, time_limit: float | None
     ) -> Answer:
         """Evaluate the formula for the whole batch."""
-        began = time.perf_counter()
+        began = clock.now()
         kernel, inputs = self.kernel(), self.inputs(problem, decision)
-        modelled = time.perf_counter()
+        modelled = clock.now()
         raw = kernel(*inputs)
-        solved = time.perf_counter()
+        solved = clock.now()
         allocation, dual = self.outputs(problem, decision, raw)
         iterations = np.zeros(problem.decision_space.lead(decision), dtype=int)
         return Answer(allocation, dual, iterations, modelled - began, solved - modelled)
@@ -159,13 +159,13 @@ class OneByOne(Backend):
         starts = _starts(start, shape)
         singles: list[Single | None] = []
         messages: dict[int, str] = {}
-        deadline = None if time_limit is None else time.perf_counter() + time_limit
+        deadline = None if time_limit is None else clock.now() + time_limit
         hopeless = problem.infeasible(decision).ravel()
         for i in range(len(decisions)):
             if hopeless[i]:
                 singles.append(None)
                 continue
-            left = None if deadline is None else max(deadline - time.perf_counter(), 1e-3)
+            left = None if deadline is None else max(deadline - clock.now(), 1e-3)
             try:
                 single = self.allocate_one(flat[i], decisions[i], start=starts[i], tol=tol, time_limit=left)
             except (InstanceError, StartIgnored):

@@ -13,7 +13,6 @@ Programs are built once per shape with Parameters (DPP), kept, and refilled.
 
 from __future__ import annotations
 
-import time
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Mapping
@@ -23,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt import clock
 from mecopt.backends.backend import Feature, OneByOne, Single
 from mecopt.fields import Variables
 from mecopt.problem import Problem
@@ -131,10 +131,10 @@ class Conic(OneByOne):
         self, problem: Problem, decision: Array, *, start: Solution | None, tol: float, time_limit: float | None
     ) -> Single:
         """Fill the program of this shape, solve it, and read the answer."""
-        began = time.perf_counter()
+        began = clock.now()
         if self.model.shape(problem, decision) is None:
             allocation, dual = self.model.trivial(problem, decision)
-            return Single(allocation, dual, 0, time.perf_counter() - began, 0.0, start_used=False)
+            return Single(allocation, dual, 0, clock.now() - began, 0.0, start_used=False)
         if time_limit is not None and self.solver == "ECOS":
             raise InstanceError("ecos knows no time limit; use clarabel or scs, or leave time_limit out")
         program = self.model.program(problem, decision)
@@ -144,7 +144,7 @@ class Conic(OneByOne):
             options = _OPTIONS[self.solver](0.1 * tol, time_limit)
             data, chain, inverse = cvxpy_problem.get_problem_data(self.solver, solver_opts=options)
             cache = {} if start is None else {self.solver: self._iterates(program, problem, decision, start, data)}
-            modelled = time.perf_counter()
+            modelled = clock.now()
             raw = chain.solver.solve_via_data(
                 data,
                 warm_start=start is not None,
@@ -152,7 +152,7 @@ class Conic(OneByOne):
                 solver_opts=options,
                 solver_cache=cache,
             )
-            solved = time.perf_counter()
+            solved = clock.now()
             cvxpy_problem.unpack_results(raw, chain, inverse)
         status = cvxpy_problem.status
         values = {name: variable.value for name, variable in program.variables.items()}

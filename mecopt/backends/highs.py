@@ -8,11 +8,11 @@ tangents of a decision's own optimum the master cannot undervalue it, so the loo
 from __future__ import annotations
 
 import math
-import time
 from typing import Any
 
 import numpy as np
 
+from mecopt import clock
 from mecopt.backends.outside import Array, Outside, OutsideSolver, cut, tangents
 from mecopt.problem import Problem
 
@@ -37,7 +37,7 @@ class Highs(OutsideSolver):
         from pyomo.contrib.appsi.base import TerminationCondition
         from pyomo.contrib.appsi.solvers.highs import Highs as Master
 
-        began = time.perf_counter()
+        began = clock.now()
         unit = self.unit(problem)
         model = self.model(problem, unit)
         constraints = tangents(model)
@@ -45,14 +45,14 @@ class Highs(OutsideSolver):
         master.config.load_solution = False
         master.highs_options = {"mip_rel_gap": 0.0, "mip_abs_gap": 1e-9, "random_seed": 0}
         master.config.warmstart = True
-        modelled = time.perf_counter()
+        modelled = clock.now()
         best = np.zeros(problem.users, dtype=np.int8) if start is None else start
         value = float(problem.sign * problem.optimal_value(best))
         self.place(problem, model, best)
         cut(model, constraints)
         bound, rounds, out_of_time, seen = -math.inf, 0, False, {best.tobytes()}
         while True:
-            left = None if time_limit is None else time_limit - (time.perf_counter() - modelled)
+            left = None if time_limit is None else time_limit - (clock.now() - modelled)
             if left is not None and left <= 0:
                 out_of_time = True
                 break
@@ -84,6 +84,6 @@ class Highs(OutsideSolver):
             iterations=rounds,
             calls=rounds,
             model_seconds=modelled - began,
-            solve_seconds=time.perf_counter() - modelled,
+            solve_seconds=clock.now() - modelled,
             limit=out_of_time,
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-import time
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from mecopt import clock
 from mecopt.backends.backend import Feature
 from mecopt.problem import Problem
 from mecopt.search.exact import PriceAndFix
@@ -92,10 +92,10 @@ class OutsideSolver(Solver):
         claimed, iterations, calls = np.full(count, np.nan), np.zeros(count, dtype=int), np.zeros(count, dtype=int)
         failed, cut = np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
         messages: dict[int, str] = {}
-        model_seconds, deadline = 0.0, None if time_limit is None else time.perf_counter() + time_limit
+        model_seconds, deadline = 0.0, None if time_limit is None else clock.now() + time_limit
         self.mend_log()
         for i in range(count):
-            left = None if deadline is None else max((deadline - time.perf_counter()) / (count - i), 1e-2)
+            left = None if deadline is None else max((deadline - clock.now()) / (count - i), 1e-2)
             try:
                 one = self.solve_one(flat[i], None if starts is None else starts[i], gap or 0.0, left)
             except Exception as error:  # any failure inside an outside solver marks this item only
@@ -105,7 +105,7 @@ class OutsideSolver(Solver):
             iterations[i], calls[i] = one.iterations, one.calls
             model_seconds += one.model_seconds
         found = decisions.reshape((*shape, users))
-        began = time.perf_counter()
+        began = clock.now()
         left = None if deadline is None else max(deadline - began, PROOF_SECONDS)
         proof = self.proof.prove(problem, found, gap=gap, time_limit=left, node_limit=PROOF_NODES)
         return Search(
@@ -116,7 +116,7 @@ class OutsideSolver(Solver):
             limit=cut.reshape(shape),
             failed=failed.reshape(shape),
             model_seconds=model_seconds,
-            certify_seconds=time.perf_counter() - began,
+            certify_seconds=clock.now() - began,
             start_used=start is not None,
             claimed_bound=claimed.reshape(shape),
             messages=messages,

@@ -5,8 +5,7 @@ Says: INTEGER, WARM_PRIMAL (the incumbent goes in as a start solution). It takes
 
 from __future__ import annotations
 
-import time
-
+from mecopt import clock
 from mecopt.backends.outside import Array, Outside, OutsideSolver
 from mecopt.problem import Problem
 
@@ -26,13 +25,13 @@ class Scip(OutsideSolver):
         """Solve one instance."""
         from pyomo.contrib.solver.common.factory import SolverFactory
 
-        began = time.perf_counter()
+        began = clock.now()
         unit = self.unit(problem)
         model = self.model(problem, unit)
         solver = SolverFactory("scip_direct")
         if start is not None:
             self.place(problem, model, start)
-        modelled = time.perf_counter()
+        modelled = clock.now()
         result = solver.solve(
             model,
             time_limit=time_limit,
@@ -42,7 +41,7 @@ class Scip(OutsideSolver):
             raise_exception_on_nonoptimal_result=False,
             load_solutions=False,
         )
-        solved = time.perf_counter()
+        solved = clock.now()
         if result.incumbent_objective is None:
             raise ArithmeticError(f"no incumbent: {result.termination_condition.name}")
         result.solution_loader.load_vars()

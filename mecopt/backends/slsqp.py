@@ -8,7 +8,6 @@ success, which `tests/models` shows.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt import clock
 from mecopt.backends.backend import Feature, OneByOne, Single
 from mecopt.fields import Variables
 from mecopt.problem import Problem
@@ -58,17 +58,17 @@ class Slsqp(OneByOne):
         """Run SLSQP from `start`, or from the program's own neutral point."""
         from scipy.optimize import minimize
 
-        began = time.perf_counter()
+        began = clock.now()
         program = self.program(problem, decision)
         if not program.default_start.size:
             allocation, dual = program.unpack(program.default_start)
-            return Single(allocation, dual, 0, time.perf_counter() - began, 0.0, start_used=False)
+            return Single(allocation, dual, 0, clock.now() - began, 0.0, start_used=False)
         point = program.default_start if start is None else _completed(program, start)
         point = np.clip(point, program.lower, program.upper)
-        modelled = time.perf_counter()
+        modelled = clock.now()
 
         def out_of_time(_: Array) -> None:
-            if time_limit is not None and time.perf_counter() - modelled > time_limit:
+            if time_limit is not None and clock.now() - modelled > time_limit:
                 raise StopIteration
 
         result = minimize(
@@ -85,7 +85,7 @@ class Slsqp(OneByOne):
             callback=out_of_time,
             options={"ftol": 1e-3 * tol, "maxiter": self.max_iterations},
         )
-        solved = time.perf_counter()
+        solved = clock.now()
         allocation, dual = program.unpack(np.clip(result.x, program.lower, program.upper))
         return Single(
             allocation,

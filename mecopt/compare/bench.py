@@ -7,13 +7,13 @@ on the machine and are shown only for orientation.
 from __future__ import annotations
 
 import statistics
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from mecopt import clock
 from mecopt.backends.backend import ClosedForm, OneByOne
 from mecopt.compare.summary import duration
 from mecopt.decision import OneOf
@@ -68,9 +68,9 @@ def medians(
     """
     turns = {name: max(1, round(turn / max(min(call(), call()), 1e-7))) for name, call in calls.items()}
     times: dict[str, list[float]] = {name: [] for name in calls}
-    ends = time.perf_counter() + seconds
+    ends = clock.now() + seconds
     rounds = 0
-    while rounds < 3 or (time.perf_counter() < ends and rounds < most):
+    while rounds < 3 or (clock.now() < ends and rounds < most):
         for name, call in calls.items():
             times[name].append(statistics.median(call() for _ in range(turns[name])))
         rounds += 1
@@ -198,9 +198,9 @@ def _whole(problem: Problem, decision: Any, name: str) -> Callable[[], float]:
 
 def _timed(call: Callable[[], Any]) -> Callable[[], float]:
     def timed() -> float:
-        began = time.perf_counter()
+        began = clock.now()
         call()
-        return time.perf_counter() - began
+        return clock.now() - began
 
     return timed
 
@@ -239,9 +239,9 @@ def _solved(problem: Problem, solver: str) -> Callable[[], float]:
     """Return a call that reports the seconds of `solve`, certificate included; outside solvers' proofs by us are not."""
 
     def call() -> float:
-        began = time.perf_counter()
+        began = clock.now()
         stats = solve(problem, solver=solver, throw=False, time_limit=TIME_LIMIT).stats
-        whole = time.perf_counter() - began
+        whole = clock.now() - began
         return whole if solver == "exact" else stats.model_seconds + stats.solve_seconds
 
     return call

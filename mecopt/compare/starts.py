@@ -19,7 +19,6 @@ the instances and the answers before them.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any, Literal, Protocol
 
@@ -27,6 +26,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from mecopt import clock
 from mecopt.fields import axes, declared
 from mecopt.problem import Problem
 from mecopt.search.proposed import Proposed
@@ -165,12 +165,12 @@ class Starts:
         """Make the start again and return the seconds charged for it; a solver that takes a price answers it itself."""
         if source in FREE:
             return 0.0
-        began = time.perf_counter()
+        began = clock.now()
         if takes == "price":
             self._price(source, self.instances[i], i)
-            return time.perf_counter() - began
+            return clock.now() - began
         start = self.make(source, takes, i, solver)
-        return time.perf_counter() - began - (start.stats.certify_seconds if takes == "allocation" else 0.0)
+        return clock.now() - began - (start.stats.certify_seconds if takes == "allocation" else 0.0)
 
     def _decision(self, source: Source, problem: Problem, i: int, solver: str | None) -> Array:
         rounding = problem.solvers.get(ROUNDING) if source == "relaxation" else None

@@ -11,7 +11,6 @@ their starts, and say so instead of claiming that the source pays.
 from __future__ import annotations
 
 import statistics
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt import clock
 from mecopt.backends.backend import Backend, Feature
 from mecopt.compare.bench import TIME_LIMIT, medians
 from mecopt.compare.starts import FREE, SOURCES, Memory, Source, Starts, Taken, drifting
@@ -178,9 +178,9 @@ def _answer(problem: Problem, decision: Array, consumer: Consumer, start: Any) -
 
 def _seconds(call: Callable[[], Solution]) -> float:
     """Return the seconds of a call, without those of the certificate: they are the same from every start."""
-    began = time.perf_counter()
+    began = clock.now()
     answer = call()
-    return time.perf_counter() - began - answer.stats.certify_seconds
+    return clock.now() - began - answer.stats.certify_seconds
 
 
 def measure(name: str, starts: Starts, consumer: Consumer, count: int) -> Cell:

@@ -16,7 +16,6 @@ A temperature counts in the value of the start, so that one schedule serves all 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -24,6 +23,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from mecopt import clock
 from mecopt.backends.backend import Feature
 from mecopt.problem import Problem
 from mecopt.search.descent import random_decision
@@ -118,7 +118,7 @@ def anneal(
     cooling
         the factor after each step.
     deadline
-        of `time.perf_counter`, after which the best so far is returned.
+        of `mecopt.clock.now`, after which the best so far is returned.
     """
     choices = len(problem.choices.labels)
     if neighbour not in NEIGHBOURS:
@@ -131,7 +131,7 @@ def anneal(
     heat, unit = temperature, np.abs(value)
     longest = int(steps.max(initial=0))
     for step in range(longest):
-        if deadline is not None and time.perf_counter() > deadline:
+        if deadline is not None and clock.now() > deadline:
             return best, least, step
         trial = NEIGHBOURS[neighbour](current, guidance, choices, rng)
         reached = _judged(problem, score(trial))
@@ -170,7 +170,7 @@ class Annealing(Solver):
         flat, shape = problem.flat(), problem.batch_shape
         first = random_decision(flat, rng) if start is None else start.reshape(-1, problem.users)
         guide = None if self.guidance is None else self.guidance(flat)
-        deadline = None if time_limit is None else time.perf_counter() + time_limit
+        deadline = None if time_limit is None else clock.now() + time_limit
         decision, _, steps = anneal(
             flat, first, self.iterations, rng, neighbour=self.neighbour, guidance=guide, deadline=deadline
         )

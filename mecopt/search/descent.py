@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from mecopt import clock
 from mecopt.backends.backend import Feature
 from mecopt.problem import Problem
 from mecopt.search.solver import Search, Solver
@@ -49,7 +49,7 @@ def descend(
     calls = np.ones(flat.instances, dtype=int)
     active = np.arange(flat.instances)
     while active.size:
-        if deadline is not None and time.perf_counter() > deadline:
+        if deadline is not None and clock.now() > deadline:
             return current, problem.sign * best, calls, True
         part = flat[active]
         values = problem.sign * moves(part, current[active])
@@ -112,7 +112,7 @@ class CoordinateDescent(Solver):
             first = random_decision(problem, rng)
         else:
             first = np.zeros(shape, dtype=np.int8)
-        deadline = None if time_limit is None else time.perf_counter() + time_limit
+        deadline = None if time_limit is None else clock.now() + time_limit
         decision, _, calls, cut = descend(problem, first, self.value, self.moves, deadline)
         decision = decision.reshape(shape)
         return Search(
@@ -142,7 +142,7 @@ class LocalSearch(Solver):
         users, choices = problem.users, len(problem.choices.labels)
         flat = problem.flat()
         first = np.zeros((flat.instances, users), dtype=np.int8) if start is None else start.reshape(-1, users)
-        deadline = None if time_limit is None else time.perf_counter() + time_limit
+        deadline = None if time_limit is None else clock.now() + time_limit
         best, value, calls, cut = descend(flat, first, optimal, optimal_moves, deadline)
         for _ in range(self.kicks):
             if cut:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from mecopt import clock
 from mecopt.backends.backend import Feature
 from mecopt.problem import Problem
 from mecopt.search.solver import Search, Solver
@@ -41,7 +41,7 @@ class Enumeration(Solver):
         flat = problem.flat()
         count = flat.instances
         best, decision = np.full(count, np.inf), np.zeros((count, problem.users), dtype=np.int8)
-        deadline = None if time_limit is None else time.perf_counter() + time_limit
+        deadline = None if time_limit is None else clock.now() + time_limit
         cut, scored = False, 0
         scored_all = np.ones(count, dtype=bool)
         rows = max(1, (1 << 18) // self.chunk)
@@ -60,7 +60,7 @@ class Enumeration(Solver):
                 best[part] = np.where(better, value, best[part])
                 decision[part] = np.where(better[:, None], block[least], decision[part])
             scored += len(block)
-            if deadline is not None and time.perf_counter() > deadline and scored < space.count:
+            if deadline is not None and clock.now() > deadline and scored < space.count:
                 cut = True
                 break
         shape = problem.batch_shape

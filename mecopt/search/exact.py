@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from mecopt import clock
 from mecopt.backends.backend import Feature
 from mecopt.problem import Problem
 from mecopt.search.solver import Search, Solver, scores
@@ -65,11 +65,11 @@ class PriceAndFix(Solver):
         node_limit: int | None = None,
     ) -> Search:
         """Search from an incumbent; the bound holds for every decision, whoever found the incumbent."""
-        began = time.perf_counter()
+        began = clock.now()
         from mecopt.search.price_and_fix import price_and_fix
 
         instances = self.compile_data(problem)
-        modelled = time.perf_counter()
+        modelled = clock.now()
         decisions, bounds, nodes, cut = price_and_fix(
             instances,
             problem.users,

@@ -32,7 +32,6 @@ and, after a limit, of the bounds of the nodes still open.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -40,6 +39,7 @@ import numpy as np
 from numba.extending import overload
 from numpy.typing import NDArray
 
+from mecopt import clock
 from mecopt.kernels.compiled import compiled
 
 FREE = -1
@@ -362,16 +362,16 @@ def price_and_fix(
     decisions = np.zeros((count, users), dtype=np.int8)
     bounds, nodes, cut = np.empty(count), np.zeros(count, dtype=np.int64), np.zeros(count, dtype=bool)
     tolerance = SEARCH_ROUNDING if gap is None else max(gap * (1.0 - 1e-6), SEARCH_ROUNDING)
-    deadline = None if time_limit is None else time.perf_counter() + time_limit
+    deadline = None if time_limit is None else clock.now() + time_limit
     for k, data in enumerate(instances):
         tree = Tree(data, users, choices, price(data), None if starts is None else starts[k])
-        mine = None if deadline is None else (deadline - time.perf_counter()) / (count - k)
-        began = time.perf_counter()
+        mine = None if deadline is None else (deadline - clock.now()) / (count - k)
+        began = clock.now()
         nodes_at_once = max(1, _FIRST_SLICE // (users * choices))
         while not tree.done:
-            sliced = time.perf_counter()
+            sliced = clock.now()
             tree.descend(tolerance, nodes_at_once if node_limit is None else min(nodes_at_once, node_limit - tree.nodes))
-            now = time.perf_counter()
+            now = clock.now()
             if now - sliced < _SLICE_SECONDS:
                 nodes_at_once *= 2
             out_of_time = mine is not None and now - began >= mine

@@ -5,13 +5,13 @@ The name `learned` means the policy that ships for instances like the given ones
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from mecopt import clock
 from mecopt.problem import Problem
 from mecopt.registry import all_shipped, find_learner, learner_names, load_policy, shipped
 from mecopt.search.solver import Search, Solver, best_of, picked, scores
@@ -57,10 +57,10 @@ class Proposed(Solver):
     ) -> Search:
         """Propose for the whole batch, score in one call."""
         self.policy.require(problem)
-        began = time.perf_counter()
+        began = clock.now()
         k = self.policy.candidates
         decisions = problem.decision_space.validate(self.policy.propose(problem, k, rng), problem.batch_shape)
-        predicted = time.perf_counter() - began
+        predicted = clock.now() - began
         chosen = picked(decisions, best_of(scores(problem, decisions), decisions), problem.decision_space)
         notes = self.notes(problem)
         return Search(chosen, solver_calls=k, predict_seconds=predicted, messages={0: "; ".join(notes)} if notes else {})

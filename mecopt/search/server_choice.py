@@ -7,7 +7,6 @@ its costs, the exact search, the relaxation's prices, and the model for outside 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from mecopt import clock
 from mecopt.backends.backend import Feature
 from mecopt.kernels.arrays import plain
 from mecopt.problem import Problem
@@ -143,11 +143,11 @@ class MoveSearch(Solver):
         decisions = plain(np.zeros(shape, dtype=np.int8) if start is None else start.reshape(shape).copy(), np.int8)
         steps, rounds = np.zeros(problem.instances, dtype=int), np.zeros(problem.instances, dtype=int)
         cut = np.zeros(problem.instances, dtype=bool)
-        deadline = None if time_limit is None else time.perf_counter() + time_limit
+        deadline = None if time_limit is None else clock.now() + time_limit
         for k in range(problem.instances):
             one, more = one_instance(terms, k), 1
             while more:
-                if deadline is not None and time.perf_counter() > deadline:
+                if deadline is not None and clock.now() > deadline:
                     cut[k] = True
                     break
                 more = polish(one, decisions[k], 1)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt import clock
 from mecopt.backends.backend import Answer, Backend, Feature
 from mecopt.kernels.arrays import plain
 from mecopt.models.backscatter_frame.prices import Prices, gain, reflecting, scaled, sending, unscaled
@@ -245,14 +245,14 @@ class PathFollowing(Backend):
         self, problem: Problem, decision: Array, *, start: Solution | None, tol: float, time_limit: float | None
     ) -> Answer:
         """Follow the path of every frame of the batch, from near the given solution where there is one."""
-        began = time.perf_counter()
+        began = clock.now()
         terms = problem.terms(decision)  # type: ignore[attr-defined]
         if start is not None:
             fits(start, problem.decision_space.lead(decision))
         given = None if start is None else near(terms, start)
-        modelled = time.perf_counter()
+        modelled = clock.now()
         found = follow(terms, min(NEEDED * tol, PROVED), near=given)
-        solved = time.perf_counter()
+        solved = clock.now()
         allocation = allocated(problem, decision, terms, found)  # type: ignore[arg-type]
         aside = {} if start is None else dict.fromkeys(np.flatnonzero(~found.used).tolist(), SET_ASIDE)
         return Answer(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from mecopt import clock
 from mecopt.backends.backend import Feature
 from mecopt.models.backscatter_frame import beams, prices, relaxation, switching
 from mecopt.models.backscatter_frame.generation import Generated, generate
@@ -58,12 +58,12 @@ class BeamGeneration(Solver):
     ) -> Search:
         """Generate beams for the whole batch; take principal eigenvectors of the mixtures, or switch between beams."""
         flat, tolerance = problem.flat(), max(gap or 0.0, CLOSED)
-        deadline = np.inf if time_limit is None else time.perf_counter() + time_limit
+        deadline = np.inf if time_limit is None else clock.now() + time_limit
         found = generate(flat, tolerance, deadline)  # type: ignore[arg-type]
         left = max(tolerance, ENOUGH) * (np.abs(found.value) + flat.negligible)
         late = np.zeros(flat.instances, dtype=bool)
         for k in np.flatnonzero(found.value - found.bound > left):
-            late[k] = time.perf_counter() > deadline
+            late[k] = clock.now() > deadline
             if not late[k]:
                 settle(flat, found, int(k))  # type: ignore[arg-type]
         shape = problem.batch_shape

@@ -11,12 +11,12 @@ the beam; where it is not, `mecopt.models.backscatter_frame.switching` divides t
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt import clock
 from mecopt.models.backscatter_frame import beams as rules
 from mecopt.models.backscatter_frame.allocation import follow
 from mecopt.models.backscatter_frame.prices import Prices
@@ -76,7 +76,7 @@ def between(new: Prices, best: Prices) -> Prices:
 def generate(problem: BackscatterFrame, gap: float, deadline: float = np.inf) -> Generated:
     """Close the gap of every instance of a flat batch to `gap`, relative to its value and a carrier kept on for a slot.
 
-    After the `deadline` of `time.perf_counter` no further round begins; the first one always runs.
+    After the `deadline` of `mecopt.clock.now` no further round begins; the first one always runs.
     """
     terms = problem.terms(rules.matched(problem))
     at_hand = np.stack([rules.matched(problem), rules.charging(problem), rules.evenly(problem)], axis=2)
@@ -104,7 +104,7 @@ def generate(problem: BackscatterFrame, gap: float, deadline: float = np.inf) ->
         improved = cost < best[left]
         best[left[improved]], mixture[left[improved]] = cost[improved], whole[improved]
         open_ = best[left] - bound[left] > gap * (np.abs(best[left]) + problem.negligible[left])
-        if not open_.any() or time.perf_counter() > deadline:
+        if not open_.any() or clock.now() > deadline:
             break
         kept = np.argsort(-times, axis=-1)[..., :KEPT, None]
         more = (np.take_along_axis(at_hand, kept, axis=2), *asked, rules.principal(whole)[:, :, None])

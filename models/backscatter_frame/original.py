@@ -11,12 +11,12 @@ Scaled as `mecopt.models.backscatter_frame.frame` says.
 
 from __future__ import annotations
 
-import time
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt import clock
 from mecopt.backends.backend import Feature, OneByOne, Single
 from mecopt.models.backscatter_frame.allocation import completed, fitted
 from mecopt.models.backscatter_frame.terms import LN2, Terms
@@ -141,16 +141,16 @@ class OriginalForm(OneByOne):
         """Run SLSQP from a start, or from a little of everything."""
         from scipy.optimize import minimize
 
-        began = time.perf_counter()
+        began = clock.now()
         terms = problem.terms(decision)
         form = Form(terms, np.isfinite(terms.noise))
         point = form.neutral() if start is None else form.packed(start.allocation)
         if not np.isfinite(point).all():
             raise StartIgnored("slsqp starts from an allocation, and that of the given solution is not finite")
-        modelled = time.perf_counter()
+        modelled = clock.now()
 
         def out_of_time(_: Array) -> None:
-            if time_limit is not None and time.perf_counter() - modelled > time_limit:
+            if time_limit is not None and clock.now() - modelled > time_limit:
                 raise StopIteration
 
         iterations = 0
@@ -169,7 +169,7 @@ class OriginalForm(OneByOne):
             if result.status != STUCK:
                 break
             point = 0.5 * (reached + form.neutral())
-        solved = time.perf_counter()
+        solved = clock.now()
         active, speed, passive, reflected, local, _, _ = reached.reshape(len(NAMES), -1)
         parts = (active, passive, active * speed, reflected, local)
         units = (terms.time_unit, terms.time_unit, *(terms.bit_unit,) * 3)

@@ -9,7 +9,6 @@ generation leaves open.
 
 from __future__ import annotations
 
-import time
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from mecopt import clock
 from mecopt.backends.backend import Feature
 from mecopt.models.backscatter_frame import beams as rules
 from mecopt.models.backscatter_frame.prices import Prices
@@ -93,10 +93,10 @@ class Semidefinite(Solver):
         """Solve frame after frame; where Clarabel fails the matched beams stand in."""
         flat: Any = problem.flat()
         chosen, bounds, messages = rules.matched(flat).astype(complex), np.full(flat.instances, -np.inf), {}
-        deadline = None if time_limit is None else time.perf_counter() + time_limit
+        deadline = None if time_limit is None else clock.now() + time_limit
         done = 0
         for k in range(flat.instances):
-            if deadline is not None and time.perf_counter() > deadline:
+            if deadline is not None and clock.now() > deadline:
                 break
             frame, done = flat[k], k + 1
             try:

@@ -17,13 +17,13 @@ as for every backend.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt import clock
 from mecopt.backends.backend import OneByOne, Single
 from mecopt.kernels.arrays import plain
 from mecopt.kernels.sum_of_ratios import (
@@ -120,14 +120,14 @@ class RatioMethod(OneByOne):
         """Run the method from the greatest powers, lowered alike to fit the limit."""
         if time_limit is not None:
             raise InstanceError(f"{self.name} knows no time limit; use clarabel, scs or slsqp, or leave time_limit out")
-        began = time.perf_counter()
+        began = clock.now()
         if not decision.any():
             allocation, dual = problem.closed_form(decision)
-            return Single(allocation, dual, 0, time.perf_counter() - began, 0.0, start_used=False)
+            return Single(allocation, dual, 0, clock.now() - began, 0.0, start_used=False)
         ratios = Ratios(problem, decision)  # type: ignore[arg-type]
-        modelled = time.perf_counter()
+        modelled = clock.now()
         found, iterations, message = self.method(ratios)
-        solved = time.perf_counter()
+        solved = clock.now()
         users = offloading(decision)
         power = np.zeros(problem.users)
         power[users] = found.point / problem.coefficients().snr[users]  # type: ignore[attr-defined]

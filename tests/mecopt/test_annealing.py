@@ -356,7 +356,7 @@ def test_an_annealing_that_was_cut_says_the_steps_it_took(solver: str) -> None:
 
 def test_a_deadline_cuts_after_the_step_that_passes_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """A clock that goes on by a second whenever it is read: the limit of 7.5 s is over when the eighth step would begin."""
-    monkeypatch.setattr(annealing, "time", SimpleNamespace(perf_counter=itertools.count().__next__))
+    monkeypatch.setattr(annealing, "clock", SimpleNamespace(now=itertools.count().__next__))
     problem = stream()
     found = mecopt.solve(problem, solver="annealing", start=starts(problem), time_limit=7.5, rng=np.random.default_rng(0))
     assert (found.stats.iterations == 7).all()

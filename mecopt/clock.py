@@ -1,0 +1,72 @@
+"""A clock that stands still while kernels are made ready, so that compiling them is never counted as solving.
+
+Kernels are compiled once per machine and loaded once per process, whenever a call first needs them: in the middle of what
+is being timed. Whatever measures work or keeps a time limit therefore reads `now`, and whatever makes kernels ready does it
+inside `standing_still`. Every thread has its own clock: one that solves is not set back by another that compiles.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class _Stood(threading.local):
+    """How long the clock of a thread has stood still, and why."""
+
+    compiling: float = 0.0
+    loading: float = 0.0
+    depth: int = 0
+    compiles: bool = False
+
+
+_stood = _Stood()
+
+
+def now() -> float:
+    """Return seconds of work from some beginning; only differences within one thread mean anything.
+
+    >>> began = now()
+    >>> now() >= began
+    True
+    """
+    return time.perf_counter() - _stood.compiling - _stood.loading
+
+
+def compiled_seconds() -> float:
+    """Return how long this thread has compiled so far, waiting for a process that compiles the same included."""
+    return _stood.compiling
+
+
+def loaded_seconds() -> float:
+    """Return how long this thread has loaded compiled code so far, the compiler's own import included."""
+    return _stood.loading
+
+
+@contextmanager
+def standing_still() -> Iterator[None]:
+    """Keep what is done inside out of this thread's `now`; inside another one nothing is counted twice.
+
+    It counts as loading, unless `compiling` is said inside.
+    """
+    if _stood.depth:
+        yield
+        return
+    began = time.perf_counter()
+    _stood.depth, _stood.compiles = 1, False
+    try:
+        yield
+    finally:
+        _stood.depth = 0
+        seconds = time.perf_counter() - began
+        if _stood.compiles:
+            _stood.compiling += seconds
+        else:
+            _stood.loading += seconds
+
+
+def compiling() -> None:
+    """Say that what the clock stands still for is compiling."""
+    _stood.compiles = True
