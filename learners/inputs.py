@@ -169,11 +169,11 @@ class Inputs:
 
     def _entries(self, flat: Problem) -> Array:
         fields = flat.data()
-        rows = np.concatenate([_parts(fields[name]).reshape(flat.instances, -1) for name in self.names], axis=-1)
-        if self.scaling == "log":
+        parts = {name: _parts(fields[name]).reshape(flat.instances, -1) for name in self.names}
+        if self.scaling == "log":  # what is 0, as a link that does not exist, is seen as the least of the training
             with np.errstate(divide="ignore"):
-                return np.maximum(np.log(rows), -700.0)
-        return rows
+                parts = {name: np.log(np.where(rows > 0, rows, self.ranges[name][0])) for name, rows in parts.items()}
+        return np.concatenate(list(parts.values()), axis=-1)
 
 
 def _parts(values: Array) -> Array:

@@ -38,6 +38,10 @@ AXES: dict[str, tuple[str, ...]] = {
 }
 
 
+ABSENT = "as if the user were not there"
+"""What 0 means in a field of users who then count for nothing, whatever is decided for them; see `quantity`."""
+
+
 def axes(field: dataclasses.Field[Any]) -> tuple[str, ...]:
     """Return the names of a field's own axes, the last ones of its array."""
     return AXES[field.metadata["per"]]
@@ -80,6 +84,7 @@ def quantity(
     per: Per = "user",
     default: float | Callable[[int], ArrayLike] | None = None,
     zero_allowed: bool = False,
+    zero: str = "",
     unlimited: bool = False,
     complex_allowed: bool = False,
     most: float = np.inf,
@@ -97,6 +102,9 @@ def quantity(
         a number, or a function from the number of users to an array; None makes the field required.
     zero_allowed
         whether 0 is admissible; all quantities are finite and not negative.
+    zero
+        what 0 means where it is the limit of small numbers and no small number itself, as a link that does not exist; it is
+        admissible then. The battery of `mecopt.testing_absent` holds every problem to it.
     unlimited
         whether an upper limit may be missing: infinity then, or None; in JSON null.
     complex_allowed
@@ -110,7 +118,8 @@ def quantity(
         "meaning": meaning,
         "per": per,
         "default": default,
-        "zero_allowed": zero_allowed,
+        "zero_allowed": zero_allowed or bool(zero),
+        "zero": zero,
         "unlimited": unlimited,
         "complex": complex_allowed,
         "most": most,
@@ -130,6 +139,7 @@ def choice(symbol: str, meaning: str, *choices: str) -> Any:
         "per": "instance",
         "default": 0.0,
         "zero_allowed": True,
+        "zero": "",
         "unlimited": False,
         "complex": False,
         "most": len(choices) - 1.0,
@@ -206,6 +216,7 @@ def allowed(f: dataclasses.Field[Any]) -> str:
     if f.metadata["complex"]:
         return f"finite complex numbers{unit}, in JSON one object of two arrays, 'real' and 'imaginary'"
     least = ">= 0" if f.metadata["zero_allowed"] else "> 0"
+    unit += f" (0: {f.metadata['zero']})" if f.metadata["zero"] else ""
     if f.metadata["unlimited"]:
         return f"numbers {least}{unit}, infinite where there is no limit"
     most = f" and <= {f.metadata['most']:g}" if f.metadata["most"] < np.inf else ""

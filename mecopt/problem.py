@@ -23,7 +23,7 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
 from mecopt.decision import DecisionSpace, OneOf
-from mecopt.fields import Variables, allowed, axes, declared, numbers
+from mecopt.fields import ABSENT, Variables, allowed, axes, declared, numbers
 from mecopt.scenario import Reference, Scenario
 from mecopt.shapes import batch_of, sizes_of
 from mecopt.solution import InstanceError, unknown
@@ -143,6 +143,18 @@ class Problem(ABC):
     def negligible(self) -> Array:
         """An objective beside which differences count, per instance: 0, unless objectives may be 0 or have either sign."""
         return np.zeros(self.batch_shape)
+
+    @property
+    def idle(self) -> Array:
+        """Users who gain nothing by offloading, ``(*batch, users)``, whatever the others do; exact search leaves them local.
+
+        By default those who are absent: a field in which 0 means so is 0; see `mecopt.fields.ABSENT`.
+        """
+        away = np.zeros((*self.batch_shape, self.users), dtype=bool)
+        for f in declared(type(self)):
+            if f.metadata["zero"] == ABSENT:
+                away |= getattr(self, f.name) == 0.0
+        return away
 
     def decision_features(self, decision: Array) -> Array:
         """Return what a network sees of decisions: numbers of order 1 along a last axis, by default the decision's."""

@@ -76,7 +76,8 @@ def fields(cls: type[Problem]) -> Iterator[str]:
         data = f.metadata
         allowed = ">= 0" if data["zero_allowed"] else "> 0"
         symbol, default = _math(data["symbol"]), _default(data["default"])
-        rows.append([f"`{f.name}`", symbol, data["meaning"], data["unit"], data["per"], allowed, default])
+        meaning = f"{data['meaning']}; 0: {data['zero']}" if data["zero"] else data["meaning"]
+        rows.append([f"`{f.name}`", symbol, meaning, data["unit"], data["per"], allowed, default])
     yield from _table(("field", "symbol", "meaning", "unit", "one per", "allowed", "default"), rows)
 
 

@@ -21,7 +21,8 @@ def _described(f: dataclasses.Field[Any]) -> str:
     """Return symbol, meaning and unit of a field."""
     symbol = f"{f.metadata['symbol']}: " if f.metadata["symbol"] else ""
     unit = "" if f.metadata["choices"] else f", in {f.metadata['unit']}"
-    return f"{symbol}{f.metadata['meaning']}{unit}"
+    zero = f"; 0: {f.metadata['zero']}" if f.metadata["zero"] else ""
+    return f"{symbol}{f.metadata['meaning']}{unit}{zero}"
 
 
 def _number(f: dataclasses.Field[Any]) -> dict[str, Any]:

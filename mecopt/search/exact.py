@@ -76,6 +76,7 @@ class PriceAndFix(Solver):
             len(problem.choices.labels),
             price=self.price,
             starts=None if start is None else start.reshape(-1, problem.users),
+            idle=problem.idle.reshape(-1, problem.users),
             gap=gap,
             time_limit=time_limit,
             node_limit=node_limit,

@@ -270,13 +270,20 @@ def _value(data: Any, decision: Bits) -> float:
 
 
 class Tree:
-    """The search of one instance: arrays that `_descend` moves on, resumable between slices of nodes."""
+    """The search of one instance: arrays that `_descend` moves on, resumable between slices of nodes.
 
-    def __init__(self, data: Any, users: int, choices: int, price: Floats, start: Bits | None) -> None:
+    Users who are idle have no choice but 0 from the start: their choices tie, and no price could tell them apart.
+    """
+
+    def __init__(
+        self, data: Any, users: int, choices: int, price: Floats, start: Bits | None, idle: Flags | None = None
+    ) -> None:
         self.data = data
-        self.state = np.full(users, FREE, dtype=np.int8)
+        idle = np.zeros(users, dtype=np.bool_) if idle is None else idle
+        self.state = np.where(idle, 0, FREE).astype(np.int8)
         self.allowed = np.ones((users, choices), dtype=np.bool_)
-        self.best = np.zeros(users, dtype=np.int8) if start is None else start.astype(np.int8)
+        self.allowed[idle, 1:] = False
+        self.best = np.zeros(users, dtype=np.int8) if start is None else np.where(idle, 0, start).astype(np.int8)
         self.price = price
         most = users * (choices - 1)
         self.levels = (
@@ -335,6 +342,7 @@ def price_and_fix(
     *,
     price: Callable[[Any], Floats],
     starts: NDArray[np.int8] | None,
+    idle: Flags,
     gap: float | None,
     time_limit: float | None,
     node_limit: int | None = None,
@@ -349,6 +357,8 @@ def price_and_fix(
         first prices to try for an instance; any positive numbers are valid.
     starts
         incumbents ``(instances, users)``, or None.
+    idle
+        users whose choice 0 is among their best ones whatever the others choose, ``(instances, users)``.
     gap
         None searches until nothing better than rounding can exist.
     time_limit
@@ -364,7 +374,7 @@ def price_and_fix(
     tolerance = SEARCH_ROUNDING if gap is None else max(gap * (1.0 - 1e-6), SEARCH_ROUNDING)
     deadline = None if time_limit is None else clock.now() + time_limit
     for k, data in enumerate(instances):
-        tree = Tree(data, users, choices, price(data), None if starts is None else starts[k])
+        tree = Tree(data, users, choices, price(data), None if starts is None else starts[k], idle[k])
         mine = None if deadline is None else (deadline - clock.now()) / (count - k)
         began = clock.now()
         nodes_at_once = max(1, _FIRST_SLICE // (users * choices))

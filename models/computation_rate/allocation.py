@@ -113,9 +113,14 @@ def implied_price(problem: ComputationRate, decision: Array, times: FrameTimes) 
     return TimePrice(time_price=np.asarray(kept / 3.0 + offloaded))
 
 
+def earners(problem: ComputationRate, decision: Array) -> Array:
+    """Return the offloading users who earn anything by it; the others get no time."""
+    return np.flatnonzero((decision == 1) & (problem.coefficients().gain > 0))
+
+
 def _scaled(problem: ComputationRate, decision: Array) -> tuple[Array, float, Array, Array, float]:
-    """Return offloading users, their local total, gains and worths, rates in the returned unit."""
-    users = np.flatnonzero(decision == 1)
+    """Return offloading users, the others' local total, gains and worths, rates in the returned unit."""
+    users = earners(problem, decision)
     local, gain, worth = problem.coefficients()
     kept = float(np.where(decision == 1, 0.0, local).sum())
     most = worth[users] * np.log1p(gain[users])
@@ -126,7 +131,7 @@ def _scaled(problem: ComputationRate, decision: Array) -> tuple[Array, float, Ar
 def smooth_program(problem: ComputationRate, decision: Array) -> SmoothProgram:
     """Write one mode for SLSQP: times ``(a, tau)`` under ``a + sum(tau) <= 1``, the rate negated and scaled.
 
-    Where nobody offloads there is nothing to solve: everyone harvests all frame long.
+    Where nobody earns by offloading there is nothing to solve: everyone harvests all frame long.
     """
     users, kept, gain, worth, _ = _scaled(problem, decision)
     size = users.size + 1 if users.size else 0
@@ -186,7 +191,7 @@ class _Conic(ConicModel):
     """
 
     def shape(self, problem: ComputationRate, decision: Array) -> int | None:
-        return int((decision == 1).sum()) or None
+        return int(earners(problem, decision).size) or None
 
     def build(self, shape: int) -> Program:
         import cvxpy as cp
@@ -256,12 +261,12 @@ def cvxpy_problem(problem: ComputationRate, decision: Array) -> Any:
 
     if problem.batch_shape or decision.ndim != 1:
         raise InstanceError("to_cvxpy takes a single instance and a single decision; index the batch first")
-    users = np.flatnonzero(decision == 1)
-    idle = np.flatnonzero(decision == 0)
+    users = earners(problem, decision)
+    idle = np.setdiff1d(np.arange(problem.users), users)
     local, gain, worth = problem.coefficients()
     harvest = cp.Variable(nonneg=True, name="harvest_time")
     offload = cp.Variable(problem.users, nonneg=True, name="offload_time")
-    rate = float(local[idle].sum() / 1e6) * cp.power(harvest, 1 / 3)
+    rate = float(local[decision == 0].sum() / 1e6) * cp.power(harvest, 1 / 3)
     if users.size:
         tau = offload[users]
         rate = rate - (worth[users] / 1e6) @ cp.rel_entr(tau, tau + gain[users] * harvest)

@@ -37,7 +37,7 @@ class RateData(NamedTuple):
 
 @compiled
 def mode_price(local: Floats, gain: Floats, worth: Floats, decision: Bits) -> tuple[float, float, float]:
-    """Return rate, time price and harvesting time of a fixed mode.
+    """Return rate, time price and harvesting time of a fixed mode; users with g = 0 earn nothing by offloading.
 
     Newton on the decreasing function psi inside a bracket: the rate is of degree 1/3 to 1 in the frame length, so the
     price lies between a third of any attainable rate and any bound on the rate.
@@ -45,16 +45,16 @@ def mode_price(local: Floats, gain: Floats, worth: Floats, decision: Bits) -> tu
     users = decision.size
     kept, most, offloading = 0.0, 0.0, 0
     for i in range(users):
-        if decision[i] == 1:
+        if decision[i] != 1:
+            kept += local[i]
+        elif gain[i] > 0.0:
             most += worth[i] * np.log1p(gain[i])
             offloading += 1
-        else:
-            kept += local[i]
     if offloading == 0:
         return kept, kept / 3.0, 1.0
     attainable = kept * 0.5 ** (1.0 / 3.0)
     for i in range(users):
-        if decision[i] == 1:
+        if decision[i] == 1 and gain[i] > 0.0:
             attainable += worth[i] * 0.5 / offloading * np.log1p(offloading * gain[i])
     low, high = attainable / 3.0, kept + most
     price = np.sqrt(low) * np.sqrt(high)
@@ -62,7 +62,7 @@ def mode_price(local: Floats, gain: Floats, worth: Floats, decision: Bits) -> tu
     for _ in range(200):
         spent, earned, bend = 0.0, 0.0, 0.0
         for i in range(users):
-            if decision[i] == 1:
+            if decision[i] == 1 and gain[i] > 0.0:
                 u = log_ratio(price / worth[i])
                 shrunk, rest = np.exp(-u), -np.expm1(-u)
                 received = gain[i] * shrunk
@@ -112,7 +112,7 @@ def mode_allocations(local: Floats, gain: Floats, worth: Floats, decisions: Bits
             _, price, _ = mode_price(local[b], gain[b], worth[b], decisions[b, k])
             total = 1.0
             for i in range(users):
-                if decisions[b, k, i] == 1:
+                if decisions[b, k, i] == 1 and gain[b, i] > 0.0:
                     offload[b, k, i] = gain[b, i] / np.expm1(log_ratio(price / worth[b, i]))
                     total += offload[b, k, i]
             for i in range(users):
@@ -148,7 +148,7 @@ def _lagrangian(
     """
     local, earned, spent, count = 0.0, 0.0, 0.0, 0
     for i in range(state.size):
-        if state[i] != 0:
+        if state[i] != 0 and data.gain[i] > 0.0:
             u = log_ratio(price / data.worth[i])
             shrunk, rest = np.exp(-u), -np.expm1(-u)
             received = data.gain[i] * shrunk
@@ -201,6 +201,11 @@ def relax(data: RateData, state: Bits, allowed: Flags, price: Floats, cutoff: fl
     earning, spending = np.zeros(users), np.zeros(users)
     thresholds, peaks = np.empty(users), np.empty(users + 1)
     free = np.empty(users, np.int64)
+    if data.local.max() == 0.0:  # nobody has any energy or weight: every rate is 0
+        for i in range(users):
+            relaxed[i] = max(state[i], 0)
+        price[0] = 0.0
+        return 0.0
     if state.min() >= 0:  # one mode: its own price is best
         price[0] = mode_price(data.local, data.gain, data.worth, state)[1]
         relaxed[:] = state

@@ -42,7 +42,7 @@ def relaxation(problem: ComputationRate, price: Array) -> Array:
     """Return the Lagrangian bound over all modes at a time price, one pass over the sorted thresholds."""
     local, gain, worth = problem.coefficients()
     earned = earning(gain, worth, price[..., None])
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):  # who adds nothing on either side may stand anywhere
         order = np.argsort(local / earned, axis=-1)
     local = np.take_along_axis(np.broadcast_to(local, earned.shape), order, axis=-1)
     earned = np.take_along_axis(earned, order, axis=-1)
@@ -79,7 +79,7 @@ def pyomo_model(problem: ComputationRate, unit: float) -> Any:
 
     ``maximise A . local + sum(offloaded)`` with ``local_i <= root`` and 0 where user i offloads, ``root^3 <= a``, and
     ``offloaded_i <= w e tau_i ln(1 + g a / tau_i)``. Offloading times are at least `SHORTEST`, which costs a relative
-    ``N 1e-9`` of the frame at most.
+    ``N 1e-9`` of the frame at most. Users who earn nothing by it do not offload.
     """
     import pyomo.environ as pyo
 
@@ -91,6 +91,8 @@ def pyomo_model(problem: ComputationRate, unit: float) -> Any:
     model = pyo.ConcreteModel(name="computation-rate")
     model.users = pyo.RangeSet(0, problem.users - 1)
     model.offload = pyo.Var(model.users, domain=pyo.Binary)
+    for i in np.flatnonzero(np.equal(gain, 0.0)).tolist():
+        model.offload[i].setub(0)
     model.harvest_time = pyo.Var(bounds=(SHORTEST, 1.0))
     model.offload_time = pyo.Var(model.users, bounds=(SHORTEST, 1.0))
     model.root = pyo.Var(bounds=(0.0, 1.0))
@@ -106,8 +108,12 @@ def pyomo_model(problem: ComputationRate, unit: float) -> Any:
     model.shannon = pyo.Constraint(
         model.users,
         rule=lambda m, i: (
-            m.offloaded[i] - worth[i] * m.offload_time[i] * pyo.log(1.0 + gain[i] * m.harvest_time / m.offload_time[i])
-            <= 0.0
+            (
+                m.offloaded[i] - worth[i] * m.offload_time[i] * pyo.log(1.0 + gain[i] * m.harvest_time / m.offload_time[i])
+                <= 0.0
+            )
+            if gain[i] > 0.0
+            else pyo.Constraint.Skip
         ),
     )
     model.rate = pyo.Objective(
@@ -118,8 +124,8 @@ def pyomo_model(problem: ComputationRate, unit: float) -> Any:
 
 
 def rate_unit(problem: ComputationRate) -> float:
-    """Return the best rate when everyone computes locally."""
-    return float(problem.coefficients().local.sum())
+    """Return the best rate when everyone computes locally, or 1 where nobody can."""
+    return float(problem.coefficients().local.sum()) or 1.0
 
 
 def place(problem: ComputationRate, model: Any, decision: Array) -> None:
@@ -137,7 +143,7 @@ def place(problem: ComputationRate, model: Any, decision: Array) -> None:
     model.root.set_value(harvest ** (1.0 / 3.0))
     for i in model.users:
         model.offload[i].set_value(int(decision[i]))
-        tau = harvest * float(gain[i]) / np.expm1(log_ratio(price / float(worth[i])))
+        tau = harvest * float(gain[i]) / np.expm1(log_ratio(price / float(worth[i]))) if gain[i] > 0.0 else 0.0
         model.offload_time[i].set_value(min(max(float(tau), SHORTEST), 1.0))
         model.offloaded[i].set_value(0.0)
         model.computing[i].set_value((1 - int(decision[i])) * harvest ** (1.0 / 3.0))

@@ -19,6 +19,9 @@ a logarithm. With a time price :math:`\nu \ge 0`,
   from above,
 - over all modes :math:`\max_{0 \le a \le 1} \nu(1-a) + \sum_i \max(A_i a^{1/3}, C_i a)` does.
 
+A user of weight 0 or gain 0 adds nothing whatever is decided for it, and gets no time: it counts as if it were not there. It
+is written with g = 0 and e = 1 bit/s, which is the same function and leaves nothing to divide by 0.
+
 References: Bi and Zhang, "Computation Rate Maximization for Wireless Powered Mobile-Edge Computing With Binary Computation
 Offloading", IEEE Trans. Wireless Commun. 17(6), 2018, doi:10.1109/TWC.2018.2821664; constants, data layout and the learned
 method: Huang, Bi, Zhang, "Deep Reinforcement Learning for Online Computation Offloading in Wireless Powered Mobile-Edge
@@ -39,7 +42,7 @@ from mecopt.backends.backend import Backend
 from mecopt.backends.conic import Conic
 from mecopt.backends.slsqp import Slsqp
 from mecopt.decision import Binary
-from mecopt.fields import Quantity, quantity
+from mecopt.fields import ABSENT, Quantity, quantity
 from mecopt.models.computation_rate import allocation, exact
 from mecopt.models.computation_rate.variables import FrameTimes, TimePrice
 from mecopt.problem import Problem
@@ -59,9 +62,9 @@ class Coefficients(NamedTuple):
     local: Array
     """A: local rate when harvesting all frame long, bit/s."""
     gain: Array
-    """g: harvested energy over noise energy, dimensionless."""
+    """g: harvested energy over noise energy, dimensionless; 0 where nothing can be earned by offloading."""
     worth: Array
-    """w e: weighted bits per second and natural unit of spectral efficiency, bit/s."""
+    """w e: weighted bits per second and natural unit of spectral efficiency, bit/s, positive; 1 where g is 0."""
 
 
 def _alternating(users: int) -> Array:
@@ -89,14 +92,18 @@ class ComputationRate(Problem):
     ([1, 1, 0], 'OPTIMAL')
     """
 
-    channel_gain: Quantity = quantity("1", "h", "power gain between access point and user, both ways")
-    weight: Quantity = quantity("1", "w", "weight of a user's rate", default=_alternating)
-    harvesting_efficiency: Quantity = quantity("1", "mu", "harvested part of the received power", default=0.7)
+    channel_gain: Quantity = quantity("1", "h", "power gain between access point and user, both ways", zero=ABSENT)
+    weight: Quantity = quantity("1", "w", "weight of a user's rate", default=_alternating, zero=ABSENT)
+    harvesting_efficiency: Quantity = quantity("1", "mu", "harvested part of the received power", default=0.7, zero=ABSENT)
     cycles_per_bit: Quantity = quantity("cycle/bit", "phi", "CPU cycles to process one bit", default=100.0)
     capacitance: Quantity = quantity("W s^3/cycle^3", "k", "energy coefficient of the CPU", default=1e-26)
-    transmit_power: Quantity = quantity("W", "P", "access point's transmit power", per="instance", default=3.0)
+    transmit_power: Quantity = quantity(
+        "W", "P", "access point's transmit power", per="instance", default=3.0, zero="nobody computes, and the rate is 0"
+    )
     noise_power: Quantity = quantity("W", "N0", "noise power at the access point", per="instance", default=1e-10)
-    bandwidth: Quantity = quantity("Hz", "B", "bandwidth", per="instance", default=2e6)
+    bandwidth: Quantity = quantity(
+        "Hz", "B", "bandwidth", per="instance", default=2e6, zero="who offloads has rate 0, so that all compute locally"
+    )
     communication_overhead: Quantity = quantity("1", "v", "transmitted bits per task bit", per="instance", default=1.1)
 
     name: ClassVar[str] = "computation-rate"
@@ -162,10 +169,13 @@ class ComputationRate(Problem):
     def coefficients(self) -> Coefficients:
         """Return A, g and w e of every user."""
         power = self.harvesting_efficiency * self.transmit_power[..., None]
+        gain = power / self.noise_power[..., None] * self.channel_gain**2
+        worth = self.weight * np.asarray(self.bandwidth / (self.communication_overhead * np.log(2.0)))[..., None]
+        earns = (gain > 0) & (worth > 0)
         return Coefficients(
             self.weight / self.cycles_per_bit * np.cbrt(power * self.channel_gain / self.capacitance),
-            power / self.noise_power[..., None] * self.channel_gain**2,
-            self.weight * np.asarray(self.bandwidth / (self.communication_overhead * np.log(2.0)))[..., None],
+            np.where(earns, gain, 0.0),
+            np.where(earns, worth, 1.0),
         )
 
     def objective(self, decision: Array, allocation: FrameTimes) -> Array:
