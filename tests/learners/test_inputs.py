@@ -80,8 +80,8 @@ def test_numbers_far_beyond_the_training_stay_finite() -> None:
 def test_a_gain_of_zero_is_seen_as_the_least_of_the_training() -> None:
     stream = ComputationRate.sample(np.random.default_rng(0), (200,), users=3)
     inputs, least = Inputs.fit(stream, (), "log"), float(stream.channel_gain.min())
-    seen = [inputs(ComputationRate(channel_gain=[gain, 1e-6, 1e-6])) for gain in (0.0, least)]
-    np.testing.assert_array_equal(*seen)
+    weakest, absent = (inputs(ComputationRate(channel_gain=[gain, 1e-6, 1e-6])) for gain in (least, 0.0))
+    np.testing.assert_array_equal(absent, weakest)
 
 
 def test_what_cannot_be_seen_is_refused() -> None:

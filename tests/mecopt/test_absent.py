@@ -22,7 +22,7 @@ def test_what_zero_means_is_what_zero_does(cls: type[Problem], check: Check) -> 
 @pytest.mark.parametrize(
     ("cls", "check"),
     [(cls, check) for cls in CLASSES for check in checks_with_zeros(cls)],
-    ids=lambda value: value.name if isinstance(value, type) else value.__name__,
+    ids=lambda value: getattr(value, "name", value.__name__),
 )
 def test_every_problem_passes_with_zeros_too(cls: type[Problem], check: Check) -> None:
     check(with_zeros(cls))
