@@ -67,7 +67,8 @@ def test_generated_tables_hold_every_declaration_and_are_tables(extension: Modul
 
 def test_symbols_and_defaults_are_typeset(extension: ModuleType) -> None:
     rates = "\n".join(extension.fields(ComputationRate))
-    assert r"| `weight` | $w$ | weight of a user's rate | 1 | user | > 0 | 1, 1.5, 1, 1.5, ... |" in rates
+    meaning = "weight of a user's rate; 0: as if the user were not there"
+    assert rf"| `weight` | $w$ | {meaning} | 1 | user | >= 0 | 1, 1.5, 1, 1.5, ... |" in rates
     assert r"$\mu$" in rates
     assert "$N_0$" in rates
     assert r"$f^{\mathrm{loc}}$" in "\n".join(extension.fields(BinaryOffloading))
