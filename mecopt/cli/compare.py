@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mecopt.cli.files import file_options, tell
+
 if TYPE_CHECKING:
     from mecopt.problem import Problem
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 @click.command("compare")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--problem", help="Name of the problem, where the file does not tell.")
+@file_options
 @click.option("--methods", help="Solvers, 'learned', 'learned:FOLDER', 'stored' (the file's own); commas between.")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for table, report, pictures.")
 @click.option("--first", type=click.IntRange(1), help="Use only the first so many instances.")
@@ -33,12 +36,14 @@ def command(
     seed: int,
     time_limit: float | None,
     jobs: int | None,
+    **told: Any,
 ) -> Any:
     """Run methods side by side on the instances of FILE.
 
     Writes results.parquet, report.html, loss.png, tradeoff.png and instances.png. An interrupted run goes on where it
     stopped when the same command is given again. The exit code is 1 if some instance has no answer from any of the methods,
-    be it proved to have none; a method that fails where another one answers does not change it.
+    be it proved to have none; a method that fails where another one answers does not change it. It is 2 if the file's own
+    answers are compared and the objectives they record are not theirs: they were made with other data.
     """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -46,10 +51,12 @@ def command(
     from mecopt.cli.console import at_work, console
     from mecopt.compare import compare
     from mecopt.compare.report import PICTURES, decisions_table, table, write_report
-    from mecopt.data import Labels, load
+    from mecopt.compare.run import STORED
+    from mecopt.data import load
     from mecopt.stream import kept_back
 
-    data = load(file, problem)
+    data = load(file, problem, **told)
+    tell(data)
     instances, labels = data.problem.flat(), data.labels
     begin = 0 if split is None else kept_back(instances, split)
     rows = slice(begin, None if first is None else begin + first)
@@ -57,7 +64,7 @@ def command(
     seen = _seen_in_training(instances, begin, names or ())
     instances = instances[rows]
     if labels is not None:
-        labels = Labels(labels.decision[rows], labels.allocation[rows], labels.objective[rows])
+        labels = labels[rows]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     errors = Console(stderr=True)
     shown = errors.is_terminal
@@ -76,7 +83,7 @@ def command(
                 seed=seed,
                 time_limit=time_limit,
                 jobs=jobs,
-                provenance={"file": file.name, "notes": seen, **origin},
+                provenance={"file": file.name, "notes": [*data.notes, *seen], **origin},
                 progress=lambda done, total: bar.update(task, completed=done, total=total),
             )
         except KeyboardInterrupt:
@@ -94,6 +101,8 @@ def command(
         screen.print(f"- {text}", markup=False)
     written = [name for name in ("report.html", *PICTURES, "results.parquet") if (output / name).is_file()]
     screen.print(f"written: {output}/{', '.join(written)}", markup=False)
+    if comparison.provenance.get("stored_wrong") and STORED in comparison.methods:
+        return 2
     if summary.unanswered:
         return 1
     return 4 if any(line.limited for line in summary.lines) else 0

@@ -25,7 +25,7 @@ EXIT_CODES = """\b
 Exit codes:
   0    everything asked for was done
   1    at least one instance has no answer
-  2    bad input or wrong use
+  2    bad input or wrong use, or stored answers made with other data
   3    a solver is not installed
   4    a limit cut at least one answer short (it is printed, with its true gap)
   130  interrupted; finished parts are kept"""

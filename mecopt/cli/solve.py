@@ -7,10 +7,13 @@ from typing import Any
 
 import click
 
+from mecopt.cli.files import file_options, tell
+
 
 @click.command("solve")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--problem", help="Name of the problem, where the file does not tell.")
+@file_options
 @click.option("--solver", help="Solver over decisions; the default is exact. See `mecopt list`.")
 @click.option("--index", type=click.IntRange(0), help="Solve only this instance of a batch.")
 @click.option("--gap", type=float, help="Stop at this proved relative gap; without it, search to rounding.")
@@ -26,6 +29,7 @@ def command(
     time_limit: float | None,
     seed: int,
     as_json: bool,
+    **told: Any,
 ) -> Any:
     """Solve the instances of FILE (.json, .npz or .mat) and print the certified answers."""
     import json
@@ -37,7 +41,9 @@ def command(
     from mecopt.solution import InstanceError
     from mecopt.solve import solve
 
-    instances = load(file, problem).problem
+    data = load(file, problem, **told)
+    tell(data)
+    instances = data.problem
     if index is not None:
         if not instances.batch_shape:
             raise InstanceError(f"{file} holds a single instance; leave --index out")

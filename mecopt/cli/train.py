@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mecopt.cli.files import ignore_option, rows_option, tell
 from mecopt.cli.sample import field_values
 
 if TYPE_CHECKING:
@@ -24,7 +25,11 @@ if TYPE_CHECKING:
 @click.option(
     "--instances", "count", type=click.IntRange(2), default=10_000, show_default=True, help="Length of the stream."
 )
-@click.option("--set", "fields", multiple=True, metavar="NAME=VALUE", help="users=20, or a field of the problem.")
+@click.option(
+    "--set", "fields", multiple=True, metavar="NAME=VALUE", help="users=20, or a field of the problem, of --data too."
+)
+@rows_option
+@ignore_option
 @click.option(
     "--at",
     "changes",
@@ -52,6 +57,8 @@ def command(
     variant: str,
     options: tuple[str, ...],
     output: Path,
+    rows: Any,
+    ignore: tuple[str, ...],
 ) -> None:
     """Train a policy for PROBLEM and write it to a folder.
 
@@ -69,7 +76,7 @@ def command(
     given = _settings(options)
     settings = chosen.configured(variant, given)
     settings.require_effect(given)
-    stream, provenance = _stream(problem, seed, preset, data, split, count, fields)
+    stream, provenance = _stream(problem, seed, preset, data, split, count, fields, rows=rows, ignore=ignore)
     stream = changed(stream, [_change(text) for text in changes])
     provenance |= {"changes": list(changes), "variant": variant}
     _require(chosen, stream)
@@ -110,7 +117,14 @@ def _require(learner: Any, stream: Problem) -> None:
 
 
 def _stream(
-    name: str, seed: int, preset: str, data: Path | None, split: float | None, count: int, texts: tuple[str, ...]
+    name: str,
+    seed: int,
+    preset: str,
+    data: Path | None,
+    split: float | None,
+    count: int,
+    texts: tuple[str, ...],
+    **told: Any,
 ) -> tuple[Problem, dict[str, Any]]:
     """Return the instances to learn from, in their order, and where they are from."""
     import numpy as np
@@ -123,15 +137,18 @@ def _stream(
     cls = find_problem(name)
     rng = np.random.default_rng((seed, 2))
     if data is None:
+        for option, value in {"--rows": told["rows"], "--ignore": told["ignore"]}.items():
+            if value:
+                raise InstanceError(f"{option} says how the file of --data is read; there is none")
         if split is not None:
             raise InstanceError("--split divides the instances of --data; a preset draws new ones for every purpose")
         stream = cls.sample(rng, (count,), preset=preset, **field_values(cls, texts))
         return stream, {"preset": preset, "set": list(texts)}
-    if texts:
-        raise InstanceError("--set changes what a preset draws; the instances of --data are as they are")
-    instances = load(data, name).problem.flat()
+    found = load(data, name, fields=lambda cls: field_values(cls, texts), **told)
+    tell(found)
+    instances = found.problem.flat()
     first = instances.instances if split is None else kept_back(instances, split)
-    origin = {"file": data.name, "digest": digest(instances), "first": first}
+    origin = {"file": data.name, "digest": digest(instances), "first": first} | ({"set": list(texts)} if texts else {})
     return passes(instances[:first], count, rng), {"trained_on": origin}
 
 

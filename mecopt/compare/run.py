@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.backends.backend import Feature
-from mecopt.certify import certify, judge
+from mecopt.certify import VIOLATION, certify, judge
 from mecopt.data import Labels, digest
 from mecopt.files import code_digest, write_whole
 from mecopt.problem import Problem
@@ -130,13 +130,11 @@ def compare(
     chosen = default_methods(problem, labels) if methods is None else list(methods)
     flat = problem.flat()
     policies = _check(flat, chosen, labels)
-    stored = {}
+    stored: dict[str, Any] = {}
     if labels is not None:
         labels = _flat_labels(labels, flat)
-        with np.errstate(all="ignore"):
-            recomputed = flat.objective(labels.decision, labels.allocation)
-            difference = np.abs(labels.objective / recomputed - 1.0)
-        stored["stored_difference"] = float(np.max(difference, initial=0.0, where=np.isfinite(difference)))
+        labels = labels.completed(flat) if STORED in chosen else labels
+        stored = _recorded(labels, flat)
     origin = {
         **(provenance or {}),
         **stored,
@@ -173,7 +171,7 @@ def compare(
             path = parts / f"{_file_name(method)}-{number:05d}-{_key(origin, method, flat[rows], labels)}.parquet"
             files.append(path)
             if not _finished(path):
-                part = None if labels is None else _label_rows(labels, rows)
+                part = None if labels is None else labels[rows]
                 solver = policies.get(method, method)  # chosen once for all instances, not anew for each part of them
                 tasks.append((path, flat[rows], method, solver, part, (seed, number), first, time_limit))
     done = total - len(tasks)
@@ -285,18 +283,36 @@ def _key(origin: dict[str, Any], method: str, rows: Problem, labels: Labels | No
 
 def _flat_labels(labels: Labels, flat: Problem) -> Labels:
     count, axes = flat.instances, np.ndim(labels.objective)
-    variables = {
-        name: value.reshape((count, *np.shape(value)[axes:])) for name, value in labels.allocation.as_dict().items()
+    allocation = labels.allocation
+    if allocation is not None:
+        variables = {name: value.reshape((count, *np.shape(value)[axes:])) for name, value in allocation.as_dict().items()}
+        allocation = type(allocation)(**variables)
+    return Labels(labels.decision.reshape(count, flat.users), allocation, np.reshape(labels.objective, count))
+
+
+def _recorded(labels: Labels, flat: Problem) -> dict[str, Any]:
+    """Say how far the objectives that a file records are from those of its answers: of another problem, where it is far.
+
+    An answer is feasible that breaks each constraint by `VIOLATION`: the frame's or server's, and one for each user. As far
+    the two objectives may differ.
+    """
+    if labels.allocation is None:
+        return {}
+    with np.errstate(all="ignore"):
+        recomputed = flat.objective(labels.decision, labels.allocation)
+        scale = np.abs(recomputed) + flat.negligible
+        difference = np.where(labels.objective == recomputed, 0.0, np.abs(labels.objective - recomputed) / scale)
+    known = np.isfinite(difference)
+    if not known.any():
+        return {}
+    worst = int(np.argmax(np.where(known, difference, -1.0)))
+    tolerance = VIOLATION * (1 + flat.users)
+    return {
+        "stored_difference": float(difference[worst]),
+        "stored_worst": worst,
+        "stored_values": [float(labels.objective[worst]), float(recomputed[worst])],
+        "stored_wrong": int((difference[known] > tolerance).sum()),
     }
-    return Labels(
-        labels.decision.reshape(count, flat.users),
-        type(labels.allocation)(**variables),
-        np.reshape(labels.objective, count),
-    )
-
-
-def _label_rows(labels: Labels, rows: slice) -> Labels:
-    return Labels(labels.decision[rows], labels.allocation[rows], labels.objective[rows])
 
 
 _WARM: set[tuple[str, str, int]] = set()

@@ -141,6 +141,9 @@ def summarise(comparison: Comparison) -> Summary:
     unbounded = int((np.isnan(reference) & ~contradicted & ~impossible).sum())
     if unbounded:
         findings.append(f"{unbounded} instances have neither a proved optimum nor a bound; they are left out of all ratios.")
+    mistaken = mistaken_labels(comparison)
+    if mistaken is not None:
+        findings.insert(0, mistaken)
     if not any(line.counted for line in lines):
         findings.append("No method has a ratio to show, so there are no pictures.")
     return Summary(title, lines, meaning + said, findings, int((~np.isfinite(best)).sum()))
@@ -199,8 +202,7 @@ def _findings(lines: list[Line], optimal: Array, comparison: Comparison) -> list
         agreeing = int((stored.loss <= 2e-7).sum())
         found.append(
             f"The stored answers, evaluated anew, are within 2e-7 of the reference in {agreeing} of {len(optimal)} "
-            f"instances (largest loss {np.nanmax(stored.loss):.2g}); their recorded objective differs from the recomputed "
-            f"one by at most {comparison.provenance.get('stored_difference', float('nan')):.2g} (relative)."
+            f"instances (largest loss {np.nanmax(stored.loss):.2g}){_recorded(comparison)}."
         )
     for line in lines:
         if line.failed:
@@ -210,6 +212,28 @@ def _findings(lines: list[Line], optimal: Array, comparison: Comparison) -> list
         if line.limited:
             found.append(f"{line.method} was cut short by a limit in {line.limited} instances.")
     return found
+
+
+def _recorded(comparison: Comparison) -> str:
+    """Say by how much recorded objectives differ from the recomputed ones, where the file records any."""
+    difference = comparison.provenance.get("stored_difference")
+    if difference is None:
+        return ""
+    return f"; their recorded objective differs from the recomputed one by at most {difference:.2g} (relative)"
+
+
+def mistaken_labels(comparison: Comparison) -> str | None:
+    """Say that labels are of another problem, where the objectives they record are not those of their answers."""
+    origin = comparison.provenance
+    if not origin.get("stored_wrong"):
+        return None
+    recorded, recomputed = origin["stored_values"]
+    return (
+        f"The file's labels were made with other data: in {origin['stored_wrong']} of {origin['instances']} instances the "
+        f"objective they record is not that of their answer. Largest difference in instance {origin['stored_worst']}: "
+        f"recorded {recorded:.9g}, recomputed {recomputed:.9g}, {100 * origin['stored_difference']:.2g} % off. If a field "
+        "that the file lacks had another value, say which: --set NAME=VALUE, for example --set weight=1.5."
+    )
 
 
 def _learned_finding(learned: Line, searches: list[Line]) -> list[str]:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.fields import Variables
+from mecopt.fields import declared
 from mecopt.problem import Problem
+from mecopt.solution import InstanceError, unknown
 
 Array = NDArray[Any]
+
+
+Rows = Literal["users", "instances"]
+"""What the rows of a table or matrix are: the users of one instance, or instances."""
 
 
 @dataclass(frozen=True)
@@ -20,8 +26,23 @@ class Labels:
     """Answers stored with the instances by whoever made the file; shown as the method "stored", never trusted."""
 
     decision: Array
-    allocation: Variables
+    allocation: Any
+    """The problem's variables; None where the file stores decisions alone, whose best allocation `completed` computes."""
     objective: Array
+    """As recorded in the file; nan where it is not."""
+
+    def __getitem__(self, index: Any) -> Labels:
+        """Return the labels of one instance, or of a slice of the batch."""
+        allocation = None if self.allocation is None else self.allocation[index]
+        return Labels(self.decision[index], allocation, self.objective[index])
+
+    def completed(self, problem: Problem) -> Labels:
+        """Return labels that have an allocation: where none is stored, the best one of each decision."""
+        if self.allocation is not None:
+            return self
+        from mecopt.solve import allocate
+
+        return Labels(self.decision, allocate(problem, self.decision, throw=False).allocation, self.objective)
 
 
 @dataclass(frozen=True)
@@ -31,6 +52,39 @@ class Dataset:
     problem: Problem
     labels: Labels | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    """What a reader of the file should know, e.g. that a field in it was replaced."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the caller says of a file that does not say it itself, or says otherwise."""
+
+    problem: str | None = None
+    rows: Rows | None = None
+    ignore: tuple[str, ...] = ()
+    fields: Mapping[str, Any] | Callable[[type[Problem]], Mapping[str, Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.rows not in (None, *get_args(Rows)):
+            raise InstanceError(f"rows is {self.rows!r}; allowed: {' or '.join(map(repr, get_args(Rows)))}")
+
+    def remaining(self, names: Iterable[str], where: str) -> list[str]:
+        """Return the names without those to be ignored, each of which has to be among them."""
+        names = list(names)
+        for name in self.ignore:
+            if name not in names:
+                raise unknown(f"entry of {where} to ignore:", name, names)
+        return [name for name in names if name not in self.ignore]
+
+    def given(self, cls: type[Problem]) -> dict[str, Any]:
+        """Return the fields that the caller sets."""
+        found = self.fields(cls) if callable(self.fields) else self.fields
+        names = [f.name for f in declared(cls)]
+        for name in found:
+            if name not in names:
+                raise unknown(f"field of {cls.name}", name, names)
+        return dict(found)
 
 
 def digest(problem: Problem) -> str:

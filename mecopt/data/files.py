@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from mecopt.data.card import card
-from mecopt.data.dataset import Dataset
+from mecopt.data.dataset import Dataset, Rows, Told
 from mecopt.data.json import json_bytes, read_json
 from mecopt.data.mat import mat_bytes, read_mat
 from mecopt.data.npz import npz_bytes, read_npz
@@ -16,7 +17,14 @@ from mecopt.problem import Problem
 from mecopt.solution import InstanceError, Solution
 
 
-def load(path: str | Path, problem: str | None = None) -> Dataset:
+def load(
+    path: str | Path,
+    problem: str | None = None,
+    *,
+    rows: Rows | None = None,
+    ignore: Sequence[str] = (),
+    fields: Mapping[str, Any] | Callable[[type[Problem]], Mapping[str, Any]] | None = None,
+) -> Dataset:
     """Read instances from a .json, .npz or .mat file.
 
     Parameters
@@ -25,11 +33,20 @@ def load(path: str | Path, problem: str | None = None) -> Dataset:
         the file; its suffix names the format.
     problem
         name of the problem; needed only where the file does not tell.
+    rows
+        what the rows of a matrix or table are, "users" of one instance or "instances"; needed only where it is not certain.
+    ignore
+        entries of the file to leave out; without it an entry that is not understood is an error.
+    fields
+        values by field name, as `from_mapping` takes them, that complete or replace what the file says, which is told in
+        `Dataset.notes`; or a function from the problem's class to them.
 
     Raises
     ------
     InstanceError
         if the file is missing, truncated, foreign, or holds inadmissible data.
+    BackendUnavailable
+        if what reads it is not installed.
     """
     path = Path(path)
     readers = {".json": read_json, ".npz": read_npz, ".mat": read_mat}
@@ -37,7 +54,7 @@ def load(path: str | Path, problem: str | None = None) -> Dataset:
         raise InstanceError(f"{path} has suffix {path.suffix!r}; allowed: {', '.join(readers)}")
     if not path.is_file():
         raise InstanceError(f"{path} does not exist or is no file")
-    data = readers[path.suffix](path, problem)
+    data = readers[path.suffix](path, Told(problem, rows, tuple(ignore), fields or {}))
     if not isinstance(data.provenance, dict):
         raise InstanceError(f"{path}: provenance is a {type(data.provenance).__name__}; allowed: an object")
     return data

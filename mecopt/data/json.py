@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.data.dataset import Dataset, compact
-from mecopt.data.mapping import from_mapping
+from mecopt.data.dataset import Dataset, Told, compact
+from mecopt.data.mapping import built
 from mecopt.problem import Problem
 from mecopt.solution import InstanceError, Solution
 
 Array = NDArray[Any]
 
 
-def read_json(path: Path, problem: str | None) -> Dataset:
+def read_json(path: Path, told: Told) -> Dataset:
     """Read a JSON file; a key that stands twice is an error."""
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -34,8 +34,10 @@ def read_json(path: Path, problem: str | None) -> Dataset:
         raise
     except (ValueError, RecursionError) as error:
         raise InstanceError(f"{path} is not JSON: {error}") from None
-    provenance = content.get("provenance", {}) if isinstance(content, dict) else {}
-    return Dataset(from_mapping(content, problem), provenance=provenance)
+    if not isinstance(content, dict):
+        raise InstanceError(f"{path}: an instance is an object of fields, not a {type(content).__name__}")
+    instances, notes = built(content, told, path.name)
+    return Dataset(instances, provenance=content.get("provenance", {}), notes=notes)
 
 
 def json_bytes(problem: Problem, labels: Solution | None, provenance: dict[str, Any]) -> bytes:

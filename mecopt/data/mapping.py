@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.data.dataset import Told
 from mecopt.problem import Problem
 from mecopt.registry import find_problem, problem_names
 from mecopt.solution import InstanceError, unknown
@@ -22,19 +24,9 @@ def from_mapping(values: Any, problem: str | None = None) -> Problem:
     >>> from_mapping({"problem": "binary-offloading", "data_size": {"value": [80, 96], "unit": "Mbit"}}).data_size.tolist()
     [10.0, 12.0]
     """
-    if not isinstance(values, dict):
-        raise InstanceError(f"an instance is an object of fields, not a {type(values).__name__}")
-    entries = dict(values)
-    named = entries.pop("problem", problem)
-    entries.pop("$schema", None)
-    entries.pop("provenance", None)
-    if named is None:
-        raise InstanceError('the instance does not say its problem; add for example "problem": "binary-offloading"')
-    if problem is not None and named != problem:
-        raise InstanceError(f"the instance is of problem {named!r}, not {problem!r}")
-    if not isinstance(named, str):
-        raise InstanceError(f"problem is {named!r}; allowed: one of {', '.join(problem_names())}")
-    cls = find_problem(named)
+    cls = problem_of(values, problem)
+    named = cls.name
+    entries = {name: value for name, value in values.items() if name not in ("problem", "$schema", "provenance")}
     fields = {f.name: f for f in dataclasses.fields(cls)}
     for name, value in entries.items():
         if name not in fields:
@@ -44,6 +36,34 @@ def from_mapping(values: Any, problem: str | None = None) -> Problem:
         if name not in entries and f.metadata["default"] is None:
             raise InstanceError(f"{named} needs the field {name!r}: {f.metadata['meaning']}, in {f.metadata['unit']}")
     return cls(**entries)
+
+
+def problem_of(values: Any, problem: str | None = None) -> type[Problem]:
+    """Return the problem that a mapping is of, by its own word or by the caller's."""
+    if not isinstance(values, Mapping):
+        raise InstanceError(f"an instance is an object of fields, not a {type(values).__name__}")
+    named = values.get("problem", problem)
+    if named is None:
+        raise InstanceError('the instance does not say its problem; add for example "problem": "binary-offloading"')
+    if problem is not None and named != problem:
+        raise InstanceError(f"the instance is of problem {named!r}, not {problem!r}")
+    if not isinstance(named, str):
+        raise InstanceError(f"problem is {named!r}; allowed: one of {', '.join(problem_names())}")
+    return find_problem(named)
+
+
+def built(found: dict[str, Any], told: Told, where: str) -> tuple[Problem, tuple[str, ...]]:
+    """Build a problem from what a file says and what the caller sets; a note says which field is replaced.
+
+    Parameters
+    ----------
+    found
+        the file's entries by field name, "problem" among them or told.
+    """
+    found = {name: found[name] for name in told.remaining(found, where)}
+    given = told.given(problem_of(found, told.problem))
+    notes = tuple(f"{name} is as set; what {where} says of it is not used" for name in given if name in found)
+    return from_mapping({**found, **given}, told.problem), notes
 
 
 def in_units(value: Any, field: dataclasses.Field[Any], owner: str) -> Any:

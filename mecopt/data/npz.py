@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from mecopt.data.dataset import Dataset, compact
-from mecopt.data.mapping import from_mapping
+from mecopt.data.dataset import Dataset, Told, compact
+from mecopt.data.mapping import built
 from mecopt.problem import Problem
 from mecopt.solution import InstanceError, Solution
 
@@ -27,7 +27,7 @@ def npz_bytes(problem: Problem, labels: Solution | None, provenance: dict[str, A
     return buffer.getvalue()
 
 
-def read_npz(path: Path, problem: str | None) -> Dataset:
+def read_npz(path: Path, told: Told) -> Dataset:
     """Read an NPZ file that mecopt wrote."""
     if not zipfile.is_zipfile(path):
         raise InstanceError(f"{path} is damaged or not an NPZ file")
@@ -43,4 +43,5 @@ def read_npz(path: Path, problem: str | None) -> Dataset:
         raise InstanceError(f"{path} was not written by mecopt: it lacks the entry {_HEADER!r}") from None
     if form != FORMAT:
         raise InstanceError(f"{path} has format {form}; this version of mecopt reads format {FORMAT}")
-    return Dataset(from_mapping({"problem": named, **arrays}, problem), provenance=provenance)
+    instances, notes = built({"problem": named, **arrays}, told, path.name)
+    return Dataset(instances, provenance=provenance, notes=notes)

@@ -219,6 +219,42 @@ def test_compare_shows_the_answers_that_a_file_stores(tmp_path: Path, run: Run) 
     assert "within 2e-7 of the reference in 3 of 3 instances" in " ".join(said.out.split())
 
 
+def test_labels_of_other_weights_end_in_2_until_the_weights_are_set(tmp_path: Path, run: Run) -> None:
+    from scipy.io import savemat
+
+    problem = mecopt.find_problem("computation-rate").sample(np.random.default_rng(1), (8,), users=4, weight=[2.0, 1, 2, 1])
+    best = mecopt.solve(problem)
+    entries = {"output_mode": best.decision.astype(int), "output_obj": best.objective[:, None]}
+    savemat(tmp_path / "x.mat", {"input_h": problem.data()["channel_gain"], **entries})
+    asked = ["compare", tmp_path / "x.mat", "--methods", "exact,stored", "--jobs", 1, "-o", tmp_path / "out"]
+    said = run(*asked)
+    assert said.code == 2
+    assert "labels were made with other data: in 8 of 8 instances" in " ".join(said.out.split())
+    said = run(*asked, "--set", "weight=[2, 1, 2, 1]")
+    assert said.code == 0
+    assert "within 2e-7 of the reference in 8 of 8 instances" in " ".join(said.out.split())
+
+
+def test_what_is_set_replaces_what_the_file_says_and_is_told(tmp_path: Path, run: Run) -> None:
+    (tmp_path / "x.json").write_text('{"problem": "binary-offloading", "data_size": [10, 20], "capacity": 30}')
+    said = run("solve", tmp_path / "x.json", "--set", "capacity=320 Mbit/s", "--set", "local_rate=[3, 4]", "--json")
+    assert said.code == 0
+    assert said.error.splitlines()[0] == "note: capacity is as set; what x.json says of it is not used"
+    assert said.error.count("note:") == 1
+    expected = mecopt.solve(BinaryOffloading(data_size=[10, 20], capacity=40, local_rate=[3, 4]))
+    assert json.loads(said.out)["objective"] == float(expected.objective)
+    said = run("solve", tmp_path / "x.json", "--set", "users=3")
+    assert said.code == 2
+    assert "unknown field of binary-offloading 'users'" in said.error
+
+
+def test_an_entry_of_a_file_is_ignored_where_that_is_said(tmp_path: Path, run: Run) -> None:
+    (tmp_path / "x.json").write_text('{"problem": "binary-offloading", "data_size": [10, 20], "comment": 30}')
+    assert run("solve", tmp_path / "x.json").code == 2
+    assert run("solve", tmp_path / "x.json", "--ignore", "comment").code == 0
+    assert "to ignore: 'coment'; did you mean 'comment'" in run("solve", tmp_path / "x.json", "--ignore", "coment").error
+
+
 def test_compare_agrees_with_the_stored_optima_of_the_authors(tmp_path: Path, run: Run) -> None:
     if not DROO.exists():
         pytest.skip(f"{DROO} is not here: the data of the DROO authors lie beside the repository")

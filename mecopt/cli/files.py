@@ -1,0 +1,45 @@
+"""What every command that reads a file may be told about it, and what it tells of the file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mecopt.cli.sample import field_values
+
+if TYPE_CHECKING:
+    from mecopt.data import Dataset
+
+
+def _fields(context: click.Context, parameter: click.Parameter, texts: tuple[str, ...]) -> Callable[[Any], dict[str, Any]]:
+    """Return a function that reads the values once the file has said which problem it holds."""
+    return lambda cls: field_values(cls, texts)
+
+
+rows_option = click.option(
+    "--rows", type=click.Choice(["users", "instances"]), help="What rows are, where it is not certain."
+)
+ignore_option = click.option("--ignore", multiple=True, metavar="NAME", help="Leave out this entry of the file; repeatable.")
+set_option = click.option(
+    "--set",
+    "fields",
+    multiple=True,
+    callback=_fields,
+    metavar="FIELD=VALUE",
+    help="A field that the file lacks, or another value: weight=1.5, 'capacity=320 Mbit/s'; repeatable.",
+)
+
+
+def file_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that `mecopt.data.load` takes."""
+    for option in (set_option, ignore_option, rows_option):
+        command = option(command)
+    return command
+
+
+def tell(data: Dataset) -> None:
+    """Print what a reader of the file should know on standard error."""
+    for note in data.notes:
+        click.echo(f"note: {note}", err=True)
