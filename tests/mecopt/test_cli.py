@@ -249,10 +249,10 @@ def test_what_is_set_replaces_what_the_file_says_and_is_told(tmp_path: Path, run
 
 
 def test_an_entry_of_a_file_is_ignored_where_that_is_said(tmp_path: Path, run: Run) -> None:
-    (tmp_path / "x.json").write_text('{"problem": "binary-offloading", "data_size": [10, 20], "comment": 30}')
+    (tmp_path / "x.json").write_text('{"problem": "binary-offloading", "data_size": [10, 20], "remark": 30}')
     assert run("solve", tmp_path / "x.json").code == 2
-    assert run("solve", tmp_path / "x.json", "--ignore", "comment").code == 0
-    assert "to ignore: 'coment'; did you mean 'comment'" in run("solve", tmp_path / "x.json", "--ignore", "coment").error
+    assert run("solve", tmp_path / "x.json", "--ignore", "remark").code == 0
+    assert "to ignore: 'remarks'; did you mean 'remark'" in run("solve", tmp_path / "x.json", "--ignore", "remarks").error
 
 
 def test_compare_agrees_with_the_stored_optima_of_the_authors(tmp_path: Path, run: Run) -> None:

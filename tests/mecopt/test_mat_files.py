@@ -48,8 +48,8 @@ def test_entries_that_are_not_understood_are_all_named_with_their_shapes(tmp_pat
     assert "--ignore data_queue --ignore rate --ignore off_mode" in str(raised.value)
     ignored = read(tmp_path, foreign, ignore=["data_queue", "rate", "off_mode"])
     np.testing.assert_array_equal(ignored.problem.data()["channel_gain"], GAINS)
-    with pytest.raises(InstanceError, match=r"weigth \(1 x 3\); did you mean 'weight'\?"):
-        read(tmp_path, {"input_h": GAINS, "weigth": np.ones(3)})
+    with pytest.raises(InstanceError, match=r"weightt \(1 x 3\); did you mean 'weight'\?"):
+        read(tmp_path, {"input_h": GAINS, "weightt": np.ones(3)})
 
 
 def test_what_is_to_be_ignored_has_to_be_there(tmp_path: Path) -> None:
