@@ -1,8 +1,8 @@
 """What every command prints to, and the sign of life of those that take long."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock, Timer
 
 import click
 from rich.console import Console
@@ -22,12 +22,24 @@ def console() -> Console:
 
 @contextmanager
 def at_work() -> Iterator[None]:
-    """Say once on standard error, after a while, that work goes on; whether kernels are being compiled is not known."""
+    """Say once on standard error, after a while, that work goes on; whether kernels are being compiled is not known.
+
+    Nothing is said once the work has ended, even where the timer has fired in the same moment.
+    """
     said = "still at work; the first run of a problem also compiles its kernels, which are kept for later ones"
-    timer = threading.Timer(SILENT, click.echo, (said,), {"err": True})
+    working, speaking = True, Lock()
+
+    def speak() -> None:
+        with speaking:
+            if working:
+                click.echo(said, err=True)
+
+    timer = Timer(SILENT, speak)
     timer.daemon = True
     timer.start()
     try:
         yield
     finally:
         timer.cancel()
+        with speaking:
+            working = False

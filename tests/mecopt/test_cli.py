@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import jsonschema
 import numpy as np
@@ -20,6 +20,7 @@ from numpy.random import Generator
 
 import mecopt
 from mecopt import Problem
+from mecopt.cli.console import SILENT
 from mecopt.cli.main import COMMANDS, main
 from mecopt.data import load
 from mecopt.models import BinaryOffloading
@@ -275,23 +276,51 @@ def test_bench_prints_ratios(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert said.out.count("x: the second time over the first one") == 1
 
 
+class HandTimer:
+    """Stands in for `threading.Timer`: time is up when the test says so."""
+
+    started: ClassVar[list[HandTimer]] = []
+    at_once = False
+
+    def __init__(self, interval: float, function: Callable[[], None]) -> None:
+        self.interval, self.fire = interval, function
+        self.daemon = self.cancelled = False
+
+    def start(self) -> None:
+        self.started.append(self)
+        if self.at_once:
+            self.fire()
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
 @pytest.mark.parametrize("command", [("solve",), ("compare", "--methods", "exact", "--jobs", 1, "-o", "out")])
-@pytest.mark.parametrize(("silent", "lines"), [(0.0, 1), (60.0, 0)])
+@pytest.mark.parametrize(("long", "lines"), [(True, 1), (False, 0)])
 def test_who_waits_long_is_told_once_that_work_goes_on(
     command: tuple[Any, ...],
-    silent: float,
+    long: bool,
     lines: int,
     slots: Path,
     tmp_path: Path,
     run: Run,
     monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("mecopt.cli.console.SILENT", silent)
+    monkeypatch.setattr(HandTimer, "started", [])
+    monkeypatch.setattr(HandTimer, "at_once", long)
+    monkeypatch.setattr("mecopt.cli.console.Timer", HandTimer)
     said = run(command[0], slots, *command[1:])
     assert said.code == 0
     assert said.error.count("still at work; the first run of a problem also compiles its kernels") == lines
     assert said.error.count("\n") == lines
+    (timer,) = HandTimer.started
+    assert timer.interval == SILENT
+    assert timer.daemon, "a command that is interrupted would wait for it"
+    assert timer.cancelled, "the timer goes on when the command has ended"
+    timer.fire()
+    assert capfd.readouterr().err == "", "a timer that fires as the command ends speaks after it"
 
 
 # ---------------------------------------------------------------------- exit codes
