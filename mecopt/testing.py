@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.backends.backend import ClosedForm, Feature
+from mecopt.backends.backend import Backend, ClosedForm, Feature
 from mecopt.backends.conic import Conic
 from mecopt.certify import violation
 from mecopt.decision import OneOf
@@ -249,7 +249,10 @@ def check_violations_are_seen(cls: type[Problem]) -> None:
 
 
 def check_backends_agree(cls: type[Problem]) -> None:
-    """Every installed backend finds the same value, feasible and certified by its own dual.
+    """Every installed backend finds the same value within what the certificates leave open, and its own is good enough.
+
+    How near an iterative solver comes to the optimum depends on the last digits of the processor at hand. So an answer is
+    held to its own gap, which every processor has to keep, and the gap to what the backend says that it `proves`.
 
     Where decisions are no choices a solver, the default one apart, may give up on an instance if it says so and its
     certificate does not claim otherwise; one that gives up on most is of no use.
@@ -261,14 +264,14 @@ def check_backends_agree(cls: type[Problem]) -> None:
             if not backend.is_available():
                 continue
             answer = allocate(batch, decisions, backend=name, throw=False)
-            excused = not isinstance(batch.decision_space, OneOf) and backend is not cls.backend()
-            sure = np.array([not excused or k not in answer.stats.messages for k in range(batch.instances)])
             given = np.array([status in (Status.OPTIMAL, Status.FEASIBLE) for status in answer.status])
-            holds(2 * sure.sum() > batch.instances, f"{name} gives up: {answer.stats.messages}")
-            holds(given | ~sure, f"{name} has no answer and says nothing")
-            beside = batch.negligible[sure]
-            agree(answer.objective[sure], reference.objective[sure], f"backend {name}", relative=1e-6, beside=beside)
-            holds(answer.gap[sure] <= 1e-6, f"backend {name}: gap {answer.gap.max()}")
+            told = np.array([k in answer.stats.messages for k in range(batch.instances)])
+            holds(given | told, f"{name} has no answer and says nothing")
+            proved = given & (answer.gap <= backend.proves)
+            excused = told & (backend is not cls.backend() and not isinstance(batch.decision_space, OneOf))
+            holds(proved | excused, f"backend {name}: gaps {answer.gap}, not {backend.proves}")
+            holds(2 * proved.sum() > batch.instances, f"{name} gives up: {answer.stats.messages}")
+            same_value(reference, answer, f"backend {name}", where=given)
             excess = batch.sign * (answer.objective - reference.bound)
             holds((excess >= -rounding(batch, reference.objective))[given], f"{name} beats the proved bound")
             claimed = batch.sign * (reference.objective - answer.bound)
@@ -338,9 +341,10 @@ def _start(call: Callable[..., Solution], start: Solution, features: Feature, na
     answer = call(start=start)
     holds(answer.stats.start_used, f"{name} does not say that it used the start")
     holds(np.isfinite(answer.objective), f"{name} has no answer from a start")
-    if Feature.INTEGER in features or name in start.problem.backends:
-        beside = answer.problem.negligible
-        agree(answer.objective, start.objective, f"{name} from a start", relative=1e-6, beside=beside)
+    backend = start.problem.backends.get(name)
+    if Feature.INTEGER in features or backend is not None:
+        holds(answer.gap <= (GAP if backend is None else backend.proves), f"{name} from a start: gap {answer.gap}")
+        same_value(start, answer, f"{name} from a start")
 
 
 def check_handed_out_models(cls: type[Problem]) -> None:
@@ -355,7 +359,7 @@ def check_handed_out_models(cls: type[Problem]) -> None:
         value = float(allocate(problem, decision).objective)
         program = problem.to_cvxpy(decision)
         program.solve(solver="CLARABEL")
-        holds(np.isclose(program.value * problem.cvxpy_unit, value, rtol=1e-6), f"to_cvxpy: {program.value}, not {value}")
+        agree(program.value * problem.cvxpy_unit, value, "to_cvxpy", relative=Backend.proves, beside=problem.negligible)
         for backend in cls.backends.values():
             if isinstance(backend, Conic) and backend.model.shape(problem, space.checked(decision)) is not None:
                 inner = backend.model.program(problem, space.checked(decision))

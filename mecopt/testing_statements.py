@@ -43,7 +43,7 @@ def refuses(call: Callable[[], Any], error: type[Exception], what: str) -> None:
 
 def negligible_of(problem: Problem, values: Array) -> Array:
     """Return what is negligible beside values of instances and candidates."""
-    return problem.negligible.reshape(*problem.batch_shape, *(1,) * (np.ndim(values) - len(problem.batch_shape)))
+    return problem.negligible.reshape((*problem.batch_shape, *(1,) * (np.ndim(values) - len(problem.batch_shape))))
 
 
 def rounding(problem: Problem, values: Array) -> Array:
@@ -51,7 +51,16 @@ def rounding(problem: Problem, values: Array) -> Array:
     return np.asarray(TINY * (np.abs(values) + negligible_of(problem, values)))
 
 
-def same_value(one: Solution, other: Solution, what: str, factor: float = 1.0) -> None:
-    """Two proved answers to the same question differ by no more than rounding and what their proofs leave open."""
-    beside = factor * negligible_of(one.problem, one.objective)
-    agree(other.objective, one.objective * factor, what, relative=TINY + one.gap + other.gap, beside=beside)
+def same_value(one: Solution, other: Solution, what: str, factor: float = 1.0, where: Any = ...) -> None:
+    """Two answers to the same question differ by no more than rounding and what their proofs leave open.
+
+    Parameters
+    ----------
+    factor
+        the other's unit of the objective, in that of the one.
+    where
+        index of the items that have an answer; all by default.
+    """
+    left, right = np.asarray(other.objective), np.asarray(one.objective * factor)
+    unproved, beside = TINY + np.asarray(one.gap + other.gap), factor * negligible_of(one.problem, right)
+    agree(left[where], right[where], what, relative=unproved[where], beside=beside[where])

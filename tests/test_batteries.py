@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.random import Generator
+from numpy.typing import NDArray
 
+from mecopt.backends.backend import Answer, Backend
 from mecopt.problem import Problem
 from mecopt.registry import find_learner, find_problem, learner_names, problem_names
-from mecopt.testing import Check, checks_of
+from mecopt.testing import Check, check_backends_agree, checks_of
 from mecopt.testing_policies import (
     PROPOSER_CHECKS,
     USERS,
@@ -27,6 +29,8 @@ from mecopt.testing_policies import (
     trained_example,
 )
 
+Array = NDArray[Any]
+
 OF_ROLE = {"proposer": PROPOSER_CHECKS, "warm-starter": WARM_STARTER_CHECKS}
 
 
@@ -37,6 +41,57 @@ OF_ROLE = {"proposer": PROPOSER_CHECKS, "warm-starter": WARM_STARTER_CHECKS}
 )
 def test_every_problem_passes(name: str, check: Check) -> None:
     check(find_problem(name))
+
+
+class Faulty(Backend):
+    """The default backend's answers to a problem, changed."""
+
+    name = "faulty"
+
+    def __init__(self, default: Backend, change: Callable[[Answer, Array], None]) -> None:
+        self.default, self.change = default, change
+
+    def allocate(self, problem: Problem, decision: Array, *, start: Any, tol: float, time_limit: float | None) -> Answer:
+        answer = self.default.allocate(problem, decision, start=start, tol=tol, time_limit=time_limit)
+        self.change(answer, decision)
+        return answer
+
+
+def scaled(answer: Answer, factor: Any) -> None:
+    answer.allocation = replace(answer.allocation, **{name: x * factor for name, x in answer.allocation.as_dict().items()})
+
+
+def wasteful(answer: Answer, decision: Array) -> None:
+    scaled(answer, 0.999)
+
+
+def greedy(answer: Answer, decision: Array) -> None:
+    scaled(answer, 1.001)
+
+
+def silent(answer: Answer, decision: Array) -> None:
+    scaled(answer, np.nan)
+
+
+def certain_of_nothing(answer: Answer, decision: Array) -> None:
+    answer.dual = replace(answer.dual, **{name: np.zeros_like(x) for name, x in answer.dual.as_dict().items()})
+
+
+def idle(answer: Answer, decision: Array) -> None:
+    scaled(answer, np.nan)
+    answer.messages = dict.fromkeys(range(len(decision)), "given up")
+
+
+@pytest.mark.parametrize("name", ["binary-offloading", "backscatter-frame"])
+@pytest.mark.parametrize("fault", [wasteful, greedy, silent, certain_of_nothing, idle], ids=lambda fault: fault.__name__)
+def test_a_backend_with_a_fault_is_found(fault: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    cls = find_problem(name)
+    sound = cls.backend()
+    monkeypatch.setattr(cls, "backends", {sound.name: sound, "faulty": Faulty(sound, lambda answer, decision: None)})
+    check_backends_agree(cls)
+    monkeypatch.setitem(cls.backends, "faulty", Faulty(sound, fault))
+    with pytest.raises(AssertionError, match="faulty"):
+        check_backends_agree(cls)
 
 
 @pytest.fixture(scope="module")
