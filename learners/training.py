@@ -26,7 +26,7 @@ from mecopt.learners.network import one_thread
 from mecopt.learners.proposer import Training
 from mecopt.problem import Problem
 from mecopt.search.solver import GAP, best_of, scores
-from mecopt.solution import BackendUnavailable, InstanceError, Solution, Status
+from mecopt.solution import InstanceError, Solution, Status
 from mecopt.solve import allocate, solve
 from mecopt.stream import distinct
 from mecopt.trained import CARD, read_card
@@ -165,12 +165,8 @@ def _allocated(block: Problem, decision: Array) -> Solution:
 @contextlib.contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """Make a folder and hold it for this process; the operating system lets go of it when the process ends, however."""
-    try:
-        from filelock import FileLock, Timeout
-    except ImportError:
-        raise BackendUnavailable(
-            "training needs filelock; install it by: pip install 'mecopt[learn]' (in a clone: '.[learn]')"
-        ) from None
+    from filelock import FileLock, Timeout
+
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / LOCK)
     try:

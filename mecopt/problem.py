@@ -73,6 +73,9 @@ class Problem(ABC):
     """Whether `respond` gives the best allocation at the dual of `closed_form`; not where a choice costs the same at it."""
     mat_layout: ClassVar[Mapping[str, str]] = {}
     """Entry of a .mat file: the field, allocation variable, "decision" or "objective" it holds; see `mecopt.data`."""
+    compile_seconds: ClassVar[Mapping[str, tuple[float, float]]] = {}
+    """Solver or backend: seconds that its kernels take to compile, of the preset that needs least and of that of most,
+    measured on an idle core; whoever waits is told them, see `mecopt.waiting`."""
 
     # ------------------------------------------------------------------ the mathematics: what a model writes
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
-from mecopt import clock
+from mecopt import clock, waiting
 from mecopt.backends.backend import Feature
 from mecopt.certify import certify, denied, judge
 from mecopt.problem import Problem
@@ -19,6 +19,7 @@ from mecopt.solution import InstanceError, Solution, SolveFailed, StartIgnored, 
 Array = NDArray[Any]
 
 
+@waiting.told("backend", "backends")
 def allocate(
     problem: Problem,
     decision: ArrayLike,
@@ -104,6 +105,7 @@ def allocate(
     return _returned(solution, throw)
 
 
+@waiting.told("solver", "solvers")
 def solve(
     problem: Problem,
     *,

@@ -1,46 +1,118 @@
-"""The decorator of compiled code: numba without the interpreter, cached on disk.
+"""The decorator of compiled code: numba without the interpreter, cached on disk, compiled by one process for all.
 
-numba notices when the file of a compiled function changes, but not when a function that it calls from another file does.
-So, once per process and before anything compiled is loaded, the sources of all compiled code are hashed; if they are not
-those that the caches were built from, the caches go.
+A kernel that a call needs is loaded from the caches. If they do not have it, the process takes its turn with all others that
+want the same kernel, looks again, and only then compiles. All of this happens while `mecopt.clock` stands still, and who
+waits is told by `mecopt.waiting`.
+
+Locks are always taken in the same order: numba's own between threads, then those of kernels from the caller to the called
+(no two kernels call each other), then that of a folder.
 """
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import os
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from numba import njit
+from mecopt import clock, waiting
 
-compiled = njit(cache=True, error_model="numpy")
+with clock.standing_still():
+    from numba import njit, vectorize
+    from numba.core.caching import FunctionCache
+    from numba.core.compiler_lock import global_compiler_lock
+    from numba.extending import overload
 
-STAMP = "compiled.sha256"
+    from mecopt.kernels.caches import cache_folder
+    from mecopt.kernels.turns import turn
 
+__all__ = ["compiled", "compiled_with", "overload", "vectorised"]
 
-def discard_stale(root: Path) -> int:
-    """Delete the compiled caches below `root` unless they were built from the sources there; return how many went."""
-    sources, caches = [], []
-    for folder, _, files in os.walk(root, followlinks=True):
-        cached = os.path.basename(folder) == "__pycache__"
-        for name in files:
-            if cached and name.endswith((".nbi", ".nbc")):
-                caches.append(Path(folder, name))
-            elif name.endswith(".py"):
-                content = Path(folder, name).read_bytes()
-                if b"numba" in content or b"compiled" in content:
-                    sources.append((name, content))
-    digest = hashlib.sha256(repr(sorted(sources)).encode()).hexdigest()
-    stamp = root / "__pycache__" / STAMP
-    if stamp.exists() and stamp.read_text() == digest:
-        return 0
-    for cache in caches:
-        cache.unlink(missing_ok=True)
-    stamp.parent.mkdir(exist_ok=True)
-    stamp.write_text(digest)
-    return len(caches)
+PATIENCE = 300.0
+"""Seconds to wait for a process that compiles the same kernel before compiling it beside that process."""
+
+Function = Callable[..., Any]
 
 
-with contextlib.suppress(OSError):  # an installation that nobody may write to does not change either
-    discard_stale(Path(__file__).parents[1])
+def compiled(function: Function) -> Any:
+    """Compile a function when it is first called, and keep what was compiled."""
+    return compiled_with()(function)
+
+
+def compiled_with(**options: Any) -> Callable[[Function], Any]:
+    """Compile a function with more of numba's options, such as `fastmath`."""
+
+    def decorate(function: Function) -> Any:
+        with clock.standing_still():
+            kernel: Any = njit(error_model="numpy", **options)(function)
+            if hasattr(kernel, "py_func"):  # it is the function itself where NUMBA_DISABLE_JIT asks for that
+                kernel._cache = cache = _cache_of(function, kernel._cache)
+                kernel.compile = partial(_made_ready, cache, function, kernel.compile)
+        return kernel
+
+    return decorate
+
+
+def vectorised(signature: str) -> Callable[[Function], Any]:
+    """Compile a function of numbers to one of arrays, at once: `signature` is numba's, "float64(float64)" for example."""
+
+    def decorate(function: Function) -> Any:
+        with clock.standing_still():
+            entrywise = vectorize(function)
+            dispatcher = entrywise._dispatcher
+            dispatcher.cache = cache = _cache_of(function, dispatcher.cache)
+            _made_ready(cache, function, entrywise.add, signature)
+            entrywise.disable_compile()
+        return entrywise
+
+    return decorate
+
+
+def _cache_of(function: Function, none: Any) -> Any:
+    """Return the cache of a function, or `none` where numba finds no folder that it may write to."""
+    try:
+        return SharedCache(function)
+    except RuntimeError:
+        return none
+
+
+def _made_ready(cache: Any, function: Function, compile_: Callable[[Any], Any], signature: Any) -> Any:
+    """Load or compile a kernel; numba calls this once for each signature."""
+    with clock.standing_still(), global_compiler_lock, ExitStack() as turns:
+        if isinstance(cache, SharedCache):
+            cache.turns = turns
+        else:
+            waiting.compiles(function.__module__, None)
+        return compile_(signature)
+
+
+class SharedCache(FunctionCache):
+    """The cache of one kernel, shared with other processes: what it lacks is compiled by one of them."""
+
+    def __init__(self, function: Function) -> None:
+        super().__init__(function)
+        path = Path(self.cache_path)
+        self.folder = cache_folder(path)
+        stem = Path(function.__code__.co_filename).stem
+        self.lock = path / f"{stem}.{function.__qualname__}-{function.__code__.co_firstlineno}.lock"
+        self.module = function.__module__
+        self.turns = ExitStack()
+        """Ends when numba is done with the signature that it asks for."""
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Return what is on disk, if need be after a process that compiles it has put it there; None asks to compile."""
+        load = partial(self.folder.load, partial(super().load_overload, sig, target_context))
+        found = load()
+        if found is None:
+            self.turns.enter_context(turn(self.lock, PATIENCE, waiting.another_compiles))
+            found = load()
+        if found is None:
+            waiting.compiles(self.module, self.folder.path)
+        else:
+            waiting.loaded()
+        return found
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Write what was compiled."""
+        self.folder.save(partial(super().save_overload, sig, data))

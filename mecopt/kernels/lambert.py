@@ -9,10 +9,9 @@ cancels for small ones, so the compiled solver runs Newton on :math:`u` itself.
 import math
 
 import numpy as np
-from numba import vectorize
 from numpy.typing import NDArray
 
-from mecopt.kernels.compiled import compiled
+from mecopt.kernels.compiled import compiled, vectorised
 
 _SERIES = tuple(1.0 / math.factorial(k) for k in range(14, 1, -1))
 
@@ -52,7 +51,7 @@ def log_ratio_numpy(q: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(-np.log(-lambertw(-np.exp(-1.0 - q), 0).real))
 
 
-@vectorize(["float64(float64)"], cache=True)
+@vectorised("float64(float64)")
 def log_ratios(q: float) -> float:
     """Return `log_ratio` of every entry."""
     return log_ratio(q)

@@ -15,11 +15,10 @@ differences, so that they stay accurate where one kind is many orders of magnitu
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from mecopt.kernels.arrays import plain
-from mecopt.kernels.compiled import compiled
+from mecopt.kernels.compiled import compiled, compiled_with
 
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
@@ -165,7 +164,7 @@ def server_value(servers: Servers, b: int, decision: Bits, j: int, share: Floats
     )
 
 
-@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+@compiled_with(fastmath={"reassoc", "contract"})
 def _one_server(cost: Floats, root: Floats, capacity: Floats, decisions: Bits, result: Floats) -> None:
     """Cost decisions on one server without bounds: a loop that vectorises."""
     instances, candidates, users = decisions.shape

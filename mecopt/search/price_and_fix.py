@@ -36,11 +36,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from numba.extending import overload
 from numpy.typing import NDArray
 
 from mecopt import clock
-from mecopt.kernels.compiled import compiled
+from mecopt.kernels.compiled import compiled, overload
 
 FREE = -1
 SEARCH_ROUNDING = 1e-12

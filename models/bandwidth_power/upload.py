@@ -16,9 +16,8 @@ to 2 again, so Newton's method needs four steps at most; and products of many or
 import math
 
 import numpy as np
-from numba import vectorize
 
-from mecopt.kernels.compiled import compiled
+from mecopt.kernels.compiled import compiled, vectorised
 
 _LN2 = math.log(2.0)
 
@@ -103,13 +102,13 @@ def answer(log_kappa: float, ceiling: float, knee: float, lower: float, upper: f
     return _at_full_power(log_kappa)
 
 
-@vectorize(["float64(float64)"], cache=True)
+@vectorised("float64(float64)")
 def ceilings(ratio: float) -> float:
     """Return `ceiling_of` of every entry."""
     return ceiling_of(ratio)
 
 
-@vectorize(["float64(float64, float64, float64, float64)"], cache=True)
+@vectorised("float64(float64, float64, float64, float64)")
 def bands(work: float, reach: float, ceiling: float, price: float) -> float:
     """Return the band that every user takes at a positive price; 0 where its budget carries nothing."""
     if ceiling <= 0.0:
@@ -120,7 +119,7 @@ def bands(work: float, reach: float, ceiling: float, price: float) -> float:
     return np.exp(log_reach - log_snr)
 
 
-@vectorize(["float64(float64, float64, float64, float64)"], cache=True)
+@vectorised("float64(float64, float64, float64, float64)")
 def upload_costs(work: float, reach: float, ceiling: float, price: float) -> float:
     """Return v, the least ``c / R(b) + price b`` over all bands; infinite where a budget carries nothing."""
     if ceiling <= 0.0:

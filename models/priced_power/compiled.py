@@ -22,10 +22,9 @@ function, and the relaxation's bound is concave in the price with the parts less
 from typing import NamedTuple
 
 import numpy as np
-from numba import vectorize
 from numpy.typing import NDArray
 
-from mecopt.kernels.compiled import compiled
+from mecopt.kernels.compiled import compiled, vectorised
 from mecopt.search.price_and_fix import attach
 
 Floats = NDArray[np.float64]
@@ -111,13 +110,13 @@ def energy_cap(budget: float) -> float:
     return float(u)
 
 
-@vectorize(["float64(float64, float64, float64)"], cache=True)
+@vectorised("float64(float64, float64, float64)")
 def best_efficiencies(energy: float, price: float, cap: float) -> float:
     """Return `best_efficiency` of every entry."""
     return best_efficiency(energy, price, cap)
 
 
-@vectorize(["float64(float64)"], cache=True)
+@vectorised("float64(float64)")
 def energy_caps(budget: float) -> float:
     """Return `energy_cap` of every entry."""
     return energy_cap(budget)

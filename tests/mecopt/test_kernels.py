@@ -1,13 +1,9 @@
 """Compiled kernels against their plain numpy twins."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from mecopt.kernels.capacity import bounded_square_root_rule, square_root_rule
-from mecopt.kernels.compiled import discard_stale
 from mecopt.kernels.lambert import log_ratio, log_ratio_numpy, log_ratios
 from mecopt.kernels.servers import Servers, costs, costs_numpy, move_costs, servers, shares
 
@@ -107,21 +103,3 @@ def test_log_ratio_solves_its_equation_where_lambert_w_cannot(q: float) -> None:
 
 def test_log_ratio_of_nothing_is_nothing() -> None:
     assert log_ratio(0.0) == 0.0
-
-
-def test_compiled_caches_go_when_any_source_of_compiled_code_has_changed(tmp_path: Path) -> None:
-    cache = tmp_path / "package" / "__pycache__"
-    cache.mkdir(parents=True)
-    one, other = cache.parent / "one.py", cache.parent / "other.py"
-    for path in (one, other):
-        path.write_text("from numba import njit\n")
-    discard_stale(tmp_path)
-    built = [cache / "one.f-1.py311.nbi", cache / "one.f-1.py311.1.nbc"]
-    for path in built:
-        path.touch()
-    assert discard_stale(tmp_path) == 0
-    assert all(path.exists() for path in built)
-    other.write_text("from numba import vectorize\n")
-    os.utime(other, (1_000, 1_000))
-    assert discard_stale(tmp_path) == 2
-    assert not any(path.exists() for path in built)
