@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mecopt.quantities.hints import level_unit
+from mecopt.quantities.values import plain
 from mecopt.solution import InstanceError, unknown
+from mecopt.units import converted
 
 Array = NDArray[Any]
 
@@ -88,6 +94,7 @@ def quantity(
     unlimited: bool = False,
     complex_allowed: bool = False,
     most: float = np.inf,
+    decibels: bool = False,
 ) -> Any:
     """Declare a field of a problem.
 
@@ -111,6 +118,8 @@ def quantity(
         whether entries are complex numbers, of any phase; in JSON an object of a real and an imaginary part.
     most
         the greatest admissible number.
+    decibels
+        whether it is a ratio of powers or a power per hertz, so that dB or dBm/Hz tell it; any power may be told in dBm.
     """
     metadata = {
         "unit": unit,
@@ -123,6 +132,7 @@ def quantity(
         "unlimited": unlimited,
         "complex": complex_allowed,
         "most": most,
+        "decibels": decibels,
         "choices": (),
     }
     if default is None:
@@ -143,6 +153,7 @@ def choice(symbol: str, meaning: str, *choices: str) -> Any:
         "unlimited": False,
         "complex": False,
         "most": len(choices) - 1.0,
+        "decibels": False,
         "choices": choices,
     }
     return dataclasses.field(default=None, metadata=metadata)
@@ -154,12 +165,13 @@ def declared(cls: Any) -> tuple[dataclasses.Field[Any], ...]:
     return dataclasses.fields(cls)
 
 
-def numbers(owner: str, f: dataclasses.Field[Any], value: ArrayLike) -> Array:
-    """Return the values of a field as a read-only array of floats, or say which entry is inadmissible."""
+def numbers(owner: str, f: dataclasses.Field[Any], value: Any) -> Array:
+    """Return the values of a field as a read-only array of floats in its unit, or say which entry is inadmissible."""
     where = f"{owner}.{f.name}"
+    value = plain(value, f, owner)
     try:
         raw = np.asarray(value)
-    except ValueError:
+    except Exception:  # of ragged lists, and whatever other libraries raise for their own arrays
         raise InstanceError(f"{where} is not a rectangular array of numbers; allowed: {allowed(f)}") from None
     if f.metadata["unlimited"] and raw.dtype == object:
         value = raw = np.where(raw == np.array(None), np.inf, raw)
@@ -170,21 +182,41 @@ def numbers(owner: str, f: dataclasses.Field[Any], value: ArrayLike) -> Array:
     kinds, number = ("iufc", complex) if f.metadata["complex"] else ("iuf", float)
     if raw.dtype.kind not in kinds or entries.dtype == object:
         for index, entry in np.ndenumerate(entries):
-            known = isinstance(entry, int | float | np.integer | np.floating)
+            known = isinstance(entry, int | float | np.integer | np.floating | Decimal | Fraction)
             known |= f.metadata["complex"] and isinstance(entry, complex | np.complexfloating)
             if isinstance(entry, bool | np.bool_) or not known:
                 place, shown = f"{list(index) or ''}", repr(getattr(entry, "item", lambda e=entry: e)())[:40]
                 raise InstanceError(f"{where}{place} is {shown}, which is no number; allowed: {allowed(f)}")
     try:
-        array = np.array(raw, dtype=number)
+        with np.errstate(over="ignore"):
+            array = np.array(raw, dtype=number)
     except OverflowError:
         raise InstanceError(f"{where} has a number that no float can hold; allowed: {allowed(f)}") from None
+    if f.metadata["unlimited"] and (np.isinf(array) & _finite(entries)).any():
+        raise InstanceError(f"{where} has a number that no float can hold; allowed: {allowed(f)}")
     array.flags.writeable = False
     good = _admissible(f, array)
     if not good.all():
         index = tuple(int(i) for i in np.argwhere(~good)[0])
-        raise InstanceError(f"{where}{list(index) or ''} is {array[index]}; allowed: {allowed(f)}")
+        raise InstanceError(
+            f"{where}{list(index) or ''} is {array[index]}{_perhaps(f, array[index])}; allowed: {allowed(f)}"
+        )
     return array
+
+
+def _finite(entries: Array) -> Array:
+    """Whether numbers of any kind are finite, in their own precision."""
+    if entries.dtype != object:
+        return np.isfinite(entries)
+    return np.asarray(np.frompyfunc(lambda entry: entry not in (math.inf, -math.inf), 1, 1)(entries), dtype=bool)
+
+
+def _perhaps(f: dataclasses.Field[Any], entry: Any) -> str:
+    """Ask whether a negative number is in decibels, where decibels can tell the field."""
+    unit = level_unit(f)
+    if not unit or np.iscomplexobj(entry) or not -1000 < entry < 0:
+        return ""
+    return f"; in decibels? then write '{entry:g} {unit}', which is {float(converted(entry, unit, f.metadata['unit'])):.6g}"
 
 
 def _admissible(f: dataclasses.Field[Any], array: Array) -> Array:

@@ -4,29 +4,33 @@ A unit is a product of powers of known symbols, ``"MB/s"``, ``"1/W"``, ``"W s^3/
 exponents over the four bases bit, second, watt and cycle, so two units convert into each other exactly when their
 dimensions agree. The same exponents say how a field changes when a base unit does, which is what the unit-invariance
 battery in `mecopt.testing` uses.
+
+Tables of parameters give a processor's speed in hertz: where a field counts cycles, Hz is read as cycle/s. Decibels are
+units too, ``"dB"``, ``"dBm"``, ``"dBm/Hz"``: of a ratio, of a power, of a density, on a scale that is not linear. Which
+spellings of a symbol are known stands in `mecopt.quantities.spellings`.
 """
+
+from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
-from mecopt.solution import InstanceError, closest
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-BASES = ("bit", "s", "W", "cycle")
+from mecopt.quantities.spellings import BASES, Exponents, by_case, symbol
+from mecopt.solution import InstanceError
 
-# symbol: (size in base units, exponents of bit, s, W, cycle, whether decimal prefixes apply)
-_SYMBOLS: dict[str, tuple[float, tuple[int, int, int, int], bool]] = {
-    "1": (1.0, (0, 0, 0, 0), False),
-    "bit": (1.0, (1, 0, 0, 0), True),
-    "B": (8.0, (1, 0, 0, 0), True),
-    "s": (1.0, (0, 1, 0, 0), True),
-    "Hz": (1.0, (0, -1, 0, 0), True),
-    "W": (1.0, (0, 0, 1, 0), True),
-    "J": (1.0, (0, 1, 1, 0), True),
-    "cycle": (1.0, (0, 0, 0, 1), True),
-}
-_PREFIXES = {"p": 1e-12, "n": 1e-9, "u": 1e-6, "m": 1e-3, "": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
-_FACTOR = re.compile(r"([A-Za-z]+|1)(?:\^(-?\d))?")
+__all__ = ["BASES", "Unit", "UnknownUnit", "conversion", "converted", "known_symbols", "parse", "rescaling", "tidied"]
+
+_FACTOR = re.compile(r"([A-Za-z]+|%|1)(?:\^(-?\d))?")
+_REFERENCES = {"dB": ("1", 1.0), "dBi": ("1", 1.0), "dBm": ("W", 1e-3), "dBmW": ("W", 1e-3), "dBW": ("W", 1.0)}
+_LEVEL = re.compile(r"(dB[A-Za-z]*)(?![A-Za-z])\s*(.*)")
+
+_SAME = str.maketrans({"µ": "u", "μ": "u", "\u2212": "-", "·": "*", "⋅": "*", "×": "*", "∙": "*", "∕": "/", "⁄": "/"})
+_RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 
 
 @dataclass(frozen=True)
@@ -34,24 +38,41 @@ class Unit:
     """Size in base units, and the exponent of each base in `BASES`."""
 
     size: float
-    exponents: tuple[int, int, int, int]
+    exponents: Exponents
+    hertz: int = 0
+    """The power of hertz in it, each of which is a cycle per second where cycles are counted."""
+    decibels: bool = False
+    """Whether numbers in it are ten times the logarithm, to base ten, of how many."""
+
+    def measures(self, other: Unit) -> bool:
+        """Whether numbers in this unit can be told in the `other`."""
+        bit, second, watt, cycle = self.exponents
+        return other.exponents in (self.exponents, (bit, second, watt, cycle + self.hertz))
+
+
+class UnknownUnit(InstanceError):
+    """Text that is no unit; `symbol` is the part of it that is not known, if it is one part."""
+
+    def __init__(self, message: str, symbol: str = "") -> None:
+        super().__init__(message)
+        self.symbol = symbol
 
 
 def known_symbols() -> list[str]:
-    """Every symbol a unit may be built from, prefixes included."""
-    return [
-        prefix + symbol for symbol, (_, _, prefixed) in _SYMBOLS.items() for prefix in (_PREFIXES if prefixed else ("",))
-    ]
+    """Every symbol a unit may be built from whose case counts, prefixes included."""
+    return list(by_case())
 
 
-def _symbol(text: str, whole: str) -> Unit:
-    if text in _SYMBOLS:
-        size, exponents, _ = _SYMBOLS[text]
-        return Unit(size, exponents)
-    if text[:1] in _PREFIXES and text[1:] in _SYMBOLS and _SYMBOLS[text[1:]][2]:
-        size, exponents, _ = _SYMBOLS[text[1:]]
-        return Unit(size * _PREFIXES[text[0]], exponents)
-    raise InstanceError(f"unknown unit {whole!r}: {text!r} is not known{closest(text, known_symbols())}")
+def tidied(text: str) -> str:
+    """Return a unit in plain letters: ``µs``, ``cycle·s⁻¹``, ``bits per second``, ``J/(s Hz)``.
+
+    >>> tidied("W·s³/cycle³"), tidied("bits per second"), tidied("J / (s Hz)")
+    ('W*s^3/cycle^3', 'bits/second', 'J/s Hz')
+    """
+    text = re.sub("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+", lambda raised: "^" + raised[0].translate(_RAISED), text.strip())
+    text = re.sub(r"\^\{(-?\d)\}", r"^\1", text.translate(_SAME).replace("**", "^"))
+    text = re.sub(r"\s+per\s+", "/", text)
+    return re.sub(r"/\s*\(([^()/]*)\)", r"/\1", re.sub(r"\s*/\s*", "/", text))
 
 
 @cache
@@ -62,22 +83,48 @@ def parse(text: str) -> Unit:
     8000000.0
     >>> parse("W s^3/cycle^3").exponents
     (0, 3, 1, -3)
+    >>> parse("dBm/Hz").decibels
+    True
+
+    Raises
+    ------
+    UnknownUnit
+        if the text is no unit.
     """
-    size, exponents = 1.0, [0, 0, 0, 0]
-    parts = text.strip().split("/")
+    plain = tidied(text)
+    level = _LEVEL.fullmatch(plain)
+    if level is None:
+        return _linear(plain, text)
+    if level[1] not in _REFERENCES or (level[2] and level[1] not in ("dBm", "dBmW", "dBW")):
+        raise _unknown(text, level[1])
+    unit, size = _REFERENCES[level[1]]
+    reference = _linear(f"{unit} {level[2]}" if not level[2].startswith("/") else unit + level[2], text)
+    return Unit(size * reference.size, reference.exponents, reference.hertz, decibels=True)
+
+
+def _linear(plain: str, whole: str) -> Unit:
+    size, exponents, hertz = 1.0, [0, 0, 0, 0], 0
+    parts = plain.split("/")
     for sign, part in zip([1] + [-1] * (len(parts) - 1), parts, strict=True):
         factors = part.replace("*", " ").split()
         if not factors:
-            raise InstanceError(f"unknown unit {text!r}; write for example 'MB/s', '1/W' or 'W s^3/cycle^3'")
+            raise UnknownUnit(f"unknown unit {whole!r}; write for example 'MB/s', '1/W' or 'W s^3/cycle^3'")
         for factor in factors:
             match = _FACTOR.fullmatch(factor)
             if match is None:
-                raise InstanceError(f"unknown unit {text!r}: cannot read {factor!r}; write for example 'MB/s' or '1/W'")
+                raise UnknownUnit(f"unknown unit {whole!r}: cannot read {factor!r}; write for example 'MB/s' or '1/W'")
+            known = symbol(match[1])
+            if known is None:
+                raise _unknown(whole, match[1])
             power = sign * int(match[2] or 1)
-            unit = _symbol(match[1], text)
-            size *= unit.size**power
-            exponents = [total + power * e for total, e in zip(exponents, unit.exponents, strict=True)]
-    return Unit(size, (exponents[0], exponents[1], exponents[2], exponents[3]))
+            size *= known.size**power
+            hertz += power * known.hertz
+            exponents = [total + power * e for total, e in zip(exponents, known.exponents, strict=True)]
+    return Unit(size, (exponents[0], exponents[1], exponents[2], exponents[3]), hertz)
+
+
+def _unknown(whole: str, part: str) -> UnknownUnit:
+    return UnknownUnit(f"unknown unit {whole!r}: {part!r} is not known", part)
 
 
 def conversion(given: str, wanted: str) -> float:
@@ -86,17 +133,39 @@ def conversion(given: str, wanted: str) -> float:
     Raises
     ------
     InstanceError
-        if a unit is unknown or the two measure different things.
+        if a unit is unknown, is in decibels, or the two measure different things.
 
     Examples
     --------
     >>> conversion("Mbit/s", "MB/s")
     0.125
+    >>> conversion("GHz", "cycle/s")
+    1000000000.0
     """
     source, target = parse(given), parse(wanted)
-    if source.exponents != target.exponents:
+    if not source.measures(target):
         raise InstanceError(f"unit {given!r} cannot be converted to {wanted!r}: they measure different things")
+    if source.decibels or target.decibels:
+        raise InstanceError(f"no factor takes {given!r} to {wanted!r}: decibels are a logarithm")
     return source.size / target.size
+
+
+def converted(values: ArrayLike, given: str, wanted: str) -> NDArray[Any]:
+    """Return numbers in unit `given` as numbers in unit `wanted`, which is linear.
+
+    >>> float(converted(30.0, "dBm", "W")), float(converted(-90.0, "dB", "1"))
+    (1.0, 1e-09)
+    """
+    source, target = parse(given), parse(wanted)
+    if not source.decibels:
+        return np.asarray(values) * conversion(given, wanted)
+    if not source.measures(target):
+        raise InstanceError(f"unit {given!r} cannot be converted to {wanted!r}: they measure different things")
+    # One power instead of a power and a product: whole tens of decibels are then exact, whatever the reference.
+    shift = 10.0 * np.log10(source.size / target.size)
+    whole = np.round(shift)
+    shift = whole if 10.0 ** (whole / 10.0) == source.size / target.size else shift
+    return np.asarray(10.0 ** ((np.asarray(values, dtype=float) + shift) / 10.0))
 
 
 def rescaling(unit: str, base: str, factor: float) -> float:

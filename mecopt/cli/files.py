@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mecopt.cli.sample import field_values
-
 if TYPE_CHECKING:
     from mecopt.data import Dataset
 
 
 def _fields(context: click.Context, parameter: click.Parameter, texts: tuple[str, ...]) -> Callable[[Any], dict[str, Any]]:
     """Return a function that reads the values once the file has said which problem it holds."""
-    return lambda cls: field_values(cls, texts)
+
+    def values(cls: Any) -> dict[str, Any]:
+        from mecopt.quantities.settings import field_values
+
+        return field_values(cls, texts)
+
+    return values
 
 
 rows_option = click.option(

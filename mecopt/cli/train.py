@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mecopt.cli.files import ignore_option, rows_option, tell
-from mecopt.cli.sample import field_values
 
 if TYPE_CHECKING:
     from mecopt.problem import Problem
@@ -130,6 +129,7 @@ def _stream(
     import numpy as np
 
     from mecopt.data import digest, load
+    from mecopt.quantities.settings import field_values
     from mecopt.registry import find_problem
     from mecopt.solution import InstanceError
     from mecopt.stream import kept_back, passes

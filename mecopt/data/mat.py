@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from mecopt.data.arrays import entry_names, read_fields, read_labels, shape_text, understood
 from mecopt.data.dataset import Dataset, Told, compact
-from mecopt.data.mapping import built, in_units
+from mecopt.data.mapping import built
 from mecopt.fields import declared
 from mecopt.problem import Problem
+from mecopt.quantities.values import in_units
 from mecopt.registry import find_problem, problems
 from mecopt.solution import InstanceError, Solution
 

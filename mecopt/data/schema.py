@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from mecopt.data.mapping import PARTS
 from mecopt.fields import axes
 from mecopt.problem import Problem
+from mecopt.quantities.values import PARTS, PATTERN
 
 
 def _entries(f: dataclasses.Field[Any]) -> str:
@@ -35,6 +35,11 @@ def _number(f: dataclasses.Field[Any]) -> dict[str, Any]:
     if f.metadata["most"] < np.inf:
         limit["maximum"] = f.metadata["most"]
     return {"type": ["number", "null"] if f.metadata["unlimited"] else "number", **limit}
+
+
+def _text(f: dataclasses.Field[Any]) -> dict[str, Any]:
+    """Return what the schema says of a number written with its unit."""
+    return {"type": ["string", "null"] if f.metadata["unlimited"] else "string", "pattern": PATTERN}
 
 
 def schema(cls: type[Problem]) -> dict[str, Any]:
@@ -65,10 +70,13 @@ def schema(cls: type[Problem]) -> dict[str, Any]:
             "required": ["value", "unit"],
             "additionalProperties": False,
         }
+        measured = [quantity]
+        if not f.metadata["choices"] and not f.metadata["complex"]:
+            measured += [nested(_text(f), depth) for depth in sorted(depths)]
         default = f.metadata["default"]
         properties[f.name] = {
             "description": f"{_described(f)} ({_entries(f)})",
-            "anyOf": [*numbers, quantity],
+            "anyOf": [*numbers, *measured],
             **({"default": default if np.isfinite(default) else None} if isinstance(default, float) else {}),
         }
     return {

@@ -101,7 +101,7 @@ class BackscatterFrame(Problem):
         "1", "Gamma", "magnitude of the reflection coefficient", default=0.4, zero_allowed=True, most=1.0
     )
     harvesting_efficiency: Quantity = quantity(
-        "1", "eta", "harvested part of the received power", default=0.6, zero_allowed=True, most=1.0
+        "1", "eta", "harvested part of the received power", default=0.6, zero_allowed=True, most=1.0, decibels=True
     )
     circuit_power: Quantity = quantity("mW", "p_o", "circuit power of an active user", default=0.002, zero_allowed=True)
     compute_energy: Quantity = quantity("mJ/kbit", "phi", "energy of the user per bit", default=0.01, zero_allowed=True)

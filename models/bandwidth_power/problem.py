@@ -136,14 +136,16 @@ class BandwidthPower(Problem):
     array(True)
     """
 
-    channel_gain: Quantity = quantity("1", "h", "power gain from user to access point")
+    channel_gain: Quantity = quantity("1", "h", "power gain from user to access point", decibels=True)
     data_size: Quantity = quantity("bit", "D", "task data of a user", default=8e5)
     weight: Quantity = quantity("1", "w", "weight of a user's latency", default=1.0)
     local_time: Quantity = quantity("s", "T", "time to compute a task locally", default=1.0)
     server_time: Quantity = quantity("s", "t", "time to compute a task on the server", default=0.02, zero_allowed=True)
     max_power: Quantity = quantity("W", "P", "greatest transmit power of a user", default=1.0)
     energy_budget: Quantity = quantity("J", "E", "most energy a user spends on its upload", default=np.inf, unlimited=True)
-    noise_density: Quantity = quantity("J", "N0", "noise power per hertz", per="instance", default=NOISE_DENSITY)
+    noise_density: Quantity = quantity(
+        "J", "N0", "noise power per hertz", per="instance", default=NOISE_DENSITY, decibels=True
+    )
     bandwidth: Quantity = quantity("Hz", "B", "band that all uploads share", per="instance", default=1e7)
 
     name: ClassVar[str] = "bandwidth-power"

@@ -92,9 +92,13 @@ class ComputationRate(Problem):
     ([1, 1, 0], 'OPTIMAL')
     """
 
-    channel_gain: Quantity = quantity("1", "h", "power gain between access point and user, both ways", zero=ABSENT)
+    channel_gain: Quantity = quantity(
+        "1", "h", "power gain between access point and user, both ways", zero=ABSENT, decibels=True
+    )
     weight: Quantity = quantity("1", "w", "weight of a user's rate", default=_alternating, zero=ABSENT)
-    harvesting_efficiency: Quantity = quantity("1", "mu", "harvested part of the received power", default=0.7, zero=ABSENT)
+    harvesting_efficiency: Quantity = quantity(
+        "1", "mu", "harvested part of the received power", default=0.7, zero=ABSENT, decibels=True
+    )
     cycles_per_bit: Quantity = quantity("cycle/bit", "phi", "CPU cycles to process one bit", default=100.0)
     capacitance: Quantity = quantity("W s^3/cycle^3", "k", "energy coefficient of the CPU", default=1e-26)
     transmit_power: Quantity = quantity(

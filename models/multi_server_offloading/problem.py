@@ -80,7 +80,9 @@ class MultiServerOffloading(Problem):
     ([1, 2, 0], 'OPTIMAL')
     """
 
-    channel_gain: Quantity = quantity("1", "h", "power gain between a user and a server", per="user and server")
+    channel_gain: Quantity = quantity(
+        "1", "h", "power gain between a user and a server", per="user and server", decibels=True
+    )
     workload: Quantity = quantity("cycle", "F", "CPU cycles of a task", default=1e9, zero_allowed=True)
     data_size: Quantity = quantity("bit", "D", "data of a task", default=8e5, zero_allowed=True)
     weight: Quantity = quantity("1", "w", "weight of a user's latency", default=1.0, zero_allowed=True)

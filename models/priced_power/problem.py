@@ -92,7 +92,7 @@ class PricedPower(Problem):
     ([1, 1, 0], 'OPTIMAL')
     """
 
-    channel_gain: Quantity = quantity("1", "h", "power gain between user and station")
+    channel_gain: Quantity = quantity("1", "h", "power gain between user and station", decibels=True)
     data_size: Quantity = quantity("bit", "D", "data of a task", default=8e5)
     bandwidth: Quantity = quantity("Hz", "B", "bandwidth of a user's link", default=1e6)
     max_power: Quantity = quantity("W", "P", "a user's greatest transmit power", default=1.0)
@@ -101,7 +101,12 @@ class PricedPower(Problem):
     energy_price: Quantity = quantity("1/W", "alpha", "latency that a joule is worth", default=10.0, zero_allowed=True)
     energy_budget: Quantity = quantity("J", "E", "energy a user may send with", default=np.inf, unlimited=True)
     interference_gain: Quantity = quantity(
-        "1", "G", "what a user's power counts in the limit: its gain to a neighbour", default=4e-9, zero_allowed=True
+        "1",
+        "G",
+        "what a user's power counts in the limit: its gain to a neighbour",
+        default=4e-9,
+        zero_allowed=True,
+        decibels=True,
     )
     interference_limit: Quantity = quantity(
         "W", "I", "tolerated interference", per="instance", default=np.inf, unlimited=True

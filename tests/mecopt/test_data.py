@@ -132,6 +132,12 @@ VALID: dict[str, list[dict[str, Any]]] = {
         {"data_size": [[1, 2], [3, 4]], "capacity": [10, 20]},
         {"data_size": [1, 2], "capacity": 30, "local_rate": [3, 4], "upload_power": 0},
         {"data_size": {"value": [8, 16], "unit": "Mbit"}, "capacity": {"value": 1, "unit": "GB/s"}},
+        {
+            "data_size": ["420 kB", "1 MiB"],
+            "capacity": "240 Mbps",
+            "upload_power": ["23dBm", "0 dBW"],
+            "energy_weight": "5 1/W",
+        },
         {"data_size": [1], "$schema": "./schema.json", "provenance": {"by": "hand"}},
     ],
     "computation-rate": [
@@ -149,6 +155,7 @@ VALID: dict[str, list[dict[str, Any]]] = {
         },
         {"channel_gain": [[1e-8, 2e-8]], "admission": [0, None], "deadline": [None], "most_speed": None},
         {"channel_gain": [[1e-8, 2e-8]], "server_speed": {"value": [10, 20], "unit": "Gcycle/s"}, "data_size": 0},
+        {"channel_gain": [["-80 dB", "−90 dB"]], "server_speed": ["20 GHz", "2×10⁹ cycles/s"], "deadline": ["20 ms"]},
     ],
 }
 INVALID: dict[str, list[dict[str, Any]]] = {
@@ -165,6 +172,9 @@ INVALID: dict[str, list[dict[str, Any]]] = {
         {"data_size": [1], "capacity": 0},
         {"data_size": [1], "capacity": None},
         {"data_size": [1], "capacity": "30"},
+        {"data_size": [1], "capacity": "much"},
+        {"data_size": [1, "2"]},
+        {"data_size": [1, "2 MB"]},
         {"data_size": [1], "capacity": {"value": 1}},
         {"data_size": [1], "capacity": {"value": 1, "unit": "MB/s", "more": 1}},
         {"data_size": [1], "capacity": {"value": None, "unit": "MB/s"}},
@@ -175,7 +185,7 @@ INVALID: dict[str, list[dict[str, Any]]] = {
     ],
     "computation-rate": [
         {},
-        {"channel_gain": [0]},
+        {"channel_gain": [-1e-6]},
         {"channel_gain": [1e-6], "weight": -1},
         {"channel_gain": [1e-6], "bandwidth": False},
         {"channel_gain": [1e-6], "data_size": [1]},

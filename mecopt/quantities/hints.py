@@ -1,0 +1,156 @@
+"""Why a unit does not fit a field, and what to write instead.
+
+A hint measures what the field measures, and where a spelling can be read in two ways both are named with their numbers:
+``mb`` may be Mbit or MB, and is neither until its writer says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import Field, dataclass
+from math import inf
+from typing import Any
+
+import numpy as np
+
+from mecopt.quantities.spellings import resembling
+from mecopt.solution import InstanceError
+from mecopt.units import UnknownUnit, converted, parse, tidied
+
+_POWER = (0, 0, 1, 0)
+_DENSITY = (0, 1, 1, 0)
+_RATIO = (0, 0, 0, 0)
+
+_EXAMPLES = {
+    _POWER: ("W", "mW", "dBm"),
+    _DENSITY: ("J", "mJ", "kWh"),
+    (1, 0, 0, 0): ("bit", "kbit", "MB"),
+    (1, -1, 0, 0): ("Mbit/s", "kbit/s", "MB/s"),
+    (0, 1, 0, 0): ("s", "ms"),
+    (0, -1, 0, 0): ("Hz", "MHz"),
+    (0, 0, 0, 1): ("cycle", "Gcycle"),
+    (0, -1, 0, 1): ("cycle/s", "GHz"),
+    (-1, 0, 0, 1): ("cycle/bit", "cycle/B"),
+}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a field measures: its unit, and whether it is a ratio of powers, or a density, that decibels may tell."""
+
+    where: str
+    unit: str
+    decibels: bool
+
+    @property
+    def name(self) -> str:
+        """The field's own name."""
+        return self.where.rpartition(".")[2]
+
+    @property
+    def examples(self) -> str:
+        """Units to write here."""
+        exponents = parse(self.unit).exponents
+        if self.decibels and exponents in (_RATIO, _DENSITY):
+            known: tuple[str, ...] = ("dB",) if exponents == _RATIO else ("W/Hz", "dBm/Hz")
+        else:
+            known = _EXAMPLES.get(exponents, ())
+        own = () if self.unit == "1" else (self.unit,)
+        units = [repr(unit) for unit in dict.fromkeys((*own, *known))][:3]
+        text = f"write for example {' or '.join(units)}" if units else ""
+        return f"write a plain number{f', or {text[6:]}' if text else ''}" if self.unit == "1" else text
+
+    def fits(self, unit: str) -> bool:
+        """Whether a known unit may be written here."""
+        given = parse(unit)
+        logarithm = not given.decibels or parse(self.unit).exponents == _POWER or self.decibels
+        return given.measures(parse(self.unit)) and logarithm
+
+
+def level_unit(field: Field[Any]) -> str:
+    """Return the decibels in which tables of parameters give a field, or nothing where they make no sense."""
+    exponents = parse(field.metadata["unit"]).exponents
+    if exponents == _POWER:
+        return "dBm"
+    return {_RATIO: "dB", _DENSITY: "dBm/Hz"}.get(exponents, "") if field.metadata["decibels"] else ""
+
+
+def require(given: str, wanted: Wanted, number: Any = None) -> None:
+    """Refuse a unit that is not known or does not fit, and say what to write instead of `number`.
+
+    Raises
+    ------
+    InstanceError
+        naming the field, the unit, what is wrong, and what fits.
+    """
+    try:
+        if wanted.fits(given):
+            return
+    except UnknownUnit as error:
+        raise InstanceError(f"{wanted.where}: {error}{_meant(given, error.symbol, wanted, number)}") from None
+    raise InstanceError(f"{wanted.where}: {_misfit(given, wanted, number)}")
+
+
+def told(number: Any, given: str, wanted: str) -> str:
+    """Return ``"23 dBm is 0.19952623 W"``, or nothing where there is no single number."""
+    if not isinstance(number, int | float | np.integer | np.floating) or isinstance(number, bool):
+        return ""
+    if not -inf < float(number) < inf:
+        return ""
+    with np.errstate(all="ignore"):
+        value = float(converted(float(number), given, wanted))
+    unit = "" if wanted == "1" else f" {wanted}"
+    return f"{number:g} {given} is {value:.8g}{unit}"
+
+
+def _meant(text: str, part: str, wanted: Wanted, number: Any) -> str:
+    """Name the readings of an unknown symbol that measure what is wanted."""
+    names = [one.name for one in resembling(part)] + [d for d in ("dB", "dBm", "dBW") if d.lower() == part.lower()]
+    readings: dict[str, str] = {}
+    for name in names:
+        whole = tidied(text).replace(part, name, 1)
+        try:
+            fits = wanted.fits(whole)
+        except UnknownUnit:
+            fits = False
+        if fits:
+            readings[whole] = told(number, whole, wanted.unit)
+    if not readings:
+        return f"; {wanted.examples}"
+    shown = [f"{unit!r}{f' ({text})' if text else ''}" for unit, text in readings.items()]
+    return f"; did you mean {shown[0]}?" if len(shown) == 1 else f"; write {' or '.join(shown)}, whichever is meant"
+
+
+def _misfit(given: str, wanted: Wanted, number: Any) -> str:
+    """Say why a known unit is wrong here."""
+    source, target = parse(given), parse(wanted.unit)
+    refused = f"unit {given!r} cannot be converted to {wanted.unit!r}"
+    if given == "dB" and target.exponents == _POWER:
+        both = [told(number, unit, wanted.unit) for unit in ("dBm", "dBW")]
+        numbers = f": {', '.join(both)}" if all(both) else ""
+        return f"{refused}: decibels of a power need a reference; write 'dBm' (over 1 mW) or 'dBW' (over 1 W){numbers}"
+    if source.exponents == _DENSITY and target.exponents == _POWER and source.hertz == -1:
+        return f"{refused}: it is noise per hertz, and {wanted.name} is a power; {_in_band(given, wanted, number)}"
+    if source.exponents == _POWER and target.exponents == _DENSITY and wanted.decibels:
+        ours = "subtract 10 log10 of the bandwidth in Hz and write 'dBm/Hz'" if source.decibels else "write 'W/Hz'"
+        return f"{refused}: it is a power, and {wanted.name} is a power per hertz; divide by the bandwidth: {ours}"
+    if source.decibels and source.exponents != _RATIO and target.exponents == _RATIO and wanted.decibels:
+        return f"{refused}: it is a power, and {wanted.name} is a ratio of powers; write 'dB'"
+    if source.decibels and target.exponents == _RATIO:
+        return f"{refused}: {wanted.name} is no ratio of powers, so decibels make no sense here; {wanted.examples}"
+    if source.decibels:
+        return f"{refused}: decibels make no sense of {wanted.name}, they measure different things; {wanted.examples}"
+    return f"{refused}: they measure different things; {wanted.examples}"
+
+
+def _in_band(given: str, wanted: Wanted, number: Any) -> str:
+    """Say how a density becomes the power in a band, with the number for 1 MHz."""
+    how = "add 10 log10 of the bandwidth in Hz" if parse(given).decibels else "multiply by the bandwidth"
+    power = told(number, given, "W/MHz")
+    if not power:
+        return f"{how}, and write 'dBm' or 'W'"
+    watts = float(converted(float(number), given, "W/MHz"))
+    return f"{how}: over 1 MHz {number:g} {given} are {_text(watts)}"
+
+
+def _text(watts: float) -> str:
+    return f"'{10.0 * np.log10(watts / 1e-3):.6g} dBm', {watts:.6g} W" if watts > 0 else f"{watts:.6g} W"

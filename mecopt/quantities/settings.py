@@ -1,0 +1,65 @@
+"""NAME=VALUE of the command line: a field or a size of a problem, and what it is set to.
+
+A value is a number or a JSON list, possibly with a unit after it (``capacity=320 Mbit/s``, ``max_power=23dBm``), a JSON list
+of text with units, or a word of a choice.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from mecopt.quantities.values import in_units, read
+from mecopt.solution import InstanceError, unknown
+
+
+def field_values(cls: Any, texts: Iterable[str]) -> dict[str, Any]:
+    """Read every NAME=VALUE for a class of problems, in plain numbers of each field's unit; each name may stand once.
+
+    Raises
+    ------
+    InstanceError
+        naming the text, and what is allowed.
+    """
+    values: dict[str, Any] = {}
+    for text in texts:
+        name, value = _setting(cls, text)
+        if name in values:
+            raise InstanceError(f"--set names {name!r} twice")
+        values[name] = value
+    return values
+
+
+def _setting(cls: Any, text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    name, value = name.strip(), value.strip()
+    fields = {f.name: f for f in dataclasses.fields(cls)}
+    if not equals:
+        raise InstanceError(f"--set {text!r} has no '='; write for example --set users=10")
+    sizes = cls.size_names()
+    if name not in sizes and name not in fields:
+        raise unknown(f"field of {cls.name}", name, [*sizes, *fields])
+    if name in fields and fields[name].metadata["choices"] and value[:1].isalpha():
+        return name, value
+    found = _split(value)
+    if found is None or (name in sizes and found[1]):
+        allowed = "a whole number" if name in sizes else "a number or a list, and possibly a unit after it"
+        raise InstanceError(f"--set {text!r}: {name} is {value!r}; allowed: {allowed}")
+    parsed, unit = found
+    if name in sizes:
+        return name, parsed
+    return name, in_units({"value": parsed, "unit": unit} if unit else parsed, fields[name], cls.__name__)
+
+
+def _split(value: str) -> tuple[Any, str] | None:
+    """Return what is JSON or a number at the beginning, and the unit after it."""
+    number = read(value)
+    if number is not None and number[1]:
+        return number
+    try:
+        parsed, end = json.JSONDecoder().raw_decode(value)
+    except (ValueError, RecursionError):
+        return number
+    return parsed, value[end:].strip()
