@@ -10,8 +10,14 @@ project = "mecopt"
 author = "The mecopt authors"
 version = release = installed("mecopt")
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "mecopt_docs"]
-exclude_patterns = ["_extensions"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.mathjax",
+    "matplotlib.sphinxext.plot_directive",
+    "mecopt_docs",
+]
+exclude_patterns = ["_extensions", "pictures"]
 default_role = "py:obj"  # single backticks in docstrings: a link where the name is documented, plain code elsewhere
 
 myst_enable_extensions = ["amsmath", "colon_fence", "dollarmath"]
@@ -25,3 +31,8 @@ autodoc_type_aliases = {name: name for name in ("Array", "ArrayLike", "Floats", 
 
 html_theme = "furo"
 html_title = f"mecopt {release}"
+
+plot_basedir = str(Path(__file__).parent / "pictures")  # a function per picture, drawn when the pages are built
+plot_formats = ["svg"]
+plot_html_show_formats = plot_html_show_source_link = False
+plot_rcparams = {"svg.fonttype": "path", "savefig.facecolor": "white"}

@@ -3,6 +3,7 @@
 import dataclasses
 import importlib.util
 import inspect
+import io
 import logging
 import re
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.text import Text
 
 from mecopt import Problem, Status, problems
 from mecopt.cli.main import COMMANDS, EXIT_CODES
@@ -99,3 +101,23 @@ def test_every_command_is_told_of_somewhere() -> None:
     pages = "\n".join(path.read_text(encoding="utf-8") for path in DOCS.rglob("*.md"))
     missing = [name for name in COMMANDS if f"mecopt {name}" not in pages]
     assert not missing
+
+
+@pytest.mark.parametrize("name", problems())
+def test_every_problem_has_a_sketch_and_a_picture_of_a_proved_solution(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    pyplot, file = pytest.importorskip("matplotlib.pyplot"), name.replace("-", "_")
+    pyplot.switch_backend("svg")
+    monkeypatch.syspath_prepend(str(DOCS / "pictures"))
+    spec = importlib.util.spec_from_file_location(f"pictures_of_{file}", DOCS / "pictures" / f"{file}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    pictures = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(pictures)
+    for function in ("sketch", "solution"):
+        assert f".. plot:: {file}.py {function}\n" in text_of(f"problems/{name}.md")
+        getattr(pictures, function)()
+        figure = pyplot.gcf()
+        figure.savefig(io.BytesIO(), format="svg")
+        words = " ".join(text.get_text() for text in figure.findobj(Text))
+        pyplot.close(figure)
+    assert re.search(r"OPTIMAL|(\d+) limits, \1 proved", words)
