@@ -196,8 +196,8 @@ class Problem(ABC):
     def to_pyomo(self) -> Any:
         """Hand out one whole instance as a convex mixed-integer Pyomo model with binary variables ``offload``.
 
-        They are indexed by user, from 0; by user and server, servers from 1, in binary offloading (its server is 1) and wherever
-        there are several servers.
+        They are indexed by user, from 0; by user and server, servers from 1, in binary offloading (its server is 1) and
+        wherever there are several servers.
 
         Raises
         ------
