@@ -168,6 +168,13 @@ class Problem(ABC):
         """Whether no allocation satisfies the constraints of a decision; never, unless a model says otherwise."""
         return np.zeros(self.decision_space.lead(decision), dtype=bool)
 
+    def mended(self, decision: Array) -> Array:
+        """Return decisions with other choices for users to whom theirs is impossible; heuristics and policies propose so.
+
+        Every choice is possible, unless a model says otherwise.
+        """
+        return decision
+
     def why_infeasible(self, decision: Array | None) -> str:
         """Name the limit that leaves a decision of one instance, or all of them (None), without an allocation, if known."""
         return ""

@@ -320,7 +320,7 @@ def _accepts(batch: Problem, name: str) -> bool:
 def check_starts(cls: type[Problem]) -> None:
     """A start is used or refused, never ignored in silence, and never changes what is proved."""
     problem = _small(cls)[0]
-    decision = some_decision(problem)
+    decision = made_feasible(problem, some_decision(problem))
     for name, backend in cls.backends.items():
         if not backend.is_available():
             continue

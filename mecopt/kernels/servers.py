@@ -272,7 +272,7 @@ def move_costs(servers: Servers, decision: Bits) -> Floats:
 def shares(servers: Servers, decisions: Bits) -> tuple[Floats, Floats]:
     """Return shares ``(instances, candidates, users)`` and shadow prices ``(instances, candidates, servers)``.
 
-    Shares are nan for all users of a decision that does not fit.
+    Shares are nan for all users of a decision that does not fit, or has a choice that is impossible.
     """
     instances, candidates, users = decisions.shape
     count = servers.capacity.shape[1]
@@ -286,6 +286,9 @@ def shares(servers: Servers, decisions: Bits) -> tuple[Floats, Floats]:
                     load[decisions[b, k, i]] += servers.root[b, i]
                 for i in range(users):
                     j = decisions[b, k, i]
+                    if not servers.cost[b, i, j] < np.inf:
+                        share[b, k, :] = np.nan
+                        break
                     if j > 0 and load[j] > 0.0:
                         share[b, k, i] = servers.root[b, i] / load[j] * servers.capacity[b, j - 1]
                 for j in range(count):

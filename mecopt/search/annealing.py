@@ -44,7 +44,8 @@ def _keeping(decision: Array, guide: Array) -> Array:
     """Return P: how much of a user's guidance its own choice has, ``(instances, users)``."""
     servers = guide.shape[-1]
     own = np.take_along_axis(guide, np.maximum(decision, 1)[..., None].astype(int) - 1, axis=-1)[..., 0]
-    return np.asarray(np.where(decision > 0, own / guide.sum(axis=-1), 1.0 / (servers + 1)))
+    whole = guide.sum(axis=-1)  # 0 of a user whom no server is worth anything, and who keeps none
+    return np.asarray(np.where(decision > 0, own / np.where(whole > 0, whole, 1.0), 1.0 / (servers + 1)))
 
 
 def _one_user(decision: Array, guide: Array | None, choices: int, rng: Generator) -> Array:
@@ -69,7 +70,7 @@ def _guided(decision: Array, guide: Array | None, choices: int, rng: Generator) 
     rows = np.arange(len(decision))
     user = _drawn(np.maximum(1.0 - _keeping(decision, guide), LEAST_CHANCE), rng)
     server = 1 + _drawn(guide[rows, user], rng)
-    local = rng.random(len(decision)) < 0.5
+    local = (rng.random(len(decision)) < 0.5) | ~guide[rows, user].any(axis=-1)
     neighbour[rows, user] = np.where(local, 0, server)
     return neighbour
 
@@ -112,7 +113,7 @@ def anneal(
     neighbour
         a key of `NEIGHBOURS`.
     guidance
-        what each server is worth to each user, ``(instances, users, servers)``; not negative, some positive.
+        what each server is worth to each user, ``(instances, users, servers)``; not negative, 0 where it is no choice.
     temperature
         the first one, as a part of the start's value; of the first feasible one's where the start is infeasible.
     cooling

@@ -67,7 +67,7 @@ def descend(
 
 def random_decision(problem: Problem, rng: Generator) -> Array:
     """Draw a decision of each instance to begin with; all-local where what was drawn has no allocation."""
-    drawn = problem.decision_space.sample(rng, problem.batch_shape)
+    drawn = problem.mended(problem.decision_space.sample(rng, problem.batch_shape))
     return np.where(problem.infeasible(drawn)[..., None], np.int8(0), drawn)
 
 

@@ -60,6 +60,7 @@ class Proposed(Solver):
         began = clock.now()
         k = self.policy.candidates
         decisions = problem.decision_space.validate(self.policy.propose(problem, k, rng), problem.batch_shape)
+        decisions = problem.mended(decisions)
         predicted = clock.now() - began
         chosen = picked(decisions, best_of(scores(problem, decisions), decisions), problem.decision_space)
         notes = self.notes(problem)

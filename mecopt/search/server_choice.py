@@ -67,6 +67,17 @@ def move_costs(problem: Any, decision: Array) -> Array:
     return servers.move_costs(problem.server_terms(), block).reshape((*decision.shape, -1))
 
 
+def mended(problem: Any, decision: Array) -> Array:
+    """Return decisions ``(*batch, *candidates, users)`` with the cheapest choice by itself for those whose is impossible."""
+    cost = problem.server_terms().cost
+    if np.isfinite(cost).all():
+        return decision
+    block = decision.reshape(problem.instances, -1, problem.users)
+    own = np.take_along_axis(cost[:, None], block[..., None].astype(int), axis=-1)[..., 0]
+    cheapest = cost.argmin(axis=-1).astype(np.int8)
+    return np.where(np.isfinite(own), block, cheapest[:, None]).reshape(decision.shape)
+
+
 def one_instance(servers: Servers, index: int) -> Servers:
     """Return the terms of one instance, as a batch of one."""
     return type(servers)(*(part[index : index + 1] for part in servers))

@@ -16,7 +16,7 @@ Array = NDArray[Any]
 
 
 class Constant(Solver):
-    """The same choice for every user: all local (0) or all offload (1)."""
+    """The same choice for every user to whom it is possible: all local (0) or all offload (1)."""
 
     def __init__(
         self,
@@ -31,7 +31,7 @@ class Constant(Solver):
         self, problem: Problem, *, start: Array | None, gap: float | None, time_limit: float | None, rng: Generator
     ) -> Search:
         """Return the constant decision."""
-        decision = np.full((*problem.batch_shape, problem.users), self.choice, dtype=np.int8)
+        decision = problem.mended(np.full((*problem.batch_shape, problem.users), self.choice, dtype=np.int8))
         allocation = None if self.allocation is None else self.allocation(problem, decision)
         return Search(decision, allocation=allocation, solver_calls=1)
 
@@ -47,7 +47,7 @@ class BestOfRandom(Solver):
         self, problem: Problem, *, start: Array | None, gap: float | None, time_limit: float | None, rng: Generator
     ) -> Search:
         """Draw for the whole batch, score in one call."""
-        decisions = problem.decision_space.sample(rng, (*problem.batch_shape, self.draws))
+        decisions = problem.mended(problem.decision_space.sample(rng, (*problem.batch_shape, self.draws)))
         values = scores(problem, decisions)
         best = values.argmin(axis=-1)
         chosen = np.take_along_axis(decisions, best[..., None, None], axis=-2)[..., 0, :]

@@ -178,7 +178,8 @@ class StrongestServer(Solver):
     ) -> Search:
         """Decide the whole batch at once; places go to the smallest tasks first, as in the paper."""
         data = problem.flat().data()
-        decision = (data["channel_gain"] / data["noise_power"][:, None, :]).argmax(axis=-1) + 1
+        channel = np.where(data["server_speed"][:, None, :] > 0, data["channel_gain"] / data["noise_power"][:, None, :], 0.0)
+        decision = np.where(channel.max(axis=-1) > 0, channel.argmax(axis=-1) + 1, 0)
         order = np.argsort(data["workload"], axis=-1, kind="stable")
         for j in range(data["server_speed"].shape[-1]):
             sorted_here = np.take_along_axis(decision == j + 1, order, axis=-1)

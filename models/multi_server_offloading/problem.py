@@ -61,6 +61,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 
+NO_CHOICE = "is no choice for a task with data"
+
 ROUNDING = 1e-12
 """Relative lateness, or excess of a least speed over the greatest, that counts as none."""
 
@@ -81,16 +83,29 @@ class MultiServerOffloading(Problem):
     """
 
     channel_gain: Quantity = quantity(
-        "1", "h", "power gain between a user and a server", per="user and server", decibels=True
+        "1",
+        "h",
+        "power gain between a user and a server",
+        per="user and server",
+        zero=f"no link: the server {NO_CHOICE}",
+        decibels=True,
     )
     workload: Quantity = quantity("cycle", "F", "CPU cycles of a task", default=1e9, zero_allowed=True)
     data_size: Quantity = quantity("bit", "D", "data of a task", default=8e5, zero_allowed=True)
     weight: Quantity = quantity("1", "w", "weight of a user's latency", default=1.0, zero_allowed=True)
-    bandwidth: Quantity = quantity("Hz", "B", "bandwidth of a user's link", default=1e6)
-    max_power: Quantity = quantity("W", "P", "a user's greatest transmit power", default=1.0)
+    bandwidth: Quantity = quantity(
+        "Hz", "B", "bandwidth of a user's link", default=1e6, zero=f"sends nothing: any server {NO_CHOICE}"
+    )
+    max_power: Quantity = quantity(
+        "W", "P", "a user's greatest transmit power", default=1.0, zero=f"sends nothing: any server {NO_CHOICE}"
+    )
     noise_power: Quantity = quantity("W", "sigma^2", "noise power at a server", per="server", default=1e-8)
-    local_speed: Quantity = quantity("cycle/s", "f^loc", "a user's own speed", default=1e9)
-    server_speed: Quantity = quantity("cycle/s", "F^MEC", "speed that a server's users share", per="server", default=5e10)
+    local_speed: Quantity = quantity(
+        "cycle/s", "f^loc", "a user's own speed", default=1e9, zero="computes nothing: a task with work has to be offloaded"
+    )
+    server_speed: Quantity = quantity(
+        "cycle/s", "F^MEC", "speed that a server's users share", per="server", default=5e10, zero="off: it admits nobody"
+    )
     admission: Quantity = quantity(
         "1", "m", "users a server admits", per="server", default=np.inf, zero_allowed=True, unlimited=True
     )
@@ -168,8 +183,9 @@ class MultiServerOffloading(Problem):
 
     def speed_bounds(self) -> tuple[Array, Array]:
         """Return the least and greatest speed of each pair, deadlines included; nan where no speed is fast enough."""
-        left = self.deadline[..., None] - self.upload_time()
+        upload = self.upload_time()
         with np.errstate(divide="ignore", invalid="ignore"):
+            left = np.where(upload < np.inf, self.deadline[..., None] - upload, -np.inf)
             needed = np.where(self.workload[..., None] > 0, self.workload[..., None] / np.maximum(left, 0.0), 0.0)
         needed = np.where(left == np.inf, 0.0, needed)
         lower = np.maximum(self.least_speed[..., None], needed)
@@ -181,16 +197,26 @@ class MultiServerOffloading(Problem):
     def choice_costs(self) -> Array:
         """Return b: the cost of each choice before waiting for the server, ``(*batch, users, 1 + servers)`` s.
 
-        Infinite where the choice misses the deadline, no admissible speed exists, or the server admits nobody.
+        Infinite where the choice takes forever, misses the deadline, no admissible speed exists, or the server admits nobody.
         """
-        with np.errstate(over="ignore"):
-            local_time = self.workload / self.local_speed
-        local = np.where(local_time <= self.deadline * (1.0 + ROUNDING), self.weight * local_time, np.inf)
         upload = self.upload_time()
-        remote = np.where(self.weight[..., None] > 0, self.weight[..., None] * upload, 0.0)
-        nobody = self.admission[..., None, :] < 1.0
+        with np.errstate(invalid="ignore"):
+            remote = np.where(self.weight[..., None] > 0, self.weight[..., None] * upload, 0.0)
+        nobody = (self.admission[..., None, :] < 1.0) | (self.server_speed[..., None, :] == 0.0)
         remote = np.where(np.isnan(self.speed_bounds()[0]) | np.isinf(upload) | nobody, np.inf, remote)
-        return np.concatenate([local[..., None], remote], axis=-1)
+        return np.concatenate([self.local_costs()[..., None], remote], axis=-1)
+
+    def local_costs(self) -> Array:
+        """Return the cost of computing locally, ``(*batch, users)`` s; infinite where it takes forever or too long."""
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            time = np.where(self.workload > 0, self.workload / self.local_speed, 0.0)
+            possible = (time <= self.deadline * (1.0 + ROUNDING)) & (time < np.inf)
+            return np.where(possible, self.weight * time, np.inf)
+
+    @property
+    def idle(self) -> Array:
+        """Users to whom staying local costs nothing: without weight or work; see `Problem.idle`."""
+        return self.local_costs() == 0.0
 
     @property
     def bounded(self) -> bool:
@@ -206,7 +232,9 @@ class MultiServerOffloading(Problem):
             lower, upper = (np.nan_to_num(bound, nan=0.0) for bound in self.speed_bounds())
         admission = self.admission if (self.admission < self.users).any() else None
         root = np.sqrt(self.weight * self.workload)
-        return servers(self.choice_costs(), root, self.server_speed, lower, upper, admission)
+        # A server that is off has nobody to share it: any speed does that leaves nothing to divide by 0.
+        speed = np.where(self.server_speed > 0, self.server_speed, self.server_speed.max(axis=-1, keepdims=True))
+        return servers(self.choice_costs(), root, np.where(speed > 0, speed, 1.0), lower, upper, admission)
 
     # ------------------------------------------------------------------ the contract
 
@@ -219,7 +247,7 @@ class MultiServerOffloading(Problem):
             rate = self.aligned("bandwidth", decision) * np.log1p(np.maximum(power, 0.0) * gain) / np.log(2.0)
             upload = np.where(size > 0, size / rate, 0.0 * power)
             computing = np.where(work > 0, np.where(speed > 0, work / speed, np.inf), 0.0 * speed)
-            local = work / self.aligned("local_speed", decision)
+            local = np.where(work > 0, work / self.aligned("local_speed", decision), 0.0)
         computing = np.where(np.isnan(speed), np.nan, computing)
         return np.where(decision > 0, upload + computing, local)
 
@@ -256,12 +284,14 @@ class MultiServerOffloading(Problem):
             late = np.where(deadline < np.inf, latency / deadline - 1.0, np.where(np.isnan(latency), np.nan, 0.0))
             crowded = np.where(places < np.inf, (held - places) / np.maximum(places, 1.0), 0.0)
             misstated = np.abs(allocation.latency - latency) / np.where(latency > 0, latency, 1.0)
+            used, taken = _part(total, capacity), _part(speed, own)
+            radiated = _part(power, self.aligned("max_power", decision))
         misstated = np.where(allocation.latency == latency, 0.0, misstated)  # infinite where a user of no weight waits
         parts = {
-            "server_speed": (total / capacity - 1.0).max(axis=-1),
-            "speed_sign": (-speed / own).max(axis=-1, where=away, initial=0.0),
-            "max_power": (power / self.aligned("max_power", decision) - 1.0).max(axis=-1),
-            "power_sign": (-power / self.aligned("max_power", decision)).max(axis=-1),
+            "server_speed": (used - 1.0).max(axis=-1),
+            "speed_sign": (-taken).max(axis=-1, where=away, initial=0.0),
+            "max_power": (radiated - 1.0).max(axis=-1),
+            "power_sign": (-radiated).max(axis=-1),
             "admission": crowded.max(axis=-1),
             "least_speed": short.max(axis=-1),
             "most_speed": (speed / most - 1.0).max(axis=-1),
@@ -271,11 +301,15 @@ class MultiServerOffloading(Problem):
         return {name: np.maximum(part, 0.0) for name, part in parts.items()}
 
     def infeasible(self, decision: Array) -> Array:
-        """Whether a server's users do not fit, or a choice misses a deadline at any speed."""
+        """Whether a server's users do not fit, a choice misses a deadline at any speed, or there is no link to it."""
         return np.isinf(self.optimal_value(decision))
 
+    def mended(self, decision: Array) -> Array:
+        """Return decisions with the cheapest choice by itself for users to whom theirs is impossible."""
+        return server_choice.mended(self, decision)
+
     def why_infeasible(self, decision: Array | None) -> str:
-        """Name a user that fits nowhere, places that are too few, or least speeds that exceed a server's."""
+        """Name a user that fits nowhere, a link that does not exist, places that are too few, or least speeds that exceed a server's."""
         return reasons.why_none(self) if decision is None else reasons.why_not(self, decision)
 
     def bound(self, decision: Array, dual: ServerPrices) -> Array:
@@ -292,9 +326,8 @@ class MultiServerOffloading(Problem):
 
     def random_dual(self, rng: Generator, shape: tuple[int, ...]) -> ServerPrices:
         """Draw speed prices over four decades around those when all offload, and place prices where places are limited."""
-        full = np.sqrt(self.weight * self.workload).sum(axis=-1, keepdims=True) / self.server_speed.sum(
-            axis=-1, keepdims=True
-        )
+        speed = self.server_speed.sum(axis=-1, keepdims=True)
+        full = np.sqrt(self.weight * self.workload).sum(axis=-1, keepdims=True) / np.where(speed > 0, speed, 1.0)
         full = full.reshape(self.batch_shape + (1,) * (len(shape) - len(self.batch_shape)) + (1,))
         size = (*shape, self.servers)
         places = np.where(self.aligned("admission", np.empty((*shape, 1))) < np.inf, rng.uniform(0.0, 1.0, size), 0.0)
@@ -351,3 +384,8 @@ class MultiServerOffloading(Problem):
         spread = np.broadcast_to(spread, (*decision.shape, self.servers))
         index = np.maximum(decision, 1)[..., None].astype(int) - 1
         return np.take_along_axis(spread, index, axis=-1)[..., 0]
+
+
+def _part(value: Array, whole: Array) -> Array:
+    """Return values as parts of what is allowed; nothing of nothing is no part of it."""
+    return np.asarray(np.where((value == 0) & (whole == 0), 0.0, value / whole))

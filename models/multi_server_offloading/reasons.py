@@ -23,14 +23,18 @@ def why_none(problem: MultiServerOffloading) -> str:
     stuck = np.flatnonzero(~possible.any(axis=-1))
     if stuck.size:
         i = int(stuck[0])
-        taken = float(problem.workload[i] / problem.local_speed[i])
-        return (
-            f"user {i} has no place: alone it takes {taken:.3g} s, its deadline is {problem.deadline[i]:.3g} s, and no "
-            f"server that admits users can keep it{_more(stuck)}"
-        )
-    away, places = int((~possible[:, 0]).sum()), float(problem.admission.sum())
+        if problem.local_speed[i] > 0:
+            taken = float(problem.workload[i] / problem.local_speed[i])
+            alone = f"alone it takes {taken:.3g} s, its deadline is {problem.deadline[i]:.3g} s"
+        else:
+            alone = "local_speed is 0"
+        linked = np.isfinite(problem.upload_time()[i]).any()
+        served = "no server that admits users can keep it" if linked else "it has no link to any server"
+        return f"user {i} has no place: {alone}, and {served}{_more(stuck)}"
+    places = float(np.where(problem.server_speed > 0, problem.admission, 0.0).sum())
+    away = int((~possible[:, 0]).sum())
     if away > places:
-        return f"{away} users miss their deadlines alone, and the servers admit {places:.0f} in all"
+        return f"{away} users cannot compute in time alone, and the servers admit {places:.0f} in all"
     return ""
 
 
@@ -42,14 +46,26 @@ def why_not(problem: MultiServerOffloading, decision: Array) -> str:
     stuck = np.flatnonzero(np.isinf(problem.choice_costs()[np.arange(problem.users), decision]))
     if stuck.size:
         i = int(stuck[0])
-        place, deadline = problem.choices.labels[int(decision[i])], f"its deadline of {problem.deadline[i]:.3g} s"
-        why = f"misses {deadline}" if place == "local" else f"has no speed within its limits that keeps {deadline}"
-        return f"user {i}, {place}, {why}{_more(stuck)}"
+        return f"user {i}, {problem.choices.labels[int(decision[i])]}, {_why_no_choice(problem, i, int(decision[i]))}{_more(stuck)}"
     least = problem.speed_bounds()[0]
     needed = np.array([least[decision == j + 1, j].sum() for j in range(problem.servers)])
     for j in np.flatnonzero(needed > problem.server_speed):
         return f"the users of server {j + 1} need {needed[j]:.3g} cycle/s, and it has {problem.server_speed[j]:.3g}"
     return ""
+
+
+def _why_no_choice(problem: MultiServerOffloading, user: int, choice: int) -> str:
+    """Say why a choice is none for a user."""
+    deadline = f"its deadline of {problem.deadline[user]:.3g} s"
+    if choice == 0:
+        return f"misses {deadline}" if problem.local_speed[user] > 0 else "computes nothing: local_speed is 0"
+    if problem.server_speed[choice - 1] == 0:
+        return "which is off: server_speed is 0"
+    if np.isfinite(problem.upload_time()[user, choice - 1]):
+        return f"has no speed within its limits that keeps {deadline}"
+    fields = {"channel_gain": (user, choice - 1), "bandwidth": (user,), "max_power": (user,)}
+    zero = [f"{name}{list(place)}" for name, place in fields.items() if problem.data()[name][place] == 0]
+    return f"has no link to it: {' and '.join(zero) or 'its rate'} is 0"
 
 
 def _more(stuck: Array) -> str:

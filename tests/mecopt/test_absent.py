@@ -1,10 +1,17 @@
 """Users who are not there, links that do not exist: every problem passes the batteries of `mecopt.testing_absent`."""
 
+import dataclasses
+import itertools
+import math
+from typing import Any
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import mecopt
-from mecopt.models import ComputationRate
+from mecopt.models import ComputationRate, MultiServerOffloading
 from mecopt.problem import Problem
 from mecopt.registry import find_problem, problem_names
 from mecopt.testing import Check
@@ -65,3 +72,109 @@ def test_where_nobody_has_energy_the_rate_of_zero_is_proved() -> None:
     solution = mecopt.solve(ComputationRate(channel_gain=[0.0, 0.0]))
     assert (float(solution.objective), float(solution.gap), solution.status.name) == (0.0, 0.0, "OPTIMAL")
     assert solution.decision.tolist() == [0, 0]
+
+
+# ---------------------------------------------------------------------- many servers
+
+
+def test_a_server_without_link_is_no_choice_and_the_others_are() -> None:
+    """0.5025037216 s: by the formula, each user alone on the server that it reaches."""
+    gain = 1e-7
+    own = 8e5 / (1e6 * np.log2(1.0 + gain / 1e-8)) + 1e9 / 5e10
+    solution = mecopt.solve(MultiServerOffloading(channel_gain=[[gain, 0.0], [0.0, gain]]))
+    assert float(solution.objective) == pytest.approx(2.0 * own, rel=1e-12)
+    assert float(solution.objective) == pytest.approx(0.5025037216, rel=1e-8)
+    assert solution.decision.tolist() == [1, 2]
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10**6))
+def test_zeros_anywhere_are_what_enumeration_by_the_formula_says(seed: int) -> None:
+    """Links, servers, powers, bandwidths and processors switched off at random; the costs by plain arithmetic."""
+    rng = np.random.default_rng(seed)
+    sample = MultiServerOffloading.sample(rng, users=4, servers=2)
+    off = {
+        name: np.where(rng.random(sample.data()[name].shape) < part, 0.0, sample.data()[name])
+        for name, part in {
+            **{"channel_gain": 0.3, "bandwidth": 0.1, "max_power": 0.1, "local_speed": 0.3},
+            **{"server_speed": 0.2, "weight": 0.2, "workload": 0.2, "data_size": 0.2},
+        }.items()
+    }
+    problem = MultiServerOffloading(**{**sample.data(), **off})
+    least = min((cost_by_hand(problem, d), d) for d in itertools.product(range(3), repeat=4))[0]
+    solution = mecopt.solve(problem, throw=False)
+    if np.isinf(least):
+        assert solution.status is mecopt.Status.INFEASIBLE
+        assert float(solution.bound) == np.inf
+    else:
+        assert solution.status is mecopt.Status.OPTIMAL
+        assert float(solution.objective) == pytest.approx(least, rel=1e-9)
+        assert float(solution.bound) <= least * (1.0 + 1e-12)
+
+
+def cost_by_hand(problem: MultiServerOffloading, decision: tuple[int, ...]) -> float:
+    """Return the least cost of a decision: speeds in proportion to the square roots of weighted work."""
+    total = 0.0
+    root = {j: 0.0 for j in range(1, problem.servers + 1)}
+    for i, j in enumerate(decision):
+        work, size, weight = (float(problem.data()[name][i]) for name in ("workload", "data_size", "weight"))
+        if j == 0:
+            if work > 0 and problem.local_speed[i] == 0:
+                return math.inf
+            total += weight * work / float(problem.local_speed[i]) if work > 0 else 0.0
+            continue
+        ratio = float(problem.max_power[i] * problem.channel_gain[i, j - 1] / problem.noise_power[j - 1])
+        rate = float(problem.bandwidth[i]) * math.log2(1.0 + ratio)
+        if problem.server_speed[j - 1] == 0 or (size > 0 and rate == 0):
+            return math.inf
+        total += weight * size / rate if size > 0 else 0.0
+        root[j] += math.sqrt(weight * work)
+    return total + sum(load**2 / float(problem.server_speed[j - 1]) for j, load in root.items() if load > 0)
+
+
+def test_users_without_weight_or_work_are_left_local_without_search() -> None:
+    rng = np.random.default_rng(2)
+    few = MultiServerOffloading.sample(rng, users=8, servers=3)
+    few = dataclasses.replace(few, workload=few.workload * rng.uniform(0.5, 1.5, 8))
+    data = {
+        name: np.concatenate([value, np.resize(value, (12, *value.shape[1:]))]) if len(value) == 8 else value
+        for name, value in few.data().items()
+    }
+    data["weight"] = np.append(few.weight, [0.0] * 6 + [1.0] * 6)
+    data["workload"] = np.append(few.workload, [1e9] * 6 + [0.0] * 6)
+    one, other = mecopt.solve(few), mecopt.solve(MultiServerOffloading(**data))
+    assert float(other.objective) == pytest.approx(float(one.objective), rel=1e-12)
+    assert int(other.stats.solver_calls) <= int(one.stats.solver_calls) + 2
+    assert not other.decision[8:].any()
+
+
+@pytest.mark.parametrize(
+    ("fields", "decision", "why"),
+    [
+        ({"channel_gain": [[1e-7, 0.0]]}, [2], r"user 0, server 2, has no link to it: channel_gain\[0, 1\] is 0"),
+        ({"channel_gain": [[1e-7, 1e-7]], "max_power": 0.0}, [1], r"has no link to it: max_power\[0\] is 0"),
+        ({"channel_gain": [[1e-7, 1e-7]], "server_speed": [0.0, 1e9]}, [1], "server 1, which is off: server_speed is 0"),
+        ({"channel_gain": [[1e-7, 1e-7]], "local_speed": 0.0}, [0], "user 0, local, computes nothing: local_speed is 0"),
+        ({"channel_gain": [[0.0, 0.0]], "local_speed": 0.0}, None, "no place: local_speed is 0, and it has no link to any"),
+    ],
+    ids=["link", "power", "server", "local", "nowhere"],
+)
+def test_why_there_is_no_allocation_names_user_and_link(fields: dict[str, Any], decision: Any, why: str) -> None:
+    problem = MultiServerOffloading(**fields)
+    with pytest.raises(mecopt.SolveFailed, match=why):
+        if decision is None:
+            mecopt.solve(problem)
+        else:
+            mecopt.allocate(problem, decision)
+
+
+@pytest.mark.parametrize(
+    "solver", ["random", "best-of-random", "greedy", "annealing-guided", "annealing-literal", "cd-random"]
+)
+def test_heuristics_leave_choices_that_do_not_exist_alone(solver: str) -> None:
+    sample = MultiServerOffloading.sample(np.random.default_rng(3), (20,), users=8, servers=3)
+    gain = sample.channel_gain * (np.random.default_rng(4).random(sample.channel_gain.shape) < 0.4)
+    answer = mecopt.solve(dataclasses.replace(sample, channel_gain=gain), solver=solver)
+    linked = np.take_along_axis(gain, np.maximum(answer.decision, 1)[..., None].astype(int) - 1, axis=-1)[..., 0] > 0
+    assert (linked | (answer.decision == 0)).all()
+    assert np.isfinite(answer.objective).all()

@@ -639,7 +639,9 @@ def test_instances_are_drawn_from_a_generator_and_from_nothing_else(rng: Any) ->
 
 
 def test_what_is_allowed_of_a_plain_number_has_no_unit() -> None:
-    with pytest.raises(InstanceError, match=r"channel_gain.* allowed: finite numbers > 0$"):
-        MultiServerOffloading(channel_gain=[[-1.0]])
+    with pytest.raises(InstanceError, match=r"cycles_per_bit.* allowed: finite numbers > 0 in cycle/bit$"):
+        ComputationRate(channel_gain=[1e-6], cycles_per_bit=0.0)
+    with pytest.raises(InstanceError, match=r"weight.* allowed: finite numbers >= 0$"):
+        MultiServerOffloading(channel_gain=[[1.0]], weight=-1.0)
     with pytest.raises(InstanceError, match=r"allowed: finite numbers >= 0 in cycle$"):
         MultiServerOffloading(channel_gain=[[1.0]], workload=-1.0)

@@ -142,7 +142,7 @@ def test_what_is_proved_impossible_is_said_so_without_an_objective() -> None:
     ("fields", "why"),
     [
         ({"deadline": [9.0, 1e-3, 1e-3]}, r"user 1 has no place: .* deadline is 0.001 s, .*one of 2 such users"),
-        ({"deadline": 0.5, "admission": 1.0}, "3 users miss their deadlines alone, and the servers admit 2 in all"),
+        ({"deadline": 0.5, "admission": 1.0}, "3 users cannot compute in time alone, and the servers admit 2 in all"),
     ],
 )
 def test_the_limit_that_leaves_no_decision_is_named(fields: dict[str, Any], why: str) -> None:
