@@ -197,7 +197,7 @@ class MultiServerOffloading(Problem):
     def choice_costs(self) -> Array:
         """Return b: the cost of each choice before waiting for the server, ``(*batch, users, 1 + servers)`` s.
 
-        Infinite where the choice takes forever, misses the deadline, no admissible speed exists, or the server admits nobody.
+        Infinite where it takes forever or too long, no admissible speed exists, or the server admits nobody.
         """
         upload = self.upload_time()
         with np.errstate(invalid="ignore"):
@@ -309,7 +309,7 @@ class MultiServerOffloading(Problem):
         return server_choice.mended(self, decision)
 
     def why_infeasible(self, decision: Array | None) -> str:
-        """Name a user that fits nowhere, a link that does not exist, places that are too few, or least speeds that exceed a server's."""
+        """Name a user that fits nowhere, a missing link, places that are too few, or least speeds above a server's."""
         return reasons.why_none(self) if decision is None else reasons.why_not(self, decision)
 
     def bound(self, decision: Array, dual: ServerPrices) -> Array:

@@ -46,7 +46,8 @@ def why_not(problem: MultiServerOffloading, decision: Array) -> str:
     stuck = np.flatnonzero(np.isinf(problem.choice_costs()[np.arange(problem.users), decision]))
     if stuck.size:
         i = int(stuck[0])
-        return f"user {i}, {problem.choices.labels[int(decision[i])]}, {_why_no_choice(problem, i, int(decision[i]))}{_more(stuck)}"
+        place, why = problem.choices.labels[int(decision[i])], _why_no_choice(problem, i, int(decision[i]))
+        return f"user {i}, {place}, {why}{_more(stuck)}"
     least = problem.speed_bounds()[0]
     needed = np.array([least[decision == j + 1, j].sum() for j in range(problem.servers)])
     for j in np.flatnonzero(needed > problem.server_speed):
