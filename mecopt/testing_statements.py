@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.certify import VIOLATION
 from mecopt.problem import Problem
 from mecopt.solution import Solution
 
@@ -64,3 +65,21 @@ def same_value(one: Solution, other: Solution, what: str, factor: float = 1.0, w
     left, right = np.asarray(other.objective), np.asarray(one.objective * factor)
     unproved, beside = TINY + np.asarray(one.gap + other.gap), factor * negligible_of(one.problem, right)
     agree(left[where], right[where], what, relative=unproved[where], beside=beside[where])
+
+
+def certified(reference: Solution, answer: Solution, proves: float, what: str, where: Any = ...) -> None:
+    """An answer is feasible, proves so much, and is no further from a reference than both their proofs leave open.
+
+    Solvers that iterate end in other last digits on every processor; this they keep on all of them.
+
+    Parameters
+    ----------
+    proves
+        the relative gap that the answer has to reach; see `mecopt.backends.backend.Backend.proves`.
+    where
+        index of the items that have an answer; all by default.
+    """
+    gap, broken = np.asarray(answer.gap)[where], np.asarray(answer.violation)[where]
+    holds(gap <= proves, f"{what} proves {gap}, not {proves}")
+    holds(broken <= VIOLATION, f"{what} is infeasible: {broken}")
+    same_value(reference, answer, what, where=where)
