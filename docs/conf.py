@@ -14,6 +14,7 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.mathjax",
+    "sphinx-mathjax-offline",  # formulas without the net: MathJax is copied into the pages
     "matplotlib.sphinxext.plot_directive",
     "mecopt_docs",
 ]

@@ -6,6 +6,7 @@ import inspect
 import io
 import logging
 import re
+import runpy
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -121,3 +122,16 @@ def test_every_problem_has_a_sketch_and_a_picture_of_a_proved_solution(name: str
         words = " ".join(text.get_text() for text in figure.findobj(Text))
         pyplot.close(figure)
     assert re.search(r"OPTIMAL|(\d+) limits, \1 proved", words)
+
+
+def test_formulas_are_rendered_without_the_net(tmp_path: Path) -> None:
+    application = pytest.importorskip("sphinx.application")
+    conf = runpy.run_path(str(DOCS / "conf.py"))
+    (tmp_path / "conf.py").write_text(f"extensions = {[e for e in conf['extensions'] if e != 'mecopt_docs']}\n")
+    (tmp_path / "index.rst").write_text("Root\n====\n\n.. math:: \\begin{aligned} a &= b \\\\ c &= d \\end{aligned}\n")
+    places = [str(tmp_path / name) for name in ("html", "doctrees")]
+    application.Sphinx(str(tmp_path), str(tmp_path), *places, "html", status=None, warning=None).build()
+    page = (tmp_path / "html" / "index.html").read_text(encoding="utf-8")
+    scripts = re.findall(r'<script[^>]* src="([^"?]+)', page)
+    assert any("mathjax" in source for source in scripts)
+    assert all((tmp_path / "html" / source).is_file() for source in scripts)
