@@ -26,6 +26,12 @@ rows_option = click.option(
     "--rows", type=click.Choice(["users", "instances"]), help="What rows are, where it is not certain."
 )
 ignore_option = click.option("--ignore", multiple=True, metavar="NAME", help="Leave out this entry of the file; repeatable.")
+field_option = click.option(
+    "--field",
+    multiple=True,
+    metavar="NAME",
+    help="What the numbers of a .npy file or of a table without names are; for several columns once each.",
+)
 set_option = click.option(
     "--set",
     "fields",
@@ -38,7 +44,7 @@ set_option = click.option(
 
 def file_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that `mecopt.data.load` takes."""
-    for option in (set_option, ignore_option, rows_option):
+    for option in (set_option, ignore_option, field_option, rows_option):
         command = option(command)
     return command
 

@@ -14,7 +14,13 @@ import click
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the random generator.")
 @click.option("--preset", default="paper", show_default=True, help="Scenario to draw from; see `mecopt list`.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="users=20, capacity=40, 'capacity=320 Mbit/s'.")
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="A .npz, .json or .mat file.")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="A .npz, .json, .csv, .tsv, .parquet or .mat file.",
+)
 def command(problem: str, count: int, seed: int, preset: str, settings: tuple[str, ...], output: Path) -> None:
     """Draw instances of PROBLEM and write them, with a data card beside.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mecopt.cli.files import ignore_option, rows_option, tell
+from mecopt.cli.files import field_option, ignore_option, rows_option, tell
 
 if TYPE_CHECKING:
     from mecopt.problem import Problem
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     "--set", "fields", multiple=True, metavar="NAME=VALUE", help="users=20, or a field of the problem, of --data too."
 )
 @rows_option
+@field_option
 @ignore_option
 @click.option(
     "--at",
@@ -57,6 +58,7 @@ def command(
     options: tuple[str, ...],
     output: Path,
     rows: Any,
+    field: tuple[str, ...],
     ignore: tuple[str, ...],
 ) -> None:
     """Train a policy for PROBLEM and write it to a folder.
@@ -75,7 +77,7 @@ def command(
     given = _settings(options)
     settings = chosen.configured(variant, given)
     settings.require_effect(given)
-    stream, provenance = _stream(problem, seed, preset, data, split, count, fields, rows=rows, ignore=ignore)
+    stream, provenance = _stream(problem, seed, preset, data, split, count, fields, rows=rows, field=field, ignore=ignore)
     stream = changed(stream, [_change(text) for text in changes])
     provenance |= {"changes": list(changes), "variant": variant}
     _require(chosen, stream)
@@ -137,9 +139,9 @@ def _stream(
     cls = find_problem(name)
     rng = np.random.default_rng((seed, 2))
     if data is None:
-        for option, value in {"--rows": told["rows"], "--ignore": told["ignore"]}.items():
+        for option, value in told.items():
             if value:
-                raise InstanceError(f"{option} says how the file of --data is read; there is none")
+                raise InstanceError(f"--{option} says how the file of --data is read; there is none")
         if split is not None:
             raise InstanceError("--split divides the instances of --data; a preset draws new ones for every purpose")
         stream = cls.sample(rng, (count,), preset=preset, **field_values(cls, texts))

@@ -15,11 +15,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.data.dataset import Labels, Rows, Told
+from mecopt.data.dataset import Dataset, Labels, Rows, Told
+from mecopt.data.headers import header
+from mecopt.data.mapping import built, problem_of
 from mecopt.decision import OneOf
 from mecopt.fields import allowed, axes, declared
 from mecopt.problem import Problem
-from mecopt.solution import InstanceError, closest
+from mecopt.quantities.values import in_units
+from mecopt.registry import find_problem, problems
+from mecopt.solution import InstanceError, closest, unknown
 
 Array = NDArray[Any]
 
@@ -65,6 +69,62 @@ def entry_names(cls: type[Problem]) -> tuple[dict[str, str], dict[str, str]]:
     own = [name for name in ("decision", *variables, "objective") if name not in names]
     answers = {entry: name for entry, name in cls.mat_layout.items() if name not in names} | {name: name for name in own}
     return fields, answers
+
+
+def read_arrays(content: Mapping[str, Any], told: Told, where: str) -> Dataset:
+    """Read the instances among arrays by name, and the answers to them."""
+    cls = _problem_of(content, told, where)
+    arrays = understood(cls, content, told, where)
+    layout, _ = entry_names(cls)
+    first, given = declared(cls)[0], told.given(cls)
+    if first.name in given and first.name not in {layout.get(name) for name in arrays}:
+        arrays[first.name] = np.asarray(in_units(given[first.name], first, cls.__name__))
+    replaced = [name for name in arrays if layout.get(name) in given and layout[name] != first.name]
+    fields, extent, rows = read_fields(cls, {k: v for k, v in arrays.items() if k not in replaced}, told, where)
+    fields |= {layout[name]: arrays[name] for name in replaced}  # built() tells that they are not used
+    instances, notes = built(fields, dataclasses.replace(told, problem=cls.name, ignore=()), where)
+    return Dataset(instances, read_labels(instances, arrays, extent, rows, where), {"file": where}, notes)
+
+
+def read_matrix(matrix: Array, told: Told, where: str) -> Dataset:
+    """Read an array without a name, of the one field that is told, possibly with its unit."""
+    if len(told.field) != 1:
+        raise InstanceError(
+            f"{where} has numbers without a name; say which field they are, for example --field channel_gain (in Python "
+            "field='channel_gain')"
+        )
+    cls = problem_of({}, told.problem)
+    one = header(told.field[0], [f.name for f in declared(cls)])
+    if one is None or one.index:
+        raise unknown(f"field of {cls.name}", told.field[0], [f.name for f in declared(cls)])
+    f = next(f for f in declared(cls) if f.name == one.name)
+    values = np.asarray(in_units({"value": matrix, "unit": one.unit}, f, cls.__name__)) if one.unit else matrix
+    return read_arrays({one.name: values}, dataclasses.replace(told, field=()), where)
+
+
+def _problem_of(content: Mapping[str, Any], told: Told, where: str) -> type[Problem]:
+    """Return the problem by the caller's word, by the entry "problem", or by its authors' layout."""
+    named = told.problem
+    if "problem" in content:
+        word = "".join(np.ravel(content["problem"]).astype(str))
+        if named not in (None, word):
+            raise InstanceError(f"{where} is of problem {word!r}, not {named!r}")
+        named = word
+    if named is not None:
+        return find_problem(named)
+    known = [cls for cls in problems().values() if cls.mat_layout and set(_instances_of(cls)) <= set(content)]
+    if len(known) == 1:
+        return known[0]
+    held = ", ".join(f"{name} ({shape_text(value)})" for name, value in content.items()) or "none"
+    own = [name for name, cls in problems().items() if declared(cls)[0].name in content]
+    hint = f"they may be fields of {' or '.join(own)}: say which by --problem" if own else "say whose they are by --problem"
+    raise InstanceError(f"{where} has the entries {held}, which fit no known layout; {hint}")
+
+
+def _instances_of(cls: type[Problem]) -> list[str]:
+    """Return the entries of a layout that hold instances."""
+    names = [f.name for f in declared(cls)]
+    return [entry for entry, held in cls.mat_layout.items() if held in names]
 
 
 def understood(cls: type[Problem], arrays: Mapping[str, Array], told: Told, where: str) -> dict[str, Array]:

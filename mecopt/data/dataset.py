@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -51,7 +52,7 @@ class Dataset:
 
     problem: Problem
     labels: Labels | None = None
-    provenance: dict[str, Any] = field(default_factory=dict)
+    provenance: dict[str, Any] = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
     """What a reader of the file should know, e.g. that a field in it was replaced."""
 
@@ -63,7 +64,8 @@ class Told:
     problem: str | None = None
     rows: Rows | None = None
     ignore: tuple[str, ...] = ()
-    fields: Mapping[str, Any] | Callable[[type[Problem]], Mapping[str, Any]] = field(default_factory=dict)
+    fields: Mapping[str, Any] | Callable[[type[Problem]], Mapping[str, Any]] = dataclasses.field(default_factory=dict)
+    field: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.rows not in (None, *get_args(Rows)):

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from mecopt.data.card import card
+from mecopt.data.csv import read_csv
 from mecopt.data.dataset import Dataset, Rows, Told
+from mecopt.data.frames import read_parquet
 from mecopt.data.json import json_bytes, read_json
+from mecopt.data.long import SUFFIXES, instance_columns, table_bytes
 from mecopt.data.mat import mat_bytes, read_mat
-from mecopt.data.npz import npz_bytes, read_npz
+from mecopt.data.npz import npz_bytes, read_npy, read_npz
 from mecopt.files import write_whole
 from mecopt.problem import Problem
 from mecopt.solution import InstanceError, Solution
@@ -24,8 +28,9 @@ def load(
     rows: Rows | None = None,
     ignore: Sequence[str] = (),
     fields: Mapping[str, Any] | Callable[[type[Problem]], Mapping[str, Any]] | None = None,
+    field: str | Sequence[str] = (),
 ) -> Dataset:
-    """Read instances from a .json, .npz or .mat file.
+    """Read instances from a .json, .csv, .tsv, .txt, .parquet, .npz, .npy or .mat file.
 
     Parameters
     ----------
@@ -40,6 +45,9 @@ def load(
     fields
         values by field name, as `from_mapping` takes them, that complete or replace what the file says, which is told in
         `Dataset.notes`; or a function from the problem's class to them.
+    field
+        what the numbers of a .npy file or of a table without names are, "channel_gain" or "data_size [kB]"; or of each of
+        its columns.
 
     Raises
     ------
@@ -49,19 +57,33 @@ def load(
         if what reads it is not installed.
     """
     path = Path(path)
-    readers = {".json": read_json, ".npz": read_npz, ".mat": read_mat}
-    if path.suffix not in readers:
-        raise InstanceError(f"{path} has suffix {path.suffix!r}; allowed: {', '.join(readers)}")
+    readers = {
+        ".json": read_json,
+        ".csv": read_csv,
+        ".tsv": read_csv,
+        ".txt": read_csv,
+        ".parquet": read_parquet,
+        ".npz": read_npz,
+        ".npy": read_npy,
+        ".mat": read_mat,
+    }
+    suffix = path.suffix.lower()
+    if suffix not in readers:
+        other = "; of a spreadsheet save one sheet as CSV" if suffix in (".xlsx", ".xls", ".ods") else ""
+        raise InstanceError(f"{path} has suffix {path.suffix!r}; allowed: {', '.join(readers)}{other}")
     if not path.is_file():
         raise InstanceError(f"{path} does not exist or is no file")
-    data = readers[path.suffix](path, Told(problem, rows, tuple(ignore), fields or {}))
+    named = (field,) if isinstance(field, str) else tuple(field)
+    if named and suffix not in (".csv", ".tsv", ".txt", ".npy"):
+        raise InstanceError(f"{path} names its entries itself; leave field out")
+    data = readers[suffix](path, Told(problem, rows, tuple(ignore), fields or {}, named))
     if not isinstance(data.provenance, dict):
         raise InstanceError(f"{path}: provenance is a {type(data.provenance).__name__}; allowed: an object")
     return data
 
 
 def save(path: str | Path, problem: Problem, *, labels: Solution | None = None, provenance: dict[str, Any]) -> None:
-    """Write instances to a .json, .npz or .mat file, and a data card beside it.
+    """Write instances to a .json, .npz, .mat, .csv, .tsv or .parquet file, and a data card beside it.
 
     Parameters
     ----------
@@ -76,9 +98,14 @@ def save(path: str | Path, problem: Problem, *, labels: Solution | None = None, 
     if labels is not None and path.suffix != ".mat":
         raise InstanceError(f"labels are stored in .mat files only, not in {path.suffix!r}")
     provenance = {**provenance, "mecopt": version("mecopt")}
-    writers = {".json": json_bytes, ".npz": npz_bytes, ".mat": mat_bytes}
+    tables = dict.fromkeys(SUFFIXES, partial(_table_bytes, path.suffix))
+    writers: dict[str, Callable[..., bytes]] = {".json": json_bytes, ".npz": npz_bytes, ".mat": mat_bytes, **tables}
     if path.suffix not in writers:
         raise InstanceError(f"{path} has suffix {path.suffix!r}; allowed: {', '.join(writers)}")
     content = writers[path.suffix](problem, labels, provenance)
     write_whole(path, content)
     write_whole(path.with_name(path.name + ".card.md"), card(path, problem, labels, provenance).encode())
+
+
+def _table_bytes(suffix: str, problem: Problem, labels: Solution | None, provenance: dict[str, Any]) -> bytes:
+    return table_bytes(suffix, instance_columns(problem), {"problem": problem.name, "provenance": provenance})

@@ -14,13 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.data.arrays import entry_names, read_fields, read_labels, shape_text, understood
+from mecopt.data.arrays import read_arrays, shape_text
 from mecopt.data.dataset import Dataset, Told, compact
-from mecopt.data.mapping import built
-from mecopt.fields import declared
 from mecopt.problem import Problem
-from mecopt.quantities.values import in_units
-from mecopt.registry import find_problem, problems
 from mecopt.solution import InstanceError, Solution
 
 Array = NDArray[Any]
@@ -37,19 +33,11 @@ def read_mat(path: Path, told: Told) -> Dataset:
         begin = file.read(520)
     recent = begin.startswith(b"MATLAB 7.3") or SIGNATURE in (begin[:8], begin[512:])
     content = read_version_73(path) if recent else _read_version_5(path)
-    cls = _problem_of(path, content, told)
-    content = understood(cls, content, told, path.name)
-    arrays = {name: _numbers(path, name, value) for name, value in content.items()}
-    given = told.given(cls)
-    first = declared(cls)[0].name
-    layout, _ = entry_names(cls)
-    if first in given and first not in {layout.get(name) for name in arrays}:
-        arrays[first] = np.asarray(in_units(given[first], declared(cls)[0], cls.__name__))
-    replaced = [name for name in arrays if layout.get(name) in given and layout[name] != first]
-    fields, extent, rows = read_fields(cls, {k: v for k, v in arrays.items() if k not in replaced}, told, path.name)
-    fields |= {layout[name]: arrays[name] for name in replaced}  # built() tells that they are not used
-    instances, notes = built(fields, dataclasses.replace(told, problem=cls.name, ignore=()), path.name)
-    return Dataset(instances, read_labels(instances, arrays, extent, rows, path.name), {"file": path.name}, notes)
+    kept = told.remaining(content, path.name)
+    content = {name: _numbers(path, name, content[name]) for name in kept} | {
+        name: content[name] for name in content if name not in kept
+    }
+    return read_arrays(content, told, path.name)
 
 
 def _read_version_5(path: Path) -> dict[str, Any]:
@@ -59,31 +47,6 @@ def _read_version_5(path: Path) -> dict[str, Any]:
         return {name: value for name, value in loadmat(path).items() if not name.startswith("__")}
     except Exception as error:  # scipy raises many kinds for a damaged file
         raise InstanceError(f"{path} is damaged or not a MATLAB file: {error}") from None
-
-
-def _problem_of(path: Path, content: dict[str, Any], told: Told) -> type[Problem]:
-    """Return the problem by the caller's word, by the file's entry "problem", or by its authors' layout."""
-    named = told.problem
-    if "problem" in content:
-        word = "".join(np.ravel(content["problem"]).astype(str))
-        if named not in (None, word):
-            raise InstanceError(f"{path} is of problem {word!r}, not {named!r}")
-        named = word
-    if named is not None:
-        return find_problem(named)
-    known = [cls for cls in problems().values() if cls.mat_layout and set(_instances_of(cls)) <= set(content)]
-    if len(known) == 1:
-        return known[0]
-    held = ", ".join(f"{name} ({shape_text(value)})" for name, value in content.items()) or "none"
-    own = [name for name, cls in problems().items() if declared(cls)[0].name in content]
-    hint = f"they may be fields of {' or '.join(own)}: say which by --problem" if own else "say whose they are by --problem"
-    raise InstanceError(f"{path} has the entries {held}, which fit no known layout; {hint}")
-
-
-def _instances_of(cls: type[Problem]) -> list[str]:
-    """Return the entries of a layout that hold instances."""
-    names = [f.name for f in declared(cls)]
-    return [entry for entry, held in cls.mat_layout.items() if held in names]
 
 
 def _numbers(path: Path, name: str, value: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from mecopt.data.arrays import read_arrays, read_matrix
 from mecopt.data.dataset import Dataset, Told, compact
 from mecopt.data.mapping import built
 from mecopt.problem import Problem
@@ -28,7 +29,7 @@ def npz_bytes(problem: Problem, labels: Solution | None, provenance: dict[str, A
 
 
 def read_npz(path: Path, told: Told) -> Dataset:
-    """Read an NPZ file that mecopt wrote."""
+    """Read an NPZ file: one that mecopt wrote, or arrays by the names of fields."""
     if not zipfile.is_zipfile(path):
         raise InstanceError(f"{path} is damaged or not an NPZ file")
     try:
@@ -36,12 +37,25 @@ def read_npz(path: Path, told: Told) -> Dataset:
             arrays = {name: archive[name] for name in archive.files}
     except Exception as error:  # numpy, zipfile and zlib raise many kinds for a damaged file
         raise InstanceError(f"{path} is damaged or not an NPZ file of numbers: {error}") from None
+    if _HEADER not in arrays:
+        return read_arrays(arrays, told, path.name)
     try:
         header = json.loads(str(arrays.pop(_HEADER)))
         named, form, provenance = header["problem"], header["format"], header["provenance"]
     except (KeyError, TypeError, json.JSONDecodeError):
-        raise InstanceError(f"{path} was not written by mecopt: it lacks the entry {_HEADER!r}") from None
+        raise InstanceError(f"{path}: its entry {_HEADER!r} was not written by mecopt; leave it out") from None
     if form != FORMAT:
         raise InstanceError(f"{path} has format {form}; this version of mecopt reads format {FORMAT}")
     instances, notes = built({"problem": named, **arrays}, told, path.name)
     return Dataset(instances, provenance=provenance, notes=notes)
+
+
+def read_npy(path: Path, told: Told) -> Dataset:
+    """Read the array of a single field."""
+    try:
+        matrix = np.load(path, allow_pickle=False)
+    except Exception as error:  # numpy raises many kinds for a damaged file
+        raise InstanceError(f"{path} is damaged or not an NPY file of numbers: {error}") from None
+    if not isinstance(matrix, np.ndarray):
+        raise InstanceError(f"{path} is not an NPY file of numbers")
+    return read_matrix(matrix, told, path.name)

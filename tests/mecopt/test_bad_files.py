@@ -156,7 +156,7 @@ def test_a_file_without_any_instance_is_refused(tmp_path: Path) -> None:
 
 def test_an_archive_of_someone_else_is_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", data_size=np.ones(3))
-    with pytest.raises(InstanceError, match="was not written by mecopt"):
+    with pytest.raises(InstanceError, match=r"data_size \(3\).*say which by --problem"):
         load(tmp_path / "x.npz")
     np.save(tmp_path / "y.npy", np.ones(3))
     (tmp_path / "y.npy").rename(tmp_path / "y.npz")

@@ -40,10 +40,15 @@ def assert_same(one: Problem, other: Problem) -> None:
 # ---------------------------------------------------------------------- round trips
 
 
-@pytest.mark.parametrize("suffix", [".json", ".npz"])
-@pytest.mark.parametrize("shape", [(), (1,), (5,), (2, 3)])
+@pytest.mark.parametrize(
+    ("suffix", "shape"),
+    [
+        *((suffix, shape) for suffix in (".json", ".npz") for shape in ((), (1,), (5,), (2, 3))),
+        *((suffix, shape) for suffix in (".csv", ".tsv", ".parquet") for shape in ((), (1,), (5,))),
+    ],
+)
 @pytest.mark.parametrize("cls", MODELS)
-def test_what_is_written_is_what_is_read(cls: type[Problem], shape: tuple[int, ...], suffix: str, tmp_path: Path) -> None:
+def test_what_is_written_is_what_is_read(cls: type[Problem], suffix: str, shape: tuple[int, ...], tmp_path: Path) -> None:
     instances = draw(cls, shape)
     save(tmp_path / f"slots{suffix}", instances, provenance={"seed": 7})
     assert_same(load(tmp_path / f"slots{suffix}").problem, instances)
@@ -53,7 +58,7 @@ def test_what_is_written_is_what_is_read(cls: type[Problem], shape: tuple[int, .
 @given(
     data_size=st.lists(st.floats(0, 1e300), min_size=1, max_size=5),
     capacity=st.one_of(st.floats(1e-300, 1e300), st.lists(st.floats(1e-300, 1e300), min_size=1, max_size=3)),
-    suffix=st.sampled_from([".json", ".npz"]),
+    suffix=st.sampled_from([".json", ".npz", ".csv", ".parquet"]),
 )
 def test_every_digit_survives_the_file(data_size: list[float], capacity: float | list[float], suffix: str) -> None:
     instances = BinaryOffloading(data_size=data_size, capacity=capacity)
@@ -298,7 +303,7 @@ def test_a_file_without_a_place_for_a_field_refuses_to_lose_it(tmp_path: Path) -
     with pytest.raises(InstanceError, match=r"\.mat files only"):
         save(tmp_path / "x.npz", instances, labels=mecopt.solve(instances), provenance={})
     with pytest.raises(InstanceError, match="suffix"):
-        save(tmp_path / "x.csv", instances, provenance={})
+        save(tmp_path / "x.xls", instances, provenance={})
     assert list(tmp_path.iterdir()) == []
 
 

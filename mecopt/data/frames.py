@@ -1,0 +1,120 @@
+"""Data frames: pandas, polars, Arrow, and whatever else hands its columns out; Parquet, which is Arrow in a file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mecopt.data.dataset import Dataset, Rows, Told
+from mecopt.data.tables import PROBLEM, Table, read_table
+from mecopt.problem import Problem
+from mecopt.solution import InstanceError
+
+HEADER = b"mecopt"
+"""Key of the metadata of a Parquet file that mecopt wrote."""
+
+
+def from_frame(
+    frame: Any,
+    problem: str | None = None,
+    *,
+    rows: Rows | None = None,
+    ignore: Sequence[str] = (),
+    fields: Mapping[str, Any] | Callable[[type[Problem]], Mapping[str, Any]] | None = None,
+) -> Problem:
+    """Build a problem from a data frame whose columns are fields: of pandas, polars, Arrow, or a dict of columns.
+
+    Parameters
+    ----------
+    frame
+        columns go by the names of fields, possibly with a unit, ``data_size [kB]``; see `mecopt.data.tables` for what its
+        rows are.
+    problem
+        name of the problem; needed unless a column "problem" tells it.
+    rows
+        what rows are, "users" of one instance or "instances"; needed only where the columns do not tell.
+    ignore
+        columns to leave out; without it a column that is not understood is an error.
+    fields
+        values by field name that complete or replace the columns.
+
+    Raises
+    ------
+    InstanceError
+        names the column, the row and what is allowed.
+
+    Examples
+    --------
+    >>> from_frame({"data_size [kB]": [1000.0, 2500.0], "capacity": [30.0, 30.0]}, "binary-offloading").data_size.tolist()
+    [1.0, 2.5]
+    """
+    return read_table(_table(frame), Told(problem, rows, tuple(ignore), fields or {})).problem
+
+
+def read_parquet(path: Path, told: Told) -> Dataset:
+    """Read a Parquet file."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        found = pq.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        raise InstanceError(f"{path} is damaged or not a Parquet file: {error}") from None
+    columns = _columns(found)
+    head = (found.schema.metadata or {}).get(HEADER)
+    said = json.loads(head) if head else {}
+    if said:
+        columns[PROBLEM] = [said["problem"]] * found.num_rows
+    return read_table(Table(path.name, columns), told, said.get("provenance"))
+
+
+def _table(frame: Any) -> Table:
+    """Return the columns of a frame of any library."""
+    if isinstance(frame, Mapping):
+        columns = {str(name): values if isinstance(values, np.ndarray) else list(values) for name, values in frame.items()}
+        lengths = {name: len(values) for name, values in columns.items()}
+        if len(set(lengths.values())) > 1:
+            raise InstanceError(f"the columns have {lengths} entries; allowed: equally many")
+        return Table("the frame", columns)
+    if hasattr(frame, "collect") and hasattr(frame, "explain"):
+        frame = frame.collect()  # a plan of polars
+    if hasattr(frame, "reset_index"):
+        frame = frame.reset_index(drop=all(name is None for name in frame.index.names))
+    return Table("the frame", _columns(_arrow(frame)))
+
+
+def _arrow(frame: Any) -> Any:
+    import pyarrow as pa
+
+    try:
+        if isinstance(frame, pa.Table):
+            return frame
+        if hasattr(frame, "__arrow_c_stream__"):
+            return pa.table(frame)
+        if hasattr(frame, "to_arrow"):
+            return frame.to_arrow()
+        if hasattr(frame, "__dataframe__"):
+            from pyarrow.interchange import from_dataframe
+
+            return from_dataframe(frame)
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise InstanceError(f"the frame's columns are not all numbers or words: {error}") from None
+    raise InstanceError(f"a {type(frame).__name__} is no data frame; allowed: pandas, polars, Arrow, or a dict of columns")
+
+
+def _columns(table: Any) -> dict[str, Any]:
+    """Return Arrow columns as arrays of numbers, or as lists where entries are missing, words or lists."""
+    import pyarrow as pa
+
+    if len(set(table.column_names)) < len(table.column_names):
+        raise InstanceError(f"the columns {', '.join(table.column_names)} are not all different")
+    found: dict[str, Any] = {}
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        kind = column.type
+        number = pa.types.is_floating(kind) or pa.types.is_integer(kind)
+        found[name] = column.to_numpy() if number and not column.null_count else column.to_pylist()
+    return found

@@ -1,0 +1,48 @@
+"""Names of columns: a field, which of its entries, and a unit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_BRACKET = re.compile(r"^(.*?)\s*(?:\[([^\[\]]*)\]|\(([^()]*)\))$")
+_NUMBERED = re.compile(r"^(.*?)((?:_\d+)+)$")
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a header names: a field or an axis, which of its entries, and the unit of its numbers."""
+
+    text: str
+    name: str
+    index: tuple[int, ...] = ()
+    unit: str | None = None
+
+
+def header(text: str, names: Sequence[str]) -> Header | None:
+    """Read a header, or return None where it names nothing known.
+
+    >>> header("data_size_3 [kB]", ["data_size"])
+    Header(text='data_size_3 [kB]', name='data_size', index=(3,), unit='kB')
+    >>> header("Data size [0]", ["data_size"]).index
+    (0,)
+    """
+    rest, unit = text.strip(), None
+    index: tuple[int, ...] = ()
+    for _ in range(2):
+        name = re.sub(r"[\s-]+", "_", rest.strip()).lower()
+        if name in names:
+            return Header(text, name, index, unit)
+        bracket, numbered = _BRACKET.match(rest), _NUMBERED.match(rest)
+        if bracket:
+            inner = (bracket[2] if bracket[2] is not None else bracket[3]).strip()
+            rest = bracket[1]
+            if re.fullmatch(r"\d+(\s*,\s*\d+)*", inner) and not index:
+                index = tuple(int(number) for number in inner.split(","))
+            elif unit is None:
+                unit = inner
+        elif numbered:
+            rest, index = numbered[1], tuple(int(number) for number in numbered[2][1:].split("_"))
+    name = re.sub(r"[\s-]+", "_", rest.strip()).lower()
+    return Header(text, name, index, unit) if name in names else None
