@@ -13,6 +13,7 @@ server 0 where rows are users, and ``channel_gain_0_1`` user 0 and server 1 wher
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -163,16 +164,27 @@ def _numbers(table: Table, f: dataclasses.Field[Any], cls: type[Problem], one: H
         if entry is None or (isinstance(entry, float) and np.isnan(entry)):
             no_limit = ", or inf where there is no limit" if f.metadata["unlimited"] else ""
             raise InstanceError(f"{table.where}: {table.place(one.text, row)} is empty; allowed: {allowed(f)}{no_limit}")
-        if isinstance(entry, str) and not wordy and not (read(entry) or (0.0, ""))[1]:
+        if isinstance(entry, str) and not wordy and not _measured(entry):
             place = table.place(one.text, row)
             raise InstanceError(f"{table.where}: {place} is {entry[:40]!r}, which is no number; allowed: {allowed(f)}")
     try:
-        values = np.asarray(entries if _plain(entries) or wordy else [_number(entry) for entry in entries])
+        values = entries if _plain(entries) else np.asarray([_number(entry) for entry in entries], _kind(entries))
     except ValueError:
         raise InstanceError(f"{table.where}: the rows of {one.text!r} hold lists of unequal lengths") from None
     if wordy:
         return np.asarray(entries)
     return np.asarray(in_units({"value": values, "unit": one.unit} if one.unit else values, f, cls.__name__))
+
+
+def _kind(entries: Any) -> Any:
+    """Return the type of an array of these entries; text stays text, beside numbers too."""
+    return object if any(isinstance(entry, str) for entry in entries) else None
+
+
+def _measured(text: str) -> bool:
+    """Whether text is a number with its unit."""
+    found = read(text)
+    return found is not None and re.match(r"[A-Za-z\u00b5\u03bc%]|1\s*/", found[1]) is not None
 
 
 def _plain(entries: Any) -> bool:
