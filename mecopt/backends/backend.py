@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Flag, auto
 from typing import Any
@@ -69,6 +69,11 @@ class Installable:
         if not self.is_available():
             what = f"mecopt[{self.extra}]' (in a clone: '.[{self.extra}]')" if self.extra else f"{self.package}'"
             raise BackendUnavailable(f"{self.name!r} needs the package {self.package}; install it by: pip install '{what}")
+
+
+def installed(known: Mapping[str, Installable]) -> list[str]:
+    """Return the names of those whose packages are there, in their order."""
+    return [name for name, one in known.items() if one.is_available()]
 
 
 class Backend(Installable, ABC):

@@ -125,6 +125,7 @@ class Conic(OneByOne):
         self.solver = solver
         self.model = model
         self.package = solver.lower()
+        self.extra = "ecos" if solver == "ECOS" else None
         self.name = name or self.package
         self.summary = f"cvxpy with {'Clarabel' if solver == 'CLARABEL' else solver}, {model.summary}"
         if solver == "SCS":

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from mecopt import clock
-from mecopt.backends.backend import ClosedForm, OneByOne
+from mecopt.backends.backend import ClosedForm, OneByOne, installed
 from mecopt.compare.summary import duration
 from mecopt.decision import OneOf
 from mecopt.problem import Problem
@@ -140,8 +140,7 @@ def _answering(problem: Problem, decision: Any, names: list[str]) -> list[str]:
 
 def _backends(cls: type[Problem], chosen: Plan, users: int) -> list[str]:
     """Return the backends to be asked for so many users, the default one first."""
-    available = [name for name, backend in cls.backends.items() if backend.is_available()]
-    return [name for name in available if users <= chosen.slow.get(name, users)]
+    return [name for name in installed(cls.backends) if users <= chosen.slow.get(name, users)]
 
 
 def _fixed(cls: type[Problem], seed: int, chosen: Plan) -> Iterator[Measurement]:

@@ -29,7 +29,7 @@ from mecopt import (
     Status,
     UnknownName,
 )
-from mecopt.backends.backend import Backend, OneByOne, Single
+from mecopt.backends.backend import Backend, OneByOne, Single, installed
 from mecopt.data import from_mapping
 from mecopt.fields import axes
 from mecopt.models import BandwidthPower, BinaryOffloading, ComputationRate, MultiServerOffloading, PricedPower
@@ -618,7 +618,7 @@ def test_users_without_work_cost_nothing(solver: str) -> None:
     assert solution.objective == 0.0
 
 
-@pytest.mark.parametrize("backend", list(BinaryOffloading.backends))
+@pytest.mark.parametrize("backend", installed(BinaryOffloading.backends))
 def test_every_backend_allocates_to_users_without_work(backend: str) -> None:
     solution = mecopt.allocate(BinaryOffloading(data_size=np.zeros(3)), [1, 0, 1], backend=backend)
     assert solution.status is Status.OPTIMAL

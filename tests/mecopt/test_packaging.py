@@ -47,9 +47,11 @@ def test_solving_does_not_load_what_it_does_not_use() -> None:
 
 
 def test_constraints_pin_everything_that_is_required() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    project, groups = settings["project"], settings["dependency-groups"]
     pinned = {line.split("==")[0].lower().replace("_", "-") for line in (ROOT / "constraints.txt").read_text().splitlines()}
-    wanted = [*project["dependencies"], *(r for extra in project["optional-dependencies"].values() for r in extra)]
+    parts = (project["dependencies"], *project["optional-dependencies"].values(), *groups.values())
+    wanted = [requirement for part in parts for requirement in part]
     for requirement in wanted:
         name = requirement.split(">")[0].split("=")[0].lower().replace("_", "-")
         assert name in pinned, f"{name} is not pinned in constraints.txt"
