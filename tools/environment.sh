@@ -111,16 +111,19 @@ make_anew() {
 
 # ------------------------------------------------------------------------------------------------------------ installation
 
-# Tools that are pinned whatever the dependencies are: pip with dependency groups, and torch, which is large.
-pip_install() { "$python" -m pip install --quiet --disable-pip-version-check --constraint "$VENV/constraints.txt" "$@"; }
-
 # A path entry instead of an import hook: else Python started beside a clone called `mecopt` takes the clone for the package.
+# Setuptools says whenever it is asked for one that it may end some day; that is no news to who builds an environment.
 editable="--config-settings editable_mode=compat --editable"
+export PYTHONWARNINGS="${PYTHONWARNINGS:+$PYTHONWARNINGS,}ignore:Compat editable installs"
+
+pip_install() { "$python" -m pip install --quiet --disable-pip-version-check --constraint "$VENV/constraints.txt" "$@"; }
 
 install() {
     case $DEPENDENCIES in
     pinned) cp constraints.txt "$VENV/constraints.txt" ;;
-    lowest | newest) grep -E '^(pip|torch|uv)==' constraints.txt >"$VENV/constraints.txt" ;;
+    lowest | newest) # the tools' own versions, and torch, which is large
+        grep -E '^(pip|torch|uv)==' constraints.txt >"$VENV/constraints.txt"
+        ;;
     *) fail "DEPENDENCIES=$DEPENDENCIES is none of pinned, lowest, newest." ;;
     esac
     case $level in
@@ -147,7 +150,7 @@ install() {
 why=
 [ ! -e "$VENV" ] && [ ! -L "$VENV" ] || why=$(unusable)
 if [ -n "$why" ]; then
-    say "$VENV cannot be used: $why. It is made anew."
+    say "$VENV cannot be used: $why."
     make_anew
 elif [ ! -e "$VENV" ]; then
     make_anew
