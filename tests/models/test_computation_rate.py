@@ -94,7 +94,7 @@ def test_conic_solvers_solve_all_frames_after_scaling() -> None:
     batch = ComputationRate.sample(np.random.default_rng(4), (20,))
     decisions = batch.decision_space.sample(np.random.default_rng(5), (20,))
     best = mecopt.allocate(batch, decisions)
-    for backend in installed(ComputationRate.backends)[1:]:
+    for backend in {"clarabel", "ecos", "scs"}.intersection(installed(ComputationRate.backends)):
         answer = mecopt.allocate(batch, decisions, backend=backend, throw=False)
         certified(best, answer, ComputationRate.backends[backend].proves, backend)
 
