@@ -9,6 +9,7 @@ from importlib.metadata import version
 
 from mecopt.decision import Binary, DecisionSpace
 from mecopt.problem import Problem
+from mecopt.quantities.doubts import AmbiguousShape, DoubtfulData, ImplausibleData, shapes_meant, strict
 from mecopt.registry import find_problem, load_policy, problems
 from mecopt.scenario import Reference, Scenario
 from mecopt.solution import (
@@ -28,10 +29,13 @@ from mecopt.solve import allocate, solve
 __version__ = version("mecopt")
 
 __all__ = [
+    "AmbiguousShape",
     "BackendUnavailable",
     "Binary",
     "Certificate",
     "DecisionSpace",
+    "DoubtfulData",
+    "ImplausibleData",
     "InstanceError",
     "MecoptError",
     "Problem",
@@ -48,5 +52,7 @@ __all__ = [
     "find_problem",
     "load_policy",
     "problems",
+    "shapes_meant",
     "solve",
+    "strict",
 ]

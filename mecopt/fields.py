@@ -14,20 +14,21 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mecopt.quantities.hints import level_unit
+from mecopt.quantities.doubts import Plausible, question
+from mecopt.quantities.hints import level_unit, told
 from mecopt.quantities.values import plain
 from mecopt.solution import InstanceError, unknown
-from mecopt.units import converted
+from mecopt.units import parse
 
 Array = NDArray[Any]
 
 if TYPE_CHECKING:
 
     class Quantity:
-        """A field's type: anything like an array goes in, an array comes out."""
+        """A field's type: anything like an array goes in, or numbers with their units; an array comes out."""
 
         def __get__(self, instance: object, owner: object = None) -> Array: ...
-        def __set__(self, instance: object, value: ArrayLike | None) -> None: ...
+        def __set__(self, instance: object, value: ArrayLike | Sequence[Any] | Mapping[str, Any] | None) -> None: ...
 else:
     Quantity = Array
 
@@ -95,6 +96,7 @@ def quantity(
     complex_allowed: bool = False,
     most: float = np.inf,
     decibels: bool = False,
+    plausible: Plausible | None = None,
 ) -> Any:
     """Declare a field of a problem.
 
@@ -120,6 +122,8 @@ def quantity(
         the greatest admissible number.
     decibels
         whether it is a ratio of powers or a power per hertz, so that dB or dBm/Hz tell it; any power may be told in dBm.
+    plausible
+        what physics says of its magnitude, where it is certain; a number outside is answered with a warning.
     """
     metadata = {
         "unit": unit,
@@ -133,6 +137,7 @@ def quantity(
         "complex": complex_allowed,
         "most": most,
         "decibels": decibels,
+        "plausible": plausible,
         "choices": (),
     }
     if default is None:
@@ -154,6 +159,7 @@ def choice(symbol: str, meaning: str, *choices: str) -> Any:
         "complex": False,
         "most": len(choices) - 1.0,
         "decibels": False,
+        "plausible": None,
         "choices": choices,
     }
     return dataclasses.field(default=None, metadata=metadata)
@@ -216,7 +222,20 @@ def _perhaps(f: dataclasses.Field[Any], entry: Any) -> str:
     unit = level_unit(f)
     if not unit or np.iscomplexobj(entry) or not -1000 < entry < 0:
         return ""
-    return f"; in decibels? then write '{entry:g} {unit}', which is {float(converted(entry, unit, f.metadata['unit'])):.6g}"
+    return f"; in decibels? then write '{entry:g} {unit}': {told(float(entry), unit, f.metadata['unit'])}"
+
+
+def question_magnitudes(owner: str, fields: Sequence[dataclasses.Field[Any]], given: Mapping[str, Array]) -> None:
+    """Warn of numbers that physics rules out, once per field."""
+    units = {f.name: f.metadata["unit"] for f in fields}
+    for f in fields:
+        known = f.metadata["plausible"]
+        if known is None or f.name not in given:
+            continue
+        over = given[known.over][given[known.over] > 0.0] if known.over else np.ones(1)
+        size = parse(units[known.over]).size / parse(units[f.name]).size if known.over else 1.0
+        if over.size:
+            question(f"{owner}.{f.name}", units[f.name], known, given[f.name], float(over.min()) * size)
 
 
 def _admissible(f: dataclasses.Field[Any], array: Array) -> Array:

@@ -23,9 +23,11 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
 from mecopt.decision import DecisionSpace, OneOf
-from mecopt.fields import ABSENT, Variables, allowed, axes, declared, numbers
+from mecopt.fields import ABSENT, Variables, allowed, axes, declared, numbers, question_magnitudes
+from mecopt.quantities.doubts import batch_told
+from mecopt.quantities.given import require_one_order
 from mecopt.scenario import Reference, Scenario
-from mecopt.shapes import batch_of, sizes_of
+from mecopt.shapes import batch_of, question_batch, sizes_of
 from mecopt.solution import InstanceError, unknown
 
 if TYPE_CHECKING:
@@ -235,6 +237,8 @@ class Problem(ABC):
 
     def __post_init__(self) -> None:
         given: dict[str, Array] = {}
+        listed = {f.name: (axes(f)[0], getattr(self, f.name)) for f in declared(type(self)) if axes(f)}
+        require_one_order(type(self).__name__, listed)
         for f in declared(type(self)):
             value = getattr(self, f.name)
             if value is not None:
@@ -246,9 +250,12 @@ class Problem(ABC):
             if f.name not in given:
                 default = f.metadata["default"]
                 given[f.name] = np.asarray(default(sizes["users"]) if callable(default) else default, dtype=float)
-        batch_shape = batch_of(type(self), {n: a.shape for n, a in given.items()}, sizes)
+        shapes = {name: array.shape for name, array in given.items()}
+        batch_shape = batch_of(type(self), shapes, sizes)
         if 0 in batch_shape:
             raise InstanceError(f"{type(self).__name__} holds no instance: the batch has shape {batch_shape}")
+        question_batch(type(self), shapes, sizes)
+        question_magnitudes(type(self).__name__, declared(type(self)), given)
         for f in declared(type(self)):
             shape = (*batch_shape, *(sizes[axis] for axis in axes(f)))
             object.__setattr__(self, f.name, np.broadcast_to(given[f.name], shape))
@@ -378,7 +385,8 @@ class Problem(ABC):
         if not all(isinstance(n, int | np.integer) and n >= 1 for n in shape):
             raise InstanceError(f"batch_shape is {batch_shape!r}; allowed: whole numbers of at least 1")
         shape = tuple(int(n) for n in shape)
-        return cls(**{**scenario.draw(rng, (*shape, *map(int, sizes.values()))), **overrides})
+        with batch_told(shape):
+            return cls(**{**scenario.draw(rng, (*shape, *map(int, sizes.values()))), **overrides})
 
     @classmethod
     def backend(cls, name: str | None = None) -> Backend:

@@ -1,8 +1,10 @@
-"""Radio: path loss and fading, on arrays, in linear units unless a name says otherwise."""
+"""Radio: path loss and fading, on arrays, in linear units unless a name says otherwise; and what physics rules out."""
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
+
+from mecopt.quantities.doubts import Plausible
 
 LIGHT_SPEED = 3e8
 """Metres per second, rounded as the papers do, so that their instances are reproduced."""
@@ -61,3 +63,35 @@ def reference_gain(distance: ArrayLike, gain: float, exponent: float = 2.0, clos
 def rayleigh_amplitude(rng: Generator, shape: tuple[int, ...]) -> NDArray[np.float64]:
     """Draw the amplitude of Rayleigh fading whose power gain has mean 1."""
     return rng.rayleigh(np.sqrt(0.5), shape)
+
+
+def _gain_meant(entry: float) -> str:
+    level = 10.0 * np.log10(entry)
+    written = f", or '{-entry:g} dB' where {entry:g} was in decibels" if entry <= 300.0 else ""
+    return f"a path loss is a gain below 0 dB: '{-level:.4g} dB'{written}"
+
+
+def _part_meant(entry: float) -> str:
+    return f"if it is in percent, write '{entry:g} %'" if entry <= 100.0 else ""
+
+
+POWER_GAIN = Plausible("a power gain above 1: more power would arrive than is sent", most=1.0, meant=_gain_meant)
+"""Of a channel whose noise is given beside it."""
+
+AMPLITUDE_GAIN = Plausible("an amplitude gain above 1: more power would arrive than is sent", most=1.0)
+
+PART = Plausible("a part above 1: more would be harvested than is received", most=1.0, meant=_part_meant)
+
+THERMAL_NOISE = 1.380649e-23
+"""Thermal noise power per hertz at one kelvin, in J, below that of any receiver; at 290 K it is -174 dBm/Hz."""
+
+THERMAL_DENSITY = Plausible(
+    f"less than the thermal noise of anything warmer than 1 K ({THERMAL_NOISE:.3g} J, that is W/Hz)", least=THERMAL_NOISE
+)
+
+THERMAL_POWER = Plausible(
+    f"over the bandwidth less than the thermal noise of anything warmer than 1 K ({THERMAL_NOISE:.3g} W/Hz); "
+    "noise per hertz has to be multiplied by the bandwidth",
+    least=THERMAL_NOISE,
+    over="bandwidth",
+)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mecopt.cli.doubts import strict_option
+
 if TYPE_CHECKING:
     from mecopt.data import Dataset
 
@@ -44,7 +46,7 @@ set_option = click.option(
 
 def file_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that `mecopt.data.load` takes."""
-    for option in (set_option, ignore_option, field_option, rows_option):
+    for option in (strict_option, set_option, ignore_option, field_option, rows_option):
         command = option(command)
     return command
 

@@ -67,12 +67,14 @@ def group() -> None:
 
 def main(arguments: list[str] | None = None) -> Any:
     """Run a command; errors of ours become one line on standard error."""
+    from mecopt.cli.doubts import told_in_a_line
     from mecopt.solution import BackendUnavailable, MecoptError, SolveFailed
 
     if arguments is None and hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `mecopt list | head` ends like any other program
     try:
-        code = group.main(args=arguments, prog_name="mecopt", standalone_mode=False)
+        with told_in_a_line():
+            code = group.main(args=arguments, prog_name="mecopt", standalone_mode=False)
     except click.exceptions.Exit as error:
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):  # click turns the one into the other while a command runs

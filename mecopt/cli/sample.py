@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from mecopt.cli.doubts import strict_option
+
 
 @click.command("sample")
 @click.argument("problem")
@@ -14,6 +16,7 @@ import click
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the random generator.")
 @click.option("--preset", default="paper", show_default=True, help="Scenario to draw from; see `mecopt list`.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="users=20, capacity=40, 'capacity=320 Mbit/s'.")
+@strict_option
 @click.option(
     "-o",
     "--output",

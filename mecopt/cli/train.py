@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mecopt.cli.doubts import strict_option
 from mecopt.cli.files import field_option, ignore_option, rows_option, tell
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 @rows_option
 @field_option
 @ignore_option
+@strict_option
 @click.option(
     "--at",
     "changes",

@@ -6,8 +6,12 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from mecopt.data.dataset import Told
+from mecopt.fields import axes, declared
 from mecopt.problem import Problem
+from mecopt.quantities.doubts import batch_told
 from mecopt.quantities.values import in_units
 from mecopt.registry import find_problem, problem_names
 from mecopt.solution import InstanceError, unknown
@@ -56,6 +60,18 @@ def built(found: dict[str, Any], told: Told, where: str) -> tuple[Problem, tuple
         the file's entries by field name, "problem" among them or told.
     """
     found = {name: found[name] for name in told.remaining(found, where)}
-    given = told.given(problem_of(found, told.problem))
+    cls = problem_of(found, told.problem)
+    given = told.given(cls)
     notes = tuple(f"{name} is as set; what {where} says of it is not used" for name in given if name in found)
-    return from_mapping({**found, **given}, told.problem), notes
+    with batch_told(None if declared(cls)[0].name in given else _batch_of(cls, found)):
+        return from_mapping({**found, **given}, told.problem), notes
+
+
+def _batch_of(cls: type[Problem], found: Mapping[str, Any]) -> tuple[int, ...] | None:
+    """Return the batch of instances that mecopt wrote or whose rows are known; None where only a person's lists tell it."""
+    first, provenance = declared(cls)[0], found.get("provenance")
+    value = found.get(first.name)
+    by_mecopt = isinstance(provenance, dict) and "mecopt" in provenance
+    if isinstance(value, np.ndarray) or (by_mecopt and isinstance(value, list)):
+        return np.shape(value)[: -len(axes(first))]
+    return None

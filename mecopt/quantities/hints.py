@@ -44,20 +44,16 @@ class Wanted:
     @property
     def name(self) -> str:
         """The field's own name."""
-        return self.where.rpartition(".")[2]
+        return self.where.rpartition(".")[2].partition("[")[0]
 
     @property
     def examples(self) -> str:
         """Units to write here."""
         exponents = parse(self.unit).exponents
-        if self.decibels and exponents in (_RATIO, _DENSITY):
-            known: tuple[str, ...] = ("dB",) if exponents == _RATIO else ("W/Hz", "dBm/Hz")
-        else:
-            known = _EXAMPLES.get(exponents, ())
-        own = () if self.unit == "1" else (self.unit,)
-        units = [repr(unit) for unit in dict.fromkeys((*own, *known))][:3]
-        text = f"write for example {' or '.join(units)}" if units else ""
-        return f"write a plain number{f', or {text[6:]}' if text else ''}" if self.unit == "1" else text
+        if exponents == _RATIO:
+            return "write a plain number" + (", or decibels in 'dB'" if self.decibels else "")
+        known = ("W/Hz", "dBm/Hz") if self.decibels and exponents == _DENSITY else _EXAMPLES.get(exponents, ())
+        return f"write for example {' or '.join(map(repr, [*dict.fromkeys((self.unit, *known))][:3]))}"
 
     def fits(self, unit: str) -> bool:
         """Whether a known unit may be written here."""
@@ -86,7 +82,8 @@ def require(given: str, wanted: Wanted, number: Any = None) -> None:
         if wanted.fits(given):
             return
     except UnknownUnit as error:
-        raise InstanceError(f"{wanted.where}: {error}{_meant(given, error.symbol, wanted, number)}") from None
+        said = str(error).partition("; write for example")[0]
+        raise InstanceError(f"{wanted.where}: {said}{_meant(given, error.symbol, wanted, number)}") from None
     raise InstanceError(f"{wanted.where}: {_misfit(given, wanted, number)}")
 
 
@@ -104,7 +101,8 @@ def told(number: Any, given: str, wanted: str) -> str:
 
 def _meant(text: str, part: str, wanted: Wanted, number: Any) -> str:
     """Name the readings of an unknown symbol that measure what is wanted."""
-    names = [one.name for one in resembling(part)] + [d for d in ("dB", "dBm", "dBW") if d.lower() == part.lower()]
+    names = [one.name for one in resembling(part)] if part else []
+    names += [d for d in ("dB", "dBm", "dBW") if d.lower() == part.lower()]
     readings: dict[str, str] = {}
     for name in names:
         whole = tidied(text).replace(part, name, 1)
@@ -144,10 +142,11 @@ def _misfit(given: str, wanted: Wanted, number: Any) -> str:
 
 def _in_band(given: str, wanted: Wanted, number: Any) -> str:
     """Say how a density becomes the power in a band, with the number for 1 MHz."""
-    how = "add 10 log10 of the bandwidth in Hz" if parse(given).decibels else "multiply by the bandwidth"
+    add = "add 10 log10 of the bandwidth in Hz and write 'dBm'"
+    how = add if parse(given).decibels else "multiply by the bandwidth and write 'W'"
     power = told(number, given, "W/MHz")
     if not power:
-        return f"{how}, and write 'dBm' or 'W'"
+        return how
     watts = float(converted(float(number), given, "W/MHz"))
     return f"{how}: over 1 MHz {number:g} {given} are {_text(watts)}"
 

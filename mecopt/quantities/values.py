@@ -122,13 +122,15 @@ def _from_text(text: str, field: dataclasses.Field[Any], where: str) -> Any:
     if found is None:
         return text
     number, unit = found
+    if np.isinf(number) and "inf" not in text:
+        raise InstanceError(f"{where} is {text[:40]!r}, a number that no float can hold")
     if not unit:
         if number == np.inf and field.metadata["unlimited"]:
             return number
         own = field.metadata["unit"]
         also = f", or '{number:g} {own}'" if own != "1" else ""
         raise InstanceError(f"{where} is {text!r}, which is text and no number; write {number:g}{also}")
-    if re.match(r"[,'_]\d", unit):
+    if re.match(r"[,'_]?(?!1\s*/)\d", unit):
         raise InstanceError(f"{where} is {text!r}; write the number with a point and without separators, as 1500 or 1.5")
     owner = where.rpartition(".")[0]
     wanted(field, owner, unit, number, where)

@@ -57,6 +57,7 @@ from mecopt.models.backscatter_frame.scenarios import PRESETS
 from mecopt.models.backscatter_frame.terms import Links, Terms, features, links, sending_energy, terms
 from mecopt.models.backscatter_frame.variables import FrameAllocation, FramePrices
 from mecopt.problem import Problem
+from mecopt.radio import AMPLITUDE_GAIN, THERMAL_POWER
 from mecopt.scenario import Reference, Scenario
 from mecopt.search.solver import Solver
 
@@ -79,14 +80,21 @@ class BackscatterFrame(Problem):
     """
 
     channel: Quantity = quantity(
-        "1", "h", "amplitude gains between the antennas and the user", per="user and antenna", complex_allowed=True
+        "1",
+        "h",
+        "amplitude gains between the antennas and the user",
+        per="user and antenna",
+        complex_allowed=True,
+        plausible=AMPLITUDE_GAIN,
     )
     workload: Quantity = quantity("kbit", "l", "work of the frame", zero_allowed=True)
     battery: Quantity = quantity("mJ", "E", "energy in the battery as the frame begins", zero_allowed=True)
     battery_capacity: Quantity = quantity("mJ", "E_max", "capacity of the battery", default=2.0)
     bandwidth: Quantity = quantity("kHz", "B", "bandwidth", per="instance", default=10.0)
     slot: Quantity = quantity("s", "T", "length of each user's slot", per="instance", default=1.0)
-    noise_power: Quantity = quantity("mW", "sigma^2", "noise power at the access point", per="instance", default=1e-5)
+    noise_power: Quantity = quantity(
+        "mW", "sigma^2", "noise power at the access point", per="instance", default=1e-5, plausible=THERMAL_POWER
+    )
     carrier_power: Quantity = quantity("mW", "p", "carrier power of the access point", per="instance", default=6000.0)
     active_receive_power: Quantity = quantity(
         "mW", "p_ar", "power of receiving an active user", per="instance", default=50.0, zero_allowed=True

@@ -44,7 +44,7 @@ from mecopt.fields import Quantity, quantity
 from mecopt.models.bandwidth_power import allocation, exact
 from mecopt.models.bandwidth_power.variables import BandwidthPrice, Transmission
 from mecopt.problem import Problem
-from mecopt.radio import rayleigh_amplitude, reference_gain
+from mecopt.radio import POWER_GAIN, THERMAL_DENSITY, rayleigh_amplitude, reference_gain
 from mecopt.scenario import Reference, Scenario
 from mecopt.search.solver import Solver
 
@@ -136,7 +136,7 @@ class BandwidthPower(Problem):
     array(True)
     """
 
-    channel_gain: Quantity = quantity("1", "h", "power gain from user to access point", decibels=True)
+    channel_gain: Quantity = quantity("1", "h", "power gain from user to access point", decibels=True, plausible=POWER_GAIN)
     data_size: Quantity = quantity("bit", "D", "task data of a user", default=8e5)
     weight: Quantity = quantity("1", "w", "weight of a user's latency", default=1.0)
     local_time: Quantity = quantity("s", "T", "time to compute a task locally", default=1.0)
@@ -144,7 +144,7 @@ class BandwidthPower(Problem):
     max_power: Quantity = quantity("W", "P", "greatest transmit power of a user", default=1.0)
     energy_budget: Quantity = quantity("J", "E", "most energy a user spends on its upload", default=np.inf, unlimited=True)
     noise_density: Quantity = quantity(
-        "J", "N0", "noise power per hertz", per="instance", default=NOISE_DENSITY, decibels=True
+        "J", "N0", "noise power per hertz", per="instance", default=NOISE_DENSITY, decibels=True, plausible=THERMAL_DENSITY
     )
     bandwidth: Quantity = quantity("Hz", "B", "band that all uploads share", per="instance", default=1e7)
 

@@ -46,7 +46,7 @@ from mecopt.fields import ABSENT, Quantity, quantity
 from mecopt.models.computation_rate import allocation, exact
 from mecopt.models.computation_rate.variables import FrameTimes, TimePrice
 from mecopt.problem import Problem
-from mecopt.radio import path_gain, rayleigh_power
+from mecopt.radio import PART, POWER_GAIN, THERMAL_POWER, path_gain, rayleigh_power
 from mecopt.scenario import Reference, Scenario
 from mecopt.search.solver import Solver
 
@@ -93,18 +93,20 @@ class ComputationRate(Problem):
     """
 
     channel_gain: Quantity = quantity(
-        "1", "h", "power gain between access point and user, both ways", zero=ABSENT, decibels=True
+        "1", "h", "power gain between access point and user, both ways", zero=ABSENT, decibels=True, plausible=POWER_GAIN
     )
     weight: Quantity = quantity("1", "w", "weight of a user's rate", default=_alternating, zero=ABSENT)
     harvesting_efficiency: Quantity = quantity(
-        "1", "mu", "harvested part of the received power", default=0.7, zero=ABSENT, decibels=True
+        "1", "mu", "harvested part of the received power", default=0.7, zero=ABSENT, decibels=True, plausible=PART
     )
     cycles_per_bit: Quantity = quantity("cycle/bit", "phi", "CPU cycles to process one bit", default=100.0)
     capacitance: Quantity = quantity("W s^3/cycle^3", "k", "energy coefficient of the CPU", default=1e-26)
     transmit_power: Quantity = quantity(
         "W", "P", "access point's transmit power", per="instance", default=3.0, zero="nobody computes, and the rate is 0"
     )
-    noise_power: Quantity = quantity("W", "N0", "noise power at the access point", per="instance", default=1e-10)
+    noise_power: Quantity = quantity(
+        "W", "N0", "noise power at the access point", per="instance", default=1e-10, plausible=THERMAL_POWER
+    )
     bandwidth: Quantity = quantity(
         "Hz", "B", "bandwidth", per="instance", default=2e6, zero="who offloads has rate 0, so that all compute locally"
     )

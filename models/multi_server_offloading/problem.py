@@ -50,6 +50,7 @@ from mecopt.models.multi_server_offloading import allocation, exact, reasons
 from mecopt.models.multi_server_offloading.scenarios import PRESETS
 from mecopt.models.multi_server_offloading.variables import ServerPrices, SpeedAndPower
 from mecopt.problem import Problem
+from mecopt.radio import POWER_GAIN, THERMAL_POWER
 from mecopt.scenario import Reference, Scenario
 from mecopt.search import server_choice
 from mecopt.search.solver import Solver
@@ -89,6 +90,7 @@ class MultiServerOffloading(Problem):
         per="user and server",
         zero=f"no link: the server {NO_CHOICE}",
         decibels=True,
+        plausible=POWER_GAIN,
     )
     workload: Quantity = quantity("cycle", "F", "CPU cycles of a task", default=1e9, zero_allowed=True)
     data_size: Quantity = quantity("bit", "D", "data of a task", default=8e5, zero_allowed=True)
@@ -99,7 +101,9 @@ class MultiServerOffloading(Problem):
     max_power: Quantity = quantity(
         "W", "P", "a user's greatest transmit power", default=1.0, zero=f"sends nothing: any server {NO_CHOICE}"
     )
-    noise_power: Quantity = quantity("W", "sigma^2", "noise power at a server", per="server", default=1e-8)
+    noise_power: Quantity = quantity(
+        "W", "sigma^2", "noise power at a server", per="server", default=1e-8, plausible=THERMAL_POWER
+    )
     local_speed: Quantity = quantity(
         "cycle/s", "f^loc", "a user's own speed", default=1e9, zero="computes nothing: a task with work has to be offloaded"
     )

@@ -48,6 +48,7 @@ from mecopt.models.priced_power import allocation, conic, exact, scenarios
 from mecopt.models.priced_power.ratios import JONG, TRANSFORM
 from mecopt.models.priced_power.variables import InterferencePrice, TransmitPower
 from mecopt.problem import Problem
+from mecopt.radio import POWER_GAIN, THERMAL_POWER
 from mecopt.scenario import Reference, Scenario
 from mecopt.search.solver import Solver
 
@@ -92,11 +93,13 @@ class PricedPower(Problem):
     ([1, 1, 0], 'OPTIMAL')
     """
 
-    channel_gain: Quantity = quantity("1", "h", "power gain between user and station", decibels=True)
+    channel_gain: Quantity = quantity("1", "h", "power gain between user and station", decibels=True, plausible=POWER_GAIN)
     data_size: Quantity = quantity("bit", "D", "data of a task", default=8e5)
     bandwidth: Quantity = quantity("Hz", "B", "bandwidth of a user's link", default=1e6)
     max_power: Quantity = quantity("W", "P", "a user's greatest transmit power", default=1.0)
-    noise_power: Quantity = quantity("W", "sigma^2", "noise power at the station", per="instance", default=1e-8)
+    noise_power: Quantity = quantity(
+        "W", "sigma^2", "noise power at the station", per="instance", default=1e-8, plausible=THERMAL_POWER
+    )
     weight: Quantity = quantity("1", "w", "weight of a user's latency and energy", default=1.0)
     energy_price: Quantity = quantity("1/W", "alpha", "latency that a joule is worth", default=10.0, zero_allowed=True)
     energy_budget: Quantity = quantity("J", "E", "energy a user may send with", default=np.inf, unlimited=True)
