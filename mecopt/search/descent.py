@@ -68,7 +68,12 @@ def descend(
 def random_decision(problem: Problem, rng: Generator) -> Array:
     """Draw a decision of each instance to begin with; all-local where what was drawn has no allocation."""
     drawn = problem.mended(problem.decision_space.sample(rng, problem.batch_shape))
-    return np.where(problem.infeasible(drawn)[..., None], np.int8(0), drawn)
+    return np.where(problem.infeasible(drawn)[..., None], all_local(problem), drawn)
+
+
+def all_local(problem: Problem) -> Array:
+    """Return the decision of each instance in which everyone computes locally who can."""
+    return problem.mended(np.zeros((*problem.batch_shape, problem.users), dtype=np.int8))
 
 
 class CoordinateDescent(Solver):
@@ -111,7 +116,7 @@ class CoordinateDescent(Solver):
         elif self.begin == "random":
             first = random_decision(problem, rng)
         else:
-            first = np.zeros(shape, dtype=np.int8)
+            first = all_local(problem)
         deadline = None if time_limit is None else clock.now() + time_limit
         decision, _, calls, cut = descend(problem, first, self.value, self.moves, deadline)
         decision = decision.reshape(shape)
@@ -141,7 +146,7 @@ class LocalSearch(Solver):
         """Descend, kick, descend again; keep a kick's result where it improves."""
         users, choices = problem.users, len(problem.choices.labels)
         flat = problem.flat()
-        first = np.zeros((flat.instances, users), dtype=np.int8) if start is None else start.reshape(-1, users)
+        first = all_local(flat) if start is None else start.reshape(-1, users)
         deadline = None if time_limit is None else clock.now() + time_limit
         best, value, calls, cut = descend(flat, first, optimal, optimal_moves, deadline)
         for _ in range(self.kicks):

@@ -112,7 +112,9 @@ def by_sorting(servers: Servers) -> bool:
 def saving(servers: Servers) -> Array:
     """Return (b0 - b1) / s, what a user saves on one server per unit of square-root work; users without work come last."""
     some = servers.root > 0
-    saved = servers.cost[..., 0] - servers.cost[..., 1]
+    with np.errstate(invalid="ignore"):
+        saved = servers.cost[..., 0] - servers.cost[..., 1]
+    saved = np.where(np.isnan(saved), -np.inf, saved)  # of a user who has no choice at all
     return np.where(some, saved / np.where(some, servers.root, 1.0), -np.inf)
 
 

@@ -10,6 +10,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mecopt.problem import Problem
+from mecopt.search.descent import all_local
 from mecopt.search.solver import Search, Solver, scores
 
 Array = NDArray[Any]
@@ -68,8 +69,8 @@ class IndexScan(Solver):
     ) -> Search:
         """Scan all instances side by side; each stops by itself."""
         flat = problem.flat()
-        order = np.argsort(-self.index(flat), axis=-1, kind="stable")
-        decision = np.zeros(order.shape, dtype=np.int8)
+        decision = all_local(flat).copy()
+        order = np.argsort(-np.where(decision == 1, -np.inf, self.index(flat)), axis=-1, kind="stable")
         best = scores(flat, decision)
         calls = np.ones(flat.instances, dtype=int)
         active = np.arange(flat.instances)

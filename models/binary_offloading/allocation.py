@@ -65,10 +65,13 @@ def equal_split_cost(problem: BinaryOffloading, decision: Array) -> Array:
 def equal_split_moves(problem: BinaryOffloading, decision: Array) -> Array:
     """Return the cost after each single move under the equal split, where users do not affect each other."""
     terms = problem.terms()
-    offloaded = terms.upload + terms.compute * (problem.users / problem.capacity[..., None])
-    both = np.stack([terms.local, offloaded], axis=-1)
+    capacity = np.where(problem.capacity > 0, problem.capacity, 1.0)[
+        ..., None
+    ]  # nothing is offloaded to a server that is off
+    both = np.stack([terms.local, terms.upload + terms.compute * (problem.users / capacity)], axis=-1)
     present = np.take_along_axis(both, decision[..., None].astype(int), axis=-1)
-    return np.asarray(equal_split_cost(problem, decision)[..., None, None] + both - present)
+    with np.errstate(invalid="ignore"):  # beside a choice that is impossible nothing can be compared
+        return np.asarray(equal_split_cost(problem, decision)[..., None, None] + both - present)
 
 
 def _offloaded(problem: BinaryOffloading, decision: Array) -> Array:
@@ -85,7 +88,8 @@ def _feasible(problem: BinaryOffloading, users: Array, share: Array) -> tuple[Se
     rate[users] = share * problem.capacity
     with np.errstate(divide="ignore"):
         value = (problem.terms().compute[users] / rate[users]).sum()
-    return ServerRate(server_rate=rate), CapacityPrice(capacity_price=np.asarray(value / problem.capacity))
+    price = value / problem.capacity if users.size else 0.0
+    return ServerRate(server_rate=rate), CapacityPrice(capacity_price=np.asarray(price))
 
 
 def smooth_program(problem: BinaryOffloading, decision: Array) -> SmoothProgram:
@@ -124,6 +128,8 @@ def cvxpy_problem(problem: BinaryOffloading, decision: Array) -> Any:
 
     if problem.batch_shape or decision.ndim != 1:
         raise InstanceError("to_cvxpy takes a single instance and a single decision; index the batch first")
+    if problem.infeasible(decision):
+        raise InstanceError(f"this decision has no allocation: {problem.why_infeasible(decision)}")
     users = _offloaded(problem, decision)
     terms = problem.terms()
     share = cp.Variable(problem.users, nonneg=True, name="server_share")

@@ -51,9 +51,14 @@ IDENTICAL = 1e-12
 """Relative loss that users who are identical but for rounding may cause; above it the theorem is not used."""
 
 
-def _by_user(problem: BinaryOffloading) -> tuple[Array, Array, Array, Array]:
+def _by_user(problem: BinaryOffloading) -> tuple[Array, Array, Array, Array, Array]:
+    """Return L, u, s and F of flat instances, and what those cost who cannot offload: they have no part in the theorem."""
     terms = problem.server_terms()
-    return terms.cost[..., 0], terms.cost[..., 1], terms.root, terms.capacity[:, 0]
+    local, upload = terms.cost[..., 0], terms.cost[..., 1]
+    able = np.isfinite(upload)
+    kept = np.where(able, 0.0, local).sum(axis=-1)
+    local, upload, root = (np.where(able, part, 0.0) for part in (local, upload, terms.root))
+    return local, upload, root, terms.capacity[:, 0], kept
 
 
 def offloading_index(problem: BinaryOffloading) -> Array:
@@ -73,18 +78,19 @@ def best_prefix(problem: BinaryOffloading) -> tuple[Array, Array, Array]:
     holds exactly by at most ``error = sum(|L - u - kappa c|)``. The best prefix is optimal there, so no decision here costs
     less than the best prefix less twice the error.
     """
-    local, upload, root, capacity = _by_user(problem)
+    local, upload, root, capacity, kept_anyway = _by_user(problem)
     work = root**2
     whole = work.sum(axis=-1, keepdims=True)
-    kappa = (local - upload).sum(axis=-1, keepdims=True) / np.where(whole > 0, whole, 1.0)
-    error = np.abs(local - upload - kappa * work).sum(axis=-1)
+    with np.errstate(invalid="ignore"):  # where somebody has to offload nothing is proved
+        kappa = (local - upload).sum(axis=-1, keepdims=True) / np.where(whole > 0, whole, 1.0)
+        error = np.abs(local - upload - kappa * work).sum(axis=-1)
     order = np.argsort(-root, axis=-1, kind="stable")
     local, upload, root = (np.take_along_axis(part, order, axis=-1) for part in (local, upload, root))
     nothing = np.zeros((len(root), 1))
     load = np.concatenate([nothing, np.cumsum(root, axis=-1)], axis=-1)
     offloaded = np.concatenate([nothing, np.cumsum(upload, axis=-1)], axis=-1)
     kept = np.concatenate([np.cumsum(local[:, ::-1], axis=-1)[:, ::-1], nothing], axis=-1)
-    costs = kept + offloaded + load * (load / capacity[:, None])
+    costs = kept_anyway[:, None] + kept + offloaded + load * (load / capacity[:, None])
     count = costs.argmin(axis=-1)
     decision = np.zeros(root.shape, dtype=np.int8)
     np.put_along_axis(decision, order, (np.arange(problem.users) < count[:, None]).astype(np.int8), axis=-1)
@@ -92,15 +98,26 @@ def best_prefix(problem: BinaryOffloading) -> tuple[Array, Array, Array]:
     return decision, cost, cost - 2.0 * error
 
 
+def proves(cost: Array, bound: Array) -> Array:
+    """Whether bounds of prefixes prove their costs, infinite ones of instances without any decision among them."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray((bound >= cost - IDENTICAL * np.abs(cost)) | ((cost == np.inf) & (bound == np.inf)))
+
+
 def theorem_may_hold(problem: BinaryOffloading) -> Array:
-    """Whether (L - u) / c is about the same for all users of a flat instance: a cheap look before sorting."""
-    local, upload, root, _ = _by_user(problem)
+    """Whether (L - u) / c is about the same for all users of a flat instance: a cheap look before sorting.
+
+    Not where somebody has to offload: the theorem is about free choices.
+    """
+    local, upload, root, _, _ = _by_user(problem)
+    free = np.isfinite(local).all(axis=-1)
+    local = np.where(free[:, None], local, 0.0)
     work = root**2
     some = work > 0
     ratio = (local - upload) / np.where(some, work, 1.0)
     spread = np.where(some, ratio, -np.inf).max(axis=-1) - np.where(some, ratio, np.inf).min(axis=-1)
     size = np.where(some, (local + upload) / np.where(some, work, 1.0), 0.0).max(axis=-1)
-    found: Array = ~some.any(axis=-1) | (spread <= 1e-9 * size)
+    found: Array = free & (~some.any(axis=-1) | (spread <= 1e-9 * size))
     return found
 
 
@@ -116,7 +133,7 @@ class Prefix(Solver):
     ) -> Search:
         """Return the best prefix; the theorem says that it is optimal."""
         decision, cost, bound = best_prefix(problem)  # type: ignore[arg-type]
-        broken = np.flatnonzero(bound < cost - IDENTICAL * np.abs(cost))
+        broken = np.flatnonzero(~proves(cost, bound))
         if broken.size:
             raise InstanceError(
                 f"prefix is exact only where (L - u) / c is the same for all users, which fails in instance {broken[0]}. "
@@ -135,7 +152,7 @@ class Exact(TheoremFirst):
         if not holds.any():
             return holds, np.empty(0), np.empty(0), 0
         decision, cost, bound = best_prefix(flat)
-        return holds & (bound >= cost - IDENTICAL * np.abs(cost)), decision, bound, flat.users + 1
+        return holds & proves(cost, bound), decision, bound, flat.users + 1
 
 
 def slsqp_cost(problem: Problem, decision: Array) -> Array:

@@ -37,7 +37,7 @@ from mecopt.backends.backend import Backend
 from mecopt.backends.conic import Conic
 from mecopt.backends.slsqp import Slsqp
 from mecopt.decision import Binary
-from mecopt.fields import Quantity, quantity
+from mecopt.fields import ABSENT, Quantity, quantity
 from mecopt.models.binary_offloading import allocation, exact
 from mecopt.models.binary_offloading.variables import CapacityPrice, ServerRate
 from mecopt.problem import Problem
@@ -122,10 +122,20 @@ class BinaryOffloading(Problem):
     (37.389548, 'OPTIMAL', True)
     """
 
-    data_size: Quantity = quantity("MB", "d", "task data of a user", zero_allowed=True)
-    upload_rate: Quantity = quantity("MB/s", "r", "uplink rate of a user", default=2.5)
-    local_rate: Quantity = quantity("MB/s", "f^loc", "data a user processes per second itself", default=3.0)
-    capacity: Quantity = quantity("MB/s", "F", "data the server processes per second", per="instance", default=30.0)
+    data_size: Quantity = quantity("MB", "d", "task data of a user", zero=ABSENT)
+    upload_rate: Quantity = quantity(
+        "MB/s", "r", "uplink rate of a user", default=2.5, zero="no link: a task with data is not offloaded"
+    )
+    local_rate: Quantity = quantity(
+        "MB/s",
+        "f^loc",
+        "data a user processes per second itself",
+        default=3.0,
+        zero="computes nothing: a task with data is offloaded",
+    )
+    capacity: Quantity = quantity(
+        "MB/s", "F", "data the server processes per second", per="instance", default=30.0, zero="off: nothing is offloaded"
+    )
     upload_power: Quantity = quantity("W", "p^up", "power while uploading", default=1.0, zero_allowed=True)
     waiting_power: Quantity = quantity("W", "p^wait", "power while the server computes", default=0.5, zero_allowed=True)
     local_power: Quantity = quantity("W", "p^loc", "power while computing locally", default=3.0, zero_allowed=True)
@@ -189,9 +199,10 @@ class BinaryOffloading(Problem):
 
     def terms(self) -> Terms:
         """Return L, u and c of every user."""
+        served = np.where(self.capacity > 0, 1.0, 0.0)[..., None] * self.upload_rate
         return Terms(
-            self.data_size / self.local_rate * (1.0 + self.energy_weight * self.local_power),
-            self.data_size / self.upload_rate * (1.0 + self.energy_weight * self.upload_power),
+            _over(self.data_size, self.local_rate) * (1.0 + self.energy_weight * self.local_power),
+            _over(self.data_size, served) * (1.0 + self.energy_weight * self.upload_power),
             self.data_size * (1.0 + self.energy_weight * self.waiting_power),
         )
 
@@ -200,7 +211,9 @@ class BinaryOffloading(Problem):
         from mecopt.kernels.servers import servers
 
         terms = self.terms()
-        return servers(np.stack([terms.local, terms.upload], axis=-1), np.sqrt(terms.compute), self.capacity[..., None])
+        # Where the server is off nobody shares it: any capacity does that leaves nothing to divide by 0.
+        capacity = np.where(self.capacity > 0, self.capacity, 1.0)[..., None]
+        return servers(np.stack([terms.local, terms.upload], axis=-1), np.sqrt(terms.compute), capacity)
 
     def objective(self, decision: Array, allocation: ServerRate) -> Array:
         """Evaluate the paper's weighted sum of delays and energies, equations (1)-(8), in s.
@@ -213,17 +226,16 @@ class BinaryOffloading(Problem):
             f in MB/s, same shape; ignored for local users. An offloaded task without rate takes forever.
         """
         size, weight = self.aligned("data_size", decision), self.aligned("energy_weight", decision)
-        local_time = size / self.aligned("local_rate", decision)
-        upload_time = size / self.aligned("upload_rate", decision)
+        local_time = _over(size, self.aligned("local_rate", decision))
+        upload_time = _over(size, self.aligned("upload_rate", decision))
         rate = allocation.server_rate
         positive = rate > 0
         waiting = np.where(positive, size / np.where(positive, rate, 1.0), np.inf)
         computing_time = np.where(size == 0.0, 0.0, np.where(np.isnan(rate), np.nan, waiting))
-        local = local_time + weight * self.aligned("local_power", decision) * local_time
-        energy = (
-            self.aligned("upload_power", decision) * upload_time + self.aligned("waiting_power", decision) * computing_time
-        )
-        offloaded = upload_time + computing_time + weight * energy
+        # delay and energy of each part side by side: what takes forever costs so at any power, 0 among them
+        local = local_time * (1.0 + weight * self.aligned("local_power", decision))
+        uploading = upload_time * (1.0 + weight * self.aligned("upload_power", decision))
+        offloaded = uploading + computing_time * (1.0 + weight * self.aligned("waiting_power", decision))
         return np.asarray(np.where(decision == 1, offloaded, local).sum(axis=-1))
 
     def violations(self, decision: Array, allocation: ServerRate) -> dict[str, Array]:
@@ -231,9 +243,29 @@ class BinaryOffloading(Problem):
         capacity = self.aligned("capacity", decision)
         rate = np.where(decision == 1, allocation.server_rate, 0.0)
         return {
-            "capacity": np.maximum(rate.sum(axis=-1) / capacity - 1.0, 0.0),
-            "rate_sign": np.maximum(-rate.min(axis=-1) / capacity, 0.0),
+            "capacity": np.maximum(_over(rate.sum(axis=-1), capacity) - 1.0, 0.0),
+            "rate_sign": np.maximum(-_over(rate.min(axis=-1), capacity), 0.0),
         }
+
+    def infeasible(self, decision: Array) -> Array:
+        """Whether somebody offloads without a link or a server, or computes locally without a processor."""
+        local, upload, _ = (self.aligned(part, decision) for part in self.terms())
+        return np.asarray(np.isinf(np.where(decision == 1, upload, local)).any(axis=-1))
+
+    def mended(self, decision: Array) -> Array:
+        """Return decisions with the other choice for users to whom theirs is impossible."""
+        return server_choice.mended(self, decision)
+
+    def why_infeasible(self, decision: Array | None) -> str:
+        """Name the user that cannot do what is decided, or has no choice at all, and the field that says so."""
+        local, upload, _ = self.terms()
+        cost = np.minimum(local, upload) if decision is None else np.where(decision == 1, upload, local)
+        stuck = np.flatnonzero(np.isinf(cost))
+        i = int(stuck[0])
+        alone, link = f"local_rate[{i}] is 0", "capacity is 0" if self.capacity == 0 else f"upload_rate[{i}] is 0"
+        if decision is None:
+            return f"user {i} can neither compute nor offload its task: {alone}, and {link}"
+        return f"user {i} cannot {f'offload its task: {link}' if decision[i] == 1 else f'compute its task itself: {alone}'}"
 
     def bound(self, decision: Array, dual: CapacityPrice) -> Array:
         """Bound the cost of a decision from below by weak duality at any capacity price (negative ones count as 0)."""
@@ -257,7 +289,7 @@ class BinaryOffloading(Problem):
     def random_dual(self, rng: Generator, shape: tuple[int, ...]) -> CapacityPrice:
         """Draw capacity prices over four decades around the price when all offload."""
         full = self.terms().compute
-        price = (np.sqrt(full).sum(axis=-1) / self.capacity) ** 2
+        price = (np.sqrt(full).sum(axis=-1) / np.where(self.capacity > 0, self.capacity, 1.0)) ** 2
         price = price.reshape(price.shape + (1,) * (len(shape) - price.ndim))
         return CapacityPrice(capacity_price=price * 10.0 ** rng.uniform(-2.0, 2.0, shape))
 
@@ -301,3 +333,9 @@ class BinaryOffloading(Problem):
         from mecopt.models.binary_offloading.lesson import LESSON
 
         return LESSON
+
+
+def _over(amount: Array, rate: Array) -> Array:
+    """Return amount / rate: infinite at a rate of 0, but 0 for an amount of 0."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.where(amount == 0, 0.0, amount / rate))

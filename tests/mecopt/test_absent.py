@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mecopt
-from mecopt.models import ComputationRate, MultiServerOffloading
+from mecopt.models import BinaryOffloading, ComputationRate, MultiServerOffloading
 from mecopt.problem import Problem
 from mecopt.registry import find_problem, problem_names
 from mecopt.testing import Check
@@ -177,3 +177,55 @@ def test_heuristics_leave_choices_that_do_not_exist_alone(solver: str) -> None:
     linked = np.take_along_axis(gain, np.maximum(answer.decision, 1)[..., None].astype(int) - 1, axis=-1)[..., 0] > 0
     assert (linked | (answer.decision == 0)).all()
     assert np.isfinite(answer.objective).all()
+
+
+# ---------------------------------------------------------------------- one server
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10**6))
+def test_who_must_not_or_must_offload_is_what_enumeration_by_the_formula_says(seed: int) -> None:
+    """Links, processors, tasks and the server switched off at random; the costs by plain arithmetic."""
+    rng = np.random.default_rng(seed)
+    size, link, own = (np.where(rng.random(5) < 0.3, 0.0, rng.uniform(1.0, 20.0, 5)) for _ in range(3))
+    capacity, alpha = (0.0 if rng.random() < part else 10.0 for part in (0.1, 0.3))
+    if rng.random() < 0.3:  # alike but for their tasks: the top-k theorem
+        link, own = np.where(link > 0, 4.0, 0.0), np.full(5, 3.0)
+    problem = BinaryOffloading(data_size=size, upload_rate=link, local_rate=own, capacity=capacity, energy_weight=alpha)
+
+    def cost(decision: tuple[int, ...]) -> float:
+        total, root = 0.0, 0.0
+        for d, r, f, x in zip(size.tolist(), link.tolist(), own.tolist(), decision, strict=True):
+            rate = r if x else f
+            if d > 0 and (rate == 0 or (x and capacity == 0)):
+                return math.inf
+            total += d / rate * (1.0 + alpha * (1.0 if x else 3.0)) if d > 0 else 0.0
+            root += math.sqrt(d * (1.0 + alpha * 0.5)) if x else 0.0
+        return total + (root**2 / capacity if root > 0 else 0.0)
+
+    least = min(map(cost, itertools.product(range(2), repeat=5)))
+    solution = mecopt.solve(problem, throw=False)
+    if np.isinf(least):
+        assert solution.status is mecopt.Status.INFEASIBLE
+        assert float(solution.bound) == np.inf
+    else:
+        assert solution.status is mecopt.Status.OPTIMAL
+        assert float(solution.objective) == pytest.approx(least, rel=1e-12)
+        assert float(solution.bound) <= least * (1.0 + 1e-12)
+
+
+def test_the_theorem_holds_among_those_who_may_offload() -> None:
+    """Users alike but for their tasks, some without a link: still proved by sorting alone."""
+    rng = np.random.default_rng(5)
+    size, linked = rng.uniform(5.0, 25.0, (50, 12)), rng.random((50, 12)) < 0.6
+    problem = BinaryOffloading(data_size=size, upload_rate=np.where(linked, 2.5, 0.0))
+    sorted_, searched = mecopt.solve(problem, solver="prefix"), mecopt.solve(problem, solver="highs")
+    assert np.allclose(sorted_.objective, searched.objective, rtol=1e-6)
+    assert all(status is mecopt.Status.OPTIMAL for status in sorted_.status)
+    assert not sorted_.decision[~linked].any()
+
+
+def test_a_user_who_must_offload_does_and_one_that_can_do_nothing_is_named() -> None:
+    assert mecopt.solve(BinaryOffloading(data_size=[1.0, 1.0], local_rate=[0.0, 100.0])).decision.tolist() == [1, 0]
+    with pytest.raises(mecopt.SolveFailed, match=r"user 1 can neither .*: local_rate\[1\] is 0, and upload_rate\[1\] is 0"):
+        mecopt.solve(BinaryOffloading(data_size=[1.0, 1.0], local_rate=[3.0, 0.0], upload_rate=[2.5, 0.0]))
