@@ -19,3 +19,13 @@ def characteristic(values: NDArray[np.float64]) -> float:
     """
     largest = float(np.max(np.abs(values), initial=0.0))
     return float(2.0 ** np.round(np.log2(largest))) if largest > 0.0 else 1.0
+
+
+def quotient(value: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return value / whole, in which nothing is no part of nothing and takes no time at a rate of 0.
+
+    >>> quotient(np.array([0.0, 1.0, 1.0]), np.array([0.0, 0.0, 2.0])).tolist()
+    [0.0, inf, 0.5]
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.where((value == 0.0) & (whole == 0.0), 0.0, value / whole))

@@ -110,15 +110,14 @@ def theorem_may_hold(problem: BinaryOffloading) -> Array:
     Not where somebody has to offload: the theorem is about free choices.
     """
     local, upload, root, _, _ = _by_user(problem)
-    free = np.isfinite(local).all(axis=-1)
+    free = np.asarray(np.isfinite(local).all(axis=-1))
     local = np.where(free[:, None], local, 0.0)
     work = root**2
     some = work > 0
     ratio = (local - upload) / np.where(some, work, 1.0)
     spread = np.where(some, ratio, -np.inf).max(axis=-1) - np.where(some, ratio, np.inf).min(axis=-1)
     size = np.where(some, (local + upload) / np.where(some, work, 1.0), 0.0).max(axis=-1)
-    found: Array = free & (~some.any(axis=-1) | (spread <= 1e-9 * size))
-    return found
+    return np.asarray(free & (~some.any(axis=-1) | (spread <= 1e-9 * size)))
 
 
 class Prefix(Solver):

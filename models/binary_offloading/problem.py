@@ -41,6 +41,7 @@ from mecopt.fields import ABSENT, Quantity, quantity
 from mecopt.models.binary_offloading import allocation, exact
 from mecopt.models.binary_offloading.variables import CapacityPrice, ServerRate
 from mecopt.problem import Problem
+from mecopt.scaling import quotient
 from mecopt.scenario import Reference, Scenario
 from mecopt.search import server_choice
 from mecopt.search.solver import Solver
@@ -201,8 +202,8 @@ class BinaryOffloading(Problem):
         """Return L, u and c of every user."""
         served = np.where(self.capacity > 0, 1.0, 0.0)[..., None] * self.upload_rate
         return Terms(
-            _over(self.data_size, self.local_rate) * (1.0 + self.energy_weight * self.local_power),
-            _over(self.data_size, served) * (1.0 + self.energy_weight * self.upload_power),
+            quotient(self.data_size, self.local_rate) * (1.0 + self.energy_weight * self.local_power),
+            quotient(self.data_size, served) * (1.0 + self.energy_weight * self.upload_power),
             self.data_size * (1.0 + self.energy_weight * self.waiting_power),
         )
 
@@ -226,8 +227,8 @@ class BinaryOffloading(Problem):
             f in MB/s, same shape; ignored for local users. An offloaded task without rate takes forever.
         """
         size, weight = self.aligned("data_size", decision), self.aligned("energy_weight", decision)
-        local_time = _over(size, self.aligned("local_rate", decision))
-        upload_time = _over(size, self.aligned("upload_rate", decision))
+        local_time = quotient(size, self.aligned("local_rate", decision))
+        upload_time = quotient(size, self.aligned("upload_rate", decision))
         rate = allocation.server_rate
         positive = rate > 0
         waiting = np.where(positive, size / np.where(positive, rate, 1.0), np.inf)
@@ -243,8 +244,8 @@ class BinaryOffloading(Problem):
         capacity = self.aligned("capacity", decision)
         rate = np.where(decision == 1, allocation.server_rate, 0.0)
         return {
-            "capacity": np.maximum(_over(rate.sum(axis=-1), capacity) - 1.0, 0.0),
-            "rate_sign": np.maximum(-_over(rate.min(axis=-1), capacity), 0.0),
+            "capacity": np.maximum(quotient(rate.sum(axis=-1), capacity) - 1.0, 0.0),
+            "rate_sign": np.maximum(-quotient(rate.min(axis=-1), capacity), 0.0),
         }
 
     def infeasible(self, decision: Array) -> Array:
@@ -333,9 +334,3 @@ class BinaryOffloading(Problem):
         from mecopt.models.binary_offloading.lesson import LESSON
 
         return LESSON
-
-
-def _over(amount: Array, rate: Array) -> Array:
-    """Return amount / rate: infinite at a rate of 0, but 0 for an amount of 0."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(np.where(amount == 0, 0.0, amount / rate))

@@ -51,6 +51,7 @@ from mecopt.models.multi_server_offloading.scenarios import PRESETS
 from mecopt.models.multi_server_offloading.variables import ServerPrices, SpeedAndPower
 from mecopt.problem import Problem
 from mecopt.radio import POWER_GAIN, THERMAL_POWER
+from mecopt.scaling import quotient
 from mecopt.scenario import Reference, Scenario
 from mecopt.search import server_choice
 from mecopt.search.solver import Solver
@@ -288,8 +289,8 @@ class MultiServerOffloading(Problem):
             late = np.where(deadline < np.inf, latency / deadline - 1.0, np.where(np.isnan(latency), np.nan, 0.0))
             crowded = np.where(places < np.inf, (held - places) / np.maximum(places, 1.0), 0.0)
             misstated = np.abs(allocation.latency - latency) / np.where(latency > 0, latency, 1.0)
-            used, taken = _part(total, capacity), _part(speed, own)
-            radiated = _part(power, self.aligned("max_power", decision))
+            used, taken = quotient(total, capacity), quotient(speed, own)
+            radiated = quotient(power, self.aligned("max_power", decision))
         misstated = np.where(allocation.latency == latency, 0.0, misstated)  # infinite where a user of no weight waits
         parts = {
             "server_speed": (used - 1.0).max(axis=-1),
@@ -388,8 +389,3 @@ class MultiServerOffloading(Problem):
         spread = np.broadcast_to(spread, (*decision.shape, self.servers))
         index = np.maximum(decision, 1)[..., None].astype(int) - 1
         return np.take_along_axis(spread, index, axis=-1)[..., 0]
-
-
-def _part(value: Array, whole: Array) -> Array:
-    """Return values as parts of what is allowed; nothing of nothing is no part of it."""
-    return np.asarray(np.where((value == 0) & (whole == 0), 0.0, value / whole))
