@@ -17,8 +17,24 @@ Array = NDArray[Any]
 MOST_CHOICES = 127
 """Choices are held as bytes."""
 
+LISTED = 20
+"""Users that a sentence names of each choice, and choices that it names."""
+
+SHOWN = 4
+"""Weights of a beam that are written out."""
+
 UNIT = 1e-6
 """By how much the norm of a beam may differ from 1 when it is given; it is divided by its norm then."""
+
+
+def listed(users: Array) -> str:
+    """Write the numbers of users, the first ones of many.
+
+    >>> listed(np.array([3, 17, 58])), listed(np.arange(21)).partition(", 19")[2]
+    ('3, 17, 58', ' and 1 more')
+    """
+    shown = ", ".join(str(user) for user in users[:LISTED].tolist())
+    return shown if users.size <= LISTED else f"{shown} and {users.size - LISTED} more"
 
 
 class DecisionSpace(ABC):
@@ -47,6 +63,10 @@ class DecisionSpace(ABC):
     @abstractmethod
     def shown(self, entry: Array) -> str:
         """Say what is decided for one user."""
+
+    @abstractmethod
+    def told(self, decision: Array) -> str:
+        """Say in a sentence what one decision, or an array of them, decides."""
 
     @abstractmethod
     def stored(self, decision: Array) -> Array:
@@ -90,6 +110,31 @@ class OneOf(DecisionSpace):
     def shown(self, entry: Array) -> str:
         """Return the label of a choice."""
         return self.labels[int(entry)]
+
+    def told(self, decision: Array) -> str:
+        """Say how many users offload, and of one decision who does and where.
+
+        >>> OneOf(5, ("local", "server 1", "server 2")).told(np.array([1, 0, 2, 1, 0]))
+        '3 of 5 offload; server 1: 0, 3; server 2: 2'
+        >>> Binary(200).told(np.isin(np.arange(200), [17, 58, 140]))
+        '3 of 200 offload: 17, 58, 140'
+        """
+        away = (decision != 0).sum(axis=-1)
+        if decision.ndim > 1:
+            return f"{away.min()} to {away.max()} of {self.size} users offload, {away.mean():.4g} on average"
+        if away == 0:
+            return f"none of {self.size} offloads"
+        said = f"{away} of {self.size} {'offloads' if away == 1 else 'offload'}"
+        if len(self.labels) > 2:
+            users = {label: np.flatnonzero(decision == choice) for choice, label in enumerate(self.labels) if choice}
+            served = [f"{label}: {listed(one)}" for label, one in users.items() if one.size]
+            rest = f"; and {len(served) - LISTED} more servers" if len(served) > LISTED else ""
+            return "; ".join([said, *served[:LISTED]]) + rest
+        if away == self.size:
+            return f"all {self.size} offload"
+        if LISTED < away > self.size // 2:
+            return f"{said}; local: {listed(np.flatnonzero(decision == 0))}"
+        return f"{said}: {listed(np.flatnonzero(decision))}"
 
     def stored(self, decision: Array) -> Array:
         """Return the numbers of the choices."""
@@ -198,8 +243,15 @@ class UnitBeams(DecisionSpace):
     def shown(self, entry: Array) -> str:
         """Write magnitudes and phases of the weights, the first one's phase 0: a beam is known up to its phase."""
         first = entry[np.abs(entry) > 0.0][:1]
-        entry = entry * (first.conj() / np.abs(first) if first.size else 1.0)
-        return " ".join(f"{abs(weight):.2f}∠{round(np.degrees(np.angle(weight)))}°" for weight in entry)
+        turned = entry * (first.conj() / np.abs(first) if first.size else 1.0)
+        rest = f" ... ({entry.size} weights)" if entry.size > SHOWN else ""
+        return " ".join(f"{abs(weight):.2f}∠{round(np.degrees(np.angle(weight)))}°" for weight in turned[:SHOWN]) + rest
+
+    def told(self, decision: Array) -> str:
+        """Say how many beams there are."""
+        several = decision.shape[-1] // self.antennas
+        beams = "a unit beam" if several == 1 else f"{several} unit beams"
+        return f"{beams} of {self.antennas} antennas for each of {self.users} users"
 
     def stored(self, decision: Array) -> Array:
         """Return real and imaginary parts by turns, antenna after antenna, user after user."""

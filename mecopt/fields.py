@@ -17,12 +17,14 @@ from numpy.typing import ArrayLike, NDArray
 from mecopt.quantities.doubts import Plausible, question
 from mecopt.quantities.hints import level_unit, told
 from mecopt.quantities.values import plain
+from mecopt.show.readable import Readable
 from mecopt.solution import InstanceError, unknown
 from mecopt.units import parse
 
 Array = NDArray[Any]
 
 if TYPE_CHECKING:
+    from mecopt.show.page import Page
 
     class Quantity:
         """A field's type: anything like an array goes in, or numbers with their units; an array comes out."""
@@ -55,7 +57,7 @@ def axes(field: dataclasses.Field[Any]) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, eq=False)
-class Variables:
+class Variables(Readable):
     """Base of a problem's allocations and duals: named arrays over batch and candidates."""
 
     def __getitem__(self, index: Any) -> Self:
@@ -65,6 +67,16 @@ class Variables:
     def as_dict(self) -> dict[str, Array]:
         """Return the arrays by name."""
         return {f.name: getattr(self, f.name) for f in declared(type(self))}  # type: ignore[arg-type]
+
+    def _line(self) -> str:
+        from mecopt.show.problem import variables_line
+
+        return variables_line(self)
+
+    def _page(self) -> Page:
+        from mecopt.show.problem import variables_page
+
+        return variables_page(self)
 
     @classmethod
     def stack(cls, parts: Sequence[Self | None], sizes: Mapping[str, int], shape: tuple[int, ...]) -> Self:
@@ -78,9 +90,9 @@ class Variables:
         return cls(**columns)
 
 
-def variable(unit: str, *, per: Per) -> Any:
+def variable(unit: str, meaning: str, *, per: Per) -> Any:
     """Declare an array of an allocation or dual: one entry per user, per server, or one per instance and candidate."""
-    return dataclasses.field(metadata={"unit": unit, "per": per})
+    return dataclasses.field(metadata={"unit": unit, "meaning": meaning, "per": per})
 
 
 def quantity(

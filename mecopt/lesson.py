@@ -13,14 +13,18 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mecopt.problem import Problem
+from mecopt.show.readable import Readable
 from mecopt.solution import InstanceError
+
+if TYPE_CHECKING:
+    from mecopt.show.page import Page
 
 Array = NDArray[Any]
 
@@ -74,7 +78,7 @@ def all_of(*outcomes: Outcome) -> Outcome:
 
 
 @dataclass(frozen=True)
-class Step:
+class Step(Readable):
     """One statement of a lesson."""
 
     title: str
@@ -85,6 +89,9 @@ class Step:
     argument: str
     check: Callable[[Generator], Outcome]
 
+    def _line(self) -> str:
+        return f"Step {self.title}"
+
     def __post_init__(self) -> None:
         displays = [number for number, paragraph in enumerate(paragraphs(self.statement)) if is_display(paragraph)]
         if displays and displays[-1] - displays[0] >= len(displays):
@@ -94,7 +101,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Lesson:
+class Lesson(Readable):
     """The reformulation of a problem, step by step."""
 
     problem: str
@@ -102,6 +109,17 @@ class Lesson:
     title: str
     introduction: str
     steps: tuple[Step, ...]
+
+    def _line(self) -> str:
+        return f"Lesson {self.problem}: {self.title}, {len(self.steps)} steps"
+
+    def _page(self) -> Page:
+        from mecopt.show.page import Column, Grid, Line, Page
+
+        numbers = Column("step", [str(number + 1) for number in range(len(self.steps))])
+        grid = Grid((numbers, Column("title", [step.title for step in self.steps], right=False, words=True)))
+        told = f"told in full, every step checked: `mecopt explain {self.problem}`"
+        return Page(self.title, (*(Line(words(text)) for text in paragraphs(self.introduction)), grid, Line(told)))
 
     def step(self, number: int) -> Step:
         """Return a step; they count from 1."""

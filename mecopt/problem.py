@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
@@ -28,12 +28,14 @@ from mecopt.quantities.doubts import batch_told
 from mecopt.quantities.given import require_one_order
 from mecopt.scenario import Reference, Scenario
 from mecopt.shapes import batch_of, question_batch, sizes_of
+from mecopt.show.readable import Readable
 from mecopt.solution import InstanceError, unknown
 
 if TYPE_CHECKING:
     from mecopt.backends.backend import Backend
     from mecopt.lesson import Lesson
     from mecopt.search.solver import Solver
+    from mecopt.show.page import Page
 
 Array = NDArray[Any]
 
@@ -44,7 +46,7 @@ Sense = Literal["minimise", "maximise"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Problem(ABC):
+class Problem(Readable, ABC):
     """Immutable data of one instance, or of a batch of them.
 
     A model derives a frozen dataclass whose fields are declared with `quantity`; the first one is required and fixes the
@@ -176,6 +178,10 @@ class Problem(ABC):
         Every choice is possible, unless a model says otherwise.
         """
         return decision
+
+    def remarks(self, decision: Array, allocation: Any) -> Mapping[str, str]:
+        """Say what a reader should know of answers beside cost and table: a sentence by its label; none by default."""
+        return {}
 
     def why_infeasible(self, decision: Array | None) -> str:
         """Name the limit that leaves a decision of one instance, or all of them (None), without an allocation, if known."""
@@ -349,7 +355,7 @@ class Problem(ABC):
         missing = len(self.decision_space.lead(decision)) - batch
         return value.reshape(value.shape[:batch] + (1,) * missing + value.shape[batch:])
 
-    # ------------------------------------------------------------------ sampling and names
+    # ------------------------------------------------------------------ sampling
 
     @classmethod
     def sample(
@@ -387,6 +393,39 @@ class Problem(ABC):
         shape = tuple(int(n) for n in shape)
         with batch_told(shape):
             return cls(**{**scenario.draw(rng, (*shape, *map(int, sizes.values()))), **overrides})
+
+    # ------------------------------------------------------------------ what readers see
+
+    def describe(self) -> Page:
+        """Return a page on these instances: every field with its unit, numbers and meaning; printing them shows the same."""
+        from mecopt.show.problem import page
+
+        return page(self)
+
+    def table(self, users: Iterable[int] | None = None) -> Page:
+        """Return a page with the fields of users of a single instance, all by default.
+
+        Examples
+        --------
+        >>> from mecopt.models import BandwidthPower
+        >>> BandwidthPower.sample(np.random.default_rng(0)).table(range(40, 43))
+        Traceback (most recent call last):
+        ...
+        mecopt.solution.InstanceError: user 40 is none of these; allowed: 0 to 9
+        """
+        from mecopt.show.problem import table
+
+        return table(self, users)
+
+    def _line(self) -> str:
+        from mecopt.show.problem import line
+
+        return line(self)
+
+    def _page(self) -> Page:
+        return self.describe()
+
+    # ------------------------------------------------------------------ names
 
     @classmethod
     def backend(cls, name: str | None = None) -> Backend:

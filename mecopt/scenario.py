@@ -4,21 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from numpy.random import Generator
 from numpy.typing import ArrayLike
 
+from mecopt.show.readable import Readable
+
+if TYPE_CHECKING:
+    from mecopt.show.page import Page
+
 
 @dataclass(frozen=True)
-class Reference:
+class Reference(Readable):
     """Where a model comes from."""
 
     paper: str
     equations: str
 
+    def _line(self) -> str:
+        return f"Reference {self.paper}, {self.equations}"
+
 
 @dataclass(frozen=True)
-class Scenario:
+class Scenario(Readable):
     """A preset: how instances are drawn, and where each of its numbers is from."""
 
     summary: str
@@ -30,3 +39,12 @@ class Scenario:
     users: int = 10
     servers: int = 2
     antennas: int = 3
+
+    def _line(self) -> str:
+        return f"Scenario {self.summary}"
+
+    def _page(self) -> Page:
+        from mecopt.show.page import Column, Grid, Page
+
+        source = Column("where it is from", list(self.sources.values()), right=False, words=True)
+        return Page(self.summary, (Grid((Column("field", list(self.sources), right=False), source)),))

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import difflib
-import io
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import Field, dataclass, field, fields
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, fields
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.show.readable import Readable
+
 if TYPE_CHECKING:
     from mecopt.fields import Variables
     from mecopt.problem import Problem
+    from mecopt.show.page import Page
 
 Array = NDArray[Any]
-
-
-COLUMNS = 5
-"""Of variables that a table in a terminal holds."""
-
-DUST = 1e-6
-"""Part of the largest number of a unit below which a table shows 0: as much is left by iterative solvers of what is 0."""
 
 
 class MecoptError(Exception):
@@ -83,7 +78,7 @@ class Status(Enum):
 
 
 @dataclass(frozen=True)
-class Certificate:
+class Certificate(Readable):
     """Objective, bound, gap and violation of an answer, computed from the problem's own formulas."""
 
     objective: Array
@@ -91,9 +86,14 @@ class Certificate:
     gap: Array
     violation: Array
 
+    def _line(self) -> str:
+        from mecopt.show.numbers import values
+
+        return "Certificate " + ", ".join(f"{f.name} {values(np.asarray(getattr(self, f.name)))}" for f in fields(self))
+
 
 @dataclass(frozen=True)
-class Statistics:
+class Statistics(Readable):
     """What an answer cost. Seconds are for the whole batch; counts are per instance where they are known."""
 
     method: str
@@ -116,13 +116,24 @@ class Statistics:
 
     @property
     def seconds_text(self) -> str:
-        """The seconds of solving, modelling and, where it happened, compiling, in words."""
+        """The seconds of solving, modelling and, where they happened, predicting and compiling, in words."""
+        predicted = f", {self.predict_seconds:.3g} to predict" if self.predict_seconds else ""
         compiled = f", {self.compile_seconds:.3g} to compile (once per machine)" if self.compile_seconds else ""
-        return f"{self.solve_seconds:.3g} to solve, {self.model_seconds:.3g} to model{compiled}"
+        return f"{self.solve_seconds:.3g} to solve, {self.model_seconds:.3g} to model{predicted}{compiled}"
+
+    def _line(self) -> str:
+        from mecopt.show.solution import statistics_line
+
+        return statistics_line(self)
+
+    def _page(self) -> Page:
+        from mecopt.show.solution import statistics_page
+
+        return statistics_page(self)
 
 
 @dataclass(frozen=True)
-class Solution:
+class Solution(Readable):
     """An answer to a problem, with its certificate.
 
     `objective` and `violation` are recomputed from the problem's own formulas; `bound` is weak duality at a dual, or what
@@ -141,7 +152,7 @@ class Solution:
     status: Any
     """A `Status`, or an object array of them."""
     stats: Statistics
-    problem: Problem = field(repr=False)
+    problem: Problem
 
     def __post_init__(self) -> None:
         values = [v for part in (self.allocation, self.dual) if part is not None for v in part.as_dict().values()]
@@ -242,88 +253,35 @@ class Solution:
             "messages": {str(k): v for k, v in self.stats.messages.items()},
         }
 
-    def __str__(self) -> str:
-        from rich.console import Console
+    def table(self, rows: Iterable[int] | None = None) -> Page:
+        """Return a page of rows, to be printed or shown: users of a single answer, instances of a batch; all by default.
 
-        text = io.StringIO()
-        console = Console(file=text, width=100, no_color=True, highlight=False)
-        for part in self.__rich_parts__():
-            console.print(part)
-        return text.getvalue().rstrip()
+        Parameters
+        ----------
+        rows
+            numbers of users (or, in a batch, of instances, counted through), as ``range(100, 200)`` or ``[17, 58]``.
 
-    def __rich_parts__(self) -> list[Any]:
-        """Return what a terminal shows: the certificate, then a row per user (or per instance of a batch)."""
-        problem = self.problem
-        if self.shape:
-            counts = ", ".join(f"{n} {name}" for name, n in self.statuses().items())
-            finite = np.isfinite(self.objective)
-            mean = float(np.mean(self.objective[finite])) if finite.any() else float("nan")
-            gap = float(np.max(self.gap)) if self.gap.size else 0.0
-            lines = (
-                f"{problem.name}: {int(np.prod(self.shape))} instances of {problem.size_text} by {self.stats.method}\n"
-                f"status     {counts}\n"
-                f"objective  mean {mean:.6g} {problem.objective_unit}   largest proved gap {gap:.2g}   "
-                f"largest violation {np.max(self.violation, initial=0.0):.2g}\n"
-                f"seconds    {self.stats.seconds_text}"
-            )
-            return [lines]
-        beside = float(problem.negligible)
-        relative = f" (of the objective and {beside:.6g} {problem.objective_unit})" if beside else ""
-        scope = " for the given decision" if self.stats.method in problem.backends else ""
-        header = (
-            f"{problem.name}: {self.status.name} by {self.stats.method}{scope} ({self.status.value})\n"
-            f"objective  {float(self.objective):.9g} {problem.objective_unit} ({problem.sense}d)\n"
-            f"bound      {float(self.bound):.9g}   gap {float(self.gap):.2g}{relative}   "
-            f"violation {float(self.violation):.2g}\n"
-            f"seconds    {self.stats.seconds_text}"
-        )
-        parts: list[Any] = [header, *[f"note       {text}" for text in self.stats.messages.values()]]
-        if self.status is Status.INFEASIBLE:
-            return parts
-        found = [(f, getattr(values, f.name)) for values in (self.allocation, self.dual) if values for f in fields(values)]
-        for f, value in found:
-            if f.metadata["per"] == "instance":
-                parts.append(f"{f.name.replace('_', ' ')}  {float(value):.6g} {f.metadata['unit']}")
-        servers = [(f, value) for f, value in found if f.metadata["per"] == "server"]
-        if servers:
-            grid = _grid("server", [f for f, _ in servers])
-            for j in range(problem.sizes["servers"]):
-                grid.add_row(str(j + 1), *(f"{float(value[j]):.6g}" for _, value in servers))
-            parts.append(grid)
-        columns = [f for f in fields(self.allocation) if f.metadata["per"] == "user"]
-        shown, largest = min(problem.users, 20), _largest(self.allocation)
-        for first in range(0, max(len(columns), 1), COLUMNS):
-            part = columns[first : first + COLUMNS]
-            table = _grid("user", part, *(["decision"] if first == 0 else []))
-            for user in range(shown):
-                label = [problem.decision_space.shown(self.decision[user])] if first == 0 else []
-                numbers = {f: float(getattr(self.allocation, f.name)[user]) for f in part}
-                cells = [0.0 if abs(x) < DUST * largest[f.metadata["unit"]] else x for f, x in numbers.items()]
-                table.add_row(str(user), *label, *(f"{x:.6g}" for x in cells))
-            parts.append(table)
-        if shown < problem.users:
-            parts.append(f"... and {problem.users - shown} more users (all of them: `mecopt solve FILE --json`)")
-        return parts
+        Examples
+        --------
+        >>> import mecopt
+        >>> from mecopt.models import BinaryOffloading
+        >>> mecopt.solve(BinaryOffloading(data_size=[12.0, 7.5, 20.1], capacity=30.0)).table([0, 2])
+        binary-offloading, OPTIMAL by exact
+        <BLANKLINE>
+        user  decision  server rate [MB/s]
+           0  offload              9.72514
+           2  offload              12.5865
+        """
+        from mecopt.show.solution import table
 
+        return table(self, rows)
 
-def _largest(allocation: Any) -> dict[str, float]:
-    """Return the largest finite magnitude of each unit among the variables of an allocation."""
-    found: dict[str, float] = {}
-    for f in fields(allocation):
-        values = np.abs(getattr(allocation, f.name))
-        unit = f.metadata["unit"]
-        found[unit] = max(found.get(unit, 0.0), float(values.max(initial=0.0, where=np.isfinite(values))))
-    return found
+    def _line(self) -> str:
+        from mecopt.show.solution import line
 
+        return line(self)
 
-def _grid(first: str, columns: Sequence[Field[Any]], *words: str) -> Any:
-    """Return an empty table with a column of numbers, some of words, and one for every variable with its unit."""
-    from rich.table import Table
+    def _page(self) -> Page:
+        from mecopt.show.solution import page
 
-    table = Table(box=None, pad_edge=False)
-    table.add_column(first, justify="right")
-    for word in words:
-        table.add_column(word)
-    for f in columns:
-        table.add_column(f"{f.name.replace('_', ' ')} [{f.metadata['unit']}]".replace("[", r"\["), justify="right")
-    return table
+        return page(self)

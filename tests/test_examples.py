@@ -111,6 +111,7 @@ def test_the_python_of_every_page_runs_and_prints_what_is_shown(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")  # tables fit the terminal, which is another one for everyone
     namespace: dict[str, Any] = {"__name__": "__main__"}
     printed = io.StringIO()
     for block in blocks(page):

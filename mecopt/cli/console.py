@@ -20,6 +20,11 @@ def console() -> Console:
     return screen if screen.is_terminal else Console(highlight=False, width=WIDE)
 
 
+def columns() -> int:
+    """Return how many columns of text the output holds."""
+    return console().width
+
+
 @contextmanager
 def at_work() -> Iterator[None]:
     """Say once on standard error, after a while, that work goes on; whether kernels are being compiled is not known.

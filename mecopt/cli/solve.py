@@ -19,6 +19,7 @@ from mecopt.cli.files import file_options, tell
 @click.option("--gap", type=float, help="Stop at this proved relative gap; without it, search to rounding.")
 @click.option("--time-limit", type=float, help="Seconds for all instances together.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of solvers that draw.")
+@click.option("--all", "whole", is_flag=True, help="Show every user, or every instance of a batch, not the first ones.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 def command(
     file: Path,
@@ -28,6 +29,7 @@ def command(
     gap: float | None,
     time_limit: float | None,
     seed: int,
+    whole: bool,
     as_json: bool,
     **told: Any,
 ) -> Any:
@@ -36,8 +38,9 @@ def command(
 
     import numpy as np
 
-    from mecopt.cli.console import at_work, console
+    from mecopt.cli.console import at_work, columns
     from mecopt.data import load
+    from mecopt.show.solution import page
     from mecopt.solution import InstanceError
     from mecopt.solve import solve
 
@@ -61,10 +64,6 @@ def command(
     if as_json:
         click.echo(json.dumps(solution.to_dict()))
     else:
-        screen = console()
-        for part in solution.__rich_parts__():
-            screen.print(part)
-        if solution.shape:
-            screen.print("one instance in full: --index K; all numbers: --json")
+        click.echo(page(solution, whole).text(columns()))
     counts = solution.statuses()
     return 1 if {"FAILED", "INFEASIBLE"} & counts.keys() else 4 if "LIMIT" in counts else 0

@@ -31,11 +31,14 @@ from mecopt.problem import Problem
 from mecopt.registry import shipped
 from mecopt.search.proposed import LEARNED, Proposed, is_learned, learned
 from mecopt.search.solver import GAP
+from mecopt.show.readable import Readable
 from mecopt.solution import InstanceError, unknown
 from mecopt.solve import solve
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from mecopt.show.page import Page
 
 Array = NDArray[Any]
 
@@ -58,11 +61,20 @@ _DEFAULTS = (
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Readable):
     """The rows of a comparison (one per instance and method) and where they are from."""
 
     table: pa.Table
     provenance: dict[str, Any]
+
+    def _line(self) -> str:
+        origin = self.provenance
+        return f"Comparison {origin['problem']}: {len(self.methods)} methods on {origin['instances']} instances"
+
+    def _page(self) -> Page:
+        from mecopt.compare.shown import page
+
+        return page(self)
 
     def column(self, method: str, name: str) -> Array:
         """Return a column of one method in the order of the instances."""

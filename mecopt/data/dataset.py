@@ -13,17 +13,22 @@ from numpy.typing import NDArray
 
 from mecopt.fields import declared
 from mecopt.problem import Problem
+from mecopt.show.numbers import values
+from mecopt.show.page import Line, Page
+from mecopt.show.readable import Readable
 from mecopt.solution import InstanceError, unknown
 
 Array = NDArray[Any]
 
+LONGEST = 200
+"""Characters of an entry of a file's provenance that a page shows."""
 
 Rows = Literal["users", "instances"]
 """What the rows of a table or matrix are: the users of one instance, or instances."""
 
 
 @dataclass(frozen=True)
-class Labels:
+class Labels(Readable):
     """Answers stored with the instances by whoever made the file; shown as the method "stored", never trusted."""
 
     decision: Array
@@ -45,9 +50,12 @@ class Labels:
 
         return Labels(self.decision, allocate(problem, self.decision, throw=False).allocation, self.objective)
 
+    def _line(self) -> str:
+        return f"Labels of {self.objective.size} instances: objective {values(self.objective)}"
+
 
 @dataclass(frozen=True)
-class Dataset:
+class Dataset(Readable):
     """Instances, the answers stored with them (if any), and where they are from."""
 
     problem: Problem
@@ -55,6 +63,13 @@ class Dataset:
     provenance: dict[str, Any] = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
     """What a reader of the file should know, e.g. that a field in it was replaced."""
+
+    def _line(self) -> str:
+        return f"Dataset {self.problem._line()}{', with labels' if self.labels else ''}"
+
+    def _page(self) -> Page:
+        origin = [Line(f"{key}: {value}"[:LONGEST]) for key, value in self.provenance.items()]
+        return Page(self._line(), (*origin, *map(Line, self.notes), *self.problem.describe().parts))
 
 
 @dataclass(frozen=True)

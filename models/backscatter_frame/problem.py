@@ -63,6 +63,9 @@ from mecopt.search.solver import Solver
 
 Array = NDArray[Any]
 
+UNSERVED = 1e-6
+"""Part of the greatest work up to which what is left of a user's is rounding."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class BackscatterFrame(Problem):
@@ -188,6 +191,18 @@ class BackscatterFrame(Problem):
             + field("unserved_price") * of_users(allocation.unserved_bits)
             - of_users(field("battery_price") * allocation.kept_energy)
         )
+
+    def remarks(self, decision: Array, allocation: FrameAllocation) -> Mapping[str, str]:
+        """Say how much work is not served, which the objective holds at its price."""
+        left = allocation.unserved_bits
+        asked = np.broadcast_to(self.aligned("workload", decision), left.shape)
+        some = left > UNSERVED * asked.max()
+        if not some.any():
+            return {}
+        return {
+            "unserved": f"{left[some].sum():.6g} of {asked[~np.isnan(left)].sum():.6g} kbit, of {some.sum()} of "
+            f"{(~np.isnan(left)).sum()} users, at {np.mean(self.unserved_price):.6g} mJ/kbit"
+        }
 
     def violations(self, decision: Array, allocation: FrameAllocation) -> dict[str, Array]:
         """Return how far each constraint is broken: times in slots, bits in the work, energies in the battery's capacity."""

@@ -14,12 +14,12 @@ Array = NDArray[Any]
 class Transmission(Variables):
     """On which part of the band, and with which power, each offloading user sends."""
 
-    band: Array = variable("Hz", per="user")
-    power: Array = variable("W", per="user")
+    band: Array = variable("Hz", "part of the band that the user has; 0 for local users", per="user")
+    power: Array = variable("W", "power the user sends with; 0 for local users", per="user")
 
 
 @dataclass(frozen=True, eq=False)
 class BandwidthPrice(Variables):
     """What one more hertz would take off the weighted latency."""
 
-    bandwidth_price: Array = variable("s/Hz", per="instance")
+    bandwidth_price: Array = variable("s/Hz", "what one more hertz takes off the weighted latency", per="instance")

@@ -14,11 +14,11 @@ Array = NDArray[Any]
 class TransmitPower(Variables):
     """The power each offloading user transmits with; 0 for local users."""
 
-    transmit_power: Array = variable("W", per="user")
+    transmit_power: Array = variable("W", "power the user sends with; 0 for local users", per="user")
 
 
 @dataclass(frozen=True, eq=False)
 class InterferencePrice(Variables):
     """What one more watt of tolerated interference would save, in seconds of cost."""
 
-    interference_price: Array = variable("s/W", per="instance")
+    interference_price: Array = variable("s/W", "what one more watt of tolerated interference saves", per="instance")

@@ -579,7 +579,15 @@ def test_a_million_users_go_through_the_command_line(tmp_path: Path, run: Run) -
     said = run("solve", path)
     assert said.code == 0
     assert "OPTIMAL by exact" in said.out
-    assert "and 999980 more users (all of them: `mecopt solve FILE --json`)" in said.out
+    assert "and 999980 more users: `solution.table()` in Python, `mecopt solve FILE --all` on the command line" in said.out
+
+
+def test_solve_shows_every_user_and_every_instance_on_request(tmp_path: Path, run: Run) -> None:
+    path = tmp_path / "slots.npz"
+    assert run("sample", "binary-offloading", "--count", 30, "--set", "users=40", "-o", path).code == 0
+    for arguments, rows in (((), 30), (("--index", 3), 40)):
+        numbered = [line.split()[0] for line in run("solve", path, *arguments, "--all").out.splitlines() if line.strip()]
+        assert [word for word in numbered if word.isdigit()] == [str(row) for row in range(rows)]
 
 
 def test_a_reader_that_stops_early_sees_no_traceback() -> None:

@@ -1,0 +1,69 @@
+"""Numbers in few words: the entries of a small array, the range of a large one, indices with the first of many."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import Field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+FEW = 6
+"""Entries of an array that are written out."""
+
+
+def unit_of(field: Field[Any]) -> str:
+    """Return the unit as it stands behind a number: nothing for plain numbers."""
+    unit = str(field.metadata["unit"])
+    return "" if unit == "1" else unit
+
+
+def titled(field: Field[Any]) -> str:
+    """Return the name of a field or variable in words, with its unit."""
+    unit = unit_of(field)
+    return field.name.replace("_", " ") + (f" [{unit}]" if unit else "")
+
+
+def entry(value: Any, choices: Sequence[str] = ()) -> str:
+    """Write one number.
+
+    >>> entry(2.50000004), entry(float("inf")), entry(1.0, ("sum", "mean")), entry(0.3 - 0.4j)
+    ('2.5', 'no limit', 'mean', '0.3-0.4j')
+    """
+    if isinstance(value, complex | np.complexfloating):
+        return f"{value.real:.4g}{value.imag:+.4g}j"
+    if choices:
+        return choices[int(value)]
+    return "no limit" if value == np.inf else f"{float(value):.6g}"
+
+
+def values(array: Array, choices: Sequence[str] = ()) -> str:
+    """Write an array in few words: one number for all, the entries of a small one, the range of a large one.
+
+    >>> values(np.full(100, 2.5)), values(np.array([12.0, 7.5])), values(np.linspace(1.0, 3.0, 100))
+    ('2.5', '12, 7.5', '1 to 3')
+    """
+    # Of a number that was broadcast to everyone one entry is looked at.
+    flat = array[tuple(slice(None) if stride else slice(1) for stride in array.strides)].reshape(-1)
+    if flat.size == 0:
+        return "none"
+    if (flat == flat[0]).all() or np.isnan(flat).all():
+        return entry(flat[0], choices)
+    if array.ndim < 2 and array.size <= FEW:
+        return ", ".join(entry(value, choices) for value in flat)
+    if choices:
+        return ", ".join(f"{int((flat == number).sum())} {word}" for number, word in enumerate(choices))
+    if flat.dtype.kind == "c":
+        return f"of magnitude {values(np.sort(np.abs(flat)))}"
+    known = flat[~np.isnan(flat)]
+    missing = "" if known.size == flat.size else f", {flat.size - known.size} of {flat.size} missing"
+    return f"{entry(known.min())} to {entry(known.max())}{missing}"
+
+
+def place(flat: int, shape: tuple[int, ...]) -> str:
+    """Write where in a batch an instance stands, as an index takes it."""
+    index = [int(i) for i in np.unravel_index(flat, shape)]
+    return str(index[0]) if len(index) == 1 else ", ".join(map(str, index))
