@@ -61,7 +61,8 @@ def fields_with_zeros(cls: type[Problem]) -> list[Field]:
 def scaled_entries(problem: Problem, f: Field, where: Array, factor: float) -> Problem:
     """Return the problem with some entries of a field multiplied by a factor, 0 among others."""
     value = problem.data()[f.name]
-    return type(problem)(**{**problem.data(), f.name: np.where(where, factor * value, value)})
+    finite = np.where(np.isinf(value), 1.0, value)
+    return type(problem)(**{**problem.data(), f.name: np.where(where, factor * finite, value)})
 
 
 def some_entries(f: Field, shape: tuple[int, ...], rng: Generator) -> Array:

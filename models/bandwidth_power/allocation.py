@@ -76,7 +76,9 @@ CLOSED_FORM = ClosedForm(blocks, price_kernel, price_outputs, "bandwidth price b
 
 def power_per_band(problem: BandwidthPower) -> Array:
     """Return the power in W/Hz at which the energy budget binds: as much SNR as it can afford."""
-    with np.errstate(over="ignore"):  # an unlimited budget affords any
+    with np.errstate(
+        over="ignore", divide="ignore", invalid="ignore"
+    ):  # an unlimited budget affords any; who sends nothing, none
         return np.asarray(np.expm1(problem.terms().ceiling) * problem.noise_density[..., None] / problem.channel_gain)
 
 
@@ -101,7 +103,8 @@ def demanded(problem: BandwidthPower, decision: Array, price: Array) -> Array:
     from mecopt.models.bandwidth_power.upload import bands
 
     terms = problem.terms()
-    dear = (terms.work / problem.bandwidth[..., None] / problem.bandwidth[..., None]).max(axis=-1)
+    whole = np.where(problem.bandwidth > 0, problem.bandwidth, 1.0)[..., None]
+    dear = (terms.work / whole / whole).max(axis=-1)
     price = np.maximum(price, LEAST_PRICE * problem.aligned(dear, decision))
     work, reach, ceiling = (problem.aligned(part, decision) for part in (terms.work, terms.reach, terms.ceiling))
     return np.asarray(bands(work, reach, ceiling, price[..., None]))
@@ -116,7 +119,7 @@ def response(problem: BandwidthPower, decision: Array, price: Array) -> Transmis
 
 
 class Scaled(NamedTuple):
-    """The offloading users of one instance, band and rate each in a unit near its optimum."""
+    """The offloading users of one instance who have something to upload, band and rate each in a unit near its optimum."""
 
     users: Array
     band: Array
@@ -133,10 +136,14 @@ class Scaled(NamedTuple):
     """Unit of time, s."""
 
 
+def senders(problem: BandwidthPower, decision: Array) -> Array:
+    """Return the offloading users who have something to upload, of any weight."""
+    return np.flatnonzero((decision == 1) & (problem.terms().work > 0))
+
+
 def scaled(problem: BandwidthPower, decision: Array) -> Scaled:
     """Scale one instance: bands as the square-root rule shares them at the efficiencies of equal shares."""
-    users = np.flatnonzero(decision == 1)
-    terms = problem.terms()
+    users, terms = senders(problem, decision), problem.terms()
     work, reach, ceiling = terms.work[users], terms.reach[users], terms.ceiling[users]
     root = np.sqrt(work / np.minimum(np.log1p(reach * max(users.size, 1) / problem.bandwidth), ceiling))
     band = problem.bandwidth * (root / root.sum()) if users.size else root
@@ -239,7 +246,7 @@ class _Conic(ConicModel):
     """
 
     def shape(self, problem: BandwidthPower, decision: Array) -> int | None:
-        return int((decision == 1).sum()) or None
+        return int(senders(problem, decision).size) or None
 
     def build(self, shape: int) -> Program:
         import cvxpy as cp
@@ -339,8 +346,10 @@ def cvxpy_problem(problem: BandwidthPower, decision: Array) -> Any:
 
     if problem.batch_shape or decision.ndim != 1:
         raise InstanceError("to_cvxpy takes a single instance and a single decision; index the batch first")
-    users, idle = np.flatnonzero(decision == 1), np.flatnonzero(decision == 0)
-    terms = problem.terms()
+    if problem.infeasible(decision):
+        raise InstanceError(f"this decision has no allocation: {problem.why_infeasible(decision)}")
+    users, terms = senders(problem, decision), problem.terms()
+    idle = np.setdiff1d(np.arange(problem.users), users)
     band, power = (cp.Variable(problem.users, nonneg=True, name=name) for name in ("band", "power"))
     cost = float(np.where(decision == 1, terms.server, terms.local).sum())
     constraints = [cp.sum(band) <= 1.0, power <= 1.0]

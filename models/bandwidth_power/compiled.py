@@ -114,15 +114,19 @@ def market_price(users: Uploads, sending: Whole, count: int) -> float:
 
 @compiled
 def share(users: Uploads, decision: Bits, band: Floats) -> tuple[float, float]:
-    """Write the best bands of a decision; return the time of all uploads and the price, infinite where there are none."""
+    """Write the best bands of a decision; return the time of all uploads and the price, infinite where there are none.
+
+    Uploads without work, of no data or no weight, take no band.
+    """
     sending, count = np.empty(decision.size, np.int64), 0
     band[:] = 0.0
     for i in range(decision.size):
         if decision[i] == 1:
             if users.ceiling[i] <= 0.0:
                 return np.inf, np.inf
-            sending[count] = i
-            count += 1
+            if users.work[i] > 0.0:
+                sending[count] = i
+                count += 1
     if count == 0:
         return 0.0, 0.0
     log_price = market_price(users, sending, count)
@@ -172,6 +176,8 @@ def _upload_cost(users: Uploads, i: int, price: float) -> float:
     """Return `upload_costs` of a prepared user."""
     if users.ceiling[i] <= 0.0:
         return np.inf
+    if users.work[i] <= 0.0:
+        return 0.0
     if price <= 0.0:
         return users.work[i] / users.reach[i]
     band, _ = _band(users, i, np.log(price))
@@ -182,11 +188,16 @@ def _upload_cost(users: Uploads, i: int, price: float) -> float:
 def critical_prices(users: Uploads, saving: Floats) -> Floats:
     """Return the logarithms of the prices at which uploads cost what offloading saves; -inf where none is low enough.
 
+    Infinite where there is nothing to upload, and offloading saves.
+
     Newton on ``ln(v - c/g)``, which rises with a slope near 1/2 in the logarithm of the price, from 0 at a price of 0.
     """
     result = np.full(saving.size, -np.inf)
     for i in range(saving.size):
         if users.ceiling[i] <= 0.0:
+            continue
+        if users.work[i] <= 0.0:
+            result[i] = np.inf if saving[i] > 0.0 else -np.inf
             continue
         least = users.work[i] / users.reach[i]
         wanted = saving[i] - least
@@ -263,11 +274,14 @@ def relax(data: OffloadingData, state: Bits, allowed: Flags, price: Floats, cuto
         if state[i] == 1:
             if data.users.ceiling[i] <= 0.0:
                 return np.inf
-            sending[count] = i
-            count += 1
+            if data.users.work[i] > 0.0:
+                sending[count] = i
+                count += 1
     held = count
     for i in data.order:
-        if state[i] == FREE and data.critical[i] > -np.inf:
+        if state[i] == FREE and data.critical[i] == np.inf:
+            relaxed[i] = 1
+        elif state[i] == FREE and data.critical[i] > -np.inf:
             sending[count] = i
             count += 1
     # the most users that stay while all before the last of them fit into the band at its critical price

@@ -84,12 +84,12 @@ def pyomo_model(problem: BandwidthPower, unit: float) -> Any:
     if problem.batch_shape:
         raise InstanceError("to_pyomo takes a single instance; index the batch first")
     local, server, work, reach, ceiling = (row.tolist() for row in (part[0] for part in _by_instance(problem)[:5]))
-    band = float(problem.bandwidth)
+    band = float(problem.bandwidth) or 1.0
     reach = [g / band for g in reach]
     efficiency = [min(float(np.log1p(g)), u) for g, u in zip(reach, ceiling, strict=True)]
     model = pyo.ConcreteModel(name="bandwidth-power")
     model.users = pyo.RangeSet(0, problem.users - 1)
-    able = [i for i in model.users if ceiling[i] > 0.0]
+    able = [i for i in model.users if ceiling[i] > 0.0 and work[i] > 0.0]
     model.able = pyo.Set(initialize=able)
     model.offload = pyo.Var(model.users, domain=pyo.Binary)
     model.sending = pyo.Var(able, bounds=(0.0, 1.0))
@@ -98,7 +98,7 @@ def pyomo_model(problem: BandwidthPower, unit: float) -> Any:
     model.time = pyo.Var(able, bounds=(0.0, LONGEST))
     model.whole = pyo.Constraint(expr=pyo.quicksum(model.band[i] - SMALLEST for i in model.users) <= 1.0)
     model.same = pyo.Constraint(able, rule=lambda m, i: m.sending[i] == m.offload[i])
-    model.hopeless = pyo.Constraint([i for i in model.users if i not in able], rule=lambda m, i: m.offload[i] <= 0.0)
+    model.hopeless = pyo.Constraint([i for i in model.users if ceiling[i] <= 0.0], rule=lambda m, i: m.offload[i] <= 0.0)
     model.budget = pyo.Constraint(
         [i for i in able if ceiling[i] < np.inf],
         rule=lambda m, i: m.rate[i] <= ceiling[i] / efficiency[i] * m.band[i],
@@ -122,8 +122,8 @@ def pyomo_model(problem: BandwidthPower, unit: float) -> Any:
 
 
 def cost_unit(problem: BandwidthPower) -> float:
-    """Return the cost when everyone computes locally."""
-    return float(problem.terms().local.sum())
+    """Return the cost when everyone computes locally, or 1 where that is none."""
+    return float(problem.terms().local.sum()) or 1.0
 
 
 def place(problem: BandwidthPower, model: Any, decision: Array) -> None:
@@ -132,7 +132,7 @@ def place(problem: BandwidthPower, model: Any, decision: Array) -> None:
     Users that compute locally get the band they would take at that price, and so does whoever has an allocation in a
     decision that has none: tangents there are valid for all, and bind should the master let them offload.
     """
-    terms, whole = problem.terms(), float(problem.bandwidth)
+    terms, whole = problem.terms(), float(problem.bandwidth) or 1.0
     able = decision * (terms.ceiling > 0)
     sent, dual = problem.closed_form(able)
     would = demanded(problem, decision, dual.bandwidth_price)

@@ -40,11 +40,12 @@ from mecopt.backends.backend import Backend
 from mecopt.backends.conic import Conic
 from mecopt.backends.slsqp import Slsqp
 from mecopt.decision import Binary
-from mecopt.fields import Quantity, quantity
+from mecopt.fields import ABSENT, Quantity, quantity
 from mecopt.models.bandwidth_power import allocation, exact
 from mecopt.models.bandwidth_power.variables import BandwidthPrice, Transmission
 from mecopt.problem import Problem
 from mecopt.radio import POWER_GAIN, THERMAL_DENSITY, rayleigh_amplitude, reference_gain
+from mecopt.scaling import quotient
 from mecopt.scenario import Reference, Scenario
 from mecopt.search.solver import Solver
 
@@ -54,6 +55,8 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 
 LN2 = float(np.log(2.0))
+
+NO_LINK = "sends nothing: a task with data is not offloaded"
 
 REFERENCE_GAIN = 1e-5
 """Power gain at 1 m; with 1 W and `NOISE_DENSITY` over 1 MHz a signal-to-noise ratio of 30 dB, all that matters of them."""
@@ -136,17 +139,27 @@ class BandwidthPower(Problem):
     array(True)
     """
 
-    channel_gain: Quantity = quantity("1", "h", "power gain from user to access point", decibels=True, plausible=POWER_GAIN)
-    data_size: Quantity = quantity("bit", "D", "task data of a user", default=8e5)
-    weight: Quantity = quantity("1", "w", "weight of a user's latency", default=1.0)
-    local_time: Quantity = quantity("s", "T", "time to compute a task locally", default=1.0)
+    channel_gain: Quantity = quantity(
+        "1", "h", "power gain from user to access point", zero=NO_LINK, decibels=True, plausible=POWER_GAIN
+    )
+    data_size: Quantity = quantity(
+        "bit", "D", "task data of a user", default=8e5, zero="nothing to send: offloading needs neither link nor band"
+    )
+    weight: Quantity = quantity("1", "w", "weight of a user's latency", default=1.0, zero=ABSENT)
+    local_time: Quantity = quantity(
+        "s", "T", "time to compute a task locally", default=1.0, zero="the task stays local, where it takes no time"
+    )
     server_time: Quantity = quantity("s", "t", "time to compute a task on the server", default=0.02, zero_allowed=True)
-    max_power: Quantity = quantity("W", "P", "greatest transmit power of a user", default=1.0)
-    energy_budget: Quantity = quantity("J", "E", "most energy a user spends on its upload", default=np.inf, unlimited=True)
+    max_power: Quantity = quantity("W", "P", "greatest transmit power of a user", default=1.0, zero=NO_LINK)
+    energy_budget: Quantity = quantity(
+        "J", "E", "most energy a user spends on its upload", default=np.inf, zero=NO_LINK, unlimited=True
+    )
     noise_density: Quantity = quantity(
         "J", "N0", "noise power per hertz", per="instance", default=NOISE_DENSITY, decibels=True, plausible=THERMAL_DENSITY
     )
-    bandwidth: Quantity = quantity("Hz", "B", "band that all uploads share", per="instance", default=1e7)
+    bandwidth: Quantity = quantity(
+        "Hz", "B", "band that all uploads share", per="instance", default=1e7, zero="no task with data is offloaded"
+    )
 
     name: ClassVar[str] = "bandwidth-power"
     summary: ClassVar[str] = "binary offloading over a shared band, with power caps and energy budgets"
@@ -197,12 +210,17 @@ class BandwidthPower(Problem):
         from mecopt.models.bandwidth_power.upload import ceilings
 
         noise = self.noise_density[..., None]
+        reach = self.channel_gain * self.max_power / noise
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ceiling = ceilings(self.energy_budget * self.channel_gain / (self.data_size * noise * LN2))
+        # without power, channel or band nothing is carried; what has no data needs none of them
+        ceiling = np.where((reach > 0) & (self.bandwidth[..., None] > 0), ceiling, 0.0)
         return Terms(
             self.weight * self.local_time,
             self.weight * self.server_time,
             self.weight * self.data_size * LN2,
-            self.channel_gain * self.max_power / noise,
-            np.asarray(ceilings(self.energy_budget * self.channel_gain / (self.data_size * noise * LN2))),
+            reach,
+            np.where(self.data_size > 0, ceiling, np.inf),
         )
 
     def objective(self, decision: Array, allocation: Transmission) -> Array:
@@ -219,9 +237,10 @@ class BandwidthPower(Problem):
             self.aligned(name, decision) for name in ("local_time", "server_time", "data_size", "weight")
         )
         rate = self._rate(decision, allocation)
-        with np.errstate(divide="ignore"):
-            uploading = size / np.where(rate <= 0.0, 0.0, rate)
-        return np.asarray((weight * np.where(decision == 1, uploading + server, local)).sum(axis=-1))
+        uploading = quotient(size, np.where(rate <= 0.0, 0.0, rate))
+        latency = np.where(decision == 1, uploading + server, local)
+        waits = (weight == 0.0) & (latency == np.inf)  # forever, which is nobody's concern
+        return np.asarray((weight * np.where(waits, 0.0, latency)).sum(axis=-1))
 
     def _rate(self, decision: Array, allocation: Transmission) -> Array:
         """Return r in bit/s, 0 on no band, nan where band or power is none or negative."""
@@ -236,15 +255,15 @@ class BandwidthPower(Problem):
         """Return by how much bands, powers and energies exceed their limits, and negative ones, as parts of the limits."""
         whole = self.aligned("bandwidth", decision)
         band = np.where(decision == 1, allocation.band, 0.0)
-        power = np.where(decision == 1, allocation.power, 0.0) / self.aligned("max_power", decision)
+        power = quotient(np.where(decision == 1, allocation.power, 0.0), self.aligned("max_power", decision))
         rate = self._rate(decision, allocation)
         with np.errstate(divide="ignore", invalid="ignore"):
             energy = allocation.power * self.aligned("data_size", decision) / rate
         # what does not send spends nothing; that it takes forever shows in the objective
-        spent = np.where((decision == 1) & (rate != 0.0), energy, 0.0) / self.aligned("energy_budget", decision)
+        spent = quotient(np.where((decision == 1) & (rate != 0.0), energy, 0.0), self.aligned("energy_budget", decision))
         return {
-            "bandwidth": np.maximum(band.sum(axis=-1) / whole - 1.0, 0.0),
-            "band_sign": np.maximum(-band.min(axis=-1) / whole, 0.0),
+            "bandwidth": np.maximum(quotient(band.sum(axis=-1), whole) - 1.0, 0.0),
+            "band_sign": np.maximum(-quotient(band.min(axis=-1), whole), 0.0),
             "power": np.maximum(power.max(axis=-1) - 1.0, 0.0),
             "power_sign": np.maximum(-power.min(axis=-1), 0.0),
             "energy": np.maximum(spent.max(axis=-1) - 1.0, 0.0),
@@ -269,7 +288,7 @@ class BandwidthPower(Problem):
 
     def random_dual(self, rng: Generator, shape: tuple[int, ...]) -> BandwidthPrice:
         """Draw bandwidth prices over four decades below that at which the band is worth all local times together."""
-        price = self.terms().local.sum(axis=-1) / self.bandwidth
+        price = self.terms().local.sum(axis=-1) / np.where(self.bandwidth > 0, self.bandwidth, 1.0)
         price = price.reshape(price.shape + (1,) * (len(shape) - price.ndim))
         return BandwidthPrice(bandwidth_price=price * 10.0 ** rng.uniform(-4.0, 0.0, shape))
 
@@ -287,8 +306,19 @@ class BandwidthPower(Problem):
         return exact.decision_costs(self, decision)
 
     def infeasible(self, decision: Array) -> Array:
-        """Whether somebody offloads whose budget cannot carry its task at any power: E <= D N0 ln 2 / h."""
+        """Whether somebody offloads who sends nothing, or whose budget cannot carry its task: E <= D N0 ln 2 / h."""
         return np.asarray(((decision == 1) & (self.aligned(self.terms().ceiling, decision) <= 0.0)).any(axis=-1))
+
+    def mended(self, decision: Array) -> Array:
+        """Return decisions with those left local who cannot offload."""
+        return np.where(self.aligned(self.terms().ceiling, decision) > 0.0, decision, np.int8(0))
+
+    def why_infeasible(self, decision: Array | None) -> str:
+        """Name the user whose task cannot be carried, and the field that says so."""
+        i = int(np.flatnonzero((decision == 1) & (self.terms().ceiling <= 0.0))[0])
+        fields: dict[str, tuple[int, ...]] = {name: (i,) for name in ("channel_gain", "max_power", "energy_budget")}
+        zero = [name for name, place in {**fields, "bandwidth": ()}.items() if self.data()[name][place] == 0.0]
+        return f"user {i} cannot offload: {f'{zero[0]} is 0' if zero else 'its energy_budget cannot carry its data'}"
 
     def to_cvxpy(self, decision: ArrayLike) -> Any:
         """Return the inner problem of one decision as a `cvxpy.Problem`, the cost in s, the budgets as they stand.

@@ -110,8 +110,8 @@ def ceilings(ratio: float) -> float:
 
 @vectorised("float64(float64, float64, float64, float64)")
 def bands(work: float, reach: float, ceiling: float, price: float) -> float:
-    """Return the band that every user takes at a positive price; 0 where its budget carries nothing."""
-    if ceiling <= 0.0:
+    """Return the band that every user takes at a positive price; 0 where nothing can be carried, or nothing has to be."""
+    if ceiling <= 0.0 or work <= 0.0:
         return 0.0
     knee, lower, upper = limits(ceiling)
     log_reach = np.log(reach)
@@ -121,9 +121,11 @@ def bands(work: float, reach: float, ceiling: float, price: float) -> float:
 
 @vectorised("float64(float64, float64, float64, float64)")
 def upload_costs(work: float, reach: float, ceiling: float, price: float) -> float:
-    """Return v, the least ``c / R(b) + price b`` over all bands; infinite where a budget carries nothing."""
+    """Return v, the least ``c / R(b) + price b`` over all bands; infinite where nothing can be carried."""
     if ceiling <= 0.0:
         return np.inf
+    if work <= 0.0:
+        return 0.0
     if price <= 0.0:
         return work / reach
     knee, lower, upper = limits(ceiling)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mecopt
-from mecopt.models import BinaryOffloading, ComputationRate, MultiServerOffloading
+from mecopt.models import BandwidthPower, BinaryOffloading, ComputationRate, MultiServerOffloading
 from mecopt.problem import Problem
 from mecopt.registry import find_problem, problem_names
 from mecopt.testing import Check
@@ -229,3 +229,33 @@ def test_a_user_who_must_offload_does_and_one_that_can_do_nothing_is_named() -> 
     assert mecopt.solve(BinaryOffloading(data_size=[1.0, 1.0], local_rate=[0.0, 100.0])).decision.tolist() == [1, 0]
     with pytest.raises(mecopt.SolveFailed, match=r"user 1 can neither .*: local_rate\[1\] is 0, and upload_rate\[1\] is 0"):
         mecopt.solve(BinaryOffloading(data_size=[1.0, 1.0], local_rate=[3.0, 0.0], upload_rate=[2.5, 0.0]))
+
+
+# ---------------------------------------------------------------------- one band
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10**6))
+def test_a_band_of_zeros_is_what_enumeration_and_removal_say(seed: int) -> None:
+    """Users of no gain, power or budget are local, those of no weight are not there, those of no data need no band."""
+    rng = np.random.default_rng(seed)
+    sample = BandwidthPower.sample(rng, users=5, preset="heterogeneous")
+    zero = ("channel_gain", "max_power", "energy_budget", "weight", "data_size", "local_time")
+    off = {n: np.where(rng.random(5) < 0.15, 0.0, getattr(sample, n)) for n in zero}
+    problem = dataclasses.replace(sample, **off)
+    solution = mecopt.solve(problem)
+    counted = mecopt.solve(problem, solver="enumerate")
+    assert solution.status is mecopt.Status.OPTIMAL
+    assert float(solution.objective) == pytest.approx(float(counted.objective), rel=1e-11, abs=1e-15)
+    # by hand: users who need the band share it as if nobody else were there
+    sends = (problem.data_size > 0) & (problem.weight > 0)
+    rest = np.where((problem.data_size == 0) & (problem.weight > 0))[0]
+    apart = sum(float(problem.weight[i] * min(problem.local_time[i], problem.server_time[i])) for i in rest)
+    linked = (
+        sends & (problem.channel_gain > 0) & (problem.max_power > 0) & (problem.energy_budget > 0) & (problem.local_time > 0)
+    )
+    apart += float((problem.weight * problem.local_time)[sends & ~linked].sum())
+    if linked.any():
+        data = {n: v[linked] if v.ndim else v for n, v in problem.data().items()}
+        apart += float(mecopt.solve(BandwidthPower(**data)).objective)
+    assert float(solution.objective) == pytest.approx(apart, rel=1e-10, abs=1e-15)
