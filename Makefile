@@ -18,7 +18,7 @@ all:
 	$(ENVIRONMENT) all
 
 demo: core  ## Draw instances, compare methods on them, and write out/report.html with its pictures.
-	@echo "The first run compiles the kernels, which takes about half a minute; they are kept for later runs."
+	$(BIN)/mecopt warm-up binary-offloading
 	$(BIN)/mecopt sample binary-offloading --preset heterogeneous --count 1000 --seed 0 -o out/slots.npz
 	$(BIN)/mecopt solve out/slots.npz --index 0
 	$(BIN)/mecopt compare out/slots.npz -o out/

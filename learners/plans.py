@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mecopt import waiting
 from mecopt.files import code_digest
 from mecopt.learners.log import Log, read_log
 from mecopt.learners.proposer import Learner
@@ -52,6 +53,7 @@ def train_all(
     """Train every plan with every seed, side by side, and return their logs."""
     from joblib import Parallel, delayed
 
+    waiting.one_voice()
     tasks = [(learner, stream, plan, plan.folder(out, seed, count), seed, count) for plan in plans for seed in range(seeds)]
     finished = Parallel(n_jobs=-1, return_as="generator_unordered")(delayed(train_one)(*task) for task in tasks)
     progress(0, len(tasks))

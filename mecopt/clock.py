@@ -23,6 +23,8 @@ class _Stood(threading.local):
 
 
 _stood = _Stood()
+_standing: set[int] = set()
+"""The threads whose clock stands still."""
 
 
 def now() -> float:
@@ -56,15 +58,22 @@ def standing_still() -> Iterator[None]:
         return
     began = time.perf_counter()
     _stood.depth, _stood.compiles = 1, False
+    _standing.add(threading.get_ident())
     try:
         yield
     finally:
+        _standing.discard(threading.get_ident())
         _stood.depth = 0
         seconds = time.perf_counter() - began
         if _stood.compiles:
             _stood.compiling += seconds
         else:
             _stood.loading += seconds
+
+
+def stands_still() -> bool:
+    """Whether the clock of any thread stands still."""
+    return bool(_standing)
 
 
 def compiling() -> None:

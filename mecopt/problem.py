@@ -78,8 +78,8 @@ class Problem(Readable, ABC):
     mat_layout: ClassVar[Mapping[str, str]] = {}
     """Entry of a .mat file: the field, allocation variable, "decision" or "objective" it holds; see `mecopt.data`."""
     compile_seconds: ClassVar[Mapping[str, tuple[float, float]]] = {}
-    """Solver or backend: seconds that its kernels take to compile, of the preset that needs least and of that of most,
-    measured on an idle core; whoever waits is told them, see `mecopt.waiting`."""
+    """Seconds that kernels take to compile on an idle core, told to whoever waits (see `mecopt.waiting`): by solver or
+    backend, of the preset that needs least and of the one that needs most; "all" for all kernels."""
 
     # ------------------------------------------------------------------ the mathematics: what a model writes
 

@@ -37,6 +37,9 @@ QUIET, VOICE = "MECOPT_QUIET", "MECOPT_VOICE"
 
 TIMES = "compile-times.json"
 
+ALL = "all"
+"""Name of the method that needs all kernels of a problem."""
+
 REFERENCE_PACE = 0.038
 """Seconds of `pace` on the machine on which the problems' `compile_seconds` were measured, otherwise idle."""
 
@@ -68,6 +71,7 @@ class _Calls(threading.local):
 
 _calls = _Calls()
 _told: set[str] = set()
+_silent = False
 _ready = False
 """Whether this process has any kernel."""
 
@@ -148,6 +152,23 @@ def said() -> int:
     return len(_told)
 
 
+@contextmanager
+def silence() -> Iterator[None]:
+    """Say nothing inside: whoever calls tells it in another way."""
+    global _silent
+    before, _silent = _silent, True
+    try:
+        yield
+    finally:
+        _silent = before
+
+
+def seconds_of_all(problem: Any) -> float | None:
+    """Return the seconds that all kernels of a problem should take to compile now; None where nobody knows."""
+    known = problem.compile_seconds
+    return known[ALL][1] * pace() / REFERENCE_PACE if ALL in known else None
+
+
 def one_voice() -> None:
     """Let the processes that this one will start say once, all together, what each would say."""
     if VOICE not in os.environ:
@@ -167,7 +188,7 @@ def pace() -> float:
 
 
 def _say(what: str, text: str) -> None:
-    if os.environ.get(QUIET, "0") not in ("", "0"):
+    if _silent or os.environ.get(QUIET, "0") not in ("", "0"):
         return
     voice = os.environ.get(VOICE)
     if voice is not None:
@@ -199,11 +220,16 @@ def _expected(call: _Call | None, name: str, folder: Path | None, measured: floa
     elif before is not None:
         least = most = before
     else:
-        return "some seconds to a minute"
+        return in_words(None)
     least, most = (seconds * measured / REFERENCE_PACE for seconds in (least, most))
     if some:
-        return f"up to about {_rounded(most)}"
-    return f"about {_rounded(most)}" if most < 1.5 * least else f"about {_rounded(least)} to {_rounded(most)}"
+        return f"up to {in_words(most)}"
+    return in_words(most) if most < 1.5 * least else f"{in_words(least)} to {_rounded(most)}"
+
+
+def in_words(seconds: float | None) -> str:
+    """Return expected seconds as no more than they are."""
+    return "some seconds to a minute" if seconds is None else f"about {_rounded(seconds)}"
 
 
 def _rounded(seconds: float) -> str:

@@ -156,7 +156,7 @@ class _Commands(SphinxDirective):
         """Ask every command for its help."""
         text: list[str] = []
         for name in COMMANDS:
-            command = importlib.import_module(f"mecopt.cli.{name}").command
+            command = importlib.import_module(f"mecopt.cli.{name.replace('-', '_')}").command
             context = click.Context(command, info_name=f"mecopt {name}", max_content_width=100, terminal_width=100)
             text += [f"## mecopt {name}", "", "```text", *command.get_help(context).splitlines(), "```", ""]
         nested_parse_with_titles(self.state, StringList(text, self.env.docname), self.state_machine.node)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt import waiting
 from mecopt.learners.paper_001.measures import REWARDS, Followed, Means, Size, follow
 from mecopt.learners.paper_001.policies import EVEN, EXACT, HYBRID, MATCHED, MODES, RULES, of_scheme, random_of
 from mecopt.learners.paper_001.worlds import SCALES, SWEPT, World, stream
@@ -144,6 +145,7 @@ def side_by_side(tasks: Sequence[Task], what: str, progress: Progress) -> list[A
     """Run functions of modules in several processes; return what they return, in order."""
     from joblib import Parallel, delayed
 
+    waiting.one_voice()
     finished: Iterable[Any] = Parallel(n_jobs=-1, return_as="generator")(delayed(run)(*given) for run, given in tasks)
     progress(what, 0, len(tasks))
     results = []

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt import waiting
 from mecopt.learners.inputs import LOOKED_AT, Inputs
 from mecopt.learners.network import one_thread
 from mecopt.learners.ojrs.autoencoder import Autoencoder, UnitScale
@@ -158,6 +159,7 @@ def _side_by_side(what: str, tasks: Sequence[tuple[Any, ...]], progress: Progres
     """Train encoders, `trained` of each task, in several processes."""
     from joblib import Parallel, delayed
 
+    waiting.one_voice()
     finished = Parallel(n_jobs=-1, return_as="generator")(delayed(trained)(*task) for task in tasks)
     found: Ways = {}
     progress(what, 0, len(tasks))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -56,6 +57,8 @@ class Installable:
     name: str
     package: str | None = None
     extra: str | None = None
+    imports: tuple[str, ...] = ()
+    """Modules that take long to import, a second or two; done before anything is timed."""
 
     def is_available(self) -> bool:
         """Whether the package behind it can be found; never raises."""
@@ -65,10 +68,13 @@ class Installable:
             return False
 
     def require(self) -> None:
-        """Raise `BackendUnavailable`, naming what to install, where the package is missing."""
+        """Import what it needs; raise `BackendUnavailable`, naming what to install, where the package is missing."""
         if not self.is_available():
             what = f"mecopt[{self.extra}]' (in a clone: '.[{self.extra}]')" if self.extra else f"{self.package}'"
             raise BackendUnavailable(f"{self.name!r} needs the package {self.package}; install it by: pip install '{what}")
+        with clock.standing_still():
+            for module in self.imports:
+                importlib.import_module(module)
 
 
 def installed(known: Mapping[str, Installable]) -> list[str]:

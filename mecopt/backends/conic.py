@@ -120,6 +120,7 @@ class Conic(OneByOne):
     """One conic solver behind cvxpy."""
 
     features = Feature.DUALS
+    imports = ("cvxpy",)
 
     def __init__(self, solver: str, model: ConicModel, name: str | None = None) -> None:
         self.solver = solver

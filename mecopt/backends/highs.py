@@ -31,6 +31,7 @@ class Highs(OutsideSolver):
     name = "highs"
     summary = "Pyomo and HiGHS with tangent cuts (outer approximation), certified by our own proof"
     package = "highspy"
+    imports = ("pyomo.environ", "pyomo.contrib.appsi.solvers.highs")
 
     def solve_one(self, problem: Problem, start: Array | None, gap: float, time_limit: float | None) -> Outside:
         """Alternate between the master and the best allocation of its decision."""

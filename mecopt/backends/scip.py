@@ -20,6 +20,7 @@ class Scip(OutsideSolver):
     summary = "SCIP on the convex mixed-integer model, certified by our own proof"
     package = "pyscipopt"
     extra = "scip"
+    imports = ("pyomo.environ", "pyscipopt")
 
     def solve_one(self, problem: Problem, start: Array | None, gap: float, time_limit: float | None) -> Outside:
         """Solve one instance."""

@@ -47,6 +47,7 @@ class Slsqp(OneByOne):
     name = "slsqp"
     summary = "scipy SLSQP on the scaled program, gradient given"
     features = Feature.WARM_PRIMAL
+    imports = ("scipy.optimize",)
 
     def __init__(self, program: Callable[[Any, Array], SmoothProgram], max_iterations: int = 2000) -> None:
         self.program = program

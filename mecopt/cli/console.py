@@ -7,6 +7,8 @@ from threading import Lock, Timer
 import click
 from rich.console import Console
 
+from mecopt import clock
+
 WIDE = 150
 """Columns where the output is no terminal, so that a table in a file or a pipe is whole."""
 
@@ -27,24 +29,30 @@ def columns() -> int:
 
 @contextmanager
 def at_work() -> Iterator[None]:
-    """Say once on standard error, after a while, that work goes on; whether kernels are being compiled is not known.
+    """Say once on standard error, after a while, that work goes on.
 
-    Nothing is said once the work has ended, even where the timer has fired in the same moment.
+    Who waits for kernels knows that already, see `mecopt.waiting`: their time does not count. Nothing is said once the work
+    has ended, even where the timer has fired in the same moment.
     """
-    said = "still at work; the first run of a problem also compiles its kernels, which are kept for later ones"
     working, speaking = True, Lock()
+    timers: list[Timer] = []
+
+    def begin() -> None:
+        timers.append(Timer(SILENT, speak))
+        timers[-1].daemon = True
+        timers[-1].start()
 
     def speak() -> None:
         with speaking:
-            if working:
-                click.echo(said, err=True)
+            if working and clock.stands_still():
+                begin()
+            elif working:
+                click.echo("still at work", err=True)
 
-    timer = Timer(SILENT, speak)
-    timer.daemon = True
-    timer.start()
+    begin()
     try:
         yield
     finally:
-        timer.cancel()
         with speaking:
             working = False
+            timers[-1].cancel()

@@ -19,6 +19,7 @@ COMMANDS = {
     "reproduce": "Run a paper's evaluation again, beside the optimum, with a verdict per claim.",
     "explain": "Tell how a problem becomes convex, step by step, every step checked.",
     "bench": "Measure mecopt beside what a user would otherwise call, as ratios.",
+    "warm-up": "Compile all kernels now, so that no later command waits for them.",
 }
 
 EXIT_CODES = """\b
@@ -42,7 +43,7 @@ class Commands(click.Group):
         """Import one command."""
         if cmd_name not in COMMANDS:
             return None
-        found: click.Command = importlib.import_module(f"mecopt.cli.{cmd_name}").command
+        found: click.Command = importlib.import_module(f"mecopt.cli.{cmd_name.replace('-', '_')}").command
         return found
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:

@@ -57,9 +57,6 @@ def command(
         instances = instances.flat()[0]
     rng = np.random.default_rng(seed)
     with at_work():
-        # Compiles the kernels (once per machine), so that the seconds shown are those of solving.
-        for name in {None, solver}:
-            solve(instances.flat()[0], solver=name, time_limit=1.0, throw=False)
         solution = solve(instances, solver=solver, gap=gap, time_limit=time_limit, throw=False, rng=rng)
     if as_json:
         click.echo(json.dumps(solution.to_dict()))

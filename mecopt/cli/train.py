@@ -74,6 +74,7 @@ def command(
     from mecopt.cli.console import console
     from mecopt.registry import find_learner
     from mecopt.stream import changed
+    from mecopt.waiting import on_behalf_of
 
     chosen = find_learner(learner)
     given = _settings(options)
@@ -88,10 +89,13 @@ def command(
     errors = Console(stderr=True)
     with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar:
         task = bar.add_task("training", total=stream.instances)
+
+        def shown(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
         try:
-            policy = chosen.train(
-                stream, settings, seed, output, provenance, lambda done, total: bar.update(task, completed=done, total=total)
-            )
+            with on_behalf_of(stream):
+                policy = chosen.train(stream, settings, seed, output, provenance, shown)
         except KeyboardInterrupt:
             click.echo("the same command goes on from the last checkpoint", err=True)
             raise

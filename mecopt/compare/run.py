@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt import waiting
 from mecopt.backends.backend import Feature
 from mecopt.certify import VIOLATION, certify, judge
 from mecopt.data import Labels, digest
@@ -190,6 +191,7 @@ def compare(
     progress(done, total)
     cores = os.cpu_count() or 1
     workers = jobs or (cores if len(tasks) > 2 * cores else 1)
+    waiting.one_voice()
     with _deaf_to_interrupts(workers > 1):
         finished = Parallel(n_jobs=workers, return_as="generator_unordered")(delayed(_part)(*task) for task in tasks)
     for _ in finished:

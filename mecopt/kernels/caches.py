@@ -79,15 +79,24 @@ class CacheFolder:
                 saver()
 
 
-@cache
+_used: dict[Path, CacheFolder] = {}
+
+
 def cache_folder(path: Path) -> CacheFolder:
     """Return a folder of caches for the kernels of this process, emptied of all others."""
-    folder = CacheFolder(path, _own_digest())
-    with contextlib.suppress(OSError):
-        folder.claim()
-    return folder
+    if path not in _used:
+        _used[path] = CacheFolder(path, own_digest())
+        with contextlib.suppress(OSError):
+            _used[path].claim()
+    return _used[path]
+
+
+def used_folders() -> list[Path]:
+    """Return the folders in which the kernels that this process has imported are kept."""
+    return sorted(_used)
 
 
 @cache
-def _own_digest() -> str:
+def own_digest() -> str:
+    """Name the sources that this process runs."""
     return digest_of(Path(__file__).parents[1])

@@ -97,7 +97,7 @@ def compiled_data(problem: Any, polish: bool = True) -> Sequence[OneServerData |
     if by_sorting(terms):
         from mecopt.search.one_server import OneServerData
 
-        rows = zip(ones, np.argsort(-saving(terms), axis=-1), first, links, strict=True)
+        rows = zip(ones, plain(np.argsort(-saving(terms), axis=-1), np.int64), first, links, strict=True)
         return [OneServerData(one, order, price, *link) for one, order, price, link in rows]
     from mecopt.search.servers import ServersData
 
@@ -129,7 +129,7 @@ def relaxed_prices(problem: Any) -> tuple[Array, Array]:
     if by_sorting(terms):
         from mecopt.search import one_server
 
-        found = one_server.root_prices(terms, np.argsort(-saving(terms), axis=-1))
+        found = one_server.root_prices(terms, plain(np.argsort(-saving(terms), axis=-1), np.int64))
     else:
         from mecopt.search import servers
 

@@ -59,12 +59,13 @@ def follow(terms: Terms, tolerance: float, owner: Array | None = None, near: Nea
 
     shape = terms.work.shape
     lead, users = shape[:-1], shape[-1]
-    owner = np.arange(users) if owner is None else owner
+    owner = plain(np.arange(users) if owner is None else owner, np.int64)
     rows = [plain(part.reshape(-1, *part.shape[len(shape) - 1 :]), np.float64) for part in terms[:10]]
     shapes = (users, VARIABLES), (owner.size,), (3, users)
     given = [np.zeros((*lead, *own)) for own in shapes] if near is None else near
     ends = [
-        np.array(np.broadcast_to(part, (*lead, *own))).reshape(-1, *own) for part, own in zip(given, shapes, strict=True)
+        np.array(np.broadcast_to(part, (*lead, *own)), order="C").reshape(-1, *own)
+        for part, own in zip(given, shapes, strict=True)
     ]
     steps, used = follow_batch(rows[0], owner, *rows[1:], tolerance, near is not None, *ends, workspace(users, owner.size))
     point, passive, prices = ends

@@ -103,6 +103,7 @@ class ClarabelDirect(OneByOne):
     summary = "Clarabel without a modelling layer, matrix laid out once per shape"
     features = Feature.DUALS
     package = "clarabel"
+    imports = ("clarabel",)
 
     def __init__(self) -> None:
         self._layouts: dict[tuple[int, bytes], Layout] = {}

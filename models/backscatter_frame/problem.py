@@ -143,6 +143,11 @@ class BackscatterFrame(Problem):
     objective_unit: ClassVar[str] = "mJ"
     reference: ClassVar[Reference] = Reference("paper 001: hierarchical MADDPG for backscatter-aided offloading", "(2)-(12)")
     base_units: ClassVar[tuple[str, ...]] = ("s", "W")
+    compile_seconds: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "exact": (26.0, 28.0),
+        "path-following": (26.0, 28.0),
+        "all": (31.0, 31.0),
+    }
     Allocation: ClassVar = FrameAllocation
     Dual: ClassVar = FramePrices
     task_fields: ClassVar[tuple[str, ...]] = ("workload",)

@@ -86,6 +86,7 @@ class Semidefinite(Solver):
     summary = "joint semidefinite program by cvxpy with Clarabel, principal eigenvectors of its mixtures"
     features = Feature.INTEGER
     package = "cvxpy"
+    imports = ("cvxpy",)
 
     def search(
         self, problem: Problem, *, start: Array | None, gap: float | None, time_limit: float | None, rng: Generator

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.backends.highs import Highs
+from mecopt.kernels.arrays import plain
 from mecopt.models.bandwidth_power.allocation import blocks, demanded, rows
 from mecopt.search.descent import CoordinateDescent, LocalSearch
 from mecopt.search.enumeration import Enumeration
@@ -41,7 +42,7 @@ def decision_costs(problem: BandwidthPower, decision: Array) -> Array:
 
 def _by_instance(problem: BandwidthPower) -> tuple[Array, ...]:
     terms, shape = problem.terms(), (problem.instances, problem.users)
-    return (*(np.array(part.reshape(shape)) for part in (terms.local, terms.server)), *rows(problem))
+    return (*(plain(part.reshape(shape), np.float64) for part in (terms.local, terms.server)), *rows(problem))
 
 
 def compiled_data(problem: BandwidthPower) -> list[OffloadingData]:

@@ -172,6 +172,11 @@ class BandwidthPower(Problem):
         "after (1)-(9)",
     )
     base_units: ClassVar[tuple[str, ...]] = ("s", "W")
+    compile_seconds: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "exact": (15.0, 15.0),
+        "closed-form": (3.6, 3.6),
+        "all": (16.0, 16.0),
+    }
     Allocation: ClassVar = Transmission
     Dual: ClassVar = BandwidthPrice
     backends: ClassVar[Mapping[str, Backend]] = {

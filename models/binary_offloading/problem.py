@@ -154,6 +154,11 @@ class BinaryOffloading(Problem):
         "(1)-(10)",
     )
     base_units: ClassVar[tuple[str, ...]] = ("bit", "W")
+    compile_seconds: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "exact": (2.8, 13.0),
+        "closed-form": (2.7, 4.0),
+        "all": (16.0, 16.0),
+    }
     Allocation: ClassVar = ServerRate
     Dual: ClassVar = CapacityPrice
     backends: ClassVar[Mapping[str, Backend]] = {

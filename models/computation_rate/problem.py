@@ -125,6 +125,11 @@ class ComputationRate(Problem):
         "(P1)",
     )
     base_units: ClassVar[tuple[str, ...]] = ("s", "W", "cycle")
+    compile_seconds: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "exact": (13.0, 13.0),
+        "closed-form": (1.2, 1.2),
+        "all": (15.0, 15.0),
+    }
     mat_layout: ClassVar[Mapping[str, str]] = {
         "input_h": "channel_gain",
         "output_mode": "decision",

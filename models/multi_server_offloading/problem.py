@@ -135,6 +135,11 @@ class MultiServerOffloading(Problem):
     )
     task_fields: ClassVar[tuple[str, ...]] = ("workload", "data_size")
     base_units: ClassVar[tuple[str, ...]] = ("cycle", "W", "s")
+    compile_seconds: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "exact": (4.0, 26.0),
+        "closed-form": (4.0, 5.0),
+        "all": (34.0, 34.0),
+    }
     Allocation: ClassVar = SpeedAndPower
     Dual: ClassVar = ServerPrices
     backends: ClassVar[Mapping[str, Backend]] = {

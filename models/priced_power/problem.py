@@ -131,6 +131,11 @@ class PricedPower(Problem):
         "(1)-(5), with a price and a budget of energy and a coupling of powers",
     )
     base_units: ClassVar[tuple[str, ...]] = ("s", "W")
+    compile_seconds: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "exact": (10.0, 12.0),
+        "closed-form": (1.7, 1.7),
+        "all": (13.0, 13.0),
+    }
     Allocation: ClassVar = TransmitPower
     Dual: ClassVar = InterferencePrice
     backends: ClassVar[Mapping[str, Backend]] = {

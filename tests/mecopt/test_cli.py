@@ -19,9 +19,9 @@ import pytest
 from numpy.random import Generator
 
 import mecopt
-from mecopt import Problem
+from mecopt import Problem, clock
 from mecopt.backends.backend import installed
-from mecopt.cli.console import SILENT
+from mecopt.cli.console import SILENT, at_work
 from mecopt.cli.main import COMMANDS, main
 from mecopt.data import load
 from mecopt.models import BinaryOffloading, ComputationRate
@@ -314,7 +314,7 @@ def test_who_waits_long_is_told_once_that_work_goes_on(
     monkeypatch.setattr("mecopt.cli.console.Timer", HandTimer)
     said = run(command[0], slots, *command[1:])
     assert said.code == 0
-    assert said.error.count("still at work; the first run of a problem also compiles its kernels") == lines
+    assert said.error.count("still at work\n") == lines
     assert said.error.count("\n") == lines
     (timer,) = HandTimer.started
     assert timer.interval == SILENT
@@ -322,6 +322,22 @@ def test_who_waits_long_is_told_once_that_work_goes_on(
     assert timer.cancelled, "the timer goes on when the command has ended"
     timer.fire()
     assert capfd.readouterr().err == "", "a timer that fires as the command ends speaks after it"
+
+
+def test_that_kernels_are_compiled_is_told_elsewhere_and_does_not_count_as_silence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(HandTimer, "started", [])
+    monkeypatch.setattr(HandTimer, "at_once", False)
+    monkeypatch.setattr("mecopt.cli.console.Timer", HandTimer)
+    with at_work():
+        with clock.standing_still():
+            HandTimer.started[-1].fire()
+        assert capsys.readouterr().err == ""
+        HandTimer.started[-1].fire()
+        assert capsys.readouterr().err == "still at work\n"
+    assert len(HandTimer.started) == 2
+    assert HandTimer.started[-1].cancelled
 
 
 # ---------------------------------------------------------------------- exit codes
