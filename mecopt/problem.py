@@ -75,6 +75,8 @@ class Problem(Readable, ABC):
     """The fields that are 0 where a user has no task; none named: the first one. See `mecopt.stream`."""
     prices_determine: ClassVar[bool] = True
     """Whether `respond` gives the best allocation at the dual of `closed_form`; not where a choice costs the same at it."""
+    user_units: ClassVar[Mapping[str, str]] = {}
+    """What `per_user` tells of each user, with its unit; the first adds up to the objective."""
     mat_layout: ClassVar[Mapping[str, str]] = {}
     """Entry of a .mat file: the field, allocation variable, "decision" or "objective" it holds; see `mecopt.data`."""
     compile_seconds: ClassVar[Mapping[str, tuple[float, float]]] = {}
@@ -105,6 +107,13 @@ class Problem(Readable, ABC):
     @abstractmethod
     def objective(self, decision: Array, allocation: Any) -> Array:
         """Evaluate the paper's own formula; no solver, no reformulation."""
+
+    def per_user(self, decision: Array, allocation: Any) -> dict[str, Array]:
+        """Return what an answer means for each user, by the names of `user_units`; nothing, unless a model says it.
+
+        Arrays have shape ``(*batch, *candidates, users)``; nan where the problem's data do not say it.
+        """
+        return {}
 
     @abstractmethod
     def violations(self, decision: Array, allocation: Any) -> dict[str, Array]:

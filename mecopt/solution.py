@@ -213,6 +213,24 @@ class Solution(Readable):
         flat = [self.status] if isinstance(self.status, Status) else list(np.ravel(self.status))
         return {status.name: flat.count(status) for status in Status if status in flat}
 
+    def to_arrow(self) -> Any:
+        """Return a row per instance and user as an Arrow table; see `mecopt.data.answers`."""
+        from mecopt.data.answers import to_arrow
+
+        return to_arrow(self)
+
+    def to_frame(self) -> Any:
+        """Return the table of `to_arrow` as a pandas data frame.
+
+        Raises
+        ------
+        BackendUnavailable
+            if pandas is not installed.
+        """
+        from mecopt.data.answers import to_frame
+
+        return to_frame(self)
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists and numbers, fit for JSON; non-finite numbers become None, complex ones two parts."""
 
@@ -229,6 +247,8 @@ class Solution(Readable):
         def variables(values: Variables | None) -> dict[str, Any] | None:
             return None if values is None else {name: plain(value) for name, value in values.as_dict().items()}
 
+        with np.errstate(all="ignore"):
+            shares = self.problem.per_user(self.decision, self.allocation)
         names = np.vectorize(lambda status: status.name, otypes=[object])(np.asarray(self.status, dtype=object))
         return {
             "problem": self.problem.name,
@@ -241,6 +261,7 @@ class Solution(Readable):
             "violation": plain(self.violation),
             "decision": plain(self.decision),
             "allocation": variables(self.allocation),
+            "per_user": {name: plain(value) for name, value in shares.items()},
             "dual": variables(self.dual),
             "iterations": plain(self.stats.iterations),
             "solver_calls": plain(self.stats.solver_calls),

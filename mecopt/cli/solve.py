@@ -20,6 +20,9 @@ from mecopt.cli.files import file_options, tell
 @click.option("--time-limit", type=float, help="Seconds for all instances together.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of solvers that draw.")
 @click.option("--all", "whole", is_flag=True, help="Show every user, or every instance of a batch, not the first ones.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Also write the answers: .csv, .tsv, .parquet or .json."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 def command(
     file: Path,
@@ -30,20 +33,27 @@ def command(
     time_limit: float | None,
     seed: int,
     whole: bool,
+    output: Path | None,
     as_json: bool,
     **told: Any,
 ) -> Any:
-    """Solve the instances of FILE (.json, .npz or .mat) and print the certified answers."""
+    """Solve the instances of FILE and print the certified answers.
+
+    FILE is .json, .csv, .tsv, .parquet, .npz, .npy or .mat. The answers that `-o` writes have a row per instance and user.
+    """
     import json
 
     import numpy as np
 
     from mecopt.cli.console import at_work, columns
     from mecopt.data import load
+    from mecopt.data.answers import require_answer_suffix, write_answer
     from mecopt.show.solution import page
     from mecopt.solution import InstanceError
     from mecopt.solve import solve
 
+    if output is not None:
+        require_answer_suffix(output)
     data = load(file, problem, **told)
     tell(data)
     instances = data.problem
@@ -58,6 +68,9 @@ def command(
     rng = np.random.default_rng(seed)
     with at_work():
         solution = solve(instances, solver=solver, gap=gap, time_limit=time_limit, throw=False, rng=rng)
+    if output is not None:
+        write_answer(output, solution)
+        click.echo(f"written: {output}", err=True)
     if as_json:
         click.echo(json.dumps(solution.to_dict()))
     else:

@@ -141,6 +141,7 @@ class BackscatterFrame(Problem):
     decision_summary: ClassVar[str] = "a unit beam for each user's slot"
     objective_name: ClassVar[str] = "energy and penalties"
     objective_unit: ClassVar[str] = "mJ"
+    user_units: ClassVar[Mapping[str, str]] = {"cost": "mJ", "access_point_energy": "mJ"}
     reference: ClassVar[Reference] = Reference("paper 001: hierarchical MADDPG for backscatter-aided offloading", "(2)-(12)")
     base_units: ClassVar[tuple[str, ...]] = ("s", "W")
     compile_seconds: ClassVar[Mapping[str, tuple[float, float]]] = {
@@ -207,6 +208,24 @@ class BackscatterFrame(Problem):
         return {
             "unserved": f"{left[some].sum():.6g} of {asked[~np.isnan(left)].sum():.6g} kbit, of {some.sum()} of "
             f"{(~np.isnan(left)).sum()} users, at {np.mean(self.unserved_price):.6g} mJ/kbit"
+        }
+
+    def per_user(self, decision: Array, allocation: FrameAllocation) -> dict[str, Array]:
+        """Return each user's part of the objective, and the energy that the access point spends on it, in mJ."""
+
+        def field(name: str) -> Array:
+            value = self.aligned(name, decision)
+            return value if getattr(self, name).ndim > len(self.batch_shape) else value[..., None]
+
+        energy = (
+            (field("carrier_power") + field("passive_receive_power")) * allocation.passive_time
+            + field("active_receive_power") * allocation.active_time
+            + field("server_energy") * (allocation.active_bits + allocation.passive_bits)
+        )
+        unserved = field("unserved_price") * allocation.unserved_bits
+        return {
+            "cost": energy + unserved - field("battery_price") * allocation.kept_energy,
+            "access_point_energy": energy,
         }
 
     def violations(self, decision: Array, allocation: FrameAllocation) -> dict[str, Array]:

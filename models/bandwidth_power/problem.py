@@ -167,6 +167,7 @@ class BandwidthPower(Problem):
     decision_summary: ClassVar[str] = "one bit per user: local or offload"
     objective_name: ClassVar[str] = "latency"
     objective_unit: ClassVar[str] = "s"
+    user_units: ClassVar[Mapping[str, str]] = {"cost": "s", "delay": "s", "upload_energy": "J"}
     reference: ClassVar[Reference] = Reference(
         "ours: the system of paper 004, its links of fixed bandwidth replaced by one shared band, with energy budgets",
         "after (1)-(9)",
@@ -255,6 +256,16 @@ class BandwidthPower(Problem):
         with np.errstate(invalid="ignore"):  # a negative power is reported as a violation
             spectral = np.log1p(self.aligned("channel_gain", decision) * allocation.power / noise) / LN2
         return np.where(some | np.isnan(band), band * spectral, 0.0)
+
+    def per_user(self, decision: Array, allocation: Transmission) -> dict[str, Array]:
+        """Return each user's weighted latency and latency in s, and the energy in J that its upload takes."""
+        away, size, rate = decision == 1, self.aligned("data_size", decision), self._rate(decision, allocation)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            uploading = size / np.where(rate <= 0.0, 0.0, rate)
+            energy = np.where(away, allocation.power * uploading, 0.0)
+        there, here = uploading + self.aligned("server_time", decision), self.aligned("local_time", decision)
+        delay = np.where(away, there, here)
+        return {"cost": self.aligned("weight", decision) * delay, "delay": delay, "upload_energy": energy}
 
     def violations(self, decision: Array, allocation: Transmission) -> dict[str, Array]:
         """Return by how much bands, powers and energies exceed their limits, and negative ones, as parts of the limits."""

@@ -148,6 +148,7 @@ class BinaryOffloading(Problem):
     decision_summary: ClassVar[str] = "one bit per user: local or offload"
     objective_name: ClassVar[str] = "cost"
     objective_unit: ClassVar[str] = "s"
+    user_units: ClassVar[Mapping[str, str]] = {"cost": "s", "delay": "s", "energy": "J"}
     reference: ClassVar[Reference] = Reference(
         "Xuan, Wei, Ni, Zhang: Decoupling Offloading Decision and Resource Allocation via Deep Reinforcement Learning and "
         "Sequential Least Squares Programming",
@@ -243,6 +244,19 @@ class BinaryOffloading(Problem):
         uploading = upload_time * (1.0 + weight * self.aligned("upload_power", decision))
         offloaded = uploading + computing_time * (1.0 + weight * self.aligned("waiting_power", decision))
         return np.asarray(np.where(decision == 1, offloaded, local).sum(axis=-1))
+
+    def per_user(self, decision: Array, allocation: ServerRate) -> dict[str, Array]:
+        """Return each user's cost in s, its delay in s and its energy in J: uploading and waiting, or computing itself."""
+        size, away = self.aligned("data_size", decision), decision == 1
+        local_time, upload_time = size / self.aligned("local_rate", decision), size / self.aligned("upload_rate", decision)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            computing = np.where(size == 0.0, 0.0, size / np.where(away, allocation.server_rate, 1.0))
+        uploading, waiting = (self.aligned(name, decision) for name in ("upload_power", "waiting_power"))
+        delay = np.where(away, upload_time + computing, local_time)
+        spent = np.where(waiting == 0.0, 0.0, waiting * computing) + uploading * upload_time
+        energy = np.where(away, spent, self.aligned("local_power", decision) * local_time)
+        weight = self.aligned("energy_weight", decision)
+        return {"cost": delay + np.where(weight == 0.0, 0.0, weight * energy), "delay": delay, "energy": energy}
 
     def violations(self, decision: Array, allocation: ServerRate) -> dict[str, Array]:
         """Return by how much the shares exceed the capacity, and negative shares, both as parts of the capacity."""

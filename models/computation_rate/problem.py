@@ -118,6 +118,7 @@ class ComputationRate(Problem):
     decision_summary: ClassVar[str] = "one bit per user: local or offload"
     objective_name: ClassVar[str] = "rate"
     objective_unit: ClassVar[str] = "bit/s"
+    user_units: ClassVar[Mapping[str, str]] = {"weighted_rate": "bit/s", "rate": "bit/s", "harvested_power": "W"}
     cvxpy_unit: ClassVar[float] = 1e6
     reference: ClassVar[Reference] = Reference(
         "Bi, Zhang: Computation Rate Maximization for Wireless Powered Mobile-Edge Computing With Binary Computation "
@@ -199,7 +200,11 @@ class ComputationRate(Problem):
         allocation
             a of shape ``(*batch, *candidates)`` and tau with users last, as fractions of the frame.
         """
-        h, weight = self.aligned("channel_gain", decision), self.aligned("weight", decision)
+        return np.asarray((self.aligned("weight", decision) * self.rates(decision, allocation)).sum(axis=-1))
+
+    def rates(self, decision: Array, allocation: FrameTimes) -> Array:
+        """Return each user's computation rate in bit/s, without its weight; see `objective`."""
+        h = self.aligned("channel_gain", decision)
         harvest = np.asarray(allocation.harvest_time)[..., None]
         time = allocation.offload_time
         energy = (
@@ -217,7 +222,14 @@ class ComputationRate(Problem):
         overhead = self.aligned("communication_overhead", decision)[..., None]
         offload_rate = self.aligned("bandwidth", decision)[..., None] / overhead * np.where(positive, time, 0.0) * spectral
         offload_rate = np.where(np.isnan(time), np.nan, offload_rate)
-        return np.asarray((weight * np.where(decision == 1, offload_rate, local_rate)).sum(axis=-1))
+        return np.where(decision == 1, offload_rate, local_rate)
+
+    def per_user(self, decision: Array, allocation: FrameTimes) -> dict[str, Array]:
+        """Return each user's weighted rate and rate in bit/s, and its harvested power in W, on average over the frame."""
+        rates, harvest = self.rates(decision, allocation), np.asarray(allocation.harvest_time)[..., None]
+        efficiency, power = self.aligned("harvesting_efficiency", decision), self.aligned("transmit_power", decision)
+        harvested = efficiency * power[..., None] * self.aligned("channel_gain", decision) * harvest
+        return {"weighted_rate": self.aligned("weight", decision) * rates, "rate": rates, "harvested_power": harvested}
 
     def violations(self, decision: Array, allocation: FrameTimes) -> dict[str, Array]:
         """Return by how much the times exceed the frame, and negative times, as fractions of the frame."""

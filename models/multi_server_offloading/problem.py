@@ -128,6 +128,7 @@ class MultiServerOffloading(Problem):
     decision_summary: ClassVar[str] = "a number per user: 0 local, j server j"
     objective_name: ClassVar[str] = "weighted latency"
     objective_unit: ClassVar[str] = "s"
+    user_units: ClassVar[Mapping[str, str]] = {"cost": "s", "delay": "s", "upload_energy": "J"}
     reference: ClassVar[Reference] = Reference(
         "Jiang, Wang, Dong, Pan, Yang: Stacked Auto Encoder Based Deep Reinforcement Learning for Online Resource "
         "Scheduling in Large-Scale MEC Networks, IEEE Internet of Things Journal 7(10), 2020",
@@ -274,6 +275,18 @@ class MultiServerOffloading(Problem):
         weight = self.aligned("weight", decision)
         latency = self.latency(decision, allocation)
         return np.asarray(np.where(weight > 0, weight * latency, 0.0 * weight).sum(axis=-1))
+
+    def per_user(self, decision: Array, allocation: SpeedAndPower) -> dict[str, Array]:
+        """Return each user's weighted latency and latency in s, and the energy in J that its upload takes."""
+        weight, delay = self.aligned("weight", decision), self.latency(decision, allocation)
+        size, away = self.aligned("data_size", decision), decision > 0
+        gain = self._chosen(self.channel_gain / self.noise_power[..., None, :], decision)
+        sending = away & (size > 0.0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            rate = self.aligned("bandwidth", decision) * np.log1p(allocation.transmit_power * gain) / np.log(2.0)
+            energy = np.where(sending, allocation.transmit_power * size / rate, 0.0)
+            cost = np.where(weight > 0, weight * delay, 0.0 * weight)
+        return {"cost": cost, "delay": delay, "upload_energy": energy}
 
     def violations(self, decision: Array, allocation: SpeedAndPower) -> dict[str, Array]:
         """Return how far speeds, powers, admissions and deadlines are exceeded, as parts of what is allowed.

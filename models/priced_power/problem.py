@@ -125,6 +125,7 @@ class PricedPower(Problem):
     decision_summary: ClassVar[str] = "one bit per user: local or offload"
     objective_name: ClassVar[str] = "weighted latency and energy"
     objective_unit: ClassVar[str] = "s"
+    user_units: ClassVar[Mapping[str, str]] = {"cost": "s", "delay": "s", "upload_energy": "J"}
     reference: ClassVar[Reference] = Reference(
         "ours, after Jiang, Wang, Dong, Pan, Yang: Stacked Auto Encoder Based Deep Reinforcement Learning for Online "
         "Resource Scheduling in Large-Scale MEC Networks, IEEE Internet of Things Journal 7(10), 2020 (paper 004)",
@@ -198,6 +199,17 @@ class PricedPower(Problem):
         with np.errstate(invalid="ignore", divide="ignore"):  # a power of 0 takes for ever, a negative one is a violation
             rate = self.aligned("bandwidth", decision) * np.log1p(snr * allocation.transmit_power) / np.log(2.0)
             return np.asarray(np.where(decision == 1, self.aligned("data_size", decision) / rate, 0.0))
+
+    def per_user(self, decision: Array, allocation: TransmitPower) -> dict[str, Array]:
+        """Return each user's cost in s, its delay in s and its energy in J; the local cost is one number, not told apart."""
+        away, time = decision == 1, self.upload_time(decision, allocation)
+        with np.errstate(invalid="ignore"):  # 0 W for ever
+            energy = np.where(away, time * np.where(away, allocation.transmit_power, 0.0), 0.0)
+        delay = np.where(away, time + self.aligned("server_time", decision), np.nan)
+        worth = 1.0 + self.aligned("energy_price", decision) * allocation.transmit_power
+        offloaded = self.aligned("weight", decision) * (self.aligned("server_time", decision) + time * worth)
+        cost = np.where(away, offloaded, self.aligned("local_cost", decision))
+        return {"cost": cost, "delay": delay, "upload_energy": energy}
 
     def violations(self, decision: Array, allocation: TransmitPower) -> dict[str, Array]:
         """Return by how much powers, energies and interference exceed their limits, relative to these."""
