@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.backends.conic import ConicModel, Program
-from mecopt.models.backscatter_frame.allocation import completed, fitted
+from mecopt.models.backscatter_frame.allocation import carried, completed, fitted
 from mecopt.models.backscatter_frame.prices import Prices, unscaled
 from mecopt.models.backscatter_frame.terms import LN2, Terms
 from mecopt.models.backscatter_frame.variables import FrameAllocation, FramePrices
@@ -121,8 +121,15 @@ class FrameProgram(ConicModel):
 
 
 def from_point(problem: BackscatterFrame, decision: Array, terms: Terms, values: Mapping[str, Array]) -> FrameAllocation:
-    """Return the feasible allocation nearest to scaled values of a solver."""
+    """Return the feasible allocation nearest to scaled values of a solver.
+
+    What a user sends is at most what its radiated energy carries: where time and bits end near 0 the cone holds to the
+    solver's tolerance only, and bits that are many for their time would take the energy of everything else.
+    """
     time, bits = terms.time_unit, terms.bit_unit
+    with np.errstate(invalid="ignore"):
+        radiated = terms.noise * (values["whole"] - values["active"])
+    sent = np.minimum(values["sent"], carried(values["active"], radiated, terms.noise))
     return completed(
         problem,
         decision,
@@ -131,7 +138,7 @@ def from_point(problem: BackscatterFrame, decision: Array, terms: Terms, values:
             decision,
             values["active"] * time,
             values["passive"] * time,
-            values["sent"] * bits,
+            sent * bits,
             values["reflected"] * bits,
             values["local"] * bits,
         ),
