@@ -172,6 +172,6 @@ SOLVERS: dict[str, Solver] = {
         BestOfRandom("random", 1),
         BestOfRandom("best-of-random", 11),
         Constant("all-local", 0, "everyone computes locally"),
-        Constant("all-offload", 1, "everyone offloads"),
+        Constant("all-offload", 1, "everyone offloads who can"),
     )
 }

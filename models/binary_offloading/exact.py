@@ -187,8 +187,8 @@ SOLVERS: dict[str, Solver] = {
         BestOfRandom("random", 1),
         BestOfRandom("best-of-random", 10),
         Constant("all-local", 0, "everyone computes locally"),
-        Constant("all-offload", 1, "everyone offloads, capacity by the square-root rule"),
-        Constant("all-offload-equal", 1, "everyone offloads, capacity in equal parts (the paper's)", equal_split),
+        Constant("all-offload", 1, "everyone offloads who can, capacity by the square-root rule"),
+        Constant("all-offload-equal", 1, "everyone offloads who can, capacity in equal parts (the paper's)", equal_split),
         CoordinateDescent(
             "cd-average",
             "coordinate descent where everyone, local or not, gets F/N (the paper's CD_AVERAGE)",

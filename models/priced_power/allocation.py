@@ -18,7 +18,7 @@ from mecopt.backends.slsqp import SmoothProgram
 from mecopt.fields import Variables
 from mecopt.kernels.arrays import plain
 from mecopt.models.priced_power.variables import InterferencePrice, TransmitPower
-from mecopt.scaling import characteristic
+from mecopt.scaling import characteristic, quotient
 from mecopt.solution import InstanceError
 
 if TYPE_CHECKING:
@@ -54,11 +54,11 @@ def price_kernel() -> Callable[..., tuple[Array, ...]]:
 def price_outputs(problem: PricedPower, decision: Array, raw: tuple[Array, ...]) -> Allocated:
     """Turn efficiencies and the price of the whole limit into powers and a price per watt."""
     efficiency, price = raw
-    power = np.expm1(efficiency.reshape(decision.shape)) / problem.aligned(problem.coefficients().snr, decision)
+    power = quotient(np.expm1(efficiency.reshape(decision.shape)), problem.aligned(problem.coefficients().snr, decision))
     return (
         TransmitPower(transmit_power=feasible(problem, decision, power)),
         InterferencePrice(
-            interference_price=price.reshape(decision.shape[:-1]) / problem.aligned("interference_limit", decision)
+            interference_price=quotient(price.reshape(decision.shape[:-1]), problem.aligned("interference_limit", decision))
         ),
     )
 
@@ -88,7 +88,9 @@ def efficiencies(problem: PricedPower, decision: Array, price: Array) -> Array:
     from mecopt.models.priced_power.compiled import best_efficiencies
 
     c = aligned_coefficients(problem, decision)
-    return np.asarray(best_efficiencies(c.energy, price[..., None] * c.part / c.work, c.cap))
+    some = c.work > 0
+    best = best_efficiencies(c.energy, price[..., None] * c.part / np.where(some, c.work, 1.0), c.cap)
+    return np.asarray(np.where(some, best, 0.0))
 
 
 def offloading_costs(problem: PricedPower, decision: Array, price: Array) -> Array:
@@ -101,7 +103,7 @@ def offloading_costs(problem: PricedPower, decision: Array, price: Array) -> Arr
     c = aligned_coefficients(problem, decision)
     u = efficiencies(problem, decision, price)
     ratio, able = np.expm1(u), c.cap > 0
-    paid = c.fixed + c.work * (1.0 + c.energy * ratio) / np.where(able, u, 1.0) + price[..., None] * c.part * ratio
+    paid = c.fixed + c.work * (1.0 + c.energy * ratio) / np.where(u > 0, u, 1.0) + price[..., None] * c.part * ratio
     with np.errstate(over="ignore"):
         beyond = price[..., None] * c.part > DEAREST * c.work
     return np.where(able, np.where(beyond, -np.inf, paid), np.inf)
@@ -117,7 +119,7 @@ def response(problem: PricedPower, decision: Array, dual: InterferencePrice) -> 
     """Return the powers that answer a price, lowered alike where they exceed the limit."""
     u = efficiencies(problem, decision, whole_price(problem, decision, dual))
     snr = problem.aligned(problem.coefficients().snr, decision)
-    return TransmitPower(transmit_power=feasible(problem, decision, np.expm1(u) / snr))
+    return TransmitPower(transmit_power=feasible(problem, decision, quotient(np.expm1(u), snr)))
 
 
 def implied_price(problem: PricedPower, decision: Array, power: Array) -> InterferencePrice:
@@ -140,14 +142,14 @@ def implied_price(problem: PricedPower, decision: Array, power: Array) -> Interf
     return InterferencePrice(interference_price=np.asarray(mean / problem.interference_limit))
 
 
-def offloading(decision: Array) -> Array:
-    """Return who offloads."""
-    return np.flatnonzero(decision == 1)
+def offloading(problem: PricedPower, decision: Array) -> Array:
+    """Return who offloads and has something to upload, of any weight."""
+    return np.flatnonzero((decision == 1) & (problem.coefficients().work > 0))
 
 
 def smooth_program(problem: PricedPower, decision: Array) -> SmoothProgram:
     """Write one decision for SLSQP: powers relative to each user's greatest, the literal ratios, one linear constraint."""
-    users = offloading(decision)
+    users = offloading(problem, decision)
     c = problem.coefficients()
     greatest = np.expm1(c.cap[users])
     work, energy = c.work[users], c.energy[users] * greatest
@@ -193,7 +195,10 @@ def cvxpy_problem(problem: PricedPower, decision: Array) -> Any:
 
     if problem.batch_shape or decision.ndim != 1:
         raise InstanceError("to_cvxpy takes a single instance and a single decision; index the batch first")
-    users, idle = offloading(decision), np.flatnonzero(decision == 0)
+    if problem.infeasible(decision):
+        raise InstanceError(f"this decision has no allocation: {problem.why_infeasible(decision)}")
+    users = offloading(problem, decision)
+    idle = np.setdiff1d(np.arange(problem.users), users)
     c = problem.coefficients()
     time, energy, power = (
         cp.Variable(problem.users, nonneg=True, name=name) for name in ("upload_time", "energy", "transmit_power")
@@ -202,9 +207,9 @@ def cvxpy_problem(problem: PricedPower, decision: Array) -> Any:
     budget = np.isfinite(problem.energy_budget)
     if budget.any():
         constraints.append(energy[np.flatnonzero(budget)] <= problem.energy_budget[budget])
-    if np.isfinite(problem.interference_limit):
+    if 0.0 < problem.interference_limit < np.inf:  # at a limit of 0 nobody sends who interferes
         constraints.append((problem.interference_gain / problem.interference_limit) @ power <= 1.0)
-    cost = float(c.local[idle].sum() + c.fixed[users].sum())
+    cost = float(np.where(decision == 1, c.fixed, c.local).sum())
     if users.size:
         least = problem.data_size[users] * np.log(2.0) / problem.bandwidth[users]
         snr, t = c.snr[users], time[users]

@@ -48,7 +48,7 @@ class PowerData(NamedTuple):
     fixed: Floats
     """Cost of offloading that no power changes, s."""
     work: Floats
-    """Cost of uploading at one nat per second and hertz without a price of energy, s."""
+    """Cost of uploading at one nat per second and hertz without a price of energy, s; 0 where nothing is uploaded."""
     energy: Floats
     """c: energy price over the signal-to-noise ratio per watt."""
     part: Floats
@@ -148,7 +148,7 @@ def settle(data: PowerData, decision: Bits, efficiency: Floats) -> tuple[float, 
     for turn in range(200):
         taken, fall = 0.0, 0.0
         for i in range(users):
-            if decision[i] == 1:
+            if decision[i] == 1 and data.work[i] > 0.0:
                 m = price * data.part[i] / data.work[i]
                 u = best_efficiency(data.energy[i], m, data.cap[i])
                 efficiency[i] = u
@@ -183,7 +183,9 @@ def settle(data: PowerData, decision: Bits, efficiency: Floats) -> tuple[float, 
         return np.nan, np.nan
     cost = 0.0
     for i in range(users):
-        if decision[i] == 1:
+        if decision[i] == 1 and data.work[i] <= 0.0:
+            cost += data.fixed[i]
+        elif decision[i] == 1:
             ratio = np.expm1(efficiency[i]) / max(taken, 1.0)
             efficiency[i] = np.log1p(ratio)
             cost += data.fixed[i] + data.work[i] * (1.0 + data.energy[i] * ratio) / efficiency[i]
@@ -229,7 +231,9 @@ def _lagrangian(data: PowerData, state: Bits, price: float, offloaded: Floats) -
     value, slope = -price, -1.0
     for i in range(state.size):
         offloaded[i], taken = np.inf, 0.0
-        if state[i] != 0 and data.cap[i] > 0.0:
+        if state[i] != 0 and data.cap[i] > 0.0 and data.work[i] <= 0.0:
+            offloaded[i] = data.fixed[i]
+        elif state[i] != 0 and data.cap[i] > 0.0:
             m = price * data.part[i] / data.work[i]
             u = best_efficiency(data.energy[i], m, data.cap[i])
             ratio = np.expm1(u)

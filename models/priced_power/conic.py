@@ -54,7 +54,7 @@ class _Scaled:
 
 
 def _scaled(problem: PricedPower, decision: Array) -> _Scaled:
-    users = offloading(decision)
+    users = offloading(problem, decision)
     c = problem.coefficients()
     cap, greatest = c.cap[users], np.expm1(c.cap[users])
     time = c.work[users] / cap
@@ -69,7 +69,7 @@ class _Conic(ConicModel):
     summary = "exponential cones in the times t = D / r, disciplined parametrised program"
 
     def shape(self, problem: PricedPower, decision: Array) -> int | None:
-        return int((decision == 1).sum()) or None
+        return int(offloading(problem, decision).size) or None
 
     def build(self, shape: int) -> Program:
         import cvxpy as cp

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mecopt.backends.highs import Highs
 from mecopt.models.priced_power.allocation import blocks, efficiencies, offloading_costs, rows, whole_price
+from mecopt.scaling import quotient
 from mecopt.search.descent import CoordinateDescent, LocalSearch
 from mecopt.search.enumeration import Enumeration
 from mecopt.search.exact import PriceAndFix
@@ -61,7 +62,7 @@ def offloading_index(problem: PricedPower) -> Array:
     """
     c = problem.coefficients()
     saved = c.local - offloading_costs(problem, np.zeros_like(c.local, dtype=np.int8), np.zeros(problem.batch_shape))
-    scarce = np.sqrt(c.work * problem.interference_gain / c.snr)
+    scarce = np.sqrt(quotient(c.work * problem.interference_gain, c.snr))
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(np.where(saved > 0, saved / scarce, saved))
 
@@ -74,7 +75,7 @@ def longest_times(problem: PricedPower) -> Array:
     everyone = (problem.coefficients().cap > 0).astype(np.int8)
     _, dual = problem.closed_form(everyone)
     u = efficiencies(problem, everyone, whole_price(problem, everyone, dual))
-    return np.where(everyone == 1, 2.0 * problem.coefficients().cap / np.where(everyone == 1, u, 1.0), 1.0)
+    return np.where(u > 0, 2.0 * problem.coefficients().cap / np.where(u > 0, u, 1.0), 1.0)
 
 
 def pyomo_model(problem: PricedPower, unit: float) -> Any:
@@ -83,14 +84,14 @@ def pyomo_model(problem: PricedPower, unit: float) -> Any:
     Times, energies and powers are relative to those at a user's greatest efficiency U, as in the conic program: time x
     costs :math:`f(x) = a x + b\,\epsilon(x)` and takes :math:`z(x)` of the greatest power, both convex in x. With x0 where f
     is least, ``f(x) - f(x0) (1 - offload) <= cost`` and ``z(x) - z(x0) (1 - offload) <= power``: at x0 a local user pays and
-    takes nothing. Users whose energy budget cannot carry their task are held at home.
+    takes nothing. Users who cannot offload are held at home.
     """
     import pyomo.environ as pyo
 
     if problem.batch_shape:
         raise InstanceError("to_pyomo takes a single instance; index the batch first")
     c = problem.coefficients()
-    able = np.flatnonzero(c.cap > 0).tolist()
+    able = np.flatnonzero((c.cap > 0) & (c.work > 0)).tolist()
     longest = longest_times(problem)
     easiest = efficiencies(problem, np.ones(problem.users, dtype=np.int8), np.zeros(()))
     cap, part = c.cap.tolist(), (c.part * np.expm1(c.cap)).tolist()
@@ -113,7 +114,7 @@ def pyomo_model(problem: PricedPower, unit: float) -> Any:
         model.able, bounds=lambda _, i: (0.0, max(cost(i, time, np.exp) for time in (1.0, float(longest[i]))))
     )
     for i in model.users:
-        if i not in model.able:
+        if not c.cap[i] > 0:
             model.offload[i].fix(0)
     model.least_power = pyo.Constraint(
         model.able,
@@ -154,8 +155,9 @@ def place(problem: PricedPower, model: Any, decision: Array) -> None:
     cap = problem.coefficients().cap
     u = efficiencies(problem, decision, whole_price(problem, decision, dual))
     for i in model.users:
-        if i in model.able:
+        if not model.offload[i].fixed:
             model.offload[i].set_value(int(decision[i]))
+        if i in model.able:
             model.time[i].set_value(float(cap[i] / u[i]))
             model.power[i].set_value(0.0)
             model.upload[i].set_value(0.0)
@@ -177,6 +179,6 @@ SOLVERS: dict[str, Solver] = {
         BestOfRandom("random", 1),
         BestOfRandom("best-of-random", 10),
         Constant("all-local", 0, "everyone computes locally"),
-        Constant("all-offload", 1, "everyone offloads, powers by the price of interference"),
+        Constant("all-offload", 1, "everyone offloads who can, powers by the price of interference"),
     )
 }

@@ -49,6 +49,7 @@ from mecopt.models.priced_power.ratios import JONG, TRANSFORM
 from mecopt.models.priced_power.variables import InterferencePrice, TransmitPower
 from mecopt.problem import Problem
 from mecopt.radio import POWER_GAIN, THERMAL_POWER
+from mecopt.scaling import quotient
 from mecopt.scenario import Reference, Scenario
 from mecopt.search.solver import Solver
 
@@ -56,6 +57,9 @@ if TYPE_CHECKING:
     from mecopt.lesson import Lesson
 
 Array = NDArray[Any]
+
+
+NO_LINK = "sends nothing: a task with data is not offloaded"
 
 
 class PowerCoefficients(NamedTuple):
@@ -66,13 +70,13 @@ class PowerCoefficients(NamedTuple):
     fixed: Array
     """w S: cost of offloading that no power changes, s."""
     work: Array
-    """w d: cost of uploading at one nat per second and hertz without a price of energy, s."""
+    """w d: cost of uploading at one nat per second and hertz without a price of energy, s; 0 where nothing is uploaded."""
     energy: Array
     """alpha / g: energy price over the signal-to-noise ratio per watt, dimensionless."""
     part: Array
     """G / (g I): part of the interference limit per unit of signal-to-noise ratio; 0 where there is no limit."""
     cap: Array
-    """U: greatest spectral efficiency that power and budget allow, in nats; 0 where the budget cannot carry the task."""
+    """U: greatest spectral efficiency that power and budget allow, in nats; 0 where nothing can carry the task."""
     snr: Array
     """g = h / sigma^2: signal-to-noise ratio per watt."""
 
@@ -93,16 +97,22 @@ class PricedPower(Problem):
     ([1, 1, 0], 'OPTIMAL')
     """
 
-    channel_gain: Quantity = quantity("1", "h", "power gain between user and station", decibels=True, plausible=POWER_GAIN)
-    data_size: Quantity = quantity("bit", "D", "data of a task", default=8e5)
-    bandwidth: Quantity = quantity("Hz", "B", "bandwidth of a user's link", default=1e6)
-    max_power: Quantity = quantity("W", "P", "a user's greatest transmit power", default=1.0)
+    channel_gain: Quantity = quantity(
+        "1", "h", "power gain between user and station", zero=NO_LINK, decibels=True, plausible=POWER_GAIN
+    )
+    data_size: Quantity = quantity(
+        "bit", "D", "data of a task", default=8e5, zero="nothing to send: offloading needs neither link nor power"
+    )
+    bandwidth: Quantity = quantity("Hz", "B", "bandwidth of a user's link", default=1e6, zero=NO_LINK)
+    max_power: Quantity = quantity("W", "P", "a user's greatest transmit power", default=1.0, zero=NO_LINK)
     noise_power: Quantity = quantity(
         "W", "sigma^2", "noise power at the station", per="instance", default=1e-8, plausible=THERMAL_POWER
     )
-    weight: Quantity = quantity("1", "w", "weight of a user's latency and energy", default=1.0)
+    weight: Quantity = quantity(
+        "1", "w", "weight of a user's latency and energy", default=1.0, zero="offloading costs nothing, and takes no power"
+    )
     energy_price: Quantity = quantity("1/W", "alpha", "latency that a joule is worth", default=10.0, zero_allowed=True)
-    energy_budget: Quantity = quantity("J", "E", "energy a user may send with", default=np.inf, unlimited=True)
+    energy_budget: Quantity = quantity("J", "E", "energy a user may send with", default=np.inf, zero=NO_LINK, unlimited=True)
     interference_gain: Quantity = quantity(
         "1",
         "G",
@@ -112,7 +122,13 @@ class PricedPower(Problem):
         decibels=True,
     )
     interference_limit: Quantity = quantity(
-        "W", "I", "tolerated interference", per="instance", default=np.inf, unlimited=True
+        "W",
+        "I",
+        "tolerated interference",
+        per="instance",
+        default=np.inf,
+        zero="who interferes sends nothing",
+        unlimited=True,
     )
     local_cost: Quantity = quantity(
         "s", "L", "weighted latency and energy of local computing", default=scenarios.local_cost(10.0), zero_allowed=True
@@ -162,21 +178,47 @@ class PricedPower(Problem):
         from mecopt.models.priced_power.compiled import energy_caps
 
         snr = self.channel_gain / self.noise_power[..., None]
-        least_time = self.data_size * np.log(2.0) / self.bandwidth
+        limit = self.interference_limit[..., None]
+        least_time = quotient(self.data_size * np.log(2.0), self.bandwidth)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            cap = np.minimum(np.log1p(snr * self.max_power), energy_caps(self.energy_budget * snr / least_time))
+            energy, part = self.energy_price / snr, self.interference_gain / snr / limit
+        # what has no data needs no link, any cap will do; who may not interfere and would has none
+        cap = np.where((least_time < np.inf) & ((limit > 0) | (self.interference_gain == 0)), cap, 0.0)
+        cap = np.where(self.data_size > 0, cap, 1.0)
+        sends = (cap > 0) & (self.weight * self.data_size > 0)
         return PowerCoefficients(
             local=self.local_cost,
             fixed=self.weight * self.server_time,
-            work=self.weight * least_time,
-            energy=self.energy_price / snr,
-            part=self.interference_gain / snr / self.interference_limit[..., None],
-            cap=np.minimum(np.log1p(snr * self.max_power), energy_caps(self.energy_budget * snr / least_time)),
+            work=self.weight * np.where(sends, least_time, 0.0),
+            energy=np.where(sends, energy, 0.0),
+            part=np.where(sends & (self.interference_gain > 0), part, 0.0),
+            cap=cap,
             snr=snr,
         )
 
+    @property
+    def idle(self) -> Array:
+        """Users to whom staying local costs nothing; see `Problem.idle`."""
+        return self.local_cost == 0.0
+
     def infeasible(self, decision: Array) -> Array:
-        """Whether somebody offloads whose energy budget cannot carry its task at any rate."""
+        """Whether somebody offloads who sends nothing, or whose energy budget cannot carry its task at any rate."""
         cap = self.aligned(self.coefficients().cap, decision)
         return np.asarray(((decision == 1) & (cap <= 0)).any(axis=-1))
+
+    def mended(self, decision: Array) -> Array:
+        """Return decisions with those left local who cannot offload."""
+        return np.where(self.aligned(self.coefficients().cap, decision) > 0, decision, np.int8(0))
+
+    def why_infeasible(self, decision: Array | None) -> str:
+        """Name the user whose task cannot be carried, and the field that says so."""
+        i = int(np.flatnonzero((decision == 1) & (self.coefficients().cap <= 0))[0])
+        names = ("channel_gain", "bandwidth", "max_power", "energy_budget")
+        zero = [f"{name}[{i}]" for name in names if self.data()[name][i] == 0.0]
+        if not zero and self.interference_limit == 0.0:
+            return f"user {i} cannot offload: interference_limit is 0, and its interference_gain is not"
+        return f"user {i} cannot offload: {f'{zero[0]} is 0' if zero else 'its energy_budget cannot carry its data'}"
 
     def objective(self, decision: Array, allocation: TransmitPower) -> Array:
         """Evaluate the cost in s: local costs, and for who offloads time at the server, upload time and priced energy.
@@ -188,9 +230,10 @@ class PricedPower(Problem):
         allocation
             p of the same shape, in W; entries of local users do not count.
         """
-        time = self.upload_time(decision, allocation)
+        time, weight = self.upload_time(decision, allocation), self.aligned("weight", decision)
+        time = np.where((weight == 0.0) & (time == np.inf), 0.0, time)  # forever, which is nobody's concern
         priced = time * (1.0 + self.aligned("energy_price", decision) * allocation.transmit_power)
-        offloaded = self.aligned("weight", decision) * (self.aligned("server_time", decision) + priced)
+        offloaded = weight * (self.aligned("server_time", decision) + priced)
         return np.asarray(np.where(decision == 1, offloaded, self.aligned("local_cost", decision)).sum(axis=-1))
 
     def upload_time(self, decision: Array, allocation: TransmitPower) -> Array:
@@ -198,7 +241,7 @@ class PricedPower(Problem):
         snr = self.aligned("channel_gain", decision) / self.aligned("noise_power", decision)[..., None]
         with np.errstate(invalid="ignore", divide="ignore"):  # a power of 0 takes for ever, a negative one is a violation
             rate = self.aligned("bandwidth", decision) * np.log1p(snr * allocation.transmit_power) / np.log(2.0)
-            return np.asarray(np.where(decision == 1, self.aligned("data_size", decision) / rate, 0.0))
+            return np.asarray(np.where(decision == 1, quotient(self.aligned("data_size", decision), rate), 0.0))
 
     def per_user(self, decision: Array, allocation: TransmitPower) -> dict[str, Array]:
         """Return each user's cost in s, its delay in s and its energy in J; the local cost is one number, not told apart."""
@@ -214,15 +257,17 @@ class PricedPower(Problem):
     def violations(self, decision: Array, allocation: TransmitPower) -> dict[str, Array]:
         """Return by how much powers, energies and interference exceed their limits, relative to these."""
         power = np.where(decision == 1, allocation.transmit_power, 0.0)
-        with np.errstate(invalid="ignore"):  # 0 W for ever
+        with np.errstate(invalid="ignore"):
             energy = np.where(decision == 1, power * self.upload_time(decision, allocation), 0.0)
-        relative = power / self.aligned("max_power", decision)
+        # what does not send spends nothing; that it takes forever shows in the objective
+        spent = quotient(np.where(power == 0.0, 0.0, energy), self.aligned("energy_budget", decision))
+        relative = quotient(power, self.aligned("max_power", decision))
         caused = (self.aligned("interference_gain", decision) * power).sum(axis=-1)
         return {
             "power": np.maximum(relative.max(axis=-1) - 1.0, 0.0),
             "power_sign": np.maximum(-relative.min(axis=-1), 0.0),
-            "energy": np.maximum((energy / self.aligned("energy_budget", decision)).max(axis=-1) - 1.0, 0.0),
-            "interference": np.maximum(caused / self.aligned("interference_limit", decision) - 1.0, 0.0),
+            "energy": np.maximum(spent.max(axis=-1) - 1.0, 0.0),
+            "interference": np.maximum(quotient(caused, self.aligned("interference_limit", decision)) - 1.0, 0.0),
         }
 
     def bound(self, decision: Array, dual: InterferencePrice) -> Array:
@@ -239,12 +284,12 @@ class PricedPower(Problem):
 
     def relaxed_dual(self) -> InterferencePrice:
         """Return the price of the relaxation."""
-        return InterferencePrice(interference_price=exact.relaxation_price(self) / self.interference_limit)
+        return InterferencePrice(interference_price=quotient(exact.relaxation_price(self), self.interference_limit))
 
     def random_dual(self, rng: Generator, shape: tuple[int, ...]) -> InterferencePrice:
         """Draw prices over four decades around the one at which all fill the limit at low power; any where there is none."""
         c = self.coefficients()
-        price = np.sqrt(c.work * c.part).sum(axis=-1) ** 2 / self.interference_limit
+        price = quotient(np.sqrt(c.work * c.part).sum(axis=-1) ** 2, self.interference_limit)
         price = np.where(price > 0, price, 1.0).reshape(price.shape + (1,) * (len(shape) - price.ndim))
         return InterferencePrice(interference_price=price * 10.0 ** rng.uniform(-3.0, 1.0, shape))
 

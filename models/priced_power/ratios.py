@@ -51,7 +51,7 @@ class Ratios:
     """The offloading users of one decision as ratios in x = g p, with a start and the subproblems' minimisers."""
 
     def __init__(self, problem: PricedPower, decision: Array) -> None:
-        users = offloading(decision)
+        users = offloading(problem, decision)
         c = problem.coefficients()
         work, energy, part = (plain(field[users], np.float64) for field in (c.work, c.energy, c.part))
         greatest = np.expm1(c.cap[users])
@@ -121,14 +121,14 @@ class RatioMethod(OneByOne):
         if time_limit is not None:
             raise InstanceError(f"{self.name} knows no time limit; use clarabel, scs or slsqp, or leave time_limit out")
         began = clock.now()
-        if not decision.any():
+        if not offloading(problem, decision).size:  # type: ignore[arg-type]
             allocation, dual = problem.closed_form(decision)
             return Single(allocation, dual, 0, clock.now() - began, 0.0, start_used=False)
         ratios = Ratios(problem, decision)  # type: ignore[arg-type]
         modelled = clock.now()
         found, iterations, message = self.method(ratios)
         solved = clock.now()
-        users = offloading(decision)
+        users = offloading(problem, decision)  # type: ignore[arg-type]
         power = np.zeros(problem.users)
         power[users] = found.point / problem.coefficients().snr[users]  # type: ignore[attr-defined]
         power = feasible(problem, decision, power)  # type: ignore[arg-type]

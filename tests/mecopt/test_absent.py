@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mecopt
-from mecopt.models import BandwidthPower, BinaryOffloading, ComputationRate, MultiServerOffloading
+from mecopt.models import BandwidthPower, BinaryOffloading, ComputationRate, MultiServerOffloading, PricedPower
 from mecopt.problem import Problem
 from mecopt.registry import find_problem, problem_names
 from mecopt.testing import Check
@@ -259,3 +259,47 @@ def test_a_band_of_zeros_is_what_enumeration_and_removal_say(seed: int) -> None:
         data = {n: v[linked] if v.ndim else v for n, v in problem.data().items()}
         apart += float(mecopt.solve(BandwidthPower(**data)).objective)
     assert float(solution.objective) == pytest.approx(apart, rel=1e-10, abs=1e-15)
+
+
+# ---------------------------------------------------------------------- priced power
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10**6))
+def test_priced_powers_of_zeros_are_what_enumeration_and_removal_say(seed: int) -> None:
+    """Who sends nothing is local; who has nothing to send, or no weight, takes no power and pays what the server takes."""
+    rng = np.random.default_rng(seed)
+    sample = PricedPower.sample(rng, users=5)
+    zero = (
+        "channel_gain",
+        "bandwidth",
+        "max_power",
+        "energy_budget",
+        "weight",
+        "data_size",
+        "local_cost",
+        "interference_gain",
+    )
+    off = {n: np.where(rng.random(5) < 0.15, 0.0, getattr(sample, n)) for n in zero}
+    problem = dataclasses.replace(sample, **off)
+    solution = mecopt.solve(problem)
+    counted = mecopt.solve(problem, solver="enumerate")
+    assert solution.status is mecopt.Status.OPTIMAL
+    assert float(solution.objective) == pytest.approx(float(counted.objective), rel=1e-11, abs=1e-15)
+    linked = (problem.channel_gain > 0) & (problem.bandwidth > 0) & (problem.max_power > 0) & (problem.energy_budget > 0)
+    free = (problem.data_size == 0) | (linked & (problem.weight == 0))
+    apart = float(np.minimum(problem.local_cost, problem.weight * problem.server_time)[free].sum())
+    apart += float(problem.local_cost[~linked & ~free].sum())
+    rest = linked & ~free
+    if rest.any():
+        data = {n: v[rest] if v.ndim else v for n, v in problem.data().items()}
+        apart += float(mecopt.solve(PricedPower(**data)).objective)
+    assert float(solution.objective) == pytest.approx(apart, rel=1e-10, abs=1e-15)
+
+
+def test_at_an_interference_limit_of_zero_only_those_send_who_do_not_interfere() -> None:
+    problem = PricedPower(channel_gain=[4e-7, 4e-7], interference_gain=[1e-9, 0.0], interference_limit=0.0)
+    solution = mecopt.solve(problem)
+    assert solution.decision.tolist() == [0, 1]
+    alone = mecopt.solve(PricedPower(channel_gain=[4e-7]))
+    assert float(solution.objective) == pytest.approx(float(alone.objective) + float(problem.local_cost[0]), rel=1e-12)
