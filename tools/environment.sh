@@ -118,6 +118,15 @@ export PYTHONWARNINGS="${PYTHONWARNINGS:+$PYTHONWARNINGS,}ignore:Compat editable
 
 pip_install() { "$python" -m pip install --quiet --disable-pip-version-check --constraint "$VENV/constraints.txt" "$@"; }
 
+install_chosen() {
+    case $DEPENDENCIES in
+    pinned) pip_install "$@" ;;
+    newest) pip_install --upgrade --upgrade-strategy eager "$@" ;;
+    lowest) "$python" -m uv pip install --quiet --python "$python" --resolution lowest-direct \
+        --constraint "$VENV/constraints.txt" "$@" ;;
+    esac
+}
+
 install() {
     case $DEPENDENCIES in
     pinned) cp constraints.txt "$VENV/constraints.txt" ;;
@@ -134,15 +143,11 @@ install() {
     pip_install --upgrade 'pip>=25.1'
     if [ "$DEPENDENCIES" = lowest ]; then
         pip_install uv
-        case $level,$EXTRAS, in all,*learn,*) pip_install torch ;; esac
-        "$python" -m uv pip install --quiet --python "$python" --resolution lowest-direct \
-            --constraint "$VENV/constraints.txt" $editable "$what" $groups
-    else
-        upgrade=
-        [ "$DEPENDENCIES" = pinned ] || upgrade="--upgrade --upgrade-strategy eager"
-        pip_install $upgrade $editable "$what" $groups
+        # Alone, since uv would take a larger build of it; what it rests on is chosen below.
+        case $level,$EXTRAS, in all,*learn,*) pip_install --no-deps torch ;; esac
     fi
-    if [ "$level" = all ] && ! pip_install --only-binary ecos ecos 2>/dev/null; then
+    install_chosen $editable "$what" $groups
+    if [ "$level" = all ] && ! install_chosen --only-binary ecos $editable '.[ecos]' 2>/dev/null; then
         say "ecos has no wheel for this Python and system: its benches are left out, and its tests are skipped."
     fi
 }
