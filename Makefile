@@ -47,5 +47,5 @@ reproduce: all  ## The papers' evaluations, each claim judged, and the tests tha
 	$(BIN)/python -m pytest -m slow
 
 clean:
-	rm -rf $(VENV) out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-lowest .venv-newest out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find mecopt models learners -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -80,6 +80,8 @@ record() {
     echo "$DEPENDENCIES $extras $(cat pyproject.toml constraints.txt tools/environment.sh | cksum)"
 }
 
+is_current() { [ -e "$VENV/$level" ] && [ "$(cat "$VENV/$level")" = "$(record "$level")" ]; }
+
 # Prints why the environment cannot be used; nothing where it can.
 unusable() {
     version=$(number "$python")
@@ -93,6 +95,8 @@ unusable() {
         echo "its installation was cut short"
     elif [ -e "$VENV/made-in" ] && [ "$(cat "$VENV/made-in")" != "$PWD" ]; then
         echo "it was made in another folder"
+    elif [ "$DEPENDENCIES" = lowest ] && ! is_current; then
+        echo "what it was made of has changed, and uv keeps what is newer"
     elif ! "$python" -m pip --version >/dev/null 2>&1; then
         echo "it has no pip that works"
     fi
@@ -160,9 +164,7 @@ if [ -n "$why" ]; then
 elif [ ! -e "$VENV" ]; then
     make_anew
 fi
-if [ -e "$VENV/$level" ] && [ "$(cat "$VENV/$level")" = "$(record "$level")" ]; then
-    exit 0
-fi
+! is_current || exit 0
 touch "$VENV/unfinished"
 set +e # a failure is told below
 (set -e && install)
