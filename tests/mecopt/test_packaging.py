@@ -1,5 +1,6 @@
 """The tree, the wheel and the imports are what the layout says."""
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -53,7 +54,7 @@ def test_constraints_pin_everything_that_is_required() -> None:
     parts = (project["dependencies"], *project["optional-dependencies"].values(), *groups.values())
     wanted = [requirement for part in parts for requirement in part]
     for requirement in wanted:
-        name = requirement.split(">")[0].split("=")[0].lower().replace("_", "-")
+        name = re.split("[<>=; ]", requirement)[0].lower().replace("_", "-")
         assert name in pinned, f"{name} is not pinned in constraints.txt"
 
 
