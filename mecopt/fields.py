@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -206,7 +207,7 @@ def numbers(owner: str, f: dataclasses.Field[Any], value: Any) -> Array:
                 place, shown = f"{list(index) or ''}", repr(getattr(entry, "item", lambda e=entry: e)())[:40]
                 raise InstanceError(f"{where}{place} is {shown}, which is no number; allowed: {allowed(f)}")
     try:
-        with np.errstate(over="ignore"):
+        with nullcontext() if raw.dtype == float else np.errstate(over="ignore"):
             array = np.array(raw, dtype=number)
     except OverflowError:
         raise InstanceError(f"{where} has a number that no float can hold; allowed: {allowed(f)}") from None
@@ -234,7 +235,8 @@ def _perhaps(f: dataclasses.Field[Any], entry: Any) -> str:
     unit = level_unit(f)
     if not unit or np.iscomplexobj(entry) or not -1000 < entry < 0:
         return ""
-    return f"; in decibels? then write '{entry:g} {unit}': {told(float(entry), unit, f.metadata['unit'])}"
+    value = told(float(entry), unit, f.metadata["unit"]).partition(" is ")[2]
+    return f"; in decibels? then write '{entry:g} {unit}', which is {value}"
 
 
 def question_magnitudes(owner: str, fields: Sequence[dataclasses.Field[Any]], given: Mapping[str, Array]) -> None:

@@ -89,10 +89,10 @@ def question_batch(cls: Any, shapes: Mapping[str, tuple[int, ...]], sizes: Mappi
             f"For one instance of {count} users pass {name}[:, 0]"
         )
         return
-    base = np.broadcast_shapes(base, told or ())
+    base = base or told or ()
     for f in others:
         own = _own(f, shapes)
-        if np.broadcast_shapes(base, own) == base:
+        if own in ((), base) or np.broadcast_shapes(base, own) == base:
             continue
         where = f"{cls.__name__}.{f.name} has shape {shapes[f.name]}"
         if axes(f) == ("users",) and sizes["users"] == 1:

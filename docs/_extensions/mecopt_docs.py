@@ -32,6 +32,7 @@ from sphinx.util.typing import stringify_annotation
 from mecopt import Problem, find_problem
 from mecopt.backends.backend import Feature
 from mecopt.cli.main import COMMANDS
+from mecopt.quantities.hints import level_unit
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +78,8 @@ def fields(cls: type[Problem]) -> Iterator[str]:
         allowed = ">= 0" if data["zero_allowed"] else "> 0"
         symbol, default = _math(data["symbol"]), _default(data["default"])
         meaning = f"{data['meaning']}; 0: {data['zero']}" if data["zero"] else data["meaning"]
-        rows.append([f"`{f.name}`", symbol, meaning, data["unit"], data["per"], allowed, default])
+        units = f"{data['unit']}, {level_unit(f)}" if level_unit(f) else data["unit"]
+        rows.append([f"`{f.name}`", symbol, meaning, units, data["per"], allowed, default])
     yield from _table(("field", "symbol", "meaning", "unit", "one per", "allowed", "default"), rows)
 
 

@@ -134,10 +134,11 @@ def question(where: str, unit: str, known: Plausible, entries: Array, divisor: f
     divisor
         what they are divided by before they are judged.
     """
-    size = np.abs(entries) / divisor
-    bad = (size > known.most) | (size < known.least)
-    if not bad.any():
+    size = np.abs(entries) if np.iscomplexobj(entries) else entries
+    most, least = known.most * divisor, known.least * divisor
+    if size.max() <= most and size.min() >= least:
         return
+    bad = (size > most) | (size < least)
     index = tuple(int(i) for i in np.argwhere(bad)[0])
     count = int(np.count_nonzero(bad))
     shown = f"{list(index) or ''} is {entries[index]:.6g}{'' if unit == '1' else f' {unit}'}"
