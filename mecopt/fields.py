@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from mecopt.quantities.doubts import Plausible, question
 from mecopt.quantities.hints import level_unit, told
 from mecopt.quantities.values import plain
+from mecopt.show.fields import with_attributes
 from mecopt.show.readable import Readable
 from mecopt.solution import InstanceError, unknown
 from mecopt.units import parse
@@ -60,6 +61,11 @@ def axes(field: dataclasses.Field[Any]) -> tuple[str, ...]:
 @dataclass(frozen=True, eq=False)
 class Variables(Readable):
     """Base of a problem's allocations and duals: named arrays over batch and candidates."""
+
+    def __init_subclass__(cls, **settings: Any) -> None:
+        """Complete what `help` shows by the variables."""
+        super().__init_subclass__(**settings)
+        cls.__doc__ = with_attributes(cls.__doc__, declarations(cls))
 
     def __getitem__(self, index: Any) -> Self:
         """Return the variables of one instance, or of a slice of the batch."""
@@ -176,6 +182,16 @@ def choice(symbol: str, meaning: str, *choices: str) -> Any:
         "choices": choices,
     }
     return dataclasses.field(default=None, metadata=metadata)
+
+
+def declarations(cls: type) -> list[dataclasses.Field[Any]]:
+    """Return the fields that a class body declares, and those of its bases, before the class is made a dataclass."""
+    bases = [base for base in cls.__mro__[:0:-1] if dataclasses.is_dataclass(base)]
+    inherited = {f.name: f for base in bases for f in dataclasses.fields(base)}
+    found = {**inherited, **{name: f for name, f in vars(cls).items() if isinstance(f, dataclasses.Field)}}
+    for name, f in found.items():
+        f.name = name  # a dataclass gives it the same
+    return list(found.values())
 
 
 @cache

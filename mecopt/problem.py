@@ -16,6 +16,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass
+from inspect import Signature
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -23,11 +24,12 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
 from mecopt.decision import DecisionSpace, OneOf
-from mecopt.fields import ABSENT, Variables, allowed, axes, declared, numbers, question_magnitudes
+from mecopt.fields import ABSENT, Variables, allowed, axes, declarations, declared, numbers, question_magnitudes
 from mecopt.quantities.doubts import batch_told
 from mecopt.quantities.given import require_one_order
 from mecopt.scenario import Reference, Scenario
 from mecopt.shapes import batch_of, question_batch, sizes_of
+from mecopt.show.fields import signature, with_parameters
 from mecopt.show.readable import Readable
 from mecopt.solution import InstanceError, unknown
 
@@ -55,6 +57,7 @@ class Problem(Readable, ABC):
     read-only.
     """
 
+    __signature__: ClassVar[Signature]
     name: ClassVar[str]
     summary: ClassVar[str]
     sense: ClassVar[Sense]
@@ -236,6 +239,13 @@ class Problem(Readable, ABC):
         raise InstanceError(f"{cls.name} has no lesson yet")
 
     # ------------------------------------------------------------------ construction
+
+    def __init_subclass__(cls, **settings: Any) -> None:
+        """Complete what `help` and editors show by the fields, which are declared but not yet a dataclass's own."""
+        super().__init_subclass__(**settings)
+        own = declarations(cls)
+        cls.__doc__ = with_parameters(cls.__doc__, own, map(allowed, own))
+        cls.__signature__ = signature(own)
 
     def __new__(cls, *values: Any, **fields: Any) -> Self:
         """Refuse what is no field before the dataclass does, and say which one was meant."""
