@@ -14,7 +14,7 @@ from mecopt.cli.files import file_options, tell
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--problem", help="Name of the problem, where the file does not tell.")
 @file_options
-@click.option("--solver", help="Solver over decisions; the default is exact. See `mecopt list`.")
+@click.option("--solver", help="Solver over decisions; the default is exact. See `mecopt list PROBLEM`.")
 @click.option("--index", type=click.IntRange(0), help="Solve only this instance of a batch.")
 @click.option("--gap", type=float, help="Stop at this proved relative gap; without it, search to rounding.")
 @click.option("--time-limit", type=float, help="Seconds for all instances together.")

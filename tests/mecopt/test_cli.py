@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import json
 import re
@@ -23,8 +24,9 @@ from mecopt import Problem, clock
 from mecopt.backends.backend import installed
 from mecopt.cli.console import SILENT, at_work
 from mecopt.cli.main import COMMANDS, main
-from mecopt.data import load
+from mecopt.data import from_mapping, load
 from mecopt.models import BinaryOffloading, ComputationRate
+from mecopt.registry import learner_names
 from mecopt.search.solver import Search, Solver
 
 HEAVY = ["cvxpy", "pyomo", "numba", "matplotlib", "pyarrow", "torch"]
@@ -88,19 +90,49 @@ def test_the_version_is_the_packages(run: Run) -> None:
     assert mecopt.__version__ in run("--version").out
 
 
-def test_list_shows_every_problem_with_its_presets_backends_and_solvers(run: Run) -> None:
+def test_list_shows_every_problem_learner_and_policy_in_a_line(run: Run) -> None:
     said = run("list")
     assert said.code == 0
-    for name, cls in mecopt.problems().items():
-        assert f"{name}: " in said.out
-        for known in (cls.presets, cls.backends, cls.solvers):
-            assert all(f"\n    {one} " in said.out for one in known)
+    known = [*mecopt.problems(), *learner_names(), "binary-offloading-paper"]
+    for name in known:
+        assert re.search(rf"^{name}  +\S", said.out, re.M)
+    assert len(said.out.splitlines()) < 40
+    assert "mecopt list NAME" in said.out
+
+
+@pytest.mark.parametrize("name", mecopt.problems())
+def test_list_shows_a_problem_in_full(name: str, run: Run) -> None:
+    said, cls = run("list", name).out, mecopt.problems()[name]
+    names = [f.name for kind in (cls, cls.Allocation, cls.Dual) for f in dataclasses.fields(kind)]
+    for known in (names, cls.backends, cls.solvers):
+        assert all(re.search(rf"^{one}  +\S", said, re.M) for one in known)
+    assert all(f"\npreset {preset}, " in said for preset in cls.presets)
+    told = " ".join(said.split())
+    for f in dataclasses.fields(cls):
+        assert " ".join(f.metadata["meaning"].split()[:2]) in told
+    document = re.search(r"^\{.*\}$", said, re.M | re.S)
+    assert document is not None
+    example = from_mapping(strictly(document[0]))
+    assert type(example) is cls
+    assert set(example.sizes.values()) == {3}
+
+
+def test_list_shows_a_learner_and_a_policy_in_full(run: Run) -> None:
+    assert re.search(r"^literal +scheme perturb-exactly", run("list", "decision-net").out, re.M)
+    assert re.search(r"^data_size +5.* to 2", run("list", "binary-offloading-paper").out, re.M)
+
+
+def test_list_says_which_name_was_meant(run: Run) -> None:
+    said = run("list", "binary-ofloading")
+    assert said.code == 2
+    assert "did you mean 'binary-offloading'?" in said.error
 
 
 def test_list_says_what_is_not_installed_and_how_to_get_it(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "not installed" not in run("list").out
     hide("pyscipopt", monkeypatch)
-    assert "not installed: pip install 'mecopt[scip]'" in run("list").out
+    for arguments in (["list"], ["list", "binary-offloading"]):
+        assert "not installed: pip install 'mecopt[scip]'" in run(*arguments).out
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".json"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import dataclasses
+import inspect
 import re
 from html.parser import HTMLParser
 from typing import Any
@@ -15,6 +16,7 @@ import mecopt
 from mecopt.compare.run import compare
 from mecopt.data import Dataset
 from mecopt.decision import UnitBeams
+from mecopt.fields import allowed
 from mecopt.models import BackscatterFrame, BinaryOffloading, MultiServerOffloading
 from mecopt.show.numbers import values
 from mecopt.show.page import Column, Grid, Line, Page
@@ -263,3 +265,36 @@ def test_a_page_is_its_own_repr_so_that_a_prompt_shows_it() -> None:
     page = drawn("binary-offloading").problem.describe()
     assert repr(page) == str(page)
     assert str(Page("words", (Line("a", "label"), Line("b")))) == "words\nlabel  a\nb"
+
+
+@pytest.mark.parametrize("cls", PROBLEMS.values(), ids=PROBLEMS)
+def test_help_tells_every_field_with_unit_meaning_default_and_range(cls: type[mecopt.Problem]) -> None:
+    written = inspect.getdoc(cls) or ""
+    assert written.index("\nParameters\n") < written.index("\nExamples\n")
+    for f in dataclasses.fields(cls):
+        entry = re.search(rf"^{f.name} : (.*)\n    (.*)$", written, re.M)
+        assert entry is not None
+        assert f"one per {f.metadata['per']}" in entry[1]
+        assert ("required" in entry[1]) == (f.metadata["default"] is None)
+        assert f.metadata["unit"] == "1" or f.metadata["unit"] in entry[1]
+        assert f"{f.metadata['meaning']}; {allowed(f)}" in entry[2]
+
+
+@pytest.mark.parametrize("cls", PROBLEMS.values(), ids=PROBLEMS)
+def test_a_signature_shows_the_fields_and_what_they_are_when_left_out(cls: type[mecopt.Problem]) -> None:
+    shown = inspect.signature(cls).parameters
+    assert set(shown) == {f.name for f in dataclasses.fields(cls)}
+    needed = {name for name, one in shown.items() if one.default is inspect.Parameter.empty}
+    drawn_ones = cls.sample(np.random.default_rng(0)).data()
+    left_out = cls(**{name: drawn_ones[name] for name in needed})
+    told = {name: one.default for name, one in shown.items() if name not in needed}
+    given = cls(**{name: drawn_ones[name] for name in needed}, **told)
+    assert all(np.array_equal(value, given.data()[name]) for name, value in left_out.data().items())
+
+
+@pytest.mark.parametrize("cls", PROBLEMS.values(), ids=PROBLEMS)
+def test_help_tells_what_every_variable_is(cls: type[mecopt.Problem]) -> None:
+    for kind in (cls.Allocation, cls.Dual):
+        for f in dataclasses.fields(kind):
+            assert f.metadata["meaning"]
+            assert re.search(rf"^{f.name} : .*one per {f.metadata['per']}\n    \S", inspect.getdoc(kind) or "", re.M)
