@@ -136,10 +136,14 @@ class Lesson(Readable):
         return [self.outcome(number, seed) for number in range(1, len(self.steps) + 1)]
 
     def markdown(self, outcomes: Sequence[Outcome]) -> str:
-        """Return the lesson as MyST Markdown; the LaTeX formula stands where the statement displays its own."""
+        """Return the lesson as Markdown; the LaTeX formula stands where the statement displays its own.
+
+        Formulas stand between ``$$`` on lines of their own, which pandoc, GitHub, notebooks and MyST all read. Each is one
+        line, since CommonMark takes a line that begins with a plus for a list.
+        """
         parts = [f"# {self.title}", *(_markdown(paragraph) for paragraph in paragraphs(self.introduction))]
         for number, (step, outcome) in enumerate(zip(self.steps, outcomes, strict=True), 1):
-            formula = f"```{{math}}\n{step.formula.strip()}\n```"
+            formula = f"$$\n{words(step.formula)}\n$$"
             statement: list[str] = []
             for paragraph in paragraphs(step.statement):
                 if not is_display(paragraph):
@@ -174,7 +178,9 @@ def _markdown(paragraph: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    return re.sub(r"([\\`*_<>\[\]|{}$])", r"\\\1", text)
+    """Write words so that every reader of Markdown takes them for words, and no paragraph for a list."""
+    signs = re.sub(r"([\\`*_<>\[\]|{}$^~@])", r"\\\1", text)
+    return re.sub(r"^(\(?(?:\d+|\w))([.)])(?=\s)|^([-+#=])(?=\s)", r"\1\\\2\3", signs)
 
 
 # ---------------------------------------------------------------------- what checks of every problem measure with

@@ -17,7 +17,7 @@ its beam within the slot, and let Sᵢ be the sum of time times wwᴴ. In S the 
 Its value is a bound for all beams, found in one program together with times and work.
 """,
     formula=r"""
-S_i \succeq 0, \quad \operatorname{tr} S_i \le t_{b,i}, \quad
+S_i \succeq 0, \quad \mathrm{tr}\, S_i \le t_{b,i}, \quad
 E^h_j = \eta p \sum_{i \ne j} h_j^H S_i h_j, \quad
 l_{b,i} \le B\, t_{b,i} \log_2\!\Big(1 + c_i \frac{h_i^H S_i h_i}{t_{b,i}}\Big), \quad
 c_i = \frac{p |\Gamma|^2 \|h_i\|^2}{\sigma^2}
@@ -49,7 +49,7 @@ and the least f is attained. Hence the best beams are principal eigenvectors of 
 hⱼhⱼᴴ with weights that are not negative.
 """,
     formula=r"""
-\max_{W \succeq 0,\, \operatorname{tr} W = 1} \langle \Lambda, W\rangle + gB \log_2(1 + c\, h^H W h) \;=\; \min_{\nu > 0}\
+\max_{W \succeq 0,\, \mathrm{tr}\, W = 1} \langle \Lambda, W\rangle + gB \log_2(1 + c\, h^H W h) \;=\; \min_{\nu > 0}\
 \lambda_{\max}(\Lambda + \nu c\, h h^H) + \frac{gB}{\ln 2}\Big(\ln \frac{gB}{\nu \ln 2} - 1\Big) + \nu
 """,
     argument="""
@@ -78,7 +78,7 @@ and the beams xₖ/‖xₖ‖, each for an r-th part of the time, attain exactly
 whatever the rank.
 """,
     formula=r"""
-S = \sum_{k=1}^r x_k x_k^H, \qquad \|x_k\|^2 = \frac{\operatorname{tr} S}{r}, \qquad |h^H x_k|^2 = \frac{h^H S h}{r}
+S = \sum_{k=1}^r x_k x_k^H, \qquad \|x_k\|^2 = \frac{\mathrm{tr}\, S}{r}, \qquad |h^H x_k|^2 = \frac{h^H S h}{r}
 \qquad \text{for all } k
 """,
     argument="""

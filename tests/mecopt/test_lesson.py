@@ -81,8 +81,8 @@ def test_a_step_that_is_not_there_is_refused(number: int) -> None:
 
 def test_markdown_puts_the_formula_where_the_statement_displays_its_own() -> None:
     text = small(passes=False).markdown(small(passes=False).run())
-    assert "Words.\n\n```{math}\nx = 1\n```\n\nMore words." in text
-    assert "Words alone.\n\n```{math}\nx = 1\n```" in text
+    assert "Words.\n\n$$\nx = 1\n$$\n\nMore words." in text
+    assert "Words alone.\n\n$$\nx = 1\n$$" in text
     assert "y = 2" not in text
     assert r"✗ a number \*drawn\* in \[0, 1\]" in text
 
@@ -98,15 +98,27 @@ def test_markdown_has_every_step_and_balanced_latex(lesson: Lesson) -> None:
     outcomes = [Outcome(0.0, 1.0, f"measured {number}") for number in range(len(lesson.steps))]
     text = lesson.markdown(outcomes)
     assert re.findall(r"^## (\d+)\. ", text, re.M) == [str(n) for n in range(1, len(lesson.steps) + 1)]
-    assert text.count("```{math}") == len(lesson.steps)
+    displayed = re.findall(r"\n\n\$\$\n(.*?)\n\$\$\n\n", text, re.S)
+    assert displayed == [" ".join(step.formula.split()) for step in lesson.steps]
     for step, outcome in zip(lesson.steps, outcomes, strict=True):
         assert step.title in text
         assert f"✓ {outcome.line}" in text
         assert step.formula.count("{") == step.formula.count("}")
         assert step.formula.count(r"\begin") == step.formula.count(r"\end")
         assert step.formula.count(r"\left") == step.formula.count(r"\right")
+        plain = re.sub(r"\\begin\{(\w+)\}.*?\\end\{\1\}", "E", step.formula.strip(), flags=re.S)
+        assert not re.search(r"\\\\|&|\n\s*\n", plain), "rows and columns stand in an environment, and no line is empty"
+        assert "operatorname" not in step.formula, "GitHub refuses it"
     assert text.count("```") % 2 == 0
-    assert "$" not in text
+    assert text.count("$") == 4 * len(lesson.steps)
+
+
+def test_words_that_look_like_markdown_stay_words() -> None:
+    told = replace(small(), introduction="1. x_i ~ y^2 | [0, 1] *all* <b>\n\n(2) $5 @home\n\n- minus `code` {a}")
+    text = told.markdown(told.run())
+    assert r"1\. x\_i \~ y\^2 \| \[0, 1\] \*all\* \<b\>" in text
+    assert r"(2\) \$5 \@home" in text
+    assert r"\- minus \`code\` \{a\}" in text
 
 
 def test_markdown_takes_one_outcome_a_step() -> None:
