@@ -17,7 +17,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass
 from inspect import Signature
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self
 
 import numpy as np
 from numpy.random import Generator
@@ -31,7 +31,7 @@ from mecopt.scenario import Reference, Scenario
 from mecopt.shapes import batch_of, question_batch, sizes_of
 from mecopt.show.fields import signature, with_parameters
 from mecopt.show.readable import Readable
-from mecopt.solution import InstanceError, unknown
+from mecopt.solution import AllocationT, DualT, InstanceError, unknown
 
 if TYPE_CHECKING:
     from mecopt.backends.backend import Backend
@@ -48,7 +48,7 @@ Sense = Literal["minimise", "maximise"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Problem(Readable, ABC):
+class Problem(Readable, ABC, Generic[AllocationT, DualT]):
     """Immutable data of one instance, or of a batch of them.
 
     A model derives a frozen dataclass whose fields are declared with `quantity`; the first one is required and fixes the
@@ -108,7 +108,7 @@ class Problem(Readable, ABC):
         return space
 
     @abstractmethod
-    def objective(self, decision: Array, allocation: Any) -> Array:
+    def objective(self, decision: Array, allocation: AllocationT) -> Array:
         """Evaluate the paper's own formula; no solver, no reformulation."""
 
     def per_user(self, decision: Array, allocation: Any) -> dict[str, Array]:
@@ -119,31 +119,31 @@ class Problem(Readable, ABC):
         return {}
 
     @abstractmethod
-    def violations(self, decision: Array, allocation: Any) -> dict[str, Array]:
+    def violations(self, decision: Array, allocation: AllocationT) -> dict[str, Array]:
         """Return how far each named constraint is broken, scaled; 0 means satisfied."""
 
     @abstractmethod
-    def bound(self, decision: Array, dual: Any) -> Array:
+    def bound(self, decision: Array, dual: DualT) -> Array:
         """Bound the best objective of a fixed decision by weak duality; valid for ANY admissible dual, so it proves."""
 
     @abstractmethod
-    def relaxed_bound(self, dual: Any) -> Array:
+    def relaxed_bound(self, dual: DualT) -> Array:
         """Bound the best objective over ALL decisions by weak duality; valid for any admissible dual."""
 
     @abstractmethod
-    def relaxed_dual(self) -> Any:
+    def relaxed_dual(self) -> DualT:
         """Return the dual of the relaxation, which makes `relaxed_bound` (nearly) tightest."""
 
     @abstractmethod
-    def random_dual(self, rng: Generator, shape: tuple[int, ...]) -> Any:
+    def random_dual(self, rng: Generator, shape: tuple[int, ...]) -> DualT:
         """Draw admissible duals of a sensible magnitude, to put weak duality to the test."""
 
     @abstractmethod
-    def closed_form(self, decision: Array) -> tuple[Any, Any]:
+    def closed_form(self, decision: Array) -> tuple[AllocationT, DualT]:
         """Return the best allocation of each decision and the dual that proves it, without an iterative solver."""
 
     @abstractmethod
-    def respond(self, decision: Array, dual: Any) -> Any:
+    def respond(self, decision: Array, dual: DualT) -> AllocationT:
         """Return the allocation that answers a price: it minimises the Lagrangian there, and is scaled to be feasible.
 
         At the dual of `closed_form` it is the best allocation, where `prices_determine` it. Prices are what carries over to
@@ -191,7 +191,7 @@ class Problem(Readable, ABC):
         """
         return decision
 
-    def remarks(self, decision: Array, allocation: Any) -> Mapping[str, str]:
+    def remarks(self, decision: Array, allocation: AllocationT) -> Mapping[str, str]:
         """Say what a reader should know of answers beside cost and table: a sentence by its label; none by default."""
         return {}
 

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,20 @@ from numpy.typing import NDArray
 from mecopt.show.readable import Readable
 
 if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
     from mecopt.fields import Variables
     from mecopt.problem import Problem
     from mecopt.show.page import Page
+
+    # Where a problem does not say what its variables are, they may be anything.
+    AllocationT = TypeVar("AllocationT", bound=Variables, default=Any)
+    DualT = TypeVar("DualT", bound=Variables, default=Any)
+else:
+    from typing import TypeVar
+
+    AllocationT = TypeVar("AllocationT")
+    DualT = TypeVar("DualT")
 
 Array = NDArray[Any]
 
@@ -133,26 +144,26 @@ class Statistics(Readable):
 
 
 @dataclass(frozen=True)
-class Solution(Readable):
+class Solution(Readable, Generic[AllocationT, DualT]):
     """An answer to a problem, with its certificate.
 
     `objective` and `violation` are recomputed from the problem's own formulas; `bound` is weak duality at a dual, or what
     mecopt's own exact search proved by its closed tree; none is copied from an outside solver. Where nothing is proved the
     bound is infinite and so is the gap. All arrays have the shape of the batch (and of the candidates, if several decisions
-    per instance were asked for).
+    per instance were asked for). Type checkers and editors know allocation and dual by the problem's variables.
     """
 
     decision: Array
-    allocation: Any
-    dual: Any
+    allocation: AllocationT
+    dual: DualT
     objective: Array
     bound: Array
     gap: Array
     violation: Array
     status: Any
-    """A `Status`, or an object array of them."""
+    """A `Status`, or an object array of them; `is_optimal` asks both alike."""
     stats: Statistics
-    problem: Problem
+    problem: Problem[AllocationT, DualT]
 
     def __post_init__(self) -> None:
         values = [v for part in (self.allocation, self.dual) if part is not None for v in part.as_dict().values()]
@@ -165,7 +176,7 @@ class Solution(Readable):
         """Shape of the batch, candidates included."""
         return np.shape(self.objective)
 
-    def __getitem__(self, index: Any) -> Solution:
+    def __getitem__(self, index: Any) -> Solution[AllocationT, DualT]:
         """Return the solution of one instance (or of a slice of the batch)."""
         if not self.shape:
             raise IndexError("this solution is of a single instance")
@@ -177,7 +188,7 @@ class Solution(Readable):
         return Solution(
             decision=self.decision[index],
             allocation=self.allocation[index],
-            dual=None if self.dual is None else self.dual[index],
+            dual=self.dual if self.dual is None else self.dual[index],
             objective=self.objective[index],
             bound=self.bound[index],
             gap=self.gap[index],
@@ -200,13 +211,18 @@ class Solution(Readable):
             problem=self.problem[position] if self.problem.batch_shape else self.problem,
         )
 
-    def __iter__(self) -> Iterator[Solution]:
+    def __iter__(self) -> Iterator[Solution[AllocationT, DualT]]:
         return (self[i] for i in range(self.shape[0])) if self.shape else iter(())
 
     def __len__(self) -> int:
         if not self.shape:
             raise TypeError("a single instance has no length")
         return self.shape[0]
+
+    @property
+    def is_optimal(self) -> NDArray[np.bool_]:
+        """Whether each answer is proved optimal; of a single one an array of no axes, which is true or false."""
+        return np.asarray(np.asarray(self.status, dtype=object) == Status.OPTIMAL, dtype=bool)
 
     def statuses(self) -> dict[str, int]:
         """Count the instances by status name, in the order of `Status`."""

@@ -14,14 +14,14 @@ from mecopt.certify import certify, denied, judge
 from mecopt.problem import Problem
 from mecopt.search.proposed import solver_for
 from mecopt.search.solver import GAP, LEAST_GAP, Solver
-from mecopt.solution import InstanceError, Solution, SolveFailed, StartIgnored, Statistics, Status
+from mecopt.solution import AllocationT, DualT, InstanceError, Solution, SolveFailed, StartIgnored, Statistics, Status
 
 Array = NDArray[Any]
 
 
 @waiting.told("backend", "backends")
 def allocate(
-    problem: Problem,
+    problem: Problem[AllocationT, DualT],
     decision: ArrayLike,
     *,
     backend: str | None = None,
@@ -29,7 +29,7 @@ def allocate(
     tol: float = 1e-8,
     time_limit: float | None = None,
     throw: bool = True,
-) -> Solution:
+) -> Solution[AllocationT, DualT]:
     """Find the best allocation of given decisions, and certify it by weak duality.
 
     Parameters
@@ -74,15 +74,17 @@ def allocate(
     answer = chosen.allocate(problem, decisions, start=start, tol=tol, time_limit=time_limit)
     began = clock.now()
     with np.errstate(all="ignore"):
-        bound = problem.bound(decisions, answer.dual)
+        dual: Any = answer.dual
+        bound = problem.bound(decisions, dual)
     hopeless = problem.infeasible(decisions)
     certificate = denied(certify(problem, decisions, answer.allocation, bound), hopeless)
     status, contradiction = judge(certificate, tol, False if answer.limit is None else answer.limit, False, hopeless)
     ones = np.ones(problem.decision_space.lead(decisions), dtype=int)
-    solution = Solution(
+    allocation: Any = answer.allocation
+    solution: Solution[AllocationT, DualT] = Solution(
         decision=decisions,
-        allocation=answer.allocation,
-        dual=answer.dual,
+        allocation=allocation,
+        dual=dual,
         objective=certificate.objective,
         bound=certificate.bound,
         gap=np.maximum(certificate.gap, 0.0),
@@ -107,7 +109,7 @@ def allocate(
 
 @waiting.told("solver", "solvers")
 def solve(
-    problem: Problem,
+    problem: Problem[AllocationT, DualT],
     *,
     solver: str | Solver | None = None,
     start: Solution | ArrayLike | None = None,
@@ -115,7 +117,7 @@ def solve(
     time_limit: float | None = None,
     throw: bool = True,
     rng: Generator | None = None,
-) -> Solution:
+) -> Solution[AllocationT, DualT]:
     """Find the best decision and its allocation, with a proved bound over all decisions.
 
     Parameters
@@ -166,14 +168,14 @@ def solve(
     generator = np.random.default_rng(0) if rng is None else rng
     began, compiled, loaded = clock.now(), clock.compiled_seconds(), clock.loaded_seconds()
     found = chosen.search(problem, start=first, gap=gap, time_limit=time_limit, rng=generator)
-    allocation, dual = problem.closed_form(found.decision)
+    best, dual = problem.closed_form(found.decision)
     searched = clock.now()
     if found.bound is None:
         dual = problem.relaxed_dual()
         bound = problem.relaxed_bound(dual)
     else:
         bound = found.bound
-    allocation = allocation if found.allocation is None else found.allocation
+    allocation: Any = best if found.allocation is None else found.allocation
     certificate = certify(problem, found.decision, allocation, bound)
     # A bound that no value reaches proves that no decision has an allocation.
     hopeless = problem.infeasible(found.decision)
@@ -261,7 +263,7 @@ def _explained(
     return {**found, **infeasible}
 
 
-def _returned(solution: Solution, throw: bool) -> Solution:
+def _returned(solution: Solution[AllocationT, DualT], throw: bool) -> Solution[AllocationT, DualT]:
     statuses = np.ravel(np.asarray(solution.status, dtype=object))
     failed = [i for i, status in enumerate(statuses) if status in (Status.FAILED, Status.INFEASIBLE)]
     if throw and failed:

@@ -68,7 +68,7 @@ UNSERVED = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class BackscatterFrame(Problem):
+class BackscatterFrame(Problem[FrameAllocation, FramePrices]):
     """How users of a backscatter-aided edge server share their slots, and with which beams they are fed.
 
     Minimises the access point's energy. See the module docstring for the formula, what is convex, and the bounds.

@@ -123,7 +123,7 @@ _PAPER = {
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class BandwidthPower(Problem):
+class BandwidthPower(Problem[Transmission, BandwidthPrice]):
     """Who uploads over a shared band, on which part of it and with which power (ours, after paper 004).
 
     Minimises the weighted sum of latencies. See the module docstring for the formula, what is convex, and the bounds.

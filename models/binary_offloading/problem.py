@@ -108,7 +108,7 @@ _PAPER = {
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class BinaryOffloading(Problem):
+class BinaryOffloading(Problem[ServerRate, CapacityPrice]):
     """Who offloads to one edge server, and which part of its capacity each gets (paper 003).
 
     Minimises the sum over users of delay plus weighted energy. All users share the server's `capacity`; each has its own

@@ -77,7 +77,7 @@ def _draw_paper(rng: Generator, shape: tuple[int, ...]) -> Mapping[str, ArrayLik
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class ComputationRate(Problem):
+class ComputationRate(Problem[FrameTimes, TimePrice]):
     """Who offloads in a wireless-powered network, and how the frame is shared (the DROO problem).
 
     Maximises the weighted sum of computation rates. See the module docstring for the formula, what is convex, and the

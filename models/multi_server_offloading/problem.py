@@ -70,7 +70,7 @@ ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class MultiServerOffloading(Problem):
+class MultiServerOffloading(Problem[SpeedAndPower, ServerPrices]):
     """Who offloads to which edge server, with which power and which part of the server's speed (paper 004).
 
     Minimises the weighted sum of latencies. See the module docstring for the formula, what is convex, and the bounds.

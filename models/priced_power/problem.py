@@ -82,7 +82,7 @@ class PowerCoefficients(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class PricedPower(Problem):
+class PricedPower(Problem[TransmitPower, InterferencePrice]):
     """Who offloads, and with which power, where energy is priced and limited and interference is shared.
 
     Minimises the weighted sum of latencies and priced energies. See the module docstring for the formula, what is convex,

@@ -86,7 +86,8 @@ def test_a_name_without_a_policy_is_refused(name: str) -> None:
 
 def test_other_users_and_other_problems_are_refused(folder: Path) -> None:
     rates = ComputationRate.sample(np.random.default_rng(0), (2,), users=4)
-    for other, told in ((slots(users=5), "with 5"), (rates, "computation-rate")):
+    others: tuple[tuple[mecopt.Problem, str], ...] = ((slots(users=5), "with 5"), (rates, "computation-rate"))
+    for other, told in others:
         with pytest.raises(InstanceError, match=f"trained for binary-offloading with 4 users.*{told}"):
             mecopt.solve(other, solver=f"learned:{folder}")
 

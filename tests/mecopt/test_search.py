@@ -100,10 +100,11 @@ def test_heuristics_never_claim_more_than_the_relaxation_proves() -> None:
 
 
 def test_coordinate_descent_ends_where_no_flip_improves() -> None:
-    for batch in (
+    batches: tuple[mecopt.Problem, ...] = (
         BinaryOffloading.sample(np.random.default_rng(7), (30,), preset="heterogeneous"),
         ComputationRate.sample(np.random.default_rng(7), (10,), users=6),
-    ):
+    )
+    for batch in batches:
         answer = mecopt.solve(batch, solver="cd-random", rng=np.random.default_rng(0))
         neighbours = batch.move_values(answer.decision)
         gain = batch.sign * (answer.objective[:, None, None] - neighbours)
