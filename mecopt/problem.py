@@ -111,7 +111,7 @@ class Problem(Readable, ABC, Generic[AllocationT, DualT]):
     def objective(self, decision: Array, allocation: AllocationT) -> Array:
         """Evaluate the paper's own formula; no solver, no reformulation."""
 
-    def per_user(self, decision: Array, allocation: Any) -> dict[str, Array]:
+    def per_user(self, decision: Array, allocation: AllocationT) -> dict[str, Array]:
         """Return what an answer means for each user, by the names of `user_units`; nothing, unless a model says it.
 
         Arrays have shape ``(*batch, *candidates, users)``; nan where the problem's data do not say it.

@@ -59,14 +59,14 @@ def test_energy_of_an_upload_is_its_power_for_its_time() -> None:
     found = many.per_user(solution.decision, solution.allocation)
     np.testing.assert_allclose(found["upload_energy"], solution.allocation.transmit_power * found["delay"])
     shared = BandwidthPower(channel_gain=[1e-10, 1e-10], server_time=0.0)
-    solution = mecopt.allocate(shared, [1, 0])
-    found = shared.per_user(solution.decision, solution.allocation)
-    np.testing.assert_allclose(found["upload_energy"], [solution.allocation.power[0] * found["delay"][0], 0.0])
+    divided = mecopt.allocate(shared, [1, 0])
+    found = shared.per_user(divided.decision, divided.allocation)
+    np.testing.assert_allclose(found["upload_energy"], [divided.allocation.power[0] * found["delay"][0], 0.0])
     priced = PricedPower.sample(np.random.default_rng(0), users=2)
-    solution = mecopt.allocate(priced, [1, 0])
-    found = priced.per_user(solution.decision, solution.allocation)
+    paid = mecopt.allocate(priced, [1, 0])
+    found = priced.per_user(paid.decision, paid.allocation)
     sending = found["delay"][0] - priced.server_time[0]
-    np.testing.assert_allclose(found["upload_energy"], [solution.allocation.transmit_power[0] * sending, 0.0])
+    np.testing.assert_allclose(found["upload_energy"], [paid.allocation.transmit_power[0] * sending, 0.0])
     assert np.isnan(found["delay"][1]), "its local cost is one number"
 
 
