@@ -72,6 +72,8 @@ class _Calls(threading.local):
 _calls = _Calls()
 _told: set[str] = set()
 _silent = False
+_leads = False
+"""Whether this process began the run that speaks with one voice."""
 _ready = False
 """Whether this process has any kernel."""
 
@@ -126,15 +128,20 @@ def compiles(module: str, folder: Path | None) -> None:
         measured = pace()
         if call is not None and folder is not None:
             call.whole, call.folder, call.pace = not _ready, folder, measured
-        kept = "once per machine" if folder else "once per process, as no folder for them can be written to"
+        if folder is not None:
+            kept = "once per machine; `mecopt warm-up` compiles all"
+        else:
+            kept = "once per process, as no folder for them can be written to; NUMBA_CACHE_DIR names another"
         long = _expected(call, name, folder, measured)
-        _say(f"compiling-{name}", f"compiling the kernels of {name}, {long}, {kept}; `mecopt warm-up` compiles all")
+        _say(f"compiling-{name}", f"compiling the kernels of {name}, {long}, {kept}")
     _ready = True
 
 
 def another_compiles() -> None:
-    """Say, unless it was said, that another process compiles what this one needs."""
+    """Say, unless it was said, that another process compiles what this one needs; of one run that process says enough."""
     clock.compiling()
+    if VOICE in os.environ and not _leads:
+        return
     name = _calls.current.problem if _calls.current else "mecopt"
     if "another" not in _told:
         _told.add("another")
@@ -171,7 +178,9 @@ def seconds_of_all(problem: Any) -> float | None:
 
 def one_voice() -> None:
     """Let the processes that this one will start say once, all together, what each would say."""
+    global _leads
     if VOICE not in os.environ:
+        _leads = True
         folder = tempfile.mkdtemp(prefix="mecopt-")
         os.environ[VOICE] = folder
         atexit.register(_end_voice, folder, os.getpid())

@@ -29,7 +29,7 @@ with clock.standing_still():
 
 __all__ = ["compiled", "compiled_with", "overload", "vectorised"]
 
-PATIENCE = 300.0
+PATIENCE = 600.0
 """Seconds to wait for a process that compiles the same kernel before compiling it beside that process."""
 
 Function = Callable[..., Any]

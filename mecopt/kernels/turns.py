@@ -2,6 +2,7 @@
 
 They are the operating system's own, so one that was killed holds none. Where there are no locks (some network file systems),
 where no file may be written, and after waiting in vain, the work is done without one: twice in the worst case, never not.
+Who has waited in vain once waits for nobody any more.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+_in_vain = False
 
 
 @contextmanager
@@ -27,6 +30,7 @@ def turn(path: Path, patience: float, waiting: Callable[[], None] = lambda: None
     waiting
         called once if another process holds it.
     """
+    global _in_vain
     from filelock import Timeout
 
     lock = None
@@ -37,8 +41,12 @@ def turn(path: Path, patience: float, waiting: Callable[[], None] = lambda: None
             try:
                 lock.acquire(timeout=0)
             except Timeout:
+                if _in_vain:
+                    raise
                 waiting()
+                _in_vain = True
                 lock.acquire(timeout=patience)
+                _in_vain = False
     except (OSError, NotImplementedError):  # Timeout is one
         lock = None
     try:

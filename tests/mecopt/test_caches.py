@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock, Timeout
 
+from mecopt.kernels import turns
 from mecopt.kernels.caches import CacheFolder, digest_of
 from mecopt.kernels.turns import turn
 
@@ -48,6 +50,12 @@ with FileLock(sys.argv[1]):
     print("held", flush=True)
     sys.stdin.read()
 """
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that has not waited in vain."""
+    monkeypatch.setattr(turns, "_in_vain", False)
 
 
 @pytest.fixture
@@ -155,6 +163,20 @@ def test_who_waits_in_vain_goes_on_and_a_killed_process_blocks_nobody(tmp_path: 
     with turn(path, 0.0, lambda: told.append("waiting")) as held:
         assert held
     assert told == ["waiting"]
+
+
+def test_who_has_waited_in_vain_waits_for_nobody_any_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+
+    def refuse(lock: FileLock, timeout: float) -> None:
+        waited.append(timeout)
+        raise Timeout(lock.lock_file)
+
+    monkeypatch.setattr(FileLock, "acquire", refuse)
+    for _ in range(3):
+        with turn(tmp_path / "lock", 60.0) as held:
+            assert not held
+    assert waited == [0, 60.0, 0, 0]
 
 
 @pytest.mark.parametrize("error", [NotImplementedError("no locks here"), OSError(37, "No locks available")])
