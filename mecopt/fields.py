@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mecopt.quantities.doubts import Plausible, question
+from mecopt.quantities.given import entries_of
 from mecopt.quantities.hints import level_unit, told
 from mecopt.quantities.values import plain
 from mecopt.show.fields import with_attributes
@@ -209,23 +210,24 @@ def numbers(owner: str, f: dataclasses.Field[Any], value: Any) -> Array:
     except Exception:  # of ragged lists, and whatever other libraries raise for their own arrays
         raise InstanceError(f"{where} is not a rectangular array of numbers; allowed: {allowed(f)}") from None
     if f.metadata["unlimited"] and raw.dtype == object:
-        value = raw = np.where(raw == np.array(None), np.inf, raw)
+        missing = np.asarray(np.frompyfunc(lambda entry: entry is None, 1, 1)(raw), dtype=bool)
+        value = raw = np.where(missing, np.inf, raw)
     if f.metadata["choices"] and raw.dtype.kind == "U":
         value = raw = _numbered(where, f, raw)
     # In a list numpy turns True into 1.0 and a number beside text into text, so the entries themselves are looked at.
-    entries = raw if isinstance(value, np.ndarray) else np.asarray(value, dtype=object)
+    entries = raw if isinstance(value, np.ndarray) else entries_of(where, value)
     kinds, number = ("iufc", complex) if f.metadata["complex"] else ("iuf", float)
     if raw.dtype.kind not in kinds or entries.dtype == object:
         for index, entry in np.ndenumerate(entries):
             known = isinstance(entry, int | float | np.integer | np.floating | Decimal | Fraction)
             known |= f.metadata["complex"] and isinstance(entry, complex | np.complexfloating)
             if isinstance(entry, bool | np.bool_) or not known:
-                place, shown = f"{list(index) or ''}", repr(getattr(entry, "item", lambda e=entry: e)())[:40]
+                place, shown = f"{list(index) or ''}", repr(entry.item() if isinstance(entry, np.generic) else entry)[:40]
                 raise InstanceError(f"{where}{place} is {shown}, which is no number; allowed: {allowed(f)}")
     try:
         with nullcontext() if raw.dtype == float else np.errstate(over="ignore"):
             array = np.array(raw, dtype=number)
-    except OverflowError:
+    except (OverflowError, ValueError):  # a Decimal that signals has no float either
         raise InstanceError(f"{where} has a number that no float can hold; allowed: {allowed(f)}") from None
     if f.metadata["unlimited"] and (np.isinf(array) & _finite(entries)).any():
         raise InstanceError(f"{where} has a number that no float can hold; allowed: {allowed(f)}")

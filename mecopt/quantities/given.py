@@ -48,6 +48,14 @@ def settled(where: str, value: Any) -> Any:
     return value
 
 
+def entries_of(where: str, value: Any) -> Any:
+    """Return the entries of a list or array as they are, or say that it is not rectangular."""
+    try:
+        return np.asarray(value, dtype=object)
+    except Exception:  # of ragged lists, and whatever other libraries raise for their own arrays
+        raise InstanceError(f"{where} is not a rectangular array of numbers") from None
+
+
 def _is_array(value: Any) -> bool:
     return any(hasattr(value, name) for name in ("__array__", "__array_interface__", "__dlpack__")) or hasattr(
         value, "tobytes"

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.quantities.given import settled
+from mecopt.quantities.given import entries_of, settled
 from mecopt.quantities.hints import Wanted, require
 from mecopt.solution import InstanceError
 from mecopt.units import converted, parse
@@ -72,7 +72,7 @@ def plain(value: Any, field: dataclasses.Field[Any], owner: str) -> Any:
         return value if field.metadata["choices"] else _from_text(value, field, where)
     if field.metadata["choices"] or not _has_text(value):
         return value
-    entries = np.asarray(value, dtype=object)
+    entries = entries_of(where, value)
     found = np.empty(entries.shape, dtype=object)
     for index, entry in np.ndenumerate(entries):
         place = f"{where}{list(index)}"
@@ -84,7 +84,7 @@ def plain(value: Any, field: dataclasses.Field[Any], owner: str) -> Any:
     if not measured.any():
         return value
     for index, entry in np.ndenumerate(entries):
-        if not measured[index] and _is_number(entry) and np.isfinite(float(entry)):
+        if not measured[index] and _is_number(entry) and np.isfinite(complex(entry)):
             sample = next(e for e in entries[measured] if e is not None)
             raise InstanceError(
                 f"{where}{list(index)} is {entry}, a number without a unit, beside {str(sample)!r}; "
@@ -134,7 +134,7 @@ def _from_text(text: str, field: dataclasses.Field[Any], where: str) -> Any:
         raise InstanceError(f"{where} is {text!r}; write the number with a point and without separators, as 1500 or 1.5")
     owner = where.rpartition(".")[0]
     wanted(field, owner, unit, number, where)
-    return float(_measured(where, number, unit, field))
+    return np.asarray(_measured(where, number, unit, field))[()]
 
 
 def _from_object(value: dict[str, Any], field: dataclasses.Field[Any], owner: str, where: str = "") -> Any:
@@ -161,9 +161,9 @@ def _measured(where: str, value: Any, unit: str, field: dataclasses.Field[Any]) 
         return value
     try:
         array = np.asarray(value)
-    except ValueError:
+    except Exception:  # of ragged lists, and whatever other libraries raise for their own arrays
         raise InstanceError(f"{where} is not a rectangular array of numbers") from None
-    entries = array if isinstance(value, np.ndarray) else np.asarray(value, dtype=object)
+    entries = array if isinstance(value, np.ndarray) else entries_of(where, value)
     if array.dtype.kind in "iufc" and entries.dtype != object:
         return _kept(where, array, converted_quietly(array, unit, own), unit)
     known = np.asarray(np.frompyfunc(_is_number, 1, 1)(entries), dtype=bool)
@@ -205,9 +205,9 @@ def complex_numbers(where: str, parts: dict[str, Any]) -> Array:
     for name in sorted(PARTS):
         try:
             array = np.asarray(parts[name])
-        except ValueError:
+        except Exception:
             raise InstanceError(f"{where}: {name} is not a rectangular array of numbers") from None
-        for index, entry in np.ndenumerate(np.asarray(parts[name], dtype=object)):
+        for index, entry in np.ndenumerate(entries_of(where, parts[name])):
             if not _is_number(entry) or isinstance(entry, complex):
                 raise InstanceError(f"{where}: {name}{list(index) or ''} is {entry!r}, which is no number")
         found.append(array)
