@@ -18,6 +18,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
+from mecopt.decision import OneOf
 from mecopt.fields import ABSENT, axes, declared
 from mecopt.problem import Problem
 from mecopt.scenario import Scenario
@@ -66,12 +67,13 @@ def scaled_entries(problem: Problem, f: Field, where: Array, factor: float) -> P
 
 
 def some_entries(f: Field, shape: tuple[int, ...], rng: Generator) -> Array:
-    """Draw which entries of an instance's field are switched off; the one of an instance always is."""
-    chosen = rng.random(shape) < SWITCHED_OFF
+    """Draw which entries of an instance's field are switched off, some users' all antennas; the one of an instance is."""
     if not axes(f):
         return np.ones(shape, dtype=bool)
-    chosen[..., rng.integers(shape[-1])] = True
-    return chosen
+    drawn = (*shape[:-1], 1) if axes(f)[-1] == "antennas" else shape
+    chosen = rng.random(drawn) < SWITCHED_OFF
+    chosen.reshape(-1)[rng.integers(chosen.size)] = True
+    return np.broadcast_to(chosen, shape).copy()
 
 
 def with_zeros(cls: type[Problem]) -> type[Problem]:
@@ -168,11 +170,12 @@ def check_zeros_everywhere(cls: type[Problem]) -> None:
         nothing = scaled_entries(batch, f, np.array(True), 0.0)
         proved = solve(nothing, throw=False)
         holds([s in (Status.OPTIMAL, Status.INFEASIBLE) for s in proved.status], f"all {f.name} = 0: nothing is proved")
-        local = np.zeros(proved.decision.shape, dtype=np.int8)
+        counted = isinstance(nothing.decision_space, OneOf)
+        decision = np.zeros(proved.decision.shape, dtype=np.int8) if counted else proved.decision
         for name, backend in cls.backends.items():
             if backend.is_available():
-                answer = allocate(nothing, local, backend=name, throw=False)
-                holds(answered(answer) | nothing.infeasible(local), f"all {f.name} = 0: {name} has no answer")
+                answer = allocate(nothing, decision, backend=name, throw=False)
+                holds(answered(answer) | nothing.infeasible(decision), f"all {f.name} = 0: {name} has no answer")
 
 
 CHECKS_OF_ZEROS: tuple[Check, ...] = (

@@ -15,7 +15,7 @@ from scipy import sparse
 
 from mecopt import clock
 from mecopt.backends.backend import Feature, OneByOne, Single
-from mecopt.models.backscatter_frame.conic import VARIABLES, from_point
+from mecopt.models.backscatter_frame.conic import VARIABLES, from_point, stated, unavoidable
 from mecopt.models.backscatter_frame.prices import Prices, unscaled
 from mecopt.models.backscatter_frame.terms import LN2, Terms
 from mecopt.problem import Problem
@@ -84,7 +84,7 @@ def entries(terms: Terms, sends: Array) -> tuple[Array, Array, Array]:
 def limits(terms: Terms, sends: Array) -> Array:
     """Return the right-hand side b."""
     one, nothing = np.ones(sends.size), np.zeros(sends.size)
-    parts = [nothing] * len(SIGNED) + [-terms.work, one, nothing, terms.fastest, terms.energy, one, one]
+    parts = [nothing] * len(SIGNED) + [unavoidable(terms) - terms.work, one, nothing, terms.fastest, terms.energy, one, one]
     return np.concatenate([*parts, np.zeros(3 * sends.size)])
 
 
@@ -129,7 +129,7 @@ class ClarabelDirect(OneByOne):
         status = str(answer.status)
         return Single(
             from_point(problem, decision, terms, point),  # type: ignore[arg-type]
-            unscaled(prices, terms),
+            unscaled(stated(prices, terms), terms),
             int(answer.iterations),
             modelled - began,
             solved - modelled,

@@ -87,6 +87,7 @@ class BackscatterFrame(Problem[FrameAllocation, FramePrices]):
         "h",
         "amplitude gains between the antennas and the user",
         per="user and antenna",
+        zero="no path to this antenna; none at all: the user neither sends nor harvests",
         complex_allowed=True,
         plausible=AMPLITUDE_GAIN,
     )

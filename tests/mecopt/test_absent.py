@@ -12,7 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mecopt
-from mecopt.models import BandwidthPower, BinaryOffloading, ComputationRate, MultiServerOffloading, PricedPower
+from mecopt.models import (
+    BackscatterFrame,
+    BandwidthPower,
+    BinaryOffloading,
+    ComputationRate,
+    MultiServerOffloading,
+    PricedPower,
+)
 from mecopt.problem import Problem
 from mecopt.registry import find_problem, problem_names
 from mecopt.testing import Check
@@ -303,3 +310,23 @@ def test_at_an_interference_limit_of_zero_only_those_send_who_do_not_interfere()
     assert solution.decision.tolist() == [0, 1]
     alone = mecopt.solve(PricedPower(channel_gain=[4e-7]))
     assert float(solution.objective) == pytest.approx(float(alone.objective) + float(problem.local_cost[0]), rel=1e-12)
+
+
+# ---------------------------------------------------------------------- backscatter frames
+
+
+def test_a_user_without_any_path_computes_what_its_battery_holds_and_its_slot_feeds_the_others() -> None:
+    """K per bit beyond the battery, to which nobody else's frame adds anything: every backend proves it to 1e-6."""
+    sample = BackscatterFrame.sample(np.random.default_rng(11), (4,), users=4)
+    channel = sample.channel.copy()
+    channel[:, 1] = 0.0
+    frame = dataclasses.replace(sample, channel=channel)
+    beams = frame.decision_space.sample(np.random.default_rng(2), (4,))
+    spared = dataclasses.replace(frame, workload=np.where(np.arange(4) == 1, 0.0, frame.workload))
+    most = np.minimum(frame.battery / frame.compute_energy, frame.compute_rate * frame.slot[:, None])[:, 1]
+    lost = frame.unserved_price * np.maximum(frame.workload[:, 1] - most, 0.0)
+    for name, backend in BackscatterFrame.backends.items():
+        if backend.is_available():
+            with_work, without = (mecopt.allocate(one, beams, backend=name, throw=False) for one in (frame, spared))
+            assert np.allclose(with_work.objective, without.objective + lost, rtol=1e-6), name
+            assert (with_work.gap <= 1e-6).all(), name
