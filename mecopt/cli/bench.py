@@ -33,21 +33,29 @@ def command(problem: str | None, warm_starts: bool, seed: int) -> None:
 
 
 def _show_ratios(screen: Console, cls: type[Problem], seed: int) -> None:
-    from mecopt.compare.bench import bench
+    from mecopt.cli.console import told_progress
+    from mecopt.compare.bench import TIME_LIMIT, bench, steps
 
+    planned = steps(cls, seed)
+    screen.print(
+        f"  {len(planned)} measurements, at least {sum(step.seconds for step in planned):.0f} s; an outside solver may take "
+        f"minutes, and is cut off after {TIME_LIMIT:.0f} s a call"
+    )
     group = ""
-    for row in bench(cls, seed):
-        if row.group != group:
-            group = row.group
-            screen.print(f"  {group}")
-        subject, seconds, rival, rival_seconds, ratio = row.cells()
-        screen.print(f"    {subject:<44} {seconds:>9}   {rival:<34} {rival_seconds:>9}   {ratio:>14}".rstrip())
+    with told_progress(screen) as progress:
+        for row in bench(cls, seed, progress=progress):
+            if row.group != group:
+                group = row.group
+                screen.print(f"  {group}")
+            subject, seconds, rival, rival_seconds, ratio = row.cells()
+            screen.print(f"    {subject:<44} {seconds:>9}   {rival:<34} {rival_seconds:>9}   {ratio:>14}".rstrip())
     screen.print("  x: the second time over the first one; above 1 x, what stands first is the faster one")
 
 
 def _show_starts(screen: Console, cls: type[Problem], seed: int) -> None:
     from rich.table import Table
 
+    from mecopt.cli.console import told_progress
     from mecopt.compare.warm_starts import HEADERS, closing, matrix, refusing, warm_starts
 
     def line(cells: tuple[str, ...]) -> str:
@@ -55,15 +63,17 @@ def _show_starts(screen: Console, cls: type[Problem], seed: int) -> None:
         return f"    {source:<12}" + "".join(f"{text:>11}" for text in numbers) + f"   {verdict}"
 
     screen.print(f"  take no start: {', '.join(refusing(cls))}")
+    screen.print("  every solver that takes one, on every stream; this takes minutes")
     cells = []
-    for cell in warm_starts(cls, seed):
-        cells.append(cell)
-        screen.print(f"  {cell.title}")
-        screen.print(line(HEADERS))
-        for row in cell.rows:
-            screen.print(line(row.cells()).rstrip())
-        if cell.consumer.takes != "answer" and all(row.source != "learned" for row in cell.rows):
-            screen.print("    learned      no policy ships for these instances")
+    with told_progress(screen) as progress:
+        for cell in warm_starts(cls, seed, progress=progress):
+            cells.append(cell)
+            screen.print(f"  {cell.title}")
+            screen.print(line(HEADERS))
+            for row in cell.rows:
+                screen.print(line(row.cells()).rstrip())
+            if cell.consumer.takes != "answer" and all(row.source != "learned" for row in cell.rows):
+                screen.print("    learned      no policy ships for these instances")
     headers, rows = matrix(cells)
     title = "cold total over this total (*: pays, =: any price is the optimum, !: worse answers)"
     grid = Table(title=title, title_justify="left", box=None)

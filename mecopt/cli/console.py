@@ -8,9 +8,13 @@ import click
 from rich.console import Console
 
 from mecopt import clock
+from mecopt.reproduction import Progress
 
 WIDE = 150
 """Columns where the output is no terminal, so that a table in a file or a pipe is whole."""
+
+BETWEEN = 20.0
+"""Seconds at least between two lines that say where the work is."""
 
 SILENT = 5.0
 """Seconds after which a command that has said nothing says that it is at work."""
@@ -25,6 +29,33 @@ def console() -> Console:
 def columns() -> int:
     """Return how many columns of text the output holds."""
     return console().width
+
+
+@contextmanager
+def told_progress(screen: Console) -> Iterator[Progress]:
+    """Show where long work is: a bar where somebody watches a terminal, else a line on standard error now and then."""
+    errors = Console(stderr=True, highlight=False)
+    watched = screen if screen.is_terminal else errors
+    began = said = clock.now()
+    if watched.is_terminal:
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
+
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(20), MofNCompleteColumn())
+        times = (TimeElapsedColumn(), TextColumn("left about"), TimeRemainingColumn())
+        with Bar(*columns, *times, console=watched, transient=True) as bar:
+            task = bar.add_task("starting", total=None)
+            yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)
+        return
+
+    def line(what: str, done: int, total: int) -> None:
+        nonlocal said
+        now = clock.now()
+        if now - said >= BETWEEN and done < total:
+            said = now
+            click.echo(f"{done} of {total} done after {now - began:.0f} s; now {what}", err=True)
+
+    yield line
 
 
 @contextmanager

@@ -7,8 +7,9 @@ on the machine and are shown only for orientation.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from mecopt.backends.backend import ClosedForm, OneByOne, installed
 from mecopt.compare.summary import duration
 from mecopt.decision import OneOf
 from mecopt.problem import Problem
+from mecopt.reproduction import Progress
 from mecopt.solve import allocate, solve
 
 TIME_LIMIT = 60.0
@@ -25,6 +27,9 @@ TIME_LIMIT = 60.0
 
 ENUMERATED = 1024
 """Most decisions of the instances that are enumerated."""
+
+SECONDS, LONG = 0.6, 2.0
+"""Seconds for which calls are repeated by turns: of allocations, of searches."""
 
 TURN_SECONDS = 0.005
 """Seconds for which a call is repeated before the next one has its turn."""
@@ -59,7 +64,7 @@ class Measurement:
 
 
 def medians(
-    calls: dict[str, Callable[[], float]], seconds: float = 0.6, most: int = 200, turn: float = TURN_SECONDS
+    calls: dict[str, Callable[[], float]], seconds: float = SECONDS, most: int = 200, turn: float = TURN_SECONDS
 ) -> dict[str, float]:
     """Run calls that report seconds by turns, at least 3 rounds, until the time is used up; return each one's median.
 
@@ -112,12 +117,31 @@ def _chooses(cls: type[Problem]) -> bool:
     return isinstance(_draw(cls, 0, 1).decision_space, OneOf)
 
 
-def bench(cls: type[Problem], seed: int = 0, chosen: Plan | None = None) -> Iterator[Measurement]:
-    """Measure one problem as planned; rows come as they are ready."""
+@dataclass(frozen=True)
+class Step:
+    """A part of a bench, measured when its rows are asked for."""
+
+    what: str
+    seconds: float
+    """For which calls are repeated by turns; where three rounds take longer, so does the step."""
+    rows: Callable[[], Iterable[Measurement]]
+
+
+def steps(cls: type[Problem], seed: int = 0, chosen: Plan | None = None) -> list[Step]:
+    """Return what is measured of one problem, in order; nothing is measured for this."""
     chosen = plan(cls) if chosen is None else chosen
-    yield from _fixed(cls, seed, chosen)
-    yield from _candidates(cls, seed, chosen)
-    yield from _open(cls, seed, chosen)
+    return [*_fixed(cls, seed, chosen), _candidates(cls, seed, chosen), *_open(cls, seed, chosen)]
+
+
+def bench(
+    cls: type[Problem], seed: int = 0, chosen: Plan | None = None, progress: Progress = lambda what, done, total: None
+) -> Iterator[Measurement]:
+    """Measure one problem as planned; rows come as they are ready, and before each step `progress` is told of it."""
+    planned = steps(cls, seed, chosen)
+    for number, step in enumerate(planned):
+        progress(step.what, number, len(planned))
+        yield from step.rows()
+    progress("done", len(planned), len(planned))
 
 
 def _draw(cls: type[Problem], seed: int, users: int, shape: tuple[int, ...] = (), preset: str = "paper") -> Problem:
@@ -143,26 +167,37 @@ def _backends(cls: type[Problem], chosen: Plan, users: int) -> list[str]:
     return [name for name in installed(cls.backends) if users <= chosen.slow.get(name, users)]
 
 
-def _fixed(cls: type[Problem], seed: int, chosen: Plan) -> Iterator[Measurement]:
+def _fixed(cls: type[Problem], seed: int, chosen: Plan) -> Iterator[Step]:
     """Decision fixed: the default backend beside every other one, single and in batch."""
     for users in chosen.single:
-        problem = _draw(cls, seed, users)
-        decision = _away(problem, seed)
-        default, *others = _answering(problem, decision, _backends(cls, chosen, users))
-        solving = medians({name: _solving(problem, decision, name) for name in (default, *others)})
-        whole = medians({name: _whole(problem, decision, name) for name in (default, *others)})
-        for what, times in (("solving alone", solving), ("allocate(), certified", whole)):
-            for name in others:
-                group = f"decision fixed, {users} users, one instance: {what}"
-                yield Measurement(group, default, times[default], name, times[name])
+        yield Step(f"decision fixed, {users} users", 2 * SECONDS, partial(_single, cls, seed, chosen, users))
     for users, count, part in chosen.batches:
         names = [name for name in _backends(cls, chosen, users) if name not in chosen.slow]
-        yield from _batched(cls, seed, users, count, part, names)
+        rows = partial(_batched, cls, seed, users, count, part, names)
+        yield Step(f"decision fixed, {count} instances of {users} users", (1 if part == 1 else 2) * SECONDS, rows)
     for users in chosen.alone:
-        problem = _draw(cls, seed, users)
-        default = next(iter(cls.backends))
-        times = medians({default: _whole(problem, _away(problem, seed), default)})
-        yield Measurement(f"decision fixed, {users} users, one instance: allocate(), certified", default, times[default])
+        yield Step(f"decision fixed, {users} users", SECONDS, partial(_alone, cls, seed, users))
+
+
+def _single(cls: type[Problem], seed: int, chosen: Plan, users: int) -> Iterator[Measurement]:
+    """One instance: every backend that answers it, beside the default one."""
+    problem = _draw(cls, seed, users)
+    decision = _away(problem, seed)
+    default, *others = _answering(problem, decision, _backends(cls, chosen, users))
+    solving = medians({name: _solving(problem, decision, name) for name in (default, *others)})
+    whole = medians({name: _whole(problem, decision, name) for name in (default, *others)})
+    for what, times in (("solving alone", solving), ("allocate(), certified", whole)):
+        for name in others:
+            group = f"decision fixed, {users} users, one instance: {what}"
+            yield Measurement(group, default, times[default], name, times[name])
+
+
+def _alone(cls: type[Problem], seed: int, users: int) -> Iterator[Measurement]:
+    """One instance that is too large for the others."""
+    problem = _draw(cls, seed, users)
+    default = next(iter(cls.backends))
+    times = medians({default: _whole(problem, _away(problem, seed), default)})
+    yield Measurement(f"decision fixed, {users} users, one instance: allocate(), certified", default, times[default])
 
 
 def _batched(cls: type[Problem], seed: int, users: int, count: int, part: int, names: list[str]) -> Iterator[Measurement]:
@@ -204,34 +239,48 @@ def _timed(call: Callable[[], Any]) -> Callable[[], float]:
     return timed
 
 
-def _candidates(cls: type[Problem], seed: int, chosen: Plan) -> Iterator[Measurement]:
+def _candidates(cls: type[Problem], seed: int, chosen: Plan) -> Step:
     """Candidate values a second: many decisions of one instance."""
     users, count = chosen.candidates
-    problem = _draw(cls, seed, users)
-    candidates = problem.decision_space.sample(np.random.default_rng(seed), (count,))
-    times = medians({"all": _timed(lambda: problem.optimal_value(candidates))})
-    yield Measurement(
-        f"candidate values, {users} users, {count} candidates ({count / times['all']:.3g} a second on one core)",
-        "optimal_value, per candidate",
-        times["all"] / count,
-    )
+
+    def rows() -> Iterator[Measurement]:
+        problem = _draw(cls, seed, users)
+        candidates = problem.decision_space.sample(np.random.default_rng(seed), (count,))
+        times = medians({"all": _timed(lambda: problem.optimal_value(candidates))})
+        yield Measurement(
+            f"candidate values, {users} users, {count} candidates ({count / times['all']:.3g} a second on one core)",
+            "optimal_value, per candidate",
+            times["all"] / count,
+        )
+
+    return Step(f"{count} candidates of {users} users", SECONDS, rows)
 
 
-def _open(cls: type[Problem], seed: int, chosen: Plan) -> Iterator[Measurement]:
+def _open(cls: type[Problem], seed: int, chosen: Plan) -> Iterator[Step]:
     """Decision open: exact and proved, beside exhaustive scoring and the outside solvers, on every preset."""
+    rivals = [name for name in chosen.rivals if name in cls.solvers and cls.solvers[name].is_available()]
     for preset in cls.presets:
+        what = f"decision open, preset {preset}"
         group = f"decision open, proved optimal, preset {preset}"
         if _chooses(cls):
-            yield from _exhaustive(cls, seed, preset, group)
-        rivals = [name for name in chosen.rivals if name in cls.solvers and cls.solvers[name].is_available()]
+            yield Step(f"{what}, all decisions", LONG, partial(_exhaustive, cls, seed, preset, group))
         for users in chosen.open:
-            problem = _draw(cls, seed, users, preset=preset)
-            times = medians({name: _solved(problem, name) for name in ("exact", *rivals)}, seconds=2.0)
-            for name in rivals:
-                yield Measurement(group, f"exact, {users} users", times["exact"], name, times[name])
+            rows = partial(_beside, cls, seed, preset, group, users, rivals)
+            yield Step(f"{what}, {users} users, beside {', '.join(rivals)}", LONG, rows)
         for users in chosen.open_alone:
-            times = medians({"exact": _solved(_draw(cls, seed, users, preset=preset), "exact")}, seconds=1.0)
-            yield Measurement(group, f"exact, {users} users", times["exact"])
+            rows = partial(_beside, cls, seed, preset, group, users, [])
+            yield Step(f"{what}, {users} users", LONG / 2, rows)
+
+
+def _beside(cls: type[Problem], seed: int, preset: str, group: str, users: int, rivals: list[str]) -> Iterator[Measurement]:
+    """Exact, beside outside solvers or by itself."""
+    problem = _draw(cls, seed, users, preset=preset)
+    calls = {name: _solved(problem, name) for name in ("exact", *rivals)}
+    times = medians(calls, seconds=LONG if rivals else LONG / 2)
+    for name in rivals:
+        yield Measurement(group, f"exact, {users} users", times["exact"], name, times[name])
+    if not rivals:
+        yield Measurement(group, f"exact, {users} users", times["exact"])
 
 
 def _solved(problem: Problem, solver: str) -> Callable[[], float]:
@@ -265,7 +314,7 @@ def _exhaustive(cls: type[Problem], seed: int, preset: str, group: str) -> Itera
         "one by one": _timed(one_by_one),
         "batched": _timed(lambda: problem.optimal_value(everything)),
     }
-    times = medians(calls, seconds=2.0)
+    times = medians(calls, seconds=LONG)
     subject, count = f"exact, {users} users", f"{len(everything):,} decisions"
     yield Measurement(group, subject, times["exact"], f"{count} allocated one by one", times["allocated"])
     yield Measurement(group, subject, times["exact"], f"{count} scored one by one", times["one by one"])

@@ -26,6 +26,7 @@ from mecopt.compare.starts import FREE, SOURCES, Memory, Source, Starts, Taken, 
 from mecopt.compare.summary import duration
 from mecopt.problem import Problem
 from mecopt.registry import shipped
+from mecopt.reproduction import Progress
 from mecopt.search.solver import Solver
 from mecopt.solution import Solution
 from mecopt.solve import allocate, solve
@@ -249,6 +250,7 @@ def warm_starts(
     memory: int = MEMORY,
     users: int | None = None,
     policy: Callable[[Problem, Any], Any | None] = shipped,
+    progress: Progress = lambda what, done, total: None,
 ) -> Iterator[Cell]:
     """Measure one problem; cells come as they are ready.
 
@@ -262,11 +264,16 @@ def warm_starts(
         instances solved beforehand.
     policy
         from instances and a role, "proposer" or "warm-starter", to the policy for them, or None.
+    progress
+        told before each cell which it is, how many are done, and how many there are at most.
     """
     known: dict[str, Backend | Solver] = {**cls.solvers, **cls.backends}
     able = [c for c in consumers if c.name in known and known[c.name].is_available() and known[c.name].features & STARTING]
     size = {} if users is None else {"users": users}
-    for preset in cls.presets if presets is None else presets:
+    chosen = list(cls.presets if presets is None else presets)
+    done, total = 0, 2 * len(chosen) * len(able)
+    for preset in chosen:
+        progress(f"{preset}, solving {memory} instances beforehand", done, total)
         before, streams_rng = np.random.default_rng([seed, 1]), np.random.default_rng([seed, 0])
         library = Memory(cls.sample(before, (memory,), preset=preset, **size))
         streams = {
@@ -275,9 +282,12 @@ def warm_starts(
         }
         for name, stream in streams.items():
             if stream is None:
+                total -= len(able)
                 continue
             starts = Starts(stream, library, policy(stream, "proposer"), policy(stream, "warm-starter"))
             for consumer in able:
+                progress(f"{preset}, {name}: {consumer.label}", done, total)
+                done += 1
                 yield measure(f"{preset}, {name}", starts, consumer, min(most, consumer.most))
 
 

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mecopt.cli import console as cli
 from mecopt.compare import bench as module
-from mecopt.compare.bench import Measurement, Plan, bench, plan
+from mecopt.compare.bench import Measurement, Plan, bench, plan, steps
 from mecopt.models import BackscatterFrame, BinaryOffloading, ComputationRate
 from mecopt.problem import Problem
 
@@ -96,3 +97,29 @@ def test_the_decisions_that_are_timed_leave_nobody_with_nothing_to_allocate(cls:
     assert problem.decision_space.contains(decision).all()
     assert (decision != 0).all()
     assert np.array_equal(decision, module._away(problem, 3))
+
+
+def test_a_bench_says_before_each_step_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "medians", once)
+    told: list[tuple[str, int, int]] = []
+    measured = list(bench(BackscatterFrame, 1, SMALL, lambda what, done, total: told.append((what, done, total))))
+    planned = steps(BackscatterFrame, 1, SMALL)
+    assert measured
+    assert [one[0] for one in told] == [*(step.what for step in planned), "done"]
+    assert [one[1:] for one in told] == [(number, len(planned)) for number in range(len(planned) + 1)]
+    assert all(step.seconds > 0.0 for step in planned)
+
+
+def test_where_nobody_watches_progress_is_a_line_now_and_then(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr("mecopt.clock.now", lambda: now[0])
+    with cli.told_progress(cli.console()) as progress:
+        for step in range(5):
+            progress(f"step {step}", step, 5)
+            now[0] += 15.0
+        progress("done", 5, 5)
+    said = capsys.readouterr()
+    assert said.err.splitlines() == ["2 of 5 done after 30 s; now step 2", "4 of 5 done after 60 s; now step 4"]
+    assert said.out == ""
