@@ -5,6 +5,7 @@ A stream is a batch, so whatever changes along it (the weight of energy, users w
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -76,9 +77,40 @@ def kept_back(instances: Problem, split: float) -> int:
     return first
 
 
+def repeated(instances: Problem, first: int) -> list[tuple[int, int]]:
+    """Return which instances from `first` on have the data of one before it, as pairs of both numbers.
+
+    Examples
+    --------
+    >>> from mecopt.models import BinaryOffloading
+    >>> frames = BinaryOffloading(data_size=[[1.0, 2.0], [3.0, 4.0], [1.0, 2.0], [5.0, 6.0]])
+    >>> repeated(frames, 2)
+    [(2, 0)]
+    """
+    before: dict[bytes, int] = {}
+    names = _names(instances)
+    for number, name in enumerate(names[:first]):
+        before.setdefault(name, number)
+    return [(number, before[name]) for number, name in enumerate(names[first:], first) if name in before]
+
+
+def _names(instances: Problem) -> list[bytes]:
+    """Return a digest of each instance's data: equal data, equal name."""
+    flat = instances.flat()
+    columns = [np.ascontiguousarray(value.reshape(flat.instances, -1) + 0.0) for value in flat.data().values()]
+    found = []
+    for row in zip(*columns, strict=True):
+        name = hashlib.blake2b(digest_size=16)
+        for values in row:
+            name.update(values)
+        found.append(name.digest())
+    return found
+
+
 def distinct(stream: Problem) -> Problem:
     """Return every different instance of a stream once, in the order of first appearance."""
     flat = stream.flat()
-    rows = np.concatenate([np.reshape(value, (flat.instances, -1)) for value in flat.data().values()], axis=-1)
-    _, first = np.unique(rows, axis=0, return_index=True)
-    return flat[np.sort(first)]
+    first: dict[bytes, int] = {}
+    for number, name in enumerate(_names(flat)):
+        first.setdefault(name, number)
+    return flat[np.array(list(first.values()))]

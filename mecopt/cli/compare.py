@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mecopt.cli.files import file_options, tell
+from mecopt.cli.files import file_options, seen_text, tell
 
 if TYPE_CHECKING:
     from mecopt.problem import Problem
@@ -53,7 +53,7 @@ def command(
     from mecopt.compare.report import PICTURES, decisions_table, table, write_report
     from mecopt.compare.run import STORED
     from mecopt.data import load
-    from mecopt.stream import kept_back
+    from mecopt.stream import kept_back, repeated
 
     data = load(file, problem, **told)
     tell(data)
@@ -62,6 +62,10 @@ def command(
     rows = slice(begin, None if first is None else begin + first)
     names = None if methods is None else [name.strip() for name in methods.split(",") if name.strip()]
     seen = _seen_in_training(instances, begin, names or ())
+    if begin:
+        last = instances.instances if first is None else min(begin + first, instances.instances)
+        twice = [pair for pair in repeated(instances, begin) if pair[0] < last]
+        seen += [f"{seen_text(twice, last - begin)}."] if twice else []
     instances = instances[rows]
     if labels is not None:
         labels = labels[rows]

@@ -55,3 +55,17 @@ def tell(data: Dataset) -> None:
     """Print what a reader of the file should know on standard error."""
     for note in data.notes:
         click.echo(f"note: {note}", err=True)
+
+
+def seen_text(twice: list[tuple[int, int]], kept: int) -> str:
+    """Say which instances stand on both sides of --split."""
+    number, other = twice[0]
+    return (
+        f"{len(twice)} of the {kept} instances that --split keeps back have the data of one before it (instance {number} is "
+        f"instance {other}): what is learned from the first part has seen them"
+    )
+
+
+def tell_repeated(twice: list[tuple[int, int]], kept: int) -> None:
+    """Print which instances stand on both sides of --split on standard error."""
+    click.echo(f"note: {seen_text(twice, kept)}", err=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mecopt.cli.doubts import strict_option
-from mecopt.cli.files import field_option, ignore_option, rows_option, tell
+from mecopt.cli.files import field_option, ignore_option, rows_option, tell, tell_repeated
 
 if TYPE_CHECKING:
     from mecopt.problem import Problem
@@ -140,7 +140,7 @@ def _stream(
     from mecopt.quantities.settings import field_values
     from mecopt.registry import find_problem
     from mecopt.solution import InstanceError
-    from mecopt.stream import kept_back, passes
+    from mecopt.stream import kept_back, passes, repeated
 
     cls = find_problem(name)
     rng = np.random.default_rng((seed, 2))
@@ -156,7 +156,11 @@ def _stream(
     tell(found)
     instances = found.problem.flat()
     first = instances.instances if split is None else kept_back(instances, split)
+    twice = repeated(instances, first)
+    if twice:
+        tell_repeated(twice, instances.instances - first)
     origin = {"file": data.name, "digest": digest(instances), "first": first} | ({"set": list(texts)} if texts else {})
+    origin |= {"repeated": len(twice)} if twice else {}
     return passes(instances[:first], count, rng), {"trained_on": origin}
 
 

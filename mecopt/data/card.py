@@ -10,6 +10,7 @@ import numpy as np
 
 from mecopt.problem import Problem
 from mecopt.solution import Solution
+from mecopt.stream import distinct
 
 
 def card(path: Path, problem: Problem, labels: Solution | None, provenance: dict[str, Any]) -> str:
@@ -28,6 +29,9 @@ def card(path: Path, problem: Problem, labels: Solution | None, provenance: dict
         lines.append(f"| {f.name} | {f.metadata['symbol']} | {f.metadata['unit']} | {size.min():.6g} | {size.max():.6g} |")
     lines += ["", "How the instances were made:", ""]
     lines += [f"- {key}: {value}" for key, value in provenance.items()]
+    different = distinct(problem).instances
+    if different < problem.instances:
+        lines += ["", f"{problem.instances - different} of the instances have the data of an earlier one."]
     lines += ["", "Labels:", ""]
     if labels is None:
         lines.append("none.")

@@ -172,6 +172,15 @@ def test_a_fault_is_one_line_that_says_what_to_do(
     assert not (out / "card.json").exists()
 
 
+def test_instances_on_both_sides_of_the_split_are_told_and_kept_in_the_card(tmp_path: Path, out: Path, run: Run) -> None:
+    drawn = BinaryOffloading.sample(np.random.default_rng(0), (8,), users=3)
+    save(tmp_path / "twice.npz", drawn[np.array([0, 1, 2, 3, 4, 5, 6, 7, 3, 1])], provenance={})
+    said = run("train", "binary-offloading", "--data", tmp_path / "twice.npz", "--split", 0.8, *QUICK, "-o", out)
+    assert said.code == 0
+    assert "2 of the 2 instances that --split keeps back have the data of one before it" in said.error
+    assert card(out)["trained_on"]["repeated"] == 2
+
+
 @pytest.mark.parametrize("count", ["0", "1", "-3", "many"])
 def test_a_senseless_number_of_instances_is_refused(count: str, out: Path, run: Run) -> None:
     assert run("train", "binary-offloading", "--instances", count, "-o", out).code == 2
