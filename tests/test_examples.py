@@ -12,6 +12,7 @@ import io
 import re
 import runpy
 import shlex
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -130,6 +131,8 @@ def test_the_consoles_of_every_page_show_what_is_printed(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    for beside in page.parent.glob("*.csv"):
+        shutil.copy(beside, tmp_path)
     for block in blocks(page):
         if block.caption:
             Path(block.caption).write_text(block.text, encoding="utf-8")
