@@ -300,7 +300,7 @@ def test_dinkelbach_is_monotone_superlinear_and_global() -> None:
         assert result.converged
         assert result.value <= problem.value(grid[:, None]).min() * (1 + 1e-14)
         assert result.value == pytest.approx(searched.fun, rel=1e-9)
-        assert (np.diff(result.values) <= 1e-15 * result.value).all()
+        assert (np.diff(result.values) <= 1e-13 * result.value).all()
         error = result.values / result.value - 1
         error = error[error > 1e-14]
-        assert (error[1:] <= 2 * error[:-1] ** 1.9).all(), "quadratic: the minimiser is inside and the subproblem smooth"
+        assert (error[1:] <= 2 * error[:-1] ** 1.9 + 1e-13).all(), "quadratic: the minimiser is inside, the problem smooth"
