@@ -1,7 +1,21 @@
-"""Certificates: feasibility, bound and gap of any answer, computed from the problem's own formulas.
+r"""Certificates: feasibility, bound and gap of any answer, computed from the problem's own formulas.
 
 Nothing here trusts a solver. The objective is the paper's formula at the returned allocation, the violation is the worst
 scaled constraint violation there, and the bound is weak duality at the returned dual (or what an exact search proved).
+
+The tolerances belong together. An allocation is feasible if it overruns no constraint by more than `VIOLATION` of its limit.
+Such an overrun v buys something: the bound is :math:`L(\lambda) \le f(x) + \sum_k \lambda_k g_k(x)` for every x, so with
+:math:`g_k(x) \le v s_k`, :math:`s_k` being the limits, an answer beats its bound by at most
+:math:`v \sum_k \lambda_k s_k`. Relative to the objective that sum is the elasticity of the optimum in its limits: 1 where
+one shared resource makes the cost (a frame, a capacity, a band), more where several limits bind or one leaves little room.
+`BOUGHT` is allowed for it, which makes of the largest admissible overrun the gap within which a proof counts, 1e-6.
+
+- Better than the bound by rounding (`CONTRADICTION`): proved, OPTIMAL.
+- Better by more, but by no more than its overrun may buy: admissible, never OPTIMAL, and a message says both numbers.
+- Better by still more: answer or bound is wrong, FAILED.
+
+So OPTIMAL says that no feasible answer is better by more than the tolerance, and that this one satisfies every constraint to
+1e-8 of its limit; it does not say that it satisfies them exactly.
 """
 
 from __future__ import annotations
@@ -21,7 +35,9 @@ Array = NDArray[Any]
 VIOLATION = 1e-8
 """Scaled constraint violation up to which an allocation counts as feasible."""
 CONTRADICTION = 1e-9
-"""A feasible objective may be better than a bound by rounding, never by more than this (relative)."""
+"""An answer that satisfies its constraints may be better than a bound by rounding, never by more than this (relative)."""
+BOUGHT = 1e2
+"""What an overrun of constraints may make an answer better than its bound, relative to the overrun."""
 
 
 def relative_gap(problem: Problem, objective: Array, bound: Array) -> Array:
@@ -44,9 +60,15 @@ def relative_gap(problem: Problem, objective: Array, bound: Array) -> Array:
 def violation(problem: Problem, decision: Array, allocation: Variables) -> Array:
     """Return the worst scaled violation over all named constraints; nan counts as infinitely broken."""
     worst = np.zeros(problem.decision_space.lead(decision))
-    for value in problem.violations(decision, allocation).values():
-        worst = np.maximum(worst, np.where(np.isnan(value), np.inf, value))
+    for value in _violations(problem, decision, allocation).values():
+        worst = np.maximum(worst, value)
     return worst
+
+
+def _violations(problem: Problem, decision: Array, allocation: Variables) -> dict[str, Array]:
+    with np.errstate(all="ignore"):
+        found = problem.violations(decision, allocation)
+    return {name: np.where(np.isnan(value), np.inf, value) for name, value in found.items()}
 
 
 def certify(problem: Problem, decision: Array, allocation: Variables, bound: Array) -> Certificate:
@@ -91,16 +113,87 @@ def judge(
 ) -> tuple[Any, Array]:
     """Return the status of each instance, and where certificate and answer contradict each other.
 
-    A feasible answer better than its bound by more than rounding means that one of the two is wrong: such an item is
-    FAILED, never OPTIMAL.
+    A feasible answer better than its bound by more than rounding and its own overrun can make it means that one of the two
+    is wrong: such an item is FAILED. Where the overrun explains it the answer stands, but nothing proves it OPTIMAL.
     """
     shape = certificate.objective.shape
-    feasible = np.isfinite(certificate.objective) & (certificate.violation <= VIOLATION)
-    contradiction = feasible & (certificate.gap < -CONTRADICTION)
+    feasible = _feasible(certificate)
+    contradiction = feasible & (certificate.gap < -may_be_better(certificate.violation))
     status = np.empty(shape, dtype=object)
     status[...] = Status.FEASIBLE
     status[np.broadcast_to(limit, shape)] = Status.LIMIT
-    status[certificate.gap <= tolerance] = Status.OPTIMAL
+    status[(certificate.gap <= tolerance) & ~overrun_pays(certificate)] = Status.OPTIMAL
     status[~feasible | contradiction | np.broadcast_to(failed, shape)] = Status.FAILED
     status[~feasible & np.broadcast_to(infeasible, shape)] = Status.INFEASIBLE
     return (status if shape else status.item()), contradiction
+
+
+def may_be_better(overrun: Array) -> Array:
+    """Return by how much (relative) an answer that overruns its constraints so far may be better than a bound."""
+    return np.asarray(CONTRADICTION + BOUGHT * np.minimum(overrun, VIOLATION))
+
+
+def overrun_pays(certificate: Certificate) -> Array:
+    """Whether an answer is better than its bound by more than rounding, and no more than its overrun can make it."""
+    better = -certificate.gap
+    within = better <= may_be_better(certificate.violation)
+    return np.asarray(_feasible(certificate) & (better > CONTRADICTION) & within)
+
+
+def distance(certificate: Certificate) -> Array:
+    """Return the gap as it is shown: never negative, 0 for what is better by rounding, else how far the bound is away."""
+    return np.where(overrun_pays(certificate), -certificate.gap, np.maximum(certificate.gap, 0.0))
+
+
+def _feasible(certificate: Certificate) -> Array:
+    return np.asarray(np.isfinite(certificate.objective) & (certificate.violation <= VIOLATION))
+
+
+def reasons(
+    problem: Problem, decision: Array, allocation: Variables, certificate: Certificate, failed: Array
+) -> dict[int, str]:
+    """Say, by flat index, why an answer is none, and of one that beats its bound by its overrun that it does.
+
+    Parameters
+    ----------
+    failed
+        which answers count as none. Of those that a method did not give at all it has to say itself why.
+    """
+    better, overrun = np.ravel(-certificate.gap), np.ravel(certificate.violation)
+    pays, feasible, objective = np.ravel(overrun_pays(certificate)), np.ravel(_feasible(certificate)), certificate.objective
+    wanted = np.flatnonzero(np.ravel(failed) | pays)
+    if not wanted.size:
+        return {}
+    broken = {name: np.ravel(value) for name, value in _violations(problem, decision, allocation).items()}
+    found = {}
+    for k in wanted.tolist():
+        name = max(broken, key=lambda one: broken[one][k], default="")
+        if pays[k]:
+            found[k] = (
+                f"beats the proved bound by {better[k]:.2g} (relative), about what overrunning {name!r} by {overrun[k]:.2g} "
+                "can buy; not counted as proved"
+            )
+        elif not np.isfinite(np.ravel(objective)[k]):
+            where = _not_finite(allocation, np.unravel_index(k, objective.shape))
+            if where is not None:
+                found[k] = f"the answer is not finite: {where or f'its objective is {np.ravel(objective)[k]}'}"
+        elif not feasible[k]:
+            found[k] = f"the answer violates the constraint {name!r} by {broken[name][k]:.2g} of its limit"
+        elif better[k] > CONTRADICTION:
+            found[k] = (
+                f"answer and bound contradict each other: it beats the proved bound by {better[k]:.2g} (relative) and "
+                f"overruns its constraints by {overrun[k]:.2g} only; please report this instance"
+            )
+    return found
+
+
+def _not_finite(allocation: Variables, index: tuple[Any, ...]) -> str | None:
+    """Name the first entry of an allocation that is no number; "" where all are numbers, None where there is none at all."""
+    entries = {name: np.asarray(value)[index] for name, value in allocation.as_dict().items()}
+    if all(np.isnan(entry).all() for entry in entries.values()):
+        return None
+    for name, entry in entries.items():
+        if not np.isfinite(entry).all():
+            place = tuple(int(i) for i in np.argwhere(~np.isfinite(entry))[0])
+            return f"{name}{list(place) if place else ''} is {entry[place]}"
+    return ""

@@ -76,19 +76,26 @@ class DecisionSpace(ABC):
         """Return the axes of an array of decisions before those of one decision: batch and candidates."""
         return tuple(decision.shape[: decision.ndim - self.ndim])
 
-    def validate(self, decision: ArrayLike, batch_shape: tuple[int, ...]) -> Array:
-        """Return the decision as an array of shape ``(*batch, *candidates, *decision)``, or say what is wrong."""
+    def validate(self, decision: ArrayLike, batch_shape: tuple[int, ...], name: str = "decision") -> Array:
+        """Return the decision as an array of shape ``(*batch, *candidates, *decision)``, or say what is wrong with it."""
         try:
             array = np.asarray(decision)
-        except ValueError as error:
-            raise InstanceError(f"decision is not a rectangular array: {error}") from None
+        except Exception as error:  # ragged lists, and whatever other libraries raise for their own arrays
+            what = "rectangular array" if isinstance(error, ValueError) else "array of numbers"
+            raise InstanceError(f"{name} is no {what}: {error}; allowed: {self.describe()}") from None
         if array.dtype.kind not in self.kinds:
-            raise InstanceError(f"decision has entries of type {array.dtype}; allowed: {self.describe()}")
-        array = self.checked(array)
+            what = f"a {type(decision).__name__}" if array.dtype == object else f"of type {array.dtype}"
+            raise InstanceError(f"{name} is {what}; allowed: an array of {self.describe()}")
+        try:
+            array = self.checked(array)
+        except InstanceError as error:
+            raise InstanceError(f"{name}{str(error).removeprefix('decision')}") from None
+        if array.size == 0:
+            raise InstanceError(f"{name} has shape {array.shape} and holds no decision; allowed: at least one")
         if array.ndim == self.ndim:
             array = np.broadcast_to(array, (*batch_shape, *array.shape))
         if array.shape[: len(batch_shape)] != batch_shape:
-            raise InstanceError(f"decision has shape {array.shape}; allowed: leading axes {batch_shape}, the batch's")
+            raise InstanceError(f"{name} has shape {array.shape}; allowed: leading axes {batch_shape}, the batch's")
         return array
 
 

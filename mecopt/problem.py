@@ -31,7 +31,7 @@ from mecopt.scenario import Reference, Scenario
 from mecopt.shapes import batch_of, question_batch, sizes_of
 from mecopt.show.fields import signature, with_parameters
 from mecopt.show.readable import Readable
-from mecopt.solution import AllocationT, DualT, InstanceError, unknown
+from mecopt.solution import AllocationT, DualT, InstanceError, checked_index, unknown
 
 if TYPE_CHECKING:
     from mecopt.backends.backend import Backend
@@ -43,6 +43,20 @@ Array = NDArray[Any]
 
 MOVED_ENTRIES = 50_000_000
 """Most entries of decisions, each one move away, that are held in memory at once."""
+
+FORMULAS = {
+    "objective",
+    "violations",
+    "bound",
+    "relaxed_bound",
+    "relaxed_dual",
+    "closed_form",
+    "respond",
+    "optimal_value",
+    "move_values",
+    "infeasible",
+}
+"""Methods of a model that compute; whatever overflows there is judged by its certificate, and warned of nowhere."""
 
 Sense = Literal["minimise", "maximise"]
 
@@ -241,11 +255,16 @@ class Problem(Readable, ABC, Generic[AllocationT, DualT]):
     # ------------------------------------------------------------------ construction
 
     def __init_subclass__(cls, **settings: Any) -> None:
-        """Complete what `help` and editors show by the fields, which are declared but not yet a dataclass's own."""
+        """Complete what `help` and editors show by the fields, which are declared but not yet a dataclass's own.
+
+        The mathematics of a model computes without a word: at the edge of what floats hold it answers inf or nan.
+        """
         super().__init_subclass__(**settings)
         own = declarations(cls)
         cls.__doc__ = with_parameters(cls.__doc__, own, map(allowed, own))
         cls.__signature__ = signature(own)
+        for name in FORMULAS & vars(cls).keys():
+            setattr(cls, name, np.errstate(all="ignore")(vars(cls)[name]))
 
     def __new__(cls, *values: Any, **fields: Any) -> Self:
         """Refuse what is no field before the dataclass does, and say which one was meant."""
@@ -255,9 +274,10 @@ class Problem(Readable, ABC, Generic[AllocationT, DualT]):
         for name in fields:
             if name not in names:
                 raise unknown(f"field of {cls.name}", name, names)
-        for f in declared(cls) if fields else ():  # a copy is made without fields, and given them afterwards
-            if f.default is MISSING and f.name not in fields:
-                raise InstanceError(f"{cls.__name__}.{f.name} is missing; allowed: {allowed(f)}")
+        missing = [f for f in declared(cls) if f.default is MISSING and f.name not in fields]
+        if missing:
+            others = f" (and {', '.join(f.name for f in missing[1:])})" if len(missing) > 1 else ""
+            raise InstanceError(f"{cls.__name__}.{missing[0].name}{others} is missing; allowed: {allowed(missing[0])}")
         return super().__new__(cls)
 
     def __post_init__(self) -> None:
@@ -285,9 +305,13 @@ class Problem(Readable, ABC, Generic[AllocationT, DualT]):
             shape = (*batch_shape, *(sizes[axis] for axis in axes(f)))
             object.__setattr__(self, f.name, np.broadcast_to(given[f.name], shape))
 
-    def __setstate__(self, state: dict[str, Array]) -> None:
-        """Restore a copied problem; its arrays are read-only again."""
-        self.__dict__.update({name: _frozen(value) for name, value in state.items()})
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy by the data, which are valid already; the arrays of a copy are read-only again."""
+        return _restored, (type(self), dict(self.__dict__))
+
+    def __bool__(self) -> bool:
+        """A problem is always true: its length is the batch's."""
+        return True
 
     def _with(self, values: Mapping[str, Array]) -> Self:
         """Return a problem of data already known to be valid."""
@@ -337,11 +361,7 @@ class Problem(Readable, ABC, Generic[AllocationT, DualT]):
 
     def __getitem__(self, index: Any) -> Self:
         """Return one instance, or a slice of the batch."""
-        if not self.batch_shape:
-            raise IndexError("this is a single instance")
-        entries = index if isinstance(index, tuple) else (index,)
-        if len(entries) > len(self.batch_shape):
-            raise IndexError(f"{len(entries)} indices for a batch of shape {self.batch_shape}")
+        checked_index(index, self.batch_shape, "problem")
         return self._with({name: _frozen(value[index]) for name, value in self.data().items()})
 
     def __len__(self) -> int:
@@ -447,8 +467,13 @@ class Problem(Readable, ABC, Generic[AllocationT, DualT]):
     # ------------------------------------------------------------------ names
 
     @classmethod
-    def backend(cls, name: str | None = None) -> Backend:
-        """Return a backend by name (the first is the default), or say what is missing."""
+    def backend(cls, name: str | Backend | None = None) -> Backend:
+        """Return a backend by name (the first is the default) or as it is given, or say what is missing."""
+        from mecopt.backends.backend import Backend
+
+        if isinstance(name, Backend):
+            name.require()
+            return name
         return _chosen(f"backend of {cls.name}", name, cls.backends)
 
     @classmethod
@@ -462,8 +487,17 @@ class Problem(Readable, ABC, Generic[AllocationT, DualT]):
         return 1.0 if self.sense == "minimise" else -1.0
 
 
-def _chosen(kind: str, name: str | None, known: Mapping[str, Any]) -> Any:
+def _restored(cls: type[Any], state: Mapping[str, Any]) -> Any:
+    new = object.__new__(cls)
+    new.__dict__.update({name: _frozen(value) for name, value in state.items()})
+    return new
+
+
+def _chosen(kind: str, name: Any, known: Mapping[str, Any]) -> Any:
     key = next(iter(known)) if name is None else name
+    if not isinstance(key, str):
+        what = f"the class {key.__name__}" if isinstance(key, type) else f"a {type(key).__name__}"
+        raise InstanceError(f"the {kind} is {what}; allowed: a name, one of {', '.join(known)}")
     if key not in known:
         raise unknown(kind, name, known)
     known[key].require()

@@ -40,6 +40,10 @@ class InstanceError(MecoptError, ValueError):
     """The data of an instance, a decision or a file is wrong; says which field and entry, and what is allowed."""
 
 
+class NoSuchInstance(MecoptError, IndexError):
+    """A batch is asked for an instance that it does not hold, or by something that is no index."""
+
+
 class UnknownName(InstanceError):
     """A problem, field, preset, solver or backend has no such name; says which ones exist and which was meant."""
 
@@ -61,6 +65,23 @@ class SolveFailed(MecoptError, RuntimeError):
 
     def __str__(self) -> str:
         return str(self.args[0])
+
+
+def checked_index(index: Any, shape: tuple[int, ...], owner: str) -> None:
+    """Raise `NoSuchInstance` unless the index selects of a batch of this shape, by whole numbers, slices or arrays."""
+    if not shape:
+        raise NoSuchInstance(f"this {owner} is a single instance, not a batch")
+    entries = index if isinstance(index, tuple) else (index,)
+    allowed = f"allowed: whole numbers, slices, lists of whole numbers or masks, of a batch of shape {shape}"
+    for entry in entries:
+        if entry is None or isinstance(entry, bool | np.bool_):
+            raise NoSuchInstance(f"{owner}[{index!r}] selects nothing; {allowed}")
+    if len(entries) > len(shape):
+        raise NoSuchInstance(f"{owner} takes {len(shape)} indices, not {len(entries)}; {allowed}")
+    try:
+        np.broadcast_to(np.int8(0), shape)[index]
+    except (IndexError, ValueError, TypeError) as error:
+        raise NoSuchInstance(f"{owner}[{repr(index)[:60]}]: {error}; {allowed}") from None
 
 
 def closest(name: object, known: Iterable[str]) -> str:
@@ -88,7 +109,7 @@ class Status(Enum):
         return self.name
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Certificate(Readable):
     """Objective, bound, gap and violation of an answer, computed from the problem's own formulas."""
 
@@ -103,7 +124,7 @@ class Certificate(Readable):
         return "Certificate " + ", ".join(f"{f.name} {values(np.asarray(getattr(self, f.name)))}" for f in fields(self))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Statistics(Readable):
     """What an answer cost. Seconds are for the whole batch; counts are per instance where they are known."""
 
@@ -143,9 +164,12 @@ class Statistics(Readable):
         return statistics_page(self)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Solution(Readable, Generic[AllocationT, DualT]):
     """An answer to a problem, with its certificate.
+
+    It is equal to itself only, and neither true nor false: what two answers share is a question to their arrays, how good
+    one is a question to its `status`.
 
     `objective` and `violation` are recomputed from the problem's own formulas; `bound` is weak duality at a dual, or what
     mecopt's own exact search proved by its closed tree; none is copied from an outside solver. Where nothing is proved the
@@ -171,6 +195,10 @@ class Solution(Readable, Generic[AllocationT, DualT]):
             if isinstance(array, np.ndarray):
                 array.flags.writeable = False
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy by the fields; the arrays of a copy are read-only as well."""
+        return type(self), tuple(getattr(self, f.name) for f in fields(self))
+
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the batch, candidates included."""
@@ -178,8 +206,7 @@ class Solution(Readable, Generic[AllocationT, DualT]):
 
     def __getitem__(self, index: Any) -> Solution[AllocationT, DualT]:
         """Return the solution of one instance (or of a slice of the batch)."""
-        if not self.shape:
-            raise IndexError("this solution is of a single instance")
+        checked_index(index, self.shape, "solution")
         numbers = np.arange(int(np.prod(self.shape))).reshape(self.shape)[index]
         keep = {int(n): i for i, n in enumerate(np.ravel(numbers))}
         stats = self.stats
@@ -223,6 +250,13 @@ class Solution(Readable, Generic[AllocationT, DualT]):
     def is_optimal(self) -> NDArray[np.bool_]:
         """Whether each answer is proved optimal; of a single one an array of no axes, which is true or false."""
         return np.asarray(np.asarray(self.status, dtype=object) == Status.OPTIMAL, dtype=bool)
+
+    def __bool__(self) -> bool:
+        """Refuse: a solution that is there may still be FAILED."""
+        raise InstanceError(
+            "a solution is neither true nor false; ask for its status: solution.status is Status.OPTIMAL, or "
+            "solution.statuses() of a batch"
+        )
 
     def statuses(self) -> dict[str, int]:
         """Count the instances by status name, in the order of `Status`."""

@@ -9,9 +9,12 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
 from mecopt import clock, waiting
-from mecopt.backends.backend import Feature
-from mecopt.certify import certify, denied, judge
+from mecopt.arguments import checked_generator, checked_limit, checked_number, checked_problem, checked_start
+from mecopt.backends.backend import Backend, Feature
+from mecopt.budget import Budget
+from mecopt.certify import certify, denied, distance, judge, reasons
 from mecopt.problem import Problem
+from mecopt.rescue import rescued
 from mecopt.search.proposed import solver_for
 from mecopt.search.solver import GAP, LEAST_GAP, Solver
 from mecopt.solution import AllocationT, DualT, InstanceError, Solution, SolveFailed, StartIgnored, Statistics, Status
@@ -24,7 +27,7 @@ def allocate(
     problem: Problem[AllocationT, DualT],
     decision: ArrayLike,
     *,
-    backend: str | None = None,
+    backend: str | Backend | None = None,
     start: Solution | None = None,
     tol: float = 1e-8,
     time_limit: float | None = None,
@@ -39,14 +42,15 @@ def allocate(
     decision
         shape ``(*batch, *candidates, n)``; a single decision is used for the whole batch.
     backend
-        a key of ``problem.backends``; the first one is the default.
+        a key of ``problem.backends``; the first one is the default. Or a backend itself.
     start
         an earlier solution to start from; an error where the backend cannot use it. A decision that leaves nothing to
         solve (nobody offloads) is answered without looking at it: `start_used` is False there, and of the whole batch.
     tol
         relative duality gap within which the answer counts as optimal.
     time_limit
-        seconds for the whole batch.
+        seconds for the whole batch, modelling included; an item that they do not reach is FAILED and says so. A formula and
+        path following, a millisecond or so an item, run to their end. Compiling kernels is not counted.
     throw
         raise `SolveFailed` if any item has no answer; otherwise the item is marked FAILED.
 
@@ -62,49 +66,25 @@ def allocate(
     >>> solution.status.name, float(solution.allocation.server_rate.sum().round(9))
     ('OPTIMAL', 30.0)
     """
-    _check_number("tol", tol, least=LEAST_GAP)
-    _check_limit(time_limit)
+    checked_problem(problem)
+    checked_number("tol", tol, least=LEAST_GAP)
+    checked_limit(time_limit)
     decisions = problem.decision_space.validate(decision, problem.batch_shape)
     chosen = problem.backend(backend)
     if start is not None:
-        _check_start(problem, start)
+        checked_start(problem, start)
         if not chosen.features & (Feature.WARM_PRIMAL | Feature.WARM_PRIMAL_DUAL):
             raise StartIgnored(f"backend {chosen.name!r} takes no start; {_that_start(problem.backends)}")
-    compiled, loaded = clock.compiled_seconds(), clock.loaded_seconds()
-    answer = chosen.allocate(problem, decisions, start=start, tol=tol, time_limit=time_limit)
-    began = clock.now()
-    with np.errstate(all="ignore"):
-        dual: Any = answer.dual
-        bound = problem.bound(decisions, dual)
-    hopeless = problem.infeasible(decisions)
-    certificate = denied(certify(problem, decisions, answer.allocation, bound), hopeless)
-    status, contradiction = judge(certificate, tol, False if answer.limit is None else answer.limit, False, hopeless)
-    ones = np.ones(problem.decision_space.lead(decisions), dtype=int)
-    allocation: Any = answer.allocation
-    solution: Solution[AllocationT, DualT] = Solution(
-        decision=decisions,
-        allocation=allocation,
-        dual=dual,
-        objective=certificate.objective,
-        bound=certificate.bound,
-        gap=np.maximum(certificate.gap, 0.0),
-        violation=certificate.violation,
-        status=status,
-        stats=Statistics(
-            method=chosen.name,
-            iterations=answer.iterations,
-            solver_calls=ones,
-            model_seconds=answer.model_seconds,
-            solve_seconds=answer.solve_seconds,
-            certify_seconds=clock.now() - began,
-            compile_seconds=clock.compiled_seconds() - compiled,
-            load_seconds=clock.loaded_seconds() - loaded,
-            start_used=answer.start_used,
-            messages=_explained(answer.messages, contradiction, status, _unsolvable(problem, decisions, status)),
-        ),
-        problem=problem,
-    )
-    return _returned(solution, throw)
+    budget, shape = Budget(time_limit), problem.decision_space.lead(decisions)
+    flat, rows_of = problem.paired(decisions)
+
+    def part(rows: slice) -> Solution:
+        return _allocated(flat[rows], rows_of[rows], chosen, _rows(start, shape, rows), tol, budget.limit)
+
+    def whole() -> Solution:
+        return _allocated(problem, decisions, chosen, start, tol, time_limit)
+
+    return _returned(rescued(chosen.name, problem, flat, shape, whole, part), throw)
 
 
 @waiting.told("solver", "solvers")
@@ -133,7 +113,9 @@ def solve(
         relative gap within which a proved answer counts as optimal. None (default): exact solvers search until nothing
         better than rounding can exist, and what is proved within 1e-6 counts as optimal. A number lets them stop there.
     time_limit
-        seconds for the whole batch; instances cut off keep their best answer, with its true gap.
+        seconds for the whole batch, modelling and an outside answer's proof included; what easy instances leave over goes to
+        those that were cut, and those cut in the end keep their best answer, with its true gap. Compiling kernels, scans
+        and rounding, and the theorems that come before a search take no limit.
     throw
         raise `SolveFailed` if any item has no answer; otherwise the item is marked FAILED.
     rng
@@ -150,22 +132,78 @@ def solve(
     >>> solution.decision.tolist(), solution.status.name
     ([1, 1, 1], 'OPTIMAL')
     """
+    checked_problem(problem)
+    generator = checked_generator(rng)
     if gap is not None:
-        _check_number("gap", gap)
-    _check_limit(time_limit)
+        checked_number("gap", gap)
+    checked_limit(time_limit)
     chosen = solver_for(problem, solver)
     first = None
     if start is not None:
         if not chosen.features & Feature.WARM_PRIMAL:
             raise StartIgnored(f"solver {chosen.name!r} takes no start; {_that_start(problem.solvers)}")
         if isinstance(start, Solution):
-            _check_start(problem, start)
-        first = problem.decision_space.validate(
-            start.decision if isinstance(start, Solution) else start, problem.batch_shape
-        )
+            checked_start(problem, start)
+        given = start.decision if isinstance(start, Solution) else start
+        first = problem.decision_space.validate(given, problem.batch_shape, name="start")
         if problem.decision_space.lead(first) != problem.batch_shape:
             raise InstanceError(f"start has shape {first.shape}; allowed: one decision per instance")
-    generator = np.random.default_rng(0) if rng is None else rng
+    budget, flat, shape = Budget(time_limit), problem.flat(), problem.batch_shape
+    firsts = None if first is None else first.reshape(flat.instances, *first.shape[len(shape) :])
+
+    def part(rows: slice) -> Solution:
+        return _solved(flat[rows], chosen, None if firsts is None else firsts[rows], gap, budget.limit, generator)
+
+    def whole() -> Solution:
+        return _solved(problem, chosen, first, gap, time_limit, generator)
+
+    return _returned(rescued(chosen.name, problem, flat, shape, whole, part), throw)
+
+
+@np.errstate(all="ignore")
+def _allocated(
+    problem: Problem, decisions: Array, chosen: Backend, start: Solution | None, tol: float, time_limit: float | None
+) -> Solution:
+    """Allocate what was looked at, and certify it; may raise."""
+    compiled, loaded = clock.compiled_seconds(), clock.loaded_seconds()
+    answer = chosen.allocate(problem, decisions, start=start, tol=tol, time_limit=time_limit)
+    began = clock.now()
+    bound = problem.bound(decisions, answer.dual)
+    hopeless = problem.infeasible(decisions)
+    certificate = denied(certify(problem, decisions, answer.allocation, bound), hopeless)
+    status, _ = judge(certificate, tol, False if answer.limit is None else answer.limit, False, hopeless)
+    why = reasons(problem, decisions, answer.allocation, certificate, _among(status, Status.FAILED))
+    ones = np.ones(problem.decision_space.lead(decisions), dtype=int)
+    return Solution(
+        decision=decisions,
+        allocation=answer.allocation,
+        dual=answer.dual,
+        objective=certificate.objective,
+        bound=certificate.bound,
+        gap=distance(certificate),
+        violation=certificate.violation,
+        status=status,
+        stats=Statistics(
+            method=chosen.name,
+            iterations=answer.iterations,
+            solver_calls=ones,
+            model_seconds=answer.model_seconds,
+            solve_seconds=answer.solve_seconds,
+            certify_seconds=clock.now() - began,
+            compile_seconds=clock.compiled_seconds() - compiled,
+            load_seconds=clock.loaded_seconds() - loaded,
+            start_used=answer.start_used,
+            messages=_explained(answer.messages, why, status, _unsolvable(problem, decisions, status)),
+        ),
+        problem=problem,
+    )
+
+
+@np.errstate(all="ignore")
+def _solved(
+    problem: Problem, chosen: Solver, first: Array | None, gap: float | None, time_limit: float | None, generator: Generator
+) -> Solution:
+    """Search what was looked at, and certify it; may raise."""
     began, compiled, loaded = clock.now(), clock.compiled_seconds(), clock.loaded_seconds()
     found = chosen.search(problem, start=first, gap=gap, time_limit=time_limit, rng=generator)
     best, dual = problem.closed_form(found.decision)
@@ -182,15 +220,16 @@ def solve(
     nothing = hopeless & (problem.sign * certificate.bound == np.inf)
     tolerance = GAP if gap is None else max(gap, LEAST_GAP)
     certificate = denied(certificate, nothing)
-    status, contradiction = judge(certificate, tolerance, found.limit, found.failed, nothing)
+    status, _ = judge(certificate, tolerance, found.limit, found.failed, nothing)
+    why = reasons(problem, found.decision, allocation, certificate, _among(status, Status.FAILED))
     shape = problem.batch_shape
-    solution = Solution(
+    return Solution(
         decision=found.decision,
         allocation=allocation,
         dual=dual,
         objective=certificate.objective,
         bound=certificate.bound,
-        gap=np.maximum(certificate.gap, 0.0),
+        gap=distance(certificate),
         violation=certificate.violation,
         status=status,
         stats=Statistics(
@@ -204,32 +243,18 @@ def solve(
             compile_seconds=clock.compiled_seconds() - compiled,
             load_seconds=clock.loaded_seconds() - loaded,
             start_used=found.start_used,
-            messages=_explained(found.messages, contradiction, status, _unsolvable(problem, None, status), hopeless),
+            messages=_explained(found.messages, why, status, _unsolvable(problem, None, status), hopeless),
             claimed_bound=found.claimed_bound,
         ),
         problem=problem,
     )
-    return _returned(solution, throw)
 
 
-def _check_number(name: str, value: float, least: float = 0.0) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not least <= value < np.inf:
-        raise InstanceError(f"{name} is {value!r}; allowed: a finite number >= {least:g}")
-
-
-def _check_limit(time_limit: float | None) -> None:
-    if time_limit is not None:
-        _check_number("time_limit", time_limit)
-
-
-def _check_start(problem: Problem, start: Any) -> None:
-    if not isinstance(start, Solution):
-        raise InstanceError(f"start is a {type(start).__name__}; allowed: a Solution")
-    if type(start.problem) is not type(problem) or start.problem.users != problem.users:
-        other = start.problem
-        raise InstanceError(
-            f"start solves {other.name} with {other.users} users; allowed: {problem.name} with {problem.users}"
-        )
+def _rows(start: Solution | None, shape: tuple[int, ...], rows: slice) -> Solution | None:
+    """Return what of a start belongs to some items along one axis; a single one belongs to all."""
+    if start is None or not start.shape:
+        return start
+    return start[np.unravel_index(np.arange(rows.start, rows.stop), shape)]
 
 
 def _that_start(known: Any) -> str:
@@ -239,7 +264,7 @@ def _that_start(known: Any) -> str:
 
 def _unsolvable(problem: Problem, decisions: Array | None, status: Any) -> dict[int, str]:
     """Say of every infeasible item that its decision, or every one (None), has no allocation, and why if that is known."""
-    found = [i for i, one in enumerate(np.ravel(np.asarray(status, dtype=object))) if one is Status.INFEASIBLE]
+    found = np.flatnonzero(_among(status, Status.INFEASIBLE)).tolist()
     if not found:
         return {}
     instances, given = (problem.flat(), None) if decisions is None else problem.paired(decisions)
@@ -249,23 +274,25 @@ def _unsolvable(problem: Problem, decisions: Array | None, status: Any) -> dict[
 
 
 def _explained(
-    messages: dict[int, str], contradiction: Array, status: Any, infeasible: dict[int, str], hopeless: Array | None = None
+    messages: dict[int, str], why: dict[int, str], status: Any, infeasible: dict[int, str], hopeless: Array | None = None
 ) -> dict[int, str]:
+    """Return one message an item: what the method said of it, and what its certificate says."""
     found = dict(messages)
-    if hopeless is not None:
-        for k in np.flatnonzero(hopeless):
-            found.setdefault(int(k), "no decision was found that has an allocation")
-    for k in np.flatnonzero(contradiction):
-        found[int(k)] = "answer and bound contradict each other; please report this instance"
-    for i, one in enumerate(np.ravel(np.asarray(status, dtype=object))):
-        if one is Status.FAILED:
-            found.setdefault(i, "the answer violates a constraint or is not finite")
-    return {**found, **infeasible}
+    for k in () if hopeless is None else np.flatnonzero(hopeless):
+        found.setdefault(int(k), "no decision was found that has an allocation")
+    for i in np.flatnonzero(_among(status, Status.FAILED)).tolist():
+        known = [text for text in (found.get(i), why.get(i)) if text]
+        found[i] = "; ".join(known) or "the method gave up without saying why"
+    return {**why, **found, **infeasible}
+
+
+def _among(status: Any, *kinds: Status) -> Array:
+    """Whether each item has one of these statuses; a flat array."""
+    return np.array([one in kinds for one in np.ravel(np.asarray(status, dtype=object))], dtype=bool)
 
 
 def _returned(solution: Solution[AllocationT, DualT], throw: bool) -> Solution[AllocationT, DualT]:
-    statuses = np.ravel(np.asarray(solution.status, dtype=object))
-    failed = [i for i, status in enumerate(statuses) if status in (Status.FAILED, Status.INFEASIBLE)]
+    failed = np.flatnonzero(_among(solution.status, Status.FAILED, Status.INFEASIBLE)).tolist()
     if throw and failed:
         first = failed[0]
         raise SolveFailed(

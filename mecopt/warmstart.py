@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mecopt import clock
-from mecopt.certify import certify, judge
+from mecopt.arguments import checked_problem
+from mecopt.certify import certify, distance, judge, reasons
 from mecopt.fields import axes, declared
 from mecopt.problem import Problem
-from mecopt.solution import InstanceError, Solution, Statistics
+from mecopt.solution import InstanceError, Solution, Statistics, Status
 
 TOLERANCE = 1e-8
 """Relative gap within which an answer to a price counts as optimal, as in `allocate`."""
@@ -48,6 +49,7 @@ def from_dual(problem: Problem, decision: ArrayLike, dual: Any) -> Solution:
     >>> start.status.name, bool(abs(start.objective / best.objective - 1) < 1e-12)
     ('OPTIMAL', True)
     """
+    checked_problem(problem)
     decisions = problem.decision_space.validate(decision, problem.batch_shape)
     shape = problem.decision_space.lead(decisions)
     if not isinstance(dual, problem.Dual):
@@ -63,7 +65,8 @@ def from_dual(problem: Problem, decision: ArrayLike, dual: Any) -> Solution:
     allocation = problem.respond(decisions, dual)
     responded = clock.now()
     certificate = certify(problem, decisions, allocation, problem.bound(decisions, dual))
-    status, contradiction = judge(certificate, TOLERANCE, False, False)
+    status, _ = judge(certificate, TOLERANCE, False, False)
+    failed = np.array([one is Status.FAILED for one in np.ravel(np.asarray(status, dtype=object))])
     certified = clock.now()
     return Solution(
         decision=decisions,
@@ -71,7 +74,7 @@ def from_dual(problem: Problem, decision: ArrayLike, dual: Any) -> Solution:
         dual=dual,
         objective=certificate.objective,
         bound=certificate.bound,
-        gap=np.maximum(certificate.gap, 0.0),
+        gap=distance(certificate),
         violation=certificate.violation,
         status=status,
         stats=Statistics(
@@ -82,7 +85,7 @@ def from_dual(problem: Problem, decision: ArrayLike, dual: Any) -> Solution:
             certify_seconds=certified - responded,
             compile_seconds=clock.compiled_seconds() - compiled,
             load_seconds=clock.loaded_seconds() - loaded,
-            messages={int(k): "answer and bound contradict each other" for k in np.flatnonzero(contradiction)},
+            messages=reasons(problem, decisions, allocation, certificate, failed),
         ),
         problem=problem,
     )

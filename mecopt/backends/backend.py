@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt import clock
+from mecopt.budget import NOT_BEGUN, Budget, in_passes
 from mecopt.fields import Variables
 from mecopt.problem import Problem
-from mecopt.solution import BackendUnavailable, InstanceError, Solution, StartIgnored
+from mecopt.rescue import said, survivable
+from mecopt.solution import BackendUnavailable, InstanceError, Solution
 
 Array = NDArray[Any]
 
@@ -94,7 +96,11 @@ class Backend(Installable, ABC):
     def allocate(
         self, problem: Problem, decision: Array, *, start: Solution | None, tol: float, time_limit: float | None
     ) -> Answer:
-        """Return the best allocation of each decision; a failing item is marked, the others stand."""
+        """Return the best allocation of each decision; a failing item is marked, the others stand.
+
+        The time limit is for all of them. What is answered by a formula or by following a path, a millisecond or so an item,
+        takes none: it runs to its end.
+        """
 
 
 class ClosedForm(Backend):
@@ -167,30 +173,36 @@ class OneByOne(Backend):
     def allocate(
         self, problem: Problem, decision: Array, *, start: Solution | None, tol: float, time_limit: float | None
     ) -> Answer:
-        """Answer the batch one by one."""
+        """Answer the batch one by one; who is cut begins anew if others leave at least twice its time."""
         shape = problem.decision_space.lead(decision)
         flat, decisions = problem.paired(decision)
         starts = _starts(start, shape)
-        singles: list[Single | None] = []
-        messages: dict[int, str] = {}
-        deadline = None if time_limit is None else clock.now() + time_limit
         hopeless = problem.infeasible(decision).ravel()
-        for i in range(len(decisions)):
+        singles: list[Single | None] = [None] * len(decisions)
+        messages: dict[int, str] = {}
+        budget = Budget(time_limit)
+
+        def attempt(i: int, seconds: float) -> bool:
             if hopeless[i]:
-                singles.append(None)
-                continue
-            left = None if deadline is None else max(deadline - clock.now(), 1e-3)
+                return False
+            if not seconds:
+                messages.setdefault(i, f"{self.name}: {NOT_BEGUN}")
+                return True
+            limit = seconds if budget.limited else None
             try:
-                single = self.allocate_one(flat[i], decisions[i], start=starts[i], tol=tol, time_limit=left)
-            except (InstanceError, StartIgnored):
-                raise
-            except Exception as error:  # any failure inside an outside solver marks this item only
-                messages[i] = f"{self.name}: {type(error).__name__}: {error}"
-                singles.append(None)
-                continue
+                single = self.allocate_one(flat[i], decisions[i], start=starts[i], tol=tol, time_limit=limit)
+            except BaseException as error:
+                if not survivable(error):
+                    raise
+                messages[i] = said(self.name, error)  # any failure inside an outside solver marks this item only
+                return False
+            messages.pop(i, None)
             if single.message:
                 messages[i] = single.message
-            singles.append(single)
+            singles[i] = single
+            return single.limit and budget.limited
+
+        in_passes(len(decisions), budget, attempt, anew=True)
         return _gather(problem, shape, singles, messages)
 
 

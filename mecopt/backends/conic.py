@@ -37,6 +37,9 @@ FIRST_ORDER = 1e-2
 LARGEST = 1e150
 """Largest scaled iterate that SCS is started from: it squares them, and squares of 1e154 overflow."""
 
+LEAST_SECONDS = 1e-3
+"""Of a time limit that modelling has used up: a solver may take 0 for none."""
+
 
 @dataclass(frozen=True)
 class Program:
@@ -147,7 +150,8 @@ class Conic(OneByOne):
         cvxpy_problem = program.problem
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            options = _OPTIONS[self.solver](0.1 * tol, time_limit)
+            left = None if time_limit is None else max(time_limit - (clock.now() - began), LEAST_SECONDS)
+            options = _OPTIONS[self.solver](0.1 * tol, left)
             data, chain, inverse = cvxpy_problem.get_problem_data(self.solver, solver_opts=options)
             cache = {} if start is None else {self.solver: self._iterates(program, problem, decision, start, data)}
             modelled = clock.now()

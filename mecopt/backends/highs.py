@@ -53,7 +53,7 @@ class Highs(OutsideSolver):
         cut(model, constraints)
         bound, rounds, out_of_time, seen = -math.inf, 0, False, {best.tobytes()}
         while True:
-            left = None if time_limit is None else time_limit - (clock.now() - modelled)
+            left = None if time_limit is None else time_limit - (clock.now() - began)
             if left is not None and left <= 0:
                 out_of_time = True
                 break

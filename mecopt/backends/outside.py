@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +17,9 @@ from numpy.typing import NDArray
 
 from mecopt import clock
 from mecopt.backends.backend import Feature
+from mecopt.budget import NOT_BEGUN, Budget, in_passes
 from mecopt.problem import Problem
+from mecopt.rescue import said, survivable
 from mecopt.search.exact import PriceAndFix
 from mecopt.search.solver import Search, Solver
 
@@ -24,8 +28,8 @@ Array = NDArray[Any]
 PROOF_NODES = 200_000
 """Nodes an instance that the certificate of an outside answer may take; beyond, its true gap is reported."""
 
-PROOF_SECONDS = 0.5
-"""Seconds that the certificate may take where the search has used up its time limit."""
+PROOF_SHARE = 0.1
+"""Part of a time limit that is kept for our own proof of what came back."""
 
 SMALLEST_SLOPE = 1e-8
 """Coefficients below this are dropped by linear solvers."""
@@ -42,6 +46,30 @@ class Outside:
     model_seconds: float
     solve_seconds: float
     limit: bool
+    message: str = ""
+
+
+_ONE_AT_A_TIME = threading.RLock()
+"""Pyomo redirects the output of the whole process while a solver runs: two threads that do so at once never return."""
+
+
+@contextmanager
+def pyomo_alone() -> Iterator[None]:
+    """Have Pyomo to oneself, and keep its remarks on the way off the terminal; those of other threads are still heard."""
+    mine = threading.get_ident()
+
+    def of_others(record: logging.LogRecord) -> bool:
+        return record.thread != mine
+
+    with _ONE_AT_A_TIME:
+        handlers = list(logging.getLogger("pyomo").handlers)
+        for handler in handlers:
+            handler.addFilter(of_others)
+        try:
+            yield
+        finally:
+            for handler in handlers:
+                handler.removeFilter(of_others)
 
 
 class OutsideSolver(Solver):
@@ -79,35 +107,53 @@ class OutsideSolver(Solver):
 
     @abstractmethod
     def solve_one(self, problem: Problem, start: Array | None, gap: float, time_limit: float | None) -> Outside:
-        """Answer one instance; may raise."""
+        """Answer one instance, modelling included in its seconds; may raise."""
 
     def search(
         self, problem: Problem, *, start: Array | None, gap: float | None, time_limit: float | None, rng: Generator
     ) -> Search:
-        """Answer the batch one by one, then prove what came back."""
-        flat = problem.flat()
+        """Answer the batch one by one, then prove what came back.
+
+        Who is cut begins anew, from what it found, if others leave at least twice its time. Whoever the time does not reach
+        keeps its start, or computes locally.
+        """
+        flat, budget = problem.flat(), Budget(time_limit)
         count, users, shape = flat.instances, problem.users, problem.batch_shape
-        starts = None if start is None else start.reshape(count, users)
-        decisions = np.zeros((count, users), dtype=np.int8)
+        decisions = np.zeros((count, users), dtype=np.int8) if start is None else start.reshape(count, users).copy()
+        known = np.full(count, start is not None)
         claimed, iterations, calls = np.full(count, np.nan), np.zeros(count, dtype=int), np.zeros(count, dtype=int)
         failed, cut = np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
         messages: dict[int, str] = {}
-        model_seconds, deadline = 0.0, None if time_limit is None else clock.now() + time_limit
+        model_seconds = 0.0
         self.mend_log()
-        for i in range(count):
-            left = None if deadline is None else max((deadline - clock.now()) / (count - i), 1e-2)
+
+        def attempt(i: int, seconds: float) -> bool:
+            nonlocal model_seconds
+            if not seconds:
+                cut[i], messages[i] = True, f"{self.name}: {NOT_BEGUN}"
+                return True
             try:
-                one = self.solve_one(flat[i], None if starts is None else starts[i], gap or 0.0, left)
-            except Exception as error:  # any failure inside an outside solver marks this item only
-                failed[i], messages[i] = True, f"{self.name}: {type(error).__name__}: {error}"
-                continue
+                with pyomo_alone():
+                    limit = seconds if budget.limited else None
+                    one = self.solve_one(flat[i], decisions[i] if known[i] else None, gap or 0.0, limit)
+            except BaseException as error:
+                if not survivable(error):
+                    raise
+                failed[i], messages[i] = True, said(self.name, error)  # any failure there marks this item only
+                return False
             decisions[i], claimed[i], cut[i] = one.decision, one.claimed_bound, one.limit
-            iterations[i], calls[i] = one.iterations, one.calls
+            known[i] |= not one.message
+            iterations[i], calls[i] = iterations[i] + one.iterations, calls[i] + one.calls
             model_seconds += one.model_seconds
+            messages.pop(i, None)
+            if one.message:
+                messages[i] = f"{self.name}: {one.message}"
+            return one.limit
+
+        in_passes(count, Budget(None if time_limit is None else (1.0 - PROOF_SHARE) * time_limit), attempt, anew=True)
         found = decisions.reshape((*shape, users))
         began = clock.now()
-        left = None if deadline is None else max(deadline - began, PROOF_SECONDS)
-        proof = self.proof.prove(problem, found, gap=gap, time_limit=left, node_limit=PROOF_NODES)
+        proof = self.proof.prove(problem, found, gap=gap, time_limit=budget.limit, node_limit=PROOF_NODES)
         return Search(
             decision=found,
             bound=proof.bound,

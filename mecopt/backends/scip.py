@@ -5,6 +5,8 @@ Says: INTEGER, WARM_PRIMAL (the incumbent goes in as a start solution). It takes
 
 from __future__ import annotations
 
+import numpy as np
+
 from mecopt import clock
 from mecopt.backends.outside import Array, Outside, OutsideSolver
 from mecopt.problem import Problem
@@ -25,6 +27,7 @@ class Scip(OutsideSolver):
     def solve_one(self, problem: Problem, start: Array | None, gap: float, time_limit: float | None) -> Outside:
         """Solve one instance."""
         from pyomo.contrib.solver.common.factory import SolverFactory
+        from pyomo.contrib.solver.common.results import TerminationCondition
 
         began = clock.now()
         unit = self.unit(problem)
@@ -33,9 +36,10 @@ class Scip(OutsideSolver):
         if start is not None:
             self.place(problem, model, start)
         modelled = clock.now()
+        left = None if time_limit is None else max(time_limit - (modelled - began), 0.0)
         result = solver.solve(
             model,
-            time_limit=time_limit,
+            time_limit=left,
             rel_gap=gap,
             solver_options={"numerics/feastol": FEASIBILITY},
             warmstart_discrete_vars=start is not None,
@@ -43,15 +47,25 @@ class Scip(OutsideSolver):
             load_solutions=False,
         )
         solved = clock.now()
+        out_of_time = result.termination_condition == TerminationCondition.maxTimeLimit
         if result.incumbent_objective is None:
-            raise ArithmeticError(f"no incumbent: {result.termination_condition.name}")
-        result.solution_loader.load_vars()
+            if not out_of_time:
+                raise ArithmeticError(f"no incumbent: {result.termination_condition.name}")
+            decision = np.zeros(problem.users, dtype=np.int8) if start is None else start
+            message = (
+                f"the time limit came before any answer; what stands is {'all-local' if start is None else 'the start'}"
+            )
+        else:
+            result.solution_loader.load_vars()
+            decision, message = self.chosen(model, problem.users), ""
+        bound = result.objective_bound
         return Outside(
-            decision=self.chosen(model, problem.users),
-            claimed_bound=unit * float(result.objective_bound),
+            decision=decision,
+            claimed_bound=np.nan if bound is None else unit * float(bound),
             iterations=int(result.extra_info["NNodes"]),
             calls=1,
             model_seconds=modelled - began,
             solve_seconds=solved - modelled,
             limit="convergence" not in result.termination_condition.name.lower(),
+            message=message,
         )

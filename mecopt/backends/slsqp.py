@@ -69,7 +69,7 @@ class Slsqp(OneByOne):
         modelled = clock.now()
 
         def out_of_time(_: Array) -> None:
-            if time_limit is not None and clock.now() - modelled > time_limit:
+            if time_limit is not None and clock.now() - began > time_limit:
                 raise StopIteration
 
         result = minimize(

@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 @click.option("--first", type=click.IntRange(1), help="Use only the first so many instances.")
 @click.option("--split", type=float, help="Use only what `train --split` kept back.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of methods that draw.")
-@click.option("--time-limit", type=float, help="Seconds per method and chunk of instances.")
+@click.option(
+    "--time-limit",
+    type=float,
+    help="Seconds for each method on each chunk of up to 250 instances, which share them as in `solve`.",
+)
 @click.option("--jobs", type=click.IntRange(1), help="Processes; by default one per core.")
 def command(
     file: Path,
@@ -46,9 +50,8 @@ def command(
     answers are compared and the objectives they record are not theirs: they were made with other data.
     """
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from mecopt.cli.console import at_work, console
+    from mecopt.cli.console import at_work, console, progress
     from mecopt.compare import compare
     from mecopt.compare.report import PICTURES, decisions_table, table, write_report
     from mecopt.compare.run import STORED
@@ -69,14 +72,8 @@ def command(
     instances = instances[rows]
     if labels is not None:
         labels = labels[rows]
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    errors = Console(stderr=True)
-    shown = errors.is_terminal
-    with (
-        Progress(*columns, console=errors, transient=True, disable=not shown) as bar,
-        nullcontext() if shown else at_work(),
-    ):
-        task = bar.add_task("comparing", total=None)
+    shown = Console(stderr=True).is_terminal
+    with progress("comparing") as tell_done, nullcontext() if shown else at_work():
         origin = {f"file_{name}": value for name, value in data.provenance.items() if name != "file"}
         try:
             comparison = compare(
@@ -88,7 +85,7 @@ def command(
                 time_limit=time_limit,
                 jobs=jobs,
                 provenance={"file": file.name, "notes": [*data.notes, *seen], **origin},
-                progress=lambda done, total: bar.update(task, completed=done, total=total),
+                progress=tell_done,
             )
         except KeyboardInterrupt:
             click.echo(f"finished parts are kept in {output}/parts: the same command goes on from there", err=True)

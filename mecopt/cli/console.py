@@ -1,6 +1,6 @@
 """What every command prints to, and the sign of life of those that take long."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock, Timer
 
@@ -87,3 +87,15 @@ def at_work() -> Iterator[None]:
         with speaking:
             working = False
             timers[-1].cancel()
+
+
+@contextmanager
+def progress(task: str, wanted: bool = True) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar on standard error where that is a terminal; what it yields takes how much is done, and of how much."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    screen = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=screen, transient=True, disable=not (wanted and screen.is_terminal)) as bar:
+        shown = bar.add_task(task, total=None)
+        yield lambda done, total: bar.update(shown, completed=done, total=total)

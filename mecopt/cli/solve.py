@@ -17,7 +17,11 @@ from mecopt.cli.files import file_options, tell
 @click.option("--solver", help="Solver over decisions; the default is exact. See `mecopt list PROBLEM`.")
 @click.option("--index", type=click.IntRange(0), help="Solve only this instance of a batch.")
 @click.option("--gap", type=float, help="Stop at this proved relative gap; without it, search to rounding.")
-@click.option("--time-limit", type=float, help="Seconds for all instances together.")
+@click.option(
+    "--time-limit",
+    type=float,
+    help="Seconds for all instances together, modelling and proof included; what easy ones leave goes to hard ones.",
+)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of solvers that draw.")
 @click.option("--all", "whole", is_flag=True, help="Show every user, or every instance of a batch, not the first ones.")
 @click.option(
@@ -45,7 +49,8 @@ def command(
 
     import numpy as np
 
-    from mecopt.cli.console import at_work, columns
+    from mecopt.budget import watched
+    from mecopt.cli.console import at_work, columns, progress
     from mecopt.data import load
     from mecopt.data.answers import require_answer_suffix, write_answer
     from mecopt.show.solution import page
@@ -66,7 +71,7 @@ def command(
     elif instances.batch_shape and instances.instances == 1:
         instances = instances.flat()[0]
     rng = np.random.default_rng(seed)
-    with at_work():
+    with at_work(), progress("solving", wanted=instances.instances > 1) as tell_done, watched(tell_done):
         solution = solve(instances, solver=solver, gap=gap, time_limit=time_limit, throw=False, rng=rng)
     if output is not None:
         write_answer(output, solution)

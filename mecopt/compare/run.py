@@ -24,8 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt import waiting
+from mecopt.arguments import checked_limit, checked_problem
 from mecopt.backends.backend import Feature
-from mecopt.certify import VIOLATION, certify, judge
+from mecopt.certify import VIOLATION, certify, distance, judge, reasons
 from mecopt.data import Labels, digest
 from mecopt.files import code_digest, write_whole
 from mecopt.problem import Problem
@@ -33,7 +34,7 @@ from mecopt.registry import shipped
 from mecopt.search.proposed import LEARNED, Proposed, is_learned, learned
 from mecopt.search.solver import GAP
 from mecopt.show.readable import Readable
-from mecopt.solution import InstanceError, unknown
+from mecopt.solution import InstanceError, Status, unknown
 from mecopt.solve import solve
 
 if TYPE_CHECKING:
@@ -140,6 +141,12 @@ def compare(
     """
     from joblib import Parallel, delayed
 
+    checked_problem(problem)
+    checked_limit(time_limit)
+    if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1):
+        raise InstanceError(f"jobs is {jobs!r}; allowed: a whole number of at least 1, or None for one per core")
+    if isinstance(methods, str):
+        raise InstanceError(f"methods is {methods!r}; allowed: a list of names, such as {methods.split(',')}")
     chosen = default_methods(problem, labels) if methods is None else list(methods)
     flat = problem.flat()
     policies = _check(flat, chosen, labels)
@@ -252,8 +259,6 @@ def _file_name(method: str) -> str:
 def _check(problem: Problem, methods: list[str], labels: Labels | None) -> dict[str, Proposed]:
     """Refuse methods that cannot run; return the trained policies among them."""
     policies: dict[str, Proposed] = {}
-    if not problem.instances:
-        raise InstanceError("there is no instance to compare on; allowed: at least one")
     if not methods:
         raise InstanceError("methods is empty; name at least one")
     for method in methods:
@@ -365,6 +370,7 @@ def _part(
         "model_seconds": np.full(count, stats.model_seconds / count),
         "solve_seconds": np.full(count, stats.solve_seconds / count),
         "predict_seconds": np.full(count, stats.predict_seconds / count),
+        "message": [stats.messages.get(k, "") for k in range(count)],
     }
     _write_table(_rows(method, first, columns), path)
 
@@ -375,13 +381,15 @@ def _stored_rows(problem: Problem, labels: Labels, first: int, time_limit: float
         problem, labels.decision, labels.allocation, solve(problem, throw=False, time_limit=time_limit).bound
     )
     status, _ = judge(certificate, GAP, False, False)
+    failed = np.array([one is Status.FAILED for one in status])
+    why = reasons(problem, labels.decision, labels.allocation, certificate, failed)
     nothing = np.zeros(problem.instances)
     columns = {
         "decision": problem.decision_space.stored(labels.decision),
         **_negligible(problem),
         "objective": certificate.objective,
         "bound": certificate.bound,
-        "gap": np.maximum(certificate.gap, 0.0),
+        "gap": distance(certificate),
         "violation": certificate.violation,
         "status": [one.name for one in status],
         "solver_calls": nothing.astype(int),
@@ -389,6 +397,7 @@ def _stored_rows(problem: Problem, labels: Labels, first: int, time_limit: float
         "model_seconds": nothing,
         "solve_seconds": nothing,
         "predict_seconds": nothing,
+        "message": [why.get(k, "") for k in range(problem.instances)],
     }
     return _rows(STORED, first, columns)
 

@@ -8,12 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.certify import CONTRADICTION, may_be_better
 from mecopt.compare.run import STORED, Comparison
 
 Array = NDArray[Any]
-
-CONTRADICTION = 1e-9
-"""Relative difference by which an answer may be better than a bound through rounding alone."""
 
 ZERO = 1e-6
 """Part of `Problem.negligible` that both sides of a ratio are given, so that 0 over 0 is 1."""
@@ -88,10 +86,14 @@ def summarise(comparison: Comparison) -> Summary:
     status = {m: comparison.column(m, "status") for m in methods}
     usable = {m: comparison.answered(m) for m in methods}
     bound = np.max([np.where(usable[m], sign * comparison.column(m, "bound"), -np.inf) for m in methods], axis=0)
-    best = np.min([np.where(usable[m], sign * objective[m], np.inf) for m in methods], axis=0)
     named = "negligible" in comparison.table.column_names
     negligible = comparison.column(methods[0], "negligible") if named else np.zeros(len(bound))
-    contradicted = best < bound - CONTRADICTION * (np.abs(bound) + negligible)
+    better = {m: _better(sign * objective[m], bound, negligible, usable[m]) for m in methods}
+    overrun = {m: comparison.column(m, "violation") for m in methods}
+    contradicted = np.any([better[m] > may_be_better(overrun[m]) for m in methods], axis=0)
+    # What beats the bound by its overrun alone reaches the bound; it is no better answer.
+    reached = {m: np.where(better[m] > CONTRADICTION, bound, sign * objective[m]) for m in methods}
+    best = np.min([np.where(usable[m], reached[m], np.inf) for m in methods], axis=0)
     optimal = np.any([status[m] == "OPTIMAL" for m in methods], axis=0) & ~contradicted
     reference = sign * np.where(optimal, best, bound)
     reference = np.where(contradicted | ~np.isfinite(reference), np.nan, reference)
@@ -114,7 +116,7 @@ def summarise(comparison: Comparison) -> Summary:
                 ratio_percentile_1=float(np.nanpercentile(ratio, 1)) if some else np.nan,
                 ratio_least=float(np.nanmin(ratio)) if some else np.nan,
                 proved=float(np.mean(status[m] == "OPTIMAL")),
-                violation=_worst(comparison.column(m, "violation")[~impossible]),
+                violation=_worst(overrun[m][~impossible]),
                 failed=int((~usable[m] & ~impossible).sum()),
                 limited=int((status[m] == "LIMIT").sum()),
                 solver_calls=float(np.mean(comparison.column(m, "solver_calls"))),
@@ -128,6 +130,14 @@ def summarise(comparison: Comparison) -> Summary:
     sizes = ", ".join(f"{size} {name}" for name, size in origin["sizes"].items())
     title = f"{origin['problem']}: {origin['instances']} instances of {sizes}"
     findings = _findings(lines, optimal, comparison)
+    for m in methods:
+        pays = (better[m] > CONTRADICTION) & ~contradicted
+        if pays.any():
+            gain, most = better[m][pays].max(), overrun[m][pays].max()
+            findings.append(
+                f"{m} beats the proved bound in {int(pays.sum())} instances by {gain:.2g} at most, about what its overrun "
+                f"of the constraints, {most:.2g} at most, can buy; it counts as reaching the bound, not as proved."
+            )
     if contradicted.any():
         findings.insert(
             0,
@@ -147,6 +157,13 @@ def summarise(comparison: Comparison) -> Summary:
     if not any(line.counted for line in lines):
         findings.append("No method has a ratio to show, so there are no pictures.")
     return Summary(title, lines, meaning + said, findings, int((~np.isfinite(best)).sum()))
+
+
+def _better(objective: Array, bound: Array, negligible: Array, usable: Array) -> Array:
+    """Return by how much, relatively, answers are better than the bound; minus infinity where there is none."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found = (bound - objective) / (np.abs(bound) + negligible)
+    return np.where(usable & np.isfinite(bound) & ~np.isnan(found), found, -np.inf)
 
 
 def _worst(violation: Array) -> float:
@@ -207,7 +224,8 @@ def _findings(lines: list[Line], optimal: Array, comparison: Comparison) -> list
     for line in lines:
         if line.failed:
             found.append(
-                f"{line.method} gave no feasible answer in {line.failed} instances; they are left out of its ratios."
+                f"{line.method} has no answer in {line.failed} instances, which are left out of its ratios"
+                f"{_first_reason(comparison, line.method)}."
             )
         if line.limited:
             found.append(f"{line.method} was cut short by a limit in {line.limited} instances.")
@@ -234,6 +252,15 @@ def mistaken_labels(comparison: Comparison) -> str | None:
         f"recorded {recorded:.9g}, recomputed {recomputed:.9g}, {100 * origin['stored_difference']:.2g} % off. If a field "
         "that the file lacks had another value, say which: --set NAME=VALUE, for example --set weight=1.5."
     )
+
+
+def _first_reason(comparison: Comparison, method: str) -> str:
+    """Say of the first instance that a method has no answer to why that is, where it is known."""
+    if "message" not in comparison.table.column_names:
+        return ""
+    failed = np.flatnonzero(comparison.column(method, "status") == "FAILED")
+    said = [(k, comparison.column(method, "message")[k]) for k in failed[:1]]
+    return "".join(f"; instance {k}: {text.rstrip('.')}" for k, text in said if text)
 
 
 def _learned_finding(learned: Line, searches: list[Line]) -> list[str]:

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from mecopt import clock
 from mecopt.backends.backend import Feature
+from mecopt.budget import Budget
 from mecopt.problem import Problem
 from mecopt.search.solver import Search, Solver
 from mecopt.solution import InstanceError
@@ -41,8 +41,7 @@ class Enumeration(Solver):
         flat = problem.flat()
         count = flat.instances
         best, decision = np.full(count, np.inf), np.zeros((count, problem.users), dtype=np.int8)
-        deadline = None if time_limit is None else clock.now() + time_limit
-        cut, scored = False, 0
+        budget, scored = Budget(time_limit), np.zeros(count, dtype=int)
         scored_all = np.ones(count, dtype=bool)
         rows = max(1, (1 << 18) // self.chunk)
         for block in space.enumerate(self.chunk):
@@ -59,17 +58,19 @@ class Enumeration(Solver):
                 better = value < best[part]
                 best[part] = np.where(better, value, best[part])
                 decision[part] = np.where(better[:, None], block[least], decision[part])
-            scored += len(block)
-            if deadline is not None and clock.now() > deadline and scored < space.count:
-                cut = True
+                scored[part] += len(block)
+                if budget.spent and (scored > 0).all():
+                    break
+            if budget.spent:
                 break
+        cut = scored < space.count
         shape = problem.batch_shape
         decisions = decision.reshape((*shape, problem.users))
         bound = problem.bound(decisions, problem.closed_form(decisions)[1])
         bound = np.where(np.isinf(best).reshape(shape), problem.sign * np.inf, bound)
         return Search(
             decision=decisions,
-            bound=None if cut else np.where(scored_all.reshape(shape), bound, -problem.sign * np.inf),
-            solver_calls=np.full(shape, scored),
-            limit=cut,
+            bound=None if cut.any() else np.where(scored_all.reshape(shape), bound, -problem.sign * np.inf),
+            solver_calls=scored.reshape(shape),
+            limit=cut.reshape(shape),
         )

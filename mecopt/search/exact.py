@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mecopt import clock
 from mecopt.backends.backend import Feature
+from mecopt.budget import Budget
 from mecopt.problem import Problem
 from mecopt.search.solver import Search, Solver, scores
 
@@ -65,7 +66,7 @@ class PriceAndFix(Solver):
         node_limit: int | None = None,
     ) -> Search:
         """Search from an incumbent; the bound holds for every decision, whoever found the incumbent."""
-        began = clock.now()
+        began, budget = clock.now(), Budget(time_limit)
         from mecopt.search.price_and_fix import price_and_fix
 
         instances = self.compile_data(problem)
@@ -78,7 +79,7 @@ class PriceAndFix(Solver):
             starts=None if start is None else start.reshape(-1, problem.users),
             idle=problem.idle.reshape(-1, problem.users),
             gap=gap,
-            time_limit=time_limit,
+            time_limit=budget.limit,
             node_limit=node_limit,
         )
         shape = problem.batch_shape
@@ -113,10 +114,10 @@ class TheoremFirst(PriceAndFix):
         node_limit: int | None = None,
     ) -> Search:
         """Split the batch; a start stands where nothing better is found."""
-        flat, shape = problem.flat(), problem.batch_shape
+        flat, shape, budget = problem.flat(), problem.batch_shape, Budget(time_limit)
         holds, decision, bound, scored = self.theorem(flat)
         if not holds.any():
-            return super().prove(problem, start, gap=gap, time_limit=time_limit, node_limit=node_limit)
+            return super().prove(problem, start, gap=gap, time_limit=budget.limit, node_limit=node_limit)
         given = None if start is None else start.reshape(decision.shape)
         if given is not None:
             tied = holds & (scores(flat, given) <= scores(flat, decision))
@@ -125,7 +126,7 @@ class TheoremFirst(PriceAndFix):
         rest = ~holds
         if rest.any():
             starts = None if given is None else given[rest]
-            hard = super().prove(flat[rest], starts, gap=gap, time_limit=time_limit, node_limit=node_limit)
+            hard = super().prove(flat[rest], starts, gap=gap, time_limit=budget.limit, node_limit=node_limit)
             decision[rest], bound[rest], calls[rest], cut[rest] = hard.decision, hard.bound, hard.solver_calls, hard.limit
             model_seconds = hard.model_seconds
         return Search(

@@ -39,6 +39,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt import clock
+from mecopt.budget import Budget, in_passes
 from mecopt.kernels.compiled import compiled, overload
 
 FREE = -1
@@ -294,6 +295,7 @@ class Tree:
             np.empty(most),
         )
         self.cursor = np.zeros(4, dtype=np.int64)
+        self.nodes_at_once = max(1, _FIRST_SLICE // (users * choices))
         self.values = np.array([np.inf if start is None else _value(data, self.best), np.inf])
 
     def descend(self, gap: float, budget: int) -> None:
@@ -310,6 +312,20 @@ class Tree:
             gap,
             budget,
         )
+
+    def search(self, gap: float, seconds: float, node_limit: int | None) -> bool:
+        """Search for so many seconds, for a node at least; return whether they cut the search."""
+        began, first = clock.now(), True
+        while not self.done and (node_limit is None or self.nodes < node_limit):
+            sliced = clock.now()
+            if not first and sliced - began >= seconds:
+                return True
+            budget = self.nodes_at_once if seconds > 0.0 else 1
+            self.descend(gap, budget if node_limit is None else min(budget, node_limit - self.nodes))
+            first = False
+            if clock.now() - sliced < _SLICE_SECONDS:
+                self.nodes_at_once *= 2
+        return False
 
     @property
     def done(self) -> bool:
@@ -361,7 +377,8 @@ def price_and_fix(
     gap
         None searches until nothing better than rounding can exist.
     time_limit
-        seconds for all instances together; each gets its fair share of what is left.
+        seconds for all instances together. Each gets an equal share of what is left, and what easy ones do not use goes
+        to those that were cut, which go on where they stopped; every one has its root priced, whatever the limit.
 
     Returns
     -------
@@ -371,21 +388,18 @@ def price_and_fix(
     decisions = np.zeros((count, users), dtype=np.int8)
     bounds, nodes, cut = np.empty(count), np.zeros(count, dtype=np.int64), np.zeros(count, dtype=bool)
     tolerance = SEARCH_ROUNDING if gap is None else max(gap * (1.0 - 1e-6), SEARCH_ROUNDING)
-    deadline = None if time_limit is None else clock.now() + time_limit
-    for k, data in enumerate(instances):
-        tree = Tree(data, users, choices, price(data), None if starts is None else starts[k], idle[k])
-        mine = None if deadline is None else (deadline - clock.now()) / (count - k)
-        began = clock.now()
-        nodes_at_once = max(1, _FIRST_SLICE // (users * choices))
-        while not tree.done:
-            sliced = clock.now()
-            tree.descend(tolerance, nodes_at_once if node_limit is None else min(nodes_at_once, node_limit - tree.nodes))
-            now = clock.now()
-            if now - sliced < _SLICE_SECONDS:
-                nodes_at_once *= 2
-            out_of_time = mine is not None and now - began >= mine
-            if not tree.done and (out_of_time or (node_limit is not None and tree.nodes >= node_limit)):
-                cut[k] = True
-                break
-        decisions[k], bounds[k], nodes[k] = tree.best, tree.bound, tree.nodes
+    trees: dict[int, Tree] = {}
+
+    def searched(k: int, seconds: float) -> bool:
+        tree = trees.pop(k, None)
+        if tree is None:
+            start = None if starts is None else starts[k]
+            tree = Tree(instances[k], users, choices, price(instances[k]), start, idle[k])
+        out_of_time = tree.search(tolerance, seconds, node_limit)
+        decisions[k], bounds[k], nodes[k], cut[k] = tree.best, tree.bound, tree.nodes, not tree.done
+        if out_of_time:
+            trees[k] = tree
+        return out_of_time
+
+    in_passes(count, Budget(time_limit), searched, anew=False)
     return decisions, bounds, nodes, cut

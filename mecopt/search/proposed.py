@@ -15,7 +15,7 @@ from mecopt import clock
 from mecopt.problem import Problem
 from mecopt.registry import all_shipped, find_learner, learner_names, load_policy, shipped
 from mecopt.search.solver import Search, Solver, best_of, picked, scores
-from mecopt.solution import InstanceError
+from mecopt.solution import InstanceError, UnknownName
 
 Array = NDArray[Any]
 
@@ -69,7 +69,7 @@ class Proposed(Solver):
 
 def is_learned(name: str | None) -> bool:
     """Whether a solver's name means a trained policy."""
-    return name is not None and (name == LEARNED or name.startswith(f"{LEARNED}:"))
+    return isinstance(name, str) and (name == LEARNED or name.startswith(f"{LEARNED}:"))
 
 
 def learned(problem: Problem, name: str) -> Proposed:
@@ -95,8 +95,16 @@ def learned(problem: Problem, name: str) -> Proposed:
 def solver_for(problem: Problem, name: str | Solver | None) -> Solver:
     """Return a solver by name, one of the problem's own or a trained policy; a solver itself is returned as it is."""
     if isinstance(name, Solver):
+        name.require()
         return name
-    return learned(problem, name) if name is not None and is_learned(name) else problem.solver(name)
+    if name is not None and is_learned(name):
+        return learned(problem, name)
+    if isinstance(name, str) and name not in problem.solvers and name in problem.backends:
+        raise UnknownName(
+            f"{name!r} is no solver of {problem.name} but a backend, which answers given decisions: "
+            f"mecopt.allocate(problem, decision, backend={name!r})"
+        )
+    return problem.solver(name)
 
 
 def _nothing_ships(problem: Problem) -> str:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from mecopt import clock
 from mecopt.backends.backend import Feature
+from mecopt.budget import Budget, in_passes
 from mecopt.kernels.arrays import plain
 from mecopt.problem import Problem
 from mecopt.search.exact import PriceAndFix
@@ -156,16 +157,20 @@ class MoveSearch(Solver):
         decisions = plain(np.zeros(shape, dtype=np.int8) if start is None else start.reshape(shape).copy(), np.int8)
         steps, rounds = np.zeros(problem.instances, dtype=int), np.zeros(problem.instances, dtype=int)
         cut = np.zeros(problem.instances, dtype=bool)
-        deadline = None if time_limit is None else clock.now() + time_limit
-        for k in range(problem.instances):
-            one, more = one_instance(terms, k), 1
+
+        def improve(k: int, seconds: float) -> bool:
+            one, more, began = one_instance(terms, k), 1, clock.now()
             while more:
-                if deadline is not None and clock.now() > deadline:
+                if clock.now() - began >= seconds:
                     cut[k] = True
-                    break
+                    return True
                 more = polish(one, decisions[k], 1)
                 steps[k] += more
                 rounds[k] += 1
+            cut[k] = False
+            return False
+
+        in_passes(problem.instances, Budget(time_limit), improve, anew=False)
         return Search(
             decisions.reshape((*problem.batch_shape, problem.users)),
             iterations=steps.reshape(problem.batch_shape),

@@ -15,6 +15,7 @@ from scipy import sparse
 
 from mecopt import clock
 from mecopt.backends.backend import Feature, OneByOne, Single
+from mecopt.backends.conic import LEAST_SECONDS
 from mecopt.models.backscatter_frame.conic import VARIABLES, from_point, stated, unavoidable
 from mecopt.models.backscatter_frame.prices import Prices, unscaled
 from mecopt.models.backscatter_frame.terms import LN2, Terms
@@ -117,7 +118,8 @@ class ClarabelDirect(OneByOne):
         sends = np.isfinite(terms.noise)
         layout = self._layout(terms, sends)
         values = entries(terms, sends)[2]
-        settings = self._settings(tol, time_limit)
+        left = None if time_limit is None else max(time_limit - (clock.now() - began), LEAST_SECONDS)
+        settings = self._settings(tol, left)
         layout.solver.update(q=costs(terms), A=values[layout.order], b=limits(terms, sends), settings=settings)
         modelled = clock.now()
         answer = layout.solver.solve()

@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 
 from mecopt import clock
 from mecopt.backends.backend import Feature
+from mecopt.budget import NOT_BEGUN, Budget, in_passes
 from mecopt.models.backscatter_frame import beams, prices, relaxation, switching
 from mecopt.models.backscatter_frame.generation import Generated, generate
+from mecopt.models.backscatter_frame.prices import Prices
 from mecopt.models.backscatter_frame.semidefinite import Semidefinite, relaxed
 from mecopt.models.backscatter_frame.variables import FramePrices
 from mecopt.problem import Problem
+from mecopt.rescue import survivable
 from mecopt.search.solver import Search, Solver
 
 if TYPE_CHECKING:
@@ -28,6 +31,9 @@ USED = 1e-9
 """Part of a slot below which its carrier is as good as off, and its mixture rounding."""
 ENOUGH = 1e-7
 """Gap beyond which what generation has left open goes to the semidefinite program."""
+
+TOGETHER = 8
+"""Frames whose beams are generated side by side where there is a time limit, which is looked at in between."""
 
 
 def proved(problem: BackscatterFrame, dual: FramePrices) -> Array:
@@ -58,16 +64,19 @@ class BeamGeneration(Solver):
     ) -> Search:
         """Generate beams for the whole batch; take principal eigenvectors of the mixtures, or switch between beams."""
         flat, tolerance = problem.flat(), max(gap or 0.0, CLOSED)
-        deadline = np.inf if time_limit is None else clock.now() + time_limit
-        found = generate(flat, tolerance, deadline)  # type: ignore[arg-type]
+        budget = Budget(time_limit)
+        if budget.limited:
+            found, begun = generate_within(flat, tolerance, budget)  # type: ignore[arg-type]
+        else:
+            found, begun = generate(flat, tolerance), np.ones(flat.instances, dtype=bool)  # type: ignore[arg-type]
         left = max(tolerance, ENOUGH) * (np.abs(found.value) + flat.negligible)
-        late = np.zeros(flat.instances, dtype=bool)
-        for k in np.flatnonzero(found.value - found.bound > left):
-            late[k] = clock.now() > deadline
+        late = ~begun
+        for k in np.flatnonzero(begun & (found.value - found.bound > left)):
+            late[k] = budget.spent
             if not late[k]:
                 settle(flat, found, int(k))  # type: ignore[arg-type]
         shape = problem.batch_shape
-        decision = attained(flat, found, tolerance)  # type: ignore[arg-type]
+        decision = attained_where(begun, flat, found, tolerance)  # type: ignore[arg-type]
         rounds = found.rounds.reshape(shape)
         return Search(
             decision.reshape(*shape, *decision.shape[1:]),
@@ -75,7 +84,35 @@ class BeamGeneration(Solver):
             solver_calls=rounds,
             iterations=rounds,
             limit=late.reshape(shape),
+            messages=dict.fromkeys(np.flatnonzero(~begun).tolist(), f"{NOT_BEGUN}; the matched beams stand"),
         )
+
+
+def generate_within(problem: BackscatterFrame, tolerance: float, budget: Budget) -> tuple[Generated, Array]:
+    """Generate beams for a flat batch, some frames at a time, within a budget; return where it has begun at all, too.
+
+    Frames that it does not reach keep the beams matched to their users, and no bound.
+    """
+    matched = beams.matched(problem)
+    mixture = np.einsum("fia,fib->fiab", matched, matched.conj()).astype(complex)
+    unknown = np.full(problem.instances, -np.inf)
+    prices_zero = Prices(*(np.zeros((problem.instances, problem.users)) for _ in range(3)))
+    found = Generated(mixture, prices_zero, unknown, -unknown, np.zeros(problem.instances, dtype=int))
+    begun = np.zeros(problem.instances, dtype=bool)
+
+    def attempt(block: int, seconds: float) -> bool:
+        if not seconds:
+            return True
+        rows, ends = slice(TOGETHER * block, TOGETHER * (block + 1)), clock.now() + seconds
+        part = generate(problem[rows], tolerance, ends)
+        begun[rows] = True
+        for whole, new in zip((*found.prices, *found[:1], *found[2:]), (*part.prices, *part[:1], *part[2:]), strict=True):
+            whole[rows] = new
+        missing = part.value - part.bound > tolerance * (np.abs(part.value) + problem.negligible[rows])
+        return bool(missing.any()) and clock.now() >= ends
+
+    in_passes(-(-problem.instances // TOGETHER), budget, attempt, anew=True)
+    return found, begun
 
 
 def settle(problem: BackscatterFrame, found: Generated, k: int) -> None:
@@ -83,8 +120,10 @@ def settle(problem: BackscatterFrame, found: Generated, k: int) -> None:
     frame = problem[k]
     try:
         mixture, multipliers = relaxed(frame)
-    except Exception:  # an outside solver may fail in any way; the bound at hand stands
-        return
+    except BaseException as error:
+        if not survivable(error):
+            raise
+        return  # an outside solver may fail in any way; the bound at hand stands
     terms = frame.terms(beams.matched(frame))
     bound = float(relaxation.proved(frame, terms, multipliers, relaxation.best_beams(frame, terms, multipliers)))
     if bound > found.bound[k]:
@@ -116,6 +155,19 @@ def attained(problem: BackscatterFrame, found: Generated, tolerance: float) -> A
     kept = ~(problem.optimal_value(several) <= value)
     several[kept] = np.tile(single[kept], parts)
     return several
+
+
+def attained_where(begun: Array, problem: BackscatterFrame, found: Generated, tolerance: float) -> Array:
+    """Return such beams for the frames that generation has begun with, and for the others those matched to their users."""
+    whole = beams.matched(problem).astype(complex)
+    if not begun.any():
+        return whole
+    prices_of = Prices(*(mine[begun] for mine in found.prices))
+    part = Generated(found.mixture[begun], prices_of, found.bound[begun], found.value[begun], found.rounds[begun])
+    mine = attained(problem[begun], part, tolerance)
+    whole = np.tile(whole, mine.shape[-1] // whole.shape[-1])
+    whole[begun] = mine
+    return whole
 
 
 SOLVERS: dict[str, Solver] = {

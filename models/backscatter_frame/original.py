@@ -150,7 +150,7 @@ class OriginalForm(OneByOne):
         modelled = clock.now()
 
         def out_of_time(_: Array) -> None:
-            if time_limit is not None and clock.now() - modelled > time_limit:
+            if time_limit is not None and clock.now() - began > time_limit:
                 raise StopIteration
 
         iterations = 0

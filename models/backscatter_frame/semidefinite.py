@@ -23,6 +23,7 @@ from mecopt.models.backscatter_frame.prices import Prices
 from mecopt.models.backscatter_frame.relaxation import best_beams, harvest_weights, proved
 from mecopt.models.backscatter_frame.terms import LN2, passive_gain
 from mecopt.problem import Problem
+from mecopt.rescue import said, survivable
 from mecopt.search.solver import Search, Solver
 
 if TYPE_CHECKING:
@@ -102,8 +103,10 @@ class Semidefinite(Solver):
             frame, done = flat[k], k + 1
             try:
                 mixtures, prices = relaxed(frame)
-            except Exception as error:  # any failure inside an outside solver marks this frame only
-                messages[k] = f"{self.name}: {type(error).__name__}: {error}"
+            except BaseException as error:
+                if not survivable(error):
+                    raise
+                messages[k] = said(self.name, error)  # any failure inside an outside solver marks this frame only
                 continue
             terms = frame.terms(rules.matched(frame))
             chosen[k] = rules.principal(mixtures)

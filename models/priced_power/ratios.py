@@ -126,7 +126,10 @@ class RatioMethod(OneByOne):
             return Single(allocation, dual, 0, clock.now() - began, 0.0, start_used=False)
         ratios = Ratios(problem, decision)  # type: ignore[arg-type]
         modelled = clock.now()
-        found, iterations, message = self.method(ratios)
+        try:
+            found, iterations, message = self.method(ratios)
+        except InstanceError as error:  # a region without a point: the failure of this item, no wrong use
+            raise ArithmeticError(str(error)) from None
         solved = clock.now()
         users = offloading(problem, decision)  # type: ignore[arg-type]
         power = np.zeros(problem.users)

@@ -279,7 +279,7 @@ def test_the_numbers_of_the_choices_are_admitted_and_the_next_one_is_refused(cls
         mecopt.allocate(problem, [number, 0, 0], throw=False)
     with pytest.raises(InstanceError, match=rf"decision\[0\] is {choices}; allowed: 0 \(local\)"):
         mecopt.allocate(problem, [choices, 0, 0])
-    with pytest.raises(InstanceError, match="decision"):
+    with pytest.raises(InstanceError, match="start"):
         mecopt.solve(problem, start=[choices, 0, 0])
 
 
@@ -312,7 +312,7 @@ def test_a_start_that_would_have_no_effect_is_refused() -> None:
         mecopt.allocate(problem, [1, 0, 1], start=solution)
     with pytest.raises(StartIgnored, match=r"all-local.*takes no start.*exact"):
         mecopt.solve(problem, solver="all-local", start=[1, 0, 1])
-    with pytest.raises(InstanceError, match="decision"):
+    with pytest.raises(InstanceError, match="start"):
         mecopt.solve(problem, start=[2, 0, 1])
 
 

@@ -8,7 +8,7 @@ from mecopt.compare import Comparison
 from mecopt.compare.summary import Line, Summary, cells, summarise
 
 
-def summary(negligible: float = 0.0, /, **rows: list[tuple[float, float, str]]) -> Summary:
+def summary(negligible: float = 0.0, /, overrun: float = 0.0, **rows: list[tuple[float, float, str]]) -> Summary:
     """Summarise methods given as lists of (objective, bound, status) of a problem that is minimised."""
     columns: dict[str, list[object]] = {name: [] for name in ("instance_id", "method", "objective", "bound", "status")}
     for method, answers in rows.items():
@@ -16,7 +16,8 @@ def summary(negligible: float = 0.0, /, **rows: list[tuple[float, float, str]]) 
             for name, value in zip(columns, (number, method, objective, bound, status), strict=True):
                 columns[name].append(value)
     count = len(columns["method"])
-    columns["violation"] = [0.0 if status in ("OPTIMAL", "FEASIBLE", "LIMIT") else np.inf for status in columns["status"]]
+    worst = {"OPTIMAL": 0.0, "FEASIBLE": overrun, "LIMIT": 0.0}
+    columns["violation"] = [worst.get(str(status), np.inf) for status in columns["status"]]
     for name in ("solver_calls", "model_seconds", "solve_seconds", "predict_seconds"):
         columns[name] = [0.0] * count
     if negligible:
@@ -76,7 +77,7 @@ def test_a_method_that_fails_is_never_praised() -> None:
         scan=[(11.0, 9.0, "FEASIBLE")] * 3,
     )
     assert not any("No learning is needed" in text for text in said.findings)
-    assert any("lucky gave no feasible answer in 2 instances" in text for text in said.findings)
+    assert any("lucky has no answer in 2 instances" in text for text in said.findings)
 
 
 def test_answers_cut_short_are_counted() -> None:
@@ -116,3 +117,20 @@ def test_an_instance_is_unanswered_where_every_method_fails() -> None:
     said = summary(one=[(np.nan, 0.0, "FAILED"), (9.0, 9.0, "OPTIMAL")], two=[(np.nan, 0.0, "FAILED")] * 2)
     assert said.unanswered == 1
     assert [line.method for line in said.shown] == ["one"]
+
+
+def test_an_answer_that_beats_the_bound_by_its_overrun_reaches_the_bound_and_is_no_contradiction() -> None:
+    exact = [(10.0, 10.0, "OPTIMAL")] * 2
+    said = summary(exact=exact, stored=[(10.0 * (1 - 4e-9), 10.0, "FEASIBLE"), (12.0, 10.0, "FEASIBLE")], overrun=4e-9)
+    assert said.reference == "the proved optimum"
+    assert said.lines[0].optimal == 1.0
+    assert said.lines[1].loss[0] == 0.0
+    text = " ".join(said.findings)
+    assert "CONTRADICTION" not in text
+    assert "no answer" not in text
+    assert "stored beats the proved bound in 1 instances by 4e-09 at most" in text
+
+
+def test_an_overrun_explains_a_better_answer_only_as_far_as_it_can() -> None:
+    said = summary(exact=[(10.0, 10.0, "OPTIMAL")], stored=[(10.0 * (1 - 1e-5), 10.0, "FEASIBLE")], overrun=4e-9)
+    assert said.findings[0].startswith("CONTRADICTION in 1 instances")

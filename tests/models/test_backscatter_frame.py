@@ -256,7 +256,7 @@ def test_a_limit_cuts_the_search_and_says_so() -> None:
     frames, _ = drawn(6, users=6)
     cut, whole = mecopt.solve(frames, time_limit=1e-6), mecopt.solve(frames)
     assert "LIMIT" in cut.statuses()
-    assert cut.stats.iterations.max() == 1
+    assert cut.stats.iterations.max() <= 1
     slack = 1e-9 * (np.abs(whole.objective) + frames.negligible)
     assert (cut.bound <= whole.objective + slack).all()
     assert (cut.objective >= whole.bound - slack).all()

@@ -1,0 +1,236 @@
+"""Whatever `solve` and `allocate` are given by mistake gets an error of ours that says what was meant."""
+
+import copy
+import pickle
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import mecopt
+from mecopt.compare import compare
+from mecopt.data import load
+from mecopt.models import BackscatterFrame, BinaryOffloading, ComputationRate
+from mecopt.problem import Problem
+from mecopt.registry import find_problem, problem_names
+from mecopt.solution import InstanceError, NoSuchInstance, Solution, UnknownName
+
+solve: Any = mecopt.solve
+"""The two verbs without their types, which a checker would hold against what is given here by mistake."""
+allocate: Any = mecopt.allocate
+ONE = BinaryOffloading(data_size=[12.0, 7.5, 20.1], capacity=30.0)
+BATCH = BinaryOffloading.sample(np.random.default_rng(0), (3,), users=3)
+
+
+@pytest.fixture(scope="module")
+def one() -> Solution:
+    return mecopt.solve(ONE)
+
+
+@pytest.fixture(scope="module")
+def many() -> Solution:
+    return mecopt.solve(BATCH)
+
+
+@pytest.mark.parametrize("verb", [mecopt.solve, lambda problem: mecopt.allocate(problem, [1, 0, 1])])
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (None, "problem is None; allowed: a Problem"),
+        ([ONE], "problem is a list; .* a leading axis"),
+        ({"data_size": [1.0]}, r"problem is a dict; allowed: a Problem, for example BinaryOffloading\(\*\*fields\)"),
+        ("slots.npz", r"problem is 'slots.npz'; .* mecopt.data.load\(path\).problem"),
+        (Path("slots.npz"), r"problem is a PosixPath; .* mecopt.data.load\(path\).problem"),
+        (BinaryOffloading, r"problem is the class BinaryOffloading; .* BinaryOffloading.sample\("),
+        (np.zeros(3), "problem is a ndarray; allowed: a Problem"),
+        (BATCH[5:], "holds no instance"),
+    ],
+    ids=str,
+)
+def test_what_is_no_problem_is_told_how_to_become_one(verb: Callable[[Any], Any], given: Any, said: str) -> None:
+    with pytest.raises(InstanceError, match=said.replace("PosixPath", r"\w+Path")):
+        verb(given)
+
+
+def test_a_loaded_file_and_a_solution_are_told_where_their_problem_is(tmp_path: Path, one: Solution) -> None:
+    path = tmp_path / "one.json"
+    path.write_text('{"problem": "binary-offloading", "data_size": [1, 2, 3]}')
+    for given in (load(path), one):
+        with pytest.raises(InstanceError, match=r"this one has it as its attribute \.problem"):
+            mecopt.solve(given)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("rng", "said"),
+    [
+        (3, r"rng is 3; allowed: a numpy Generator, as numpy.random.default_rng\(3\) makes"),
+        (np.random, "rng is the module numpy.random"),
+        (random, "rng is the module random"),
+        (np.random.RandomState(0), "rng is a RandomState"),
+        ("seed", "rng is 'seed'"),
+        (True, "rng is True"),
+        (np.random.Generator, "rng is the class Generator"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("solver", ["random", "exact"])
+def test_randomness_is_a_generator_or_none(rng: Any, said: str, solver: str) -> None:
+    with pytest.raises(InstanceError, match=said):
+        mecopt.solve(ONE, solver=solver, rng=rng)
+
+
+@pytest.mark.parametrize("name", problem_names())
+def test_a_problem_without_any_field_names_all_that_are_missing(name: str) -> None:
+    with pytest.raises(InstanceError, match=r"is missing; allowed:"):
+        find_problem(name)()
+
+
+def test_all_missing_fields_are_named_at_once() -> None:
+    with pytest.raises(InstanceError, match=r"BackscatterFrame.channel \(and workload, battery\) is missing"):
+        BackscatterFrame()
+
+
+class Attached:
+    """An array of another library that refuses to be one of numpy's, as torch's with gradients do."""
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+
+
+@pytest.mark.parametrize(
+    ("decision", "said"),
+    [
+        (Attached(), r"is no array of numbers: .* Use tensor.detach\(\).numpy\(\) instead"),
+        ([None, 0, 1], "is a list; allowed: an array of 0"),
+        ({0: 1}, "is a dict; allowed"),
+        (["1", "0", "1"], "is of type <U1; allowed"),
+        ([[1], [0, 1]], "is no rectangular array"),
+        ([0.5, 0, 1], r"\[0\] is 0.5; allowed: 0 \(local\) or 1 \(offload\)"),
+        ([np.nan, 0, 1], r"\[0\] is nan"),
+        ([0, 0, 2], r"\[2\] is 2; allowed"),
+        ([0, -1, 0], r"\[1\] is -1; allowed"),
+        ([1, 0], r"has shape \(2,\); allowed: 3 entries"),
+        (1, r"has shape \(\); allowed"),
+        (np.zeros((0, 3)), r"has shape \(0, 3\) and holds no decision"),
+    ],
+    ids=str,
+)
+def test_a_wrong_decision_or_start_is_named_with_what_is_allowed(decision: Any, said: str) -> None:
+    with pytest.raises(InstanceError, match=f"^decision ?{said}"):
+        mecopt.allocate(ONE, decision)
+    with pytest.raises(InstanceError, match=f"^start ?{said}"):
+        mecopt.solve(ONE, start=decision)
+
+
+@pytest.mark.parametrize("decision", [[1.0, 0.0, 1.0], [True, False, True], np.array([1, 0, 1], dtype=np.uint8)])
+def test_whole_numbers_of_any_type_are_decisions(decision: Any) -> None:
+    assert mecopt.allocate(ONE, decision).decision.tolist() == [1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "said"),
+    [
+        (
+            lambda: solve(ONE, solver=type(BinaryOffloading.solver())),
+            InstanceError,
+            "is the class Exact; allowed: a na",
+        ),
+        (lambda: solve(ONE, solver=3), InstanceError, "solver of binary-offloading is a int; allowed: a name"),
+        (lambda: solve(ONE, solver=BinaryOffloading.backend()), InstanceError, "is a ClosedForm; allowed: a name"),
+        (lambda: solve(ONE, solver="slsqp"), UnknownName, r"a backend, .* mecopt.allocate\(problem, decision, backe"),
+        (lambda: allocate(ONE, [1, 0, 1], backend=["slsqp"]), InstanceError, "backend of .* is a list; allowed"),
+        (lambda: solve(ONE, time_limit="5"), InstanceError, "time_limit is '5'; allowed"),
+        (lambda: solve(ONE, gap=np.nan), InstanceError, "gap is nan; allowed"),
+        (lambda: allocate(ONE, [1, 0, 1], tol=-1.0), InstanceError, "tol is -1.0; allowed"),
+        (
+            lambda: allocate(ONE, [1, 0, 1], backend="slsqp", start=[1, 0, 1]),
+            InstanceError,
+            "start is a list; allowed",
+        ),
+    ],
+)
+def test_arguments_of_another_kind_are_named(call: Callable[[], Any], error: type[Exception], said: str) -> None:
+    with pytest.raises(error, match=said):
+        call()
+
+
+def test_a_backend_itself_is_as_good_as_its_name() -> None:
+    by_name = mecopt.allocate(ONE, [1, 0, 1], backend="slsqp")
+    itself = mecopt.allocate(ONE, [1, 0, 1], backend=BinaryOffloading.backend("slsqp"))
+    assert itself.objective == by_name.objective
+
+
+def test_a_start_of_another_problem_is_refused(one: Solution) -> None:
+    other = mecopt.solve(ComputationRate.sample(np.random.default_rng(0), users=3))
+    with pytest.raises(InstanceError, match="start solves computation-rate with 3 users; allowed: binary-offloading with 3"):
+        mecopt.solve(ONE, start=other)
+    with pytest.raises(
+        InstanceError, match="start solves binary-offloading with 3 users; allowed: binary-offloading with 2"
+    ):
+        mecopt.solve(BinaryOffloading(data_size=[1.0, 2.0]), start=one)
+
+
+def test_a_solution_is_neither_true_nor_false_and_equal_to_itself_only(one: Solution, many: Solution) -> None:
+    for solution in (one, many):
+        with pytest.raises(InstanceError, match=r"solution.status is Status.OPTIMAL"):
+            bool(solution)
+    assert one == one
+    assert one != mecopt.solve(ONE)
+    assert many != mecopt.solve(BATCH)
+    assert {one: "answer"}[one] == "answer"
+    assert one in [many, one]
+    assert bool(ONE)
+    assert bool(BATCH)
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value))])
+def test_copies_of_problems_and_solutions_hold_the_same_and_are_read_only(
+    copied: Callable[[Any], Any], many: Solution
+) -> None:
+    problem = copied(BATCH)
+    for name, value in BATCH.data().items():
+        np.testing.assert_array_equal(getattr(problem, name), value)
+        assert not getattr(problem, name).flags.writeable
+    solution = copied(many)
+    np.testing.assert_array_equal(solution.allocation.server_rate, many.allocation.server_rate)
+    assert list(solution.status) == list(many.status)
+    assert not solution.objective.flags.writeable
+    assert not solution.allocation.server_rate.flags.writeable
+
+
+@pytest.mark.parametrize("index", [0.5, 9, -4, "x", None, True, (0, 1), np.array([True, False]), [0, 7]], ids=str)
+def test_an_index_that_selects_nothing_is_refused_alike(index: Any, many: Solution) -> None:
+    for batch in (BATCH, many):
+        with pytest.raises(NoSuchInstance, match=r"of a batch of shape \(3,\)"):
+            batch[index]
+        with pytest.raises(IndexError):  # as of any sequence
+            batch[index]
+
+
+def test_a_single_instance_has_no_index(one: Solution) -> None:
+    for single in (ONE, one):
+        with pytest.raises(NoSuchInstance, match="is a single instance, not a batch"):
+            single[0]
+
+
+@pytest.mark.parametrize("index", [1, -1, slice(1, None), [0, 2], np.array([True, False, True]), ...], ids=str)
+def test_an_index_of_numpy_selects_problem_and_answer_alike(index: Any, many: Solution) -> None:
+    part: Problem = BATCH[index]
+    np.testing.assert_array_equal(many[index].problem.data()["data_size"], part.data()["data_size"])
+    np.testing.assert_array_equal(many[index].objective, many.objective[index])
+
+
+def test_a_comparison_checks_what_it_is_given(tmp_path: Path) -> None:
+    for jobs in (0, -1, 1.5, "2", True):
+        with pytest.raises(InstanceError, match=r"jobs is .*; allowed: a whole number of at least 1"):
+            compare(BATCH, ["exact"], out=tmp_path / "new", jobs=jobs)  # type: ignore[arg-type]
+    with pytest.raises(InstanceError, match="allowed: a list of names"):
+        compare(BATCH, "exact,random", out=tmp_path / "new")
+    with pytest.raises(InstanceError, match="named twice"):
+        compare(BATCH, ["exact", "exact"], out=tmp_path / "new")
+    with pytest.raises(InstanceError, match="problem is a list"):
+        compare([BATCH], ["exact"], out=tmp_path / "new")  # type: ignore[arg-type]
+    assert not (tmp_path / "new").exists()

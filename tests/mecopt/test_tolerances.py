@@ -1,0 +1,128 @@
+"""What counts as feasible, as proved, and as a contradiction, and that failures say what is wrong."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import mecopt
+from mecopt.backends.backend import OneByOne, Single
+from mecopt.certify import BOUGHT, CONTRADICTION, VIOLATION, certify, distance, judge, may_be_better, reasons
+from mecopt.models import BinaryOffloading, ComputationRate
+from mecopt.problem import Problem
+from mecopt.search.solver import GAP
+from mecopt.solution import Solution, Status
+
+
+def frames(count: int = 5) -> ComputationRate:
+    return ComputationRate.sample(np.random.default_rng(0), (count,), users=4)
+
+
+def grown(best: Solution, factor: float) -> Any:
+    """Let an allocation of times overrun its frame: the rate is of degree one in them, so it gains just as much."""
+    return dataclasses.replace(
+        best.allocation, **{name: value * factor for name, value in best.allocation.as_dict().items()}
+    )
+
+
+@pytest.mark.parametrize(
+    ("overrun", "status"),
+    [
+        (0.0, Status.OPTIMAL),
+        (1e-13, Status.OPTIMAL),
+        (0.5 * CONTRADICTION, Status.OPTIMAL),
+        (2.0 * CONTRADICTION, Status.FEASIBLE),
+        (4e-9, Status.FEASIBLE),
+        (0.99 * VIOLATION, Status.FEASIBLE),
+        (2.0 * VIOLATION, Status.FAILED),
+        (1e-3, Status.FAILED),
+    ],
+)
+def test_an_overrun_frame_gains_what_it_overruns_and_is_judged_by_that(overrun: float, status: Status) -> None:
+    problem = frames()
+    best = mecopt.solve(problem)
+    allocation = grown(best, 1.0 + overrun)
+    certificate = certify(problem, best.decision, allocation, best.bound)
+    gained = -certificate.gap * (1.0 + overrun)
+    assert (gained <= overrun + 1e-11).all()  # offloading gains as much, local computing its cube root
+    assert (gained >= overrun / 3.0 - 1e-11).all()
+    given, contradiction = judge(certificate, GAP, False, False)
+    assert set(given) == {status}
+    assert not contradiction.any()
+    said = reasons(problem, best.decision, allocation, certificate, np.array([one is Status.FAILED for one in given]))
+    if status is Status.OPTIMAL:
+        assert not said
+    elif status is Status.FEASIBLE:
+        assert said[0].startswith(f"beats the proved bound by {gained[0]:.2g} (relative), about what overrunning 'frame' by")
+        np.testing.assert_allclose(distance(certificate), gained)
+    else:
+        assert said[0] == f"the answer violates the constraint 'frame' by {overrun:.2g} of its limit"
+
+
+def test_the_tolerances_agree() -> None:
+    """The greatest admissible overrun buys what a proof may leave open, and no overrun buys nothing but rounding."""
+    assert may_be_better(np.array(0.0)) == CONTRADICTION
+    assert may_be_better(np.array(VIOLATION)) == pytest.approx(GAP, rel=2e-3)
+    assert may_be_better(np.array(1.0)) == may_be_better(np.array(VIOLATION))
+    assert pytest.approx(GAP) == BOUGHT * VIOLATION
+
+
+@pytest.mark.parametrize("overrun", [0.0, 4e-9])
+def test_better_than_an_overrun_can_make_it_is_a_contradiction(overrun: float) -> None:
+    problem = frames()
+    best = mecopt.solve(problem)
+    allocation = grown(best, 1.0 + overrun)
+    certificate = certify(problem, best.decision, allocation, best.bound * (1.0 - 1e-4))  # a rate: a bound too low
+    status, contradiction = judge(certificate, GAP, False, False)
+    assert contradiction.all()
+    assert set(status) == {Status.FAILED}
+    assert "contradict each other" in reasons(problem, best.decision, allocation, certificate, contradiction)[0]
+
+
+class Spoiling(OneByOne):
+    """The closed form, one item of which is spoiled."""
+
+    name = "spoiling"
+
+    def __init__(self, spoil: Callable[[Any], Any], size: float) -> None:
+        self.spoil, self.size = spoil, size
+
+    def allocate_one(
+        self, problem: Problem, decision: Any, *, start: Solution | None, tol: float, time_limit: float | None
+    ) -> Single:
+        allocation, dual = problem.closed_form(decision)
+        if problem.data()["data_size"][0] == self.size:
+            allocation = self.spoil(allocation)
+        return Single(allocation, dual, 1, 0.0, 0.0, False, message="it said so itself" if self.size < 0 else "")
+
+
+def nan_of_user_2(allocation: Any) -> Any:
+    rate = allocation.server_rate.copy()
+    rate[2] = np.nan
+    return dataclasses.replace(allocation, server_rate=rate)
+
+
+def too_much(allocation: Any) -> Any:
+    return dataclasses.replace(allocation, server_rate=1.25 * allocation.server_rate)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (nan_of_user_2, "the answer is not finite: server_rate[2] is nan"),
+        (too_much, "the answer violates the constraint 'capacity' by 0.25 of its limit"),
+    ],
+)
+def test_a_failure_names_what_is_wrong_and_the_others_stand(
+    spoil: Callable[[Any], Any], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = BinaryOffloading.sample(np.random.default_rng(0), (4,), users=4)
+    backend = Spoiling(spoil, float(batch.data_size[1, 0]))
+    monkeypatch.setattr(BinaryOffloading, "backends", {"spoiling": backend, **BinaryOffloading.backends})
+    answer = mecopt.allocate(batch, [1, 1, 1, 0], throw=False)
+    assert [one.name for one in answer.status] == ["OPTIMAL", "FAILED", "OPTIMAL", "OPTIMAL"]
+    assert answer.stats.messages == {1: said}
+    with pytest.raises(mecopt.SolveFailed, match=r"1 of 4 items have no answer; item 1: the answer"):
+        mecopt.allocate(batch, [1, 1, 1, 0])
