@@ -71,7 +71,7 @@ def level_unit(field: Field[Any]) -> str:
 
 
 def require(given: str, wanted: Wanted, number: Any = None) -> None:
-    """Refuse a unit that is not known or does not fit, and say what to write instead of `number`.
+    """Refuse a unit that is not known or does not fit, and say what to write instead of `number`, or of the first one.
 
     Raises
     ------
@@ -82,9 +82,18 @@ def require(given: str, wanted: Wanted, number: Any = None) -> None:
         if wanted.fits(given):
             return
     except UnknownUnit as error:
+        number = _first(number)
         said = str(error).partition("; write for example")[0]
         raise InstanceError(f"{wanted.where}: {said}{_meant(given, error.symbol, wanted, number)}") from None
-    raise InstanceError(f"{wanted.where}: {_misfit(given, wanted, number)}")
+    raise InstanceError(f"{wanted.where}: {_misfit(given, wanted, _first(number))}")
+
+
+def _first(number: Any) -> Any:
+    if isinstance(number, np.ndarray):
+        return number.flat[0] if number.size else None
+    while isinstance(number, list | tuple) and number:
+        number = number[0]
+    return number
 
 
 def told(number: Any, given: str, wanted: str) -> str:

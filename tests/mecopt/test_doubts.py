@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import json
 import threading
 import warnings
@@ -199,12 +200,13 @@ def test_shapes_meant_in_one_thread_are_not_meant_in_another() -> None:
 
     def elsewhere() -> None:
         try:
-            ComputationRate(channel_gain=[[1e-6], [2e-6]])
+            with mecopt.strict():
+                ComputationRate(channel_gain=[[1e-6], [2e-6]])
         except AmbiguousShape as error:
             seen.append(str(error))
 
-    with mecopt.strict(), mecopt.shapes_meant():
-        thread = threading.Thread(target=elsewhere)
+    with mecopt.shapes_meant():
+        thread = threading.Thread(target=contextvars.Context().run, args=(elsewhere,))
         thread.start()
         thread.join()
     assert len(seen) == 1

@@ -244,6 +244,7 @@ def field(name: str, problem: str = "multi-server-offloading") -> tuple[dataclas
         ("max_power", "1,5 W", "with a point"),
         ("max_power", "1 500 mW", "without separators"),
         ("max_power", "-10 dB", r"-10 dBm is 0\.0001 W, -10 dBW is 0\.1 W"),
+        ("data_size", {"value": [[420.0, 30.0]], "unit": "KB"}, "420 kB is 3360000 bit.*420 KiB is 3440640 bit"),
         ("data_size", "3 dB", "decibels make no sense of data_size"),
         ("weight", "3 dB", "weight is no ratio of powers"),
         ("channel_gain", [["-90 dBm"]], "ratio of powers; write 'dB'"),
