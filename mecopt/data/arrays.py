@@ -45,7 +45,9 @@ class Extent:
     def text(self) -> str:
         """The extent in words."""
         sizes = ", ".join(f"{size} {name}" for name, size in self.sizes.items())
-        return sizes if self.instances is None else f"{self.instances} instances of {sizes}"
+        return (
+            sizes if self.instances is None else f"{self.instances} instance{'s' if self.instances > 1 else ''} of {sizes}"
+        )
 
 
 def shape_text(value: Any) -> str:

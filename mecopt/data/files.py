@@ -73,6 +73,8 @@ def load(
         raise InstanceError(f"{path} has suffix {path.suffix!r}; allowed: {', '.join(readers)}{other}")
     if not path.is_file():
         raise InstanceError(f"{path} does not exist or is no file")
+    if rows is not None and suffix == ".json":
+        raise InstanceError(f"{path} names its users and instances by brackets; leave rows out")
     named = (field,) if isinstance(field, str) else tuple(field)
     if named and suffix not in (".csv", ".tsv", ".txt", ".npy"):
         raise InstanceError(f"{path} names its entries itself; leave field out")

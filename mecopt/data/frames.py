@@ -75,6 +75,11 @@ def read_parquet(path: Path, told: Told) -> Dataset:
 def _table(frame: Any) -> Table:
     """Return the columns of a frame of any library."""
     if isinstance(frame, Mapping):
+        for name, values in frame.items():
+            if isinstance(values, str) or not hasattr(values, "__len__"):
+                raise InstanceError(
+                    f"the column {name!r} is {values!r}, one entry; allowed: one for each row, or see from_mapping"
+                )
         columns = {str(name): values if isinstance(values, np.ndarray) else list(values) for name, values in frame.items()}
         lengths = {name: len(values) for name, values in columns.items()}
         if len(set(lengths.values())) > 1:

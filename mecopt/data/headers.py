@@ -42,6 +42,8 @@ def header(text: str, names: Sequence[str]) -> Header | None:
                 index = tuple(int(number) for number in inner.split(","))
             elif unit is None:
                 unit = inner
+            else:
+                return None
         elif numbered:
             rest, index = numbered[1], tuple(int(number) for number in numbered[2][1:].split("_"))
     name = re.sub(r"[\s-]+", "_", rest.strip()).lower()

@@ -46,6 +46,8 @@ def read_npz(path: Path, told: Told) -> Dataset:
         raise InstanceError(f"{path}: its entry {_HEADER!r} was not written by mecopt; leave it out") from None
     if form != FORMAT:
         raise InstanceError(f"{path} has format {form}; this version of mecopt reads format {FORMAT}")
+    if told.rows is not None:
+        raise InstanceError(f"{path} was written by mecopt, which knows its rows; leave rows out")
     instances, notes = built({"problem": named, **arrays}, told, path.name)
     return Dataset(instances, provenance=provenance, notes=notes)
 

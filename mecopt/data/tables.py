@@ -86,7 +86,7 @@ def _fields(cls: type[Problem], table: Table, told: Told) -> dict[str, Any]:
             f"{table.where} lacks a column {first.name!r}: {first.metadata['meaning']}, in {first.metadata['unit']}; it has "
             f"{', '.join(table.columns)}"
         )
-    labels = {h.name: table.columns[h.text] for h in headers if h.name in (INSTANCE, *own_axes)}
+    labels = {h.name: _labels(table, h) for h in headers if h.name in (INSTANCE, *own_axes)}
     depth = {name: values.ndim - 1 for name, values in columns.items()}
     long = _long_axes(cls, table, told, labels, depth, columns)
     shape, position = _positions(table, labels, long)
@@ -194,6 +194,16 @@ def _plain(entries: Any) -> bool:
 
 def _number(entry: Any) -> Any:
     return np.asarray(entry) if isinstance(entry, list | tuple | np.ndarray) else entry
+
+
+def _labels(table: Table, one: Header) -> Any:
+    """Return the labels of a column that says whose each row is; every row needs one."""
+    if one.index or one.unit:
+        raise InstanceError(f"{table.where}: the column {one.text!r} says whose a row is; allowed: {one.name!r} alone")
+    for row, label in enumerate(table.columns[one.text]):
+        if label is None or label != label:
+            raise InstanceError(f"{table.where}: {table.place(one.text, row)} is empty; allowed: a number or a name")
+    return table.columns[one.text]
 
 
 def _long_axes(

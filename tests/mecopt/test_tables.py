@@ -128,6 +128,9 @@ def test_servers_are_columns_or_rows(tmp_path: Path) -> None:
             BINARY,
             r"line 3.*capacity.* differs from that of another user",
         ),
+        ("user,channel_gain\n,1e-6\n1,2e-6\n", RATE, r"line 2, column 1 \(user\) is empty; allowed: a number or a name"),
+        ("user_1,channel_gain\n1,1e-6\n", RATE, "the column 'user_1' says whose a row is; allowed: 'user' alone"),
+        ("channel_gain [dB] [W]\n1\n", RATE, r"not understood: 'channel_gain \[dB\] \[W\]'"),
         ("weight\n1\n2\n", RATE, "lacks a column 'channel_gain'"),
         ("channel_gain\n", RATE, "no row of numbers"),
         ("", RATE, "no line with numbers"),
@@ -143,6 +146,13 @@ def test_rows_that_columns_tell_need_not_be_told_again(tmp_path: Path) -> None:
         table(tmp_path, "user,channel_gain\n0,1e-6\n", rows="users")
     with pytest.raises(InstanceError, match="rows are users, and channel_gain also has a column for each user"):
         table(tmp_path, "channel_gain_0,channel_gain_1\n1e-6,2e-6\n", rows="users")
+
+
+def test_rows_are_not_told_where_they_have_no_meaning(tmp_path: Path) -> None:
+    for suffix in (".json", ".npz"):
+        save(tmp_path / f"x{suffix}", BinaryOffloading(data_size=[1.0, 2.0]), provenance={})
+        with pytest.raises(InstanceError, match="leave rows out"):
+            load(tmp_path / f"x{suffix}", rows="users")
 
 
 # ---------------------------------------------------------------------- names and units
@@ -360,6 +370,8 @@ def test_a_plan_of_polars_is_carried_out() -> None:
 def test_what_is_no_frame_is_refused() -> None:
     with pytest.raises(InstanceError, match="a list is no data frame; allowed: pandas, polars, Arrow"):
         from_frame([1.0, 2.0], BINARY)
+    with pytest.raises(InstanceError, match="'data_size' is 5, one entry; allowed: one for each row"):
+        from_frame({"data_size": 5}, BINARY)
     with pytest.raises(InstanceError, match="entries; allowed: equally many"):
         from_frame({"data_size": [1.0, 2.0], "capacity": [30.0]}, BINARY)
 
