@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from setuptools.command.sdist import sdist
 
 LINKS = ("mecopt/models", "mecopt/learners")
+CACHED = (".pyc", ".nbi", ".nbc")
 
 
 class Sdist(sdist):
@@ -16,7 +17,8 @@ class Sdist(sdist):
     def make_release_tree(self, base_dir: str, files: Sequence[str]) -> None:
         """Lay out what MANIFEST.in names, and then the links, which are none in a clone without symbolic links."""
         through = tuple(f"{link}/" for link in LINKS)
-        super().make_release_tree(base_dir, [name for name in files if not name.replace(os.sep, "/").startswith(through)])
+        named = [name.replace(os.sep, "/") for name in files]
+        super().make_release_tree(base_dir, [n for n in named if not n.startswith(through) and not n.endswith(CACHED)])
         for link in LINKS:
             path = os.path.join(base_dir, link)
             if os.path.lexists(path):
