@@ -6,6 +6,8 @@ carries its certificate.
 """
 
 from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
 
 from mecopt.decision import Binary, DecisionSpace
 from mecopt.problem import Problem
@@ -28,6 +30,15 @@ from mecopt.solution import (
 from mecopt.solve import allocate, solve
 
 __version__ = version("mecopt")
+
+if not (Path(__file__).parent / "models" / "__init__.py").is_file():  # no wheel, and no link of a clone
+    found = find_spec("mecopt.models")
+    if found is None or found.origin is None:
+        raise ImportError(
+            "this tree was laid out without symbolic links: mecopt/models and mecopt/learners lead nowhere. Install it by "
+            "`pip install .` and work in another folder, or clone it again by `git clone -c core.symlinks=true` (on Windows "
+            "in Developer Mode)"
+        )
 
 __all__ = [
     "AmbiguousShape",

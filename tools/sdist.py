@@ -1,4 +1,4 @@
-"""The source archive holds the tree as it is, its two links included: setuptools alone would leave them out or copy through."""
+"""The source archive holds the tree as it is, its two links included, which setuptools alone would leave out or copy."""
 
 from __future__ import annotations
 
