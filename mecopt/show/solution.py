@@ -99,7 +99,8 @@ def _single_page(solution: Solution, whole: bool) -> Page:
         Line(f"{solution.status.value}", "status"),
         Line(f"{float(solution.objective):.9g} {unit} ({problem.sense}d)", "objective"),
         Line(f"{float(solution.bound):.9g} {unit}", "bound"),
-        Line(f"{_small(solution.gap)}{relative}   violation {_small(solution.violation)}", "gap"),
+        Line(f"{_small(solution.gap)}{relative}", "gap"),
+        Line(_small(solution.violation), "violation"),
         Line(stats.seconds_text, "seconds"),
         *(Line(text, "note") for text in list(stats.messages.values())[:MESSAGES]),
     ]
