@@ -68,7 +68,7 @@ def outside(method):
 
 for preset in cls.presets:
     # layouts of the data and of decisions
-    problem = cls.sample(np.random.default_rng(0), (4,), preset=preset, **sizes(4))
+    problem = cls.sample(np.random.default_rng(0), (2,), preset=preset, **sizes(3))
     some = decisions(problem, 3)
     for layout in LAYOUTS.values():
         other = cls(**{name: layout(value) for name, value in problem.data().items()})
@@ -80,9 +80,9 @@ for preset in cls.presets:
         if np.isfinite(np.concatenate([np.ravel(value) for value in dual.as_dict().values()])).all():
             from_dual(other, given, dual)
     # parts of a batch, batches of batches, one instance, one user
-    whole = cls.sample(np.random.default_rng(1), (2, 3), preset=preset, **sizes(5))
+    whole = cls.sample(np.random.default_rng(1), (2, 2), preset=preset, **sizes(3))
     alone = cls.sample(np.random.default_rng(2), preset=preset, **sizes(1))
-    for part in (whole, whole[0], whole[:, 1], whole[0][::2], whole[1, 2], whole.flat()[[0, 3]], alone):
+    for part in (whole, whole[0], whole[:, 1], whole[0][::2], whole[1, 1], whole.flat()[[0, 3]], alone):
         mecopt.solve(part, throw=False)
         mecopt.allocate(part, decisions(part), throw=False)
         mecopt.allocate(part, decisions(part, 2, 2), throw=False)
