@@ -36,7 +36,7 @@ def settled(where: str, value: Any) -> Any:
         return value.to_numpy()
     if library == "torch" and hasattr(value, "detach"):
         return _from_torch(where, value)
-    if hasattr(value, "unit") or hasattr(value, "magnitude"):
+    if any(hasattr(value, name) for name in ("unit", "units", "magnitude")):
         raise InstanceError(
             f"{where} has a unit of its own ({str(value)[:40]}); pass its number and unit as text, "
             "for example {'value': 23.0, 'unit': 'dBm'}"
