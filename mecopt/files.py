@@ -1,10 +1,70 @@
 """Files that are written completely or not at all, and the name of the code that wrote them."""
 
+import contextlib
 import hashlib
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+
+from mecopt.solution import InstanceError
+
+LOCK, HOLDER = ".mecopt.lock", ".mecopt.holder"
+"""Files of a folder that a run has to itself: the operating system's lock, which ends with its process, and whose it is."""
+
+
+@contextmanager
+def to_myself(folder: Path) -> Iterator[None]:
+    """Make a folder for the results of one run, and hold it: what cannot be written is refused before work begins.
+
+    Raises
+    ------
+    InstanceError
+        where there can be no such folder, where it cannot be written to, or where another run is writing.
+    """
+    from filelock import FileLock, Timeout
+
+    folder = Path(folder).absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except FileExistsError:
+        raise InstanceError(f"{folder} is a file; allowed: a folder, which is made where there is none") from None
+    except OSError as error:
+        raise InstanceError(f"nothing can be written to the folder {folder}: {error.strerror}") from None
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        with contextlib.suppress(OSError):
+            holder = (folder / HOLDER).read_text(encoding="utf-8").strip()
+            raise InstanceError(f"{folder} is in use by {holder}; wait for its end, or name another folder") from None
+        raise InstanceError(f"{folder} is in use by another run; wait for its end, or name another folder") from None
+    except (OSError, NotImplementedError):  # a file system without locks
+        yield
+        return
+    try:
+        (folder / HOLDER).write_text(f"the process {os.getpid()}", encoding="utf-8")
+        yield
+    finally:
+        for name in (HOLDER, LOCK):
+            with contextlib.suppress(OSError):
+                (folder / name).unlink()
+        lock.release()
+
+
+def require_file(path: Path) -> None:
+    """Raise `InstanceError` where no file of this name can be written, before there is anything to write."""
+    path = Path(path).absolute()
+    if path.is_dir():
+        raise InstanceError(f"{path} is a folder; allowed: the name of a file")
+    made = next(parent for parent in path.parents if parent.exists())
+    try:
+        tempfile.TemporaryFile(dir=made).close()
+    except OSError as error:
+        raise InstanceError(f"{path} cannot be written: {made}: {error.strerror}") from None
 
 
 def write_whole(path: Path, content: bytes) -> None:

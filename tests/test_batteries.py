@@ -14,6 +14,7 @@ from mecopt.backends.backend import Answer, Backend
 from mecopt.problem import Problem
 from mecopt.registry import find_learner, find_problem, learner_names, problem_names
 from mecopt.testing import Check, check_backends_agree, checks_of
+from mecopt.testing_batches import BATCH_CHECKS
 from mecopt.testing_policies import (
     PROPOSER_CHECKS,
     USERS,
@@ -92,6 +93,12 @@ def test_a_backend_with_a_fault_is_found(fault: Any, name: str, monkeypatch: pyt
     monkeypatch.setitem(cls.backends, "faulty", Faulty(sound, fault))
     with pytest.raises(AssertionError, match="faulty"):
         check_backends_agree(cls)
+
+
+@pytest.mark.parametrize("name", problem_names())
+@pytest.mark.parametrize("check", BATCH_CHECKS, ids=lambda check: check.__name__)
+def test_one_bad_item_harms_no_other_of_a_batch(check: Check, name: str) -> None:
+    check(find_problem(name))
 
 
 @pytest.fixture(scope="module")

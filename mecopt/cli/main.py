@@ -71,6 +71,9 @@ def main(arguments: list[str] | None = None) -> Any:
     from mecopt.cli.doubts import told_in_a_line
     from mecopt.solution import BackendUnavailable, MecoptError, SolveFailed
 
+    for stream in (sys.stdout, sys.stderr):
+        if getattr(stream, "errors", None) == "strict":  # what a code page cannot show must not cost the work
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     if arguments is None and hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `mecopt list | head` ends like any other program
     try:

@@ -53,12 +53,14 @@ def command(
     from mecopt.cli.console import at_work, columns, progress
     from mecopt.data import load
     from mecopt.data.answers import require_answer_suffix, write_answer
+    from mecopt.files import require_file
     from mecopt.show.solution import page
     from mecopt.solution import InstanceError
     from mecopt.solve import solve
 
     if output is not None:
         require_answer_suffix(output)
+        require_file(output)
     data = load(file, problem, **told)
     tell(data)
     instances = data.problem

@@ -72,6 +72,7 @@ def command(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from mecopt.cli.console import console
+    from mecopt.files import to_myself
     from mecopt.registry import find_learner
     from mecopt.stream import changed
     from mecopt.waiting import on_behalf_of
@@ -94,7 +95,7 @@ def command(
             bar.update(task, completed=done, total=total)
 
         try:
-            with on_behalf_of(stream):
+            with to_myself(output), on_behalf_of(stream):
                 policy = chosen.train(stream, settings, seed, output, provenance, shown)
         except KeyboardInterrupt:
             click.echo("the same command goes on from the last checkpoint", err=True)

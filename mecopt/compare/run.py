@@ -28,7 +28,7 @@ from mecopt.arguments import checked_limit, checked_problem
 from mecopt.backends.backend import Feature
 from mecopt.certify import VIOLATION, certify, distance, judge, reasons
 from mecopt.data import Labels, digest
-from mecopt.files import code_digest, write_whole
+from mecopt.files import code_digest, to_myself, write_whole
 from mecopt.problem import Problem
 from mecopt.registry import shipped
 from mecopt.search.proposed import LEARNED, Proposed, is_learned, learned
@@ -198,15 +198,16 @@ def compare(
     progress(done, total)
     cores = os.cpu_count() or 1
     workers = jobs or (cores if len(tasks) > 2 * cores else 1)
-    waiting.one_voice()
-    with _deaf_to_interrupts(workers > 1):
-        finished = Parallel(n_jobs=workers, return_as="generator_unordered")(delayed(_part)(*task) for task in tasks)
-    for _ in finished:
-        done += 1
-        progress(done, total)
-    comparison = Comparison(_gathered(files, origin), origin)
-    _write_table(comparison.table, Path(out) / "results.parquet")
-    return comparison
+    with to_myself(Path(out)):
+        waiting.one_voice()
+        with _deaf_to_interrupts(workers > 1):
+            finished = Parallel(n_jobs=workers, return_as="generator_unordered")(delayed(_part)(*task) for task in tasks)
+        for _ in finished:
+            done += 1
+            progress(done, total)
+        comparison = Comparison(_gathered(files, origin), origin)
+        _write_table(comparison.table, Path(out) / "results.parquet")
+        return comparison
 
 
 def _finished(path: Path) -> bool:
