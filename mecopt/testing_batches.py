@@ -134,9 +134,9 @@ def check_kernels_work_item_by_item(cls: type[Problem]) -> None:
             try:
                 with silence():
                     found = _arrays(call(batch))
+            except np.linalg.LinAlgError:  # a factorisation of the whole batch; `solve` and `allocate` take it apart
+                continue
             except Exception as error:
-                if name == "closed_form":
-                    continue  # a solver inside; what calls it takes the batch apart
                 raise AssertionError(f"{name}, {text}: {type(error).__name__}: {error}") from error
             for mine, other in zip(found, expected, strict=True):
                 same = np.isclose(mine[OTHERS], other[OTHERS], rtol=1e-13, atol=0.0, equal_nan=True)
@@ -263,9 +263,5 @@ def check_an_infeasible_decision_harms_no_other(cls: type[Problem]) -> None:
                 bad_one_says_why(answer, name)
 
 
-BATCH_CHECKS: tuple[Check, ...] = (
-    check_a_fault_stands_alone,
-    check_an_infeasible_decision_harms_no_other,
-    check_kernels_work_item_by_item,
-    check_an_extreme_item_harms_no_other,
-)
+FAULT_CHECKS: tuple[Check, ...] = (check_a_fault_stands_alone, check_an_infeasible_decision_harms_no_other)
+EXTREME_CHECKS: tuple[Check, ...] = (check_kernels_work_item_by_item, check_an_extreme_item_harms_no_other)

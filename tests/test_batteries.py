@@ -14,7 +14,7 @@ from mecopt.backends.backend import Answer, Backend
 from mecopt.problem import Problem
 from mecopt.registry import find_learner, find_problem, learner_names, problem_names
 from mecopt.testing import Check, check_backends_agree, checks_of
-from mecopt.testing_batches import BATCH_CHECKS
+from mecopt.testing_batches import EXTREME_CHECKS, FAULT_CHECKS
 from mecopt.testing_policies import (
     PROPOSER_CHECKS,
     USERS,
@@ -96,8 +96,14 @@ def test_a_backend_with_a_fault_is_found(fault: Any, name: str, monkeypatch: pyt
 
 
 @pytest.mark.parametrize("name", problem_names())
-@pytest.mark.parametrize("check", BATCH_CHECKS, ids=lambda check: check.__name__)
-def test_one_bad_item_harms_no_other_of_a_batch(check: Check, name: str) -> None:
+@pytest.mark.parametrize("check", FAULT_CHECKS, ids=lambda check: check.__name__)
+def test_an_item_that_fails_harms_no_other_of_a_batch(check: Check, name: str) -> None:
+    check(find_problem(name))
+
+
+@pytest.mark.parametrize("name", ["bandwidth-power", "binary-offloading", "computation-rate"])
+@pytest.mark.parametrize("check", EXTREME_CHECKS, ids=lambda check: check.__name__)
+def test_an_item_of_absurd_numbers_harms_no_other_of_a_batch(check: Check, name: str) -> None:
     check(find_problem(name))
 
 
