@@ -84,9 +84,12 @@ def test_a_task_of_several_fields_is_switched_off_in_all_of_them() -> None:
     np.testing.assert_array_equal(found.data()["channel_gain"], stream.channel_gain)
 
 
-def test_who_cannot_be_without_a_task_cannot_be_off() -> None:
-    with pytest.raises(InstanceError, match="channel_gain"):
-        of_problem(ComputationRate.sample(np.random.default_rng(0), (4,), users=2), [(1, {"users_off": 1})])
+def test_who_is_off_in_a_wireless_powered_network_has_no_channel() -> None:
+    frames = ComputationRate.sample(np.random.default_rng(0), (4,), users=2)
+    off = of_problem(frames, [(1, {"users_off": 1})]).channel_gain
+    assert (off[1:, 0] == 0.0).all()
+    np.testing.assert_array_equal(off[:, 1], frames.channel_gain[:, 1])
+    assert off[0, 0] == frames.channel_gain[0, 0]
 
 
 def test_every_pass_shows_every_instance_once_in_an_order_of_its_own(stream: BinaryOffloading) -> None:

@@ -149,7 +149,6 @@ def test_without_a_split_all_of_a_file_is_seen(data: Path, out: Path, run: Run) 
         (("binary-offloading", "--at", "30:energy_weight=3"), "allowed: 0 to 29"),
         (("binary-offloading", "--at", "5:users_off=11"), "allowed: a whole number from 0 to 10"),
         (("binary-offloading", "--at", "5:users_off=inf"), "allowed: a whole number from 0 to 10"),
-        (("computation-rate", "--at", "5:users_off=1"), "channel_gain"),
         (("binary-offloading", "--split", "0.5"), "--split divides the instances of --data"),
         (("binary-offloading", "--rows", "users"), "--rows says how the file of --data is read"),
         (("binary-offloading", "--data", "nowhere.npz"), "nowhere.npz does not exist"),

@@ -116,7 +116,7 @@ def test_a_missing_field_is_named_with_its_meaning_and_unit(tmp_path: Path) -> N
         load(tmp_path / "x.json")
 
 
-@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "-1", "0", "null", "true", '"30"'])
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "-1", "null", "true", '"30"'])
 def test_json_numbers_that_are_none_are_refused_by_field(number: str, tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text(f'{{"problem": "binary-offloading", "data_size": [1], "capacity": {number}}}')
     with pytest.raises(InstanceError, match=r"BinaryOffloading\.capacity is"):
