@@ -86,7 +86,7 @@ def test_a_task_of_several_fields_is_switched_off_in_all_of_them() -> None:
 
 def test_who_is_off_in_a_wireless_powered_network_has_no_channel() -> None:
     frames = ComputationRate.sample(np.random.default_rng(0), (4,), users=2)
-    off = of_problem(frames, [(1, {"users_off": 1})]).channel_gain
+    off = of_problem(frames, [(1, {"users_off": 1})]).data()["channel_gain"]
     assert (off[1:, 0] == 0.0).all()
     np.testing.assert_array_equal(off[:, 1], frames.channel_gain[:, 1])
     assert off[0, 0] == frames.channel_gain[0, 0]

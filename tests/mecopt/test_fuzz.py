@@ -85,7 +85,7 @@ WORDS = (
     "problem",
     "unit",
     "value",
-    "wieght",
+    "weigth_of",
     "Data_Size",
     "index",
     "μ",
