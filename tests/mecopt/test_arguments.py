@@ -116,7 +116,6 @@ class Attached:
         (1, r"has shape \(\); allowed"),
         (np.zeros((0, 3)), r"has shape \(0, 3\) and holds no decision"),
     ],
-    ids=str,
 )
 def test_a_wrong_decision_or_start_is_named_with_what_is_allowed(decision: Any, said: str) -> None:
     with pytest.raises(InstanceError, match=f"^decision ?{said}"):
