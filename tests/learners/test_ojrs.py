@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -22,6 +21,8 @@ from mecopt.learners.training import run
 from mecopt.models import BinaryOffloading, ComputationRate, MultiServerOffloading
 from mecopt.registry import load_policy
 from mecopt.search.solver import scores
+
+torch = pytest.importorskip("torch", reason="training needs torch")
 
 Array = NDArray[Any]
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 
 from mecopt.learners import network
@@ -15,6 +14,8 @@ from mecopt.learners.ojrs.autoencoder import LEAST, Autoencoder, UnitScale, code
 from mecopt.learners.ojrs.compression import Kept, by_components, by_mean, channel_feature
 from mecopt.learners.ojrs.settings import OjrsSettings
 from mecopt.models import BinaryOffloading, MultiServerOffloading
+
+torch = pytest.importorskip("torch", reason="training needs torch")
 
 Array = NDArray[Any]
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -15,6 +14,8 @@ from mecopt import InstanceError
 from mecopt.decision import OneOf
 from mecopt.learners.network import sigmoid
 from mecopt.learners.ojrs.head import log_probabilities, most_probable, own_decision
+
+torch = pytest.importorskip("torch", reason="training needs torch")
 
 Array = NDArray[Any]
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from mecopt import InstanceError, Problem, allocate, solve
 from mecopt.learners import network, price_net
@@ -16,6 +15,8 @@ from mecopt.models import BackscatterFrame, BinaryOffloading, ComputationRate, M
 from mecopt.registry import find_problem, load_policy, shipped
 from mecopt.stream import passes
 from mecopt.warmstart import from_dual
+
+torch = pytest.importorskip("torch", reason="training needs torch")
 
 MODELS = [BinaryOffloading, ComputationRate]
 
