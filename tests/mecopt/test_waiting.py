@@ -103,6 +103,7 @@ def again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Begin another process, whose kernels are gone."""
     monkeypatch.setattr(waiting, "_told", set())
     monkeypatch.setattr(waiting, "_ready", False)
+    monkeypatch.setattr(waiting, "_leads", False)
 
 
 @pytest.mark.parametrize(

@@ -395,7 +395,7 @@ def test_bad_data_are_named(given: dict[str, Any], said: str) -> None:
         ([[1.0, 1.0], [1.0, 0.0]], "user 0 has norm 1.41421; allowed: .* norm 1"),
         ([1.0, 0.0], r"decision has shape \(2,\)"),
         ([[1.0, 0.0, 0.0], [1.0, 0.0, 0.0]], r"decision has shape \(2, 3\)"),
-        ([["x", "y"], ["x", "y"]], "entries of type"),
+        ([["x", "y"], ["x", "y"]], "is of type <U1; allowed"),
     ],
 )
 def test_bad_beams_are_named(decision: Any, said: str) -> None:
