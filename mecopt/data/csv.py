@@ -1,7 +1,7 @@
 """CSV and TSV as spreadsheets and instruments write them: any delimiter, decimal commas, Excel's encodings.
 
-A number is read in one way or not at all. "1,500" is 1.5 in a German file and 1500 in an English one: other cells of the
-same file decide, and where none does it is an error with line and column.
+Comments and empty lines stand above the names of columns; below them every line is a row, and a row without a cell is an
+error, for whoever loses it counts the users after it wrongly.
 """
 
 from __future__ import annotations
@@ -10,65 +10,70 @@ import codecs
 import csv
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mecopt.data.arrays import read_matrix
+from mecopt.data.cells import (
+    MISSING,
+    NUMBER,
+    Line,
+    entries,
+    is_entry,
+    is_error,
+    is_one_number_in_groups,
+    written_with_points,
+)
 from mecopt.data.dataset import Dataset, Told
 from mecopt.data.tables import Table, read_table
 from mecopt.solution import InstanceError
 
-NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?inf(inity)?", re.IGNORECASE)
-MISSING = ("", "na", "n/a", "nan", "null", "none", "-", "#n/a")
-"""Words for a cell without a number, in small letters."""
-
-_SPACED = re.compile(r"[-+]?\d{1,3}([ '\u00a0\u2009\u202f\u2019]\d{3})+([.,]\d*)?")
-_GROUPS = re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+")
-_COMMA_GROUPS = re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?([eE][-+]?\d+)?")
-_COMMA_DECIMAL = re.compile(r"[-+]?([1-9]\d{0,2}(\.\d{3})+|\d*),\d*([eE][-+]?\d+)?")
-
-
-@dataclass(frozen=True)
-class Line:
-    """The cells of a line, and its number in the file."""
-
-    number: int
-    cells: list[str]
+BLANK = " "
 
 
 def read_csv(path: Path, told: Told) -> Dataset:
     """Read a text file of columns; without names above them told.field says which fields they are."""
-    lines = _lines(path, _text(path))
+    delimiter, lines, after_empty = _lines(path, _text(path))
     if not lines:
         raise InstanceError(f"{path} has no line with numbers")
-    lines = _numbers_written_with_points(path, lines)
-    if not all(NUMBER.fullmatch(cell) for cell in lines[0].cells if cell):
+    if _are_names(lines[0].cells, told):
         names, lines = lines[0].cells, lines[1:]
-        return read_table(_table(path, _renamed(path, names, told.field) if told.field else names, lines), told)
+        unread = [i for i, name in enumerate(names) if name in told.ignore]
+        names = _renamed(path, names, told.field) if told.field else names
+        return read_table(_table(path, names, written_with_points(path, lines, delimiter, unread)), told)
+    if after_empty:
+        raise _empty(path, lines[0].number - 1)
+    lines = written_with_points(path, lines, delimiter)
     width = max(max((i for i, cell in enumerate(line.cells, 1) if cell), default=0) for line in lines)
-    if len(told.field) == 1:
-        table = _table(path, [f"column {number}" for number in range(1, width + 1)], lines)
-        return read_matrix(_matrix(table), told, path.name)
     if not told.field:
         what = "a column" if width == 1 else f"{width} columns"
         raise InstanceError(
             f"{path} has {what} without a name; write it above the numbers, or say which field they are, for example "
             "--field channel_gain (in Python field='channel_gain')"
         )
+    if len(told.field) == 1:
+        table = _table(path, [f"column {number}" for number in range(1, width + 1)], lines)
+        if width > 1 or isinstance(table.columns["column 1"], np.ndarray):
+            return read_matrix(_matrix(table), told, path.name)
     return read_table(_table(path, _renamed(path, [""] * width, told.field), lines), told)
+
+
+def _are_names(cells: Sequence[str], told: Told) -> bool:
+    """Whether the first line names the columns; where they are told, it may as well be the first row."""
+    said = [is_entry(cell) for cell in cells if cell]
+    return not any(said) if told.field else not all(said)
 
 
 def _matrix(table: Table) -> Any:
     """Return a table of numbers as an array: of one axis where it is one column."""
-    for name, entries in table.columns.items():
-        for row, entry in enumerate(entries if isinstance(entries, list) else ()):
+    for name, column in table.columns.items():
+        for row, entry in enumerate(column if isinstance(column, list) else ()):
             if not isinstance(entry, float):
                 said = "empty" if entry is None else f"{entry[:40]!r}, which is no number"
                 raise InstanceError(f"{table.where}: {table.place(name, row)} is {said}")
-    matrix = np.stack([np.asarray(entries) for entries in table.columns.values()], axis=-1)
+    matrix = np.stack([np.asarray(column) for column in table.columns.values()], axis=-1)
     return matrix[:, 0] if matrix.shape[1] == 1 else matrix
 
 
@@ -89,42 +94,70 @@ def _text(path: Path) -> str:
         return content.decode("cp1252", errors="replace")  # of what is read only names of columns can differ
 
 
-def _lines(path: Path, text: str) -> list[Line]:
-    """Return the cells of every line that is neither empty nor a comment."""
+def _lines(path: Path, text: str) -> tuple[str, list[Line], bool]:
+    """Return the delimiter, the cells of every line from the names on, and whether an empty line stands right above them."""
     said = re.match(r"sep=(.)\r?\n", text)
     raw = text.splitlines(keepends=True)
-    kept = [
-        (number, line)
-        for number, line in enumerate(raw, 1)
-        if line.strip() and not line.lstrip().startswith(("#", "%", "//")) and not (said and number == 1)
-    ]
-    delimiter = said[1] if said else _delimiter(path, [line for _, line in kept])
-    reader = csv.reader((line for _, line in kept), delimiter=delimiter, strict=True, skipinitialspace=delimiter != "\t")
+    begin = 1 if said else 0
+    while begin < len(raw) and (_is_empty(raw[begin]) or _is_comment(raw[begin])):
+        begin += 1
+    end = len(raw)
+    while end > begin and _is_empty(raw[end - 1]):
+        end -= 1
+    kept = raw[begin:end]
+    delimiter = said[1] if said else _delimiter(path, kept)
     found: list[Line] = []
-    begin = 0
-    try:
-        for cells in reader:
-            found.append(Line(kept[begin][0], [cell.strip() for cell in cells]))
-            begin = reader.line_num
-    except csv.Error as error:
-        raise InstanceError(f"{path}, line {kept[min(begin, len(kept) - 1)][0]}: {error}") from None
-    return [line for line in found if any(line.cells)]
+    number = begin + 1
+    if delimiter == BLANK:
+        found = [Line(i, _between_blanks(line)) for i, line in enumerate(kept, number)]
+    else:
+        reader = csv.reader(kept, delimiter=delimiter or "\t", strict=True, skipinitialspace=delimiter != "\t")
+        try:
+            for cells in reader:
+                found.append(Line(number, [cell.strip() for cell in cells]))
+                number = begin + reader.line_num + 1
+        except csv.Error as error:
+            raise InstanceError(f"{path}, line {min(number, end)}: {error}") from None
+    for line in found:
+        if not any(line.cells):
+            raise _empty(path, line.number)
+    return delimiter, found, begin > 0 and _is_empty(raw[begin - 1])
+
+
+def _is_empty(line: str) -> bool:
+    return not line.strip(" \t\r\n;,|\"'\ufeff")
+
+
+def _is_comment(line: str) -> bool:
+    """Whether a line above the names is a comment; what a spreadsheet writes for a number that it lacks is none."""
+    line = line.strip()
+    return line.startswith(("#", "%", "//")) and not is_error(re.split(r"[;,|\t]", line)[0].strip())
+
+
+def _empty(path: Path, number: int) -> InstanceError:
+    return InstanceError(f"{path}: line {number} is empty; allowed: empty lines above the names of columns and at the end")
+
+
+def _between_blanks(line: str) -> list[str]:
+    return re.split(r"[ \t]+", line.strip(" \t\r\n"))
 
 
 def _delimiter(path: Path, lines: Sequence[str]) -> str:
-    """Return what stands between the cells of the first line, where it has more than one."""
-    if path.suffix.lower() == ".tsv" or not lines:
-        return "\t"
+    """Return what stands between the cells of the first line; nothing where there is one column."""
+    if not lines:
+        return ""
     first = re.sub(r'"[^"]*"|\[[^\]]*\]|\([^)]*\)', "", lines[0])
-    for delimiter in (";", "\t", "|"):
+    for delimiter in ("\t",) if path.suffix.lower() == ".tsv" else (";", "\t", "|"):
         if delimiter in first:
             return delimiter
+    if path.suffix.lower() == ".tsv":
+        return ""
     named = not all(NUMBER.fullmatch(cell.strip()) for cell in first.split(",") if cell.strip())
-    if named and "," not in first:
-        return "\t"  # one column: commas in it are of its numbers
+    if "," not in first:
+        return _blank(path, lines)
     if not named and all(line.count(",") <= 1 for line in lines):
         if any("," not in line for line in lines):
-            return "\t"
+            return ""
         if all(re.fullmatch(r"[-+]?\d+,\d+([eE][-+]?\d+)?", line.strip()) for line in lines):
             one = lines[0].strip()
             raise InstanceError(
@@ -134,48 +167,26 @@ def _delimiter(path: Path, lines: Sequence[str]) -> str:
     return ","
 
 
-def _numbers_written_with_points(path: Path, lines: list[Line]) -> list[Line]:
-    """Return the lines with every number as Python writes it; the file decides what a comma is."""
-    decimal: tuple[str, str] | None = None
-    thousands: tuple[str, str] | None = None
-    uncertain: tuple[str, str] | None = None
-    for line in lines:
-        for column, cell in enumerate(line.cells, 1):
-            if "," not in cell:
-                continue
-            place = (f"line {line.number}, column {column}", cell)
-            plain = re.sub(r"[ '\u00a0\u2009\u202f\u2019](?=\d{3})", "", cell)
-            if _GROUPS.fullmatch(plain) and plain.count(",") == 1:
-                uncertain = uncertain or place
-            elif _COMMA_GROUPS.fullmatch(plain):
-                thousands = thousands or place
-            elif _COMMA_DECIMAL.fullmatch(plain):
-                decimal = decimal or place
-    if decimal and thousands:
+def _blank(path: Path, lines: Sequence[str]) -> str:
+    """Return a blank where all lines have equally many numbers between blanks; nothing where there is one column."""
+    split = [_between_blanks(line) for line in lines]
+    named = not all(map(_is_number, split[0]))
+    rows = split[1:] if named else split
+    if len(split[0]) == 1 or {len(cells) for cells in split} != {len(split[0])}:
+        return ""
+    if not rows or not all(_is_number(cell) for cells in rows for cell in cells):
+        return ""
+    if not named and all(is_one_number_in_groups(" ".join(cells)) for cells in split):
+        one = " ".join(split[0])
         raise InstanceError(
-            f"{path}: {thousands[0]} is {thousands[1]!r}, where commas are of thousands, and {decimal[0]} is "
-            f"{decimal[1]!r}, where they are decimal; allowed: one of them"
+            f"{path}: {one[:40]!r} is one number, or {len(split[0])}? Write {one.replace(' ', '')[:40]!r} or "
+            f"{one.replace(' ', ';')[:40]!r}"
         )
-    if uncertain and not (decimal or thousands):
-        number = uncertain[1]
-        raise InstanceError(
-            f"{path}: {uncertain[0]} is {number!r}: {number.replace(',', '.')} or {number.replace(',', '')}? Write it so"
-        )
-    return [replace(line, cells=[_written(cell, decimal is not None) for cell in line.cells]) for line in lines]
+    return BLANK
 
 
-def _written(cell: str, decimal_comma: bool) -> str:
-    """Return a number without thousands separators and with a decimal point; other text as it is."""
-    if _SPACED.fullmatch(cell):
-        cell = re.sub(r"[ '\u00a0\u2009\u202f\u2019]", "", cell)
-    cell = cell.replace("\u2212", "-") if cell.startswith("\u2212") else cell
-    if decimal_comma and _COMMA_DECIMAL.fullmatch(cell):
-        return cell.replace(".", "").replace(",", ".")
-    if not decimal_comma and _COMMA_GROUPS.fullmatch(cell):
-        return cell.replace(",", "")
-    if decimal_comma and re.fullmatch(r"[-+]?[1-9]\d{0,2}(\.\d{3})+", cell):
-        return cell.replace(".", "")
-    return cell
+def _is_number(cell: str) -> bool:
+    return NUMBER.fullmatch(cell) is not None or cell.lower() in MISSING
 
 
 def _renamed(path: Path, names: Sequence[str], fields: Sequence[str]) -> list[str]:
@@ -203,16 +214,9 @@ def _table(path: Path, names: Sequence[str], lines: Sequence[Line]) -> Table:
         if len(line.cells) < len(names) or any(line.cells[len(names) :]):
             count = len(line.cells)
             raise InstanceError(f"{path}, line {line.number} has {count} cells; allowed: {len(names)}, one for each column")
-    columns: dict[str, Any] = {name: _entries([line.cells[i] for line in lines]) for i, name in enumerate(names)}
+    columns: dict[str, Any] = {name: entries([line.cells[i] for line in lines]) for i, name in enumerate(names)}
 
     def place(header: str, row: int) -> str:
         return f"line {lines[row].number}, column {names.index(header) + 1} ({header})"
 
     return Table(path.name, columns, place)
-
-
-def _entries(cells: Sequence[str]) -> Any:
-    """Return the cells of a column as numbers, None where there is none, and words."""
-    if all(NUMBER.fullmatch(cell) for cell in cells):
-        return np.array([float(cell) for cell in cells])
-    return [float(cell) if NUMBER.fullmatch(cell) else None if cell.lower() in MISSING else cell for cell in cells]

@@ -220,7 +220,7 @@ def says_so(problem: Problem, suffix: str, content: bytes) -> None:
         numbers = {float(value) for value in np.concatenate([np.ravel(v) for v in parts(problem)])}
         for row in lines[1:]:
             for head, cell in zip(lines[0], row, strict=False):
-                if head.strip() in ("instance", "user", "server", "antenna", "problem"):
+                if head.strip().lower() in ("instance", "user", "server", "antenna", "problem"):
                     continue
                 with contextlib.suppress(ValueError):
                     number = float(cell)

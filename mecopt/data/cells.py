@@ -1,0 +1,142 @@
+"""Numbers in the cells of a text file, each read in one way or not at all.
+
+"1,500" is 1.5 in a German file and 1500 in an English one, and so is "1.500" the other way round. Cells that can be read in
+one way only decide for the whole file: "1.5" and "1,234.5" say that points are decimal, "1,5" and "1.234.567" that commas
+are. Where both stand in a file, or neither does, it is an error with line and column.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from mecopt.quantities.values import read
+from mecopt.solution import InstanceError
+
+NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?inf(inity)?", re.IGNORECASE)
+MISSING = ("", "na", "n/a", "nan", "null", "none", "-", "#n/a", "#nv")
+"""Words for a cell without a number, in small letters."""
+
+_NARROW = "'\u00a0\u2009\u202f\u2019"
+_BLANKS = f" {_NARROW}"
+_SPACED = re.compile(rf"[-+]?\d{{1,3}}([{_BLANKS}]\d{{3}})+([.,]\d*)?")
+_COMMA_GROUP = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")
+_POINT_GROUP = re.compile(r"[-+]?[1-9]\d{0,2}\.\d{3}")
+_COMMA_GROUPS = re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?")
+_POINT_GROUPS = re.compile(r"[-+]?[1-9]\d{0,2}(\.\d{3}){2,}")
+_COMMA_DECIMAL = re.compile(r"[-+]?([1-9]\d{0,2}(\.\d{3})+|\d*),\d*([eE][-+]?\d+)?")
+_MEASURED = re.compile(
+    rf"([-+]?[\d.,{_BLANKS}]*[\d.,](?:[eE][-+]?\d+)?)(\s*(?:[A-Za-z\u00b5\u03bc%\u00d7\u00b7*].*|1\s*/.*)?)", re.DOTALL
+)
+_MINUS = str.maketrans({"\u2212": "-", "\u2013": "-"})
+_ERROR = re.compile(r"#+|#(N/?[ADV]|[^\s;,]+[!?])", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Line:
+    """The cells of a line, and its number in the file."""
+
+    number: int
+    cells: list[str]
+
+
+def is_error(cell: str) -> bool:
+    """Whether a cell is what a spreadsheet writes where it has no number.
+
+    >>> [is_error(cell) for cell in ("#NV", "#DIV/0!", "#N/A", "#####", "# of users", "1")]
+    [True, True, True, True, False, False]
+    """
+    return cell.startswith("#") and _ERROR.fullmatch(cell) is not None
+
+
+def is_entry(cell: str) -> bool:
+    """Whether a cell is an entry, or the lack of one, rather than the name of a column."""
+    return read(cell) is not None or cell.lower() in MISSING or is_error(cell)
+
+
+def is_one_number_in_groups(text: str) -> bool:
+    """Whether text that may hold numbers between blanks can also be one number in groups of three digits."""
+    return _SPACED.fullmatch(text) is not None
+
+
+def written_with_points(path: Any, lines: Sequence[Line], delimiter: str, unread: Collection[int] = ()) -> list[Line]:
+    """Return the lines with every number as Python writes it; the file decides what commas and points are.
+
+    Parameters
+    ----------
+    delimiter
+        what stands between cells; empty in a file of one column.
+    unread
+        numbers of columns, from 0, that say nothing because they are ignored.
+    """
+    lines = [replace(line, cells=[_trimmed(cell) for cell in line.cells]) for line in lines]
+    first: dict[str, tuple[str, str]] = {}
+    for line in lines:
+        for column, cell in enumerate(line.cells):
+            found = None if column in unread else _MEASURED.fullmatch(cell)
+            if found is None:
+                continue
+            place = (f"{path}: line {line.number}, column {column + 1} is {cell[:40]!r}", cell)
+            if not delimiter and " " in found[1] and is_one_number_in_groups(found[1]):
+                one = found[1].replace(" ", "")
+                raise InstanceError(f"{place[0]}: {one}, or {found[1].replace(' ', ';')}? Write it so")
+            first.setdefault(_says(found[1]), place)
+    points, commas = first.get("decimal point"), first.get("decimal comma")
+    if points and commas:
+        raise InstanceError(
+            f"{commas[0]}, where a comma is decimal, and {points[0].partition(': ')[2]}, where a point is; allowed: one of "
+            "them"
+        )
+    unclear = first.get("comma of one group") or (first.get("point of one group") if delimiter == ";" else None)
+    if unclear and not (points or commas):
+        text, cell = unclear
+        raise InstanceError(f"{text}: {cell.replace(',', '.')}0 or {re.sub('[,.]', '', cell)}? Write it so")
+    return [replace(line, cells=[_written(cell, commas is not None) for cell in line.cells]) for line in lines]
+
+
+def _trimmed(cell: str) -> str:
+    """Return a number with a minus as Python writes it; other text as it is."""
+    plain = cell.translate(_MINUS)
+    return plain if plain != cell and _MEASURED.fullmatch(plain) else cell
+
+
+def _says(number: str) -> str:
+    """Say what a number tells of the commas and points of its file."""
+    plain = re.sub(rf"[{_BLANKS}](?=\d{{3}})", "", number)
+    if _COMMA_GROUP.fullmatch(plain):
+        return "comma of one group"
+    if _POINT_GROUP.fullmatch(plain):
+        return "point of one group"
+    if _COMMA_GROUPS.fullmatch(plain):
+        return "decimal point"
+    if _COMMA_DECIMAL.fullmatch(plain) or _POINT_GROUPS.fullmatch(plain):
+        return "decimal comma"
+    return "decimal point" if "." in plain and NUMBER.fullmatch(plain) else "nothing"
+
+
+def _written(cell: str, decimal_comma: bool) -> str:
+    """Return a number, and its unit after it, without separators of thousands and with a decimal point."""
+    found = _MEASURED.fullmatch(cell)
+    if found is None:
+        return cell
+    number, unit = found.groups()
+    if is_one_number_in_groups(number):
+        number = re.sub(f"[{_BLANKS}]", "", number)
+    if decimal_comma and (
+        _COMMA_DECIMAL.fullmatch(number) or _POINT_GROUP.fullmatch(number) or _POINT_GROUPS.fullmatch(number)
+    ):
+        number = number.replace(".", "").replace(",", ".")
+    elif not decimal_comma and _COMMA_GROUPS.fullmatch(number):
+        number = number.replace(",", "")
+    return number + unit
+
+
+def entries(cells: Sequence[str]) -> Any:
+    """Return the cells of a column as numbers, None where there is none, and words."""
+    if all(NUMBER.fullmatch(cell) for cell in cells):
+        return np.array([float(cell) for cell in cells])
+    return [float(cell) if NUMBER.fullmatch(cell) else None if cell.lower() in MISSING else cell for cell in cells]

@@ -1,0 +1,154 @@
+"""Text files of columns: no row is lost and no number is read in a way that the file does not decide."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mecopt import InstanceError
+from mecopt.data import load
+
+RATE, BINARY = "computation-rate", "binary-offloading"
+
+
+def table(tmp_path: Path, text: str, problem: str = BINARY, name: str = "x.csv", **told: Any) -> Any:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    return load(tmp_path / name, problem, **told).problem
+
+
+def sizes(tmp_path: Path, text: str, **told: Any) -> list[float]:
+    found: list[float] = table(tmp_path, text, **told).data_size.tolist()
+    return found
+
+
+# ---------------------------------------------------------------------- rows
+
+
+@pytest.mark.parametrize("cell", ["#NV", "#N/A", "#DIV/0!", "#WERT!", "####", "% 3", "// 3", "# note"])
+def test_below_the_names_a_line_is_a_row_whatever_it_begins_with(cell: str, tmp_path: Path) -> None:
+    for text in (f"data_size;upload_rate\n{cell};1\n2;1\n3;1\n", f"data_size\n2\n{cell}\n3\n"):
+        with pytest.raises(InstanceError, match=r"line [23], column 1 \(data_size\) is"):
+            table(tmp_path, text)
+
+
+@pytest.mark.parametrize("cell", ["#NV", "#N/A", "#DIV/0!", "#####", "nan", "n/a", "-"])
+def test_a_first_row_without_a_number_is_no_name_of_a_column(cell: str, tmp_path: Path) -> None:
+    with pytest.raises(InstanceError, match=r"line 1, column 1 .* is (empty|'#)"):
+        table(tmp_path, f"{cell};30\n2;30\n", field=["data_size", "capacity"])
+    with pytest.raises(InstanceError, match=r"line 1, column 1 .* is (empty|'#)"):
+        table(tmp_path, f"{cell}\n2.5\n3.5\n", field="data_size")
+
+
+def test_cells_with_units_need_no_name_above_them_either(tmp_path: Path) -> None:
+    assert sizes(tmp_path, "1.5 kB\n2.5 kB\n", field="data_size") == [0.0015, 0.0025]
+    with pytest.raises(InstanceError, match="a column without a name"):
+        table(tmp_path, "1.5 kB\n2.5 kB\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("data_size\n1\n\n3\n", 3),
+        ("data_size\n\n1\n3\n", 2),
+        ("data_size;capacity\n1;30\n;\n3;30\n", 3),
+        ("data_size\tcapacity\n1\t30\n\t\n3\t30\n", 3),
+        ('data_size,capacity\n1,30\n"",""\n3,30\n', 3),
+        ("# a\n\ndata_size\n1\n  \n3\n", 5),
+    ],
+)
+def test_an_empty_line_between_rows_is_a_row_that_is_missing(text: str, number: int, tmp_path: Path) -> None:
+    with pytest.raises(InstanceError, match=f"line {number} is empty"):
+        table(tmp_path, text)
+
+
+def test_an_empty_line_above_numbers_without_a_name_is_a_row_that_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(InstanceError, match="line 1 is empty"):
+        table(tmp_path, "\n2\n3\n", field="data_size")
+
+
+def test_empty_lines_and_comments_above_the_names_and_empty_lines_at_the_end_do_not_count(tmp_path: Path) -> None:
+    assert sizes(tmp_path, "\n# one\n\n% two\n// three\n;\ndata_size;capacity\n1;30\n3;30\n;\n\n \n") == [1, 3]
+    assert sizes(tmp_path, "# one\n1\n3\n\n", field="data_size") == [1, 3]
+
+
+# ---------------------------------------------------------------------- blanks
+
+
+@pytest.mark.parametrize("form", ["%.18e", "%d", "%8.3f", "%.1f"])
+def test_what_savetxt_writes_is_read(form: str, tmp_path: Path) -> None:
+    matrix = np.array([[100.0, 20.0, 3.0], [4.0, 500.0, 60.0]])
+    text = io.StringIO()
+    np.savetxt(text, matrix, fmt=form, header="three users")
+    assert table(tmp_path, text.getvalue(), name="x.txt", field="data_size").data_size.tolist() == matrix.tolist()
+
+
+def test_blanks_stand_between_names_as_between_numbers(tmp_path: Path) -> None:
+    found = table(tmp_path, " data_size  upload_rate\n  100  200\n  400 3.5\n", name="x.txt")
+    assert (found.data_size.tolist(), found.upload_rate.tolist()) == ([100, 400], [200, 3.5])
+    with pytest.raises(InstanceError, match=r"line 2, column 2 \(upload_rate\) is empty"):
+        table(tmp_path, "data_size upload_rate\n1 nan\n2 3\n", name="x.txt")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("100 200 300\n400 500 600\n", "'100 200 300' is one number, or 3"),
+        ("data_size\n1 234\n567\n", "line 2, column 1 is '1 234': 1234, or 1;234"),
+        ("data_size\n567\n1 234 kB\n", "line 3, column 1 is '1 234 kB': 1234, or 1;234"),
+    ],
+)
+def test_a_blank_between_groups_of_digits_is_asked_about(text: str, told: str, tmp_path: Path) -> None:
+    with pytest.raises(InstanceError, match=told):
+        table(tmp_path, text, name="x.txt", field="data_size")
+
+
+def test_beside_another_delimiter_a_blank_is_of_thousands(tmp_path: Path) -> None:
+    assert sizes(tmp_path, "data_size;capacity\n1 234;30\n0,5;30\n") == [1234, 0.5]
+
+
+# ---------------------------------------------------------------------- commas, points, minus
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("data_size;capacity\n1.500;30\n2.300;30\n", r"line 2, column 1 is '1\.500': 1\.5000 or 1500\? Write it so"),
+        ("data_size;capacity\n1,500;30\n2,300;30\n", r"line 2, column 1 is '1,500': 1\.5000 or 1500\? Write it so"),
+        ("data_size;capacity\n1.500 kB;30\n", r"line 2, column 1 is '1\.500 kB'"),
+        ("data_size;capacity\n1.23;30,5\n", r"'30,5', where a comma is decimal, and .* is '1\.23', where a point is"),
+        ("data_size;capacity\n0.500;30,5\n", r"'30,5', where a comma is decimal, and .* is '0\.500', where a point is"),
+        ("data_size;capacity\n1.5e6;30,5\n", r"'30,5', where a comma is decimal, and .* is '1\.5e6', where a point is"),
+        ("data_size [dB];capacity\n\u221278,500;30\n", r"is '-78,500': -78\.5000 or -78500\? Write it so"),
+    ],
+)
+def test_commas_and_points_that_the_file_does_not_decide_are_asked_about(text: str, told: str, tmp_path: Path) -> None:
+    with pytest.raises(InstanceError, match=told):
+        table(tmp_path, text)
+
+
+def test_what_is_told_to_write_is_read(tmp_path: Path) -> None:
+    assert sizes(tmp_path, "data_size;capacity\n1.5000;30\n2.300;30\n") == [1.5, 2.3]
+    assert sizes(tmp_path, "data_size;capacity\n1500;30\n1.234.567;30\n2.300;30\n") == [1500, 1234567, 2300]
+
+
+def test_three_digits_before_an_exponent_are_decimals(tmp_path: Path) -> None:
+    assert table(tmp_path, "channel_gain;weight\n1,500E-06;1\n", RATE).channel_gain.tolist() == [1.5e-6]
+
+
+def test_a_typographic_minus_is_a_minus(tmp_path: Path) -> None:
+    found = table(tmp_path, "channel_gain [dB];weight\n\u221278,5;1\n\u221280,25;1,5\n", RATE).channel_gain
+    np.testing.assert_allclose(found, [10**-7.85, 10**-8.025], rtol=1e-12)
+
+
+def test_cells_with_units_have_decimal_commas_where_the_file_has(tmp_path: Path) -> None:
+    assert sizes(tmp_path, "data_size;capacity\n1,5 kB;30\n1.250 kB;30\n") == [0.0015, 1.25]
+    assert sizes(tmp_path, "data_size\n1,5 kB\n2,25 MB\n") == [0.0015, 2.25]
+
+
+def test_columns_that_are_ignored_decide_nothing(tmp_path: Path) -> None:
+    text = "data_size;address;version\n1,5;192.168.100.200;1.23\n2,5;10.0.0.1;1.5\n"
+    assert sizes(tmp_path, text, ignore=["address", "version"]) == [1.5, 2.5]
