@@ -51,7 +51,8 @@ def checked_generator(rng: Any) -> Generator:
 
 def checked_number(name: str, value: Any, least: float = 0.0) -> None:
     """Raise `InstanceError` unless this is a finite number of at least so much."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not least <= value < np.inf:
+    known = isinstance(value, int | float | np.number) and not isinstance(value, bool | np.timedelta64)
+    if not known or not least <= value < np.inf:
         raise InstanceError(f"{name} is {value!r}; allowed: a finite number >= {least:g}")
 
 

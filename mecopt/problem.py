@@ -361,7 +361,7 @@ class Problem(Readable, ABC, Generic[AllocationT, DualT]):
 
     def __getitem__(self, index: Any) -> Self:
         """Return one instance, or a slice of the batch."""
-        checked_index(index, self.batch_shape, "problem")
+        index = checked_index(index, self.batch_shape, "problem")
         return self._with({name: _frozen(value[index]) for name, value in self.data().items()})
 
     def __len__(self) -> int:

@@ -67,21 +67,44 @@ class SolveFailed(MecoptError, RuntimeError):
         return str(self.args[0])
 
 
-def checked_index(index: Any, shape: tuple[int, ...], owner: str) -> None:
-    """Raise `NoSuchInstance` unless the index selects of a batch of this shape, by whole numbers, slices or arrays."""
+def checked_index(index: Any, shape: tuple[int, ...], owner: str) -> tuple[Any, ...]:
+    """Return an index of a batch of this shape with an entry for each axis: whole numbers, slices, lists of numbers.
+
+    An ellipsis stands for as many axes as it leaves out of the batch, and for none of those behind it; a mask becomes the
+    numbers of what it selects.
+
+    Raises
+    ------
+    NoSuchInstance
+        if it does not select of such a batch.
+    """
     if not shape:
         raise NoSuchInstance(f"this {owner} is a single instance, not a batch")
     entries = index if isinstance(index, tuple) else (index,)
     allowed = f"allowed: whole numbers, slices, lists of whole numbers or masks, of a batch of shape {shape}"
     for entry in entries:
-        if entry is None or isinstance(entry, bool | np.bool_):
+        alone = isinstance(entry, np.ndarray) and entry.shape == () and entry.dtype == bool
+        if entry is None or alone or isinstance(entry, bool | np.bool_):
             raise NoSuchInstance(f"{owner}[{index!r}] selects nothing; {allowed}")
-    if len(entries) > len(shape):
-        raise NoSuchInstance(f"{owner} takes {len(shape)} indices, not {len(entries)}; {allowed}")
+    named = [entry for entry in entries if entry is not Ellipsis]
+    if len(named) > len(shape):
+        raise NoSuchInstance(f"{owner} takes {len(shape)} indices, not {len(named)}; {allowed}")
     try:
         np.broadcast_to(np.int8(0), shape)[index]
     except (IndexError, ValueError, TypeError) as error:
         raise NoSuchInstance(f"{owner}[{repr(index)[:60]}]: {error}; {allowed}") from None
+    parts = [_numbers_selected(entry) for entry in entries]
+    omitted = (slice(None),) * (len(shape) - sum(len(part) for part in parts if part[0] is not Ellipsis))
+    expanded = [entry for part in parts for entry in (omitted if part[0] is Ellipsis else part)]
+    return (*expanded, *omitted)[: len(shape)]
+
+
+def _numbers_selected(entry: Any) -> tuple[Any, ...]:
+    """Return an entry of an index, a mask as the numbers that it selects along each of its axes."""
+    if entry is Ellipsis or isinstance(entry, slice):
+        return (entry,)
+    array = np.asarray(entry)
+    return array.nonzero() if array.dtype == bool else (entry,)
 
 
 def closest(name: object, known: Iterable[str]) -> str:
@@ -206,12 +229,10 @@ class Solution(Readable, Generic[AllocationT, DualT]):
 
     def __getitem__(self, index: Any) -> Solution[AllocationT, DualT]:
         """Return the solution of one instance (or of a slice of the batch)."""
-        checked_index(index, self.shape, "solution")
-        numbers = np.arange(int(np.prod(self.shape))).reshape(self.shape)[index]
-        keep = {int(n): i for i, n in enumerate(np.ravel(numbers))}
+        index = checked_index(index, self.shape, "solution")
+        numbers = np.ravel(np.arange(int(np.prod(self.shape))).reshape(self.shape)[index])
         stats = self.stats
         claimed = None if stats.claimed_bound is None else stats.claimed_bound[index]
-        position = index[: len(self.problem.batch_shape)] if isinstance(index, tuple) else index
         return Solution(
             decision=self.decision[index],
             allocation=self.allocation[index],
@@ -232,11 +253,23 @@ class Solution(Readable, Generic[AllocationT, DualT]):
                 compile_seconds=stats.compile_seconds,
                 load_seconds=stats.load_seconds,
                 start_used=stats.start_used,
-                messages={keep[k]: v for k, v in stats.messages.items() if k in keep},
+                messages={i: stats.messages[n] for i, n in enumerate(map(int, numbers)) if n in stats.messages},
                 claimed_bound=claimed,
             ),
-            problem=self.problem[position] if self.problem.batch_shape else self.problem,
+            problem=self._problem_of(index) if self.problem.batch_shape else self.problem,
         )
+
+    def _problem_of(self, index: tuple[Any, ...]) -> Problem[AllocationT, DualT]:
+        """Return the instances of the answers selected: of the batch's axes, or where candidates are mixed in, of each."""
+        batch = self.problem.batch_shape
+        instances = np.arange(int(np.prod(batch))).reshape(batch)
+        own = np.asarray(instances[index[: len(batch)]])
+        of_each = instances.reshape(batch + (1,) * (len(self.shape) - len(batch)))
+        wanted = np.asarray(np.broadcast_to(of_each, self.shape)[index])
+        as_candidates = own.reshape(own.shape + (1,) * max(0, wanted.ndim - own.ndim))
+        if own.shape == wanted.shape[: own.ndim] and (as_candidates == wanted).all():
+            return self.problem[index[: len(batch)]]
+        return self.problem.flat()[wanted]
 
     def __iter__(self) -> Iterator[Solution[AllocationT, DualT]]:
         return (self[i] for i in range(self.shape[0])) if self.shape else iter(())

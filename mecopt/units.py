@@ -158,7 +158,7 @@ def converted(values: ArrayLike, given: str, wanted: str) -> NDArray[Any]:
     """
     source, target = parse(given), parse(wanted)
     if not source.decibels:
-        return np.asarray(values) * conversion(given, wanted)
+        return _exact(values) * conversion(given, wanted)
     if not source.measures(target):
         raise InstanceError(f"unit {given!r} cannot be converted to {wanted!r}: they measure different things")
     # One power instead of a power and a product: whole tens of decibels are then exact, whatever the reference.
@@ -166,6 +166,12 @@ def converted(values: ArrayLike, given: str, wanted: str) -> NDArray[Any]:
     whole = np.round(shift)
     shift = whole if 10.0 ** (whole / 10.0) == source.size / target.size else shift
     return np.asarray(10.0 ** ((np.asarray(values, dtype=float) + shift) / 10.0))
+
+
+def _exact(values: ArrayLike) -> NDArray[Any]:
+    """Return numbers in the precision that units are computed in; few of theirs fit into a smaller one."""
+    array = np.asarray(values)
+    return array.astype(complex if array.dtype.kind == "c" else float)
 
 
 def rescaling(unit: str, base: str, factor: float) -> float:

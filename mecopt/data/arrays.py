@@ -78,6 +78,7 @@ def read_arrays(content: Mapping[str, Any], told: Told, where: str) -> Dataset:
     cls = _problem_of(content, told, where)
     arrays = understood(cls, content, told, where)
     layout, _ = entry_names(cls)
+    arrays = {name: _in_numbers(cls, layout[name], value) if name in layout else value for name, value in arrays.items()}
     first, given = declared(cls)[0], told.given(cls)
     if first.name in given and first.name not in {layout.get(name) for name in arrays}:
         arrays[first.name] = np.asarray(in_units(given[first.name], first, cls.__name__))
@@ -86,6 +87,18 @@ def read_arrays(content: Mapping[str, Any], told: Told, where: str) -> Dataset:
     fields |= {layout[name]: arrays[name] for name in replaced}  # built() tells that they are not used
     instances, notes = built(fields, dataclasses.replace(told, problem=cls.name, ignore=()), where)
     return Dataset(instances, read_labels(instances, arrays, extent, rows, where), {"file": where}, notes)
+
+
+def _in_numbers(cls: type[Problem], name: str, value: Any) -> Any:
+    """Return a field's text with units, such as ``'12 kB'``, in plain numbers; what is no number stays, to be refused."""
+    f = next(f for f in declared(cls) if f.name == name)
+    if np.asarray(value).dtype.kind != "U" or f.metadata["choices"]:
+        return value
+    found = np.asarray(in_units(np.asarray(value).tolist(), f, cls.__name__))
+    try:
+        return found.astype(complex if f.metadata["complex"] else float)
+    except (TypeError, ValueError):
+        return value
 
 
 def read_matrix(matrix: Array, told: Told, where: str) -> Dataset:

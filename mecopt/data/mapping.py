@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -73,5 +74,6 @@ def _batch_of(cls: type[Problem], found: Mapping[str, Any]) -> tuple[int, ...] |
     value = found.get(first.name)
     by_mecopt = isinstance(provenance, dict) and "mecopt" in provenance
     if isinstance(value, np.ndarray) or (by_mecopt and isinstance(value, list)):
-        return np.shape(value)[: -len(axes(first))]
+        with suppress(ValueError):  # a ragged list, which is refused with its field later
+            return np.shape(value)[: -len(axes(first))]
     return None

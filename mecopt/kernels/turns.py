@@ -7,7 +7,6 @@ Who has waited in vain once waits for nobody any more.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -35,19 +34,19 @@ def turn(path: Path, patience: float, waiting: Callable[[], None] = lambda: None
 
     lock = None
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a file system without locks, which is what the patience is for
-            lock = _lock(path)
+        lock = _lock(path)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            if _in_vain:
+                raise
+            waiting()
             try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                if _in_vain:
-                    raise
-                waiting()
-                _in_vain = True
                 lock.acquire(timeout=patience)
-                _in_vain = False
-    except (OSError, NotImplementedError):  # Timeout is one
+            except Timeout:
+                _in_vain = True
+                raise
+    except (OSError, NotImplementedError, UserWarning):  # Timeout is one; a file system without locks may only warn
         lock = None
     try:
         yield lock is not None

@@ -50,12 +50,13 @@ class Plausible:
 
 
 _batch_known: ContextVar[tuple[int, ...] | None] = ContextVar("batch_known", default=None)
+_strict: ContextVar[bool] = ContextVar("strict", default=False)
 _shapes_meant: ContextVar[bool] = ContextVar("shapes_meant", default=False)
 
 
 @contextmanager
 def strict() -> Iterator[None]:
-    """Make every doubt an error.
+    """Make every doubt an error, in this thread and whatever the filters of warnings say.
 
     >>> import mecopt
     >>> from mecopt.models import ComputationRate
@@ -65,9 +66,11 @@ def strict() -> Iterator[None]:
     ...
     mecopt.quantities.doubts.ImplausibleData: ComputationRate.channel_gain[0] is 1e+12, ...
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", DoubtfulData)
+    token = _strict.set(True)
+    try:
         yield
+    finally:
+        _strict.reset(token)
 
 
 @contextmanager
@@ -109,7 +112,9 @@ def doubt_shape(message: str) -> None:
 
 
 def doubt(warning: DoubtfulData) -> None:
-    """Warn, at the line outside mecopt that gave the data."""
+    """Warn, at the line outside mecopt that gave the data; raise where strict mode says so."""
+    if _strict.get():
+        raise warning
     warnings.warn(warning, stacklevel=_outside())
 
 

@@ -6,6 +6,7 @@ to an array. Here they are honoured or refused, with the way out.
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -22,9 +23,14 @@ def settled(where: str, value: Any) -> Any:
     Raises
     ------
     InstanceError
-        for masked entries, tensors with gradients or on a device, sparse matrices, quantities of other libraries, and what
-        has no order.
+        for masked entries, tensors with gradients or on a device, sparse matrices, durations and dates, quantities of other
+        libraries, and what has no order.
     """
+    if _is_time(value):
+        raise InstanceError(
+            f"{where} is {str(value)[:40]}, a duration or date, which would lose its unit; pass a number "
+            "and its unit, for example '100 ms' or {'value': [100, 200], 'unit': 'ms'}"
+        )
     if isinstance(value, np.ma.MaskedArray):
         return _unmasked(where, value)
     if isinstance(value, list | tuple):
@@ -33,7 +39,7 @@ def settled(where: str, value: Any) -> Any:
         return value
     library = type(value).__module__.partition(".")[0]
     if library == "pandas" and hasattr(value, "to_numpy"):
-        return value.to_numpy()
+        return settled(where, value.to_numpy())
     if library == "torch" and hasattr(value, "detach"):
         return _from_torch(where, value)
     if any(hasattr(value, name) for name in ("unit", "units", "magnitude")):
@@ -54,6 +60,14 @@ def entries_of(where: str, value: Any) -> Any:
         return np.asarray(value, dtype=object)
     except Exception:  # of ragged lists, and whatever other libraries raise for their own arrays
         raise InstanceError(f"{where} is not a rectangular array of numbers") from None
+
+
+def _is_time(value: Any) -> bool:
+    """Whether it is a duration or a date, which numpy takes for the whole number that it holds, whatever its unit."""
+    if isinstance(value, np.ndarray) and value.dtype == object:
+        return any(_is_time(entry) for entry in value.flat)
+    known = datetime.timedelta | datetime.date | np.timedelta64 | np.datetime64
+    return isinstance(value, known) or getattr(getattr(value, "dtype", None), "kind", "") in ("m", "M")
 
 
 def _is_array(value: Any) -> bool:

@@ -11,7 +11,9 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from mecopt.quantities.values import in_units, read
+import numpy as np
+
+from mecopt.quantities.values import float_of, in_units, read
 from mecopt.solution import InstanceError, unknown
 
 
@@ -56,10 +58,12 @@ def _setting(cls: Any, text: str) -> tuple[str, Any]:
 def _split(value: str) -> tuple[Any, str] | None:
     """Return what is JSON or a number at the beginning, and the unit after it."""
     number = read(value)
+    if number is not None and np.isinf(number[0]) and "inf" not in value:
+        return value, ""  # text, to be refused with its place
     if number is not None and number[1]:
         return number
     try:
-        parsed, end = json.JSONDecoder().raw_decode(value)
+        parsed, end = json.JSONDecoder(parse_float=float_of).raw_decode(value)
     except (ValueError, RecursionError):
         return number
     return parsed, value[end:].strip()

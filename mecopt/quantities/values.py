@@ -116,6 +116,16 @@ def read(text: str) -> tuple[float, str] | None:
     return float(f"{sign}{number}{ten}"), unit.strip()
 
 
+def float_of(text: str) -> float | str:
+    """Return the number that digits of JSON write; text stays what no float can hold, to be refused with its place.
+
+    >>> float_of("1.5e3"), float_of("1e400")
+    (1500.0, '1e400')
+    """
+    number = float(text)
+    return text if np.isinf(number) else number
+
+
 def _from_text(text: str, field: dataclasses.Field[Any], where: str) -> Any:
     """Return the number of a text with its unit; text without a number stays, to be refused with its place."""
     found = read(text)
@@ -232,7 +242,7 @@ def _has_text(value: Any) -> bool:
 
 def _is_number(entry: Any) -> bool:
     kinds = int | float | complex | Decimal | Fraction | np.number
-    if isinstance(entry, bool | np.bool_) or not isinstance(entry, kinds):
+    if isinstance(entry, bool | np.bool_ | np.timedelta64) or not isinstance(entry, kinds):
         return False
     try:
         complex(entry)

@@ -222,6 +222,53 @@ def test_an_index_of_numpy_selects_problem_and_answer_alike(index: Any, many: So
     np.testing.assert_array_equal(many[index].objective, many.objective[index])
 
 
+MASK = np.array([[True, False, True], [False, True, True]])
+INDICES = [
+    (..., 0),
+    (0, ...),
+    (..., slice(1, None)),
+    (..., [0, 2]),
+    (slice(None), 1),
+    (1, 2),
+    (1, ..., 2),
+    ([1, 0], [2, 2]),
+    ([[0], [1]], [0, 2]),
+    ([0, 1], [[0], [2]]),
+    ([1, 1],),
+    MASK,
+    (MASK, ...),
+    ([True, False],),
+    (),
+]
+
+
+@pytest.mark.parametrize("index", INDICES, ids=str)
+def test_candidates_stay_with_their_instance_whatever_the_index(index: Any) -> None:
+    batch = BinaryOffloading.sample(np.random.default_rng(1), (2,), users=3)
+    decision = np.random.default_rng(2).integers(0, 2, (2, 3, 3))
+    answer = mecopt.allocate(batch, decision)
+    whole, part = answer.to_dict(), answer[index]
+    chosen, told = np.arange(6).reshape(2, 3)[index], part.to_dict()
+    assert part.shape == chosen.shape
+    assert part.to_arrow().num_rows == chosen.size * 3
+    for place, number in np.ndenumerate(chosen):
+        i, j = divmod(int(number), 3)
+        of_item = place[: len(part.problem.batch_shape)]
+        own = part.problem[of_item] if of_item else part.problem
+        np.testing.assert_array_equal(own.data()["data_size"], batch[i].data()["data_size"])
+        np.testing.assert_array_equal(part.decision[place], decision[i, j])
+        np.testing.assert_array_equal(np.array(told["per_user"]["cost"])[place], whole["per_user"]["cost"][i][j])
+        np.testing.assert_array_equal(part.allocation.server_rate[place], answer.allocation.server_rate[i, j])
+        assert part.objective[place] == answer.objective[i, j]
+
+
+def test_an_ellipsis_of_a_batch_leaves_out_axes_of_the_batch_only() -> None:
+    batch = BinaryOffloading.sample(np.random.default_rng(1), (2, 4), users=3)
+    np.testing.assert_array_equal(batch[..., 0].data()["data_size"], batch[:, 0].data()["data_size"])
+    with pytest.raises(NoSuchInstance, match="selects nothing"):
+        batch[..., None]
+
+
 def test_a_comparison_checks_what_it_is_given(tmp_path: Path) -> None:
     for jobs in (0, -1, 1.5, "2", True):
         with pytest.raises(InstanceError, match=r"jobs is .*; allowed: a whole number of at least 1"):

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 import mecopt
 from mecopt import InstanceError, UnknownName
 from mecopt.data import load, save
-from mecopt.models import ComputationRate
+from mecopt.models import ComputationRate, MultiServerOffloading
+from mecopt.quantities.settings import field_values
 
 Array = NDArray[Any]
 
@@ -252,3 +253,28 @@ def test_a_matlab_file_of_someone_else_is_refused_with_what_it_holds(tmp_path: P
             load(tmp_path / "x.mat", name)
     with pytest.raises(InstanceError, match="lacks 'input_h'"):
         load(tmp_path / "x.mat", "computation-rate", ignore=["weather"])
+
+
+@pytest.mark.parametrize(
+    "value", ["1e400", "[0.1, 1e400]", '{"value": 1e400, "unit": "s"}', '{"value": [0.1, 1e400], "unit": "ms"}']
+)
+def test_a_number_too_large_for_a_float_is_no_missing_limit(value: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(f'{{"problem": "multi-server-offloading", "channel_gain": [[1e-8], [1e-9]], "deadline": {value}}}')
+    with pytest.raises(InstanceError, match=r"deadline.*1e400"):
+        load(path)
+    with pytest.raises(InstanceError, match=r"deadline.*1e400"):
+        MultiServerOffloading(channel_gain=[[1e-8], [1e-9]], **field_values(MultiServerOffloading, [f"deadline={value}"]))
+
+
+@pytest.mark.parametrize("value", ["1e400 s", "1e400s", "-1e400"])
+def test_a_setting_too_large_for_a_float_is_no_missing_limit(value: str) -> None:
+    with pytest.raises(InstanceError, match=r"deadline.*1e400"):
+        field_values(MultiServerOffloading, [f"deadline={value}"])
+
+
+def test_an_infinity_that_is_spelt_is_a_missing_limit(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    path.write_text('{"problem": "multi-server-offloading", "channel_gain": [[1e-8]], "deadline": Infinity}')
+    assert load(path).problem.data()["deadline"] == np.inf
+    assert field_values(MultiServerOffloading, ["deadline=inf"])["deadline"] == np.inf

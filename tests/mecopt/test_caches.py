@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -177,6 +178,28 @@ def test_who_has_waited_in_vain_waits_for_nobody_any_more(tmp_path: Path, monkey
         with turn(tmp_path / "lock", 60.0) as held:
             assert not held
     assert waited == [0, 60.0, 0, 0]
+
+
+def test_who_is_interrupted_while_waiting_has_not_waited_in_vain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(lock: FileLock, timeout: float) -> None:
+        raise KeyboardInterrupt if timeout else Timeout(lock.lock_file)
+
+    monkeypatch.setattr(FileLock, "acquire", interrupted)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt), turn(tmp_path / "lock", 60.0):
+            pass
+
+
+def test_doubts_are_told_and_refused_while_another_thread_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, seen = list(warnings.filters), []
+
+    def waits(lock: FileLock, timeout: float) -> None:
+        seen.append(list(warnings.filters))
+        raise Timeout(lock.lock_file)
+
+    monkeypatch.setattr(FileLock, "acquire", waits)
+    with turn(tmp_path / "lock", 60.0):
+        assert seen == [before, before]
 
 
 @pytest.mark.parametrize("error", [NotImplementedError("no locks here"), OSError(37, "No locks available")])

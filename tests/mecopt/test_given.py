@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import datetime
 import warnings
+from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mecopt import MecoptError, problems
+import mecopt
+from mecopt import InstanceError, MecoptError, problems
 from mecopt.fields import declared, numbers
+from mecopt.models import ComputationRate, MultiServerOffloading
 from mecopt.quantities.settings import field_values
 
 
@@ -92,3 +97,27 @@ def test_a_setting_is_read_or_says_what_is_wrong(owner: tuple[Any, Any], text: s
         said = str(error)
     assert names == {f.name}
     assert said == "" or f.name in said
+
+
+DURATIONS: list[Callable[[], Any]] = [
+    lambda: np.timedelta64(100, "ms"),
+    lambda: np.array([100, 200], dtype="timedelta64[ms]"),
+    lambda: [np.timedelta64(100, "ms"), np.timedelta64(200, "ms")],
+    lambda: np.array([np.timedelta64(100, "ms"), 0.2], dtype=object),
+    lambda: np.datetime64("2026-01-01"),
+    lambda: datetime.timedelta(milliseconds=100),
+    lambda: {"value": np.timedelta64(100, "ms"), "unit": "s"},
+    lambda: pytest.importorskip("pandas").Series(pytest.importorskip("pandas").to_timedelta([100, 200], unit="ms")),
+    lambda: [pytest.importorskip("pandas").Timedelta(100, unit="ms")] * 2,
+]
+
+
+@pytest.mark.parametrize("made", DURATIONS)
+def test_a_duration_of_another_library_is_not_the_number_that_it_holds(made: Callable[[], Any]) -> None:
+    with pytest.raises(InstanceError, match=r"deadline.* a duration or date .*'100 ms'"):
+        MultiServerOffloading(channel_gain=[[1e-8], [1e-9]], deadline=made())
+
+
+def test_a_duration_is_no_time_limit() -> None:
+    with pytest.raises(InstanceError, match="time_limit"):
+        mecopt.solve(ComputationRate(channel_gain=[1e-6]), time_limit=np.timedelta64(100, "ms"))  # type: ignore[arg-type]

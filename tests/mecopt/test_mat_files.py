@@ -300,3 +300,16 @@ def test_without_its_reader_version_73_is_named_with_what_to_do(tmp_path: Path, 
     monkeypatch.setitem(__import__("sys").modules, "h5py", None)
     with pytest.raises(BackendUnavailable, match=r"version 7\.3 file: .*mecopt\[matlab\].*-v7"):
         load(tmp_path / "x.mat", "computation-rate")
+
+
+@pytest.mark.parametrize("suffix", [".mat", ".npz"])
+def test_text_with_units_is_read_for_every_field_alike(suffix: str, tmp_path: Path) -> None:
+    path, entries = tmp_path / f"x{suffix}", {"data_size": np.array(["12 kB", "1.5 MB"]), "capacity": np.array("240 Mbit/s")}
+    save: Any = savemat if suffix == ".mat" else lambda path, entries: np.savez(path, **entries)
+    save(path, entries)
+    read = load(path, "binary-offloading").problem
+    np.testing.assert_allclose(read.data()["data_size"], [0.012, 1.5])
+    np.testing.assert_allclose(read.data()["capacity"], 30.0)
+    save(path, entries | {"data_size": np.array(["12 kB", "many"])})
+    with pytest.raises(InstanceError, match=r"data_size.*no number"):
+        load(path, "binary-offloading")

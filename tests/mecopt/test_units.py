@@ -3,12 +3,13 @@
 import dataclasses
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mecopt import InstanceError, problems
-from mecopt.units import BASES, conversion, known_symbols, parse, rescaling
+from mecopt.units import BASES, conversion, converted, known_symbols, parse, rescaling
 
 units = st.lists(st.tuples(st.sampled_from(known_symbols()), st.integers(-3, 3).filter(bool)), min_size=1, max_size=4).map(
     lambda factors: " ".join(f"{symbol}^{power}" for symbol, power in factors)
@@ -98,3 +99,10 @@ def test_every_field_of_every_problem_has_a_unit_that_can_be_read() -> None:
     assert fields
     for f in fields:
         assert math.isfinite(parse(f.metadata["unit"]).size)
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64, np.int8, np.int64])
+@pytest.mark.parametrize(("unit", "wanted"), [("kB", "MB"), ("GHz", "cycle/s"), ("MiB", "MB"), ("dBm", "W"), ("ms", "s")])
+def test_the_precision_of_an_array_is_not_that_of_its_conversion(kind: type, unit: str, wanted: str) -> None:
+    assert converted(np.array([3], dtype=kind), unit, wanted)[0] == converted(3.0, unit, wanted)
+    assert converted(np.array([3j], dtype=np.complex64), "ms", "s")[0] == converted(3j, "ms", "s")
