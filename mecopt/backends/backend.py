@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mecopt import clock
 from mecopt.budget import NOT_BEGUN, Budget, in_passes
+from mecopt.certify import VIOLATION, certify
 from mecopt.fields import Variables
 from mecopt.problem import Problem
 from mecopt.rescue import said, survivable
@@ -199,11 +200,23 @@ class OneByOne(Backend):
             messages.pop(i, None)
             if single.message:
                 messages[i] = single.message
-            singles[i] = single
+            singles[i] = _better(flat[i], decisions[i], singles[i], single)
             return single.limit and budget.limited
 
         in_passes(len(decisions), budget, attempt, anew=True)
         return _gather(problem, shape, singles, messages)
+
+
+def _better(problem: Problem, decision: Array, earlier: Single | None, later: Single) -> Single:
+    """Return the answer of two attempts that violates less or, both being feasible, has the smaller gap."""
+    if earlier is None or not later.limit:
+        return later
+
+    def fault(single: Single) -> tuple[float, float]:
+        found = certify(problem, decision, single.allocation, problem.bound(decision, single.dual))
+        return max(float(found.violation), VIOLATION), abs(float(found.gap))
+
+    return earlier if fault(earlier) < fault(later) else later
 
 
 def _starts(start: Solution | None, shape: tuple[int, ...]) -> list[Solution | None]:

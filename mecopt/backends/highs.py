@@ -10,10 +10,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from mecopt import clock
-from mecopt.backends.outside import Array, Outside, OutsideSolver, cut, tangents
+from mecopt.backends.outside import Array, Outside, OutsideSolver, cut, local, tangents
 from mecopt.problem import Problem
 
 MASTER_ROUNDING = 1e-9
@@ -47,7 +45,7 @@ class Highs(OutsideSolver):
         master.highs_options = {"mip_rel_gap": 0.0, "mip_abs_gap": 1e-9, "random_seed": 0}
         master.config.warmstart = True
         modelled = clock.now()
-        best = np.zeros(problem.users, dtype=np.int8) if start is None else start
+        best = local(problem) if start is None else start
         value = float(problem.sign * problem.optimal_value(best))
         self.place(problem, model, best)
         cut(model, constraints)

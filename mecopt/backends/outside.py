@@ -114,15 +114,16 @@ class OutsideSolver(Solver):
     ) -> Search:
         """Answer the batch one by one, then prove what came back.
 
-        Who is cut begins anew, from what it found, if others leave at least twice its time. Whoever the time does not reach
-        keeps its start, or computes locally.
+        Who is cut begins anew, from what it found, if others leave at least twice its time; what was found is never lost to
+        a later attempt that does worse or fails. Whoever the time does not reach keeps its start, or computes locally
+        (where that is impossible, as nearly as can be).
         """
         flat, budget = problem.flat(), Budget(time_limit)
         count, users, shape = flat.instances, problem.users, problem.batch_shape
-        decisions = np.zeros((count, users), dtype=np.int8) if start is None else start.reshape(count, users).copy()
+        decisions = local(flat) if start is None else start.reshape(count, users).copy()
         known = np.full(count, start is not None)
         claimed, iterations, calls = np.full(count, np.nan), np.zeros(count, dtype=int), np.zeros(count, dtype=int)
-        failed, cut = np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
+        failed, cut, answered = (np.zeros(count, dtype=bool) for _ in range(3))
         messages: dict[int, str] = {}
         model_seconds = 0.0
         self.mend_log()
@@ -136,12 +137,16 @@ class OutsideSolver(Solver):
                 with pyomo_alone():
                     limit = seconds if budget.limited else None
                     one = self.solve_one(flat[i], decisions[i] if known[i] else None, gap or 0.0, limit)
+                better = not known[i] or not worse(flat[i], one.decision, decisions[i])
             except BaseException as error:
                 if not survivable(error):
                     raise
-                failed[i], messages[i] = True, said(self.name, error)  # any failure there marks this item only
+                messages[i] = said(self.name, error)  # any failure there marks this item only
+                failed[i], cut[i] = not answered[i], answered[i]
                 return False
-            decisions[i], claimed[i], cut[i] = one.decision, one.claimed_bound, one.limit
+            if better:
+                decisions[i] = one.decision
+            claimed[i], cut[i], answered[i] = one.claimed_bound, one.limit, True
             known[i] |= not one.message
             iterations[i], calls[i] = iterations[i] + one.iterations, calls[i] + one.calls
             model_seconds += one.model_seconds
@@ -174,6 +179,17 @@ class OutsideSolver(Solver):
         for handler in logging.getLogger("pyomo").handlers:
             if isinstance(handler, logging.StreamHandler) and getattr(handler.stream, "closed", False):
                 handler.stream = sys.stderr  # setStream would flush the closed one
+
+
+def local(problem: Problem) -> Array:
+    """Return the decisions that compute locally wherever that is possible."""
+    return np.array(problem.mended(np.zeros((*problem.batch_shape, problem.users), dtype=np.int8)))
+
+
+def worse(problem: Problem, decision: Array, than: Array) -> bool:
+    """Whether a decision of one instance costs more, or earns less, than another."""
+    with np.errstate(all="ignore"):
+        return bool(problem.sign * (problem.optimal_value(decision) - problem.optimal_value(than)) > 0.0)
 
 
 def by_user(model: Any, users: int) -> Array:

@@ -8,11 +8,13 @@ from __future__ import annotations
 import numpy as np
 
 from mecopt import clock
-from mecopt.backends.outside import Array, Outside, OutsideSolver
+from mecopt.backends.outside import Array, Outside, OutsideSolver, local
 from mecopt.problem import Problem
 
 FEASIBILITY = 1e-9
 """SCIP's default of 1e-6 lets it undervalue a convex cost by as much."""
+LONGEST = 1e20
+"""Seconds; SCIP takes no greater time limit."""
 
 
 class Scip(OutsideSolver):
@@ -36,7 +38,7 @@ class Scip(OutsideSolver):
         if start is not None:
             self.place(problem, model, start)
         modelled = clock.now()
-        left = None if time_limit is None else max(time_limit - (modelled - began), 0.0)
+        left = None if time_limit is None else min(max(time_limit - (modelled - began), 0.0), LONGEST)
         result = solver.solve(
             model,
             time_limit=left,
@@ -51,10 +53,9 @@ class Scip(OutsideSolver):
         if result.incumbent_objective is None:
             if not out_of_time:
                 raise ArithmeticError(f"no incumbent: {result.termination_condition.name}")
-            decision = np.zeros(problem.users, dtype=np.int8) if start is None else start
-            message = (
-                f"the time limit came before any answer; what stands is {'all-local' if start is None else 'the start'}"
-            )
+            decision = local(problem) if start is None else start
+            stands = "local computing" if start is None else "the start"
+            message = f"the time limit came before any answer; what stands is {stands}"
         else:
             result.solution_loader.load_vars()
             decision, message = self.chosen(model, problem.users), ""

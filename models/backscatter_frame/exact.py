@@ -106,13 +106,22 @@ def generate_within(problem: BackscatterFrame, tolerance: float, budget: Budget)
         rows, ends = slice(TOGETHER * block, TOGETHER * (block + 1)), clock.now() + seconds
         part = generate(problem[rows], tolerance, ends)
         begun[rows] = True
-        for whole, new in zip((*found.prices, *found[:1], *found[2:]), (*part.prices, *part[:1], *part[2:]), strict=True):
-            whole[rows] = new
+        keep_better(found, rows, part)
         missing = part.value - part.bound > tolerance * (np.abs(part.value) + problem.negligible[rows])
         return bool(missing.any()) and clock.now() >= ends
 
     in_passes(-(-problem.instances // TOGETHER), budget, attempt, anew=True)
     return found, begun
+
+
+def keep_better(found: Generated, rows: slice, part: Generated) -> None:
+    """Take over what was newly generated for some frames: mixtures where they are better, prices where they prove more."""
+    better, closer = part.value < found.value[rows], part.bound > found.bound[rows]
+    found.mixture[rows][better], found.value[rows][better] = part.mixture[better], part.value[better]
+    found.bound[rows][closer] = part.bound[closer]
+    for whole, new in zip(found.prices, part.prices, strict=True):
+        whole[rows][closer] = new[closer]
+    found.rounds[rows] += part.rounds
 
 
 def settle(problem: BackscatterFrame, found: Generated, k: int) -> None:

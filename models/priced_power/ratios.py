@@ -124,12 +124,12 @@ class RatioMethod(OneByOne):
         if not offloading(problem, decision).size:  # type: ignore[arg-type]
             allocation, dual = problem.closed_form(decision)
             return Single(allocation, dual, 0, clock.now() - began, 0.0, start_used=False)
-        ratios = Ratios(problem, decision)  # type: ignore[arg-type]
-        modelled = clock.now()
         try:
+            ratios = Ratios(problem, decision)  # type: ignore[arg-type]
+            modelled = clock.now()
             found, iterations, message = self.method(ratios)
-        except InstanceError as error:  # a region without a point: the failure of this item, no wrong use
-            raise ArithmeticError(str(error)) from None
+        except InstanceError as error:  # numbers that leave no region or no point in it: this item's failure, no wrong use
+            raise ArithmeticError(str(error)) from error
         solved = clock.now()
         users = offloading(problem, decision)  # type: ignore[arg-type]
         power = np.zeros(problem.users)

@@ -250,3 +250,80 @@ def test_one_thread_at_a_time_has_pyomo_and_only_its_remarks_are_kept_back(caplo
         log.removeHandler(handler)
     assert others == [False]
     assert heard == ["from another thread", "afterwards"]
+
+
+class Erratic(OutsideSolver):
+    """An outside solver that is cut with one answer, and does something else where it is asked again."""
+
+    name = "erratic"
+
+    def __init__(self, hand: Hand, again: list[int] | Exception) -> None:
+        super().__init__(pyomo_model, cost_unit, place, EXACT)
+        self.hand, self.again, self.begun = hand, again, 0
+
+    def solve_one(self, problem: Problem, start: Any, gap: float, time_limit: float | None) -> Outside:
+        self.begun += 1
+        if self.begun == 1:
+            assert time_limit is not None
+            self.hand.time += time_limit
+            return Outside(np.array([1, 0, 1], dtype=np.int8), np.nan, 1, 1, 0.0, time_limit, True)
+        if start is None:
+            return Outside(mecopt.solve(problem).decision, np.nan, 1, 1, 0.0, 0.0, False)
+        if isinstance(self.again, Exception):
+            raise self.again
+        return Outside(np.array(self.again, dtype=np.int8), np.nan, 1, 1, 0.0, 0.0, True)
+
+
+@pytest.mark.parametrize("again", [ArithmeticError("singular"), [0, 0, 0]])
+def test_no_repetition_loses_what_was_found_before(again: list[int] | Exception, hand: Hand) -> None:
+    batch = BinaryOffloading(data_size=[[12.0, 7.5, 20.1]] * 3, capacity=30.0)
+    answer = mecopt.solve(batch, solver=Erratic(hand, again), time_limit=5.0)
+    assert answer.decision.tolist() == [[1, 0, 1], [1, 1, 1], [1, 1, 1]]
+    assert [one.name for one in answer.status] == ["LIMIT", "OPTIMAL", "OPTIMAL"]
+    assert float(answer.objective[0]) == pytest.approx(float(batch[0].optimal_value(np.array([1, 0, 1]))))
+    assert answer.stats.messages == ({0: "erratic: ArithmeticError: singular"} if isinstance(again, Exception) else {})
+
+
+class Careless(OneByOne):
+    """A backend that is cut at the best allocation of the first item, and where it begins anew at a poor one."""
+
+    name = "careless"
+
+    def __init__(self, hand: Hand) -> None:
+        self.hand, self.begun = hand, 0
+
+    def allocate_one(
+        self, problem: Problem, decision: Any, *, start: Solution | None, tol: float, time_limit: float | None
+    ) -> Single:
+        self.begun += 1
+        allocation, dual = problem.closed_form(decision)
+        first, again = self.begun == 1, self.begun > 3
+        if first:
+            assert time_limit is not None
+            self.hand.time += time_limit
+        if again:
+            allocation = type(allocation)(server_rate=0.5 * allocation.server_rate)
+        return Single(allocation, dual, 1, 0.0, 0.0, False, limit=first or again)
+
+
+def test_a_backend_keeps_the_better_of_two_attempts(hand: Hand, monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = Careless(hand)
+    monkeypatch.setattr(BinaryOffloading, "backends", {"careless": backend})
+    batch = offloading(3)
+    answer = mecopt.allocate(batch, [1, 0, 1, 0], time_limit=6.0)
+    assert backend.begun > 3
+    np.testing.assert_allclose(answer.objective, batch.optimal_value(answer.decision), rtol=1e-9)
+    assert answer.statuses() == {"OPTIMAL": 3}
+
+
+@pytest.mark.parametrize("solver", ["highs", "scip"])
+@pytest.mark.parametrize(("limit", "cost"), [(0.0, 20.2), (1e300, 17.523683298050514)])
+def test_a_user_who_cannot_compute_is_not_left_to_compute_by_a_limit(solver: str, limit: float, cost: float) -> None:
+    """20.2: the first user alone at the server, the second at home at 3; no limit is too great either."""
+    if solver not in BinaryOffloading.solvers or not BinaryOffloading.solvers[solver].is_available():
+        pytest.skip(f"{solver} is not installed")
+    problem = BinaryOffloading(data_size=[12.0, 7.5], local_rate=[0.0, 3.0], capacity=30.0)
+    answer = mecopt.solve(problem, solver=solver, time_limit=limit)
+    assert answer.status is (Status.OPTIMAL if limit else Status.LIMIT)
+    assert float(answer.objective) == pytest.approx(cost)
+    assert float(answer.bound) <= 17.523683298050514 * (1.0 + 1e-9)

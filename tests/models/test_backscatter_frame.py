@@ -16,7 +16,7 @@ from mecopt.models.backscatter_frame import beams as rules
 from mecopt.models.backscatter_frame.admission import admit, admit_most
 from mecopt.models.backscatter_frame.allocation import allocated, completed, fitted, follow
 from mecopt.models.backscatter_frame.conic import from_point
-from mecopt.models.backscatter_frame.exact import attained
+from mecopt.models.backscatter_frame.exact import attained, keep_better
 from mecopt.models.backscatter_frame.frame import Frame, bound
 from mecopt.models.backscatter_frame.generation import generate
 from mecopt.models.backscatter_frame.path import follow_batch
@@ -260,6 +260,24 @@ def test_a_limit_cuts_the_search_and_says_so() -> None:
     slack = 1e-9 * (np.abs(whole.objective) + frames.negligible)
     assert (cut.bound <= whole.objective + slack).all()
     assert (cut.objective >= whole.bound - slack).all()
+
+
+def test_a_frame_begun_anew_keeps_the_better_mixture_and_the_better_prices() -> None:
+    frames, _ = drawn(2, users=3, antennas=2)
+    good = generate(frames, 1e-8)
+    nothing = good.prices._replace(**{name: np.zeros((2, 3)) for name in good.prices._fields})
+    poor = good._replace(
+        mixture=0.0 * good.mixture, prices=nothing, bound=good.bound - 1.0, value=good.value + np.array([1.0, -1.0])
+    )
+    for earlier, later in ((good, poor), (poor, good)):
+        found = earlier._replace(**{name: getattr(earlier, name).copy() for name in ("mixture", "bound", "value", "rounds")})
+        found = found._replace(prices=type(nothing)(*(price.copy() for price in earlier.prices)))
+        keep_better(found, slice(0, 2), later)
+        np.testing.assert_array_equal(found.value, [good.value[0], poor.value[1]])
+        np.testing.assert_array_equal(found.mixture[0], good.mixture[0])
+        np.testing.assert_array_equal(found.mixture[1], poor.mixture[1])
+        np.testing.assert_array_equal(found.bound, good.bound)
+        np.testing.assert_array_equal(found.prices, good.prices)
 
 
 def test_slots_without_carrier_are_never_divided() -> None:

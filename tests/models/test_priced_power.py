@@ -182,6 +182,18 @@ def test_water_filling_meets_its_kkt_conditions() -> None:
         assert part @ x >= limit * (1.0 - 1e-9) or abs(price) <= 1e-9 or not inside.any()
 
 
+@pytest.mark.parametrize("backend", ["jong", "quadratic-transform"])
+def test_numbers_that_leave_no_ratios_fail_their_item_only(backend: str) -> None:
+    batch = sampled(3, 3)
+    limit = batch.interference_limit.copy()
+    limit[1] = 1e-320  # each user's part of it is beyond floats
+    answer = mecopt.allocate(replace(batch, interference_limit=limit), [1, 1, 1], backend=backend, throw=False)
+    assert answer.status[1] is mecopt.Status.FAILED
+    assert "matrix is not finite" in answer.stats.messages[1]
+    sound = mecopt.allocate(batch, [1, 1, 1])
+    np.testing.assert_allclose(answer.objective[[0, 2]], sound.objective[[0, 2]], rtol=1e-6)
+
+
 def test_the_transform_s_subproblem_is_solved() -> None:
     from scipy.optimize import minimize
 
