@@ -8,11 +8,14 @@ Such an overrun v buys something: the bound is :math:`L(\lambda) \le f(x) + \sum
 :math:`g_k(x) \le v s_k`, :math:`s_k` being the limits, an answer beats its bound by at most
 :math:`v \sum_k \lambda_k s_k`. Relative to the objective that sum is the elasticity of the optimum in its limits: 1 where
 one shared resource makes the cost (a frame, a capacity, a band), more where several limits bind or one leaves little room.
-`BOUGHT` is allowed for it, which makes of the largest admissible overrun the gap within which a proof counts, 1e-6.
+`BOUGHT` is allowed for it, which makes of the largest admissible overrun the gap within which a proof counts, 1e-6. It is no
+theorem: where a limit leaves next to no room (an energy budget a millionth above the least) the elasticity is far greater.
 
 - Better than the bound by rounding (`CONTRADICTION`): proved, OPTIMAL.
 - Better by more, but by no more than its overrun may buy: admissible, never OPTIMAL, and a message says both numbers.
-- Better by still more: answer or bound is wrong, FAILED.
+- Better by still more: FAILED. With an overrun at rounding level (`ROUNDING`) answer or bound is wrong, and a message asks
+  to report it. With more the instance may be one where an overrun within the tolerance buys more than the tolerance: the
+  bound may be right, but the answer is none that could be had within the limits, and a message says both numbers.
 
 So OPTIMAL says that no feasible answer is better by more than the tolerance, and that this one satisfies every constraint to
 1e-8 of its limit; it does not say that it satisfies them exactly.
@@ -38,6 +41,8 @@ CONTRADICTION = 1e-9
 """An answer that satisfies its constraints may be better than a bound by rounding, never by more than this (relative)."""
 BOUGHT = 1e2
 """What an overrun of constraints may make an answer better than its bound, relative to the overrun."""
+ROUNDING = 1e-13
+"""Scaled constraint violation that sums and quotients of floats leave of themselves."""
 
 
 def relative_gap(problem: Problem, objective: Array, bound: Array) -> Array:
@@ -113,8 +118,9 @@ def judge(
 ) -> tuple[Any, Array]:
     """Return the status of each instance, and where certificate and answer contradict each other.
 
-    A feasible answer better than its bound by more than rounding and its own overrun can make it means that one of the two
-    is wrong: such an item is FAILED. Where the overrun explains it the answer stands, but nothing proves it OPTIMAL.
+    A feasible answer better than its bound by more than rounding and `BOUGHT` times its own overrun means that one of the
+    two is wrong, or that so small an overrun matters there: such an item is FAILED. Within that the answer stands, but
+    nothing proves it OPTIMAL.
     """
     shape = certificate.objective.shape
     feasible = _feasible(certificate)
@@ -179,6 +185,11 @@ def reasons(
                 found[k] = f"the answer is not finite: {where or f'its objective is {np.ravel(objective)[k]}'}"
         elif not feasible[k]:
             found[k] = f"the answer violates the constraint {name!r} by {broken[name][k]:.2g} of its limit"
+        elif better[k] > CONTRADICTION and overrun[k] > ROUNDING:
+            found[k] = (
+                f"the answer overruns the constraint {name!r} by {overrun[k]:.2g}, which may buy more than the tolerance: "
+                f"it beats the proved bound by {better[k]:.2g} (relative)"
+            )
         elif better[k] > CONTRADICTION:
             found[k] = (
                 f"answer and bound contradict each other: it beats the proved bound by {better[k]:.2g} (relative) and "

@@ -10,7 +10,7 @@ import pytest
 import mecopt
 from mecopt.backends.backend import OneByOne, Single
 from mecopt.certify import BOUGHT, CONTRADICTION, VIOLATION, certify, distance, judge, may_be_better, reasons
-from mecopt.models import BinaryOffloading, ComputationRate
+from mecopt.models import BinaryOffloading, ComputationRate, PricedPower
 from mecopt.problem import Problem
 from mecopt.search.solver import GAP
 from mecopt.solution import Solution, Status
@@ -69,8 +69,11 @@ def test_the_tolerances_agree() -> None:
     assert pytest.approx(GAP) == BOUGHT * VIOLATION
 
 
-@pytest.mark.parametrize("overrun", [0.0, 4e-9])
-def test_better_than_an_overrun_can_make_it_is_a_contradiction(overrun: float) -> None:
+@pytest.mark.parametrize(
+    ("overrun", "said"),
+    [(0.0, "contradict each other"), (1e-15, "please report"), (4e-9, "by 4e-09, which may buy more than the tolerance")],
+)
+def test_better_than_an_overrun_should_make_it_is_no_answer(overrun: float, said: str) -> None:
     problem = frames()
     best = mecopt.solve(problem)
     allocation = grown(best, 1.0 + overrun)
@@ -78,7 +81,25 @@ def test_better_than_an_overrun_can_make_it_is_a_contradiction(overrun: float) -
     status, contradiction = judge(certificate, GAP, False, False)
     assert contradiction.all()
     assert set(status) == {Status.FAILED}
-    assert "contradict each other" in reasons(problem, best.decision, allocation, certificate, contradiction)[0]
+    assert said in reasons(problem, best.decision, allocation, certificate, contradiction)[0]
+
+
+def test_where_a_limit_leaves_no_room_an_overrun_is_not_called_a_contradiction() -> None:
+    """With x = g p the energy is proportional to x/ln(1 + x), about 1 + x/2: a thousandth of a tiny x costs next to none."""
+    room = 1e-6
+    least = 8e5 * np.log(2.0) / 1e6  # J: data over bandwidth, at a power that tends to 0
+    problem = PricedPower(channel_gain=[1e-8], energy_budget=least * (1.0 + room), local_cost=1e9)
+    best = mecopt.solve(problem)
+    assert best.status is Status.OPTIMAL
+    assert float(best.allocation.transmit_power[0]) == pytest.approx(2.0 * room, rel=1e-3)
+    allocation = grown(best, 1.001)
+    certificate = certify(problem, best.decision, allocation, best.bound)
+    assert float(certificate.violation) == pytest.approx(1e-3 * room, rel=1e-2)
+    assert float(-certificate.gap) == pytest.approx(1e-3, rel=1e-2)
+    assert judge(certificate, GAP, False, False)[0] is Status.FAILED
+    said = reasons(problem, best.decision, allocation, certificate, np.array(True))[0]
+    assert said.startswith("the answer overruns the constraint 'energy' by 1e-09, which may buy more than the tolerance")
+    assert "report" not in said
 
 
 class Spoiling(OneByOne):
