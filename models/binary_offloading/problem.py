@@ -291,7 +291,7 @@ class BinaryOffloading(Problem[ServerRate, CapacityPrice]):
         """Bound the cost of a decision from below by weak duality at any capacity price (negative ones count as 0)."""
         price = np.maximum(dual.capacity_price, 0.0)
         terms = Terms(*(self.aligned(part, decision) for part in self.terms()))
-        offloaded = terms.upload + 2.0 * np.sqrt(price[..., None] * terms.compute)
+        offloaded = terms.upload + 2.0 * np.sqrt(price)[..., None] * np.sqrt(terms.compute)
         linear = np.where(decision == 1, offloaded, terms.local).sum(axis=-1)
         return np.asarray(linear - price * self.aligned("capacity", decision))
 
@@ -299,7 +299,7 @@ class BinaryOffloading(Problem[ServerRate, CapacityPrice]):
         """Bound the cost of every decision from below by weak duality at any capacity price."""
         price = np.maximum(dual.capacity_price, 0.0)
         terms = self.terms()
-        cheaper = np.minimum(terms.local, terms.upload + 2.0 * np.sqrt(price[..., None] * terms.compute))
+        cheaper = np.minimum(terms.local, terms.upload + 2.0 * np.sqrt(price)[..., None] * np.sqrt(terms.compute))
         return np.asarray(cheaper.sum(axis=-1) - price * self.capacity)
 
     def relaxed_dual(self) -> CapacityPrice:

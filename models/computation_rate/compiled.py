@@ -190,6 +190,20 @@ def _lagrangian(
 
 
 @compiled
+def first_price(data: RateData) -> float:
+    """Return a price to start from: the rate when all are local, or what one user's offloading says that the price exceeds.
+
+    Half the frame earns any one user half of ``worth log(1 + g)``, and the price is at least a third of any rate. Local
+    rates alone may be too small for a float, or 0, where offloading earns much.
+    """
+    price = data.local.sum()
+    for i in range(data.gain.size):
+        if data.gain[i] > 0.0:
+            price = max(price, data.worth[i] * np.log1p(data.gain[i]) / 6.0)
+    return price
+
+
+@compiled
 def relax(data: RateData, state: Bits, allowed: Flags, price: Floats, cutoff: float, relaxed: Bits) -> float:
     """Minimise the Lagrangian over prices; return the bound with its sign turned, and leave the best price.
 
@@ -201,7 +215,7 @@ def relax(data: RateData, state: Bits, allowed: Flags, price: Floats, cutoff: fl
     earning, spending = np.zeros(users), np.zeros(users)
     thresholds, peaks = np.empty(users), np.empty(users + 1)
     free = np.empty(users, np.int64)
-    if data.local.max() == 0.0:  # nobody has any energy or weight: every rate is 0
+    if data.local.max() == 0.0 and data.gain.max() == 0.0:  # nobody has any energy or weight: every rate is 0
         for i in range(users):
             relaxed[i] = max(state[i], 0)
         price[0] = 0.0
@@ -339,7 +353,7 @@ def relaxed_prices(local: Floats, gain: Floats, worth: Floats) -> Floats:
     price = np.empty(1)
     for b in range(instances):
         data = RateData(local[b], gain[b], worth[b], nobody, nobody)
-        price[0] = local[b].sum()
+        price[0] = first_price(data)
         relax(data, state, allowed, price, np.inf, relaxed)
         result[b] = price[0]
     return result

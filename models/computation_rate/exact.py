@@ -150,7 +150,9 @@ def place(problem: ComputationRate, model: Any, decision: Array) -> None:
 
 
 def _first_price(data: RateData) -> Array:
-    return np.array([data.local.sum()])
+    from mecopt.models.computation_rate.compiled import first_price
+
+    return np.array([first_price(data)])
 
 
 EXACT = PriceAndFix(compiled_data, _first_price)

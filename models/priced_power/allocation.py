@@ -103,9 +103,10 @@ def offloading_costs(problem: PricedPower, decision: Array, price: Array) -> Arr
     c = aligned_coefficients(problem, decision)
     u = efficiencies(problem, decision, price)
     ratio, able = np.expm1(u), c.cap > 0
-    paid = c.fixed + c.work * (1.0 + c.energy * ratio) / np.where(u > 0, u, 1.0) + price[..., None] * c.part * ratio
-    with np.errstate(over="ignore"):
-        beyond = price[..., None] * c.part > DEAREST * c.work
+    with np.errstate(over="ignore", invalid="ignore"):
+        dearness = price[..., None] * c.part
+        paid = c.fixed + c.work * (1.0 + c.energy * ratio) / np.where(u > 0, u, 1.0) + dearness * ratio
+        beyond = (dearness > DEAREST * c.work) | ~np.isfinite(dearness) | ~np.isfinite(paid)
     return np.where(able, np.where(beyond, -np.inf, paid), np.inf)
 
 

@@ -235,10 +235,14 @@ def _lagrangian(data: PowerData, state: Bits, price: float, offloaded: Floats) -
             offloaded[i] = data.fixed[i]
         elif state[i] != 0 and data.cap[i] > 0.0:
             m = price * data.part[i] / data.work[i]
-            u = best_efficiency(data.energy[i], m, data.cap[i])
-            ratio = np.expm1(u)
-            taken = data.part[i] * ratio
-            offloaded[i] = data.fixed[i] + data.work[i] * (1.0 + data.energy[i] * ratio) / u + price * taken
+            if m < DEAREST:
+                u = best_efficiency(data.energy[i], m, data.cap[i])
+                ratio = np.expm1(u)
+                taken = data.part[i] * ratio
+                offloaded[i] = data.fixed[i] + data.work[i] * (1.0 + data.energy[i] * ratio) / u + price * taken
+            else:  # the least of 1/u + m u, below what any efficiency costs and near the least of it where u is this small
+                taken = np.sqrt(data.work[i]) * np.sqrt(data.part[i]) / np.sqrt(price)
+                offloaded[i] = data.fixed[i] + 2.0 * np.sqrt(data.work[i]) * np.sqrt(data.part[i]) * np.sqrt(price)
         if state[i] == 1 or (state[i] != 0 and offloaded[i] < data.local[i]):
             value += offloaded[i]
             slope += taken

@@ -82,6 +82,72 @@ def test_where_nobody_has_energy_the_rate_of_zero_is_proved() -> None:
     assert solution.decision.tolist() == [0, 0]
 
 
+def test_local_rates_too_small_for_a_float_hide_nothing_that_offloading_earns() -> None:
+    """Nobody computes, A underflows to 0; both offload and earn what the formula says at the best harvesting time."""
+    gain = np.array([6e-6, 1e-5])
+    problem = ComputationRate(channel_gain=gain, cycles_per_bit=1e250, capacitance=1e250)
+    assert not problem.coefficients().local.any()
+    # with nobody local the time goes where bits per second are alike: a search over one share of two, in two nested grids
+    received, worth = 0.7 * 3.0 * gain**2 / 1e-10, np.array([1.0, 1.5]) * 2e6 / 1.1
+    harvest, share = np.meshgrid(np.linspace(0.01, 0.6, 1501), np.linspace(0.001, 0.999, 1501))
+    parts = ((1.0 - harvest) * share, (1.0 - harvest) * (1.0 - share))
+    rates = [w * t * np.log2(1.0 + g * harvest / t) for w, g, t in zip(worth, received, parts, strict=True)]
+    solution = mecopt.solve(problem)
+    assert solution.status is mecopt.Status.OPTIMAL
+    assert float(solution.objective) >= sum(rates).max()
+    assert float(solution.objective) == pytest.approx(sum(rates).max(), rel=1e-5)
+    counted = mecopt.solve(problem, solver="enumerate")
+    assert float(solution.objective) == pytest.approx(float(counted.objective), rel=1e-12)
+    assert float(problem.relaxed_bound(problem.relaxed_dual())) == pytest.approx(float(solution.objective), rel=1e-9)
+
+
+# ---------------------------------------------------------------------- bounds at any price
+
+
+@pytest.mark.parametrize("scale", [1e60, 1e150, 1e250, 1e290, 1e300, 1e307])
+@pytest.mark.parametrize(
+    "problem",
+    [
+        BinaryOffloading(data_size=[1e9, 12.0]),
+        MultiServerOffloading(channel_gain=[[1e-7, 2e-7], [1e-7, 0.0]]),
+        MultiServerOffloading(channel_gain=[[1e-7, 2e-7], [1e-7, 0.0]], least_speed=1e6, most_speed=1e10),
+        BandwidthPower(channel_gain=[1e-7, 1e-9]),
+        PricedPower(channel_gain=[1e-7, 1e-6], interference_limit=1e-9),
+        PricedPower(
+            data_size=[1e25, 1e20],
+            channel_gain=[1e-6, 1e-6],
+            interference_gain=[1e5, 1e9],
+            interference_limit=1.0,
+            local_cost=1e30,
+        ),
+        ComputationRate(channel_gain=[6e-6, 1e-5]),
+    ],
+    ids=lambda value: getattr(value, "name", None),
+)
+def test_no_price_whatever_makes_a_bound_that_the_optimum_contradicts(problem: Problem, scale: float) -> None:
+    sign = 1.0 if problem.sense == "minimise" else -1.0
+    best = mecopt.solve(problem)
+    prices = {name: np.full_like(value, scale) for name, value in best.dual.as_dict().items()}
+    dual = problem.Dual(**prices)
+    with np.errstate(all="ignore"):
+        for bound in (problem.bound(best.decision, dual), problem.relaxed_bound(dual)):
+            assert not sign * float(bound) > sign * float(best.objective)  # nan is no bound either
+
+
+def test_interference_dearer_than_a_float_is_answered_by_less_than_any_efficiency_costs() -> None:
+    """The price per work overflows; the bound stays below the cost of every efficiency, and near the least of them."""
+    from mecopt.models.priced_power.compiled import PowerData, _lagrangian
+
+    price, part, work, nobody = 1e150, 1e150, 1e-10, np.full(1, -1)
+    local, fixed, work_, energy, part_, cap = (np.full(1, value) for value in (1e200, 3.0, work, 0.5, part, 1.0))
+    one = PowerData(local, fixed, work_, energy, part_, cap, nobody, nobody)
+    value, _ = _lagrangian(one, np.ones(1, np.int8), price, np.empty(1))
+    u = np.logspace(-200.0, 0.0, 20_001)
+    costs = 3.0 + work * (1.0 + 0.5 * np.expm1(u)) / u + price * (part * np.expm1(u))
+    assert value + price == pytest.approx(costs.min(), rel=1e-3)
+    assert value + price <= costs.min()
+
+
 # ---------------------------------------------------------------------- many servers
 
 
