@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.arguments import checked_seed
 from mecopt.data import digest
 from mecopt.files import code_digest, write_whole
 from mecopt.learners.checkpoint import CHECKPOINT, resume, write_checkpoint
@@ -83,7 +84,7 @@ def train(
     MecoptError
         if something played is better than the proved optimum.
     """
-    folder, flat = Path(out), stream.flat()
+    folder, flat, seed = Path(out), stream.flat(), checked_seed(seed)
     with alone(folder), one_thread():
         training = begin()
         columns = _columns(flat.instances, training)

@@ -62,6 +62,14 @@ def checked_limit(time_limit: Any) -> None:
         checked_number("time_limit", time_limit)
 
 
+def checked_seed(seed: Any) -> int:
+    """Return the seed as Python's own number, or raise `InstanceError` unless it is a whole number of at least 0."""
+    known = isinstance(seed, int | np.integer) and not isinstance(seed, bool | np.timedelta64)
+    if not known or seed < 0:
+        raise InstanceError(f"seed is {seed!r}; allowed: a whole number >= 0")
+    return int(seed)
+
+
 def checked_start(problem: Problem, start: Any) -> None:
     """Raise `InstanceError` unless this is a solution of such a problem."""
     if not isinstance(start, Solution):

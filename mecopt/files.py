@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 
@@ -15,9 +16,14 @@ LOCK, HOLDER = ".mecopt.lock", ".mecopt.holder"
 """Files of a folder that a run has to itself: the operating system's lock, which ends with its process, and whose it is."""
 
 
+_held: ContextVar[frozenset[Path]] = ContextVar("held", default=frozenset())
+
+
 @contextmanager
 def to_myself(folder: Path) -> Iterator[None]:
     """Make a folder for the results of one run, and hold it: what cannot be written is refused before work begins.
+
+    Whoever holds it already holds it on.
 
     Raises
     ------
@@ -27,6 +33,9 @@ def to_myself(folder: Path) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     folder = Path(folder).absolute()
+    if folder in _held.get():
+        yield
+        return
     try:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
@@ -45,10 +54,12 @@ def to_myself(folder: Path) -> Iterator[None]:
     except (OSError, NotImplementedError):  # a file system without locks
         yield
         return
+    token = _held.set(_held.get() | {folder})
     try:
         (folder / HOLDER).write_text(f"the process {os.getpid()}", encoding="utf-8")
         yield
     finally:
+        _held.reset(token)
         for name in (HOLDER, LOCK):
             with contextlib.suppress(OSError):
                 (folder / name).unlink()
@@ -65,6 +76,13 @@ def require_file(path: Path) -> None:
         tempfile.TemporaryFile(dir=made).close()
     except OSError as error:
         raise InstanceError(f"{path} cannot be written: {made}: {error.strerror}") from None
+
+
+def require_other(given: Path, *written: Path) -> None:
+    """Raise `InstanceError` where a file that is written would replace the one that is read."""
+    for path in written:
+        if path.exists() and given.exists() and path.samefile(given):
+            raise InstanceError(f"{path} would replace the data that are read from {given}; name another file or folder")
 
 
 def write_whole(path: Path, content: bytes) -> None:

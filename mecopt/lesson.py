@@ -19,6 +19,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from mecopt.arguments import checked_seed
 from mecopt.problem import Problem
 from mecopt.show.readable import Readable
 from mecopt.solution import InstanceError
@@ -129,7 +130,7 @@ class Lesson(Readable):
 
     def outcome(self, number: int, seed: int = 0) -> Outcome:
         """Check one step, with a generator of its own."""
-        return self.step(number).check(np.random.default_rng([seed, number]))
+        return self.step(number).check(np.random.default_rng([checked_seed(seed), number]))
 
     def run(self, seed: int = 0) -> list[Outcome]:
         """Check every step."""

@@ -441,7 +441,7 @@ class Problem(Readable, ABC, Generic[AllocationT, DualT]):
 
         return page(self)
 
-    def table(self, users: Iterable[int] | None = None) -> Page:
+    def table(self, users: Iterable[int] | slice | None = None) -> Page:
         """Return a page with the fields of users of a single instance, all by default.
 
         Examples

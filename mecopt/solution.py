@@ -357,13 +357,14 @@ class Solution(Readable, Generic[AllocationT, DualT]):
             "messages": {str(k): v for k, v in self.stats.messages.items()},
         }
 
-    def table(self, rows: Iterable[int] | None = None) -> Page:
+    def table(self, rows: Iterable[int] | slice | None = None) -> Page:
         """Return a page of rows, to be printed or shown: users of a single answer, instances of a batch; all by default.
 
         Parameters
         ----------
         rows
-            numbers of users (or, in a batch, of instances, counted through), as ``range(100, 200)`` or ``[17, 58]``.
+            numbers of users (or, in a batch, of instances, counted through), as ``range(100, 200)``,
+            ``slice(100, 200)`` or ``[17, 58]``.
 
         Examples
         --------

@@ -12,6 +12,7 @@ import click
 from mecopt.cli.files import file_options, seen_text, tell
 
 if TYPE_CHECKING:
+    from mecopt.compare.summary import Summary
     from mecopt.problem import Problem
 
 
@@ -54,10 +55,12 @@ def command(
     from mecopt.cli.console import at_work, console, progress
     from mecopt.compare import compare
     from mecopt.compare.report import PICTURES, decisions_table, table, write_report
-    from mecopt.compare.run import STORED
+    from mecopt.compare.run import RESULTS, STORED
     from mecopt.data import load
+    from mecopt.files import require_other
     from mecopt.stream import kept_back, repeated
 
+    require_other(file, *(output / name for name in (RESULTS, "report.html", *PICTURES)))
     data = load(file, problem, **told)
     tell(data)
     instances, labels = data.problem.flat(), data.labels
@@ -74,6 +77,7 @@ def command(
         labels = labels[rows]
     shown = Console(stderr=True).is_terminal
     with progress("comparing") as tell_done, nullcontext() if shown else at_work():
+        reported: list[Summary] = []
         origin = {f"file_{name}": value for name, value in data.provenance.items() if name != "file"}
         try:
             comparison = compare(
@@ -86,11 +90,12 @@ def command(
                 jobs=jobs,
                 provenance={"file": file.name, "notes": [*data.notes, *seen], **origin},
                 progress=tell_done,
+                report=lambda found: reported.append(write_report(found, output)),
             )
         except KeyboardInterrupt:
             click.echo(f"finished parts are kept in {output}/parts: the same command goes on from there", err=True)
             raise
-    summary = write_report(comparison, output)
+    (summary,) = reported
     screen = console()
     screen.print(
         f"{instances.name}: {instances.instances} instances of {instances.size_text} from {file.name}", markup=False
@@ -100,7 +105,7 @@ def command(
         screen.print(decisions_table(comparison))
     for text in summary.findings:
         screen.print(f"- {text}", markup=False)
-    written = [name for name in ("report.html", *PICTURES, "results.parquet") if (output / name).is_file()]
+    written = [name for name in ("report.html", *PICTURES, RESULTS) if (output / name).is_file()]
     screen.print(f"written: {output}/{', '.join(written)}", markup=False)
     if comparison.provenance.get("stored_wrong") and STORED in comparison.methods:
         return 2

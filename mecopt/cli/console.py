@@ -1,5 +1,6 @@
 """What every command prints to, and the sign of life of those that take long."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock, Timer
@@ -20,10 +21,30 @@ SILENT = 5.0
 """Seconds after which a command that has said nothing says that it is at work."""
 
 
+_LOWERED = str.maketrans("⁻⁺⁰¹²³⁴⁵⁶⁷⁸⁹", "-+0123456789")
+
+
 def console() -> Console:
     """Return a console that never cuts a table where the output is no terminal."""
     screen = Console(highlight=False)
     return screen if screen.is_terminal else Console(highlight=False, width=WIDE)
+
+
+def spelt(text: str, encoding: str) -> str:
+    """Return text with exponents as an output of this encoding can show them.
+
+    >>> spelt("2·10⁻¹⁶", "utf-8"), spelt("2·10⁻¹⁶", "cp1252"), spelt("x²", "cp1252"), spelt("x²", "ascii")
+    ('2·10⁻¹⁶', '2·10^-16', 'x²', 'x^2')
+    """
+
+    def shown(raised: re.Match[str]) -> str:
+        try:
+            raised[0].encode(encoding)
+        except UnicodeEncodeError:
+            return "^" + raised[0].translate(_LOWERED)
+        return raised[0]
+
+    return re.sub("[⁻⁺⁰¹²³⁴⁵⁶⁷⁸⁹]+", shown, text)
 
 
 def columns() -> int:
@@ -38,14 +59,8 @@ def told_progress(screen: Console) -> Iterator[Progress]:
     watched = screen if screen.is_terminal else errors
     began = said = clock.now()
     if watched.is_terminal:
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-        from rich.progress import Progress as Bar
-
-        columns = (TextColumn("{task.description}", markup=False), BarColumn(20), MofNCompleteColumn())
-        times = (TimeElapsedColumn(), TextColumn("left about"), TimeRemainingColumn())
-        with Bar(*columns, *times, console=watched, transient=True) as bar:
-            task = bar.add_task("starting", total=None)
-            yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)
+        with _bar(watched, "starting") as told:
+            yield told
         return
 
     def line(what: str, done: int, total: int) -> None:
@@ -92,10 +107,18 @@ def at_work() -> Iterator[None]:
 @contextmanager
 def progress(task: str, wanted: bool = True) -> Iterator[Callable[[int, int], None]]:
     """Show a bar on standard error where that is a terminal; what it yields takes how much is done, and of how much."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    with _bar(Console(stderr=True), task, wanted) as told:
+        yield lambda done, total: told(task, done, total)
 
-    screen = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=screen, transient=True, disable=not (wanted and screen.is_terminal)) as bar:
-        shown = bar.add_task(task, total=None)
-        yield lambda done, total: bar.update(shown, completed=done, total=total)
+
+@contextmanager
+def _bar(watched: Console, first: str, wanted: bool = True) -> Iterator[Progress]:
+    """Show the one bar that all commands have, where somebody watches a terminal."""
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(20), MofNCompleteColumn())
+    times = (TimeElapsedColumn(), TextColumn("left about"), TimeRemainingColumn())
+    with Bar(*columns, *times, console=watched, transient=True, disable=not (wanted and watched.is_terminal)) as bar:
+        task = bar.add_task(first, total=None)
+        yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)

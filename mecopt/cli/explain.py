@@ -95,6 +95,7 @@ def _paragraphs(screen: Console, text: str, indent: int = 0) -> None:
     """Print words wrapped and displayed formulas as they are, a blank line after each."""
     from rich.text import Text
 
+    from mecopt.cli.console import spelt
     from mecopt.lesson import is_display, paragraphs
 
     margin = " " * indent
@@ -103,7 +104,7 @@ def _paragraphs(screen: Console, text: str, indent: int = 0) -> None:
             lines = [margin + line for line in paragraph.splitlines()]
         else:
             lines = _wrapped(paragraph, screen.width, margin)
-        shown = Text("\n".join(lines) + "\n", style="bold" if is_display(paragraph) else "")
+        shown = Text(spelt("\n".join(lines), screen.encoding) + "\n", style="bold" if is_display(paragraph) else "")
         screen.print(shown, no_wrap=True, overflow="ignore", crop=False)
 
 
@@ -122,9 +123,11 @@ def _checked(screen: Console, outcome: Outcome) -> None:
     """Print every measurement with its mark and what is allowed."""
     from rich.text import Text
 
+    from mecopt.cli.console import spelt
+
     screen.print(Text("Check", style="bold"))
     for part in outcome.parts or (outcome,):
         style = "bold green" if part.passed else "bold red"
-        first, *rest = _wrapped(part.line, screen.width, "    ")
+        first, *rest = _wrapped(spelt(part.line, screen.encoding), screen.width, "    ")
         screen.print(Text.assemble("  ", (part.mark, style), first[3:], *(f"\n{line}" for line in rest)), no_wrap=True)
     screen.print()

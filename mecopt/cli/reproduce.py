@@ -22,18 +22,17 @@ def command(paper: str | None, output: Path | None, seeds: int | None, quick: bo
 
     Writes results.md, results.json and the pictures. An interrupted run goes on when the same command is given again.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.markup import escape
     from rich.table import Table
 
-    from mecopt.cli.console import console
+    from mecopt.cli.console import console, told_progress
     from mecopt.registry import find_reproduction, reproduction_names
     from mecopt.solution import InstanceError
 
     screen = console()
     if paper is None:
         for name in reproduction_names():
-            screen.print(f"[bold]{name}[/bold]  {find_reproduction(name).title}")
+            screen.print(f"[bold]{name}[/bold]  {escape(find_reproduction(name).title)}")
         return
     reproduction = find_reproduction(paper)
     if output is None:
@@ -42,29 +41,27 @@ def command(paper: str | None, output: Path | None, seeds: int | None, quick: bo
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InstanceError(f"no folder for the results can be made at {output}: {error.strerror}") from None
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    errors = Console(stderr=True)
-    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar:
-        task = bar.add_task("starting", total=None)
+    with told_progress(screen) as progress:
         findings = reproduction.run(
             output,
             seeds=seeds or (2 if quick else reproduction.seeds),
             quick=quick,
-            progress=lambda what, done, total: bar.update(task, description=what, completed=done, total=total),
+            progress=progress,
         )
     written = findings.write(output)
-    screen.print(f"[bold]{findings.title}[/bold]")
+    screen.print(f"[bold]{escape(findings.title)}[/bold]")
     if quick:
         screen.print(
             "This is the quick version: a test that everything runs. Its figures mean nothing, so nothing is judged."
         )
     for result in findings.tables:
-        grid = Table(title=result.name, caption=result.caption, title_justify="left", caption_justify="left", box=None)
+        title, caption = escape(result.name), escape(result.caption)
+        grid = Table(title=title, caption=caption, title_justify="left", caption_justify="left", box=None)
         for number, header in enumerate(result.headers):
-            grid.add_column(header, justify="right" if number else "left")
+            grid.add_column(escape(header), justify="right" if number else "left")
         shown = result.rows[:QUICK_ROWS] if quick else result.rows
         for row in shown:
-            grid.add_row(*row)
+            grid.add_row(*map(escape, row))
         screen.print(grid)
         if len(shown) < len(result.rows):
             screen.print(f"... and {len(result.rows) - len(shown)} more rows in results.md")
@@ -73,7 +70,9 @@ def command(paper: str | None, output: Path | None, seeds: int | None, quick: bo
     for claim in findings.claims:
         colour = colours[claim.verdict]
         screen.print(
-            "" if quick else f"[{colour}]{claim.verdict.upper()}[/{colour}]  ", f"{claim.where}: {claim.text}", sep=""
+            "" if quick else f"[{colour}]{claim.verdict.upper()}[/{colour}]  ",
+            escape(f"{claim.where}: {claim.text}"),
+            sep="",
         )
-        screen.print(f"    {claim.evidence}")
+        screen.print(f"    {claim.evidence}", markup=False)
     screen.print(f"written: {output}/{', '.join(written)}", markup=False)

@@ -53,7 +53,7 @@ def command(
     from mecopt.cli.console import at_work, columns, progress
     from mecopt.data import load
     from mecopt.data.answers import require_answer_suffix, write_answer
-    from mecopt.files import require_file
+    from mecopt.files import require_file, require_other
     from mecopt.show.solution import page
     from mecopt.solution import InstanceError
     from mecopt.solve import solve
@@ -61,6 +61,7 @@ def command(
     if output is not None:
         require_answer_suffix(output)
         require_file(output)
+        require_other(file, output)
     data = load(file, problem, **told)
     tell(data)
     instances = data.problem
@@ -75,12 +76,19 @@ def command(
     rng = np.random.default_rng(seed)
     with at_work(), progress("solving", wanted=instances.instances > 1) as tell_done, watched(tell_done):
         solution = solve(instances, solver=solver, gap=gap, time_limit=time_limit, throw=False, rng=rng)
+    unwritten: OSError | None = None
     if output is not None:
-        write_answer(output, solution)
-        click.echo(f"written: {output}", err=True)
+        try:
+            write_answer(output, solution)
+            click.echo(f"written: {output}", err=True)
+        except OSError as error:  # open in another program, a full disk: the answer is printed all the same
+            unwritten = error
     if as_json:
         click.echo(json.dumps(solution.to_dict()))
     else:
         click.echo(page(solution, whole).text(columns()))
+    if unwritten is not None:
+        reason = unwritten.strerror or unwritten
+        raise InstanceError(f"the answer is above, but {output} could not be written: {reason}")
     counts = solution.statuses()
     return 1 if {"FAILED", "INFEASIBLE"} & counts.keys() else 4 if "LIMIT" in counts else 0

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from mecopt.problem import Problem
 
 
+WRITTEN = ("card.json", "weights.safetensors", "training.parquet", "training.png")
+"""What a training leaves in its folder."""
+
+
 @click.command("train")
 @click.argument("problem")
 @click.option("--learner", default="decision-net", show_default=True, help="Way of learning; see `mecopt list`.")
@@ -68,15 +72,14 @@ def command(
     Afterwards `mecopt compare FILE --methods exact,learned:FOLDER` puts it beside the optimum, without torch. A run that
     was interrupted or killed goes on when the same command is given again, and ends with the same weights.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from mecopt.cli.console import console
-    from mecopt.files import to_myself
+    from mecopt.cli.console import console, progress
+    from mecopt.files import require_other, to_myself
     from mecopt.registry import find_learner
     from mecopt.stream import changed
     from mecopt.waiting import on_behalf_of
 
+    if data is not None:
+        require_other(data, *(output / name for name in WRITTEN))
     chosen = find_learner(learner)
     given = _settings(options)
     settings = chosen.configured(variant, given)
@@ -86,14 +89,8 @@ def command(
     provenance |= {"changes": list(changes), "variant": variant}
     _require(chosen, stream)
     before = (output / "card.json").is_file()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    errors = Console(stderr=True)
-    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar:
-        task = bar.add_task("training", total=stream.instances)
-
-        def shown(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
-
+    with progress("training") as shown:
+        shown(0, stream.instances)
         try:
             with to_myself(output), on_behalf_of(stream):
                 policy = chosen.train(stream, settings, seed, output, provenance, shown)
@@ -104,11 +101,7 @@ def command(
     screen.print(f"{learner} for {problem}: {stream.instances} instances of {stream.users} users, seed {seed}", markup=False)
     for line in policy.report():
         screen.print(f"- {line}", markup=False)
-    written = [
-        name
-        for name in ("card.json", "weights.safetensors", "training.parquet", "training.png")
-        if (output / name).is_file()
-    ]
+    written = [name for name in WRITTEN if (output / name).is_file()]
     screen.print(f"{'stood there already' if before else 'written'}: {output}/{', '.join(written)}", markup=False)
     screen.print(f"use it: {policy.usage(output)}", markup=False)
 

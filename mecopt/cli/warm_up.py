@@ -16,10 +16,8 @@ def command(problems: tuple[str, ...]) -> int:
     They are kept in the package's own folders, or in the user's where nobody may write to those (NUMBA_CACHE_DIR names
     another one), until mecopt, numba, Python or the processor changes. The exit code is 1 if they cannot be kept.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
     from mecopt import waiting
+    from mecopt.cli.console import progress
     from mecopt.registry import find_problem, problem_names
     from mecopt.warm_up import is_warm, note_warm, steps
 
@@ -31,16 +29,14 @@ def command(problems: tuple[str, ...]) -> int:
         long = waiting.in_words(None if None in known else sum(filter(None, known)))
         names = ", ".join(cls.name for cls in cold)
         click.echo(f"compiling the kernels of {names}: up to {long}, once per machine", err=True)
-    errors = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar, waiting.silence():
+    with progress("compiling") as tell_done, waiting.silence():
         todo = [(cls, steps(cls)) for cls in cold]
-        task = bar.add_task("compiling", total=sum(len(calls) for _, calls in todo))
+        done, total = 0, sum(len(calls) for _, calls in todo)
         for cls, calls in todo:
-            bar.update(task, description=f"compiling {cls.name}")
             for call in calls:
+                tell_done(done, total)
                 compiled += call()
-                bar.advance(task)
+                done += 1
             note_warm(cls)
     names = ", ".join(cls.name for cls in wanted)
     if compiled:

@@ -12,7 +12,7 @@ from mecopt.compare.decisions import habits, headers
 from mecopt.compare.figures import instances_figure, loss_figure, tradeoff_figure
 from mecopt.compare.run import Comparison
 from mecopt.compare.summary import HEADERS, Summary, cells, summarise
-from mecopt.files import write_whole
+from mecopt.files import to_myself, write_whole
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -42,28 +42,30 @@ _WIDE_ONLY = ("1st percentile", "violation", "model")
 
 def table(summary: Summary, width: int) -> Table:
     """Return the comparison as a rich table that fits a terminal of this width; the report has every column."""
+    from rich.markup import escape
     from rich.table import Table
 
-    grid = Table(title=f"ratio to {summary.reference}", title_justify="left", box=None, pad_edge=False)
+    grid = Table(title=escape(f"ratio to {summary.reference}"), title_justify="left", box=None, pad_edge=False)
     shown = [i for i, header in enumerate(HEADERS) if width >= NARROW or header not in _WIDE_ONLY]
     for i in shown:
-        grid.add_column(HEADERS[i], justify="left" if HEADERS[i] == "method" else "right", no_wrap=True)
+        grid.add_column(escape(HEADERS[i]), justify="left" if HEADERS[i] == "method" else "right", no_wrap=True)
     for line in summary.lines:
         row = cells(line)
-        grid.add_row(*(row[i] for i in shown))
+        grid.add_row(*(escape(row[i]) for i in shown))
     return grid
 
 
 def decisions_table(comparison: Comparison) -> Table:
     """Return what the methods decide as a rich table: shares of users by choice, and users who never change theirs."""
+    from rich.markup import escape
     from rich.table import Table
 
     rows = habits(comparison)
     grid = Table(title="decisions: share of users by choice", title_justify="left", box=None, pad_edge=False)
     for name in headers(rows):
-        grid.add_column(name, justify="left" if name == "method" else "right", no_wrap=True)
+        grid.add_column(escape(name), justify="left" if name == "method" else "right", no_wrap=True)
     for row in rows:
-        grid.add_row(*row.cells())
+        grid.add_row(*map(escape, row.cells()))
     return grid
 
 
@@ -72,13 +74,14 @@ def write_report(comparison: Comparison, out: str | Path) -> Summary:
     out = Path(out)
     summary = summarise(comparison)
     pictures = {}
-    for name, figure in PICTURES.items():
-        if summary.shown:
-            pictures[name] = figure(summary)
-            write_whole(out / name, pictures[name])
-        else:
-            (out / name).unlink(missing_ok=True)  # of an earlier run
-    write_whole(out / "report.html", _page(comparison, summary, pictures).encode())
+    with to_myself(out):
+        for name, figure in PICTURES.items():
+            if summary.shown:
+                pictures[name] = figure(summary)
+                write_whole(out / name, pictures[name])
+            else:
+                (out / name).unlink(missing_ok=True)  # of an earlier run
+        write_whole(out / "report.html", _page(comparison, summary, pictures).encode())
     return summary
 
 

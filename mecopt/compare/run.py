@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt import waiting
-from mecopt.arguments import checked_limit, checked_problem
+from mecopt.arguments import checked_limit, checked_problem, checked_seed
 from mecopt.backends.backend import Feature
 from mecopt.certify import VIOLATION, certify, distance, judge, reasons
 from mecopt.data import Labels, digest
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 
-STORED = "stored"
+STORED, RESULTS = "stored", "results.parquet"
 CHUNK = 250
 _DEFAULTS = (
     "exact",
@@ -112,6 +112,7 @@ def compare(
     jobs: int | None = None,
     provenance: dict[str, Any] | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    report: Callable[[Comparison], Any] = lambda comparison: None,
 ) -> Comparison:
     """Run methods on all instances and write ``results.parquet``.
 
@@ -134,6 +135,9 @@ def compare(
         processes; None takes all cores, or one where the work is too small to share.
     progress
         called with the finished and the total number of parts.
+    report
+        called with the comparison while no other run can write to the folder, as
+        ``lambda found: mecopt.compare.report.write_report(found, out)``.
 
     Raises
     ------
@@ -143,7 +147,8 @@ def compare(
 
     checked_problem(problem)
     checked_limit(time_limit)
-    if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1):
+    seed, time_limit = checked_seed(seed), None if time_limit is None else float(time_limit)
+    if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int | np.integer) or jobs < 1):
         raise InstanceError(f"jobs is {jobs!r}; allowed: a whole number of at least 1, or None for one per core")
     if isinstance(methods, str):
         raise InstanceError(f"methods is {methods!r}; allowed: a list of names, such as {methods.split(',')}")
@@ -197,7 +202,7 @@ def compare(
     done = total - len(tasks)
     progress(done, total)
     cores = os.cpu_count() or 1
-    workers = jobs or (cores if len(tasks) > 2 * cores else 1)
+    workers = int(jobs or 0) or (cores if len(tasks) > 2 * cores else 1)
     with to_myself(Path(out)):
         waiting.one_voice()
         with _deaf_to_interrupts(workers > 1):
@@ -206,7 +211,8 @@ def compare(
             done += 1
             progress(done, total)
         comparison = Comparison(_gathered(files, origin), origin)
-        _write_table(comparison.table, Path(out) / "results.parquet")
+        _write_table(comparison.table, Path(out) / RESULTS)
+        report(comparison)
         return comparison
 
 

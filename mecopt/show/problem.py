@@ -48,7 +48,7 @@ def page(problem: Problem) -> Page:
     return Page(f"{problem.name}: {_number(problem)}{problem.size_text}", parts)
 
 
-def table(problem: Problem, users: Iterable[int] | None) -> Page:
+def table(problem: Problem, users: Iterable[int] | slice | None) -> Page:
     """Return the fields of the users asked for, all of them by default."""
     from mecopt.solution import InstanceError
 
@@ -62,13 +62,15 @@ def table(problem: Problem, users: Iterable[int] | None) -> Page:
     )
 
 
-def chosen_users(rows: Iterable[int] | None, count: int, kind: str) -> Sequence[int]:
+def chosen_users(rows: Iterable[int] | slice | None, count: int, kind: str) -> Sequence[int]:
     """Return the numbers of users or instances asked for, or say which is none."""
     from mecopt.solution import InstanceError
 
     if rows is None:
         return range(count)
-    chosen = [rows] if isinstance(rows, int) else list(rows)
+    if isinstance(rows, slice):
+        rows = range(count)[rows]
+    chosen = list(rows) if isinstance(rows, Iterable) else [rows]
     for number in chosen:
         if isinstance(number, bool) or not isinstance(number, int | np.integer) or not 0 <= number < count:
             raise InstanceError(f"{kind} {number!r} is none of these; allowed: 0 to {count - 1}")

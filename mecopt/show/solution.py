@@ -26,7 +26,7 @@ INSTANCES = 10
 """Instances that the page of a batch shows."""
 
 DUST = 1e-6
-"""Part of the largest number of a unit below which a table shows 0: as much is left by iterative solvers of what is 0."""
+"""Part of the largest number of a unit below which a table shows ~0: as much iterative solvers leave of what is 0."""
 
 MESSAGES = 5
 """Messages about single instances that a page shows."""
@@ -56,7 +56,7 @@ def page(solution: Solution, whole: bool = False) -> Page:
     return _batch_page(solution, whole) if solution.shape else _single_page(solution, whole)
 
 
-def table(solution: Solution, rows: Iterable[int] | None) -> Page:
+def table(solution: Solution, rows: Iterable[int] | slice | None) -> Page:
     """Return the rows asked for, all of them by default: users of a single answer, instances of a batch."""
     problem = solution.problem
     if solution.shape:
@@ -143,8 +143,8 @@ def _users(solution: Solution, users: Sequence[int]) -> Grid:
     largest = _largest(numbers)
 
     def cells(f: Field[Any]) -> list[str]:
-        dust = DUST * largest[f.metadata["unit"]]
-        return [entry(0.0 if abs(x) < dust else x) for x in getattr(numbers, f.name)[list(users)]]
+        dust = DUST * largest[f.metadata["unit"]] if _iterates(solution) else 0.0
+        return ["~0" if 0.0 < abs(x) < dust else entry(x) for x in getattr(numbers, f.name)[list(users)]]
 
     return Grid(
         (
@@ -153,6 +153,14 @@ def _users(solution: Solution, users: Sequence[int]) -> Grid:
             *(Column(titled(f), cells(f)) for f in columns),
         )
     )
+
+
+def _iterates(solution: Solution) -> bool:
+    """Whether the allocation is what an iteration came to, and not a formula's own numbers."""
+    from mecopt.backends.backend import ClosedForm
+
+    backends, method = solution.problem.backends, solution.stats.method
+    return not isinstance(backends.get(method if method in backends else ClosedForm.name), ClosedForm)
 
 
 def _largest(allocation: Variables) -> dict[str, float]:

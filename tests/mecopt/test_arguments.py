@@ -280,3 +280,15 @@ def test_a_comparison_checks_what_it_is_given(tmp_path: Path) -> None:
     with pytest.raises(InstanceError, match="problem is a list"):
         compare([BATCH], ["exact"], out=tmp_path / "new")  # type: ignore[arg-type]
     assert not (tmp_path / "new").exists()
+
+
+def test_numbers_of_numpy_seed_as_those_of_python_do(tmp_path: Path) -> None:
+    run: Any = compare
+    found = [run(BATCH, ["random"], out=tmp_path / str(k), seed=seed) for k, seed in enumerate((3, np.int64(3)))]
+    assert found[0].column("random", "objective").tolist() == found[1].column("random", "objective").tolist()
+    assert run(BATCH, ["random"], out=tmp_path / "2", time_limit=np.float32(60.0), jobs=np.int64(1)).methods == ["random"]
+    for seed in (-1, True, 1.5, "3", None, np.timedelta64(3)):
+        with pytest.raises(InstanceError, match=r"seed is .*; allowed: a whole number >= 0"):
+            run(BATCH, ["random"], out=tmp_path / "3", seed=seed)
+    with pytest.raises(InstanceError, match="seed is -1"):
+        BinaryOffloading.lesson().run(-1)

@@ -1,13 +1,23 @@
 """Where results go is looked at before work begins, and what a terminal cannot show costs no work."""
 
+import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from mecopt.files import require_file, to_myself
+import mecopt
+from mecopt.cli.main import main
+from mecopt.compare import Comparison, compare
+from mecopt.compare.report import write_report
+from mecopt.data import save
+from mecopt.files import LOCK, require_file, to_myself
+from mecopt.models import BinaryOffloading
+from mecopt.reproduction import Claim, Findings, Table
 from mecopt.solution import InstanceError
 
 
@@ -56,3 +66,90 @@ def test_what_a_code_page_cannot_show_is_replaced(encoding: str) -> None:
     assert run.returncode == 0, run.stderr
     assert b"UnicodeEncodeError" not in run.stderr
     assert b"backscatter-frame" in run.stdout
+
+
+def run(*words: object) -> object:
+    with pytest.raises(SystemExit) as ended:
+        main([str(word) for word in words])
+    return ended.value.code
+
+
+@pytest.fixture
+def slots(tmp_path: Path) -> Path:
+    """A file of two instances."""
+    instances = BinaryOffloading.sample(np.random.default_rng(0), (2,), users=3)
+    save(tmp_path / "slots.parquet", instances, provenance={})
+    return tmp_path / "slots.parquet"
+
+
+def test_the_data_that_are_read_are_never_written_over(
+    slots: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, folder = slots.read_bytes(), slots.parent
+    monkeypatch.chdir(folder)
+    (folder / "link.parquet").symlink_to(slots)
+    for output in (slots, "slots.parquet", folder / "link.parquet"):
+        assert run("solve", slots, "-o", output) == 2
+    for name, command in (("results.parquet", ["compare"]), ("training.parquet", ["train", "binary-offloading", "--data"])):
+        (folder / name).write_bytes(before)
+        assert run(*command, folder / name, "-o", folder) == 2
+        assert (folder / name).read_bytes() == before
+    assert slots.read_bytes() == before
+    assert capsys.readouterr().err.count("would replace the data that are read") == 5
+
+
+def test_an_answer_that_cannot_be_written_is_printed_all_the_same(
+    slots: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, solution: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("mecopt.data.answers.write_answer", refuse)
+    assert run("solve", slots, "--json", "-o", slots.parent / "answers.csv") == 2
+    said = capsys.readouterr()
+    assert json.loads(said.out)["status"] == ["OPTIMAL", "OPTIMAL"]
+    assert "answers.csv could not be written: Permission denied" in said.err
+
+
+def test_a_report_is_written_while_the_folder_is_held_and_who_holds_it_may_take_it_again(tmp_path: Path) -> None:
+    instances, held = BinaryOffloading.sample(np.random.default_rng(0), (2,), users=3), []
+
+    def report(found: Comparison) -> None:
+        write_report(found, tmp_path)
+        held.append((tmp_path / LOCK).exists())
+
+    compare(instances, ["all-local"], out=tmp_path, report=report)
+    assert held == [True]
+    assert (tmp_path / "report.html").is_file()
+    assert not (tmp_path / LOCK).exists()
+
+
+def test_exponents_are_written_out_where_they_cannot_be_shown() -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0"}
+    command = [sys.executable, "-m", "mecopt", "explain", "binary-offloading", "--step", "1"]
+    said = subprocess.run(command, capture_output=True, env=environment, check=False).stdout.decode("cp1252")
+    assert re.search(r"\d\^-\d+", said)
+    assert not re.search(r"\d\?+[\d\u00b9\u00b2\u00b3?]", said)
+
+
+def test_brackets_of_units_and_names_are_no_markup(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Paper:
+        title, seeds = "a paper [s]", 1
+
+        def run(self, out: Path, **_: object) -> Findings:
+            table = Table("costs [s]", "rates [bit/s]", ("user", "cost [s]"), [["[red]", "1 [s]"]])
+            return Findings("found [s]", {}, [Claim("costs fall [s]", "fig. [a]", "holds", "by 2 [bit/s]")], [table])
+
+    monkeypatch.setattr("mecopt.registry.find_reproduction", lambda name: Paper())
+    assert run("reproduce", "x", "-o", tmp_path) == 0
+    said = capsys.readouterr().out
+    for text in ("found [s]", "costs [s]", "rates [bit/s]", "cost [s]", "[red]", "1 [s]", "fall [s]", "[a]", "2 [bit/s]"):
+        assert text in said
+
+
+def test_there_is_one_bar_for_every_command() -> None:
+    package = Path(mecopt.__file__).parent
+    found = [path.name for path in package.rglob("*.py") if "rich.progress" in path.read_text(encoding="utf-8")]
+    assert found == ["console.py"]

@@ -17,7 +17,7 @@ from mecopt.compare.run import compare
 from mecopt.data import Dataset
 from mecopt.decision import UnitBeams
 from mecopt.fields import allowed
-from mecopt.models import BackscatterFrame, BinaryOffloading, MultiServerOffloading
+from mecopt.models import BackscatterFrame, BinaryOffloading, ComputationRate, MultiServerOffloading
 from mecopt.show.numbers import values
 from mecopt.show.page import Column, Grid, Line, Page
 from mecopt.solution import InstanceError, Solution
@@ -185,7 +185,7 @@ def test_rows_beyond_the_first_are_shown_on_request() -> None:
     assert [line.split("OPTIMAL")[0].strip() for line in batch.table([29, 30]).text().splitlines()[3:]] == ["0, 29", "1, 0"]
 
 
-@pytest.mark.parametrize("rows", [[300], [-1], [True], [0.5], "x"], ids=str)
+@pytest.mark.parametrize("rows", [[300], [-1], [True], [0.5], "x", 0.5, True], ids=str)
 def test_rows_that_are_none_are_named(rows: Any) -> None:
     with pytest.raises(InstanceError, match=r"user .* is none of these; allowed: 0 to 299"):
         drawn("binary-offloading", users=300).table(rows)
@@ -298,3 +298,21 @@ def test_help_tells_what_every_variable_is(cls: type[mecopt.Problem]) -> None:
         for f in dataclasses.fields(kind):
             assert f.metadata["meaning"]
             assert re.search(rf"^{f.name} : .*one per {f.metadata['per']}\n    \S", inspect.getdoc(kind) or "", re.M)
+
+
+def test_rows_are_counted_as_python_does() -> None:
+    solution: Any = drawn("binary-offloading", users=30)
+    for shown in (solution, solution.problem):
+        assert shown.table(slice(5, 8)).text() == shown.table([5, 6, 7]).text()
+        assert shown.table(np.int64(5)).text() == shown.table(5).text() == shown.table([5]).text()
+
+
+def test_a_small_number_of_a_formula_is_shown_as_it_is_and_what_iterations_leave_of_none_as_about_none() -> None:
+    problem = ComputationRate(channel_gain=[1e-4, 1e-9, 1e-12])
+    solution = mecopt.allocate(problem, [1, 1, 1])
+    time = solution.allocation.offload_time
+    assert 0.0 < time.min() < 1e-6 * time.max()
+    for text in (str(solution), solution.table().text()):
+        assert f"{time[2]:.6g}" in text
+    iterated = dataclasses.replace(solution, stats=dataclasses.replace(solution.stats, method="slsqp"))
+    assert [row.split()[2] for row in iterated.table().text(1000).splitlines()[3:]][2] == "~0"
