@@ -318,7 +318,7 @@ def _placed(
                 f"{table.where}: {_place(table, f.name, row)} differs from that of another {axis}; {f.name} is per "
                 f"{f.metadata['per']}; allowed: the same number in all of its rows"
             )
-        grid = np.take(one, 0, axis=place)
+        grid = one.squeeze(axis=place)
         present.remove(axis)
     wanted = [axis for axis in [INSTANCE, *own] if axis in present or axis != INSTANCE]
     return grid.reshape([grid.shape[present.index(axis)] if axis in present else 1 for axis in wanted])

@@ -412,3 +412,8 @@ def test_what_a_table_cannot_hold_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InstanceError, match="channel holds complex numbers"):
         save(tmp_path / "x.csv", BackscatterFrame.sample(np.random.default_rng(0)), provenance={})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_number_per_instance_may_carry_its_unit_where_rows_are_users(tmp_path: Path) -> None:
+    (tmp_path / "one.csv").write_text("user,channel_gain,bandwidth\n0,1e-6,5 MHz\n", encoding="utf-8")
+    assert load(tmp_path / "one.csv", "computation-rate").problem.data()["bandwidth"] == 5e6
