@@ -80,7 +80,7 @@ def plain(value: Any, field: dataclasses.Field[Any], owner: str) -> Any:
             found[index] = _from_object(entry, field, owner, place)
         else:
             found[index] = _from_text(entry, field, place) if isinstance(entry, str) else entry
-    measured = np.frompyfunc(lambda before, after: before is not after, 2, 1)(entries, found).astype(bool)
+    measured = np.asarray(np.frompyfunc(lambda before, after: before is not after, 2, 1)(entries, found), dtype=bool)
     if not measured.any():
         return value
     for index, entry in np.ndenumerate(entries):
