@@ -337,7 +337,7 @@ class Problem(Readable, ABC, Generic[AllocationT, DualT]):
     @property
     def size_text(self) -> str:
         """The sizes in words."""
-        return ", ".join(f"{size} {name}" for name, size in self.sizes.items())
+        return ", ".join(f"{size} {name.removesuffix('s') if size == 1 else name}" for name, size in self.sizes.items())
 
     @property
     def users(self) -> int:

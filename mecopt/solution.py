@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Generic
@@ -296,13 +296,13 @@ class Solution(Readable, Generic[AllocationT, DualT]):
         flat = [self.status] if isinstance(self.status, Status) else list(np.ravel(self.status))
         return {status.name: flat.count(status) for status in Status if status in flat}
 
-    def to_arrow(self) -> Any:
-        """Return a row per instance and user as an Arrow table; see `mecopt.data.answers`."""
+    def to_arrow(self, names: Mapping[str, tuple[Any, ...]] | None = None) -> Any:
+        """Return a row per instance and user as an Arrow table; `names` is `Dataset.names`, numbers from 0 without it."""
         from mecopt.data.answers import to_arrow
 
-        return to_arrow(self)
+        return to_arrow(self, names)
 
-    def to_frame(self) -> Any:
+    def to_frame(self, names: Mapping[str, tuple[Any, ...]] | None = None) -> Any:
         """Return the table of `to_arrow` as a pandas data frame.
 
         Raises
@@ -312,7 +312,7 @@ class Solution(Readable, Generic[AllocationT, DualT]):
         """
         from mecopt.data.answers import to_frame
 
-        return to_frame(self)
+        return to_frame(self, names)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists and numbers, fit for JSON; non-finite numbers become None, complex ones two parts."""

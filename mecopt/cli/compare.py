@@ -57,6 +57,7 @@ def command(
     from mecopt.compare.report import PICTURES, decisions_table, table, write_report
     from mecopt.compare.run import RESULTS, STORED
     from mecopt.data import load
+    from mecopt.data.arrays import counted
     from mecopt.files import require_other
     from mecopt.stream import kept_back, repeated
 
@@ -98,7 +99,8 @@ def command(
     (summary,) = reported
     screen = console()
     screen.print(
-        f"{instances.name}: {instances.instances} instances of {instances.size_text} from {file.name}", markup=False
+        f"{instances.name}: {counted(instances.instances, 'instances')} of {instances.size_text} from {file.name}",
+        markup=False,
     )
     screen.print(table(summary, screen.width))
     if instances.instances > 1 and comparison.provenance["choices"]:

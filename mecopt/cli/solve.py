@@ -52,7 +52,7 @@ def command(
     from mecopt.budget import watched
     from mecopt.cli.console import at_work, columns, progress
     from mecopt.data import load
-    from mecopt.data.answers import require_answer_suffix, write_answer
+    from mecopt.data.answers import answer_dict, require_answer_suffix, write_answer
     from mecopt.files import require_file, require_other
     from mecopt.show.solution import page
     from mecopt.solution import InstanceError
@@ -79,12 +79,12 @@ def command(
     unwritten: OSError | None = None
     if output is not None:
         try:
-            write_answer(output, solution)
+            write_answer(output, solution, data.names)
             click.echo(f"written: {output}", err=True)
         except OSError as error:  # open in another program, a full disk: the answer is printed all the same
             unwritten = error
     if as_json:
-        click.echo(json.dumps(solution.to_dict()))
+        click.echo(json.dumps(answer_dict(solution, data.names)))
     else:
         click.echo(page(solution, whole).text(columns()))
     if unwritten is not None:

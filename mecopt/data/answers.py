@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.data.long import SUFFIXES, index_columns, table_bytes, titled
+from mecopt.data.names import Names, fitting
 from mecopt.fields import axes, declared
 from mecopt.files import write_whole
 from mecopt.solution import BackendUnavailable, InstanceError, Solution
@@ -27,8 +28,13 @@ Array = NDArray[Any]
 ANSWERS = (*SUFFIXES, ".json")
 
 
-def answer_columns(solution: Solution) -> dict[str, Any]:
+def answer_columns(solution: Solution, names: Names | None = None) -> dict[str, Any]:
     """Return the columns of an answer by header, each an entry per instance (and candidate) and user.
+
+    Parameters
+    ----------
+    names
+        what instances and users are called, as `Dataset.names` has it; numbers from 0 without it.
 
     Examples
     --------
@@ -40,9 +46,12 @@ def answer_columns(solution: Solution) -> dict[str, Any]:
     """
     problem, lead, users = solution.problem, solution.shape, solution.problem.users
     batch = len(problem.batch_shape)
-    names = ["instance"] * batch if batch <= 1 else [f"instance_{axis}" for axis in range(batch)]
-    names += [f"candidate_{axis}" if len(lead) > batch + 1 else "candidate" for axis in range(len(lead) - batch)]
-    columns: dict[str, Any] = index_columns([*names, "user"], [*lead, users])
+    counted = ["instance"] * batch if batch <= 1 else [f"instance_{axis}" for axis in range(batch)]
+    counted += [f"candidate_{axis}" if len(lead) > batch + 1 else "candidate" for axis in range(len(lead) - batch)]
+    columns: dict[str, Any] = index_columns([*counted, "user"], [*lead, users])
+    for axis, labels in fitting(names or {}, problem).items():
+        if axis in columns:
+            columns[axis] = [labels[number] for number in columns[axis].tolist()]
 
     def of_instances(values: Any) -> Array:
         return np.repeat(np.reshape(values, -1), users)
@@ -77,11 +86,11 @@ def _decisions(solution: Solution, users: int) -> dict[str, Array]:
     return found
 
 
-def to_arrow(solution: Solution) -> pyarrow.Table:
+def to_arrow(solution: Solution, names: Names | None = None) -> pyarrow.Table:
     """Return an answer as an Arrow table; numbers that are not there are nulls."""
     import pyarrow as pa
 
-    return pa.table({name: _arrow(values) for name, values in answer_columns(solution).items()})
+    return pa.table({name: _arrow(values) for name, values in answer_columns(solution, names).items()})
 
 
 def _arrow(values: Any) -> Any:
@@ -91,7 +100,7 @@ def _arrow(values: Any) -> Any:
     return pa.array(values, mask=np.isnan(values)) if known else pa.array(values)
 
 
-def to_frame(solution: Solution) -> pandas.DataFrame:
+def to_frame(solution: Solution, names: Names | None = None) -> pandas.DataFrame:
     """Return an answer as a pandas data frame.
 
     Raises
@@ -105,7 +114,7 @@ def to_frame(solution: Solution) -> pandas.DataFrame:
         raise BackendUnavailable(
             "to_frame needs pandas: pip install pandas; without it, to_arrow() is the same table and to_dict() plain lists"
         ) from None
-    return pandas.DataFrame(answer_columns(solution))
+    return pandas.DataFrame(answer_columns(solution, names))
 
 
 def require_answer_suffix(path: Path) -> None:
@@ -116,11 +125,17 @@ def require_answer_suffix(path: Path) -> None:
         raise InstanceError(f"{path} is a folder; allowed: a file for the answers")
 
 
-def write_answer(path: Path, solution: Solution) -> None:
-    """Write an answer to a .csv, .tsv, .parquet or .json file, whole or not at all; every digit survives."""
+def answer_dict(solution: Solution, names: Names) -> dict[str, Any]:
+    """Return an answer as JSON holds it, with the names that a file has for its users, servers and instances."""
+    known = fitting(names, solution.problem)
+    return solution.to_dict() | ({"names": {axis: list(labels) for axis, labels in known.items()}} if known else {})
+
+
+def write_answer(path: Path, solution: Solution, names: Names | None = None) -> None:
+    """Write an answer to a .csv, .tsv, .txt, .parquet or .json file, whole or not at all; every digit survives."""
     require_answer_suffix(path)
     suffix = path.suffix.lower()
     if suffix == ".json":
-        write_whole(path, (json.dumps(solution.to_dict(), indent=1) + "\n").encode())
+        write_whole(path, (json.dumps(answer_dict(solution, names or {}), indent=1) + "\n").encode())
     else:
-        write_whole(path, table_bytes(suffix, answer_columns(solution)))
+        write_whole(path, table_bytes(suffix, answer_columns(solution, names)))

@@ -44,10 +44,17 @@ class Extent:
     @property
     def text(self) -> str:
         """The extent in words."""
-        sizes = ", ".join(f"{size} {name}" for name, size in self.sizes.items())
-        return (
-            sizes if self.instances is None else f"{self.instances} instance{'s' if self.instances > 1 else ''} of {sizes}"
-        )
+        sizes = ", ".join(counted(size, name) for name, size in self.sizes.items())
+        return sizes if self.instances is None else f"{counted(self.instances, 'instances')} of {sizes}"
+
+
+def counted(number: int, things: str) -> str:
+    """Write how many things there are.
+
+    >>> counted(1, "servers"), counted(2, "servers")
+    ('1 server', '2 servers')
+    """
+    return f"{number} {things.removesuffix('s') if number == 1 else things}"
 
 
 def shape_text(value: Any) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mecopt.data.arrays import counted
 from mecopt.problem import Problem
 from mecopt.solution import Solution
 from mecopt.stream import distinct
@@ -18,7 +19,8 @@ def card(path: Path, problem: Problem, labels: Solution | None, provenance: dict
     lines = [
         f"# {path.name}",
         "",
-        f"{problem.instances} instances of {problem.name} with {problem.users} users: {problem.summary}.",
+        f"{counted(problem.instances, 'instances')} of {problem.name} with {counted(problem.users, 'users')}: "
+        f"{problem.summary}.",
         "",
         "| field | symbol | unit | least | greatest |",
         "|---|---|---|---|---|",

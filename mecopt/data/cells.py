@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from mecopt.quantities.values import read
+from mecopt.quantities.values import LONGEST, read
 from mecopt.solution import InstanceError
 
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?inf(inity)?", re.IGNORECASE)
@@ -44,13 +44,20 @@ class Line:
     cells: list[str]
 
 
+def is_number(cell: str) -> bool:
+    """Whether a cell is a number as Python writes it, and one that a float can hold."""
+    if len(cell) > LONGEST or NUMBER.fullmatch(cell) is None:
+        return False
+    return "n" in cell.lower() or not np.isinf(float(cell))
+
+
 def is_error(cell: str) -> bool:
     """Whether a cell is what a spreadsheet writes where it has no number.
 
     >>> [is_error(cell) for cell in ("#NV", "#DIV/0!", "#N/A", "#####", "# of users", "1")]
     [True, True, True, True, False, False]
     """
-    return cell.startswith("#") and _ERROR.fullmatch(cell) is not None
+    return cell.startswith("#") and len(cell) <= LONGEST and _ERROR.fullmatch(cell) is not None
 
 
 def is_entry(cell: str) -> bool:
@@ -60,7 +67,7 @@ def is_entry(cell: str) -> bool:
 
 def is_one_number_in_groups(text: str) -> bool:
     """Whether text that may hold numbers between blanks can also be one number in groups of three digits."""
-    return _SPACED.fullmatch(text) is not None
+    return len(text) <= LONGEST and _SPACED.fullmatch(text) is not None
 
 
 def written_with_points(path: Any, lines: Sequence[Line], delimiter: str, unread: Collection[int] = ()) -> list[Line]:
@@ -77,7 +84,7 @@ def written_with_points(path: Any, lines: Sequence[Line], delimiter: str, unread
     first: dict[str, tuple[str, str]] = {}
     for line in lines:
         for column, cell in enumerate(line.cells):
-            found = None if column in unread else _MEASURED.fullmatch(cell)
+            found = None if column in unread else _measured(cell)
             if found is None:
                 continue
             place = (f"{path}: line {line.number}, column {column + 1} is {cell[:40]!r}", cell)
@@ -101,7 +108,12 @@ def written_with_points(path: Any, lines: Sequence[Line], delimiter: str, unread
 def _trimmed(cell: str) -> str:
     """Return a number with a minus as Python writes it; other text as it is."""
     plain = cell.translate(_MINUS)
-    return plain if plain != cell and _MEASURED.fullmatch(plain) else cell
+    return plain if plain != cell and _measured(plain) else cell
+
+
+def _measured(cell: str) -> re.Match[str] | None:
+    """Return the two parts of a number with its unit, or without one."""
+    return _MEASURED.fullmatch(cell) if len(cell) <= LONGEST else None
 
 
 def _says(number: str) -> str:
@@ -120,7 +132,7 @@ def _says(number: str) -> str:
 
 def _written(cell: str, decimal_comma: bool) -> str:
     """Return a number, and its unit after it, without separators of thousands and with a decimal point."""
-    found = _MEASURED.fullmatch(cell)
+    found = _measured(cell)
     if found is None:
         return cell
     number, unit = found.groups()
@@ -137,6 +149,6 @@ def _written(cell: str, decimal_comma: bool) -> str:
 
 def entries(cells: Sequence[str]) -> Any:
     """Return the cells of a column as numbers, None where there is none, and words."""
-    if all(NUMBER.fullmatch(cell) for cell in cells):
+    if all(map(is_number, cells)):
         return np.array([float(cell) for cell in cells])
-    return [float(cell) if NUMBER.fullmatch(cell) else None if cell.lower() in MISSING else cell for cell in cells]
+    return [float(cell) if is_number(cell) else None if cell.lower() in MISSING else cell for cell in cells]

@@ -18,15 +18,16 @@ import numpy as np
 from mecopt.data.arrays import read_matrix
 from mecopt.data.cells import (
     MISSING,
-    NUMBER,
     Line,
     entries,
     is_entry,
     is_error,
+    is_number,
     is_one_number_in_groups,
     written_with_points,
 )
 from mecopt.data.dataset import Dataset, Told
+from mecopt.data.headers import LONGEST, shown
 from mecopt.data.tables import Table, read_table
 from mecopt.solution import InstanceError
 
@@ -146,13 +147,13 @@ def _delimiter(path: Path, lines: Sequence[str]) -> str:
     """Return what stands between the cells of the first line; nothing where there is one column."""
     if not lines:
         return ""
-    first = re.sub(r'"[^"]*"|\[[^\]]*\]|\([^)]*\)', "", lines[0])
+    first = re.sub(r'"[^"]*"|\[[^\[\]]*\]|\([^()]*\)', "", lines[0])
     for delimiter in ("\t",) if path.suffix.lower() == ".tsv" else (";", "\t", "|"):
         if delimiter in first:
             return delimiter
     if path.suffix.lower() == ".tsv":
         return ""
-    named = not all(NUMBER.fullmatch(cell.strip()) for cell in first.split(",") if cell.strip())
+    named = not all(is_number(cell.strip()) for cell in first.split(",") if cell.strip())
     if "," not in first:
         return _blank(path, lines)
     if not named and all(line.count(",") <= 1 for line in lines):
@@ -170,11 +171,11 @@ def _delimiter(path: Path, lines: Sequence[str]) -> str:
 def _blank(path: Path, lines: Sequence[str]) -> str:
     """Return a blank where all lines have equally many numbers between blanks; nothing where there is one column."""
     split = [_between_blanks(line) for line in lines]
-    named = not all(map(_is_number, split[0]))
+    named = not all(map(_is_lone, split[0]))
     rows = split[1:] if named else split
     if len(split[0]) == 1 or {len(cells) for cells in split} != {len(split[0])}:
         return ""
-    if not rows or not all(_is_number(cell) for cells in rows for cell in cells):
+    if not rows or not all(_is_lone(cell) for cells in rows for cell in cells):
         return ""
     if not named and all(is_one_number_in_groups(" ".join(cells)) for cells in split):
         one = " ".join(split[0])
@@ -185,8 +186,8 @@ def _blank(path: Path, lines: Sequence[str]) -> str:
     return BLANK
 
 
-def _is_number(cell: str) -> bool:
-    return NUMBER.fullmatch(cell) is not None or cell.lower() in MISSING
+def _is_lone(cell: str) -> bool:
+    return is_number(cell) or cell.lower() in MISSING
 
 
 def _renamed(path: Path, names: Sequence[str], fields: Sequence[str]) -> list[str]:
@@ -195,7 +196,7 @@ def _renamed(path: Path, names: Sequence[str], fields: Sequence[str]) -> list[st
         raise InstanceError(
             f"{path} has {len(names)} columns, and --field names {len(fields)}; allowed: one for each column"
         )
-    units = [re.search(r"\s*[\[(][^\])]*[\])]\s*$", name) for name in names]
+    units = [re.search(r"\s*[\[(][^\])]*[\])]\s*$", name[-LONGEST:]) for name in names]
     bare = ["[" not in field and "(" not in field for field in fields]
     return [field + (unit[0] if unit and plain else "") for field, unit, plain in zip(fields, units, bare, strict=True)]
 
@@ -209,7 +210,7 @@ def _table(path: Path, names: Sequence[str], lines: Sequence[Line]) -> Table:
         if not name:
             raise InstanceError(f"{path}: column {number} has no name, but cells; allowed: a field's name above them")
         if names.count(name) > 1:
-            raise InstanceError(f"{path}: the column {name!r} stands twice")
+            raise InstanceError(f"{path}: the column {shown(name)} stands twice")
     for line in lines:
         if len(line.cells) < len(names) or any(line.cells[len(names) :]):
             count = len(line.cells)
@@ -217,6 +218,6 @@ def _table(path: Path, names: Sequence[str], lines: Sequence[Line]) -> Table:
     columns: dict[str, Any] = {name: entries([line.cells[i] for line in lines]) for i, name in enumerate(names)}
 
     def place(header: str, row: int) -> str:
-        return f"line {lines[row].number}, column {names.index(header) + 1} ({header})"
+        return f"line {lines[row].number}, column {names.index(header) + 1} ({header[:60]})"
 
     return Table(path.name, columns, place)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -63,6 +63,8 @@ class Dataset(Readable):
     provenance: dict[str, Any] = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
     """What a reader of the file should know, e.g. that a field in it was replaced."""
+    names: Mapping[str, tuple[Any, ...]] = dataclasses.field(default_factory=dict)
+    """What the file calls the axes "instance", "user" and "server", where it does not count them from 0; in answers, too."""
 
     def _line(self) -> str:
         return f"Dataset {self.problem._line()}{', with labels' if self.labels else ''}"
@@ -102,6 +104,15 @@ class Told:
             if name not in names:
                 raise unknown(f"field of {cls.name}", name, names)
         return dict(found)
+
+
+def words(given: str | Sequence[str]) -> tuple[str, ...]:
+    """Return words that may be given as one alone.
+
+    >>> words("queue"), words(["queue", "time"])
+    (('queue',), ('queue', 'time'))
+    """
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def digest(problem: Problem) -> str:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from mecopt.data.card import card
 from mecopt.data.csv import read_csv
-from mecopt.data.dataset import Dataset, Rows, Told
+from mecopt.data.dataset import Dataset, Rows, Told, words
 from mecopt.data.frames import read_parquet
 from mecopt.data.json import json_bytes, read_json
 from mecopt.data.long import SUFFIXES, instance_columns, table_bytes
+from mecopt.data.mapping import name_of
 from mecopt.data.mat import mat_bytes, read_mat
 from mecopt.data.npz import npz_bytes, read_npy, read_npz
 from mecopt.files import write_whole
@@ -23,10 +27,10 @@ from mecopt.solution import InstanceError, Solution
 
 def load(
     path: str | Path,
-    problem: str | None = None,
+    problem: str | type[Problem] | None = None,
     *,
     rows: Rows | None = None,
-    ignore: Sequence[str] = (),
+    ignore: str | Sequence[str] = (),
     fields: Mapping[str, Any] | Callable[[type[Problem]], Mapping[str, Any]] | None = None,
     field: str | Sequence[str] = (),
 ) -> Dataset:
@@ -37,7 +41,7 @@ def load(
     path
         the file; its suffix names the format.
     problem
-        name of the problem; needed only where the file does not tell.
+        name of the problem, or its class; needed only where the file does not tell.
     rows
         what the rows of a matrix or table are, "users" of one instance or "instances"; needed only where it is not certain.
     ignore
@@ -75,17 +79,19 @@ def load(
         raise InstanceError(f"{path} does not exist or is no file")
     if rows is not None and suffix == ".json":
         raise InstanceError(f"{path} names its users and instances by brackets; leave rows out")
-    named = (field,) if isinstance(field, str) else tuple(field)
+    named = words(field)
     if named and suffix not in (".csv", ".tsv", ".txt", ".npy"):
         raise InstanceError(f"{path} names its entries itself; leave field out")
-    data = readers[suffix](path, Told(problem, rows, tuple(ignore), fields or {}, named))
+    data = readers[suffix](path, Told(name_of(problem), rows, words(ignore), fields or {}, named))
     if not isinstance(data.provenance, dict):
         raise InstanceError(f"{path}: provenance is a {type(data.provenance).__name__}; allowed: an object")
     return data
 
 
-def save(path: str | Path, problem: Problem, *, labels: Solution | None = None, provenance: dict[str, Any]) -> None:
-    """Write instances to a .json, .npz, .mat, .csv, .tsv or .parquet file, and a data card beside it.
+def save(
+    path: str | Path, problem: Problem, *, labels: Solution | None = None, provenance: Mapping[str, Any] | None = None
+) -> None:
+    """Write instances to a .json, .npz, .mat, .csv, .tsv, .txt or .parquet file, and a data card beside it.
 
     Parameters
     ----------
@@ -97,16 +103,38 @@ def save(path: str | Path, problem: Problem, *, labels: Solution | None = None, 
         how the instances came about, e.g. preset and seed; goes into the file and the card.
     """
     path = Path(path)
-    if labels is not None and path.suffix != ".mat":
+    suffix = path.suffix.lower()
+    if isinstance(problem, Dataset):
+        raise InstanceError("problem is a Dataset; pass what it holds: save(path, data.problem, provenance=data.provenance)")
+    if not isinstance(problem, Problem):
+        raise InstanceError(f"problem is a {type(problem).__name__}; allowed: instances of a problem")
+    if labels is not None and suffix != ".mat":
         raise InstanceError(f"labels are stored in .mat files only, not in {path.suffix!r}")
-    provenance = {**provenance, "mecopt": version("mecopt")}
-    tables = dict.fromkeys(SUFFIXES, partial(_table_bytes, path.suffix))
+    origin = _plain({**(provenance or {}), "mecopt": version("mecopt")})
+    tables = dict.fromkeys(SUFFIXES, partial(_table_bytes, suffix))
     writers: dict[str, Callable[..., bytes]] = {".json": json_bytes, ".npz": npz_bytes, ".mat": mat_bytes, **tables}
-    if path.suffix not in writers:
+    if suffix not in writers:
         raise InstanceError(f"{path} has suffix {path.suffix!r}; allowed: {', '.join(writers)}")
-    content = writers[path.suffix](problem, labels, provenance)
+    content = writers[suffix](problem, labels, origin)
     write_whole(path, content)
-    write_whole(path.with_name(path.name + ".card.md"), card(path, problem, labels, provenance).encode())
+    write_whole(path.with_name(path.name + ".card.md"), card(path, problem, labels, origin).encode())
+
+
+def _plain(provenance: dict[str, Any]) -> dict[str, Any]:
+    """Return what JSON holds of a provenance; numbers of NumPy and paths are numbers and text."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, np.generic | np.ndarray):
+            return value.tolist()
+        if isinstance(value, Path):
+            return str(value)
+        raise InstanceError(f"provenance holds a {type(value).__name__}; allowed: text, numbers, lists and objects of them")
+
+    try:
+        found: dict[str, Any] = json.loads(json.dumps(provenance, default=plain))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InstanceError(f"provenance cannot be written: {error}") from None
+    return found
 
 
 def _table_bytes(suffix: str, problem: Problem, labels: Solution | None, provenance: dict[str, Any]) -> bytes:

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from mecopt.data.dataset import Dataset, Rows, Told
+from mecopt.data.dataset import Dataset, Rows, Told, words
+from mecopt.data.mapping import name_of
 from mecopt.data.tables import PROBLEM, Table, read_table
 from mecopt.problem import Problem
+from mecopt.quantities.given import require_one_order
 from mecopt.solution import InstanceError
 
 HEADER = b"mecopt"
@@ -20,10 +22,10 @@ HEADER = b"mecopt"
 
 def from_frame(
     frame: Any,
-    problem: str | None = None,
+    problem: str | type[Problem] | None = None,
     *,
     rows: Rows | None = None,
-    ignore: Sequence[str] = (),
+    ignore: str | Sequence[str] = (),
     fields: Mapping[str, Any] | Callable[[type[Problem]], Mapping[str, Any]] | None = None,
 ) -> Problem:
     """Build a problem from a data frame whose columns are fields: of pandas, polars, Arrow, or a dict of columns.
@@ -34,7 +36,7 @@ def from_frame(
         columns go by the names of fields, possibly with a unit, ``data_size [kB]``; see `mecopt.data.tables` for what its
         rows are.
     problem
-        name of the problem; needed unless a column "problem" tells it.
+        name of the problem, or its class; needed unless a column "problem" tells it.
     rows
         what rows are, "users" of one instance or "instances"; needed only where the columns do not tell.
     ignore
@@ -52,7 +54,7 @@ def from_frame(
     >>> from_frame({"data_size [kB]": [1000.0, 2500.0], "capacity": [30.0, 30.0]}, "binary-offloading").data_size.tolist()
     [1.0, 2.5]
     """
-    return read_table(_table(frame), Told(problem, rows, tuple(ignore), fields or {})).problem
+    return read_table(_table(frame), Told(name_of(problem), rows, words(ignore), fields or {})).problem
 
 
 def read_parquet(path: Path, told: Told) -> Dataset:
@@ -66,10 +68,14 @@ def read_parquet(path: Path, told: Told) -> Dataset:
         raise InstanceError(f"{path} is damaged or not a Parquet file: {error}") from None
     columns = _columns(found)
     head = (found.schema.metadata or {}).get(HEADER)
-    said = json.loads(head) if head else {}
-    if said:
-        columns[PROBLEM] = [said["problem"]] * found.num_rows
-    return read_table(Table(path.name, columns), told, said.get("provenance"))
+    if head is None:
+        return read_table(Table(path.name, columns), told)
+    try:
+        said = json.loads(head)
+        named, provenance = str(said["problem"]), dict(said["provenance"])
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise InstanceError(f"{path}: its metadata {HEADER.decode()!r} was not written by mecopt; leave it out") from None
+    return read_table(Table(path.name, {**columns, PROBLEM: [named] * found.num_rows}), told, provenance)
 
 
 def _table(frame: Any) -> Table:
@@ -80,6 +86,7 @@ def _table(frame: Any) -> Table:
                 raise InstanceError(
                     f"the column {name!r} is {values!r}, one entry; allowed: one for each row, or see from_mapping"
                 )
+        require_one_order("the frame", {str(name): ("rows", values) for name, values in frame.items()})
         columns = {str(name): values if isinstance(values, np.ndarray) else list(values) for name, values in frame.items()}
         lengths = {name: len(values) for name, values in columns.items()}
         if len(set(lengths.values())) > 1:
@@ -88,7 +95,11 @@ def _table(frame: Any) -> Table:
     if hasattr(frame, "collect") and hasattr(frame, "explain"):
         frame = frame.collect()  # a plan of polars
     if hasattr(frame, "reset_index"):
-        frame = frame.reset_index(drop=all(name is None for name in frame.index.names))
+        named = [name for name in frame.index.names if name is not None]
+        twice = [name for name in named if name in frame.columns]
+        if twice:
+            raise InstanceError(f"the frame's index and one of its columns are both {twice[0]!r}; allowed: one of them")
+        frame = frame.reset_index(drop=not named)
     return Table("the frame", _columns(_arrow(frame)))
 
 

@@ -9,6 +9,18 @@ from dataclasses import dataclass
 _BRACKET = re.compile(r"^(.*?)\s*(?:\[([^\[\]]*)\]|\(([^()]*)\))$")
 _NUMBERED = re.compile(r"^(.*?)((?:_\d+)+)$")
 
+LONGEST = 200
+"""Characters of a header that can name a field."""
+
+
+def shown(text: str) -> str:
+    """Return a header as messages show it.
+
+    >>> shown("node name"), len(shown("x" * 1000))
+    ("'node name'", 65)
+    """
+    return repr(text if len(text) <= 60 else f"{text[:60]}...")
+
 
 @dataclass(frozen=True)
 class Header:
@@ -28,6 +40,8 @@ def header(text: str, names: Sequence[str]) -> Header | None:
     >>> header("Data size [0]", ["data_size"]).index
     (0,)
     """
+    if len(text) > LONGEST:
+        return None
     rest, unit = text.strip(), None
     index: tuple[int, ...] = ()
     for _ in range(2):

@@ -18,6 +18,9 @@ from mecopt.solution import InstanceError, Solution
 
 Array = NDArray[Any]
 
+DEEPEST = 50
+"""Brackets within brackets."""
+
 
 def read_json(path: Path, told: Told) -> Dataset:
     """Read a JSON file; a key that stands twice is an error."""
@@ -35,10 +38,22 @@ def read_json(path: Path, told: Told) -> Dataset:
         raise
     except (ValueError, RecursionError) as error:
         raise InstanceError(f"{path} is not JSON: {error}") from None
+    if _depth(content) > DEEPEST:
+        raise InstanceError(f"{path} has brackets in more than {DEEPEST} others; no field has so many axes")
     if not isinstance(content, dict):
         raise InstanceError(f"{path}: an instance is an object of fields, not a {type(content).__name__}")
     instances, notes = built(content, told, path.name)
     return Dataset(instances, provenance=content.get("provenance", {}), notes=notes)
+
+
+def _depth(content: Any) -> int:
+    """Return how many brackets stand within each other."""
+    depth, level = 0, [content]
+    while level:
+        depth += 1
+        lists = [one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list)]
+        level = [entry for entries in lists for entry in entries if isinstance(entry, dict | list)]
+    return depth
 
 
 def json_bytes(problem: Problem, labels: Solution | None, provenance: dict[str, Any]) -> bytes:

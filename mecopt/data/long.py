@@ -21,7 +21,7 @@ from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
 
-SUFFIXES = (".csv", ".tsv", ".parquet")
+SUFFIXES = (".csv", ".tsv", ".txt", ".parquet")
 
 
 def titled(name: str, unit: str) -> str:
@@ -63,11 +63,11 @@ def instance_columns(problem: Problem) -> dict[str, Any]:
 
 
 def table_bytes(suffix: str, columns: Mapping[str, Any], head: Mapping[str, Any] | None = None) -> bytes:
-    """Return the content of a .csv, .tsv or .parquet file; `head` is kept by the latter alone."""
+    """Return the content of a .csv, .tsv, .txt or .parquet file; `head` is kept by the latter alone."""
     if suffix == ".parquet":
         return _parquet(columns, head)
     text = io.StringIO()
-    writer = csv.writer(text, delimiter="\t" if suffix == ".tsv" else ",", lineterminator="\n")
+    writer = csv.writer(text, delimiter="," if suffix == ".csv" else "\t", lineterminator="\n")
     writer.writerow(columns)
     writer.writerows(zip(*(_cells(values) for values in columns.values()), strict=True))
     return text.getvalue().encode()

@@ -18,13 +18,22 @@ from mecopt.registry import find_problem, problem_names
 from mecopt.solution import InstanceError, unknown
 
 
-def from_mapping(values: Any, problem: str | None = None) -> Problem:
+def name_of(problem: str | type[Problem] | None) -> str | None:
+    """Return the name of a problem that is told by name or as its class."""
+    if isinstance(problem, type) and issubclass(problem, Problem):
+        return problem.name
+    if problem is not None and not isinstance(problem, str):
+        raise InstanceError(f"problem is a {type(problem).__name__}; allowed: its name or its class")
+    return problem
+
+
+def from_mapping(values: Any, problem: str | type[Problem] | None = None) -> Problem:
     """Build a problem from a mapping of field names to numbers, lists, or ``{"value": ..., "unit": ...}``.
 
     >>> from_mapping({"problem": "binary-offloading", "data_size": {"value": [80, 96], "unit": "Mbit"}}).data_size.tolist()
     [10.0, 12.0]
     """
-    cls = problem_of(values, problem)
+    cls = problem_of(values, name_of(problem))
     named = cls.name
     entries = {name: value for name, value in values.items() if name not in ("problem", "$schema", "provenance")}
     fields = {f.name: f for f in dataclasses.fields(cls)}

@@ -55,15 +55,16 @@ def _numbers(path: Path, name: str, value: Any) -> Any:
 
     if scipy.sparse.issparse(value):
         return value.toarray()
+    kind = type(value).__name__
+    if kind == "MatlabOpaque":
+        raise InstanceError(f"{path}: {name} is an object of MATLAB (a table, a string); allowed: numbers, see table2array")
     value = np.asarray(value)
-    if value.dtype.names or type(value).__name__ == "MatlabFunction":
+    if value.dtype.names or kind == "MatlabFunction":
         parts = ", ".join(value.dtype.names or ())
         raise InstanceError(
             f"{path}: {name} is a struct ({parts}); allowed: numbers. save('{path.name}', '-struct', '{name}') in MATLAB "
             "saves its fields themselves"
         )
-    if type(value).__name__ == "MatlabOpaque":
-        raise InstanceError(f"{path}: {name} is an object of MATLAB (a table, a string); allowed: numbers, see table2array")
     if value.dtype == object:
         raise InstanceError(f"{path}: {name} is a cell array of {shape_text(value)}; allowed: numbers, see cell2mat")
     if value.dtype.kind == "U":

@@ -15,6 +15,9 @@ from mecopt.solution import BackendUnavailable, InstanceError
 
 Array = NDArray[Any]
 
+NUMBERS = ("double", "single", "logical", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)))
+"""Classes of MATLAB whose entries HDF5 holds as they are; of any other class it holds references."""
+
 
 def read_version_73(path: Path) -> dict[str, Any]:
     """Return the entries by name, with the axes of MATLAB.
@@ -51,6 +54,10 @@ def _entry(path: Path, name: str, node: Any) -> Any:
         return np.zeros((1, 1), dtype=[(part, object) for part in node])  # a struct, as scipy tells of one
     if not kind:
         raise InstanceError(f"{path}: {name} does not say its class, so MATLAB has not written it; save it as .npz")
+    if "MATLAB_object_decode" in node.attrs or kind not in (*NUMBERS, "char", "cell"):
+        from scipy.io.matlab import MatlabOpaque
+
+        return MatlabOpaque(np.empty((1, 1), dtype=[("class", object)]))  # a string or table, as scipy tells of one
     if node.attrs.get("MATLAB_empty", 0):
         return np.zeros(tuple(int(size) for size in node[()]))
     value = np.asarray(node[()])

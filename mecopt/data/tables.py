@@ -21,9 +21,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.data import names
 from mecopt.data.arrays import ASK
 from mecopt.data.dataset import Dataset, Told
-from mecopt.data.headers import Header, header
+from mecopt.data.headers import LONGEST, Header, header, shown
 from mecopt.data.mapping import built, problem_of
 from mecopt.fields import allowed, axes, declared
 from mecopt.problem import Problem
@@ -56,9 +57,10 @@ def read_table(table: Table, told: Told, provenance: dict[str, Any] | None = Non
     """Read the instances of a table."""
     word = _problem_of(table)
     cls = problem_of({} if word is None else {PROBLEM: word}, told.problem)
-    found = _fields(cls, table, told)
+    found, labels = _fields(cls, table, told)
     instances, notes = built(found, dataclasses.replace(told, problem=cls.name, ignore=()), table.where)
-    return Dataset(instances, None, provenance or {"file": table.where}, notes)
+    known = names.fitting(labels, instances)
+    return Dataset(instances, None, provenance or {"file": table.where}, (*notes, *names.told(known)), known)
 
 
 def _problem_of(table: Table) -> str | None:
@@ -68,8 +70,8 @@ def _problem_of(table: Table) -> str | None:
     return words.pop() if words else None
 
 
-def _fields(cls: type[Problem], table: Table, told: Told) -> dict[str, Any]:
-    """Return the fields of a table's columns with axes as mecopt has them."""
+def _fields(cls: type[Problem], table: Table, told: Told) -> tuple[dict[str, Any], names.Names]:
+    """Return the fields of a table's columns with axes as mecopt has them, and what the table calls whose they are."""
     own_axes = [axis.removesuffix("s") for axis in axes(declared(cls)[0])]
     fields = {f.name: f for f in declared(cls)}
     headers = _headers(cls, table, told, [INSTANCE, *own_axes])
@@ -89,29 +91,30 @@ def _fields(cls: type[Problem], table: Table, told: Told) -> dict[str, Any]:
     labels = {h.name: _labels(table, h) for h in headers if h.name in (INSTANCE, *own_axes)}
     depth = {name: values.ndim - 1 for name, values in columns.items()}
     long = _long_axes(cls, table, told, labels, depth, columns)
-    shape, position = _positions(table, labels, long)
+    known = {axis: names.in_order(labels[axis], len(long) == 1) for axis in long if axis in labels}
+    shape, position = _positions(table, labels, known, long)
     found = {name: _placed(table, fields[name], values, long, shape, position) for name, values in columns.items()}
     if first.name in found:
         sizes = dict(zip([INSTANCE, *own_axes] if INSTANCE in long else own_axes, found[first.name].shape, strict=True))
         for name, value in found.items():
             wanted = [axis for axis in [INSTANCE, *(a.removesuffix("s") for a in axes(fields[name]))] if axis in sizes]
             found[name] = _spread(table, name, value, tuple(sizes[axis] for axis in wanted))
-    return found
+    return found, {axis: names.as_written(found_names) for axis, found_names in known.items()}
 
 
 def _headers(cls: type[Problem], table: Table, told: Told, labels: Sequence[str]) -> list[Header]:
     """Return what every column that is not ignored names, or name all columns that nothing is known of."""
-    names = [f.name for f in declared(cls)]
+    own = [f.name for f in declared(cls)]
     kept = [text for text in told.remaining(table.columns, table.where) if text != PROBLEM]
-    read = {text: header(text, [*names, *labels]) for text in kept}
+    read = {text: header(text, [*own, *labels]) for text in kept}
     foreign = [text for text, found in read.items() if found is None]
     if foreign:
-        hint = closest(foreign[0], names) if len(foreign) == 1 else "."
-        options = " ".join(f"--ignore '{text}'" for text in foreign)
+        hint = closest(foreign[0][:LONGEST], own) if len(foreign) == 1 else "."
+        options = " ".join(f"--ignore {shown(text)}" for text in foreign)
         raise InstanceError(
-            f"{table.where} has columns that are not understood: {', '.join(map(repr, foreign))}{hint} {cls.name} knows "
-            f"{', '.join([*names, *labels])}. Where the others mean the same without them: {options} "
-            f"(in Python ignore={foreign})"
+            f"{table.where} has columns that are not understood: {', '.join(map(shown, foreign))}{hint} {cls.name} knows "
+            f"{', '.join([*own, *labels])}. Where the others mean the same without them: {options} "
+            f"(in Python ignore=[{', '.join(map(shown, foreign))}])"
         )
     found = [one for one in read.values() if one is not None]
     alone = [one.name for one in found]
@@ -245,9 +248,11 @@ def _long_axes(
     return [order[1]]
 
 
-def _positions(table: Table, labels: Mapping[str, Any], long: Sequence[str]) -> tuple[tuple[int, ...], tuple[Array, ...]]:
+def _positions(
+    table: Table, labels: Mapping[str, Any], known: names.Names, long: Sequence[str]
+) -> tuple[tuple[int, ...], tuple[Array, ...]]:
     """Return how many entries each axis of the rows has, and where on them each row stands."""
-    codes = {axis: _codes(labels[axis]) for axis in long if axis in labels}
+    codes = {axis: _codes(labels[axis], found) for axis, found in known.items()}
     missing = [axis for axis in long if axis not in codes]
     if missing and codes:  # rows of an instance are its users, in their order
         seen: dict[int, int] = {}
@@ -271,14 +276,10 @@ def _positions(table: Table, labels: Mapping[str, Any], long: Sequence[str]) -> 
     return shape, position
 
 
-def _codes(labels: Any) -> Array:
-    """Number the labels: sorted where they are numbers, in the order of appearance where they are words."""
-    entries = [label.item() if isinstance(label, np.generic) else label for label in labels]
-    known = dict.fromkeys(entries)
-    if all(isinstance(label, int | float) for label in known):
-        known = dict.fromkeys(sorted(known))
+def _codes(labels: Any, known: Sequence[Any]) -> Array:
+    """Return the number of each label among those known."""
     number = {label: i for i, label in enumerate(known)}
-    return np.array([number[entry] for entry in entries], dtype=int)
+    return np.array([number[label.item() if isinstance(label, np.generic) else label] for label in labels], dtype=int)
 
 
 def _label(labels: Mapping[str, Any], axis: str, codes: Mapping[str, Array], index: int) -> str:

@@ -32,6 +32,9 @@ PATTERN = (
 )
 """Of text that is a number with its unit, as JSON Schema reads patterns."""
 
+LONGEST = 400
+"""Characters of text that can be a number with its unit."""
+
 _POWER = r"10(?:\^\{?([+-]?\d+)\}?|([⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+))"
 _MANTISSA = r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _NUMBER = re.compile(
@@ -104,6 +107,8 @@ def read(text: str) -> tuple[float, str] | None:
     >>> read("23 dBm"), read("\u221290dB"), read("2×10⁻⁹ W"), read("3"), read("ten")
     ((23.0, 'dBm'), (-90.0, 'dB'), (2e-09, 'W'), (3.0, ''), None)
     """
+    if len(text) > LONGEST:
+        return None
     match = _NUMBER.fullmatch(text.strip().translate(_MINUS))
     if match is None:
         return None

@@ -278,3 +278,20 @@ def test_an_infinity_that_is_spelt_is_a_missing_limit(tmp_path: Path) -> None:
     path.write_text('{"problem": "multi-server-offloading", "channel_gain": [[1e-8]], "deadline": Infinity}')
     assert load(path).problem.data()["deadline"] == np.inf
     assert field_values(MultiServerOffloading, ["deadline=inf"])["deadline"] == np.inf
+
+
+def test_brackets_without_end_are_told(tmp_path: Path) -> None:
+    for deep in (60, 900, 100_000):
+        (tmp_path / "x.json").write_text(
+            '{"problem": "binary-offloading", "data_size": ' + "[" * deep + "1" + "]" * deep + "}"
+        )
+        with pytest.raises(InstanceError, match=r"brackets in more than 50 others|is not JSON"):
+            load(tmp_path / "x.json")
+
+
+def test_lists_of_unequal_depth_are_told_in_a_file_of_ours_too(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text(
+        '{"problem": "binary-offloading", "data_size": [[1, 2], 3], "provenance": {"mecopt": "0.1.0"}}'
+    )
+    with pytest.raises(InstanceError, match="data_size"):
+        load(tmp_path / "x.json")

@@ -240,6 +240,9 @@ def write_version_73(path: Path, entries: dict[str, Any]) -> None:
                 group.attrs["MATLAB_class"] = np.bytes_(b"struct")
                 for part, inner in value.items():
                     group[part] = np.atleast_2d(inner)
+            elif isinstance(value, bytes):  # an object: its class, and where its content stands
+                data = file.create_dataset(name, data=np.array([[0xDD000000, 2, 1, 1, 1, 1]], dtype="u4"))
+                data.attrs["MATLAB_class"], data.attrs["MATLAB_object_decode"] = np.bytes_(value), np.int32(3)
             else:
                 text = isinstance(value, str)
                 array = np.array([[ord(c)] for c in value], dtype="u2") if text else np.atleast_2d(value).T
@@ -280,6 +283,11 @@ def test_axes_of_three_are_turned_too(tmp_path: Path) -> None:
         ({"a": 1.0}, "weight is a struct"),
         (np.array([1.0, 2.0, 3.0], dtype=object), "weight is a cell array of 1 x 3"),
         ("heavy", "'heavy', which is no number"),
+        (b"string", "weight is an object of MATLAB"),
+        (b"table", "weight is an object of MATLAB"),
+        (b"datetime", "weight is an object of MATLAB"),
+        (b"categorical", "weight is an object of MATLAB"),
+        (b"function_handle", "weight is an object of MATLAB"),
     ],
 )
 def test_what_is_no_number_is_named_in_version_73_as_well(value: Any, said: str, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -15,8 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+import mecopt
 from mecopt import InstanceError
+from mecopt.cli.main import main
 from mecopt.data import from_frame, load, save
+from mecopt.data.answers import write_answer
 from mecopt.models import BackscatterFrame, BinaryOffloading, MultiServerOffloading
 
 Array = NDArray[Any]
@@ -417,3 +421,143 @@ def test_what_a_table_cannot_hold_is_refused(tmp_path: Path) -> None:
 def test_a_number_per_instance_may_carry_its_unit_where_rows_are_users(tmp_path: Path) -> None:
     (tmp_path / "one.csv").write_text("user,channel_gain,bandwidth\n0,1e-6,5 MHz\n", encoding="utf-8")
     assert load(tmp_path / "one.csv", "computation-rate").problem.data()["bandwidth"] == 5e6
+
+
+# ---------------------------------------------------------------------- what a file calls its users
+
+
+def named(tmp_path: Path, text: str, problem: str = BINARY) -> Any:
+    (tmp_path / "x.csv").write_text(text)
+    return load(tmp_path / "x.csv", problem)
+
+
+@pytest.mark.parametrize(("labels", "kept"), [((10, 3, 7), (10, 3, 7)), (("bob", "anna", "7"), ("bob", "anna", "7"))])
+def test_rows_that_are_users_keep_their_order_and_their_names(labels: Any, kept: Any, tmp_path: Path) -> None:
+    rows = "".join(f"{label},{size}\n" for label, size in zip(labels, (1.0, 2.0, 3.0), strict=True))
+    data = named(tmp_path, f"user,data_size\n{rows}")
+    assert data.problem.data_size.tolist() == [1, 2, 3]
+    assert data.names == {"user": kept}
+    assert data.notes == (", ".join(f"user {i} is {str(label)!r}" for i, label in enumerate(kept)),)
+
+
+def test_users_who_are_counted_from_0_need_no_names(tmp_path: Path) -> None:
+    data = named(tmp_path, "user,data_size\n0,1\n1,2\n")
+    assert (data.names, data.notes) == ({}, ())
+
+
+def test_names_of_long_tables_and_of_many_users_are_kept(tmp_path: Path) -> None:
+    data = named(tmp_path, "instance,user,data_size\nb,7,1\nb,3,2\na,3,3\na,7,4\n")
+    assert data.names == {"instance": ("b", "a"), "user": (3, 7)}
+    assert data.problem.data_size.tolist() == [[2, 1], [3, 4]]
+    data = named(tmp_path, "user,data_size\n" + "".join(f"{i},1\n" for i in range(1, 30)))
+    assert data.notes[0].endswith("user 4 is '5', ...")
+    links = named(
+        tmp_path, "user,server,channel_gain\nanna,north,1e-8\nanna,south,2e-8\nbob,north,3e-8\nbob,south,4e-8\n", SERVERS
+    )
+    assert links.names == {"user": ("anna", "bob"), "server": ("north", "south")}
+
+
+def test_answers_go_by_the_names_of_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = named(tmp_path, "user,data_size\n10,1\n3,20\n7,3\n")
+    solution = mecopt.solve(data.problem)
+    for suffix in (".csv", ".tsv", ".txt", ".parquet"):
+        write_answer(tmp_path / f"y{suffix}", solution, data.names)
+    assert [line.split(",")[0] for line in (tmp_path / "y.csv").read_text().splitlines()] == ["user", "10", "3", "7"]
+    assert pq.read_table(tmp_path / "y.parquet")["user"].to_pylist() == [10, 3, 7]
+    assert solution.to_arrow(data.names)["user"].to_pylist() == [10, 3, 7]
+    assert solution.to_arrow()["user"].to_pylist() == [0, 1, 2]
+    write_answer(tmp_path / "y.json", solution, data.names)
+    assert json.loads((tmp_path / "y.json").read_text())["names"] == {"user": [10, 3, 7]}
+    capsys.readouterr()
+    with pytest.raises(SystemExit):
+        main(["solve", str(tmp_path / "x.csv"), "--problem", BINARY, "-o", str(tmp_path / "z.csv")])
+    assert "note: user 0 is '10', user 1 is '3', user 2 is '7'" in capsys.readouterr().err
+    assert (tmp_path / "z.csv").read_text() == (tmp_path / "y.csv").read_text()
+
+
+def test_names_of_users_who_are_replaced_are_not_kept(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("user,data_size\n10,1\n3,20\n")
+    assert load(tmp_path / "x.csv", BINARY, fields={"data_size": [1.0, 2.0, 3.0]}).names == {}
+
+
+# ---------------------------------------------------------------------- what is refused, and what is taken
+
+
+def test_series_in_a_dict_are_in_one_order() -> None:
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    sizes = pandas.Series([1.0, 2.0], index=["a", "b"])
+    rates = pandas.Series([3.0, 4.0], index=["b", "a"])
+    with pytest.raises(InstanceError, match=r"the frame\.data_size has rows labelled a, b, and upload_rate"):
+        from_frame({"data_size": sizes, "upload_rate": rates}, BINARY)
+    found: Any = from_frame({"data_size": sizes, "upload_rate": rates[["a", "b"]]}, BINARY)
+    assert found.upload_rate.tolist() == [4, 3]
+
+
+def test_an_index_that_is_called_as_a_column_is_told() -> None:
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    frame = pandas.DataFrame({"user": [0, 1], "data_size": [1.0, 2.0]}, index=pandas.Index([0, 1], name="user"))
+    with pytest.raises(InstanceError, match="index and one of its columns are both 'user'"):
+        from_frame(frame, BINARY)
+
+
+@pytest.mark.parametrize("head", [b"no json", b"[1]", b"{}", b'{"problem": "x", "provenance": 3}', b"[" * 100_000, b"\xff"])
+def test_metadata_that_mecopt_has_not_written_is_told(head: bytes, tmp_path: Path) -> None:
+    pq.write_table(pa.table({"data_size": [1.0]}).replace_schema_metadata({"mecopt": head}), tmp_path / "x.parquet")
+    with pytest.raises(InstanceError, match="its metadata 'mecopt' was not written by mecopt"):
+        load(tmp_path / "x.parquet", BINARY)
+
+
+def test_names_of_columns_without_end_are_refused_by_their_beginning(tmp_path: Path) -> None:
+    for text in (
+        "channel_gain" + "(" * 40_000 + "\n1\n",
+        "[" * 40_000 + "\n1\n",
+        "x" * 40_000 + "\n" + "1" * 40_000 + "y\n",
+    ):
+        with pytest.raises(InstanceError, match="not understood") as told:
+            table(tmp_path, text)
+        assert len(str(told.value)) < 1000
+
+
+def test_cells_without_end_are_no_numbers(tmp_path: Path) -> None:
+    for cell in ("1" * 40_000 + "y", "1" * 40_000 + ".1.", "1 " * 20_000):
+        with pytest.raises(InstanceError, match="no number"):
+            table(tmp_path, f"channel_gain;weight\n{cell};1\n")
+
+
+@pytest.mark.parametrize("suffix", [".CSV", ".Tsv", ".txt", ".PARQUET", ".NPZ", ".Json"])
+def test_what_is_loaded_is_saved(suffix: str, tmp_path: Path) -> None:
+    instances = BinaryOffloading(data_size=[[1.0, 2.0], [3.0, 4.0]], upload_rate=[[1.5, 2.5], [3.5, 4.125]])
+    save(tmp_path / f"x{suffix}", instances)
+    found: Any = load(tmp_path / f"x{suffix}").problem
+    np.testing.assert_array_equal(found.upload_rate, instances.upload_rate)
+
+
+def test_a_provenance_may_hold_numbers_of_numpy(tmp_path: Path) -> None:
+    instances = BinaryOffloading(data_size=[1.0, 2.0])
+    save(tmp_path / "x.json", instances, provenance={"seed": np.int64(3), "noise": np.array([1.0, 2.0]), "from": tmp_path})
+    assert load(tmp_path / "x.json").provenance["noise"] == [1, 2]
+    with pytest.raises(InstanceError, match="provenance holds a set"):
+        save(tmp_path / "y.json", instances, provenance={"seeds": {1, 2}})
+    assert not (tmp_path / "y.json").exists()
+
+
+def test_what_is_no_problem_is_not_saved(tmp_path: Path) -> None:
+    save(tmp_path / "x.json", BinaryOffloading(data_size=[1.0, 2.0]))
+    wrong: list[tuple[Any, str]] = [(load(tmp_path / "x.json"), "is a Dataset; pass what it holds"), ([1.0], "is a list")]
+    for given_one, told in wrong:
+        with pytest.raises(InstanceError, match=told):
+            save(tmp_path / "y.json", given_one)
+
+
+def test_a_problem_may_be_told_by_its_class_and_one_name_be_ignored(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("data_size,queue\n1,2\n")
+    assert load(tmp_path / "x.csv", BinaryOffloading, ignore="queue").problem.users == 1
+    assert from_frame({"data_size": [1.0], "queue": [2.0]}, BinaryOffloading, ignore="queue").users == 1
+    with pytest.raises(InstanceError, match="problem is a int; allowed: its name or its class"):
+        load(tmp_path / "x.csv", 3, ignore="queue")  # type: ignore[arg-type]
+
+
+def test_one_is_not_many(tmp_path: Path) -> None:
+    save(tmp_path / "x.json", BinaryOffloading(data_size=[1.0]))
+    assert "1 instance of binary-offloading with 1 user: " in (tmp_path / "x.json.card.md").read_text()
+    assert MultiServerOffloading(channel_gain=[[1e-8], [2e-8]]).size_text == "2 users, 1 server"

@@ -152,3 +152,8 @@ def test_cells_with_units_have_decimal_commas_where_the_file_has(tmp_path: Path)
 def test_columns_that_are_ignored_decide_nothing(tmp_path: Path) -> None:
     text = "data_size;address;version\n1,5;192.168.100.200;1.23\n2,5;10.0.0.1;1.5\n"
     assert sizes(tmp_path, text, ignore=["address", "version"]) == [1.5, 2.5]
+
+
+def test_a_number_too_large_for_a_float_is_no_missing_limit(tmp_path: Path) -> None:
+    with pytest.raises(InstanceError, match="deadline"):
+        table(tmp_path, "channel_gain_0,deadline\n1e-8,1e400\n1e-9,1e400\n", "multi-server-offloading")

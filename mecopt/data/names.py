@@ -1,0 +1,62 @@
+"""What a file calls its users, servers and instances, which mecopt counts from 0."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from mecopt.problem import Problem
+
+SHOWN = 5
+"""Names that a note spells out."""
+
+Names = Mapping[str, tuple[Any, ...]]
+"""By "instance", "user" or "server": the name of each, in mecopt's order."""
+
+
+def in_order(labels: Sequence[Any], as_they_stand: bool) -> tuple[Any, ...]:
+    """Return every label once: numbers sorted, words in the order of appearance, and all of them where rows keep theirs.
+
+    >>> in_order([10.0, 3.0, 7.0], False), in_order([10.0, 3.0, 7.0], True), in_order(["b", "a", "b"], False)
+    ((3.0, 7.0, 10.0), (10.0, 3.0, 7.0), ('b', 'a'))
+    """
+    known = dict.fromkeys(label.item() if isinstance(label, np.generic) else label for label in labels)
+    numeric = all(isinstance(label, int | float) for label in known)
+    return tuple(sorted(known)) if numeric and not as_they_stand else tuple(known)
+
+
+def as_written(labels: Sequence[Any]) -> tuple[Any, ...]:
+    """Return labels of one kind: whole numbers, numbers, or words.
+
+    >>> as_written([10.0, 3.0]), as_written([1.5, 2.0]), as_written([1.0, "north"])
+    ((10, 3), (1.5, 2.0), ('1', 'north'))
+    """
+    numeric = all(isinstance(label, int | float) for label in labels)
+    if numeric and not all(float(label).is_integer() for label in labels):
+        return tuple(float(label) for label in labels)
+    whole = [int(label) if isinstance(label, int | float) and float(label).is_integer() else label for label in labels]
+    return tuple(whole) if numeric else tuple(map(str, whole))
+
+
+def fitting(names: Names, problem: Problem) -> Names:
+    """Return the names without those that only count from 0, and those of a size that the problem does not have."""
+    sizes = {axis.removesuffix("s"): size for axis, size in problem.sizes.items()}
+    if len(problem.batch_shape) == 1:
+        sizes["instance"] = problem.batch_shape[0]
+    known = {axis: labels for axis, labels in names.items() if len(labels) == sizes.get(axis)}
+    return {axis: labels for axis, labels in known.items() if labels != tuple(range(len(labels)))}
+
+
+def told(names: Names) -> tuple[str, ...]:
+    """Return a note for each axis of what mecopt's numbers mean in the file.
+
+    >>> told({"user": ("anna", "bob")})
+    ("user 0 is 'anna', user 1 is 'bob'",)
+    """
+    notes = []
+    for axis, labels in names.items():
+        listed = ", ".join(f"{axis} {number} is {str(label)[:60]!r}" for number, label in enumerate(labels[:SHOWN]))
+        notes.append(f"{listed}, ..." if len(labels) > SHOWN else listed)
+    return tuple(notes)
