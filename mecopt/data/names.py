@@ -52,11 +52,12 @@ def fitting(names: Names, problem: Problem) -> Names:
 def told(names: Names) -> tuple[str, ...]:
     """Return a note for each axis of what mecopt's numbers mean in the file.
 
-    >>> told({"user": ("anna", "bob")})
-    ("user 0 is 'anna', user 1 is 'bob'",)
+    >>> told({"user": ("anna", "bob"), "server": ("north", "south")})
+    ("user 0 is 'anna', user 1 is 'bob'", "decision 1 is server 'north', decision 2 is server 'south'")
     """
     notes = []
     for axis, labels in names.items():
-        listed = ", ".join(f"{axis} {number} is {str(label)[:60]!r}" for number, label in enumerate(labels[:SHOWN]))
+        begin, verb = (1, "decision {} is server") if axis == "server" else (0, axis + " {} is")
+        listed = ", ".join(f"{verb.format(n)} {str(label)[:60]!r}" for n, label in enumerate(labels[:SHOWN], begin))
         notes.append(f"{listed}, ..." if len(labels) > SHOWN else listed)
     return tuple(notes)
