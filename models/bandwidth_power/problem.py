@@ -126,7 +126,9 @@ _PAPER = {
 class BandwidthPower(Problem[Transmission, BandwidthPrice]):
     """Who uploads over a shared band, on which part of it and with which power (ours, after paper 004).
 
-    Minimises the weighted sum of latencies. See the module docstring for the formula, what is convex, and the bounds.
+    Minimises the weighted sum of latencies. See the module docstring for the formula, what is convex, and the bounds. An
+    upload that can never end, without a link, a band or a budget that carries it, costs infinitely much at any weight, 0
+    among them; over a link that exists a user of weight 0 may wait forever for nothing.
 
     Examples
     --------
@@ -239,14 +241,17 @@ class BandwidthPower(Problem[Transmission, BandwidthPrice]):
         allocation
             b in Hz and p in W, same shape; ignored for local users. Without band or power an upload takes forever.
         """
-        local, server, size, weight = (
-            self.aligned(name, decision) for name in ("local_time", "server_time", "data_size", "weight")
-        )
-        rate = self._rate(decision, allocation)
+        size, rate = self.aligned("data_size", decision), self._rate(decision, allocation)
         uploading = quotient(size, np.where(rate <= 0.0, 0.0, rate))
-        latency = np.where(decision == 1, uploading + server, local)
-        waits = (weight == 0.0) & (latency == np.inf)  # forever, which is nobody's concern
-        return np.asarray((weight * np.where(waits, 0.0, latency)).sum(axis=-1))
+        there, here = uploading + self.aligned("server_time", decision), self.aligned("local_time", decision)
+        return np.asarray(self._costs(decision, np.where(decision == 1, there, here)).sum(axis=-1))
+
+    def _costs(self, decision: Array, latency: Array) -> Array:
+        """Return each user's weighted latency; an upload that no band ends costs infinitely much whatever the weight."""
+        weight, forever = self.aligned("weight", decision), latency == np.inf
+        never = forever & (decision == 1) & (self.aligned(self.terms().ceiling, decision) <= 0.0)
+        waits = (weight == 0.0) & forever  # forever, which is nobody's concern where there is a link
+        return np.where(never, np.inf, weight * np.where(waits, 0.0, latency))
 
     def _rate(self, decision: Array, allocation: Transmission) -> Array:
         """Return r in bit/s, 0 on no band, nan where band or power is none or negative."""
@@ -261,11 +266,11 @@ class BandwidthPower(Problem[Transmission, BandwidthPrice]):
         """Return each user's weighted latency and latency in s, and the energy in J that its upload takes."""
         away, size, rate = decision == 1, self.aligned("data_size", decision), self._rate(decision, allocation)
         with np.errstate(divide="ignore", invalid="ignore"):
-            uploading = size / np.where(rate <= 0.0, 0.0, rate)
+            uploading = quotient(size, np.where(rate <= 0.0, 0.0, rate))
             energy = np.where(away, allocation.power * uploading, 0.0)
         there, here = uploading + self.aligned("server_time", decision), self.aligned("local_time", decision)
         delay = np.where(away, there, here)
-        return {"cost": self.aligned("weight", decision) * delay, "delay": delay, "upload_energy": energy}
+        return {"cost": self._costs(decision, delay), "delay": delay, "upload_energy": energy}
 
     def violations(self, decision: Array, allocation: Transmission) -> dict[str, Array]:
         """Return by how much bands, powers and energies exceed their limits, and negative ones, as parts of the limits."""

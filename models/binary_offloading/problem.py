@@ -248,7 +248,7 @@ class BinaryOffloading(Problem[ServerRate, CapacityPrice]):
     def per_user(self, decision: Array, allocation: ServerRate) -> dict[str, Array]:
         """Return each user's cost in s, its delay in s and its energy in J: uploading and waiting, or computing itself."""
         size, away = self.aligned("data_size", decision), decision == 1
-        local_time, upload_time = size / self.aligned("local_rate", decision), size / self.aligned("upload_rate", decision)
+        local_time, upload_time = (quotient(size, self.aligned(name, decision)) for name in ("local_rate", "upload_rate"))
         with np.errstate(divide="ignore", invalid="ignore"):
             computing = np.where(size == 0.0, 0.0, size / np.where(away, allocation.server_rate, 1.0))
         uploading, waiting = (self.aligned(name, decision) for name in ("upload_power", "waiting_power"))

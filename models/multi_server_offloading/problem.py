@@ -73,7 +73,9 @@ ROUNDING = 1e-12
 class MultiServerOffloading(Problem[SpeedAndPower, ServerPrices]):
     """Who offloads to which edge server, with which power and which part of the server's speed (paper 004).
 
-    Minimises the weighted sum of latencies. See the module docstring for the formula, what is convex, and the bounds.
+    Minimises the weighted sum of latencies. See the module docstring for the formula, what is convex, and the bounds. A task
+    that can never end where it is decided, without a link, a server or a processor, costs infinitely much at any weight, 0
+    among them; a user of weight 0 whose choice exists may wait forever for nothing.
 
     Examples
     --------
@@ -272,21 +274,32 @@ class MultiServerOffloading(Problem[SpeedAndPower, ServerPrices]):
         allocation
             speeds and powers of the same shape, ignored for local users; its latencies are not used.
         """
+        return np.asarray(self._costs(decision, self.latency(decision, allocation)).sum(axis=-1))
+
+    def _costs(self, decision: Array, latency: Array) -> Array:
+        """Return each user's weighted latency, infinite where its choice does not exist, whatever the weight."""
         weight = self.aligned("weight", decision)
-        latency = self.latency(decision, allocation)
-        return np.asarray(np.where(weight > 0, weight * latency, 0.0 * weight).sum(axis=-1))
+        with np.errstate(invalid="ignore"):  # what waits forever at weight 0
+            cost = np.where(weight > 0, weight * latency, 0.0 * weight)
+        return np.where(self._never(decision), np.where(np.isnan(latency), np.nan, np.inf), cost)
+
+    def _never(self, decision: Array) -> Array:
+        """Whether a task cannot end where it is decided, whatever it is given: no link, no server, no processor."""
+        with np.errstate(over="ignore"):
+            alone = np.isinf(quotient(self.workload, self.local_speed))
+        nothing = np.isinf(self.upload_time()) | (self.server_speed[..., None, :] == 0.0)
+        return np.where(decision > 0, self._chosen(nothing, decision), self.aligned(alone, decision))
 
     def per_user(self, decision: Array, allocation: SpeedAndPower) -> dict[str, Array]:
         """Return each user's weighted latency and latency in s, and the energy in J that its upload takes."""
-        weight, delay = self.aligned("weight", decision), self.latency(decision, allocation)
+        delay = self.latency(decision, allocation)
         size, away = self.aligned("data_size", decision), decision > 0
         gain = self._chosen(self.channel_gain / self.noise_power[..., None, :], decision)
         sending = away & (size > 0.0)
         with np.errstate(divide="ignore", invalid="ignore"):
             rate = self.aligned("bandwidth", decision) * np.log1p(allocation.transmit_power * gain) / np.log(2.0)
             energy = np.where(sending, allocation.transmit_power * size / rate, 0.0)
-            cost = np.where(weight > 0, weight * delay, 0.0 * weight)
-        return {"cost": cost, "delay": delay, "upload_energy": energy}
+        return {"cost": self._costs(decision, delay), "delay": delay, "upload_energy": energy}
 
     def violations(self, decision: Array, allocation: SpeedAndPower) -> dict[str, Array]:
         """Return how far speeds, powers, admissions and deadlines are exceeded, as parts of what is allowed.

@@ -86,7 +86,8 @@ class PricedPower(Problem[TransmitPower, InterferencePrice]):
     """Who offloads, and with which power, where energy is priced and limited and interference is shared.
 
     Minimises the weighted sum of latencies and priced energies. See the module docstring for the formula, what is convex,
-    and the bounds.
+    and the bounds. An upload that can never end, without a link or a budget that carries it, costs infinitely much at any
+    weight, 0 among them; over a link that exists a user of weight 0 may wait forever for nothing.
 
     Examples
     --------
@@ -230,11 +231,16 @@ class PricedPower(Problem[TransmitPower, InterferencePrice]):
         allocation
             p of the same shape, in W; entries of local users do not count.
         """
+        return np.asarray(self._costs(decision, allocation).sum(axis=-1))
+
+    def _costs(self, decision: Array, allocation: TransmitPower) -> Array:
+        """Return each user's cost; an upload that no power ends costs infinitely much whatever the weight."""
         time, weight = self.upload_time(decision, allocation), self.aligned("weight", decision)
-        time = np.where((weight == 0.0) & (time == np.inf), 0.0, time)  # forever, which is nobody's concern
+        forever, never = time == np.inf, self.aligned(self.coefficients().cap, decision) <= 0
+        time = np.where((weight == 0.0) & forever, 0.0, time)  # forever, which is nobody's concern where there is a link
         priced = time * (1.0 + self.aligned("energy_price", decision) * allocation.transmit_power)
-        offloaded = weight * (self.aligned("server_time", decision) + priced)
-        return np.asarray(np.where(decision == 1, offloaded, self.aligned("local_cost", decision)).sum(axis=-1))
+        offloaded = np.where(forever & never, np.inf, weight * (self.aligned("server_time", decision) + priced))
+        return np.where(decision == 1, offloaded, self.aligned("local_cost", decision))
 
     def upload_time(self, decision: Array, allocation: TransmitPower) -> Array:
         """Return D / r of every user that offloads in s, infinite at a power of 0; 0 for local users."""
@@ -249,10 +255,7 @@ class PricedPower(Problem[TransmitPower, InterferencePrice]):
         with np.errstate(invalid="ignore"):  # 0 W for ever
             energy = np.where(away, time * np.where(away, allocation.transmit_power, 0.0), 0.0)
         delay = np.where(away, time + self.aligned("server_time", decision), np.nan)
-        worth = 1.0 + self.aligned("energy_price", decision) * allocation.transmit_power
-        offloaded = self.aligned("weight", decision) * (self.aligned("server_time", decision) + time * worth)
-        cost = np.where(away, offloaded, self.aligned("local_cost", decision))
-        return {"cost": cost, "delay": delay, "upload_energy": energy}
+        return {"cost": self._costs(decision, allocation), "delay": delay, "upload_energy": energy}
 
     def violations(self, decision: Array, allocation: TransmitPower) -> dict[str, Array]:
         """Return by how much powers, energies and interference exceed their limits, relative to these."""

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mecopt
+from mecopt.certify import certify
 from mecopt.models import (
     BackscatterFrame,
     BandwidthPower,
@@ -146,6 +147,62 @@ def test_interference_dearer_than_a_float_is_answered_by_less_than_any_efficienc
     costs = 3.0 + work * (1.0 + 0.5 * np.expm1(u)) / u + price * (part * np.expm1(u))
     assert value + price == pytest.approx(costs.min(), rel=1e-3)
     assert value + price <= costs.min()
+
+
+# ---------------------------------------------------------------------- choices that do not exist
+
+
+OFF = {
+    BinaryOffloading: ("data_size", "upload_rate", "local_rate", "capacity"),
+    MultiServerOffloading: (
+        *("channel_gain", "workload", "data_size", "weight", "bandwidth", "max_power", "local_speed", "server_speed"),
+    ),
+    BandwidthPower: ("channel_gain", "data_size", "weight", "max_power", "energy_budget", "bandwidth"),
+    PricedPower: (
+        *("channel_gain", "data_size", "weight", "bandwidth", "max_power", "energy_budget"),
+        *("interference_gain", "interference_limit"),
+    ),
+}
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10**6))
+@pytest.mark.parametrize("cls", OFF, ids=lambda cls: cls.name)
+def test_what_is_infeasible_is_so_by_objective_and_violations_whatever_the_weight(cls: type[Problem], seed: int) -> None:
+    """No allocation, of nothing or of what the problem with all links takes, gives it a finite cost within the limits."""
+    rng = np.random.default_rng(seed)
+    whole = cls.sample(rng, users=3)
+    off = {name: np.where(rng.random(np.shape(v := getattr(whole, name))) < 0.3, 0.0, v) for name in OFF[cls]}
+    problem = dataclasses.replace(whole, **off)
+    for chosen in itertools.product(range(problem.sizes.get("servers", 1) + 1), repeat=3):
+        decision = np.array(chosen, np.int8)
+        taken = whole.respond(decision, whole.random_dual(rng, ()))
+        nothing = type(taken)(**{name: np.zeros_like(value) for name, value in taken.as_dict().items()})
+        for allocation in (taken, nothing):
+            if isinstance(problem, MultiServerOffloading):
+                allocation = dataclasses.replace(allocation, latency=problem.latency(decision, allocation))
+            certificate = certify(problem, decision, allocation, np.asarray(-np.inf))
+            finite = bool(np.isfinite(certificate.objective)) and float(certificate.violation) <= 1e-6
+            assert not (finite and problem.infeasible(decision))
+            with np.errstate(all="ignore"):
+                costs = problem.per_user(decision, allocation)["cost"].sum(axis=-1)
+            if np.isfinite(certificate.objective):
+                np.testing.assert_allclose(costs, certificate.objective, rtol=1e-12)
+
+
+def test_at_weight_zero_a_missing_link_or_processor_is_no_answer_and_a_faint_one_is() -> None:
+    def many(**fields: Any) -> MultiServerOffloading:
+        return MultiServerOffloading(channel_gain=[[0.0], [1e-6]], weight=[0.0, 1.0], **fields)
+
+    assert mecopt.solve(many(local_speed=[0.0, 1e9]), throw=False).status is mecopt.Status.INFEASIBLE
+    assert mecopt.solve(many(local_speed=[1e-200, 1e9])).decision.tolist() == [0, 1]
+    for gain, decision in ((0.0, [0, 1]), (1e-200, [1, 1])):
+        priced = PricedPower(channel_gain=[gain, 1e-6], weight=[0.0, 1.0], local_cost=[5.0, 5.0])
+        solution = mecopt.solve(priced)
+        assert solution.decision.tolist() == decision
+        power = dataclasses.replace(solution.allocation, transmit_power=solution.allocation.transmit_power * [0.0, 1.0])
+        offloaded = float(priced.objective(np.array([1, 1]), power))
+        assert offloaded == (np.inf if gain == 0.0 else pytest.approx(float(solution.objective), rel=1e-12))
 
 
 # ---------------------------------------------------------------------- many servers
