@@ -2,19 +2,26 @@
 
 Methods answer whole batches at once, so an item whose numbers no factorisation survives would take all others with it. What
 is raised on the way decides nothing: the batch is divided until the items that cannot be answered stand alone. They become
-FAILED, with the exception's own words; the others are answered as in a batch of their own.
+FAILED, with the exception's own words; the others are answered as in a batch of their own. Where the call has a time limit,
+the parts have it once more, shared by their items: what raises late has used up the first one.
+
+A name that does not exist and a module that is missing are no item's failure: they are raised as they are. What else is
+raised is remembered until the call ends, so that `SolveFailed` comes with the exception behind it and its traceback.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.budget import Budget
 from mecopt.decision import OneOf
 from mecopt.problem import Problem
 from mecopt.solution import MecoptError, Solution, Statistics, Status
@@ -24,20 +31,40 @@ Array = NDArray[Any]
 SECONDS = tuple(f.name for f in fields(Statistics) if f.name.endswith("_seconds"))
 
 
-def survivable(error: BaseException) -> bool:
-    """Whether an exception is the failure of one item: none of ours, no interrupt, no lack of memory.
+_heard: ContextVar[dict[str, BaseException] | None] = ContextVar("heard", default=None)
 
-    A panic inside compiled Rust is one, although it is no `Exception`.
+
+@contextmanager
+def hearing() -> Iterator[dict[str, BaseException]]:
+    """Remember the exceptions that become messages meanwhile, by what is said of them."""
+    heard: dict[str, BaseException] = {}
+    token = _heard.set(heard)
+    try:
+        yield heard
+    finally:
+        _heard.reset(token)
+
+
+def survivable(error: BaseException) -> bool:
+    """Whether an exception is the failure of one item: none of ours, no interrupt, no lack of memory, of a name or a module.
+
+    A panic inside compiled Rust is one, although it is no `Exception`; so is a local variable that some path never sets.
     """
+    if isinstance(error, UnboundLocalError):
+        return True
     if isinstance(error, Exception):
-        return not isinstance(error, MecoptError | MemoryError)
+        return not isinstance(error, MecoptError | MemoryError | NameError | ImportError)
     return type(error).__name__ == "PanicException"
 
 
 def said(name: str, error: BaseException) -> str:
-    """Return an exception in one line."""
-    text = " ".join(str(error).split())[:200]
-    return f"{name}: {type(error).__name__}: {text}" if text else f"{name}: {type(error).__name__}"
+    """Return an exception in one line, and remember it where somebody is `hearing`."""
+    words = " ".join(str(error).split())[:200]
+    text = f"{name}: {type(error).__name__}: {words}" if words else f"{name}: {type(error).__name__}"
+    heard = _heard.get()
+    if heard is not None:
+        heard.setdefault(text, error)
+    return text
 
 
 def rescued(
@@ -46,7 +73,8 @@ def rescued(
     items: Problem,
     shape: tuple[int, ...],
     whole: Callable[[], Solution],
-    part: Callable[[slice], Solution],
+    part: Callable[[slice, float | None], Solution],
+    time_limit: float | None,
 ) -> Solution:
     """Answer a batch as a whole or, where that raises, in the largest parts that do not.
 
@@ -61,31 +89,44 @@ def rescued(
     shape
         of the answer: of the batch and its candidates.
     whole, part
-        answer everything, and some of the items along one axis.
+        answer everything, and some of the items along one axis within so many seconds.
+    time_limit
+        seconds that `whole` has, and again all parts together, where it raises.
     """
     try:
         return whole()
     except BaseException as error:
         if not survivable(error):
             raise
-        found = _halves(name, items, slice(0, items.instances), part, error)
+        found = _halves(name, items, slice(0, items.instances), part, error, Budget(time_limit))
     return joined(found, shape, problem)
 
 
 def _halves(
-    name: str, items: Problem, rows: slice, part: Callable[[slice], Solution], error: BaseException
+    name: str,
+    items: Problem,
+    rows: slice,
+    part: Callable[[slice, float | None], Solution],
+    error: BaseException,
+    budget: Budget,
 ) -> list[Solution]:
     if rows.stop - rows.start == 1:
         return [blank(items[rows], name, said(name, error))]
     found, middle = [], (rows.start + rows.stop) // 2
     for half in (slice(rows.start, middle), slice(middle, rows.stop)):
         try:
-            found.append(part(half))
+            found.append(part(half, _share(half, items.instances) * budget.left if budget.limited else None))
         except BaseException as again:
             if not survivable(again):
                 raise
-            found += _halves(name, items, half, part, again)
+            found += _halves(name, items, half, part, again, budget)
     return found
+
+
+def _share(rows: slice, count: int) -> float:
+    """Return what part of the time left is for some items, all before them being done: as much is kept to divide them."""
+    size, open_ = rows.stop - rows.start, count - rows.start
+    return size / (open_ + size) if size > 1 else 1.0 / open_
 
 
 def blank(problem: Problem, name: str, text: str) -> Solution:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from mecopt import clock, waiting
 from mecopt.arguments import checked_generator, checked_limit, checked_number, checked_problem, checked_start
 from mecopt.backends.backend import Backend, Feature
-from mecopt.budget import Budget
 from mecopt.certify import certify, denied, distance, judge, reasons
 from mecopt.problem import Problem
-from mecopt.rescue import rescued
+from mecopt.rescue import hearing, rescued
 from mecopt.search.proposed import solver_for
 from mecopt.search.solver import GAP, LEAST_GAP, Solver
 from mecopt.solution import AllocationT, DualT, InstanceError, Solution, SolveFailed, StartIgnored, Statistics, Status
@@ -50,9 +50,11 @@ def allocate(
         relative duality gap within which the answer counts as optimal.
     time_limit
         seconds for the whole batch, modelling included; an item that they do not reach is FAILED and says so. A formula and
-        path following, a millisecond or so an item, run to their end. Compiling kernels is not counted.
+        path following, a millisecond or so an item, run to their end. Compiling kernels is not counted. Where a method
+        raises and the batch is taken apart, the parts have the limit once more.
     throw
-        raise `SolveFailed` if any item has no answer; otherwise the item is marked FAILED.
+        raise `SolveFailed` if any item has no answer, from the exception behind the first one if there is one; otherwise the
+        item is marked FAILED. A name or module that is missing is raised as it is.
 
     Raises
     ------
@@ -75,16 +77,18 @@ def allocate(
         checked_start(problem, start)
         if not chosen.features & (Feature.WARM_PRIMAL | Feature.WARM_PRIMAL_DUAL):
             raise StartIgnored(f"backend {chosen.name!r} takes no start; {_that_start(problem.backends)}")
-    budget, shape = Budget(time_limit), problem.decision_space.lead(decisions)
+    shape = problem.decision_space.lead(decisions)
     flat, rows_of = problem.paired(decisions)
 
-    def part(rows: slice) -> Solution:
-        return _allocated(flat[rows], rows_of[rows], chosen, _rows(start, shape, rows), tol, budget.limit)
+    def part(rows: slice, seconds: float | None) -> Solution:
+        return _allocated(flat[rows], rows_of[rows], chosen, _rows(start, shape, rows), tol, seconds)
 
     def whole() -> Solution:
         return _allocated(problem, decisions, chosen, start, tol, time_limit)
 
-    return _returned(rescued(chosen.name, problem, flat, shape, whole, part), throw)
+    with hearing() as heard:
+        found = rescued(chosen.name, problem, flat, shape, whole, part, time_limit)
+    return _returned(found, throw, heard)
 
 
 @waiting.told("solver", "solvers")
@@ -115,9 +119,11 @@ def solve(
     time_limit
         seconds for the whole batch, modelling and an outside answer's proof included; what easy instances leave over goes to
         those that were cut, and those cut in the end keep their best answer, with its true gap. Compiling kernels, scans
-        and rounding, and the theorems that come before a search take no limit.
+        and rounding, and the theorems that come before a search take no limit. Where a method raises and the batch is taken
+        apart, the parts have the limit once more.
     throw
-        raise `SolveFailed` if any item has no answer; otherwise the item is marked FAILED.
+        raise `SolveFailed` if any item has no answer, from the exception behind the first one if there is one; otherwise the
+        item is marked FAILED. A name or module that is missing is raised as it is.
     rng
         randomness of the solvers that need it; seeded with 0 where none is given.
 
@@ -148,16 +154,18 @@ def solve(
         first = problem.decision_space.validate(given, problem.batch_shape, name="start")
         if problem.decision_space.lead(first) != problem.batch_shape:
             raise InstanceError(f"start has shape {first.shape}; allowed: one decision per instance")
-    budget, flat, shape = Budget(time_limit), problem.flat(), problem.batch_shape
+    flat, shape = problem.flat(), problem.batch_shape
     firsts = None if first is None else first.reshape(flat.instances, *first.shape[len(shape) :])
 
-    def part(rows: slice) -> Solution:
-        return _solved(flat[rows], chosen, None if firsts is None else firsts[rows], gap, budget.limit, generator)
+    def part(rows: slice, seconds: float | None) -> Solution:
+        return _solved(flat[rows], chosen, None if firsts is None else firsts[rows], gap, seconds, generator)
 
     def whole() -> Solution:
         return _solved(problem, chosen, first, gap, time_limit, generator)
 
-    return _returned(rescued(chosen.name, problem, flat, shape, whole, part), throw)
+    with hearing() as heard:
+        found = rescued(chosen.name, problem, flat, shape, whole, part, time_limit)
+    return _returned(found, throw, heard)
 
 
 @np.errstate(all="ignore")
@@ -291,13 +299,17 @@ def _among(status: Any, *kinds: Status) -> Array:
     return np.array([one in kinds for one in np.ravel(np.asarray(status, dtype=object))], dtype=bool)
 
 
-def _returned(solution: Solution[AllocationT, DualT], throw: bool) -> Solution[AllocationT, DualT]:
+def _returned(
+    solution: Solution[AllocationT, DualT], throw: bool, heard: Mapping[str, BaseException]
+) -> Solution[AllocationT, DualT]:
+    """Return the solution, or raise that items have no answer, from the exception behind the first of them if any."""
     failed = np.flatnonzero(_among(solution.status, Status.FAILED, Status.INFEASIBLE)).tolist()
     if throw and failed:
         first = failed[0]
+        why = solution.stats.messages.get(first, "")
         raise SolveFailed(
             f"{len(failed)} of {max(int(np.prod(solution.shape)), 1)} items have no answer; item {first}: "
-            f"{solution.stats.messages.get(first, '')}. Pass throw=False to keep the others.",
+            f"{why}. Pass throw=False to keep the others.",
             solution,
-        )
+        ) from next((error for text, error in heard.items() if text in why), None)
     return solution

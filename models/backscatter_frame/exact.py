@@ -17,7 +17,7 @@ from mecopt.models.backscatter_frame.prices import Prices
 from mecopt.models.backscatter_frame.semidefinite import Semidefinite, relaxed
 from mecopt.models.backscatter_frame.variables import FramePrices
 from mecopt.problem import Problem
-from mecopt.rescue import survivable
+from mecopt.rescue import said, survivable
 from mecopt.search.solver import Search, Solver
 
 if TYPE_CHECKING:
@@ -70,11 +70,13 @@ class BeamGeneration(Solver):
         else:
             found, begun = generate(flat, tolerance), np.ones(flat.instances, dtype=bool)  # type: ignore[arg-type]
         left = max(tolerance, ENOUGH) * (np.abs(found.value) + flat.negligible)
-        late = ~begun
+        late, messages = ~begun, dict.fromkeys(np.flatnonzero(~begun).tolist(), f"{NOT_BEGUN}; the matched beams stand")
         for k in np.flatnonzero(begun & (found.value - found.bound > left)):
             late[k] = budget.spent
             if not late[k]:
-                settle(flat, found, int(k))  # type: ignore[arg-type]
+                trouble = settle(flat, found, int(k))  # type: ignore[arg-type]
+                if trouble:
+                    messages[int(k)] = trouble
         shape = problem.batch_shape
         decision = attained_where(begun, flat, found, tolerance)  # type: ignore[arg-type]
         rounds = found.rounds.reshape(shape)
@@ -84,7 +86,7 @@ class BeamGeneration(Solver):
             solver_calls=rounds,
             iterations=rounds,
             limit=late.reshape(shape),
-            messages=dict.fromkeys(np.flatnonzero(~begun).tolist(), f"{NOT_BEGUN}; the matched beams stand"),
+            messages=messages,
         )
 
 
@@ -124,15 +126,16 @@ def keep_better(found: Generated, rows: slice, part: Generated) -> None:
     found.rounds[rows] += part.rounds
 
 
-def settle(problem: BackscatterFrame, found: Generated, k: int) -> None:
-    """Let the semidefinite program better a frame whose prices keep swinging; where it fails nothing changes."""
+def settle(problem: BackscatterFrame, found: Generated, k: int) -> str:
+    """Let the semidefinite program better a frame whose prices keep swinging; where it fails only that is said."""
     frame = problem[k]
     try:
         mixture, multipliers = relaxed(frame)
     except BaseException as error:
-        if not survivable(error):
+        if not survivable(error) and not isinstance(error, ImportError):
             raise
-        return  # an outside solver may fail in any way; the bound at hand stands
+        # An outside solver may fail in any way, or be missing.
+        return f"{said('semidefinite', error)}; what beam generation has proved stands"
     terms = frame.terms(beams.matched(frame))
     bound = float(relaxation.proved(frame, terms, multipliers, relaxation.best_beams(frame, terms, multipliers)))
     if bound > found.bound[k]:
@@ -142,6 +145,7 @@ def settle(problem: BackscatterFrame, found: Generated, k: int) -> None:
     value = float(frame.optimal_value(beams.principal(mixture)))
     if value < found.value[k]:
         found.value[k], found.mixture[k] = value, mixture
+    return ""
 
 
 def attained(problem: BackscatterFrame, found: Generated, tolerance: float) -> Array:
