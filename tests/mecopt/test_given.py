@@ -114,7 +114,7 @@ DURATIONS: list[Callable[[], Any]] = [
 
 @pytest.mark.parametrize("made", DURATIONS)
 def test_a_duration_of_another_library_is_not_the_number_that_it_holds(made: Callable[[], Any]) -> None:
-    with pytest.raises(InstanceError, match=r"deadline.* a duration or date.*'100 ms'"):
+    with pytest.raises(InstanceError, match=r"(?s)deadline.* a duration or date.*'100 ms'"):
         MultiServerOffloading(channel_gain=[[1e-8], [1e-9]], deadline=made())
 
 

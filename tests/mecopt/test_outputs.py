@@ -101,7 +101,7 @@ def test_the_data_that_are_read_are_never_written_over(
 def test_an_answer_that_cannot_be_written_is_printed_all_the_same(
     slots: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(path: Path, solution: object) -> None:
+    def refuse(path: Path, *_: object) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr("mecopt.data.answers.write_answer", refuse)
