@@ -124,13 +124,17 @@ def _arrow(frame: Any) -> Any:
 
 def _columns(table: Any) -> dict[str, Any]:
     """Return Arrow columns as arrays of numbers, or as lists where entries are missing, words or lists."""
+    try:
+        names = table.column_names
+        if len(set(names)) < len(names):
+            raise InstanceError(f"the columns {', '.join(names)} are not all different")
+        return {name: _entries(column) for name, column in zip(names, table.columns, strict=True)}
+    except UnicodeDecodeError as error:
+        raise InstanceError(f"the table is damaged: its words are no text, {error}") from None
+
+
+def _entries(column: Any) -> Any:
     import pyarrow as pa
 
-    if len(set(table.column_names)) < len(table.column_names):
-        raise InstanceError(f"the columns {', '.join(table.column_names)} are not all different")
-    found: dict[str, Any] = {}
-    for name, column in zip(table.column_names, table.columns, strict=True):
-        kind = column.type
-        number = pa.types.is_floating(kind) or pa.types.is_integer(kind)
-        found[name] = column.to_numpy() if number and not column.null_count else column.to_pylist()
-    return found
+    number = pa.types.is_floating(column.type) or pa.types.is_integer(column.type)
+    return column.to_numpy() if number and not column.null_count else column.to_pylist()

@@ -295,3 +295,12 @@ def test_lists_of_unequal_depth_are_told_in_a_file_of_ours_too(tmp_path: Path) -
     )
     with pytest.raises(InstanceError, match="data_size"):
         load(tmp_path / "x.json")
+
+
+def test_a_parquet_file_whose_words_are_damaged_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    save(path, ComputationRate(channel_gain=[1e-6, 2e-6]), provenance={})
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b"channel_gain", b"chan\xef\xffl_gain"))
+    with pytest.raises(InstanceError, match="no text"):
+        load(path, "computation-rate")
