@@ -66,9 +66,9 @@ def command(paper: str | None, output: Path | None, seeds: int | None, quick: bo
         if len(shown) < len(result.rows):
             screen.print(f"... and {len(result.rows) - len(shown)} more rows in results.md")
         screen.print()
-    colours = {"holds": "green", "fails": "red", "cannot be tested": "yellow"}
+    colours = {"holds": "green", "exceeded": "green", "fails": "red"}
     for claim in findings.claims:
-        colour = colours[claim.verdict]
+        colour = colours.get(claim.verdict, "yellow")
         screen.print(
             "" if quick else f"[{colour}]{claim.verdict.upper()}[/{colour}]  ",
             escape(f"{claim.where}: {claim.text}"),

@@ -1,0 +1,56 @@
+"""A sentence of a paper, how it may be read, and what measurements say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from mecopt.evaluation.measurements import Measurements
+from mecopt.evaluation.rules import Answer, Rule, Verdict
+from mecopt.reproduction import Claim as Judged
+from mecopt.solution import InstanceError
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A sentence of a paper with the rules that read it, written down before anything is measured."""
+
+    where: str
+    """Figure, table or section."""
+    text: str
+    """What is claimed, in short."""
+    readings: Rule | Mapping[str, Rule]
+    """How the sentence is read; several readings by what they assume, where the paper leaves it open."""
+    untestable: str = ""
+    """Why it cannot be tested at all, with no readings then."""
+    revised: str = ""
+    """What of the rule was changed after data had been seen, and why; empty where nothing was."""
+
+    def __post_init__(self) -> None:
+        if bool(self.untestable) == bool(self.readings):
+            raise InstanceError(f"the claim {self.text!r} needs either readings or a reason why it cannot be tested")
+
+    def judge(self, found: Measurements) -> Answer:
+        """Say what all readings agree on; where they disagree, the reading decides and nobody can tell."""
+        if self.untestable:
+            return Answer("cannot tell", self.untestable)
+        readings = {"": self.readings} if isinstance(self.readings, Rule) else self.readings
+        answers = {name: rule.judge(found) for name, rule in readings.items()}
+        said = "; ".join(
+            f"{f'{name}: ' if name else ''}{answer.evidence}{f' ({answer.verdict})' if len(answers) > 1 else ''}"
+            for name, answer in answers.items()
+        )
+        return Answer(_common([answer.verdict for answer in answers.values()]), said)
+
+    def judged(self, found: Measurements) -> Judged:
+        """Return the sentence with its verdict, as it is reported."""
+        answer = self.judge(found)
+        revised = f" [rule revised after seeing data: {self.revised}]" if self.revised else ""
+        return Judged(self.where, self.text, answer.verdict, answer.evidence + revised)
+
+
+def _common(verdicts: Sequence[Verdict]) -> Verdict:
+    """Return what several readings agree on; to hold and to be exceeded is to hold."""
+    if len(set(verdicts)) == 1:
+        return verdicts[0]
+    return "holds" if set(verdicts) == {"holds", "exceeded"} else "cannot tell"

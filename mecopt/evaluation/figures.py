@@ -1,0 +1,197 @@
+"""What is selected from measurements: a figure is a number per seed, a curve is numbers along x per seed.
+
+Figures are added up from others by the usual signs, seed by seed, so that a ratio is a mean of ratios on common luck:
+
+>>> from mecopt.evaluation.measurements import Measurements, Row
+>>> measured = {("a", 0): 6.0, ("a", 1): 3.0, ("b", 0): 2.0, ("b", 1): 1.5}
+>>> found = Measurements(tuple(Row("R", value, method, seed=seed) for (method, seed), value in measured.items()))
+>>> gain = Of("R", "a") / Of("R", "b")
+>>> gain.values(found), str(gain)
+({0: 3.0, 1: 2.0}, 'R of a over R of b')
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import operator
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mecopt.evaluation.intervals import Values, paired
+from mecopt.evaluation.measurements import Measurements
+from mecopt.solution import InstanceError
+
+Array = NDArray[Any]
+
+
+class Figure(ABC):
+    """A number per seed."""
+
+    @abstractmethod
+    def values(self, found: Measurements) -> Values:
+        """Return the number of every seed, or the one under None that is not random."""
+
+    @abstractmethod
+    def __str__(self) -> str: ...
+
+    def __truediv__(self, other: Figure) -> Figure:
+        return Combined(self, other, "over", _ratio)
+
+    def __sub__(self, other: Figure) -> Figure:
+        return Combined(self, other, "less", operator.sub)
+
+
+def _ratio(a: float, b: float) -> float:
+    if a == b == 0.0:
+        raise InstanceError("a ratio of 0 to 0 was asked for, which is no number")
+    return a / b if b else math.copysign(math.inf, a)
+
+
+@dataclass(frozen=True)
+class Of(Figure):
+    """A quantity of a method in a setting, at an x or without one."""
+
+    quantity: str
+    method: str = ""
+    setting: str = ""
+    x: float | None = None
+
+    def values(self, found: Measurements) -> Values:
+        """Return what was measured."""
+        series = found.series(self.quantity, self.method, self.setting)
+        for seed, points in series.items():
+            if self.x not in points:
+                where = "without an x" if self.x is None else f"at {self.x:g}"
+                raise InstanceError(f"{self} was not measured {where} with seed {seed}")
+        return {seed: points[self.x] for seed, points in series.items()}
+
+    def __str__(self) -> str:
+        of, at = f" of {self.method}" if self.method else "", "" if self.x is None else f" at {self.x:g}"
+        return f"{self.quantity}{of}{f' ({self.setting})' if self.setting else ''}{at}"
+
+
+@dataclass(frozen=True)
+class Stated(Figure):
+    """A number that is known: a paper's, or one that theory says."""
+
+    value: float
+    words: str = ""
+
+    def values(self, found: Measurements) -> Values:
+        """Return the number."""
+        return {None: self.value}
+
+    def __str__(self) -> str:
+        return self.words or f"{self.value:g}"
+
+
+@dataclass(frozen=True)
+class Combined(Figure):
+    """A figure of two others, seed by seed."""
+
+    first: Figure
+    second: Figure
+    sign: str
+    combine: Callable[[float, float], float]
+
+    def values(self, found: Measurements) -> Values:
+        """Return the combination of every seed."""
+        pairs = paired(self.first.values(found), self.second.values(found), f"{self.first} and {self.second}")
+        return {seed: self.combine(a, b) for seed, a, b in pairs}
+
+    def __str__(self) -> str:
+        return f"{self.first} {self.sign} {self.second}"
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A quantity along x, of a method in a setting."""
+
+    quantity: str
+    method: str = ""
+    setting: str = ""
+
+    def points(self, found: Measurements) -> tuple[list[int | None], Array, Array]:
+        """Return seeds, x in rising order ``(points)``, and values ``(seeds, points)``.
+
+        Raises
+        ------
+        InstanceError
+            where seeds were measured at different x, or at a single one.
+        """
+        series = found.series(self.quantity, self.method, self.setting)
+        seeds = list(series)
+        along = [sorted(x for x in series[seed] if x is not None) for seed in seeds]
+        for seed, one in zip(seeds, along, strict=True):
+            if one != along[0]:
+                raise InstanceError(f"{self} was measured at other x with seed {seed} than with seed {seeds[0]}")
+        if len(along[0]) < 2:
+            raise InstanceError(f"{self} was measured at {len(along[0])} points; allowed: at least 2")
+        return seeds, np.array(along[0]), np.array([[series[seed][x] for x in along[0]] for seed in seeds])
+
+    def late(self, part: float = 0.3) -> Figure:
+        """Return the mean over the last part of the curve."""
+        return Late(self, part)
+
+    def __str__(self) -> str:
+        return str(Of(self.quantity, self.method, self.setting))
+
+
+@dataclass(frozen=True)
+class Late(Figure):
+    """The mean of a curve over the last part of its points."""
+
+    curve: Curve
+    part: float
+
+    def values(self, found: Measurements) -> Values:
+        """Return the mean of every seed."""
+        seeds, x, values = self.curve.points(found)
+        count = max(1, round(self.part * x.size))
+        return dict(zip(seeds, values[:, -count:].mean(axis=1).tolist(), strict=True))
+
+    def __str__(self) -> str:
+        return f"{self.curve} over the last {100 * self.part:g} %"
+
+
+@dataclass(frozen=True)
+class Settled(Figure):
+    """From which x on a curve stays near its own end: means over blocks of it, seed by seed; infinite where it never does.
+
+    The end is the mean over the last 30 %; near is within `tolerance`, as a number or as a part of the end.
+    """
+
+    curve: Curve
+    tolerance: float
+    blocks: int
+    relative: bool = False
+
+    def values(self, found: Measurements) -> Values:
+        """Return the x of every seed."""
+        seeds, x, values = self.curve.points(found)
+        if x.size < self.blocks:
+            raise InstanceError(f"{self.curve} has {x.size} points; allowed: at least {self.blocks}, one per block")
+        edges = np.linspace(0, x.size, self.blocks + 1).round().astype(int)
+        means = np.stack([values[:, a:b].mean(axis=1) for a, b in itertools.pairwise(edges)], axis=1)
+        ends = means[:, -max(1, round(0.3 * self.blocks)) :].mean(axis=1)
+        near = self.tolerance * np.abs(ends) if self.relative else np.full(len(seeds), self.tolerance)
+        return {
+            seed: self._from(x, edges, np.abs(row - end) > width)
+            for seed, row, end, width in zip(seeds, means, ends, near, strict=True)
+        }
+
+    def _from(self, x: Array, edges: Array, away: Array) -> float:
+        last = np.flatnonzero(away)
+        if not last.size:
+            return float(x[0])
+        return math.inf if last[-1] == self.blocks - 1 else float(x[edges[last[-1] + 1]])
+
+    def __str__(self) -> str:
+        near = f"{100 * self.tolerance:g} %" if self.relative else f"{self.tolerance:g}"
+        return f"from where {self.curve} stays within {near} of its end (means over {self.blocks} blocks)"

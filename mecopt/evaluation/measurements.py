@@ -1,0 +1,153 @@
+"""Everything a study measured, in one long table: quantity, method, setting, seed, x, value."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+from mecopt.files import write_whole
+from mecopt.solution import InstanceError, unknown
+
+
+class Row(NamedTuple):
+    """One figure."""
+
+    quantity: str
+    """What was measured, with its unit in brackets where it has one."""
+    value: float
+    """The figure; infinite where something never happened."""
+    method: str = ""
+    setting: str = ""
+    """On what, or with which settings."""
+    seed: int | None = None
+    """Which repetition; None where nothing is random."""
+    x: float | None = None
+    """Where on a curve; None for a figure of its own."""
+
+
+Series = Mapping[int | None, Mapping[float | None, float]]
+"""By seed and x."""
+
+_NAMES = ("quantity", "method", "setting")
+
+
+@dataclass(frozen=True, eq=False)
+class Measurements:
+    """Rows of figures, each said once.
+
+    Raises
+    ------
+    InstanceError
+        where a figure is nan, or is said twice.
+
+    Examples
+    --------
+    >>> found = Measurements((Row("reward", 0.6, "greedy", seed=0), Row("reward", 0.7, "greedy", seed=1)))
+    >>> found.series("reward", "greedy")
+    {0: {None: 0.6}, 1: {None: 0.7}}
+    """
+
+    rows: tuple[Row, ...]
+
+    def __post_init__(self) -> None:
+        seen: set[tuple[object, ...]] = set()
+        for number, row in enumerate(self.rows):
+            if math.isnan(row.value):
+                raise InstanceError(
+                    f"row {number} of the measurements, {_told(row)}, is nan; allowed: numbers, inf for never"
+                )
+            key = (*(getattr(row, name) for name in _NAMES), row.seed, row.x)
+            if key in seen:
+                raise InstanceError(f"row {number} of the measurements says {_told(row)} once more; allowed: once")
+            seen.add(key)
+
+    @cached_property
+    def _index(self) -> dict[str, dict[str, dict[str, dict[int | None, dict[float | None, float]]]]]:
+        index: dict[str, dict[str, dict[str, dict[int | None, dict[float | None, float]]]]] = {}
+        for row in self.rows:
+            methods = index.setdefault(row.quantity, {})
+            seeds = methods.setdefault(row.method, {}).setdefault(row.setting, {})
+            seeds.setdefault(row.seed, {})[row.x] = float(row.value)
+        return index
+
+    def series(self, quantity: str, method: str = "", setting: str = "") -> Series:
+        """Return what was measured of a quantity, by seed and x.
+
+        Raises
+        ------
+        UnknownName
+            where nothing of this quantity, method or setting was measured.
+        """
+        here = self._index
+        if quantity not in here:
+            raise unknown("measured quantity", quantity, list(here))
+        methods = here[quantity]
+        if method not in methods:
+            raise unknown(f"method of which {quantity!r} was measured", method, list(methods))
+        settings = methods[method]
+        if setting not in settings:
+            raise unknown(f"setting in which {quantity!r} of {method!r} was measured", setting, list(settings))
+        return settings[setting]
+
+    def names(self, column: str) -> list[str]:
+        """Return the quantities, methods or settings in the order in which they came first."""
+        if column not in _NAMES:
+            raise unknown("column of names", column, _NAMES)
+        return list(dict.fromkeys(getattr(row, column) for row in self.rows))
+
+    def write(self, path: Path) -> None:
+        """Write the table as Parquet, completely or not at all."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        columns = zip(*self.rows, strict=True) if self.rows else ([],) * len(Row._fields)
+        arrays = [pa.array(list(column), type=kind) for column, kind in zip(columns, _types(), strict=True)]
+        sink = pa.BufferOutputStream()
+        pq.write_table(pa.table(arrays, names=list(Row._fields)), sink)
+        write_whole(path, sink.getvalue().to_pybytes())
+
+    @classmethod
+    def read(cls, path: Path) -> Measurements:
+        """Read a table that `write` wrote.
+
+        Raises
+        ------
+        InstanceError
+            where the file is missing, damaged, or no such table.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            table = pq.read_table(path)
+        except (OSError, pa.ArrowException) as error:
+            raise InstanceError(f"{path} is missing or damaged: {error}") from None
+        for name, kind in zip(Row._fields, _types(), strict=True):
+            if name not in table.column_names or table[name].type != kind:
+                raise InstanceError(f"{path} is no table of measurements; it needs a column {name} of type {kind}")
+            if name not in ("seed", "x") and table[name].null_count:
+                raise InstanceError(f"{path}: column {name} has entries that are missing; allowed: none")
+        columns = [table[name].to_pylist() for name in Row._fields]
+        return cls(tuple(Row(*row) for row in zip(*columns, strict=True)))
+
+
+def gathered(parts: Iterable[Measurements]) -> Measurements:
+    """Return the rows of several tables as one."""
+    return Measurements(tuple(row for part in parts for row in part.rows))
+
+
+def _types() -> tuple[object, ...]:
+    import pyarrow as pa
+
+    text = pa.string()
+    return text, pa.float64(), text, text, pa.int64(), pa.float64()
+
+
+def _told(row: Row) -> str:
+    at = [f"{name} {getattr(row, name)!r}" for name in _NAMES if getattr(row, name)]
+    at += [f"{name} {getattr(row, name):g}" for name in ("seed", "x") if getattr(row, name) is not None]
+    return ", ".join(at)

@@ -1,0 +1,118 @@
+"""Pictures of what was measured: curves along x with their spread, and dots or bars of single figures."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from scipy import stats
+
+from mecopt.evaluation.figures import Curve, Figure
+from mecopt.evaluation.intervals import CONFIDENCE, interval
+from mecopt.evaluation.measurements import Measurements
+from mecopt.reproduction import Picture
+
+COLOURS = ("#1f5f8b", "#c0392b", "#2e8b57", "#8e6bbf", "#b8860b", "#5b6470", "#d16ba5", "#3c9d9b")
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What stands along an axis."""
+
+    label: str
+    scale: Literal["linear", "log"] = "linear"
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Band:
+    """A level that is known between two figures, such as a proved bracket, drawn across the picture."""
+
+    label: str
+    low: Figure
+    high: Figure
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One pair of axes: curves, or figures beside each other as dots or bars, and levels across."""
+
+    title: str
+    x: Axis
+    y: Axis
+    curves: Mapping[str, Curve] = field(default_factory=dict)
+    dots: Mapping[str, Figure] = field(default_factory=dict)
+    bars: Mapping[str, Figure] = field(default_factory=dict)
+    bands: Sequence[Band] = ()
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A picture of one or more panels side by side."""
+
+    name: str
+    caption: str
+    panels: Sequence[Panel]
+    width: float = 6.0
+    height: float = 4.2
+
+    def picture(self, found: Measurements) -> Picture:
+        """Draw it; shades and whiskers are 95 % confidence intervals of the mean over seeds."""
+        from matplotlib.figure import Figure as Sheet
+
+        sheet = Sheet(figsize=(self.width * len(self.panels), self.height), layout="constrained")
+        for axes, panel in zip(np.atleast_1d(sheet.subplots(1, len(self.panels))), self.panels, strict=True):
+            _draw(axes, panel, found)
+        buffer = io.BytesIO()
+        sheet.savefig(buffer, format="png", dpi=130)
+        return Picture(
+            self.name, f"{self.caption} Shades and whiskers: 95 % intervals of the mean over seeds.", buffer.getvalue()
+        )
+
+
+def _draw(axes: Any, panel: Panel, found: Measurements) -> None:
+    for band, colour in zip(panel.bands, ("#1d2530", "#8a8f98", "#b08968"), strict=False):
+        low, high = (float(np.mean(list(figure.values(found).values()))) for figure in (band.low, band.high))
+        axes.axhspan(low, high, color=colour, alpha=0.25, lw=0)
+        axes.axhline(0.5 * (low + high), color=colour, lw=1.0, ls="--", label=band.label)
+    for (label, curve), colour in zip(panel.curves.items(), _colours(panel.curves), strict=True):
+        seeds, x, values = curve.points(found)
+        mean = values.mean(axis=0)
+        axes.plot(x, mean, color=colour, lw=1.6, label=label, marker="o" if x.size < 15 else None, ms=4)
+        if len(seeds) > 1:
+            half = stats.t.ppf(0.5 + CONFIDENCE / 2.0, len(seeds) - 1) * values.std(axis=0, ddof=1) / np.sqrt(len(seeds))
+            axes.fill_between(x, mean - half, mean + half, color=colour, alpha=0.15, lw=0)
+    single = {**panel.dots, **panel.bars}
+    for at, ((label, figure), colour) in enumerate(zip(single.items(), _colours(single), strict=True)):
+        single_values = figure.values(found)
+        there = interval(single_values)
+        if label in panel.bars:
+            axes.bar(at, there.mean, color=colour, alpha=0.55, width=0.65)
+        else:
+            axes.plot([at] * len(single_values), list(single_values.values()), ".", color=colour, alpha=0.5)
+            axes.plot(at, there.mean, "o", color=colour, ms=6)
+        if there.seeds > 1 and np.isfinite([there.low, there.high]).all():
+            axes.plot([at, at], [there.low, there.high], color=colour, lw=1.6)
+    if single:
+        axes.set_xticks(range(len(single)), list(single), rotation=25, ha="right", fontsize=8)
+    else:
+        axes.set_xscale(panel.x.scale)
+    axes.set_yscale(panel.y.scale)
+    axes.set_xlabel(panel.x.label)
+    axes.set_ylabel(panel.y.label)
+    axes.set_ylim(panel.y.low, panel.y.high)
+    if not single:
+        axes.set_xlim(panel.x.low, panel.x.high)
+    axes.set_title(panel.title, fontsize=10, loc="left")
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+    if panel.curves or panel.bands:
+        axes.legend(frameon=False, fontsize=8)
+
+
+def _colours(named: Mapping[str, Any]) -> list[str]:
+    return [COLOURS[k % len(COLOURS)] for k in range(len(named))]

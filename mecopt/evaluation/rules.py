@@ -1,0 +1,210 @@
+"""Rules that read a claim from figures: it holds, is exceeded, fails, or nobody can tell.
+
+Every rule looks at the confidence interval of a mean over seeds, of paired differences where two methods are compared. A
+claim holds where the whole interval agrees with it and fails where the whole interval contradicts it; whatever merely
+scatters cannot be told: no evidence is not evidence against. What is better than the paper says is exceeded, never failed. A
+rule asks of a paper only what it says; tolerances are arguments without defaults, so that they are written down before a
+run.
+
+>>> from mecopt.evaluation.figures import Of
+>>> from mecopt.evaluation.measurements import Measurements, Row
+>>> measured = {"a": (5.0, 6.1, 7.0), "b": (4.0, 5.0, 6.2)}
+>>> rows = tuple(Row("R", value, method, seed=seed) for method in measured for seed, value in enumerate(measured[method]))
+>>> more(Of("R", "a"), Of("R", "b")).judge(Measurements(rows)).verdict
+'holds'
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Literal
+
+from mecopt.evaluation.figures import Curve, Figure, Settled, Stated
+from mecopt.evaluation.intervals import CONFIDENCE, Interval, interval
+from mecopt.evaluation.measurements import Measurements
+from mecopt.solution import InstanceError
+
+Verdict = Literal["holds", "exceeded", "fails", "cannot tell"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a rule found, and the figures behind it in words."""
+
+    verdict: Verdict
+    evidence: str
+
+
+class Rule(ABC):
+    """How a sentence is read."""
+
+    @abstractmethod
+    def judge(self, found: Measurements, confidence: float = CONFIDENCE) -> Answer:
+        """Say whether what was measured agrees with the sentence."""
+
+
+@dataclass(frozen=True)
+class Between(Rule):
+    """A figure lies between two numbers; beyond the better end it is exceeded."""
+
+    figure: Figure
+    low: float
+    high: float
+    better: Literal["more", "less"] | None = None
+
+    def judge(self, found: Measurements, confidence: float = CONFIDENCE) -> Answer:
+        """Compare the interval of the mean with the two numbers."""
+        there = interval(self.figure.values(found), confidence)
+        return Answer(self._verdict(there), f"{self.figure}: {there}")
+
+    def _verdict(self, there: Interval) -> Verdict:
+        if there.inside(self.low, self.high):
+            return "holds"
+        if there.low > self.high:
+            return "exceeded" if self.better == "more" else "fails"
+        if there.high < self.low:
+            return "exceeded" if self.better == "less" else "fails"
+        if (self.better == "more" and there.low >= self.low) or (self.better == "less" and there.high <= self.high):
+            return "holds"  # as much as was said, or better
+        return "cannot tell"
+
+
+@dataclass(frozen=True)
+class Compared(Rule):
+    """The difference of two figures, paired by seed, lies between two numbers."""
+
+    first: Figure
+    second: Figure
+    low: float
+    high: float
+
+    def judge(self, found: Measurements, confidence: float = CONFIDENCE) -> Answer:
+        """Compare the interval of the mean difference with the two numbers; the ends themselves do not count as inside."""
+        apart = interval((self.first - self.second).values(found), confidence)
+        if self.low < apart.low and apart.high < self.high:
+            verdict: Verdict = "holds"
+        elif apart.low >= self.high or apart.high <= self.low:
+            verdict = "fails"
+        else:
+            verdict = "cannot tell"
+        beside = interval(self.first.values(found)), interval(self.second.values(found))
+        means = " against ".join(
+            f"{one} {found.mean:.4g}" for one, found in zip((self.first, self.second), beside, strict=True)
+        )
+        return Answer(verdict, f"{means}; difference {apart}")
+
+
+def more(greater: Figure, smaller: Figure) -> Rule:
+    """One figure is greater than another."""
+    return Compared(greater, smaller, 0.0, math.inf)
+
+
+def same(first: Figure, second: Figure, *, margin: float) -> Rule:
+    """Two figures differ by less than a margin."""
+    return Compared(first, second, -margin, margin)
+
+
+def about(figure: Figure, stated: float, *, factor: float, better: Literal["more", "less"] | None = None) -> Rule:
+    """A positive figure is what a paper states, within a factor; beyond it on the better side it is exceeded."""
+    if not (stated > 0.0 and factor > 1.0):
+        raise InstanceError(f"about {stated:g} within a factor of {factor:g}; allowed: a positive number, a factor > 1")
+    return Between(figure, stated / factor, stated * factor, better)
+
+
+def around(figure: Figure, stated: float, *, margin: float, better: Literal["more", "less"] | None = None) -> Rule:
+    """A figure is what a paper states, within a margin; beyond it on the better side it is exceeded."""
+    return Between(figure, stated - margin, stated + margin, better)
+
+
+def at_most(figure: Figure, stated: float) -> Rule:
+    """A figure is no greater than stated."""
+    return Between(figure, -math.inf, stated)
+
+
+def reaches(figure: Figure, stated: float) -> Rule:
+    """A figure is at least what is stated."""
+    return Between(figure, stated, math.inf)
+
+
+def settled_by(curve: Curve, stated: float, *, tolerance: float, blocks: int, factor: float, relative: bool = False) -> Rule:
+    """A curve stays near its end from about a stated x on; from an earlier one it is exceeded."""
+    return about(Settled(curve, tolerance, blocks, relative), stated, factor=factor, better="less")
+
+
+@dataclass(frozen=True)
+class Trend(Rule):
+    """A curve rises (sign 1) or falls (-1): from its first point to its last, and no step goes the other way."""
+
+    curve: Curve
+    sign: int
+
+    def judge(self, found: Measurements, confidence: float = CONFIDENCE) -> Answer:
+        """Judge first against last, and every step against going the other way, the risk divided among the steps."""
+        seeds, x, values = self.curve.points(found)
+        whole = interval(dict(zip(seeds, (self.sign * (values[:, -1] - values[:, 0])).tolist(), strict=True)), confidence)
+        each = 1.0 - (1.0 - confidence) / (x.size - 1)
+        turned = []
+        for k in range(x.size - 1):
+            step = interval(dict(zip(seeds, (self.sign * (values[:, k + 1] - values[:, k])).tolist(), strict=True)), each)
+            if step.high < 0.0:
+                turned.append(f"{x[k]:g} to {x[k + 1]:g}")
+        verdict: Verdict
+        if turned or whole.high < 0.0 or whole.low == whole.high == 0.0:
+            verdict = "fails"
+        else:
+            verdict = "holds" if whole.low > 0.0 else "cannot tell"
+        means = ", ".join(f"{value:.4g}" for value in values.mean(axis=0))
+        way = f"; the other way from {' and '.join(turned)}" if turned else ""
+        of = "" if len(seeds) == 1 and seeds[0] is None else f" (means of {len(seeds)} seeds)"
+        return Answer(verdict, f"{self.curve} at {', '.join(f'{one:g}' for one in x)}: {means}{of}{way}")
+
+
+def rises(curve: Curve) -> Rule:
+    """A curve rises."""
+    return Trend(curve, 1)
+
+
+def falls(curve: Curve) -> Rule:
+    """A curve falls."""
+    return Trend(curve, -1)
+
+
+@dataclass(frozen=True)
+class Every(Rule):
+    """All parts of a sentence hold; the risk of a wrong word is divided among them."""
+
+    parts: tuple[Rule, ...]
+
+    def judge(self, found: Measurements, confidence: float = CONFIDENCE) -> Answer:
+        """Let one part that fails decide, else one that cannot be told leave it open."""
+        each = 1.0 - (1.0 - confidence) / len(self.parts)
+        answers = [part.judge(found, each) for part in self.parts]
+        verdicts = {answer.verdict for answer in answers}
+        verdict: Verdict = "holds"
+        if "fails" in verdicts:
+            verdict = "fails"
+        elif "cannot tell" in verdicts:
+            verdict = "cannot tell"
+        elif verdicts == {"exceeded"}:
+            verdict = "exceeded"
+        return Answer(verdict, "; ".join(answer.evidence for answer in answers))
+
+
+def every(*parts: Rule) -> Rule:
+    """Read a sentence that says several things."""
+    if not parts:
+        raise InstanceError("a sentence that says nothing cannot be read; allowed: at least one rule")
+    return Every(parts)
+
+
+def ordered(*figures: Figure) -> Rule:
+    """Each figure is greater than the next one."""
+    return every(*(more(a, b) for a, b in itertools.pairwise(figures)))
+
+
+def known(value: float, words: str = "") -> Figure:
+    """Return a number that is known, to compare with."""
+    return Stated(value, words)

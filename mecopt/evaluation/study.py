@@ -1,0 +1,220 @@
+"""A study: what is trained, on what it is measured, what is claimed of it; and the one runner that all studies share.
+
+A study says which plans are trained and how all methods are measured on the stream of one setting and seed; everything that
+is random hangs on the seed, so methods meet the same luck and differences are paired. The runner trains the plans side by
+side, measures, keeps each finished part in a file, and goes on where it was interrupted; parts that other code wrote are not
+taken for its own. Tables, pictures and verdicts follow from the one table of measurements.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, ClassVar
+
+from mecopt import waiting
+from mecopt.evaluation.claims import Claim
+from mecopt.evaluation.measurements import Measurements, Row, gathered
+from mecopt.evaluation.pictures import Drawing
+from mecopt.evaluation.tables import Pivot
+from mecopt.files import code_digest, to_myself
+from mecopt.reproduction import Findings, Progress, Reproduction
+from mecopt.solution import InstanceError
+
+PACKAGES = ("mecopt", "numpy", "scipy", "numba", "torch", "gymnasium", "stable-baselines3")
+"""Whose versions a report names, where they are installed."""
+
+LONG = "measurements.parquet"
+"""The table of everything that was measured, beside the report."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A training: a method with its settings, for a setting of the study, once per seed."""
+
+    method: str
+    setting: str
+    learner: str
+    """Name of the learner; what it means is the study's business."""
+    settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+
+class Study(Reproduction):
+    """The evaluation of one paper as data: settings, plans, measures, claims, tables and pictures."""
+
+    settings: ClassVar[Sequence[str]]
+    """What is measured separately: presets, reward weights, sizes."""
+    claims: ClassVar[Sequence[Claim]]
+    tables: ClassVar[Sequence[Pivot]] = ()
+    drawings: ClassVar[Sequence[Drawing]] = ()
+    remarks: ClassVar[Mapping[str, str]] = {}
+    """What a reader of the report should know, by its label."""
+
+    def plans(self, quick: bool) -> Sequence[Plan]:
+        """Return what is trained; nothing, unless a study says so."""
+        return ()
+
+    def train(self, plan: Plan, seed: int, folder: Path, quick: bool) -> None:
+        """Train one plan with one seed into a folder; what stands there finished is left, what was interrupted goes on."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def measure(self, setting: str, seed: int, trained: Mapping[str, Path], quick: bool) -> Iterable[Row]:
+        """Measure all methods in a setting on the stream of a seed; `trained` holds the folders of its plans by method."""
+
+    def measure_once(self, quick: bool) -> Iterable[Row]:
+        """Measure what no seed changes: proved bounds, times."""
+        return ()
+
+    def run(self, out: Path, *, seeds: int, quick: bool, progress: Progress) -> Findings:
+        """Train, measure, judge; what stands finished in `out` is not done again."""
+        with to_myself(out):
+            found = self.measured(out, seeds=seeds, quick=quick, progress=progress)
+            found.write(out / LONG)
+        return Findings(
+            title=self.title,
+            settings={
+                "seeds": seeds,
+                "quick": quick,
+                "versions": _versions(),
+                "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
+                "command": f"mecopt reproduce {self.paper} -o FOLDER --seeds {seeds}{' --quick' if quick else ''}",
+                "spread": "mean ± standard error over seeds",
+                "verdicts": "from 95 % confidence intervals over seeds, of paired differences where two methods are "
+                "compared; what scatters too much to be told is not refuted",
+                **self.remarks,
+            },
+            claims=[claim.judged(found) for claim in self.claims],
+            tables=[pivot.table(found) for pivot in self.tables],
+            pictures=[drawing.picture(found) for drawing in self.drawings],
+        )
+
+    def measured(self, out: Path, *, seeds: int, quick: bool, progress: Progress) -> Measurements:
+        """Train and measure everything, and return the long table."""
+        plans, numbers = self.plans(quick), range(seeds)
+        strange = [plan.setting for plan in plans if plan.setting not in self.settings]
+        if strange:
+            raise InstanceError(f"a plan is of the setting {strange[0]!r}; allowed: {', '.join(self.settings)}")
+        trainings = [
+            _Training(self, plan, seed, _folder(out, plan, seed, quick), quick) for plan in plans for seed in numbers
+        ]
+        _all(trainings, "training", progress)
+        parts: list[_Part] = [_Once(self, _file(out, "once", {"quick": quick}), quick)]
+        for setting in self.settings:
+            for seed in numbers:
+                trained = {plan.method: _folder(out, plan, seed, quick) for plan in plans if plan.setting == setting}
+                key = {"setting": setting, "seed": seed, "quick": quick, "plans": [_said(plan) for plan in plans]}
+                parts.append(_Measuring(self, setting, seed, trained, _file(out, f"{setting}-{seed}", key), quick))
+        _all(parts, "measuring", progress)
+        return gathered(Measurements.read(part.file) for part in parts)
+
+
+@dataclass(frozen=True)
+class _Training:
+    study: Study
+    plan: Plan
+    seed: int
+    folder: Path
+    quick: bool
+
+    def __call__(self) -> None:
+        self.study.train(self.plan, self.seed, self.folder, self.quick)
+
+
+@dataclass(frozen=True)
+class _Once:
+    study: Study
+    file: Path
+    quick: bool
+
+    def __call__(self) -> None:
+        if not _stands(self.file):
+            Measurements(tuple(self.study.measure_once(self.quick))).write(self.file)
+
+
+@dataclass(frozen=True)
+class _Measuring:
+    study: Study
+    setting: str
+    seed: int
+    trained: Mapping[str, Path]
+    file: Path
+    quick: bool
+
+    def __call__(self) -> None:
+        if _stands(self.file):
+            return
+        rows = tuple(self.study.measure(self.setting, self.seed, self.trained, self.quick))
+        for row in rows:
+            if row.seed not in (self.seed, None) or row.setting not in (self.setting, ""):
+                raise InstanceError(
+                    f"measured in {self.setting!r} with seed {self.seed}, a row says {row.setting!r}, {row.seed}"
+                )
+        Measurements(rows).write(self.file)
+
+
+_Part = _Once | _Measuring
+
+
+def _all(tasks: Sequence[Callable[[], None]], what: str, progress: Progress) -> None:
+    """Do all tasks side by side."""
+    from joblib import Parallel, delayed
+
+    if not tasks:
+        return
+    waiting.one_voice()
+    progress(what, 0, len(tasks))
+    finished = Parallel(n_jobs=-1, return_as="generator_unordered")(delayed(_do)(task) for task in tasks)
+    for done, _ in enumerate(finished, start=1):
+        progress(what, done, len(tasks))
+
+
+def _do(task: Callable[[], None]) -> None:
+    task()
+
+
+def _stands(file: Path) -> bool:
+    """Whether a part was finished: a damaged file is none, and is written anew."""
+    if not file.exists():
+        return False
+    try:
+        Measurements.read(file)
+    except InstanceError:
+        return False
+    return True
+
+
+def _said(plan: Plan) -> str:
+    return json.dumps([plan.method, plan.setting, plan.learner, dict(plan.settings)], sort_keys=True, default=str)
+
+
+def _name(words: str, key: Any) -> str:
+    """Return a name that can be read, and that differs where anything differs."""
+    readable = "".join(c if c.isalnum() or c in "-." else "-" for c in words)[:60]
+    return f"{readable}-{hashlib.sha256(json.dumps(key, sort_keys=True, default=str).encode()).hexdigest()[:10]}"
+
+
+def _folder(out: Path, plan: Plan, seed: int, quick: bool) -> Path:
+    name = _name(f"{plan.setting}-{plan.method}-seed-{seed}", [_said(plan), seed, quick])
+    return out / "runs" / code_digest() / name
+
+
+def _file(out: Path, words: str, key: Any) -> Path:
+    return out / "measured" / code_digest() / f"{_name(words, key)}.parquet"
+
+
+def _versions() -> str:
+    found = []
+    for package in PACKAGES:
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            continue
+    return ", ".join(found)

@@ -1,0 +1,288 @@
+"""Claims judged by intervals: what holds, what fails, and that scatter alone never refutes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from mecopt.evaluation.claims import Claim
+from mecopt.evaluation.figures import Curve, Of, Settled, Stated
+from mecopt.evaluation.intervals import interval, paired
+from mecopt.evaluation.measurements import Measurements, Row
+from mecopt.evaluation.rules import (
+    Rule,
+    about,
+    around,
+    at_most,
+    every,
+    falls,
+    more,
+    ordered,
+    reaches,
+    rises,
+    same,
+    settled_by,
+)
+from mecopt.solution import InstanceError, UnknownName
+
+
+def measured(**figures: Sequence[float] | float) -> Measurements:
+    """Return a table of the quantity R: per method a value for every seed, or one that is not random."""
+    rows = []
+    for method, values in figures.items():
+        if isinstance(values, float):
+            rows.append(Row("R", values, method))
+        else:
+            rows += [Row("R", value, method, seed=seed) for seed, value in enumerate(values)]
+    return Measurements(tuple(rows))
+
+
+def curve(*seeds: Sequence[float]) -> Measurements:
+    return Measurements(
+        tuple(Row("R", value, seed=seed, x=float(x)) for seed, values in enumerate(seeds) for x, value in enumerate(values))
+    )
+
+
+def verdict(rule: Rule, **figures: Sequence[float] | float) -> str:
+    return rule.judge(measured(**figures)).verdict
+
+
+A, B = Of("R", "a"), Of("R", "b")
+numbers = st.lists(st.floats(-100.0, 100.0), min_size=2, max_size=6)
+
+
+# ---------------------------------------------------------------------- intervals
+
+
+@given(numbers)
+def test_the_interval_is_students(values: list[float]) -> None:
+    found = interval(dict(enumerate(values)))
+    known = stats.ttest_1samp(values, 0.0).confidence_interval(0.95) if np.std(values) > 1e-9 else None
+    if known is not None:
+        assert found.low == pytest.approx(known.low, rel=1e-9, abs=1e-9)
+        assert found.high == pytest.approx(known.high, rel=1e-9, abs=1e-9)
+
+
+def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
+    drawn = np.random.default_rng(0).normal(3.0, 2.0, (4000, 5))
+    covered = [(one := interval(dict(enumerate(row)))).low <= 3.0 <= one.high for row in drawn.tolist()]
+    assert abs(np.mean(covered) - 0.95) < 5.0 * math.sqrt(0.95 * 0.05 / 4000)
+
+
+def test_one_seed_tells_nothing_and_what_is_not_random_tells_all() -> None:
+    alone, sure = interval({0: 1.0}), interval({None: 1.0})
+    assert (alone.low, alone.high) == (-math.inf, math.inf)
+    assert (sure.low, sure.high) == (1.0, 1.0)
+    with pytest.raises(InstanceError, match="both of seeds and not random"):
+        interval({None: 1.0, 0: 2.0})
+
+
+def test_figures_are_paired_by_seed_only() -> None:
+    assert paired({0: 1.0, 1: 2.0}, {1: 5.0, 0: 4.0}, "a and b") == [(0, 1.0, 4.0), (1, 2.0, 5.0)]
+    assert paired({0: 1.0, 1: 2.0}, {None: 5.0}, "a and b") == [(0, 1.0, 5.0), (1, 2.0, 5.0)]
+    with pytest.raises(InstanceError, match="a and b were measured with different seeds, of which 1 is of one only"):
+        paired({0: 1.0, 1: 2.0}, {0: 5.0}, "a and b")
+
+
+# ---------------------------------------------------------------------- rules
+
+
+def test_a_difference_that_luck_shares_is_seen_through_its_scatter() -> None:
+    luck = [0.0, 10.0, -20.0, 5.0]
+    assert verdict(more(A, B), a=[1.0 + x for x in luck], b=[0.9 + 0.999 * x for x in luck]) == "holds"
+
+
+@pytest.mark.parametrize(
+    ("rule", "a", "b", "expected"),
+    [
+        (more(A, B), [3.0, 3.1, 3.2], [1.0, 1.1, 1.3], "holds"),
+        (more(A, B), [1.0, 1.1, 1.3], [3.0, 3.1, 3.2], "fails"),
+        (more(A, B), [3.0, 1.0, 2.0], [2.0, 2.1, 1.9], "cannot tell"),
+        (more(A, B), [3.0], [1.0], "cannot tell"),
+        (more(A, B), 3.0, 1.0, "holds"),
+        (more(A, B), 1.0, 1.0, "fails"),
+        (more(A, B), [1.0, 2.0], [1.0, 2.0], "fails"),
+        (same(A, B, margin=0.5), [1.0, 1.1, 1.2], [1.1, 1.1, 1.3], "holds"),
+        (same(A, B, margin=0.5), [1.0, 1.1, 1.2], [2.1, 2.1, 2.3], "fails"),
+        (same(A, B, margin=0.5), [1.0, 2.1, 0.2], [2.1, 1.1, 1.3], "cannot tell"),
+        (about(A / B, 1.5, factor=1.2), [1.5, 3.1, 4.5], [1.0, 2.0, 3.0], "holds"),
+        (about(A / B, 1.5, factor=1.2, better="more"), [3.0, 6.1, 9.1], [1.0, 2.0, 3.0], "exceeded"),
+        (about(A / B, 1.5, factor=1.2, better="less"), [3.0, 6.1, 9.1], [1.0, 2.0, 3.0], "fails"),
+        (about(A / B, 1.5, factor=1.2), [3.0, 6.1, 9.1], [1.0, 2.0, 3.0], "fails"),
+        (about(A / B, 1.5, factor=1.2, better="more"), [1.6, 3.8, 5.7], [1.0, 2.0, 3.0], "holds"),
+        (around(A, 0.9, margin=0.05), [0.5, 1.2, 0.8], 0.0, "cannot tell"),
+        (at_most(A, 1.0), [0.5, 0.6, 0.7], 0.0, "holds"),
+        (at_most(A, 1.0), [1.5, 1.6, 1.7], 0.0, "fails"),
+        (at_most(A, 1.0), [0.5, 1.6, 1.7], 0.0, "cannot tell"),
+        (reaches(A, 1.0), [1.5, 1.6, 1.7], 0.0, "holds"),
+        (reaches(A, 1.0), [0.5, 0.6, 0.7], 0.0, "fails"),
+        (every(more(A, B), at_most(A, 10.0)), [3.0, 3.1, 3.2], [1.0, 1.1, 1.2], "holds"),
+        (every(more(A, B), at_most(A, 2.0)), [3.0, 3.1, 3.2], [1.0, 1.1, 1.2], "fails"),
+        (every(more(A, B), at_most(A, 3.1)), [3.0, 3.1, 3.2], [1.0, 1.1, 1.2], "cannot tell"),
+        (ordered(A, B, Stated(0.0)), [3.0, 3.1, 3.2], [1.0, 1.1, 1.2], "holds"),
+    ],
+)
+def test_rules_say_what_the_interval_says(rule: Rule, a: Sequence[float], b: Sequence[float], expected: str) -> None:
+    assert verdict(rule, a=a, b=b) == expected
+
+
+@given(numbers, st.data())
+def test_more_holds_one_way_exactly_where_it_fails_the_other(values: list[float], data: st.DataObject) -> None:
+    others = data.draw(st.lists(st.floats(-100.0, 100.0), min_size=len(values), max_size=len(values)))
+    there, back = verdict(more(A, B), a=values, b=others), verdict(more(B, A), a=values, b=others)
+    if values == others:
+        assert there == back == "fails"
+    else:
+        assert {there, back} in ({"holds", "fails"}, {"cannot tell"})
+
+
+@given(numbers, st.floats(-100.0, 100.0), st.floats(0.1, 10.0))
+def test_an_interval_that_meets_what_is_stated_refutes_nothing(values: list[float], stated: float, margin: float) -> None:
+    inside = interval(dict(enumerate(values)))
+    if inside.low <= stated <= inside.high:
+        for rule in (around(A, stated, margin=margin), at_most(A, stated), reaches(A, stated)):
+            assert verdict(rule, a=values) != "fails"
+
+
+def test_where_two_methods_are_equal_few_studies_say_otherwise() -> None:
+    drawn = np.random.default_rng(1).normal(0.0, 1.0, (2000, 2, 5)).tolist()
+    said = [verdict(more(A, B), a=a, b=b) for a, b in drawn]
+    for word in ("holds", "fails"):
+        assert said.count(word) / 2000 < 0.025 + 5.0 * math.sqrt(0.025 * 0.975 / 2000)
+
+
+def test_parts_of_a_sentence_divide_the_risk() -> None:
+    drawn = np.random.default_rng(2).normal(0.0, 1.0, (500, 2, 4)).tolist()
+    rule = every(*[at_most(A, 0.0)] * 8)
+    said = [verdict(rule, a=a, b=b) for a, b in drawn]
+    alone = [verdict(at_most(A, 0.0), a=a, b=b) for a, b in drawn]
+    assert said.count("fails") < alone.count("fails")
+
+
+def test_rules_without_sense_are_refused() -> None:
+    with pytest.raises(InstanceError, match="factor > 1"):
+        about(A, 1.0, factor=1.0)
+    with pytest.raises(InstanceError, match="at least one rule"):
+        every()
+
+
+# ---------------------------------------------------------------------- curves
+
+R = Curve("R")
+
+
+@pytest.mark.parametrize(
+    ("seeds", "rising", "falling"),
+    [
+        (([1.0, 2.0, 3.0], [1.1, 2.1, 3.2]), "holds", "fails"),
+        (([1.0, 4.0, 3.0], [1.1, 4.1, 3.2], [1.0, 4.0, 3.1]), "fails", "fails"),
+        (([1.0, 9.0, 3.0], [1.1, 1.0, 3.2], [1.0, 2.0, 3.1]), "holds", "fails"),
+        (([1.0, 2.0, 3.0], [3.0, 2.0, 1.0]), "cannot tell", "cannot tell"),
+        (([1.0, 2.0, 3.0],), "cannot tell", "cannot tell"),
+    ],
+)
+def test_a_trend_is_of_ends_and_of_no_step_back(seeds: Sequence[list[float]], rising: str, falling: str) -> None:
+    found = curve(*seeds)
+    assert (rises(R).judge(found).verdict, falls(R).judge(found).verdict) == (rising, falling)
+
+
+def test_a_curve_settles_where_it_enters_its_end_for_good() -> None:
+    steps = curve([0.0] * 40 + [1.0] * 60, [0.0] * 50 + [1.0] * 50)
+    assert Settled(R, 0.1, 10).values(steps) == {0: 40.0, 1: 50.0}
+    again = curve([1.0] * 40 + [0.0] * 20 + [1.0] * 40)
+    assert Settled(R, 0.1, 10).values(again) == {0: 60.0}
+    rising = curve(list(np.linspace(0.0, 1.0, 100)))
+    assert Settled(R, 0.05, 10).values(rising) == {0: math.inf}
+    assert Settled(R, 0.5, 10, relative=True).values(curve([5.0] * 100)) == {0: 0.0}
+
+
+def test_settling_earlier_is_exceeding_and_never_is_failing() -> None:
+    early, late = curve(*[[0.0] * 10 + [1.0] * 90] * 3), curve(*[[0.0] * 60 + [1.0] * 40] * 3)
+    never = curve(*[list(np.linspace(0.0, 1.0, 100))] * 3)
+    rule = settled_by(R, 40.0, tolerance=0.1, blocks=10, factor=1.2)
+    assert [rule.judge(found).verdict for found in (early, late, never)] == ["exceeded", "fails", "fails"]
+    some = curve([0.0] * 40 + [1.0] * 60, list(np.linspace(0.0, 1.0, 100)))
+    assert rule.judge(some).verdict == "cannot tell"
+
+
+def test_the_end_of_a_curve_is_its_last_part() -> None:
+    assert R.late(0.3).values(curve([0.0] * 7 + [1.0, 2.0, 3.0])) == {0: 2.0}
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ((Row("R", 1.0, seed=0, x=0.0), Row("R", 1.0, seed=1, x=1.0)), "other x with seed 1 than with seed 0"),
+        ((Row("R", 1.0, seed=0, x=0.0),), "measured at 1 points; allowed: at least 2"),
+    ],
+)
+def test_curves_that_are_none_are_refused(rows: tuple[Row, ...], message: str) -> None:
+    with pytest.raises(InstanceError, match=message):
+        R.points(Measurements(rows))
+
+
+# ---------------------------------------------------------------------- claims
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [(1.0, 2.0, "holds"), (4.0, 5.0, "fails"), (1.0, 5.0, "cannot tell")],
+)
+def test_readings_that_disagree_leave_a_claim_open(first: float, second: float, expected: str) -> None:
+    claim = Claim("figure 1", "at most 3", {"this way": at_most(A, 3.0), "that way": at_most(B, 3.0)})
+    answer = claim.judge(measured(a=first, b=second))
+    assert answer.verdict == expected
+    assert "this way: R of a: 1" in answer.evidence or first != 1.0
+
+
+def test_holding_by_one_reading_and_exceeding_by_another_is_holding() -> None:
+    readings = {"near": around(A, 1.0, margin=0.1), "far": around(A, 0.5, margin=0.1, better="more")}
+    assert Claim("", "", readings).judge(measured(a=1.0)).verdict == "holds"
+
+
+def test_a_claim_has_readings_or_a_reason_why_not() -> None:
+    assert Claim("section 4", "best", {}, untestable="no figure is given").judge(measured()).verdict == "cannot tell"
+    with pytest.raises(InstanceError, match="needs either readings or a reason"):
+        Claim("section 4", "best", {})
+
+
+def test_a_rule_that_was_changed_says_so() -> None:
+    claim = Claim("", "", at_most(A, 3.0), revised="factor widened")
+    assert "rule revised after seeing data: factor widened" in claim.judged(measured(a=1.0)).evidence
+
+
+# ---------------------------------------------------------------------- measurements
+
+
+def test_a_figure_is_said_once_and_is_a_number() -> None:
+    with pytest.raises(InstanceError, match="row 1 of the measurements says quantity 'R', method 'a', seed 0 once more"):
+        Measurements((Row("R", 1.0, "a", seed=0), Row("R", 2.0, "a", seed=0)))
+    with pytest.raises(InstanceError, match=r"row 0 of the measurements, quantity 'R', x 2, is nan"):
+        Measurements((Row("R", math.nan, x=2.0),))
+
+
+@pytest.mark.parametrize(
+    ("figure", "message"),
+    [
+        (Of("Q"), "measured quantity"),
+        (Of("R", "c"), "method of which 'R' was measured"),
+        (Of("R", "a", "other"), "setting in which"),
+    ],
+)
+def test_what_was_not_measured_is_named(figure: Of, message: str) -> None:
+    with pytest.raises(UnknownName, match=message):
+        figure.values(measured(a=1.0))
+    with pytest.raises(InstanceError, match="R of a at 3 was not measured at 3 with seed None"):
+        Of("R", "a", x=3.0).values(measured(a=1.0))
+
+
+def test_a_ratio_of_nothing_to_nothing_is_refused() -> None:
+    with pytest.raises(InstanceError, match="0 to 0"):
+        (A / B).values(measured(a=[0.0], b=[0.0]))
+    assert (A / B).values(measured(a=[-1.0], b=[0.0])) == {0: -math.inf}

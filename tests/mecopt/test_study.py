@@ -1,0 +1,156 @@
+"""Studies: trained and measured side by side, kept part by part, and shown from one table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mecopt.evaluation.claims import Claim
+from mecopt.evaluation.figures import Curve, Of
+from mecopt.evaluation.measurements import Measurements, Row
+from mecopt.evaluation.pictures import Axis, Band, Drawing, Panel
+from mecopt.evaluation.rules import more, rises
+from mecopt.evaluation.study import LONG, Plan, Study
+from mecopt.evaluation.tables import Pivot, pivot
+from mecopt.solution import InstanceError
+
+
+class Toy(Study):
+    """Guesses a number; training makes the guess better."""
+
+    paper, title, seeds = "999", "A toy", 3
+    settings = ("easy", "hard")
+    claims = (
+        Claim("figure 1", "training helps", more(Of("score", "trained", "easy"), Of("score", "untrained", "easy"))),
+        Claim("figure 2", "more training, better score", rises(Curve("score along", "trained", "hard"))),
+    )
+    tables = (
+        Pivot(
+            "Scores",
+            "Means.",
+            "method",
+            {m: {s: Of("score", m, s) for s in ("easy", "hard")} for m in ("trained", "untrained", "best")},
+        ),
+    )
+    drawings = (
+        Drawing(
+            "Learning",
+            "A curve.",
+            [
+                Panel(
+                    "hard",
+                    Axis("step"),
+                    Axis("score"),
+                    curves={"trained": Curve("score along", "trained", "hard")},
+                    bands=[Band("optimum", Of("score", "best"), Of("score", "best"))],
+                ),
+                Panel("easy", Axis(""), Axis("score"), dots={"trained": Of("score", "trained", "easy")}),
+            ],
+        ),
+    )
+
+    def plans(self, quick: bool) -> Sequence[Plan]:
+        return [Plan("trained", setting, "toy", {"steps": 2}) for setting in self.settings]
+
+    def train(self, plan: Plan, seed: int, folder: Path, quick: bool) -> None:
+        if (folder / "done").exists():
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "begun").open("a") as file:
+            file.write("x")
+        (folder / "done").write_text(str(10 + seed))
+
+    def measure(self, setting: str, seed: int, trained: Mapping[str, Path], quick: bool) -> Iterable[Row]:
+        luck = np.random.default_rng(seed).normal()
+        learned = float((trained["trained"] / "done").read_text())
+        yield Row("score", luck, "untrained", setting, seed)
+        yield Row("score", luck + learned, "trained", setting, seed)
+        for x in (0.0, 1.0, 2.0):
+            yield Row("score along", luck + x * learned, "trained", setting, seed, x)
+
+    def measure_once(self, quick: bool) -> Iterable[Row]:
+        yield Row("score", 20.0, "best")
+
+
+class Strange(Toy):
+    """Measures what it was not asked for."""
+
+    def measure(self, setting: str, seed: int, trained: Mapping[str, Path], quick: bool) -> Iterable[Row]:
+        yield Row("score", 1.0, "untrained", "other", seed)
+
+
+def silent(what: str, done: int, total: int) -> None:
+    """Tell nobody."""
+
+
+def test_a_study_runs_to_verdicts_tables_and_pictures(tmp_path: Path) -> None:
+    findings = Toy().run(tmp_path, seeds=3, quick=False, progress=silent)
+    assert [claim.verdict for claim in findings.claims] == ["holds", "holds"]
+    assert findings.tables[0].headers == ("method", "easy", "hard")
+    assert [row[0] for row in findings.tables[0].rows] == ["trained", "untrained", "best"]
+    assert findings.tables[0].rows[2] == ["best", "", ""], "a figure that was not measured leaves its cell empty"
+    assert findings.pictures[0].content.startswith(b"\x89PNG")
+    found = Measurements.read(tmp_path / LONG)
+    assert found.series("score", "best") == {None: {None: 20.0}}
+    assert set(found.series("score", "trained", "hard")) == {0, 1, 2}
+
+
+def test_what_stands_finished_is_not_done_again_and_what_is_damaged_is(tmp_path: Path) -> None:
+    first = Toy().measured(tmp_path, seeds=2, quick=False, progress=silent)
+    begun = sorted(tmp_path.rglob("begun"))
+    assert [path.read_text() for path in begun] == ["x"] * 4
+    parts = sorted(tmp_path.rglob("*.parquet"))
+    times = {path: path.stat().st_mtime_ns for path in parts}
+    parts[0].write_bytes(b"damaged")
+    again = Toy().measured(tmp_path, seeds=2, quick=False, progress=silent)
+    assert sorted(again.rows, key=str) == sorted(first.rows, key=str)
+    assert [path.read_text() for path in begun] == ["x"] * 4
+    assert all(path.stat().st_mtime_ns == times[path] for path in parts[1:])
+    assert Measurements.read(parts[0]).rows
+
+
+def test_other_seeds_and_a_quick_run_have_parts_of_their_own(tmp_path: Path) -> None:
+    Toy().measured(tmp_path, seeds=1, quick=False, progress=silent)
+    Toy().measured(tmp_path, seeds=1, quick=True, progress=silent)
+    assert len(list(tmp_path.rglob("done"))) == 4
+
+
+def test_a_study_measures_what_it_was_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(InstanceError, match="measured in 'easy' with seed 0, a row says 'other', 0"):
+        Strange().measured(tmp_path, seeds=1, quick=False, progress=silent)
+
+
+def test_measurements_survive_their_file(tmp_path: Path) -> None:
+    rows = (Row("R", 1.5, "a", "s", 0, 2.0), Row("R", float("inf"), "a", "s", 1), Row("Q", -1.0))
+    Measurements(rows).write(tmp_path / "m.parquet")
+    assert Measurements.read(tmp_path / "m.parquet").rows == rows
+    Measurements(()).write(tmp_path / "none.parquet")
+    assert Measurements.read(tmp_path / "none.parquet").rows == ()
+
+
+def test_files_that_hold_no_measurements_are_named(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with pytest.raises(InstanceError, match="missing or damaged"):
+        Measurements.read(tmp_path / "none.parquet")
+    pq.write_table(pa.table({"quantity": ["R"]}), tmp_path / "other.parquet")
+    with pytest.raises(InstanceError, match="it needs a column value of type double"):
+        Measurements.read(tmp_path / "other.parquet")
+    Measurements((Row("R", 1.0, "a", seed=0),)).write(tmp_path / "m.parquet")
+    table = pq.read_table(tmp_path / "m.parquet")
+    holes = table.set_column(1, "value", pa.array([None], pa.float64()))
+    pq.write_table(holes, tmp_path / "holes.parquet")
+    with pytest.raises(InstanceError, match="column value has entries that are missing"):
+        Measurements.read(tmp_path / "holes.parquet")
+
+
+def test_tables_are_pivots_of_figures() -> None:
+    found = Measurements((Row("R", 1.0, "a", seed=0), Row("R", 2.0, "a", seed=1), Row("t", 3.0, "a")))
+    shown = pivot(
+        "T", "", "way", ["a", "b"], {"R": {"a": Of("R", "a")}, "s": {"a": Of("t", "a")}}, {"R": "{:.1f}", "s": "{:.0f}"}
+    )
+    assert shown.table(found).rows == [["a", "1.5 ± 0.5", "3"], ["b", "", ""]]
