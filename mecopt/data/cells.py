@@ -8,7 +8,7 @@ are. Where both stand in a file, or neither does, it is an error with line and c
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,6 +20,9 @@ from mecopt.solution import InstanceError
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?inf(inity)?", re.IGNORECASE)
 MISSING = ("", "na", "n/a", "nan", "null", "none", "-", "#n/a", "#nv")
 """Words for a cell without a number, in small letters."""
+
+_WHOLE = re.compile(r"0|-?[1-9]\d{0,17}", re.ASCII)
+"""A whole number that every file of answers can hold."""
 
 _NARROW = "'\u00a0\u2009\u202f\u2019"
 _BLANKS = f" {_NARROW}"
@@ -78,9 +81,13 @@ def written_with_points(path: Any, lines: Sequence[Line], delimiter: str, unread
     delimiter
         what stands between cells; empty in a file of one column.
     unread
-        numbers of columns, from 0, that say nothing because they are ignored.
+        numbers of columns, from 0, that stay as they are and say nothing, because they hold names or are ignored.
     """
-    lines = [replace(line, cells=[_trimmed(cell) for cell in line.cells]) for line in lines]
+
+    def rewritten(line: Line, rewrite: Callable[[str], str]) -> Line:
+        return replace(line, cells=[cell if i in unread else rewrite(cell) for i, cell in enumerate(line.cells)])
+
+    lines = [rewritten(line, _trimmed) for line in lines]
     first: dict[str, tuple[str, str]] = {}
     for line in lines:
         for column, cell in enumerate(line.cells):
@@ -102,7 +109,7 @@ def written_with_points(path: Any, lines: Sequence[Line], delimiter: str, unread
     if unclear and not (points or commas):
         text, cell = unclear
         raise InstanceError(f"{text}: {cell.replace(',', '.')}0 or {re.sub('[,.]', '', cell)}? Write it so")
-    return [replace(line, cells=[_written(cell, commas is not None) for cell in line.cells]) for line in lines]
+    return [rewritten(line, lambda cell: _written(cell, commas is not None)) for line in lines]
 
 
 def _trimmed(cell: str) -> str:
@@ -145,6 +152,21 @@ def _written(cell: str, decimal_comma: bool) -> str:
     elif not decimal_comma and _COMMA_GROUPS.fullmatch(number):
         number = number.replace(",", "")
     return number + unit
+
+
+def labels(cells: Sequence[str]) -> list[Any]:
+    """Return what a column calls its users or instances: numbers where all are written as Python writes them, else words.
+
+    A name is no quantity: "007", "1.10", "4e12" and an identity of twenty digits come back as they stand in the file.
+
+    >>> labels(["10", "9"]), labels(["0.5", "1.0"]), labels(["007", "10"]), labels(["1.10", "1.1"]), labels(["a", ""])
+    ([10, 9], [0.5, 1.0], ['007', '10'], ['1.10', '1.1'], ['a', None])
+    """
+    if all(map(_WHOLE.fullmatch, cells)):
+        return [int(cell) for cell in cells]
+    if all(is_number(cell) and repr(float(cell)) == cell for cell in cells):
+        return [float(cell) for cell in cells]
+    return [None if cell.lower() in MISSING or is_error(cell) else cell for cell in cells]
 
 
 def entries(cells: Sequence[str]) -> Any:

@@ -24,11 +24,12 @@ from mecopt.data.cells import (
     is_error,
     is_number,
     is_one_number_in_groups,
+    labels,
     written_with_points,
 )
 from mecopt.data.dataset import Dataset, Told
-from mecopt.data.headers import LONGEST, shown
-from mecopt.data.tables import Table, read_table
+from mecopt.data.headers import LONGEST, header, shown
+from mecopt.data.tables import LABELS, Table, read_table
 from mecopt.solution import InstanceError
 
 BLANK = " "
@@ -41,12 +42,12 @@ def read_csv(path: Path, told: Told) -> Dataset:
         raise InstanceError(f"{path} has no line with numbers")
     if _are_names(lines[0].cells, told):
         names, lines = lines[0].cells, lines[1:]
-        unread = [i for i, name in enumerate(names) if name in told.ignore]
+        unread = {i for i, name in enumerate(names) if name in told.ignore}
         names = _renamed(path, names, told.field) if told.field else names
-        return read_table(_table(path, names, written_with_points(path, lines, delimiter, unread)), told)
+        return read_table(_table(path, names, written_with_points(path, lines, delimiter, unread | _labels(names))), told)
     if after_empty:
         raise _empty(path, lines[0].number - 1)
-    lines = written_with_points(path, lines, delimiter)
+    lines = written_with_points(path, lines, delimiter, _labels(told.field))
     width = max(max((i for i, cell in enumerate(line.cells, 1) if cell), default=0) for line in lines)
     if not told.field:
         what = "a column" if width == 1 else f"{width} columns"
@@ -59,6 +60,11 @@ def read_csv(path: Path, told: Told) -> Dataset:
         if width > 1 or isinstance(table.columns["column 1"], np.ndarray):
             return read_matrix(_matrix(table), told, path.name)
     return read_table(_table(path, _renamed(path, [""] * width, told.field), lines), told)
+
+
+def _labels(names: Sequence[str]) -> set[int]:
+    """Return the numbers of the columns that say whose each row is."""
+    return {i for i, name in enumerate(names) if header(name, LABELS)}
 
 
 def _are_names(cells: Sequence[str], told: Told) -> bool:
@@ -215,7 +221,10 @@ def _table(path: Path, names: Sequence[str], lines: Sequence[Line]) -> Table:
         if len(line.cells) < len(names) or any(line.cells[len(names) :]):
             count = len(line.cells)
             raise InstanceError(f"{path}, line {line.number} has {count} cells; allowed: {len(names)}, one for each column")
-    columns: dict[str, Any] = {name: entries([line.cells[i] for line in lines]) for i, name in enumerate(names)}
+    named = _labels(names)
+    columns: dict[str, Any] = {
+        name: (labels if i in named else entries)([line.cells[i] for line in lines]) for i, name in enumerate(names)
+    }
 
     def place(header: str, row: int) -> str:
         return f"line {lines[row].number}, column {names.index(header) + 1} ({header[:60]})"

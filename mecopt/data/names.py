@@ -23,21 +23,25 @@ def in_order(labels: Sequence[Any], as_they_stand: bool) -> tuple[Any, ...]:
     ((3.0, 7.0, 10.0), (10.0, 3.0, 7.0), ('b', 'a'))
     """
     known = dict.fromkeys(label.item() if isinstance(label, np.generic) else label for label in labels)
-    numeric = all(isinstance(label, int | float) for label in known)
+    numeric = all(map(_is_numeric, known))
     return tuple(sorted(known)) if numeric and not as_they_stand else tuple(known)
 
 
 def as_written(labels: Sequence[Any]) -> tuple[Any, ...]:
     """Return labels of one kind: whole numbers, numbers, or words.
 
-    >>> as_written([10.0, 3.0]), as_written([1.5, 2.0]), as_written([1.0, "north"])
-    ((10, 3), (1.5, 2.0), ('1', 'north'))
+    >>> as_written([10.0, 3.0]), as_written([1.5, 2.0]), as_written([1.0, "north"]), as_written([True, False])
+    ((10, 3), (1.5, 2.0), ('1', 'north'), ('True', 'False'))
     """
-    numeric = all(isinstance(label, int | float) for label in labels)
+    numeric = all(map(_is_numeric, labels))
     if numeric and not all(float(label).is_integer() for label in labels):
         return tuple(float(label) for label in labels)
-    whole = [int(label) if isinstance(label, int | float) and float(label).is_integer() else label for label in labels]
+    whole = [int(label) if _is_numeric(label) and float(label).is_integer() else label for label in labels]
     return tuple(whole) if numeric else tuple(map(str, whole))
+
+
+def _is_numeric(label: Any) -> bool:
+    return isinstance(label, int | float) and not isinstance(label, bool)
 
 
 def fitting(names: Names, problem: Problem) -> Names:

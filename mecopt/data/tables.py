@@ -26,7 +26,7 @@ from mecopt.data.arrays import ASK
 from mecopt.data.dataset import Dataset, Told
 from mecopt.data.headers import LONGEST, Header, header, shown
 from mecopt.data.mapping import built, problem_of
-from mecopt.fields import allowed, axes, declared
+from mecopt.fields import AXES, allowed, axes, declared
 from mecopt.problem import Problem
 from mecopt.quantities.values import in_units, read
 from mecopt.solution import InstanceError, closest
@@ -35,6 +35,8 @@ Array = NDArray[Any]
 
 INSTANCE = "instance"
 PROBLEM = "problem"
+LABELS = (INSTANCE, *dict.fromkeys(axis.removesuffix("s") for own in AXES.values() for axis in own))
+"""Columns that say whose each row is."""
 
 
 @dataclass(frozen=True)
@@ -285,8 +287,7 @@ def _codes(labels: Any, known: Sequence[Any]) -> Array:
 def _label(labels: Mapping[str, Any], axis: str, codes: Mapping[str, Array], index: int) -> str:
     if axis not in labels:
         return str(index)
-    label = labels[axis][int(np.argmax(codes[axis] == index))]
-    return f"{label:g}" if isinstance(label, float) else str(label)
+    return str(names.as_written([labels[axis][int(np.argmax(codes[axis] == index))]])[0])
 
 
 def _placed(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import csv
 import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
+import mecopt
 from mecopt import InstanceError
 from mecopt.data import load
+from mecopt.data.answers import write_answer
 
 RATE, BINARY = "computation-rate", "binary-offloading"
 
@@ -152,6 +156,45 @@ def test_cells_with_units_have_decimal_commas_where_the_file_has(tmp_path: Path)
 def test_columns_that_are_ignored_decide_nothing(tmp_path: Path) -> None:
     text = "data_size;address;version\n1,5;192.168.100.200;1.23\n2,5;10.0.0.1;1.5\n"
     assert sizes(tmp_path, text, ignore=["address", "version"]) == [1.5, 2.5]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["007", "010"],
+        ["1.10", "1.1"],
+        ["4e12", "5E3"],
+        ["1.000", "2.000"],
+        ["1,234", "1,235"],
+        ["1 000", "1 001"],
+        ["89490200001234567890", "89490200001234567891"],
+        ["03. Apr", "04. Apr"],
+        ["\u22121", "-1"],
+    ],
+)
+def test_names_of_users_are_no_numbers(names: list[str], tmp_path: Path) -> None:
+    rows = "".join(f'"{name}";{size}\n' for name, size in zip(names, ("2,5", "1,25"), strict=True))
+    (tmp_path / "x.csv").write_text(f"user;data_size\n{rows}", encoding="utf-8")
+    (tmp_path / "y.csv").write_text(rows, encoding="utf-8")
+    for data in (load(tmp_path / "x.csv", BINARY), load(tmp_path / "y.csv", BINARY, field=["user", "data_size"])):
+        assert data.names == {"user": tuple(names)}
+        assert data.problem.data()["data_size"].tolist() == [2.5, 1.25]
+        for suffix in (".csv", ".parquet"):
+            write_answer(tmp_path / f"answer{suffix}", mecopt.solve(data.problem), data.names)
+        with (tmp_path / "answer.csv").open(encoding="utf-8", newline="") as file:
+            assert [row["user"] for row in csv.DictReader(file)] == names
+        assert pq.read_table(tmp_path / "answer.parquet")["user"].to_pylist() == names
+
+
+def test_whole_numbers_beyond_those_of_floats_name_users_too(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("user;data_size\n9007199254740993;2,5\n9007199254740992;1\n", encoding="utf-8")
+    assert load(tmp_path / "x.csv", BINARY).names == {"user": (9007199254740993, 9007199254740992)}
+
+
+@pytest.mark.parametrize("name", ["1.5", "1,5", "1.234.567", "2.345,6"])
+def test_names_of_users_decide_no_commas(name: str, tmp_path: Path) -> None:
+    with pytest.raises(InstanceError, match=r"line 2, column 2 is '1,500': 1\.5000 or 1500\? Write it so"):
+        table(tmp_path, f"user;data_size\n{name};1,500\n")
 
 
 def test_a_number_too_large_for_a_float_is_no_missing_limit(tmp_path: Path) -> None:
