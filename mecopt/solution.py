@@ -296,6 +296,13 @@ class Solution(Readable, Generic[AllocationT, DualT]):
         flat = [self.status] if isinstance(self.status, Status) else list(np.ravel(self.status))
         return {status.name: flat.count(status) for status in Status if status in flat}
 
+    def per_user(self) -> dict[str, NDArray[Any]]:
+        """Return what the answer means for each user, as `Problem.per_user` does; nan where there is no answer."""
+        with np.errstate(all="ignore"):
+            shares = self.problem.per_user(self.decision, self.allocation)
+        missing = np.isnan(self.objective)[..., None]
+        return {name: np.where(missing, np.nan, value) for name, value in shares.items()}
+
     def to_arrow(self, names: Mapping[str, tuple[Any, ...]] | None = None) -> Any:
         """Return a row per instance and user as an Arrow table; `names` is `Dataset.names`, numbers from 0 without it."""
         from mecopt.data.answers import to_arrow
@@ -330,8 +337,6 @@ class Solution(Readable, Generic[AllocationT, DualT]):
         def variables(values: Variables | None) -> dict[str, Any] | None:
             return None if values is None else {name: plain(value) for name, value in values.as_dict().items()}
 
-        with np.errstate(all="ignore"):
-            shares = self.problem.per_user(self.decision, self.allocation)
         names = np.vectorize(lambda status: status.name, otypes=[object])(np.asarray(self.status, dtype=object))
         return {
             "problem": self.problem.name,
@@ -344,7 +349,7 @@ class Solution(Readable, Generic[AllocationT, DualT]):
             "violation": plain(self.violation),
             "decision": plain(self.decision),
             "allocation": variables(self.allocation),
-            "per_user": {name: plain(value) for name, value in shares.items()},
+            "per_user": {name: plain(value) for name, value in self.per_user().items()},
             "dual": variables(self.dual),
             "iterations": plain(self.stats.iterations),
             "solver_calls": plain(self.stats.solver_calls),

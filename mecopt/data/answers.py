@@ -63,10 +63,8 @@ def answer_columns(solution: Solution, names: Names | None = None) -> dict[str, 
             columns[titled(f.name, f.metadata["unit"])] = value.reshape(-1)
         elif axes(f) == ():
             columns[titled(f.name, f.metadata["unit"])] = of_instances(value)
-    with np.errstate(all="ignore"):
-        shares = problem.per_user(solution.decision, solution.allocation)
-    for name, value in shares.items():
-        columns[titled(name, problem.user_units[name])] = np.asarray(value).reshape(-1)
+    for name, value in solution.per_user().items():
+        columns[titled(name, problem.user_units[name])] = value.reshape(-1)
     columns["status"] = [status.name for status in np.ravel(np.asarray(solution.status, dtype=object)) for _ in range(users)]
     columns[titled("objective", problem.objective_unit)] = of_instances(solution.objective)
     columns[titled("bound", problem.objective_unit)] = of_instances(solution.bound)

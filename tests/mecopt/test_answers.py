@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import os
 from pathlib import Path
@@ -16,6 +17,7 @@ import mecopt
 from mecopt import BackendUnavailable, InstanceError, Problem, Solution
 from mecopt.data import save
 from mecopt.data.answers import answer_columns, write_answer
+from mecopt.data.long import titled
 from mecopt.models import BackscatterFrame, BinaryOffloading, ComputationRate
 from mecopt.registry import problems
 
@@ -81,6 +83,20 @@ def test_what_there_is_no_answer_to_is_empty(tmp_path: Path) -> None:
     found = read_csv(tmp_path / "x.csv")
     assert (found["status"], found["objective [s]"]) == (["INFEASIBLE"], [""])
     assert solution.to_arrow()["objective [s]"].to_pylist() == [None]
+
+
+@pytest.mark.parametrize("cls", problems().values(), ids=problems())
+def test_no_user_of_an_instance_without_answer_costs_or_earns_anything(cls: type[Problem]) -> None:
+    solution = solved(cls)
+    objective = np.where([False, True, False], np.nan, solution.objective)
+    partly = dataclasses.replace(solution, objective=objective)
+    rows = np.repeat(np.isnan(objective), 3)
+    columns, shares = answer_columns(partly), partly.to_dict()["per_user"]
+    for name, unit in cls.user_units.items():
+        values = columns[titled(name, unit)]
+        assert np.isnan(values[rows]).all()
+        np.testing.assert_array_equal(values[~rows], answer_columns(solution)[titled(name, unit)][~rows])
+        assert shares[name][1] == [None] * 3
 
 
 def test_the_same_table_is_an_arrow_table_and_a_data_frame(monkeypatch: pytest.MonkeyPatch) -> None:
