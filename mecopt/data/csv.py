@@ -6,10 +6,10 @@ error, for whoever loses it counts the users after it wrongly.
 
 from __future__ import annotations
 
-import codecs
 import csv
 import re
 from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from mecopt.data.cells import (
 from mecopt.data.dataset import Dataset, Told
 from mecopt.data.headers import LONGEST, header, shown
 from mecopt.data.tables import LABELS, Table, read_table
+from mecopt.data.text import text_of
 from mecopt.solution import InstanceError
 
 BLANK = " "
@@ -37,14 +38,15 @@ BLANK = " "
 
 def read_csv(path: Path, told: Told) -> Dataset:
     """Read a text file of columns; without names above them told.field says which fields they are."""
-    delimiter, lines, after_empty = _lines(path, _text(path))
+    delimiter, lines, after_empty = _lines(path, text_of(path))
     if not lines:
         raise InstanceError(f"{path} has no line with numbers")
     if _are_names(lines[0].cells, told):
-        names, lines = lines[0].cells, lines[1:]
+        number, names, lines = lines[0].number, [" ".join(name.split()) for name in lines[0].cells], lines[1:]
         unread = {i for i, name in enumerate(names) if name in told.ignore}
         names = _renamed(path, names, told.field) if told.field else names
-        return read_table(_table(path, names, written_with_points(path, lines, delimiter, unread | _labels(names))), told)
+        read = written_with_points(path, lines, delimiter, unread | _labels(names))
+        return read_table(_table(path, names, read, number), told)
     if after_empty:
         raise _empty(path, lines[0].number - 1)
     lines = written_with_points(path, lines, delimiter, _labels(told.field))
@@ -82,23 +84,6 @@ def _matrix(table: Table) -> Any:
                 raise InstanceError(f"{table.where}: {table.place(name, row)} is {said}")
     matrix = np.stack([np.asarray(column) for column in table.columns.values()], axis=-1)
     return matrix[:, 0] if matrix.shape[1] == 1 else matrix
-
-
-def _text(path: Path) -> str:
-    """Return the text, in whichever of Excel's encodings."""
-    content = path.read_bytes()
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return content.decode("utf-16", errors="replace")
-    if b"\0" in content[:200]:
-        encoding = "utf-16-le" if content[1:2] == b"\0" else "utf-16-be"
-        try:
-            return content.decode(encoding)
-        except UnicodeDecodeError:
-            raise InstanceError(f"{path} holds bytes that are no text; allowed: CSV as text, best in UTF-8") from None
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("cp1252", errors="replace")  # of what is read only names of columns can differ
 
 
 def _lines(path: Path, text: str) -> tuple[str, list[Line], bool]:
@@ -153,7 +138,9 @@ def _delimiter(path: Path, lines: Sequence[str]) -> str:
     """Return what stands between the cells of the first line; nothing where there is one column."""
     if not lines:
         return ""
-    first = re.sub(r'"[^"]*"|\[[^\[\]]*\]|\([^()]*\)', "", lines[0])
+    quoted = accumulate(line.count('"') for line in lines)
+    whole = next((number for number, quotes in enumerate(quoted, 1) if quotes % 2 == 0), 1)  # a name of two lines is quoted
+    first = re.sub(r'"[^"]*"|\[[^\[\]]*\]|\([^()]*\)', "", "".join(lines[:whole]))
     for delimiter in ("\t",) if path.suffix.lower() == ".tsv" else (";", "\t", "|"):
         if delimiter in first:
             return delimiter
@@ -207,14 +194,17 @@ def _renamed(path: Path, names: Sequence[str], fields: Sequence[str]) -> list[st
     return [field + (unit[0] if unit and plain else "") for field, unit, plain in zip(fields, units, bare, strict=True)]
 
 
-def _table(path: Path, names: Sequence[str], lines: Sequence[Line]) -> Table:
-    """Return the columns that have a name; empty cells at the ends of lines do not count."""
+def _table(path: Path, names: Sequence[str], lines: Sequence[Line], begin: int = 0) -> Table:
+    """Return the columns that have a name, in line `begin`; empty cells at the ends of lines do not count."""
     names = list(names)
     while names and not names[-1] and not any(any(line.cells[len(names) - 1 :]) for line in lines):
         names.pop()
     for number, name in enumerate(names, 1):
         if not name:
-            raise InstanceError(f"{path}: column {number} has no name, but cells; allowed: a field's name above them")
+            raise InstanceError(
+                f"{path}: column {number} has no name, but cells, and line {begin} is read as the names of columns; "
+                "allowed: a field's name above every column, and above the names lines that begin with #"
+            )
         if names.count(name) > 1:
             raise InstanceError(f"{path}: the column {shown(name)} stands twice")
     for line in lines:

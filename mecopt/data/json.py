@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mecopt.data.dataset import Dataset, Told, compact
 from mecopt.data.mapping import built
+from mecopt.data.text import text_of
 from mecopt.problem import Problem
 from mecopt.quantities.values import float_of
 from mecopt.solution import InstanceError, Solution
@@ -33,7 +34,7 @@ def read_json(path: Path, told: Told) -> Dataset:
         return dict(pairs)
 
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=once, parse_float=float_of)
+        content = json.loads(text_of(path), object_pairs_hook=once, parse_float=float_of)
     except InstanceError:
         raise
     except (ValueError, RecursionError) as error:

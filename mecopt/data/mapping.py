@@ -53,7 +53,10 @@ def problem_of(values: Any, problem: str | None = None) -> type[Problem]:
         raise InstanceError(f"an instance is an object of fields, not a {type(values).__name__}")
     named = values.get("problem", problem)
     if named is None:
-        raise InstanceError('the instance does not say its problem; add for example "problem": "binary-offloading"')
+        raise InstanceError(
+            'the instance does not say its problem; add for example "problem": "binary-offloading", or name it beside the '
+            "file: --problem binary-offloading (in Python problem='binary-offloading')"
+        )
     if problem is not None and named != problem:
         raise InstanceError(f"the instance is of problem {named!r}, not {problem!r}")
     if not isinstance(named, str):

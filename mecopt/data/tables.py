@@ -26,8 +26,10 @@ from mecopt.data.arrays import ASK
 from mecopt.data.dataset import Dataset, Told
 from mecopt.data.headers import LONGEST, Header, header, shown
 from mecopt.data.mapping import built, problem_of
-from mecopt.fields import AXES, allowed, axes, declared
+from mecopt.fields import ABSENT, AXES, allowed, axes, declared
 from mecopt.problem import Problem
+from mecopt.quantities.doubts import DoubtfulData, doubt
+from mecopt.quantities.hints import measures
 from mecopt.quantities.values import in_units, read
 from mecopt.solution import InstanceError, closest
 
@@ -37,6 +39,12 @@ INSTANCE = "instance"
 PROBLEM = "problem"
 LABELS = (INSTANCE, *dict.fromkeys(axis.removesuffix("s") for own in AXES.values() for axis in own))
 """Columns that say whose each row is."""
+
+TOTALS = (
+    *("sum", "total", "totals", "subtotal", "grand_total", "mean", "average", "avg", "median"),
+    *("summe", "gesamt", "gesamtsumme", "zwischensumme", "mittelwert", "durchschnitt", "somme", "moyenne", "somma"),
+)
+"""What spreadsheets call the rows below the data, in small letters."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +102,8 @@ def _fields(cls: type[Problem], table: Table, told: Told) -> tuple[dict[str, Any
     depth = {name: values.ndim - 1 for name, values in columns.items()}
     long = _long_axes(cls, table, told, labels, depth, columns)
     known = {axis: names.in_order(labels[axis], len(long) == 1) for axis in long if axis in labels}
-    shape, position = _positions(table, labels, known, long)
+    absent = [f.name for f in declared(cls) if f.metadata["zero"] == ABSENT]
+    shape, position = _positions(table, labels, known, long, absent)
     found = {name: _placed(table, fields[name], values, long, shape, position) for name, values in columns.items()}
     if first.name in found:
         sizes = dict(zip([INSTANCE, *own_axes] if INSTANCE in long else own_axes, found[first.name].shape, strict=True))
@@ -111,7 +120,9 @@ def _headers(cls: type[Problem], table: Table, told: Told, labels: Sequence[str]
     read = {text: header(text, [*own, *labels]) for text in kept}
     foreign = [text for text, found in read.items() if found is None]
     if foreign:
+        meant = [found for text in foreign for found in _with_unit(cls, text)]
         hint = closest(foreign[0][:LONGEST], own) if len(foreign) == 1 else "."
+        hint = f"; write a unit in brackets: {', '.join(map(repr, meant))}." if meant else hint
         options = " ".join(f"--ignore {shown(text)}" for text in foreign)
         raise InstanceError(
             f"{table.where} has columns that are not understood: {', '.join(map(shown, foreign))}{hint} {cls.name} knows "
@@ -127,6 +138,16 @@ def _headers(cls: type[Problem], table: Table, told: Told, labels: Sequence[str]
         else one
         for one in found
     ]
+
+
+def _with_unit(cls: type[Problem], text: str) -> list[str]:
+    """Return what to write for a name with a unit behind it, "data_size_kB" or "data size in kB"; else nothing."""
+    plain = re.sub(r"[\s_-]+", " ", text.strip()[:LONGEST])
+    for f in declared(cls):
+        found = re.fullmatch(rf"{f.name.replace('_', ' ')}[ /,:.]+(?:in )?(.+)", plain, re.IGNORECASE)
+        if found and measures(found[1], f):
+            return [f"{f.name} [{found[1]}]"]
+    return []
 
 
 def _column(table: Table, f: dataclasses.Field[Any], cls: type[Problem], headers: Sequence[Header]) -> Array:
@@ -170,8 +191,13 @@ def _numbers(table: Table, f: dataclasses.Field[Any], cls: type[Problem], one: H
             no_limit = ", or inf where there is no limit" if f.metadata["unlimited"] else ""
             raise InstanceError(f"{table.where}: {table.place(one.text, row)} is empty; allowed: {allowed(f)}{no_limit}")
         if isinstance(entry, str) and not wordy and not _measured(entry):
-            place = table.place(one.text, row)
-            raise InstanceError(f"{table.where}: {place} is {entry[:40]!r}, which is no number; allowed: {allowed(f)}")
+            place, unit = table.place(one.text, row), entry.strip("[]() ")
+            meant = (
+                f"write a unit behind the name, '{one.name} [{unit}]', and no line of units"
+                if measures(unit, f)
+                else f"allowed: {allowed(f)}"
+            )
+            raise InstanceError(f"{table.where}: {place} is {entry[:40]!r}, which is no number; {meant}")
     try:
         values = entries if _plain(entries) else np.asarray([_number(entry) for entry in entries], _kind(entries))
     except ValueError:
@@ -208,7 +234,16 @@ def _labels(table: Table, one: Header) -> Any:
     for row, label in enumerate(table.columns[one.text]):
         if label is None or label != label:
             raise InstanceError(f"{table.where}: {table.place(one.text, row)} is empty; allowed: a number or a name")
+    _doubt_totals(table, one)
     return table.columns[one.text]
+
+
+def _doubt_totals(table: Table, one: Header) -> None:
+    """Question a row that sums up those above it, which would count as one more user."""
+    for row, label in enumerate(table.columns[one.text]):
+        if isinstance(label, str) and re.sub(r"\s+", "_", label.strip(" :").lower()) in TOTALS:
+            said = f"{table.where}: {table.place(one.text, row)} is {label!r}, which here is one more {one.name}"
+            doubt(DoubtfulData(f"{said}; if the row sums up others, delete it"))
 
 
 def _long_axes(
@@ -251,9 +286,15 @@ def _long_axes(
 
 
 def _positions(
-    table: Table, labels: Mapping[str, Any], known: names.Names, long: Sequence[str]
+    table: Table, labels: Mapping[str, Any], known: names.Names, long: Sequence[str], absent: Sequence[str]
 ) -> tuple[tuple[int, ...], tuple[Array, ...]]:
-    """Return how many entries each axis of the rows has, and where on them each row stands."""
+    """Return how many entries each axis of the rows has, and where on them each row stands.
+
+    Parameters
+    ----------
+    absent
+        fields whose 0 says that a user is not there.
+    """
     codes = {axis: _codes(labels[axis], found) for axis, found in known.items()}
     missing = [axis for axis in long if axis not in codes]
     if missing and codes:  # rows of an instance are its users, in their order
@@ -274,6 +315,8 @@ def _positions(
         named = ", ".join(f"{axis} {_label(labels, axis, codes, i)}" for axis, i in zip(long, index, strict=True))
         times = "no row" if count[index] == 0 else f"{count[index]} rows"
         allowed_rows = "exactly one, and as many users in every instance"
+        if count[index] == 0 and long[-1] == "user" and absent:
+            allowed_rows += f"; a user who is not there has a row with {absent[0]} 0"
         raise InstanceError(f"{table.where} has {times} of {named}; allowed: {allowed_rows}")
     return shape, position
 

@@ -70,6 +70,14 @@ def level_unit(field: Field[Any]) -> str:
     return {_RATIO: "dB", _DENSITY: "dBm/Hz"}.get(exponents, "") if field.metadata["decibels"] else ""
 
 
+def measures(unit: str, field: Field[Any]) -> bool:
+    """Whether text is a unit of what a field measures."""
+    try:
+        return bool(unit) and Wanted(field.name, field.metadata["unit"], field.metadata["decibels"]).fits(unit)
+    except UnknownUnit:
+        return False
+
+
 def require(given: str, wanted: Wanted, number: Any = None) -> None:
     """Refuse a unit that is not known or does not fit, and say what to write instead of `number`, or of the first one.
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from mecopt.quantities.values import float_of, in_units, read
+from mecopt.quantities.values import SEPARATED, float_of, in_units, read
 from mecopt.solution import InstanceError, unknown
 
 
@@ -50,6 +51,8 @@ def _setting(cls: Any, text: str) -> tuple[str, Any]:
         allowed = "a whole number" if name in sizes else "a number or a list, and possibly a unit after it"
         raise InstanceError(f"--set {text!r}: {name} is {value!r}; allowed: {allowed}")
     parsed, unit = found
+    if re.match(SEPARATED, unit):
+        raise InstanceError(f"--set {text!r}: write the number with a point and without separators, as 1500 or 1.5")
     if name in sizes:
         return name, parsed
     return name, in_units({"value": parsed, "unit": unit} if unit else parsed, fields[name], cls.__name__)

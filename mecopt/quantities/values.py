@@ -35,6 +35,9 @@ PATTERN = (
 LONGEST = 400
 """Characters of text that can be a number with its unit."""
 
+SEPARATED = r"[,'_]?(?!1\s*/)\d"
+"""What follows a number, in place of a unit, where commas or other signs stand between its digits."""
+
 _POWER = r"10(?:\^\{?([+-]?\d+)\}?|([⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+))"
 _MANTISSA = r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _NUMBER = re.compile(
@@ -145,7 +148,7 @@ def _from_text(text: str, field: dataclasses.Field[Any], where: str) -> Any:
         own = field.metadata["unit"]
         also = f", or '{number:g} {own}'" if own != "1" else ""
         raise InstanceError(f"{where} is {text!r}, which is text and no number; write {number:g}{also}")
-    if re.match(r"[,'_]?(?!1\s*/)\d", unit):
+    if re.match(SEPARATED, unit):
         raise InstanceError(f"{where} is {text!r}; write the number with a point and without separators, as 1500 or 1.5")
     owner = where.rpartition(".")[0]
     wanted(field, owner, unit, number, where)

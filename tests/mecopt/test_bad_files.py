@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 import mecopt
 from mecopt import InstanceError, UnknownName
 from mecopt.data import load, save
-from mecopt.models import ComputationRate, MultiServerOffloading
+from mecopt.models import BinaryOffloading, ComputationRate, MultiServerOffloading
 from mecopt.quantities.settings import field_values
 
 Array = NDArray[Any]
@@ -271,6 +271,12 @@ def test_a_number_too_large_for_a_float_is_no_missing_limit(value: str, tmp_path
 def test_a_setting_too_large_for_a_float_is_no_missing_limit(value: str) -> None:
     with pytest.raises(InstanceError, match=r"deadline.*1e400"):
         field_values(MultiServerOffloading, [f"deadline={value}"])
+
+
+@pytest.mark.parametrize("value", ["30,5", "1'000", "1 000", "1_000", "30,5 MB/s"])
+def test_a_setting_with_separators_is_told_how_it_is_written(value: str) -> None:
+    with pytest.raises(InstanceError, match=r"--set .capacity=.* write the number with a point and without separators"):
+        field_values(BinaryOffloading, [f"capacity={value}"])
 
 
 def test_an_infinity_that_is_spelt_is_a_missing_limit(tmp_path: Path) -> None:

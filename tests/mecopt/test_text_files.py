@@ -200,3 +200,85 @@ def test_names_of_users_decide_no_commas(name: str, tmp_path: Path) -> None:
 def test_a_number_too_large_for_a_float_is_no_missing_limit(tmp_path: Path) -> None:
     with pytest.raises(InstanceError, match="deadline"):
         table(tmp_path, "channel_gain_0,deadline\n1e-8,1e400\n1e-9,1e400\n", "multi-server-offloading")
+
+
+# ---------------------------------------------------------------------- what spreadsheets put beside the data
+
+
+@pytest.mark.parametrize("label", ["Summe", "TOTAL", "Grand total", "Mittelwert:", "average"])
+def test_a_row_that_sums_up_the_others_is_questioned(label: str, tmp_path: Path) -> None:
+    text = f"user;data_size\n1;2,5\n2;3,5\n{label};6,0\n"
+    with pytest.warns(mecopt.DoubtfulData, match=r"line 4, column 1 \(user\) is .* one more user"):
+        table(tmp_path, text)
+    with mecopt.strict(), pytest.raises(mecopt.DoubtfulData, match="delete it"):
+        table(tmp_path, text)
+
+
+@pytest.mark.parametrize("name", ["sum 1", "totality", "Max", "summer"])
+def test_other_names_of_users_are_not_questioned(name: str, tmp_path: Path) -> None:
+    with mecopt.strict():
+        assert sizes(tmp_path, f"user;data_size\n1;2,5\n{name};3,5\n") == [2.5, 3.5]
+
+
+@pytest.mark.parametrize("unit", ["kB", "[kB]", "(kB)", "Mbit"])
+def test_a_line_of_units_below_the_names_is_told_where_they_stand(unit: str, tmp_path: Path) -> None:
+    plain = unit.strip("[]()")
+    with pytest.raises(InstanceError, match=rf"line 2, column 1 .* write a unit behind the name, 'data_size \[{plain}\]'"):
+        table(tmp_path, f"data_size;upload_rate\n{unit};MB/s\n1500;2,5\n")
+    assert sizes(tmp_path, f"data_size [{plain}]\n8\n") == [0.008 if plain == "kB" else 1.0]
+
+
+@pytest.mark.parametrize("name", ["data_size_kB", "data_size/kB", "Data size in kB", "data_size, kB", "data-size kB"])
+def test_a_unit_without_brackets_is_told_how_it_is_written(name: str, tmp_path: Path) -> None:
+    with pytest.raises(InstanceError, match=r"write a unit in brackets: 'data_size \[kB\]'"):
+        table(tmp_path, f'"{name}";upload_rate\n1500;2\n')
+
+
+@pytest.mark.parametrize("name", ["data_size_s", "data_size_anna", "data_size_", "data_sizekB"])
+def test_what_is_no_unit_of_a_field_is_not_taken_for_one(name: str, tmp_path: Path) -> None:
+    with pytest.raises(InstanceError, match="not understood") as told:
+        table(tmp_path, f"{name};upload_rate\n1500;2\n")
+    assert "unit" not in str(told.value)
+
+
+def test_a_title_above_the_names_is_told_to_begin_with_a_hash(tmp_path: Path) -> None:
+    text = "Messung vom 3.4.;\ndata_size;capacity\n2,5;30\n"
+    with pytest.raises(InstanceError, match="column 2 has no name, but cells, and line 1 is read as the names"):
+        table(tmp_path, text)
+    assert sizes(tmp_path, f"# {text}") == [2.5]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_name_may_be_of_two_lines(end: str, tmp_path: Path) -> None:
+    text = end.join(['"data_size', '[kB]";"upload_rate', '(MB/s)"', "1500;2,5", "250;3", ""])
+    (tmp_path / "x.csv").write_text(text, encoding="utf-8", newline="")
+    found: Any = load(tmp_path / "x.csv", BINARY).problem
+    assert (found.data_size.tolist(), found.upload_rate.tolist()) == ([1.5, 0.25], [2.5, 3.0])
+
+
+def test_who_is_missing_in_an_instance_is_told_how_to_be(tmp_path: Path) -> None:
+    rows = "instance,user,data_size\n1,a,2\n1,b,3\n2,a,4\n"
+    with pytest.raises(InstanceError, match=r"no row of instance 2, user b; .* has a row with data_size 0"):
+        table(tmp_path, rows)
+    found = table(tmp_path, f"{rows}2,b,0\n")
+    alone = table(tmp_path, "data_size\n4\n")
+    assert mecopt.solve(found).objective[1] == pytest.approx(float(mecopt.solve(alone).objective), rel=1e-12)
+
+
+# ---------------------------------------------------------------------- encodings
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"])
+def test_words_are_the_same_in_every_encoding_of_windows(encoding: str, tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_bytes("user;data_size\r\nM\u00fcller;2,5\r\nJos\u00e9 \u20ac;1\r\n".encode(encoding))
+    assert load(tmp_path / "x.csv", BINARY).names == {"user": ("M\u00fcller", "Jos\u00e9 \u20ac")}
+    said = '{"problem": "binary-offloading", "data_size": [2.5, 1], "provenance": {"by": "M\u00fcller"}}'
+    (tmp_path / "x.json").write_bytes(said.encode(encoding))
+    assert load(tmp_path / "x.json").provenance == {"by": "M\u00fcller"}
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".json"])
+def test_bytes_that_are_no_text_are_named_by_their_line(suffix: str, tmp_path: Path) -> None:
+    (tmp_path / f"x{suffix}").write_bytes(b"user;data_size\nM\x81ller;2,5\n")
+    with pytest.raises(InstanceError, match="line 2 holds bytes that are no text in UTF-8 or Windows-1252"):
+        load(tmp_path / f"x{suffix}", BINARY)

@@ -1,0 +1,40 @@
+"""Text in the encodings in which editors, spreadsheets and shells write it."""
+
+from __future__ import annotations
+
+import codecs
+from pathlib import Path
+
+from mecopt.solution import InstanceError
+
+
+def text_of(path: Path) -> str:
+    """Return the text of a file in UTF-8, in UTF-16 as Excel and PowerShell write it, or else in Windows-1252.
+
+    Raises
+    ------
+    InstanceError
+        naming the line with bytes that none of them has, where names would come back as others.
+    """
+    content = path.read_bytes()
+    encoding = _encoding(content)
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        number = content[: error.start].decode(encoding, errors="replace").count("\n") + 1
+        tried = "UTF-16" if encoding.startswith("utf-16") else "UTF-8 or Windows-1252"
+        raise InstanceError(
+            f"{path}, line {number} holds bytes that are no text in {tried}; allowed: text, best in UTF-8"
+        ) from None
+
+
+def _encoding(content: bytes) -> str:
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if b"\0" in content[:200]:
+        return "utf-16-le" if content[1:2] == b"\0" else "utf-16-be"
+    try:
+        content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return "cp1252"
+    return "utf-8-sig"
