@@ -5,7 +5,7 @@ once the decision is fixed. `allocate` answers the inner problem, `solve` the wh
 carries its certificate.
 """
 
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -29,8 +29,6 @@ from mecopt.solution import (
 )
 from mecopt.solve import allocate, solve
 
-__version__ = version("mecopt")
-
 if not (Path(__file__).parent / "models" / "__init__.py").is_file():  # no wheel, and no link of a clone
     found = find_spec("mecopt.models")
     if found is None or found.origin is None:
@@ -39,6 +37,13 @@ if not (Path(__file__).parent / "models" / "__init__.py").is_file():  # no wheel
             "`pip install .` and work in another folder, or clone it again by `git clone -c core.symlinks=true` (on Windows "
             "in Developer Mode)"
         )
+
+try:
+    __version__ = version("mecopt")
+except PackageNotFoundError:
+    raise ImportError(
+        f"mecopt lies in {Path(__file__).parent}, but this Python has not installed it: `pip install .` beside it does"
+    ) from None
 
 __all__ = [
     "AmbiguousShape",

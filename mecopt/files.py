@@ -88,7 +88,7 @@ def require_other(given: Path, *written: Path) -> None:
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file completely or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".mecopt.")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)

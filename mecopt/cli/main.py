@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import importlib
 import signal
 import sys
+from functools import partial
 from typing import Any
 
 import click
@@ -71,9 +73,7 @@ def main(arguments: list[str] | None = None) -> Any:
     from mecopt.cli.doubts import told_in_a_line
     from mecopt.solution import BackendUnavailable, MecoptError, SolveFailed
 
-    for stream in (sys.stdout, sys.stderr):
-        if getattr(stream, "errors", None) == "strict":  # what a code page cannot show must not cost the work
-            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    lacking = _replacing_what_a_code_page_lacks()
     if arguments is None and hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `mecopt list | head` ends like any other program
     try:
@@ -99,7 +99,28 @@ def main(arguments: list[str] | None = None) -> Any:
     except (OSError, MemoryError) as error:
         click.echo(f"error: {error}", err=True)
         code = 2
+    for encoding in sorted(lacking):
+        click.echo(
+            f"note: {encoding} lacks characters of this output, which are ? in it; set PYTHONUTF8=1 for them", err=True
+        )
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _replacing_what_a_code_page_lacks() -> set[str]:
+    """Let no character that an output cannot show cost the work; the set returned will name whatever lacked one."""
+    lacking: set[str] = set()
+
+    def replaced(encoding: str, error: UnicodeError) -> tuple[str, int]:
+        if not isinstance(error, UnicodeEncodeError):
+            raise error
+        lacking.add(encoding)
+        return "?" * (error.end - error.start), error.end
+
+    for name, stream in (("mecopt.stdout", sys.stdout), ("mecopt.stderr", sys.stderr)):
+        if getattr(stream, "errors", None) in ("strict", name):
+            codecs.register_error(name, partial(replaced, stream.encoding))
+            stream.reconfigure(errors=name)  # type: ignore[union-attr]
+    return lacking
 
 
 if __name__ == "__main__":

@@ -81,7 +81,7 @@ def write_report(comparison: Comparison, out: str | Path) -> Summary:
                 write_whole(out / name, pictures[name])
             else:
                 (out / name).unlink(missing_ok=True)  # of an earlier run
-        write_whole(out / "report.html", _page(comparison, summary, pictures).encode())
+        write_whole(out / "report.html", _page(comparison, summary, pictures).encode(errors="replace"))
     return summary
 
 

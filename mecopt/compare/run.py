@@ -219,10 +219,9 @@ def compare(
 def _finished(path: Path) -> bool:
     """Whether a part is there and whole; a damaged one is computed anew."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     try:
-        pq.read_table(path)
+        _table_of(path)
     except (OSError, pa.ArrowException):
         return False
     return True
@@ -428,11 +427,17 @@ def _rows(method: str, first: int, columns: dict[str, Any]) -> pa.Table:
     )
 
 
-def _gathered(files: list[Path], origin: dict[str, Any]) -> pa.Table:
-    import pyarrow as pa
+def _table_of(path: Path) -> pa.Table:
     import pyarrow.parquet as pq
 
-    table = pa.concat_tables([pq.read_table(path) for path in files])
+    with path.open("rb") as file:  # pyarrow itself opens no name that is no text
+        return pq.read_table(file)
+
+
+def _gathered(files: list[Path], origin: dict[str, Any]) -> pa.Table:
+    import pyarrow as pa
+
+    table = pa.concat_tables([_table_of(path) for path in files])
     return table.replace_schema_metadata({"mecopt": json.dumps(origin)})
 
 

@@ -117,7 +117,7 @@ def save(
         raise InstanceError(f"{path} has suffix {path.suffix!r}; allowed: {', '.join(writers)}")
     content = writers[suffix](problem, labels, origin)
     write_whole(path, content)
-    write_whole(path.with_name(path.name + ".card.md"), card(path, problem, labels, origin).encode())
+    write_whole(path.with_name(path.name + ".card.md"), card(path, problem, labels, origin).encode(errors="replace"))
 
 
 def _plain(provenance: dict[str, Any]) -> dict[str, Any]:

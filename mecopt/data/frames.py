@@ -63,7 +63,8 @@ def read_parquet(path: Path, told: Told) -> Dataset:
     import pyarrow.parquet as pq
 
     try:
-        found = pq.read_table(path)
+        with path.open("rb") as file:  # pyarrow itself opens no name that is no text
+            found = pq.read_table(file)
     except (pa.ArrowException, OSError) as error:
         raise InstanceError(f"{path} is damaged or not a Parquet file: {error}") from None
     columns = _columns(found)

@@ -15,7 +15,7 @@ from mecopt.cli.main import main
 from mecopt.compare import Comparison, compare
 from mecopt.compare.report import write_report
 from mecopt.data import save
-from mecopt.files import LOCK, require_file, to_myself
+from mecopt.files import LOCK, require_file, to_myself, write_whole
 from mecopt.models import BinaryOffloading
 from mecopt.reproduction import Claim, Findings, Table
 from mecopt.solution import InstanceError
@@ -66,6 +66,41 @@ def test_what_a_code_page_cannot_show_is_replaced(encoding: str) -> None:
     assert run.returncode == 0, run.stderr
     assert b"UnicodeEncodeError" not in run.stderr
     assert b"backscatter-frame" in run.stdout
+
+
+@pytest.mark.parametrize(("encoding", "told"), [("cp1252", True), ("utf-8", False)])
+def test_characters_that_a_code_page_lacks_are_told_once(encoding: str, told: bool) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    command = [sys.executable, "-m", "mecopt", "explain", "binary-offloading", "--step", "1"]
+    said = subprocess.run(command, capture_output=True, env=environment, check=True).stderr.decode(encoding)
+    assert said.count(f"note: {encoding} lacks characters of this output") == told
+    plain = [sys.executable, "-m", "mecopt", "--version"]
+    assert b"lacks" not in subprocess.run(plain, capture_output=True, env=environment, check=True).stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names of files are text there")
+@pytest.mark.parametrize("suffix", [".json", ".npz", ".parquet", ".csv"])
+def test_files_whose_names_are_no_text_are_read_and_written(suffix: str, tmp_path: Path) -> None:
+    name = os.fsdecode(b"gr\xf6\xdfe")
+    try:
+        (tmp_path / name).mkdir()
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    data, out = tmp_path / name / f"{name}{suffix}", tmp_path / name / "out"
+    assert run("sample", "binary-offloading", "--count", "2", "-o", data) == 0
+    assert run("solve", data, "-o", data.with_suffix(".tsv")) == 0
+    for _ in range(2):  # the second time all is there
+        assert run("compare", data, "--methods", "exact,all-local", "--jobs", "1", "-o", out) == 0
+    assert (out / "report.html").is_file()
+
+
+@pytest.mark.parametrize("length", [200, 250])
+def test_every_name_that_the_file_system_takes_is_written(length: int, tmp_path: Path) -> None:
+    path = tmp_path / ("a" * length)
+    path.write_bytes(b"old")
+    write_whole(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def run(*words: object) -> object:

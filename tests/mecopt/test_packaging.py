@@ -64,3 +64,20 @@ def test_the_import_rules_name_every_part_of_the_machinery() -> None:
     machinery = {f"mecopt.{name}" for name in parts - {"__init__", "models", "learners"}}
     assert set(contracts[0]["source_modules"]) == machinery
     assert set(contracts[2]["source_modules"]) == machinery | {"mecopt.models"}
+
+
+def test_a_tree_that_is_not_installed_says_so() -> None:
+    code = """
+import importlib.metadata as metadata
+found = metadata.version
+def version(name):
+    if name == "mecopt":
+        raise metadata.PackageNotFoundError(name)
+    return found(name)
+metadata.version = version
+import mecopt
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.returncode == 1
+    assert re.search(r"ImportError: mecopt lies in .*mecopt, but this Python has not installed it", run.stderr)
+    assert "During handling" not in run.stderr
