@@ -42,7 +42,7 @@ LABELS = (INSTANCE, *dict.fromkeys(axis.removesuffix("s") for own in AXES.values
 
 TOTALS = (
     *("sum", "total", "totals", "subtotal", "grand_total", "mean", "average", "avg", "median"),
-    *("summe", "gesamt", "gesamtsumme", "zwischensumme", "mittelwert", "durchschnitt", "somme", "moyenne", "somma"),
+    *("summe", "gesamt", "gesamtsumme", "zwischensumme", "mittelwert", "durchschnitt", "moyenne"),
 )
 """What spreadsheets call the rows below the data, in small letters."""
 
