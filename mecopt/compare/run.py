@@ -259,7 +259,7 @@ def _origin(solver: Proposed) -> str:
 
 
 def _file_name(method: str) -> str:
-    return re.sub(r"[^\w.-]+", "-", method)
+    return re.sub(r"[^\w.-]+", "-", method)[:40]  # what tells methods apart is the key behind it
 
 
 def _check(problem: Problem, methods: list[str], labels: Labels | None) -> dict[str, Proposed]:

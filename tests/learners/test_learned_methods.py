@@ -369,3 +369,11 @@ def test_a_senseless_split_is_refused(split: str, file: Path, tmp_path: Path, ru
     said = run("compare", file, "--split", split, "-o", tmp_path / "out")
     assert said.code == 2
     assert "leaves one side empty" in said.error
+
+
+def test_policies_in_deep_folders_are_compared(folder: Path, tmp_path: Path) -> None:
+    deep = [shutil.copytree(folder, tmp_path / ("deep" * 20) / ("deeper" * 30) / end) for end in "ab"]
+    methods = [f"learned:{policy}" for policy in deep]
+    found = compare(slots(), methods, out=tmp_path / "out", jobs=1)
+    assert set(found.table["method"].to_pylist()) == set(methods)
+    assert len(list((tmp_path / "out" / "parts").iterdir())) == 2
