@@ -6,9 +6,9 @@ that is written stands a data card, ``<file name>.card.md``, which says what it 
 
 from mecopt.data.dataset import Dataset, Labels, digest
 from mecopt.data.files import load, save
-from mecopt.data.frames import from_frame
+from mecopt.data.frames import from_frame, read_frame
 from mecopt.data.mapping import from_mapping
 from mecopt.data.schema import schema
 from mecopt.quantities.values import in_units
 
-__all__ = ["Dataset", "Labels", "digest", "from_frame", "from_mapping", "in_units", "load", "save", "schema"]
+__all__ = ["Dataset", "Labels", "digest", "from_frame", "from_mapping", "in_units", "load", "read_frame", "save", "schema"]

@@ -13,6 +13,7 @@ from mecopt.data.dataset import Dataset, Rows, Told, words
 from mecopt.data.mapping import name_of
 from mecopt.data.tables import PROBLEM, Table, read_table
 from mecopt.problem import Problem
+from mecopt.quantities.doubts import DoubtfulData, doubt
 from mecopt.quantities.given import require_one_order
 from mecopt.solution import InstanceError
 
@@ -20,15 +21,15 @@ HEADER = b"mecopt"
 """Key of the metadata of a Parquet file that mecopt wrote."""
 
 
-def from_frame(
+def read_frame(
     frame: Any,
     problem: str | type[Problem] | None = None,
     *,
     rows: Rows | None = None,
     ignore: str | Sequence[str] = (),
     fields: Mapping[str, Any] | Callable[[type[Problem]], Mapping[str, Any]] | None = None,
-) -> Problem:
-    """Build a problem from a data frame whose columns are fields: of pandas, polars, Arrow, or a dict of columns.
+) -> Dataset:
+    """Read a data frame whose columns are fields: of pandas, polars, Arrow, or a dict of columns.
 
     Parameters
     ----------
@@ -44,6 +45,11 @@ def from_frame(
     fields
         values by field name that complete or replace the columns.
 
+    Returns
+    -------
+    Dataset
+        the instances, and what the frame calls them and their users: `Dataset.names`, which `Solution.to_frame` takes.
+
     Raises
     ------
     InstanceError
@@ -51,10 +57,39 @@ def from_frame(
 
     Examples
     --------
+    >>> read_frame({"user": ["anna", "bob"], "data_size [kB]": [1000.0, 2500.0]}, "binary-offloading").names
+    {'user': ('anna', 'bob')}
+    """
+    return read_table(_table(frame), Told(name_of(problem), rows, words(ignore), fields or {}))
+
+
+def from_frame(
+    frame: Any,
+    problem: str | type[Problem] | None = None,
+    *,
+    rows: Rows | None = None,
+    ignore: str | Sequence[str] = (),
+    fields: Mapping[str, Any] | Callable[[type[Problem]], Mapping[str, Any]] | None = None,
+) -> Problem:
+    """Return the instances of `read_frame`, which takes the same, without the names that the frame has for their users.
+
+    A warning says where these are mecopt's own numbers in another order, so that answers would be read as of other users.
+
+    Examples
+    --------
     >>> from_frame({"data_size [kB]": [1000.0, 2500.0], "capacity": [30.0, 30.0]}, "binary-offloading").data_size.tolist()
     [1.0, 2.5]
     """
-    return read_table(_table(frame), Told(name_of(problem), rows, words(ignore), fields or {})).problem
+    data = read_frame(frame, problem, rows=rows, ignore=ignore, fields=fields)
+    for axis, labels in data.names.items():
+        if set(labels) == set(range(len(labels))):
+            doubt(
+                DoubtfulData(
+                    f"the frame's {axis} {labels[0]!r} is {axis} 0 of the problem and of its answers; read_frame(...) "
+                    "has the problem and the names, which solution.to_frame(names) writes"
+                )
+            )
+    return data.problem
 
 
 def read_parquet(path: Path, told: Told) -> Dataset:

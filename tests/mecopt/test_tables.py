@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 import mecopt
 from mecopt import InstanceError
 from mecopt.cli.main import main
-from mecopt.data import from_frame, load, save
+from mecopt.data import from_frame, load, read_frame, save
 from mecopt.data.answers import write_answer
 from mecopt.models import BackscatterFrame, BinaryOffloading, MultiServerOffloading
 
@@ -473,6 +473,28 @@ def test_answers_go_by_the_names_of_the_file(tmp_path: Path, capsys: pytest.Capt
         main(["solve", str(tmp_path / "x.csv"), "--problem", BINARY, "-o", str(tmp_path / "z.csv")])
     assert "note: user 0 is '10', user 1 is '3', user 2 is '7'" in capsys.readouterr().err
     assert (tmp_path / "z.csv").read_text() == (tmp_path / "y.csv").read_text()
+
+
+def test_names_of_the_users_of_a_frame_are_read_with_it() -> None:
+    frame = {"instance": ["b", "b", "a", "a"], "user": [7, 3, 3, 7], "data_size": [1.0, 20.0, 3.0, 4.0]}
+    data = read_frame(frame, BINARY)
+    assert data.names == {"instance": ("b", "a"), "user": (3, 7)}
+    assert data.problem.data()["data_size"].tolist() == [[20, 1], [3, 4]]
+    assert mecopt.solve(data.problem).to_arrow(data.names)["user"].to_pylist() == [3, 7, 3, 7]
+
+
+@pytest.mark.parametrize(
+    ("users", "doubtful"), [([2, 0, 1], True), ([0, 1, 2], False), ([1, 2, 3], False), (["c", "a", "b"], False)]
+)
+def test_a_frame_that_counts_its_users_in_another_order_is_questioned(users: Any, doubtful: bool) -> None:
+    frame = {"user": users, "data_size": [1.0, 20.0, 3.0]}
+    with mecopt.strict():
+        if doubtful:
+            with pytest.raises(mecopt.DoubtfulData, match=r"the frame's user 2 is user 0 of .*read_frame"):
+                from_frame(frame, BINARY)
+        else:
+            assert from_frame(frame, BINARY).data()["data_size"].tolist() == [1, 20, 3]
+        assert read_frame(frame, BINARY).problem.data()["data_size"].tolist() == [1, 20, 3]
 
 
 def test_names_of_users_who_are_replaced_are_not_kept(tmp_path: Path) -> None:
