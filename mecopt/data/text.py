@@ -7,6 +7,14 @@ from pathlib import Path
 
 from mecopt.solution import InstanceError
 
+_OTHERS = {
+    b"PK\x03\x04": "a spreadsheet (.xlsx, .ods) or an archive, of which one sheet can be saved as CSV",
+    b"\xd0\xcf\x11\xe0": "a spreadsheet (.xls), of which one sheet can be saved as CSV",
+    b"PAR1": "a Parquet file, whose name ends in .parquet",
+    b"\x1f\x8b": "a compressed file",
+}
+"""What is often called .csv, by its first bytes."""
+
 
 def text_of(path: Path) -> str:
     """Return the text of a file in UTF-8, in UTF-16 as Excel and PowerShell write it, or else in Windows-1252.
@@ -14,9 +22,13 @@ def text_of(path: Path) -> str:
     Raises
     ------
     InstanceError
-        naming the line with bytes that none of them has, where names would come back as others.
+        if the content is no text but what is known by its first bytes; or naming the line with bytes that no encoding has,
+        where names would come back as others.
     """
     content = path.read_bytes()
+    for begin, what in _OTHERS.items():
+        if content.startswith(begin):
+            raise InstanceError(f"{path} holds no text but {what}")
     encoding = _encoding(content)
     try:
         return content.decode(encoding)

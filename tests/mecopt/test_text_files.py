@@ -277,6 +277,16 @@ def test_words_are_the_same_in_every_encoding_of_windows(encoding: str, tmp_path
     assert load(tmp_path / "x.json").provenance == {"by": "M\u00fcller"}
 
 
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [(b"PK\x03\x04", "xlsx"), (b"\xd0\xcf\x11\xe0", "xls"), (b"PAR1", "Parquet"), (b"\x1f\x8b", "compressed")],
+)
+def test_spreadsheets_that_are_called_csv_are_told(content: bytes, what: str, tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_bytes(content + bytes(range(256)))
+    with pytest.raises(InstanceError, match=f"x.csv holds no text but .*{what}"):
+        load(tmp_path / "x.csv", BINARY)
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".json"])
 def test_bytes_that_are_no_text_are_named_by_their_line(suffix: str, tmp_path: Path) -> None:
     (tmp_path / f"x{suffix}").write_bytes(b"user;data_size\nM\x81ller;2,5\n")
