@@ -53,6 +53,7 @@ def command(
     from mecopt.cli.console import at_work, columns, progress
     from mecopt.data import load
     from mecopt.data.answers import answer_dict, require_answer_suffix, write_answer
+    from mecopt.data.names import of_instance
     from mecopt.files import require_file, require_other
     from mecopt.show.solution import page
     from mecopt.solution import InstanceError
@@ -64,13 +65,13 @@ def command(
         require_other(file, output)
     data = load(file, problem, **told)
     tell(data)
-    instances = data.problem
+    instances, names = data.problem, data.names
     if index is not None:
         if not instances.batch_shape:
             raise InstanceError(f"{file} holds a single instance; leave --index out")
         if index >= instances.batch_shape[0]:
             raise InstanceError(f"--index is {index}; allowed: 0 to {instances.batch_shape[0] - 1}")
-        instances = instances[index]
+        instances, names = instances[index], of_instance(names, index)
     elif instances.batch_shape and instances.instances == 1:
         instances = instances.flat()[0]
     rng = np.random.default_rng(seed)
@@ -79,12 +80,12 @@ def command(
     unwritten: OSError | None = None
     if output is not None:
         try:
-            write_answer(output, solution, data.names)
+            write_answer(output, solution, names)
             click.echo(f"written: {output}", err=True)
         except OSError as error:  # open in another program, a full disk: the answer is printed all the same
             unwritten = error
     if as_json:
-        click.echo(json.dumps(answer_dict(solution, data.names)))
+        click.echo(json.dumps(answer_dict(solution, names)))
     else:
         click.echo(page(solution, whole).text(columns()))
     if unwritten is not None:

@@ -52,6 +52,8 @@ def answer_columns(solution: Solution, names: Names | None = None) -> dict[str, 
     for axis, labels in fitting(names or {}, problem).items():
         if axis in columns:
             columns[axis] = [labels[number] for number in columns[axis].tolist()]
+        elif axis == "instance":
+            columns = {axis: list(labels) * len(columns["user"]), **columns}
 
     def of_instances(values: Any) -> Array:
         return np.repeat(np.reshape(values, -1), users)

@@ -44,11 +44,20 @@ def _is_numeric(label: Any) -> bool:
     return isinstance(label, int | float) and not isinstance(label, bool)
 
 
+def of_instance(names: Names, index: int) -> Names:
+    """Return the names of one instance of a batch and of its users.
+
+    >>> of_instance({"instance": ("monday", "tuesday"), "user": ("anna", "bob")}, 1)
+    {'instance': ('tuesday',), 'user': ('anna', 'bob')}
+    """
+    return {axis: labels[index : index + 1] if axis == "instance" else labels for axis, labels in names.items()}
+
+
 def fitting(names: Names, problem: Problem) -> Names:
     """Return the names without those that only count from 0, and those of a size that the problem does not have."""
     sizes = {axis.removesuffix("s"): size for axis, size in problem.sizes.items()}
-    if len(problem.batch_shape) == 1:
-        sizes["instance"] = problem.batch_shape[0]
+    if len(problem.batch_shape) <= 1:
+        sizes["instance"] = problem.instances
     known = {axis: labels for axis, labels in names.items() if len(labels) == sizes.get(axis)}
     return {axis: labels for axis, labels in known.items() if labels != tuple(range(len(labels)))}
 

@@ -475,6 +475,22 @@ def test_answers_go_by_the_names_of_the_file(tmp_path: Path, capsys: pytest.Capt
     assert (tmp_path / "z.csv").read_text() == (tmp_path / "y.csv").read_text()
 
 
+@pytest.mark.parametrize(
+    ("rows", "index"), [("run7,anna,2\nrun7,bob,3\n", ()), ("run6,anna,1\nrun6,bob,1\nrun7,anna,2\nrun7,bob,3\n", (1,))]
+)
+def test_the_answer_to_one_instance_keeps_its_name(rows: str, index: Any, tmp_path: Path, capsys: Any) -> None:
+    (tmp_path / "x.csv").write_text(f"instance,user,data_size\n{rows}", encoding="utf-8")
+    asked = [word for number in index for word in ("--index", str(number))]
+    with pytest.raises(SystemExit):
+        main(["solve", str(tmp_path / "x.csv"), "--problem", BINARY, "-o", str(tmp_path / "y.csv"), "--json", *asked])
+    lines = [line.split(",") for line in (tmp_path / "y.csv").read_text().splitlines()]
+    assert [line[:2] for line in lines] == [["instance", "user"], ["run7", "anna"], ["run7", "bob"]]
+    said = json.loads(capsys.readouterr().out)
+    assert said["names"] == {"instance": ["run7"], "user": ["anna", "bob"]}
+    alone = mecopt.solve(BinaryOffloading(data_size=[2.0, 3.0]))
+    assert said["objective"] == pytest.approx(float(alone.objective), rel=1e-12)
+
+
 def test_names_of_the_users_of_a_frame_are_read_with_it() -> None:
     frame = {"instance": ["b", "b", "a", "a"], "user": [7, 3, 3, 7], "data_size": [1.0, 20.0, 3.0, 4.0]}
     data = read_frame(frame, BINARY)
