@@ -64,6 +64,7 @@ def relative_gap(problem: Problem, objective: Array, bound: Array) -> Array:
 
 def violation(problem: Problem, decision: Array, allocation: Variables) -> Array:
     """Return the worst scaled violation over all named constraints; nan counts as infinitely broken."""
+    decision = problem.decision_space.admitted(decision, problem.batch_shape)
     worst = np.zeros(problem.decision_space.lead(decision))
     for value in _violations(problem, decision, allocation).values():
         worst = np.maximum(worst, value)
@@ -88,6 +89,7 @@ def certify(problem: Problem, decision: Array, allocation: Variables, bound: Arr
     bound
         a proved bound of shape ``(*batch, *candidates)``, e.g. ``problem.bound(decision, dual)``.
     """
+    decision = problem.decision_space.admitted(decision, problem.batch_shape)
     with np.errstate(all="ignore"):
         objective = np.asarray(problem.objective(decision, allocation), dtype=float)
         broken = violation(problem, decision, allocation)

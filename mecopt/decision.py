@@ -10,6 +10,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
+from mecopt.quantities.given import settled
 from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
@@ -25,6 +26,9 @@ SHOWN = 4
 
 UNIT = 1e-6
 """By how much the norm of a beam may differ from 1 when it is given; it is divided by its norm then."""
+
+ROUNDED = 1e-12
+"""By how much the norm of a beam may differ from 1 where it is held already."""
 
 
 def listed(users: Array) -> str:
@@ -60,6 +64,10 @@ class DecisionSpace(ABC):
     def checked(self, decision: Array) -> Array:
         """Return decisions in the type they are held in, or say which entry is inadmissible."""
 
+    def holds(self, decision: Array) -> bool:
+        """Whether decisions are as `checked` returns them; False where only `checked` can tell."""
+        return False
+
     @abstractmethod
     def shown(self, entry: Array) -> str:
         """Say what is decided for one user."""
@@ -76,8 +84,15 @@ class DecisionSpace(ABC):
         """Return the axes of an array of decisions before those of one decision: batch and candidates."""
         return tuple(decision.shape[: decision.ndim - self.ndim])
 
+    def admitted(self, decision: ArrayLike, batch_shape: tuple[int, ...], name: str = "decision") -> Array:
+        """Return decisions that the space `holds` as they are, and others validated: what formulas ask for at their door."""
+        if type(decision) is np.ndarray and self.holds(decision) and self.lead(decision)[: len(batch_shape)] == batch_shape:
+            return decision
+        return self.validate(decision, batch_shape, name)
+
     def validate(self, decision: ArrayLike, batch_shape: tuple[int, ...], name: str = "decision") -> Array:
         """Return the decision as an array of shape ``(*batch, *candidates, *decision)``, or say what is wrong with it."""
+        decision = settled(name, decision)
         try:
             array = np.asarray(decision)
         except Exception as error:  # ragged lists, and whatever other libraries raise for their own arrays
@@ -159,6 +174,12 @@ class OneOf(DecisionSpace):
             raise InstanceError(f"decision{list(index)} is {decision[index]}; allowed: {self.describe()}")
         return decision.astype(np.int8)
 
+    def holds(self, decision: Array) -> bool:
+        """Whether decisions are bytes, ``(..., users)``, each the number of a choice."""
+        if decision.dtype != np.int8 or decision.ndim == 0 or decision.shape[-1] != self.size:
+            return False
+        return bool(decision.size == 0 or (decision.min() >= 0 and decision.max() < len(self.labels)))
+
     @property
     def count(self) -> int:
         """The number of choices to the power of the number of users."""
@@ -236,6 +257,8 @@ class UnitBeams(DecisionSpace):
                 f"{self.antennas} antennas for each of {self.users} users (or of several beams, one after the other)"
             )
         beams = decision.astype(complex)
+        if self.holds(beams):
+            return beams
         norms = self.norms(beams)
         good = np.abs(norms - 1.0) <= UNIT
         if not good.all():
@@ -246,6 +269,14 @@ class UnitBeams(DecisionSpace):
                 f"{self.describe()}"
             )
         return beams / np.repeat(norms, self.antennas, axis=-1)
+
+    def holds(self, decision: Array) -> bool:
+        """Whether decisions are complex, ``(..., users, k antennas)``, all norms 1 to rounding."""
+        if decision.dtype != np.complex128 or decision.ndim < self.ndim or decision.shape[-2] != self.users:
+            return False
+        if not decision.shape[-1] or decision.shape[-1] % self.antennas:
+            return False
+        return bool((np.abs(self.norms(decision) - 1.0) <= ROUNDED).all())
 
     def shown(self, entry: Array) -> str:
         """Write magnitudes and phases of the weights, the first one's phase 0: a beam is known up to its phase."""

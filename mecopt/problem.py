@@ -16,7 +16,9 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass
+from functools import wraps
 from inspect import Signature
+from inspect import signature as signature_of
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self
 
 import numpy as np
@@ -57,6 +59,52 @@ FORMULAS = {
     "infeasible",
 }
 """Methods of a model that compute; whatever overflows there is judged by its certificate, and warned of nowhere."""
+
+OF_DECISIONS = {
+    "objective",
+    "per_user",
+    "violations",
+    "bound",
+    "closed_form",
+    "respond",
+    "optimal_value",
+    "move_values",
+    "infeasible",
+    "mended",
+}
+"""Methods of a model whose first argument is decisions, which are checked at their door."""
+
+
+def of_decisions(formula: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a method of a problem see admissible decisions only, ``(*batch, *candidates, ...)``, in the type they are held in.
+
+    An allocation or a dual that it takes beside them has to be the problem's, of its sizes.
+    """
+    beside = [name for name in signature_of(formula).parameters if name in ("allocation", "dual")]
+
+    @wraps(formula)
+    def checked(self: Problem[Any, Any], decision: ArrayLike, *others: Any, **named: Any) -> Any:
+        decision = self.decision_space.admitted(decision, self.batch_shape)
+        for name, given in {**dict(zip(beside, others, strict=False)), **named}.items():
+            _require_own(self, name, given)
+        return formula(self, decision, *others, **named)
+
+    return checked
+
+
+def _require_own(problem: Problem[Any, Any], name: str, given: Any) -> None:
+    """Raise `InstanceError` unless these are the problem's variables of its sizes."""
+    own = problem.Dual if name == "dual" else problem.Allocation
+    if not isinstance(given, own):
+        raise InstanceError(f"{name} is a {type(given).__name__}; allowed: a {own.__name__} of {problem.size_text}")
+    sizes = problem.sizes
+    for f in declared(own):  # type: ignore[arg-type]
+        shape, tail = np.shape(getattr(given, f.name)), tuple(sizes[axis] for axis in axes(f))
+        if any(size not in (1, meant) for size, meant in zip(shape[::-1], tail[::-1], strict=False)):
+            raise InstanceError(
+                f"{own.__name__}.{f.name} has shape {shape}; allowed: {tail} as the last axes, for {problem.size_text}"
+            )
+
 
 Sense = Literal["minimise", "maximise"]
 
@@ -125,6 +173,7 @@ class Problem(Readable, ABC, Generic[AllocationT, DualT]):
     def objective(self, decision: Array, allocation: AllocationT) -> Array:
         """Evaluate the paper's own formula; no solver, no reformulation."""
 
+    @of_decisions
     def per_user(self, decision: Array, allocation: AllocationT) -> dict[str, Array]:
         """Return what an answer means for each user, by the names of `user_units`; nothing, unless a model says it.
 
@@ -194,10 +243,12 @@ class Problem(Readable, ABC, Generic[AllocationT, DualT]):
         lead = self.decision_space.lead(decision)
         return self.decision_space.stored(decision.reshape(-1, *decision.shape[len(lead) :])).reshape(*lead, -1)
 
+    @of_decisions
     def infeasible(self, decision: Array) -> Array:
         """Whether no allocation satisfies the constraints of a decision; never, unless a model says otherwise."""
         return np.zeros(self.decision_space.lead(decision), dtype=bool)
 
+    @of_decisions
     def mended(self, decision: Array) -> Array:
         """Return decisions with other choices for users to whom theirs is impossible; heuristics and policies propose so.
 
@@ -213,6 +264,7 @@ class Problem(Readable, ABC, Generic[AllocationT, DualT]):
         """Name the limit that leaves a decision of one instance, or all of them (None), without an allocation, if known."""
         return ""
 
+    @of_decisions
     def move_values(self, decision: Array) -> Array:
         """Return the optimal value after each single move, shape ``(*batch, users, choices)``.
 
@@ -257,7 +309,8 @@ class Problem(Readable, ABC, Generic[AllocationT, DualT]):
     def __init_subclass__(cls, **settings: Any) -> None:
         """Complete what `help` and editors show by the fields, which are declared but not yet a dataclass's own.
 
-        The mathematics of a model computes without a word: at the edge of what floats hold it answers inf or nan.
+        The mathematics of a model computes without a word: at the edge of what floats hold it answers inf or nan. Decisions
+        are checked before it sees them.
         """
         super().__init_subclass__(**settings)
         own = declarations(cls)
@@ -265,6 +318,8 @@ class Problem(Readable, ABC, Generic[AllocationT, DualT]):
         cls.__signature__ = signature(own)
         for name in FORMULAS & vars(cls).keys():
             setattr(cls, name, np.errstate(all="ignore")(vars(cls)[name]))
+        for name in OF_DECISIONS & vars(cls).keys():
+            setattr(cls, name, of_decisions(vars(cls)[name]))
 
     def __new__(cls, *values: Any, **fields: Any) -> Self:
         """Refuse what is no field before the dataclass does, and say which one was meant."""

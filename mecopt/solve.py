@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from mecopt.certify import certify, denied, distance, judge, reasons
 from mecopt.problem import Problem
 from mecopt.rescue import hearing, rescued
 from mecopt.search.proposed import solver_for
-from mecopt.search.solver import GAP, LEAST_GAP, Solver
+from mecopt.search.solver import GAP, LEAST_GAP, Search, Solver
 from mecopt.solution import AllocationT, DualT, InstanceError, Solution, SolveFailed, StartIgnored, Statistics, Status
 
 Array = NDArray[Any]
@@ -214,6 +215,7 @@ def _solved(
     """Search what was looked at, and certify it; may raise."""
     began, compiled, loaded = clock.now(), clock.compiled_seconds(), clock.loaded_seconds()
     found = chosen.search(problem, start=first, gap=gap, time_limit=time_limit, rng=generator)
+    found = _admitted(problem, chosen, found)
     best, dual = problem.closed_form(found.decision)
     searched = clock.now()
     if found.bound is None:
@@ -256,6 +258,17 @@ def _solved(
         ),
         problem=problem,
     )
+
+
+def _admitted(problem: Problem, chosen: Solver, found: Search) -> Search:
+    """Return what a solver found if it is a decision, and a bound, of each instance."""
+    whose, shape = f"solver {chosen.name!r} is at fault: its", problem.batch_shape
+    decision = problem.decision_space.admitted(found.decision, shape, f"{whose} decision")
+    if problem.decision_space.lead(decision) != shape:
+        raise InstanceError(f"{whose} decision has shape {decision.shape}; allowed: leading axes {shape}, the batch's")
+    if found.bound is not None and np.shape(found.bound) not in ((), shape):
+        raise InstanceError(f"{whose} bound has shape {np.shape(found.bound)}; allowed: {shape}, one per instance")
+    return replace(found, decision=decision)
 
 
 def _rows(start: Solution | None, shape: tuple[int, ...], rows: slice) -> Solution | None:

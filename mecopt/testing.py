@@ -22,14 +22,21 @@ from numpy.typing import NDArray
 
 from mecopt.backends.backend import Backend, ClosedForm, Feature
 from mecopt.backends.conic import Conic
-from mecopt.certify import violation
+from mecopt.certify import certify, violation
 from mecopt.decision import OneOf
 from mecopt.fields import axes
 from mecopt.problem import Problem
 from mecopt.search.solver import GAP
 from mecopt.solution import InstanceError, Solution, StartIgnored, Status
 from mecopt.solve import allocate, solve
-from mecopt.testing_decisions import best_known, brute_force, made_feasible, many_decisions, some_decision
+from mecopt.testing_decisions import (
+    best_known,
+    brute_force,
+    made_feasible,
+    many_decisions,
+    some_decision,
+    wrong_decisions,
+)
 from mecopt.testing_statements import TINY, agree, certified, holds, negligible_of, refuses, rounding, same_value
 from mecopt.units import rescaling
 from mecopt.warmstart import from_dual
@@ -138,6 +145,37 @@ def check_moves(cls: type[Problem]) -> None:
             moved = decisions.copy()
             moved[:, i] = j
             agree(moves[:, i, j], batch.optimal_value(moved), f"user {i} takes choice {j}")
+
+
+def check_inadmissible_decisions_are_refused(cls: type[Problem]) -> None:
+    """Every formula refuses what is no decision, and takes lists and numbers of another type for the decisions they are."""
+    batch = _small(cls)
+    decisions = batch.decision_space.sample(np.random.default_rng(9), batch.batch_shape)
+    allocation, dual = batch.closed_form(decisions)
+    formulas: dict[str, Callable[[Any], Any]] = {
+        "objective": lambda given: batch.objective(given, allocation),
+        "violations": lambda given: [1.0 + broken for broken in batch.violations(given, allocation).values()],
+        "certify": lambda given: 1.0 + certify(batch, given, allocation, batch.bound(given, dual)).gap,
+        "bound": lambda given: batch.bound(given, dual),
+        "closed_form": lambda given: list(batch.closed_form(given)[0].as_dict().values()),
+        "respond": lambda given: list(batch.respond(given, dual).as_dict().values()),
+        "optimal_value": batch.optimal_value,
+        "infeasible": lambda given: batch.infeasible(given).astype(float),
+        "mended": batch.mended,
+    }
+    for name, formula in formulas.items():
+        for same in (decisions.tolist(), decisions.astype(complex if decisions.dtype.kind == "c" else np.float32)):
+            for one, other in zip(formula(same), formula(decisions), strict=True):
+                agree(one, other, f"{name} of a {type(same).__name__}")
+        for wrong in wrong_decisions(batch, decisions):
+            refuses(partial(formula, wrong), InstanceError, f"{name} of {wrong}")
+    for given in (dual, None, 1.0):
+        refuses(partial(batch.objective, decisions, given), InstanceError, f"objective at {given}")
+    for given in (allocation, None, 1.0):
+        refuses(partial(batch.bound, decisions, given), InstanceError, f"bound at {given}")
+    larger = _small(cls, users=batch.users + 1)
+    strange = larger.closed_form(some_decision(larger))[0]
+    refuses(partial(batch.objective, decisions, strange), InstanceError, f"objective at {strange}")
 
 
 # ---------------------------------------------------------------------- invariances
@@ -398,6 +436,7 @@ CHECKS: tuple[Check, ...] = (
     check_sampling_is_reproducible,
     check_batch_equals_loop,
     check_candidates,
+    check_inadmissible_decisions_are_refused,
     check_moves,
     check_permutation_invariance,
     check_unit_invariance,

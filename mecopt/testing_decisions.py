@@ -58,3 +58,21 @@ def many_decisions(problem: Problem) -> Array:
         decisions = np.concatenate(list(space.enumerate(64)))
         return np.broadcast_to(decisions, (*problem.batch_shape, *decisions.shape))
     return space.sample(np.random.default_rng(17), (*problem.batch_shape, DRAWN))
+
+
+def wrong_decisions(problem: Problem, decisions: Array) -> list[Any]:
+    """Return what is no decision of a batch along one axis, made of admissible ones: of wrong entries, types and shapes."""
+    space = problem.decision_space
+    found: list[Any] = [None, "all-local", decisions.astype(str), decisions[:-1], decisions[:, :-1], decisions[0, 0]]
+    if isinstance(space, OneOf):
+        for entry in (len(space.labels), -1, 0.5, np.nan):
+            wrong = decisions.astype(float)
+            wrong[1, 2] = entry
+            found.append(wrong)
+        found += [found[-4].astype(np.int8), np.ma.masked_equal(decisions, decisions[1, 2])]
+    else:
+        for factor in (2.0, 0.0, np.nan):
+            wrong = decisions.copy()
+            wrong[1, 2] *= factor
+            found.append(wrong)
+    return found

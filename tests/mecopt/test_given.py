@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import mecopt
 from mecopt import InstanceError, MecoptError, problems
 from mecopt.fields import declared, numbers
-from mecopt.models import ComputationRate, MultiServerOffloading
+from mecopt.models import BinaryOffloading, ComputationRate, MultiServerOffloading
 from mecopt.quantities.settings import field_values
 
 
@@ -121,3 +121,15 @@ def test_a_duration_of_another_library_is_not_the_number_that_it_holds(made: Cal
 def test_a_duration_is_no_time_limit() -> None:
     with pytest.raises(InstanceError, match="time_limit"):
         mecopt.solve(ComputationRate(channel_gain=[1e-6]), time_limit=np.timedelta64(100, "ms"))  # type: ignore[arg-type]
+
+
+def test_masked_decisions_are_refused_as_fields_are() -> None:
+    problem = BinaryOffloading(data_size=[12.0, 7.5, 20.1])
+    masked = np.ma.masked_array([1, 0, 1], mask=[False, True, False])
+    for call in (mecopt.allocate, lambda problem, decision: problem.optimal_value(decision)):
+        with pytest.raises(mecopt.InstanceError, match=r"decision\[1\] is masked, so there is no number"):
+            call(problem, masked)
+    with pytest.raises(mecopt.InstanceError, match=r"start\[1\] is masked"):
+        mecopt.solve(problem, start=masked)
+    whole = np.ma.masked_array([1, 0, 1], mask=False)
+    assert np.isclose(mecopt.allocate(problem, whole).objective, problem.optimal_value(np.array([1, 0, 1])), rtol=1e-14)

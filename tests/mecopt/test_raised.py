@@ -142,3 +142,49 @@ def test_an_exception_that_comes_late_leaves_time_for_the_others(bad: int, monke
     assert solver.seen[0] == (4, 16.0)
     assert all(seconds >= 1.0 * count for count, seconds in solver.seen[1:])
     assert solver.time <= 32.0
+
+
+class Saying(Solver):
+    """A solver of somebody's own that answers what it is told to."""
+
+    name = "mine"
+    summary = "says"
+
+    def __init__(self, decision: Any, bound: Any = None) -> None:
+        self.decision, self.bound = decision, bound
+
+    def search(
+        self, problem: Problem, *, start: Array | None, gap: float | None, time_limit: float | None, rng: Generator
+    ) -> Search:
+        return Search(self.decision, bound=self.bound)
+
+
+FOUR = np.ones((4, 2), dtype=np.int8)
+
+
+@pytest.mark.parametrize(
+    ("decision", "bound", "said"),
+    [
+        (FOUR * 2, None, r"decision\[0, 0\] is 2; allowed: 0 \(local\) or 1 \(offload\)"),
+        (-FOUR, None, r"decision\[0, 0\] is -1"),
+        (FOUR * 0.5, None, r"decision\[0, 0\] is 0.5"),
+        (FOUR * np.nan, None, r"decision\[0, 0\] is nan"),
+        (FOUR[:, :1], None, r"decision has shape \(4, 1\); allowed: 2 entries on the last axis"),
+        (FOUR[:3], None, r"decision has shape \(3, 2\); allowed: leading axes \(4,\)"),
+        (FOUR[:, None], None, r"decision has shape \(4, 1, 2\); allowed: leading axes \(4,\)"),
+        (None, None, r"decision is a NoneType"),
+        (FOUR, np.zeros(3), r"bound has shape \(3,\); allowed: \(4,\), one per instance"),
+    ],
+)
+def test_what_a_solver_answers_is_a_decision_and_a_bound_of_each_instance(decision: Any, bound: Any, said: str) -> None:
+    for throw in (True, False):
+        with pytest.raises(mecopt.InstanceError, match=f"solver 'mine' is at fault: its {said}"):
+            mecopt.solve(BinaryOffloading(data_size=DATA), solver=Saying(decision, bound), throw=throw)
+
+
+def test_a_decision_that_a_solver_says_in_another_type_is_the_same_decision() -> None:
+    problem = BinaryOffloading(data_size=DATA)
+    for decision in (FOUR.tolist(), FOUR.astype(bool), FOUR.astype(np.float32), FOUR[0]):
+        solution = mecopt.solve(problem, solver=Saying(decision))
+        assert solution.decision.dtype == np.int8
+        np.testing.assert_allclose(solution.objective, problem.optimal_value(FOUR), rtol=1e-14)
