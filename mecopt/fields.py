@@ -223,7 +223,11 @@ def numbers(owner: str, f: dataclasses.Field[Any], value: Any) -> Array:
             known |= f.metadata["complex"] and isinstance(entry, complex | np.complexfloating)
             if isinstance(entry, bool | np.bool_) or not known:
                 place, shown = f"{list(index) or ''}", repr(entry.item() if isinstance(entry, np.generic) else entry)[:40]
-                raise InstanceError(f"{where}{place} is {shown}, which is no number; allowed: {allowed(f)}")
+                what = "which is no number"
+                if isinstance(entry, complex | np.complexfloating):
+                    amplitude = "; of a complex amplitude h the power gain is abs(h)**2" if f.metadata["decibels"] else ""
+                    what = f"which is complex{amplitude}"
+                raise InstanceError(f"{where}{place} is {shown}, {what}; allowed: {allowed(f)}")
     try:
         with nullcontext() if raw.dtype == float else np.errstate(over="ignore"):
             array = np.array(raw, dtype=number)

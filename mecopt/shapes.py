@@ -97,7 +97,7 @@ def question_batch(cls: Any, shapes: Mapping[str, tuple[int, ...]], sizes: Mappi
         where = f"{cls.__name__}.{f.name} has shape {shapes[f.name]}"
         if axes(f) == ("users",) and sizes["users"] == 1:
             doubt_shape(f"{where}: {own[0]} instances of one user each, as {first.name} has one user")
-        elif not axes(f) and len(own) > 1 and own[-1] == 1:
+        elif not axes(f) and len(own) > 1 and own[-1] == 1 and _broadcasts(base, own[:-1]):
             doubt_shape(
                 f"{where}, a column: with it the batch has shape {np.broadcast_shapes(base, own)}. Pass {f.name}[:, 0]"
             )
@@ -109,6 +109,15 @@ def question_batch(cls: Any, shapes: Mapping[str, tuple[int, ...]], sizes: Mappi
         else:
             continue
         return
+
+
+def _broadcasts(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    """Whether two batches make one."""
+    try:
+        np.broadcast_shapes(one, other)
+    except ValueError:
+        return False
+    return True
 
 
 def _own(f: Any, shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, ...]:

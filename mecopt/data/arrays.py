@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.data.dataset import Dataset, Labels, Rows, Told
-from mecopt.data.headers import header
+from mecopt.data.headers import header, meant
 from mecopt.data.mapping import built, problem_of
 from mecopt.decision import OneOf
 from mecopt.fields import allowed, axes, declared
 from mecopt.problem import Problem
 from mecopt.quantities.values import in_units
 from mecopt.registry import find_problem, problems
-from mecopt.solution import InstanceError, closest, unknown
+from mecopt.solution import InstanceError, unknown
 
 Array = NDArray[Any]
 
@@ -157,7 +157,7 @@ def understood(cls: type[Problem], arrays: Mapping[str, Array], told: Told, wher
     if foreign:
         listed = ", ".join(f"{name} ({shape_text(arrays[name])})" for name in foreign)
         options = " ".join(f"--ignore {name}" for name in foreign)
-        hint = closest(foreign[0], [*fields, *answers]) if len(foreign) == 1 else "."
+        hint = meant(cls, foreign, [*fields, *answers])
         known = ", ".join([*fields, *answers])
         raise InstanceError(
             f"{where} has entries that are not understood: {listed}{hint} {cls.name} knows {known}. "

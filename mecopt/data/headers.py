@@ -6,6 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mecopt.fields import declared
+from mecopt.problem import Problem
+from mecopt.solution import closest
+
 _BRACKET = re.compile(r"^(.*?)\s*(?:\[([^\[\]]*)\]|\(([^()]*)\))$")
 _NUMBERED = re.compile(r"^(.*?)((?:_\d+)+)$")
 
@@ -62,3 +66,19 @@ def header(text: str, names: Sequence[str]) -> Header | None:
             rest, index = numbered[1], tuple(int(number) for number in numbered[2][1:].split("_"))
     name = re.sub(r"[\s-]+", "_", rest.strip()).lower()
     return Header(text, name, index, unit) if name in names else None
+
+
+def meant(cls: type[Problem], foreign: Sequence[str], known: Sequence[str]) -> str:
+    """Say what names that are not understood may stand for: the field whose symbol each is, or one of a similar name.
+
+    >>> from mecopt.models import ComputationRate
+    >>> meant(ComputationRate, ["h", "w", "N"], []), meant(ComputationRate, ["weights"], ["weight"])
+    ("; h is the symbol of 'channel_gain', w of 'weight': write these names.", "; did you mean 'weight'?")
+    """
+    symbols = {f.metadata["symbol"]: f.name for f in declared(cls) if f.metadata["symbol"]}
+    told = [(name, symbols[name]) for name in foreign if name in symbols]
+    if not told:
+        return closest(foreign[0][:LONGEST], known) if len(foreign) == 1 else "."
+    (first, field), *others = told
+    rest = "".join(f", {name} of {other!r}" for name, other in others)
+    return f"; {first} is the symbol of {field!r}{rest}: write {'these names' if others else 'this name'}."

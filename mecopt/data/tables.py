@@ -24,14 +24,14 @@ from numpy.typing import NDArray
 from mecopt.data import names
 from mecopt.data.arrays import ASK
 from mecopt.data.dataset import Dataset, Told
-from mecopt.data.headers import LONGEST, Header, header, shown
+from mecopt.data.headers import LONGEST, Header, header, meant, shown
 from mecopt.data.mapping import built, problem_of
 from mecopt.fields import ABSENT, AXES, allowed, axes, declared
 from mecopt.problem import Problem
 from mecopt.quantities.doubts import DoubtfulData, doubt
 from mecopt.quantities.hints import measures
 from mecopt.quantities.values import in_units, read
-from mecopt.solution import InstanceError, closest
+from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
 
@@ -120,9 +120,8 @@ def _headers(cls: type[Problem], table: Table, told: Told, labels: Sequence[str]
     read = {text: header(text, [*own, *labels]) for text in kept}
     foreign = [text for text, found in read.items() if found is None]
     if foreign:
-        meant = [found for text in foreign for found in _with_unit(cls, text)]
-        hint = closest(foreign[0][:LONGEST], own) if len(foreign) == 1 else "."
-        hint = f"; write a unit in brackets: {', '.join(map(repr, meant))}." if meant else hint
+        united = [found for text in foreign for found in _with_unit(cls, text)]
+        hint = f"; write a unit in brackets: {', '.join(map(repr, united))}." if united else meant(cls, foreign, own)
         options = " ".join(f"--ignore {shown(text)}" for text in foreign)
         raise InstanceError(
             f"{table.where} has columns that are not understood: {', '.join(map(shown, foreign))}{hint} {cls.name} knows "

@@ -165,6 +165,7 @@ def test_a_batch_that_may_not_be_meant_is_named_unless_it_is(
         (lambda: MultiServerOffloading(channel_gain=np.full((200, 1), 1e-8)), ()),
         (lambda: MultiServerOffloading(channel_gain=np.full((2, 2), 1e-8), noise_power=[1e-9, 1e-9]), ()),
         (lambda: BinaryOffloading(data_size=np.ones((4, 1, 3)), capacity=[1.0, 2.0]), (4, 2)),
+        (lambda: BinaryOffloading(data_size=np.ones((7, 5)), capacity=[[1.0], [2.0], [3.0]]), (3, 7)),
     ],
 )
 def test_a_batch_that_is_told_by_its_shape_is_not_questioned(made: Callable[[], Problem], batch: tuple[int, ...]) -> None:

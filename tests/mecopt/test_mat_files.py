@@ -321,3 +321,17 @@ def test_text_with_units_is_read_for_every_field_alike(suffix: str, tmp_path: Pa
     save(path, entries | {"data_size": np.array(["12 kB", "many"])})
     with pytest.raises(InstanceError, match=r"data_size.*no number"):
         load(path, "binary-offloading")
+
+
+def test_the_symbols_of_a_paper_are_told_the_names_of_the_fields(tmp_path: Path) -> None:
+    savemat(tmp_path / "x.mat", {"h": GAINS, "w": np.ones(3), "N0": 1e-10})
+    said = "h is the symbol of 'channel_gain', w of 'weight', N0 of 'noise_power': write these names"
+    with pytest.raises(InstanceError, match=said):
+        load(tmp_path / "x.mat", "computation-rate")
+
+
+@pytest.mark.parametrize("imaginary", [0.0, 1e-3])
+def test_complex_amplitudes_are_no_power_gains(imaginary: float, tmp_path: Path) -> None:
+    savemat(tmp_path / "x.mat", {"channel_gain": GAINS + imaginary * 1j})
+    with pytest.raises(InstanceError, match=r"channel_gain\[0, 0\] is .*, which is complex.* gain is abs\(h\)\*\*2"):
+        load(tmp_path / "x.mat", "computation-rate")
