@@ -61,7 +61,7 @@ class HMaddpg(Proposer):
     def act(self, frames: BackscatterFrame, rng: Generator) -> tuple[Array, FrameAllocation]:
         """Return beams and what users do, without noise: the estimate, the users' own actions, or the better by (11).
 
-        A `mecopt.models.backscatter_frame.rollout.Policy`; nothing in it is random.
+        A `mecopt.dynamic.dynamics.Policy`; nothing in it is random.
         """
         s, beams = self.settings, beams_of(frames, self.settings.beams, self._beams_action(frames))
         if s.users == "optimised" or (s.users == "optimisation-driven" and s.executed == "estimate"):

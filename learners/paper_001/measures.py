@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.random import Generator
 from numpy.typing import NDArray
 
+from mecopt.dynamic.dynamics import Policy
+from mecopt.dynamic.rollout import Record, rollout
 from mecopt.learners.paper_001.policies import random_of
 from mecopt.models.backscatter_frame import BackscatterFrame
-from mecopt.models.backscatter_frame.dynamics import BITS_PER_ENERGY, Outcome, Rewards, carried_out
-from mecopt.models.backscatter_frame.rollout import Policy, Rollout, rollout
+from mecopt.models.backscatter_frame.dynamics import BITS_PER_ENERGY, FrameDynamics, Outcome, Rewards, carried_out
+from mecopt.models.backscatter_frame.variables import FrameAllocation
 from mecopt.solve import solve
 
 Array = NDArray[Any]
@@ -35,6 +38,23 @@ class Size:
     def length(self) -> int:
         """Frames of each lane."""
         return self.skipped + self.frames
+
+
+@dataclass(frozen=True, eq=False)
+class Walk:
+    """What a policy did on a path, and what came of it; leading axes ``(frames, lanes)``."""
+
+    outcome: Outcome
+    battery: Array
+    """With which each frame began, ``(frames, lanes, users)``, mJ."""
+    allocation: FrameAllocation
+
+
+def walked(stream: BackscatterFrame, policy: Policy, rng: Generator) -> Walk:
+    """Carry out a policy along a stream ``(frames, lanes)``, and keep everything."""
+    kept = Record()
+    found = rollout(FrameDynamics(rewards=REWARDS), stream, policy, rng, watch=kept)
+    return Walk(kept.detail, found.carried["battery"], kept.allocation)
 
 
 @dataclass(frozen=True)
@@ -63,7 +83,7 @@ def efficiency(outcome: Outcome) -> Array:
     return np.asarray(BITS_PER_ENERGY * outcome.done / (outcome.energy + REWARDS.static_energy))
 
 
-def means(stream: BackscatterFrame, found: Rollout, skipped: int) -> Means:
+def means(stream: BackscatterFrame, found: Walk, skipped: int) -> Means:
     """Average a rollout, its first frames left out."""
     part = slice(skipped, None)
     outcome = Outcome(**{f.name: getattr(found.outcome, f.name)[part] for f in dataclasses.fields(Outcome)})
@@ -116,7 +136,7 @@ def over(energy: Array, least: Array) -> Array:
     return np.where(some, energy / np.where(some, least, 1.0), np.where(energy > NOTHING, np.inf, 1.0))
 
 
-def regret(stream: BackscatterFrame, found: Rollout, skipped: int, every: int) -> Regret:
+def regret(stream: BackscatterFrame, found: Walk, skipped: int, every: int) -> Regret:
     """Solve every so-manieth frame of a rollout for beams and allocation, at the battery the policy had there.
 
     The work is what the policy did for the users it served, who may leave a thousandth: where little energy is needed that
@@ -140,5 +160,5 @@ class Followed:
 
 def follow(stream: BackscatterFrame, policy: Policy, seed: int, skipped: int, every: int = 0) -> Followed:
     """Follow a policy along a stream; with `every`, measure its regret in every so-manieth frame."""
-    found = rollout(stream, policy, random_of(seed, 2))
+    found = walked(stream, policy, random_of(seed, 2))
     return Followed(means(stream, found, skipped), regret(stream, found, skipped, every) if every else None)

@@ -5,7 +5,7 @@ chooses the beams, too. Both may be forbidden passive transmission, or any, whic
 may also be told that energy kept in a battery is worth something: the paper's (10) prices the access point's energy alone,
 so its optimum empties the batteries in every frame. Random actions are what a learner begins with.
 
-All are policies of `mecopt.models.backscatter_frame.rollout`.
+All are policies of `mecopt.dynamic.rollout`.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from mecopt.dynamic.dynamics import Policy
 from mecopt.models.backscatter_frame import BackscatterFrame, FrameAllocation, beams
 from mecopt.models.backscatter_frame.admission import admit_open
 from mecopt.models.backscatter_frame.dynamics import SHARES, estimated, from_shares
-from mecopt.models.backscatter_frame.rollout import Policy
 
 Array = NDArray[Any]
 

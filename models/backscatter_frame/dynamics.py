@@ -12,8 +12,8 @@ a user without work is, unless it breaks one. Who is not served causes its costs
 What cannot be does not happen: a slot ends when it ends, so times that it does not hold shrink together, with what is sent
 in them, and a user spends no more than it has. Either is an outage.
 
-Everything here is a function of arrays, batched; nothing is kept. The shells for Gymnasium and PettingZoo and the learners
-are built on it.
+Everything here is a function of arrays, batched; nothing is kept. `FrameDynamics` is what rollouts, environments and
+learners are built on, see `mecopt.dynamic`.
 
 Reference: paper 001, (7)-(9), (11), (12). Ours: the static energy :math:`e_0`, without which (11) has no bound (a frame of
 full batteries needs no energy of the access point at all), and what becomes of the battery. Where harvested energy may be
@@ -23,12 +23,15 @@ spent only after it was harvested, what comes after a user's own slot is not los
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mecopt.dynamic.dynamics import Dynamics, read_only
+from mecopt.dynamic.dynamics import Outcome as SlotOutcome
 from mecopt.models.backscatter_frame.admission import SERVED, served, serving
 from mecopt.models.backscatter_frame.allocation import completed
 from mecopt.models.backscatter_frame.beam_actions import parts, real
@@ -253,14 +256,40 @@ def from_shares(frame: BackscatterFrame, decision: Array, shares: ArrayLike) -> 
     return completed(frame, decision, active_time, passive_time, active, passive, local)
 
 
-def followed_by(frame: BackscatterFrame, outcome: Outcome) -> BackscatterFrame:
-    """Return the next frame, drawn independently, with the batteries that an outcome left, up to their capacity.
+class FrameDynamics(Dynamics[BackscatterFrame]):
+    """Frames in a row, linked by the batteries; channel and work are new every time.
 
-    Raises
-    ------
-    InstanceError
-        where the outcome is of other frames, or of several candidates for one.
+    Parameters
+    ----------
+    preset, **overrides
+        see `mecopt.dynamic.Dynamics`.
+    rewards
+        constants of (11).
     """
-    if outcome.battery.shape != frame.battery.shape:
-        raise InstanceError(f"the outcome has batteries of shape {outcome.battery.shape}; allowed: {frame.battery.shape}")
-    return dataclasses.replace(frame, battery=np.minimum(outcome.battery, frame.battery_capacity))
+
+    name: ClassVar[str] = "backscatter-frame"
+    problem: ClassVar[type[BackscatterFrame]] = BackscatterFrame
+    carried: ClassVar[tuple[str, ...]] = ("battery",)
+    reward_name: ClassVar[str] = "reward (11)"
+    reward_unit: ClassVar[str] = "kbit/J"
+    measures: ClassVar[Mapping[str, str]] = {"outage": "1", "energy": "mJ", "done": "kbit"}
+
+    def __init__(self, preset: str | None = None, *, rewards: Rewards | None = None, **overrides: Any) -> None:
+        super().__init__(preset, **overrides)
+        self.rewards = Rewards() if rewards is None else rewards
+
+    def outcome(self, problem: BackscatterFrame, decision: Array, allocation: FrameAllocation) -> SlotOutcome:
+        """Carry out a frame; see `carried_out`, whose outcome is the detail."""
+        found = carried_out(problem, decision, allocation)
+        measures = {"outage": found.outage, "energy": found.energy, "done": found.done}
+        return SlotOutcome(self.rewards.of_frame(found), {"battery": found.battery}, measures, detail=found)
+
+    def followed_by(self, following: BackscatterFrame, outcome: SlotOutcome) -> BackscatterFrame:
+        """Return the next frame with the batteries that an outcome left, up to their capacity."""
+        left = super().followed_by(following, outcome)
+        battery = read_only(np.minimum(left.battery, left.battery_capacity))
+        return left._with({**left.__dict__, "battery": battery})
+
+    def answered(self, problem: BackscatterFrame, decision: Array) -> FrameAllocation:
+        """Return what users do with beams, who cannot be served dropped; see `estimated`."""
+        return estimated(problem, decision)

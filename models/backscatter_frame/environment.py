@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mecopt.models.backscatter_frame.dynamics import Rewards
+from mecopt.dynamic.environments import Box, SlotEnv, whole
+from mecopt.models.backscatter_frame.dynamics import FrameDynamics, Rewards
 from mecopt.models.backscatter_frame.observation import FARTHEST, Observer
-from mecopt.models.backscatter_frame.worlds import SCALE, AccessPointWorld, Answer, Frames, State
-from mecopt.solution import BackendUnavailable, InstanceError
-
-try:
-    import gymnasium
-    from gymnasium.spaces import Box
-except ModuleNotFoundError as error:
-    raise BackendUnavailable("environments need gymnasium; install it by: pip install 'mecopt[learn]'") from error
+from mecopt.models.backscatter_frame.worlds import SCALE, AccessPointWorld, Answer
 
 FRAMES = 100
 """Frames of an episode."""
 
 
-class BackscatterFrameEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
+class BackscatterFrameEnv(SlotEnv):
     r"""Beams for backscatter users, frame after frame (paper 001, the upper level of its hierarchy).
 
     **Description.** In every frame N users with batteries have work to do. The access point, of M antennas, gives every
@@ -81,8 +74,6 @@ class BackscatterFrameEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]
         any field of `BackscatterFrame`: replaces what the preset says.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": []}  # type: ignore[misc]
-
     def __init__(
         self,
         *,
@@ -98,39 +89,12 @@ class BackscatterFrameEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]
         render_mode: str | None = None,
         **fields: Any,
     ) -> None:
-        drawn = Frames(preset=preset, users=users, antennas=antennas, fields=fields, observer=observer)
-        constants = rewards if rewards is not None else Rewards()
-        self.world = AccessPointWorld(frames=drawn, beams=beams, answer=answer, rewards=constants, reward_scale=reward_scale)
-        self.frames = whole("frames", frames)
-        self.render_mode = render_mode
-        count, _, size = drawn.sizes
-        self.observation_space = Box(-FARTHEST, FARTHEST, (count * size,), np.float32)
-        self.action_space = Box(0.0, 1.0, (self.world.size,), np.float32)
-        self._state: State | None = None
-        self._frame = 0
-
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[NDArray[np.float32], dict[str, Any]]:
-        """Draw a first frame."""
-        super().reset(seed=seed)
-        self._state, self._frame = self.world.initial(self.np_random), 0
-        return self.world.observation(self._state), {}
-
-    def step(self, action: NDArray[np.float32]) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
-        """Carry out a frame with the beams of an action."""
-        if self._state is None:
-            raise gymnasium.error.ResetNeeded("the episode has not begun, or is over: call reset first")
-        state, following = self._state, self.world.transition(self._state, action, self.np_random)
-        reward = self.world.reward(state, action, following)
-        self._frame += 1
-        over = self._frame >= self.frames
-        self._state = None if over else following
-        return self.world.observation(following), reward, False, over, self.world.info(following)
-
-
-def whole(name: str, value: int) -> int:
-    """Return a whole number of at least 1, or say what is wrong with it."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise InstanceError(f"{name} is {value!r}; allowed: a whole number of at least 1")
-    return int(value)
+        sizes = {name: size for name, size in (("users", users), ("antennas", antennas)) if size is not None}
+        dynamics = FrameDynamics(preset, rewards=rewards, **sizes, **fields)
+        self.world: AccessPointWorld = AccessPointWorld(
+            dynamics=dynamics, observer=observer, reward_scale=reward_scale, beams=beams, answer=answer
+        )
+        scales = self.world.scales
+        seen = Box(-FARTHEST, FARTHEST, (scales.users * scales.size,), np.float32)
+        done = Box(0.0, 1.0, (self.world.size,), np.float32)
+        super().__init__(self.world, seen, done, whole("frames", frames), render_mode)

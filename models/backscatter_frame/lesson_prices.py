@@ -10,14 +10,14 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from mecopt.dynamic.rollout import Record, rollout
 from mecopt.lesson import Outcome, all_of, scientific
 from mecopt.models.backscatter_frame import beams as rules
 from mecopt.models.backscatter_frame.admission import admit, admit_open
-from mecopt.models.backscatter_frame.dynamics import Rewards
+from mecopt.models.backscatter_frame.dynamics import FrameDynamics, Rewards
 from mecopt.models.backscatter_frame.lesson_checks import SOLVER, Value, drawn
 from mecopt.models.backscatter_frame.lesson_program import above, answer, apart
 from mecopt.models.backscatter_frame.problem import BackscatterFrame
-from mecopt.models.backscatter_frame.rollout import rollout
 from mecopt.models.backscatter_frame.variables import FrameAllocation, FramePrices
 
 Array = NDArray[Any]
@@ -124,8 +124,9 @@ def _run(stream: BackscatterFrame, price: float, answered: Answered, rng: Genera
     def policy(frame: BackscatterFrame, rng: Generator) -> tuple[Array, FrameAllocation]:
         return answered(replace(frame, battery_price=price))
 
-    found = rollout(stream, policy, rng).outcome
-    return float(REWARDS.of_frame(found).mean()), float((found.battery / stream.battery_capacity).mean())
+    kept = Record()
+    found = rollout(FrameDynamics(rewards=REWARDS), stream, policy, rng, watch=kept)
+    return found.mean, float((kept.detail.battery / stream.battery_capacity).mean())
 
 
 def check_battery_price(

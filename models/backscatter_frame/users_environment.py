@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.random import Generator
-from numpy.typing import NDArray
 
-from mecopt.models.backscatter_frame.dynamics import SHARES, Rewards
-from mecopt.models.backscatter_frame.environment import FRAMES, whole
+from mecopt.dynamic.environments import Box, ParallelSlotEnv, whole
+from mecopt.models.backscatter_frame.dynamics import SHARES, FrameDynamics, Rewards
+from mecopt.models.backscatter_frame.environment import FRAMES
 from mecopt.models.backscatter_frame.observation import FARTHEST, Observer
-from mecopt.models.backscatter_frame.worlds import SCALE, Frames, Rule, State, UsersWorld
-from mecopt.solution import BackendUnavailable, InstanceError
+from mecopt.models.backscatter_frame.worlds import SCALE, Rule, UsersWorld
+from mecopt.solution import BackendUnavailable
 
-try:
-    import gymnasium
-    from gymnasium.spaces import Box
-    from gymnasium.utils.seeding import np_random
-    from pettingzoo import ParallelEnv
-except ModuleNotFoundError as error:
-    raise BackendUnavailable("environments need pettingzoo; install it by: pip install 'mecopt[learn]'") from error
-
-Seen = NDArray[np.float32]
+if ParallelSlotEnv is None:
+    raise BackendUnavailable("environments need pettingzoo; install it by: pip install 'mecopt[learn]'")
 
 
-class BackscatterUsersEnv(ParallelEnv[str, Seen, Seen]):
+class BackscatterUsersEnv(ParallelSlotEnv):
     r"""What backscatter users do with the beams they are given (paper 001, the lower level of its hierarchy).
 
     **Description.** In every frame N users with batteries have work to do. A rule gives each user's slot a unit beam. A user
@@ -114,84 +105,21 @@ class BackscatterUsersEnv(ParallelEnv[str, Seen, Seen]):
         render_mode: str | None = None,
         **fields: Any,
     ) -> None:
-        drawn = Frames(preset=preset, users=users, antennas=antennas, fields=fields, observer=observer)
-        self.world = UsersWorld(
-            frames=drawn,
+        sizes = {name: size for name, size in (("users", users), ("antennas", antennas)) if size is not None}
+        self.world: UsersWorld = UsersWorld(
+            dynamics=FrameDynamics(preset, rewards=rewards, **sizes, **fields),
+            observer=observer,
+            reward_scale=reward_scale,
             beams=beams,
             actions=actions,
             reward_kind=reward,
             told_gain=told_gain,
-            rewards=rewards if rewards is not None else Rewards(),
-            reward_scale=reward_scale,
         )
-        self.frames = whole("frames", frames)
-        self.render_mode = render_mode
-        self.possible_agents = [f"user_{number}" for number in range(drawn.sizes[0])]
-        self.agents: list[str] = []
-        self.observation_spaces = {
-            agent: Box(-FARTHEST, FARTHEST, (self.world.seen_size,), np.float32) for agent in self.possible_agents
-        }
-        self.action_spaces = {agent: Box(0.0, 1.0, (SHARES[actions],), np.float32) for agent in self.possible_agents}
-        self._rng: Generator | None = None
-        self._state: State | None = None
-        self._frame = 0
-
-    def observation_space(self, agent: str) -> Box:
-        """Return the space of what a user sees."""
-        return self.observation_spaces[agent]
-
-    def action_space(self, agent: str) -> Box:
-        """Return the space of what a user may do."""
-        return self.action_spaces[agent]
-
-    def reset(
-        self, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[dict[str, Seen], dict[str, dict[str, Any]]]:
-        """Draw a first frame."""
-        if seed is not None or self._rng is None:
-            self._rng, _ = np_random(seed)
-        self.agents = list(self.possible_agents)
-        self._state, self._frame = self.world.initial(self._rng), 0
-        return self._by_agent(self.world.observation(self._state)), {agent: {} for agent in self.agents}
-
-    def step(
-        self, actions: Mapping[str, Seen]
-    ) -> tuple[dict[str, Seen], dict[str, float], dict[str, bool], dict[str, bool], dict[str, dict[str, Any]]]:
-        """Carry out a frame with what the users do."""
-        if self._rng is None or self._state is None or not self.agents:
-            raise gymnasium.error.ResetNeeded("the episode has not begun, or is over: call reset first")
-        for agent in (*self.agents, *actions):
-            if agent not in actions or agent not in self.agents:
-                raise InstanceError(f"actions are of {', '.join(actions) or 'nobody'}; allowed: of {', '.join(self.agents)}")
-        action = self._rows(actions)
-        following = self.world.transition(self._state, action, self._rng)
-        rewards = self.world.reward(self._state, action, following)
-        self._state = following
-        self._frame += 1
-        over = self._frame >= self.frames
-        told = self.world.info(following)
-        served = told.pop("served")
-        infos = {agent: {**told, "served": bool(served[i])} for i, agent in enumerate(self.agents)}
-        seen = self._by_agent(self.world.observation(following))
-        earned = {agent: float(rewards[i]) for i, agent in enumerate(self.agents)}
-        ended, cut = dict.fromkeys(self.agents, False), dict.fromkeys(self.agents, over)
-        if over:
-            self.agents = []
-        return seen, earned, ended, cut, infos
-
-    def state(self) -> Seen:
-        """Return what all users see, one after the other, for critics that know everything."""
-        if self._state is None:
-            raise gymnasium.error.ResetNeeded("the episode has not begun: call reset first")
-        return self.world.observation(self._state).ravel()
-
-    def _by_agent(self, rows: Seen) -> dict[str, Seen]:
-        return {agent: rows[i].copy() for i, agent in enumerate(self.agents)}
-
-    def _rows(self, actions: Mapping[str, Seen]) -> NDArray[Any]:
-        rows = [np.asarray(actions[agent], dtype=float) for agent in self.agents]
-        wanted = self.action_space(self.agents[0]).shape
-        for agent, row in zip(self.agents, rows, strict=True):
-            if row.shape != wanted:
-                raise InstanceError(f"the action of {agent} has shape {row.shape}; allowed: {wanted}")
-        return np.stack(rows)
+        super().__init__(
+            self.world,
+            [f"user_{number}" for number in range(self.world.scales.users)],
+            Box(-FARTHEST, FARTHEST, (self.world.seen_size,), np.float32),
+            Box(0.0, 1.0, (SHARES[actions],), np.float32),
+            whole("frames", frames),
+            render_mode,
+        )

@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from mecopt import InstanceError
+from mecopt.dynamic.rollout import rollout
 from mecopt.learners.h_maddpg import LEARNER, HMaddpg, HMaddpgSettings, algorithm, learner, policy, record
 from mecopt.learners.h_maddpg.algorithm import HMaddpgTraining
 from mecopt.learners.h_maddpg.record import read_columns
@@ -19,8 +20,7 @@ from mecopt.learners.h_maddpg.shares import shares_of
 from mecopt.models import BackscatterFrame
 from mecopt.models.backscatter_frame.admission import admit
 from mecopt.models.backscatter_frame.beam_actions import beams_of
-from mecopt.models.backscatter_frame.dynamics import Rewards, carried_out, from_shares
-from mecopt.models.backscatter_frame.rollout import rollout
+from mecopt.models.backscatter_frame.dynamics import FrameDynamics, Rewards, carried_out, from_shares
 from mecopt.models.backscatter_frame.variables import FrameAllocation
 
 Array = NDArray[Any]
@@ -359,9 +359,10 @@ def test_the_card_says_what_was_reached(tmp_path: Path) -> None:
 def test_acting_is_a_policy_of_rollouts(tmp_path: Path) -> None:
     found = train(tmp_path, **DRIVEN)
     lanes = BackscatterFrame.sample(np.random.default_rng(3), (5, 4))
-    one, two = (rollout(lanes, found.act, np.random.default_rng(seed)) for seed in (0, 1))
-    np.testing.assert_array_equal(one.battery, two.battery)
-    assert one.outcome.served.shape == (5, 4, 3)
+    one, two = (rollout(FrameDynamics(), lanes, found.act, np.random.default_rng(seed)) for seed in (0, 1))
+    np.testing.assert_array_equal(one.carried["battery"], two.carried["battery"])
+    assert one.carried["battery"].shape == (5, 4, 3)
+    assert one.measures["outage"].shape == (5, 4)
 
 
 def test_acting_takes_the_better_of_both(tmp_path: Path) -> None:

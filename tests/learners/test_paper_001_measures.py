@@ -8,8 +8,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from mecopt.dynamic.dynamics import Policy
 from mecopt.learners.paper_001 import comparison, policies, sweeps, trainings
-from mecopt.learners.paper_001.measures import REWARDS, Regret, Size, follow, means, regret
+from mecopt.learners.paper_001.measures import REWARDS, Regret, Size, follow, means, regret, walked
 from mecopt.learners.paper_001.policies import (
     ACTIVE,
     BASELINES,
@@ -24,7 +25,6 @@ from mecopt.learners.paper_001.policies import (
 )
 from mecopt.learners.paper_001.worlds import LOADS, NOMINAL, POWERS, SCALES, SWEPT, World, stream
 from mecopt.models.backscatter_frame import BackscatterFrame
-from mecopt.models.backscatter_frame.rollout import Policy, rollout
 from mecopt.models.backscatter_frame.scenarios import PLACES
 from mecopt.solve import allocate, solve
 
@@ -127,7 +127,7 @@ def test_random_actions_are_uniform_and_reproducible(name: str, numbers: int) ->
 def test_means_are_sums_over_frames_lanes_and_users(name: str) -> None:
     world, size = World(scale=1.5), Size(4, 2, 3)
     drawn = stream(world, 0, size.length, size.lanes)
-    found = rollout(drawn, BASELINES[name], np.random.default_rng(0))
+    found = walked(drawn, BASELINES[name], np.random.default_rng(0))
     done = means(drawn, found, size.skipped)
     rewards, efficiencies, work, spent, bits, times, outages = [], [], 0.0, 0.0, np.zeros(3), np.zeros(3), []
     a = found.allocation
@@ -156,7 +156,7 @@ def test_means_are_sums_over_frames_lanes_and_users(name: str) -> None:
 
 def test_the_access_point_s_energy_is_that_of_7() -> None:
     drawn = stream(NOMINAL, 0, 3, 4)
-    found = rollout(drawn, BASELINES[MATCHED], np.random.default_rng(0))
+    found = walked(drawn, BASELINES[MATCHED], np.random.default_rng(0))
     a = found.allocation
     each = (6000.0 + 20.0) * a.passive_time + 50.0 * a.active_time + 0.1 * (a.active_bits + a.passive_bits)
     np.testing.assert_allclose(found.outcome.energy, each.sum(axis=-1), rtol=1e-9)
@@ -164,7 +164,7 @@ def test_the_access_point_s_energy_is_that_of_7() -> None:
 
 def test_regret_is_measured_at_the_states_that_were_met() -> None:
     drawn = stream(NOMINAL, 2, 4, 5)
-    found = rollout(drawn, BASELINES[MATCHED], np.random.default_rng(0))
+    found = walked(drawn, BASELINES[MATCHED], np.random.default_rng(0))
     one = regret(drawn, found, 1, 2)
     np.testing.assert_array_equal(one.energy, found.outcome.energy[1::2].ravel())
     assert (one.ratio >= 1.0 - 1e-6).all()
@@ -230,7 +230,7 @@ def test_a_policy_meets_the_same_world_whatever_it_does() -> None:
         return spy
 
     for name in (EVEN, COMPLETED):
-        follow(stream(NOMINAL, 0, 3, 2), spying(BASELINES[name]), 0, 0)  # type: ignore[arg-type]
+        follow(stream(NOMINAL, 0, 3, 2), spying(BASELINES[name]), 0, 0)
     for one, other in zip(seen[:3], seen[3:], strict=True):
         np.testing.assert_array_equal(one.channel, other.channel)
         np.testing.assert_array_equal(one.workload, other.workload)

@@ -15,23 +15,25 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mecopt import InstanceError
+from mecopt.dynamic.rollout import Record, rollout
 from mecopt.models.backscatter_frame import BackscatterFrame, FrameAllocation
 from mecopt.models.backscatter_frame.admission import admit, admit_most, serving
 from mecopt.models.backscatter_frame.beam_actions import BEAM_ACTIONS, action_size, beams_of
 from mecopt.models.backscatter_frame.beams import evenly, matched
 from mecopt.models.backscatter_frame.dynamics import (
     CARRIED_OUT,
+    FrameDynamics,
     Outcome,
     Rewards,
     carried_out,
     estimated,
-    followed_by,
     from_shares,
 )
 from mecopt.models.backscatter_frame.observation import FARTHEST, Observer, flattened
-from mecopt.models.backscatter_frame.rollout import rollout
 
 Array = NDArray[Any]
+
+DYNAMICS = FrameDynamics()
 
 GIVEN: dict[str, dict[str, Any]] = {
     "paper": {},
@@ -501,6 +503,18 @@ def matched_policy(frame: BackscatterFrame, rng: Generator) -> tuple[Array, Fram
     return beams, estimated(frame, beams)
 
 
+@dataclasses.dataclass
+class Walk:
+    outcome: Outcome
+    battery: Array
+
+
+def walked(stream: BackscatterFrame, policy: Any, rng: Generator) -> Walk:
+    kept = Record()
+    found = rollout(DYNAMICS, stream, policy, rng, watch=kept)
+    return Walk(kept.detail, found.carried["battery"])
+
+
 def test_policies_meet_the_same_frames_with_the_batteries_they_left() -> None:
     stream = BackscatterFrame.sample(np.random.default_rng(4), (6, 5))
     met: dict[str, list[BackscatterFrame]] = {"random": [], "matched": []}
@@ -511,7 +525,7 @@ def test_policies_meet_the_same_frames_with_the_batteries_they_left() -> None:
             met[name].append(frame)
             return policy(frame, rng)
 
-        found[name] = rollout(stream, watched, np.random.default_rng(7))
+        found[name] = walked(stream, watched, np.random.default_rng(7))
     for name, frames in met.items():
         for t, frame in enumerate(frames):
             for field, value in frame.data().items():
@@ -521,24 +535,23 @@ def test_policies_meet_the_same_frames_with_the_batteries_they_left() -> None:
             before = stream[0].battery if t == 0 else found[name].outcome.battery[t - 1]
             assert np.array_equal(frame.battery, before)
     assert not np.array_equal(found["random"].battery, found["matched"].battery)
-    again = rollout(stream, random_policy, np.random.default_rng(7))
+    again = walked(stream, random_policy, np.random.default_rng(7))
     assert np.array_equal(again.outcome.battery, found["random"].outcome.battery)
-    assert not np.array_equal(
-        rollout(stream, random_policy, np.random.default_rng(8)).outcome.battery, again.outcome.battery
-    )
+    assert not np.array_equal(walked(stream, random_policy, np.random.default_rng(8)).outcome.battery, again.outcome.battery)
 
 
 def test_a_smaller_battery_takes_what_it_can_hold() -> None:
     frame, beams = two_users(battery=[1.5, 0.5])
     smaller = dataclasses.replace(frame, battery=0.1, battery_capacity=1.0)
-    assert followed_by(smaller, carried_out(frame, beams, doing(frame))).battery.tolist() == [1.0, 0.5]
+    outcome = DYNAMICS.outcome(frame, beams, doing(frame))
+    assert DYNAMICS.followed_by(smaller, outcome).battery.tolist() == [1.0, 0.5]
 
 
 def test_lanes_know_nothing_of_each_other() -> None:
     stream = BackscatterFrame.sample(np.random.default_rng(4), (5, 4))
-    together = rollout(stream, matched_policy, np.random.default_rng(0)).outcome
+    together = walked(stream, matched_policy, np.random.default_rng(0)).outcome
     for lane in range(4):
-        alone = rollout(stream[:, lane : lane + 1], matched_policy, np.random.default_rng(0)).outcome
+        alone = walked(stream[:, lane : lane + 1], matched_policy, np.random.default_rng(0)).outcome
         np.testing.assert_allclose(alone.battery[:, 0], together.battery[:, lane], atol=1e-6)
         assert np.array_equal(alone.served[:, 0], together.served[:, lane])
 
@@ -546,7 +559,7 @@ def test_lanes_know_nothing_of_each_other() -> None:
 def test_a_policy_is_told_the_frame_and_keeps_it_as_it_is() -> None:
     stream = BackscatterFrame.sample(np.random.default_rng(4), (3, 2))
     before = {name: value.copy() for name, value in stream.data().items()}
-    rollout(stream, random_policy, np.random.default_rng(0))
+    rollout(DYNAMICS, stream, random_policy, np.random.default_rng(0))
     assert all(np.array_equal(value, before[name]) for name, value in stream.data().items())
 
 
@@ -611,10 +624,13 @@ def spoiled(value: Any, index: Any, wrong: float) -> Array:
         (lambda f, w: admit_most(f, np.stack([w] * 4, axis=1)), r"decision has 4 candidates; allowed: one set of beams"),
         (lambda f, w: estimated(f, 2.0 * w), r"decision\[0, 0\]: user 0 has norm 2"),
         (lambda f, w: carried_out(f, 0.0 * w, doing(f)), r"user 0 has norm 0; allowed"),
-        (lambda f, w: followed_by(f[0], carried_out(f, w, doing(f))), r"batteries of shape \(4, 3\); allowed: \(3,\)"),
         (
-            lambda f, w: rollout(f, matched_policy, np.random.default_rng(0)),
-            r"batch of shape \(4,\); allowed: frames and lanes",
+            lambda f, w: DYNAMICS.followed_by(f[0], DYNAMICS.outcome(f, w, doing(f))),
+            r"battery of shape \(4, 3\); allowed: \(3,\)",
+        ),
+        (
+            lambda f, w: rollout(DYNAMICS, f, matched_policy, np.random.default_rng(0)),
+            r"batch of shape \(4,\); allowed: slots and lanes",
         ),
         (
             lambda f, w: Observer.fit(f)(frames_of(1, users=2)),

@@ -18,14 +18,14 @@ pytest.importorskip("pettingzoo", reason="environments need the extra `learn`")
 import gymnasium
 
 from mecopt import InstanceError, UnknownName
+from mecopt.dynamic.rollout import Record, rollout
 from mecopt.environments import environment_ids, register
 from mecopt.models import BackscatterFrame
 from mecopt.models.backscatter_frame.beam_actions import beams_of
 from mecopt.models.backscatter_frame.beams import evenly, matched
-from mecopt.models.backscatter_frame.dynamics import Rewards, carried_out, estimated, from_shares
+from mecopt.models.backscatter_frame.dynamics import FrameDynamics, Rewards, carried_out, estimated, from_shares
 from mecopt.models.backscatter_frame.environment import BackscatterFrameEnv
 from mecopt.models.backscatter_frame.observation import Observer
-from mecopt.models.backscatter_frame.rollout import rollout
 from mecopt.models.backscatter_frame.users_environment import BackscatterUsersEnv
 from mecopt.testing_envs import (
     ENV_CHECKS,
@@ -297,7 +297,9 @@ def test_an_episode_is_the_rollout_of_its_frames() -> None:
         beams = beams_of(frame, "weights", action[None])
         return beams, estimated(frame, beams)
 
-    outcome = rollout(stream, policy, np.random.default_rng(0)).outcome
+    kept = Record()
+    rollout(FrameDynamics(), stream, policy, np.random.default_rng(0), watch=kept)
+    outcome = kept.detail
     infos = [info for _, _, info in episode(env, 3, action)]
     np.testing.assert_allclose([info["reward"] for info in infos], Rewards().of_frame(outcome)[:, 0], rtol=1e-6)
     np.testing.assert_allclose([info["energy"] for info in infos], outcome.energy[:, 0], rtol=1e-6, atol=1e-3)
@@ -355,8 +357,8 @@ def test_a_user_that_is_told_its_gain_knows_its_passive_rate() -> None:
     plain.reset(seed=6)
     seen, without = env.state().reshape(3, 10).astype(float), plain.state().reshape(3, 9)
     assert np.array_equal(seen[:, :9], without)
-    frame, beams = env._state.frame, env._state.beams
-    strength = env.world.frames.scales.strength * 10.0 ** seen[:, 2]
+    frame, beams = env._state.problem, env._state.prepared
+    strength = env.world.scales.strength * 10.0 ** seen[:, 2]
     signal = frame.carrier_power * frame.reflection**2 * strength**2 * seen[:, 9] / frame.noise_power
     np.testing.assert_allclose(10.0 * np.log2(1.0 + signal), frame.links(beams).rate, rtol=1e-4)
 
@@ -376,7 +378,7 @@ def test_the_observer_may_be_that_of_a_stream() -> None:
         ({"preset": "papers"}, UnknownName, "did you mean 'paper'"),
         ({"carrier_powr": 1.0}, UnknownName, "did you mean 'carrier_power'"),
         ({"carrier_power": -1.0}, InstanceError, r"carrier_power is -1.0; .*allowed: finite numbers > 0"),
-        ({"workload": np.ones((5, 3))}, InstanceError, r"batch of shape \(5,\); allowed: those of a single frame"),
+        ({"workload": np.ones((5, 3))}, InstanceError, r"batch of shape \(5,\); allowed: those of a single slot"),
         ({"frames": 0}, InstanceError, "frames is 0; allowed: a whole number of at least 1"),
         ({"users": 0}, InstanceError, "users is 0; allowed"),
         ({"reward_scale": np.nan}, InstanceError, "reward_scale is nan; allowed: a finite number > 0"),

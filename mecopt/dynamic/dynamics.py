@@ -1,0 +1,189 @@
+"""The contract of problems that repeat: a slot's problem, what a slot leaves to the next, and what comes anyhow.
+
+A slot is an ordinary `Problem`, whose data ARE the state: some fields are carried, they follow from what is done (a battery,
+a backlog), all others are drawn (channels, work). A model writes
+
+- `outcome`: what a decision and an allocation earn, and what they leave, a pure function, batched over lanes;
+- `draw`, where what is drawn depends on the slot before, and `stream`, where whole paths can be drawn at once.
+
+Everything else is written once and for all: rollouts on common paths, environments, the command `mecopt rollout`. Where a
+model also says how its slots lie on a grid (`grids`), the long run is bracketed by proof, and perfect information bounds a
+path.
+
+Others find a dynamics by its entry point in the group ``mecopt.dynamics``, see `mecopt.registry.find_dynamics`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Generic, TypeVar
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from mecopt.dynamic.average import Bracket, bracketed
+from mecopt.dynamic.operators import Operator
+from mecopt.problem import Problem
+from mecopt.solution import InstanceError
+from mecopt.solve import allocate
+
+Array = NDArray[Any]
+
+ProblemT = TypeVar("ProblemT", bound=Problem)
+
+Policy = Callable[[Any, Generator], Any]
+"""From the problems of a slot ``(lanes,)`` and a generator to decision and allocation, or to a decision alone."""
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What came of a slot; leading axes are those of the batch."""
+
+    reward: Array
+    """What it earned ``(*batch)``, to be maximised; a model of costs earns their negative."""
+    carried: Mapping[str, Array]
+    """The carried fields after the slot, by name, ``(*batch, ...)`` as the problem has them."""
+    measures: Mapping[str, Array] = field(default_factory=dict)
+    """What is physical, by the names of `Dynamics.measures`, ``(*batch)``; nan where a slot says nothing of it."""
+    ended: Array | None = None
+    """Whether a lane ends here ``(*batch)``; it begins anew with what was drawn for the next slot. None: never."""
+    detail: Any = None
+    """What the model knows beyond that."""
+
+
+@dataclass(frozen=True, eq=False)
+class Grids:
+    """How slots lie on a grid of one carried number, rounded down and up; see `mecopt.dynamic.average.bracketed`."""
+
+    below: Operator
+    above: Operator
+    drawn: Callable[[Any], Array]
+    """From problems to the chain's states, ``(*batch)``."""
+    points: Callable[[Any], tuple[Array, Array]]
+    """From problems to grid points rounded down and up, ``(*batch)``."""
+
+
+class Dynamics(ABC, Generic[ProblemT]):
+    """What connects the slots of a problem.
+
+    Parameters
+    ----------
+    preset
+        of the problem; None takes its first.
+    **overrides
+        sizes and fields of the problem that replace what the preset says, in every slot; a carried one in the first.
+    """
+
+    name: ClassVar[str]
+    problem: ClassVar[type[Any]]
+    carried: ClassVar[tuple[str, ...]]
+    """Fields that follow from what is done; all others are drawn."""
+    reward_name: ClassVar[str]
+    reward_unit: ClassVar[str]
+    measures: ClassVar[Mapping[str, str]] = {}
+    """What outcomes measure besides, with its unit."""
+
+    def __init__(self, preset: str | None = None, **overrides: Any) -> None:
+        self.preset = next(iter(self.problem.presets)) if preset is None else preset
+        self.overrides = overrides
+        drawn = self.draw(np.random.default_rng(0))
+        if drawn.batch_shape:
+            raise InstanceError(f"the fields make a batch of shape {drawn.batch_shape}; allowed: those of a single slot")
+
+    # ------------------------------------------------------------------ what comes anyhow
+
+    def draw(self, rng: Generator, before: ProblemT | None = None, lanes: tuple[int, ...] = ()) -> ProblemT:
+        """Draw one slot; by default independently of the one before.
+
+        Parameters
+        ----------
+        rng
+            the only source of randomness.
+        before
+            the slot before, of any batch; None draws a first one.
+        lanes
+            shape of the batch of a first slot.
+
+        Returns
+        -------
+        Its carried fields are those of a lane that begins; `followed_by` replaces them.
+        """
+        shape = lanes if before is None else before.batch_shape
+        found: ProblemT = self.problem.sample(rng, shape, preset=self.preset, **self.overrides)
+        return found
+
+    def stream(self, rng: Generator, slots: int, lanes: int) -> ProblemT:
+        """Draw whole paths ``(slots, lanes)`` as one batch; by default by `draw`, at once where that is independent."""
+        for kind, value in (("slots", slots), ("lanes", lanes)):
+            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+                raise InstanceError(f"{kind} is {value!r}; allowed: a whole number of at least 1")
+        if type(self).draw is Dynamics.draw:
+            found: ProblemT = self.problem.sample(rng, (slots, lanes), preset=self.preset, **self.overrides)
+            return found
+        drawn = [self.draw(rng, None, (lanes,))]
+        for _ in range(slots - 1):
+            drawn.append(self.draw(rng, drawn[-1]))
+        return stacked(drawn)
+
+    # ------------------------------------------------------------------ what follows from what is done
+
+    @abstractmethod
+    def outcome(self, problem: ProblemT, decision: Array, allocation: Any) -> Outcome:
+        """Carry out a decision and an allocation, whatever they are from; pure, batched."""
+
+    def followed_by(self, following: ProblemT, outcome: Outcome) -> ProblemT:
+        """Return the next slot with what an outcome left; lanes that have ended keep what was drawn for their beginning.
+
+        Raises
+        ------
+        InstanceError
+            where the outcome is of other lanes, or leaves what is no finite number of at least 0.
+        """
+        values = dict(following.__dict__)
+        for name in self.carried:
+            left, drawn = np.asarray(outcome.carried[name]), values[name]
+            if left.shape != drawn.shape:
+                raise InstanceError(f"the outcome has {name} of shape {left.shape}; allowed: {drawn.shape}")
+            if not ((left >= 0.0) & (left < np.inf)).all():
+                index = tuple(int(k) for k in np.argwhere(~((left >= 0.0) & (left < np.inf)))[0])
+                raise InstanceError(f"the outcome leaves {name}{list(index) or ''} {left[index]}; allowed: finite, >= 0")
+            if outcome.ended is not None and outcome.ended.any():
+                over = outcome.ended.reshape(outcome.ended.shape + (1,) * (left.ndim - outcome.ended.ndim))
+                left = np.where(over, drawn, left)
+            values[name] = read_only(left)
+        return following._with(values)
+
+    def answered(self, problem: ProblemT, decision: Array) -> Any:
+        """Return the allocation of a policy that says decisions alone; by default the best one, by `mecopt.allocate`."""
+        return allocate(problem, decision).allocation
+
+    # ------------------------------------------------------------------ what a model may add
+
+    def policies(self) -> Mapping[str, Callable[[], Policy]]:
+        """Return policies of this dynamics by name, each by a function that prepares it; none by default."""
+        return {}
+
+    def grids(self) -> Grids | None:
+        """Return how the slots lie on a grid; None where nothing is known of it."""
+        return None
+
+    def bracket(self) -> Bracket | None:
+        """Return proved bounds on the best average reward per slot; None where there are none."""
+        grids = self.grids()
+        return None if grids is None else bracketed(grids.below, grids.above)
+
+
+def stacked(problems: Sequence[ProblemT]) -> ProblemT:
+    """Return problems of equal shape as one batch, along a new first axis."""
+    names = problems[0].data()
+    return problems[0]._with({name: read_only(np.stack([getattr(one, name) for one in problems])) for name in names})
+
+
+def read_only(values: Array) -> Array:
+    """Return a view of an array that cannot be written to; the array itself stays as it is."""
+    view = values.view()
+    view.flags.writeable = False
+    return view

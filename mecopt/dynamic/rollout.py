@@ -1,0 +1,230 @@
+"""Policies carried out slot after slot, all on the same path, many lanes side by side.
+
+What is drawn is drawn beforehand and from a generator of its own, so policies that are compared meet the same channels and
+work, and their difference is a paired one: never two policies on different luck. A policy's own draws come from another
+generator. A whole rollout is reproducible from the seed; the digest of its path says whether two were on the same one.
+
+A policy is a function of the slot's problem, its lanes as a batch, and a generator. It returns decision and allocation, or a
+decision alone, which the solver answers. Names stand for policies as in `mecopt compare`: every solver of the problem, which
+is myopic then, `learned` and `learned:FOLDER`; and those that the dynamics offers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from mecopt.data import digest
+from mecopt.dynamic.dynamics import Dynamics, Outcome, Policy, read_only
+from mecopt.problem import Problem
+from mecopt.search.proposed import LEARNED, is_learned, learned
+from mecopt.solution import InstanceError, unknown
+from mecopt.solve import solve
+
+Array = NDArray[Any]
+
+Watch = Callable[[int, Any, Array, Any, Outcome], None]
+"""Is told of every slot: its number, problem, decision, allocation and outcome."""
+
+
+@dataclass(frozen=True, eq=False)
+class Rollout:
+    """What a policy earned and left on a path; leading axes ``(slots, lanes)``."""
+
+    reward: Array
+    measures: Mapping[str, Array]
+    carried: Mapping[str, Array]
+    """The carried fields with which each slot began."""
+    ended: Array | None
+    """Where lanes ended; None where none ever does."""
+    after: Mapping[str, Array]
+    """The carried fields after the last slot, ``(lanes, ...)``: with which a rollout of the slots that follow begins."""
+
+    @property
+    def mean(self) -> float:
+        """Mean reward per slot, over all lanes."""
+        return float(self.reward.mean())
+
+
+def rollout(
+    dynamics: Dynamics[Any],
+    stream: Problem,
+    policy: Policy,
+    rng: Generator,
+    *,
+    begin: Mapping[str, Array] | None = None,
+    watch: Watch | None = None,
+) -> Rollout:
+    """Carry out a policy along a stream.
+
+    Parameters
+    ----------
+    dynamics
+        what connects the slots.
+    stream
+        slots ``(slots, lanes)``; of their carried fields only those of the first slot count, and of slots in which a lane
+        begins anew.
+    policy
+        what is done in a slot; it gets the lanes as a batch.
+    rng
+        randomness of the policy.
+    begin
+        carried fields of the first slot, instead of the stream's own.
+    watch
+        is told of every slot.
+
+    Raises
+    ------
+    InstanceError
+        for a stream without the axes of slots and lanes, and whatever a policy or an outcome refuses, with the slot's
+        number.
+    """
+    if len(stream.batch_shape) != 2:
+        raise InstanceError(f"the stream has a batch of shape {stream.batch_shape}; allowed: slots and lanes")
+    data, length = stream.data(), len(stream)
+    kept: dict[str, Array] = {name: np.empty(data[name].shape) for name in dynamics.carried}
+    reward: Array = np.empty(stream.batch_shape)
+    measures: dict[str, Array] = {name: np.empty(stream.batch_shape) for name in dynamics.measures}
+    ended: Array | None = None
+    slot = _slot(stream, data, 0)
+    if begin is not None:
+        slot = dynamics.followed_by(slot, Outcome(np.zeros(stream.batch_shape[1]), begin))
+    for number in range(length):
+        for name, values in kept.items():
+            values[number] = getattr(slot, name)
+        try:
+            decision, allocation = _done(dynamics, slot, policy(slot, rng))
+            outcome = dynamics.outcome(slot, decision, allocation)
+            following = dynamics.followed_by(_slot(stream, data, (number + 1) % length), outcome)
+        except InstanceError as error:
+            raise InstanceError(f"slot {number}: {error}") from error
+        reward[number] = outcome.reward
+        for name, values in measures.items():
+            values[number] = outcome.measures[name]
+        if outcome.ended is not None:
+            ended = np.zeros(stream.batch_shape, dtype=bool) if ended is None else ended
+            ended[number] = outcome.ended
+        if watch is not None:
+            watch(number, slot, decision, allocation, outcome)
+        slot = following
+    after = {name: np.array(outcome.carried[name]) for name in dynamics.carried}
+    return Rollout(reward, measures, kept, ended, after)
+
+
+def _slot(stream: Problem, data: Mapping[str, Array], number: int) -> Any:
+    """Return a slot of a stream, whose data are valid and read-only already."""
+    return stream._with({name: values[number] for name, values in data.items()})
+
+
+def _done(dynamics: Dynamics[Any], slot: Any, answer: Any) -> tuple[Array, Any]:
+    """Return decision and allocation of whatever a policy answered."""
+    if isinstance(answer, tuple) and len(answer) == 2:
+        return answer
+    return answer, dynamics.answered(slot, answer)
+
+
+# ---------------------------------------------------------------------- policies by name
+
+
+def policy_names(dynamics: Dynamics[Any]) -> list[str]:
+    """Return the names of policies: those that the dynamics offers, the problem's solvers, trained ones."""
+    own = dynamics.policies()
+    return [*own, *(name for name in dynamics.problem.solvers if name not in own), LEARNED, f"{LEARNED}:FOLDER"]
+
+
+def policy_of(dynamics: Dynamics[Any], name: str) -> Policy:
+    """Return the policy of a name.
+
+    Raises
+    ------
+    UnknownName, BackendUnavailable, InstanceError
+    """
+    own, known = dynamics.policies(), dynamics.problem.solvers
+    if name in own:
+        return own[name]()
+    if is_learned(name):
+        return solved_by(learned(dynamics.draw(np.random.default_rng(0)), name))
+    if name not in known:
+        raise unknown(f"policy for {dynamics.name}", name, policy_names(dynamics))
+    return solved_by(dynamics.problem.solver(name))
+
+
+def solved_by(solver: Any) -> Policy:
+    """Return the policy that answers each slot for itself by a solver, a name or the solver itself."""
+
+    def policy(slot: Any, rng: Generator) -> tuple[Array, Any]:
+        found = solve(slot, solver=solver, rng=rng)
+        return found.decision, found.allocation
+
+    return policy
+
+
+# ---------------------------------------------------------------------- what is kept of every slot
+
+
+class Record:
+    """A watch that keeps what was decided and what came of it.
+
+    Examples
+    --------
+    ``kept = Record(); rollout(dynamics, stream, policy, rng, watch=kept)``; then ``kept.allocation`` has all slots'
+    allocations as one, leading axes ``(slots, lanes)``.
+    """
+
+    def __init__(self) -> None:
+        self._decisions: list[Array] = []
+        self._allocations: list[Any] = []
+        self._details: list[Any] = []
+
+    def __call__(self, number: int, slot: Any, decision: Array, allocation: Any, outcome: Outcome) -> None:
+        """Keep a slot."""
+        self._decisions.append(decision)
+        self._allocations.append(allocation)
+        self._details.append(outcome.detail)
+
+    @property
+    def decision(self) -> Array:
+        """All decisions."""
+        return np.stack(self._decisions)
+
+    @property
+    def allocation(self) -> Any:
+        """All allocations, as one."""
+        return gathered(self._allocations)
+
+    @property
+    def detail(self) -> Any:
+        """The details of all outcomes, as one."""
+        return gathered(self._details)
+
+
+def gathered(parts: Sequence[Any]) -> Any:
+    """Return dataclasses of arrays as one, along a new first axis."""
+    first = parts[0]
+    if not is_dataclass(first) or isinstance(first, type):
+        raise InstanceError(f"a {type(first).__name__} cannot be gathered; allowed: a dataclass of arrays")
+    return type(first)(**{f.name: np.stack([getattr(one, f.name) for one in parts]) for f in fields(first)})
+
+
+def path_digest(stream: Problem) -> str:
+    """Name a path: equal data, equal name."""
+    return digest(stream)[:16]
+
+
+__all__ = [
+    "Policy",
+    "Record",
+    "Rollout",
+    "gathered",
+    "path_digest",
+    "policy_names",
+    "policy_of",
+    "read_only",
+    "rollout",
+    "solved_by",
+]
