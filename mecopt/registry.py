@@ -68,6 +68,20 @@ def find_reproduction(paper: str) -> Reproduction:
     return found
 
 
+def dynamics_names() -> list[str]:
+    """Names of all installed problems that repeat; none is imported for this."""
+    return list(_entries("mecopt.dynamics"))
+
+
+def find_dynamics(name: str) -> Any:
+    """Return the class of a problem that repeats, a `mecopt.dynamic.Dynamics`, by its name.
+
+    >>> find_dynamics("backscatter-frame").carried
+    ('battery',)
+    """
+    return _loaded("mecopt.dynamics", "sequential problem", name)
+
+
 def load_policy(folder: str | Path) -> Any:
     """Load a trained policy, whichever installed learner made it; nothing in the folder is executed.
 

@@ -3,26 +3,46 @@
 from mecopt.dynamic.average import Bracket, Ending, LongRun, average_of, best_average, bracketed
 from mecopt.dynamic.chain import Chain, Multichain, Quantiles, quantile_grid
 from mecopt.dynamic.discounted import Discounted, best_discounted, discounted_of
+from mecopt.dynamic.dynamics import Dynamics, Grids, Outcome, Policy
+from mecopt.dynamic.estimates import Estimate, block_means, estimate, paired
 from mecopt.dynamic.information import Foreknown, perfect_information
 from mecopt.dynamic.operators import Moves, Operator, Tables
+from mecopt.dynamic.rollout import Record, Rollout, path_digest, policy_names, policy_of, rollout
+from mecopt.dynamic.worlds import SlotWorld, State
 
 __all__ = [
     "Bracket",
     "Chain",
     "Discounted",
+    "Dynamics",
     "Ending",
+    "Estimate",
     "Foreknown",
+    "Grids",
     "LongRun",
     "Moves",
     "Multichain",
     "Operator",
+    "Outcome",
+    "Policy",
     "Quantiles",
+    "Record",
+    "Rollout",
+    "SlotWorld",
+    "State",
     "Tables",
     "average_of",
     "best_average",
     "best_discounted",
+    "block_means",
     "bracketed",
     "discounted_of",
+    "estimate",
+    "paired",
+    "path_digest",
     "perfect_information",
+    "policy_names",
+    "policy_of",
     "quantile_grid",
+    "rollout",
 ]

@@ -1,0 +1,340 @@
+"""Rollouts of a store whose long run is known exactly, their estimates, and the environments over it."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import sys
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from mecopt import InstanceError, UnknownName
+from mecopt.dynamic import (
+    Dynamics,
+    Outcome,
+    Record,
+    Rollout,
+    SlotWorld,
+    State,
+    average_of,
+    block_means,
+    estimate,
+    paired,
+    path_digest,
+    perfect_information,
+    policy_names,
+    policy_of,
+    rollout,
+)
+
+Array = NDArray[Any]
+
+
+def loaded(name: str) -> ModuleType:
+    """Return an example as a module."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).parents[2] / "examples" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+STORE = loaded("energy_store")
+DYNAMICS: Dynamics[Any] = STORE.StoreDynamics()
+
+
+def path_of(slots: int, lanes: int, seed: int = 0) -> Any:
+    """Return prices along lanes, drawn at once, stores full."""
+    prices = STORE.PRICES[STORE.CHAIN.sample(np.random.default_rng(seed), slots, lanes)]
+    found: Any = STORE.EnergyStore(level=np.full((slots, lanes, 1), 8.0), price=prices[..., None])
+    return found
+
+
+pytestmark = pytest.mark.filterwarnings("ignore::mecopt.quantities.doubts.AmbiguousShape")
+
+
+def at_random(slot: Any, rng: Generator) -> Array:
+    return np.asarray(np.minimum(rng.integers(0, 3, (*slot.batch_shape, 1)), slot.level), dtype=int)
+
+
+def carried_out(stream: Any, policy: Any = at_random, seed: int = 7, **more: Any) -> Rollout:
+    return rollout(DYNAMICS, stream, policy, np.random.default_rng(seed), **more)
+
+
+# ---------------------------------------------------------------------- what a rollout is
+
+
+def test_a_rollout_is_its_slots_in_a_loop() -> None:
+    stream, kept = path_of(40, 3), Record()
+    found = carried_out(stream, watch=kept)
+    level = np.full(3, 8.0)
+    for t in range(40):
+        assert np.array_equal(found.carried["level"][t, :, 0], level)
+        sold = kept.decision[t, :, 0]
+        assert np.array_equal(kept.allocation.sold[t, :, 0], sold)
+        np.testing.assert_allclose(found.reward[t], stream.price[t, :, 0] * np.sqrt(sold), rtol=1e-15)
+        assert np.array_equal(found.measures["sold"][t], sold)
+        level = np.minimum(level - sold + 1.0, 8.0)
+    assert np.array_equal(found.after["level"][:, 0], level)
+    assert found.ended is None
+
+
+def test_equal_seeds_are_equal_and_others_are_not() -> None:
+    stream = path_of(30, 4)
+    one, two, other = (carried_out(stream, seed=seed) for seed in (7, 7, 8))
+    assert np.array_equal(one.reward, two.reward)
+    assert not np.array_equal(one.reward, other.reward)
+    assert path_digest(stream) == path_digest(path_of(30, 4))
+    assert path_digest(stream) != path_digest(path_of(30, 4, seed=1))
+
+
+def test_lanes_may_be_permuted_and_taken_alone() -> None:
+    stream, policy = path_of(50, 5), policy_of(DYNAMICS, "dynamic-program")
+    together = carried_out(stream, policy).reward
+    order = [3, 0, 4, 1, 2]
+    assert np.array_equal(carried_out(stream[:, order], policy).reward, together[:, order])
+    for lane in range(5):
+        assert np.array_equal(carried_out(stream[:, lane : lane + 1], policy).reward[:, 0], together[:, lane])
+
+
+def test_a_rollout_in_two_parts_is_the_whole() -> None:
+    stream, policy = path_of(50, 3), policy_of(DYNAMICS, "dynamic-program")
+    whole, first = carried_out(stream, policy), carried_out(stream[:20], policy)
+    second = carried_out(stream[20:], policy, begin=first.after)
+    assert np.array_equal(np.concatenate([first.reward, second.reward]), whole.reward)
+
+
+def test_a_stream_drawn_slot_by_slot_follows_the_chain() -> None:
+    stream = DYNAMICS.stream(np.random.default_rng(1), 300, 40)
+    numbers = np.searchsorted(STORE.PRICES, stream.price[..., 0])
+    count = np.zeros((3, 3))
+    np.add.at(count, (numbers[:-1].ravel(), numbers[1:].ravel()), 1.0)
+    np.testing.assert_allclose(count / count.sum(axis=1, keepdims=True), STORE.CHAIN.matrix, atol=0.03)
+
+
+def test_decisions_alone_and_with_an_allocation_are_the_same() -> None:
+    stream = path_of(20, 3)
+
+    def whole(slot: Any, rng: Generator) -> Any:
+        decision = at_random(slot, rng)
+        return decision, slot.closed_form(decision)[0]
+
+    assert np.array_equal(carried_out(stream).reward, carried_out(stream, whole).reward)
+
+
+def test_names_are_policies_as_in_comparisons() -> None:
+    assert policy_names(DYNAMICS) == ["dynamic-program", "enumerate", "learned", "learned:FOLDER"]
+    found = carried_out(path_of(5, 2), policy_of(DYNAMICS, "enumerate"))
+    assert (found.measures["sold"] == [[8.0]] + [[1.0]] * 4).all()  # all there is, in every slot
+    with pytest.raises(UnknownName, match="unknown policy for energy-store 'dynamic-programme'; did you mean"):
+        policy_of(DYNAMICS, "dynamic-programme")
+    with pytest.raises(InstanceError, match="no trained policy ships"):
+        policy_of(DYNAMICS, "learned")
+
+
+# ---------------------------------------------------------------------- lanes that end
+
+
+class Closing(STORE.StoreDynamics):  # type: ignore[name-defined,misc]
+    """A store that is closed as soon as it sells more than one unit, and opens anew, full."""
+
+    def outcome(self, problem: Any, decision: Array, allocation: Any) -> Outcome:
+        found: Outcome = super().outcome(problem, decision, allocation)
+        return dataclasses.replace(found, ended=allocation.sold[..., 0] > 1.0)
+
+
+def test_a_lane_that_ends_begins_anew_with_what_was_drawn() -> None:
+    stream = path_of(60, 4)
+    found = rollout(Closing(), stream, at_random, np.random.default_rng(3))
+    assert found.ended is not None
+    assert 0 < found.ended.sum() < found.ended.size
+    level = found.carried["level"][..., 0]
+    assert (level[1:][found.ended[:-1]] == 8.0).all()
+    left = np.minimum(level - found.measures["sold"] + 1.0, 8.0)
+    assert np.array_equal(level[1:][~found.ended[:-1]], left[:-1][~found.ended[:-1]])
+
+
+# ---------------------------------------------------------------------- against what is proved
+
+
+@pytest.fixture(scope="module")
+def long() -> Any:
+    return path_of(4_000, 16, seed=123)
+
+
+def test_simulated_means_are_those_of_the_exact_evaluation(long: Any) -> None:
+    grids = DYNAMICS.grids()
+    bracket = DYNAMICS.bracket()
+    assert grids is not None
+    assert bracket is not None
+    assert bracket.width < 1e-5
+    begin = {"level": np.full((16, 1), 4.0)}
+    best = carried_out(long, policy_of(DYNAMICS, "dynamic-program"), begin=begin)
+    means, counts = block_means(best.reward, 40)
+    found = estimate(means, counts)
+    assert abs(found.mean - bracket.middle) <= 5.0 * found.error
+    assert found.error_by_lane < 3.0 * found.error
+    # A policy that is not optimal, evaluated on the grid: sell one unit, always.
+    one = average_of(grids.below, np.broadcast_to(np.arange(8), (3, 8)))
+    always = carried_out(long, lambda slot, rng: np.ones((*slot.batch_shape, 1), int))
+    sells = estimate(*block_means(always.reward, 40))
+    assert abs(sells.mean - 0.5 * (one.lower + one.upper)) <= 5.0 * sells.error
+    assert one.upper < bracket.lower
+
+
+def test_nobody_earns_more_than_who_knows_the_path(long: Any) -> None:
+    grids = DYNAMICS.grids()
+    assert grids is not None
+    low, high = grids.points(long[0])
+    known = perfect_information(grids.below, grids.above, grids.drawn(long), low, high)
+    for name in ("dynamic-program", "enumerate"):
+        earned = carried_out(long, policy_of(DYNAMICS, name)).reward.mean(axis=0)
+        assert (earned <= known.upper + 1e-12).all()
+    assert (known.lower > earned).all()
+
+
+def test_differences_are_paired(long: Any) -> None:
+    ahead, myopic = (
+        block_means(carried_out(long, policy_of(DYNAMICS, n)).reward, 40)[0] for n in ("dynamic-program", "enumerate")
+    )
+    found = paired(ahead, myopic)
+    assert found.mean == pytest.approx(ahead.mean() - myopic.mean(), rel=1e-12)
+    assert found.mean > 5.0 * found.error
+    apart = np.hypot(estimate(ahead).error, estimate(myopic).error)
+    assert found.error < 0.5 * apart  # which is what luck in common saves
+    assert paired(ahead, ahead).mean == paired(ahead, ahead).error == 0.0
+
+
+def test_errors_are_those_of_independent_numbers() -> None:
+    rng = np.random.default_rng(0)
+    means = np.array([estimate(*block_means(rng.normal(size=(60, 4)), 12)).mean for _ in range(400)])
+    errors = [estimate(*block_means(rng.normal(size=(60, 4)), 12)) for _ in range(400)]
+    for told in ("error", "error_by_lane"):
+        assert np.sqrt(np.mean([getattr(one, told) ** 2 for one in errors])) == pytest.approx(means.std(), rel=0.15)
+
+
+def test_what_counts_for_nothing_is_left_out() -> None:
+    values = np.array([[1.0, np.nan], [3.0, np.nan], [5.0, 7.0], [np.nan, 9.0]])
+    means, counts = block_means(values, 2)
+    assert counts.tolist() == [[2, 0], [1, 2]]
+    assert estimate(means, counts).mean == pytest.approx(np.nanmean(values))
+    assert np.isnan(estimate([[np.nan]], 0).mean)
+    assert np.isnan(estimate([[1.0]]).error)
+
+
+# ---------------------------------------------------------------------- errors
+
+
+def spoiled(value: Any) -> Callable[[], Any]:
+    class Spoiled(STORE.StoreDynamics):  # type: ignore[name-defined,misc]
+        def outcome(self, problem: Any, decision: Array, allocation: Any) -> Outcome:
+            found: Outcome = super().outcome(problem, decision, allocation)
+            return dataclasses.replace(found, carried={"level": value(found.carried["level"])})
+
+    return lambda: rollout(Spoiled(), path_of(3, 2), at_random, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: carried_out(path_of(3, 2)[0]), r"the stream has a batch of shape \(2,\); allowed: slots and lanes"),
+        (lambda: carried_out(path_of(3, 2), lambda s, rng: np.full((2, 1), 9)), r"slot 0: decision\[0, 0\] is 9; allowed"),
+        (spoiled(lambda level: level - 10.0), r"slot 0: the outcome leaves level\[0, 0\] -.*; allowed: finite, >= 0"),
+        (spoiled(lambda level: level * np.nan), r"slot 0: the outcome leaves level\[0, 0\] nan"),
+        (spoiled(lambda level: level[:1]), r"slot 0: the outcome has level of shape \(1, 1\); allowed: \(2, 1\)"),
+        (lambda: DYNAMICS.stream(np.random.default_rng(0), 0, 1), "slots is 0; allowed: a whole number of at least 1"),
+        (lambda: STORE.StoreDynamics(level=np.ones((3, 1))), r"a batch of shape \(3,\); allowed: those of a single slot"),
+        (lambda: STORE.StoreDynamics("papers"), "unknown preset"),
+        (lambda: paired([[1.0]], [[1.0], [2.0]]), r"blocks of shapes \(1, 1\) and \(2, 1\)"),
+        (lambda: estimate([1.0]), r"shape \(1,\); allowed: \(blocks, lanes\)"),
+    ],
+)
+def test_errors_name_what_is_wrong(call: Callable[[], Any], says: str) -> None:
+    with pytest.raises(InstanceError, match=says):
+        call()
+
+
+# ---------------------------------------------------------------------- environments
+
+
+class Seller(SlotWorld):
+    """Sells the part of the store that an action says."""
+
+    def __init__(self, dynamics: Dynamics[Any]) -> None:
+        self.dynamics, self.reward_scale = dynamics, 0.5
+
+    def seen(self, state: State) -> Array:
+        """See level and price."""
+        both = np.concatenate([state.problem.level / 8.0, state.problem.price / 6.0], axis=-1)
+        return both.astype(np.float32)
+
+    def answered(self, state: State, action: Array, rng: Generator) -> tuple[Array, Any]:
+        """Round down."""
+        part = np.asarray(action, dtype=float)
+        if not ((part >= 0.0) & (part <= 1.0)).all() or part.shape != state.problem.level.shape:
+            raise InstanceError("the action is no part; allowed: a number from 0 to 1")
+        decision = np.floor(part * state.problem.level).astype(int)
+        return decision, state.problem.closed_form(decision)[0]
+
+
+def spaces() -> Mapping[str, Any]:
+    box = pytest.importorskip("gymnasium", reason="environments need the extra `learn`").spaces.Box
+    return {
+        "observation_space": box(0.0, 2.0, (2,), np.float32),
+        "action_space": box(0.0, 1.0, (1,), np.float32),
+    }
+
+
+def test_single_environments_pass_the_battery(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = spaces()
+    from mecopt.dynamic.environments import SlotEnv
+    from mecopt.testing_envs import ENV_CHECKS
+
+    monkeypatch.setattr("mecopt.testing_envs.SEED", 8)  # with the next one another of the three prices comes first
+    for dynamics in (DYNAMICS, Closing()):
+        for check in ENV_CHECKS:
+            check(partial(SlotEnv, Seller(dynamics), **given, slots=9))
+
+
+def test_many_lanes_are_a_rollout_that_begins_anew() -> None:
+    given = spaces()
+    from mecopt.dynamic.environments import SlotVectorEnv
+
+    env = SlotVectorEnv(Seller(Closing()), **given, slots=6, lanes=5)
+    seen, _ = env.reset(seed=3)
+    rng, count = np.random.default_rng(0), np.zeros(5, int)
+    ends = 0
+    for _ in range(40):
+        action = rng.random((5, 1), dtype=np.float32)
+        level, price = 8.0 * seen[:, 0], 6.0 * seen[:, 1]
+        sold = np.floor(action[:, 0].astype(float) * level)
+        seen, reward, ended, cut, infos = env.step(action)
+        count += 1
+        assert env.observation_space.contains(seen)
+        np.testing.assert_allclose(reward, 0.5 * price * np.sqrt(sold), rtol=1e-6)
+        assert np.array_equal(ended, sold > 1.0)
+        assert np.array_equal(cut, count >= 6)
+        over = ended | cut
+        ends += over.sum()
+        left = np.minimum(level - sold + 1.0, 8.0)
+        assert np.array_equal(8.0 * seen[:, 0], np.where(over, 8.0, left))
+        if over.any():
+            assert np.array_equal(infos["_final_obs"], over)
+            fresh = np.where(ended, 8.0, left)  # a lane that has ended is followed by its beginning
+            assert np.array_equal(8.0 * infos["final_obs"][:, 0], fresh)
+        count[over] = 0
+    assert ends > 10
+    again = SlotVectorEnv(Seller(Closing()), **given, slots=6, lanes=5)
+    assert np.array_equal(env.reset(seed=3)[0], again.reset(seed=3)[0])
+    with pytest.raises(InstanceError, match="lanes share one generator"):
+        env.reset(seed=[1, 2, 3, 4, 5])
