@@ -14,7 +14,7 @@ import platform
 import re
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -32,7 +32,7 @@ from mecopt.files import code_digest, to_myself, write_whole
 from mecopt.problem import Problem
 from mecopt.registry import shipped
 from mecopt.search.proposed import LEARNED, Proposed, is_learned, learned
-from mecopt.search.solver import GAP
+from mecopt.search.solver import GAP, Solver
 from mecopt.show.readable import Readable
 from mecopt.solution import InstanceError, Status, unknown
 from mecopt.solve import solve
@@ -103,7 +103,7 @@ def default_methods(problem: Problem, labels: Labels | None = None) -> list[str]
 
 def compare(
     problem: Problem,
-    methods: Sequence[str] | None = None,
+    methods: Sequence[str | Solver] | None = None,
     *,
     out: str | Path,
     labels: Labels | None = None,
@@ -121,8 +121,9 @@ def compare(
     problem
         the instances; a single one counts as a batch of one.
     methods
-        names of solvers, "learned" or "learned:FOLDER" for trained policies, or "stored" for the labels; None takes
-        `default_methods`.
+        names of solvers, "learned" or "learned:FOLDER" for trained policies, or "stored" for the labels; or a
+        `mecopt.search.solver.Solver` of one's own, whose parts are computed anew every time, since its code may be another.
+        None takes `default_methods`.
     out
         folder for the results; finished parts live in ``out/parts``.
     labels
@@ -152,9 +153,12 @@ def compare(
         raise InstanceError(f"jobs is {jobs!r}; allowed: a whole number of at least 1, or None for one per core")
     if isinstance(methods, str):
         raise InstanceError(f"methods is {methods!r}; allowed: a list of names, such as {methods.split(',')}")
-    chosen = default_methods(problem, labels) if methods is None else list(methods)
+    given = default_methods(problem, labels) if methods is None else list(methods)
+    own = _own(problem, given)
+    chosen: list[Any] = [method.name if isinstance(method, Solver) else method for method in given]
     flat = problem.flat()
-    policies = _check(flat, chosen, labels)
+    policies = _check(flat, chosen, own, labels)
+    known = {**problem.solvers, **own}
     stored: dict[str, Any] = {}
     if labels is not None:
         labels = _flat_labels(labels, flat)
@@ -175,7 +179,8 @@ def compare(
         "time_limit": time_limit,
         "chunk": CHUNK,
         "seconds": f"of a chunk of up to {CHUNK} instances solved as a batch, divided by its size; warm-up excluded",
-        "exact_methods": [m for m in chosen if m in problem.solvers and Feature.INTEGER in problem.solvers[m].features],
+        "exact_methods": [m for m in chosen if m in known and Feature.INTEGER in known[m].features],
+        **({"own_methods": list(own)} if own else {}),
         "policies": {method: _origin(solver) for method, solver in policies.items()},
         "notes": [
             *(provenance or {}).get("notes", ()),
@@ -195,9 +200,9 @@ def compare(
             rows = slice(first, min(first + CHUNK, flat.instances))
             path = parts / f"{_file_name(method)}-{number:05d}-{_key(origin, method, flat[rows], labels)}.parquet"
             files.append(path)
-            if not _finished(path):
+            if method in own or not _finished(path):
                 part = None if labels is None else labels[rows]
-                solver = policies.get(method, method)  # chosen once for all instances, not anew for each part of them
+                solver = own.get(method) or policies.get(method, method)  # chosen once, not anew for each part
                 tasks.append((path, flat[rows], method, solver, part, (seed, number), first, time_limit))
     done = total - len(tasks)
     progress(done, total)
@@ -262,7 +267,26 @@ def _file_name(method: str) -> str:
     return re.sub(r"[^\w.-]+", "-", method)[:40]  # what tells methods apart is the key behind it
 
 
-def _check(problem: Problem, methods: list[str], labels: Labels | None) -> dict[str, Proposed]:
+def _own(problem: Problem, methods: Sequence[Any]) -> dict[str, Solver]:
+    """Return the solvers that are given themselves by their names, which no other method may have."""
+    found: dict[str, Solver] = {}
+    for method in methods:
+        if isinstance(method, type) and issubclass(method, Solver):
+            raise InstanceError(f"a method is the class {method.__name__}; allowed: a solver itself, {method.__name__}()")
+        if not isinstance(method, Solver):
+            continue
+        name = getattr(method, "name", None)
+        if not isinstance(name, str) or name == STORED or is_learned(name) or name in problem.solvers:
+            raise InstanceError(
+                f"the {type(method).__name__} among the methods is named {name!r}; allowed: a name of its own, none of "
+                f"{', '.join([*problem.solvers, LEARNED, STORED])}"
+            )
+        method.require()
+        found[name] = method
+    return found
+
+
+def _check(problem: Problem, methods: list[Any], own: Mapping[str, Solver], labels: Labels | None) -> dict[str, Proposed]:
     """Refuse methods that cannot run; return the trained policies among them."""
     policies: dict[str, Proposed] = {}
     if not methods:
@@ -270,6 +294,12 @@ def _check(problem: Problem, methods: list[str], labels: Labels | None) -> dict[
     for method in methods:
         if methods.count(method) > 1:
             raise InstanceError(f"the method {method!r} is named twice")
+        if isinstance(method, str) and method in own:
+            continue
+        if not isinstance(method, str):
+            raise InstanceError(
+                f"a method is a {type(method).__name__}; allowed: names of solvers, or a mecopt.search.solver.Solver"
+            )
         if method == STORED:
             if labels is None:
                 raise InstanceError("the method 'stored' needs a file that stores answers; this one has none")
@@ -347,7 +377,7 @@ def _part(
     path: Path,
     problem: Problem,
     method: str,
-    solver: str | Proposed,
+    solver: str | Solver,
     labels: Labels | None,
     seed: tuple[int, int],
     first: int,

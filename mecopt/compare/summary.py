@@ -196,7 +196,8 @@ def _ratio(objective: Array, reference: Array, maximise: bool, added: Array) -> 
 def _findings(lines: list[Line], optimal: Array, comparison: Comparison) -> list[str]:
     found = [f"{int(optimal.sum())} of {len(optimal)} instances are solved to proved optimality."]
     proving = {STORED, *comparison.provenance.get("exact_methods", ())}
-    proving |= set(comparison.provenance.get("policies", ()))
+    judged = [*comparison.provenance.get("policies", ()), *comparison.provenance.get("own_methods", ())]
+    proving |= set(judged)
     searches = [line for line in lines if line.method not in proving and not line.failed and not np.isnan(line.ratio_mean)]
     simple = [line for line in searches if 1.0 - line.ratio_mean < NEGLIGIBLE]
     if optimal.all() and simple:
@@ -211,7 +212,7 @@ def _findings(lines: list[Line], optimal: Array, comparison: Comparison) -> list
             f"The best method without proof, {best.method}, loses {1.0 - best.ratio_mean:.2g} on average and "
             f"{1.0 - best.ratio_least:.2g} at worst: this is what a learned method has to beat."
         )
-    for name in comparison.provenance.get("policies", ()):
+    for name in judged:
         found += _learned_finding(next(line for line in lines if line.method == name), searches)
     found += comparison.provenance.get("notes", ())
     stored = next((line for line in lines if line.method == STORED), None)

@@ -233,6 +233,70 @@ class Fragile(Solver):
         return Search(np.zeros((*problem.batch_shape, problem.users), dtype=np.int8), failed=failed)
 
 
+class Mine(Solver):
+    """A solver of somebody's own: everyone at one place."""
+
+    name = "mine"
+    summary = "everyone at one place"
+
+    def __init__(self, place: int) -> None:
+        self.place = place
+
+    def search(
+        self, problem: Problem, *, start: Array | None, gap: float | None, time_limit: float | None, rng: Generator
+    ) -> Search:
+        return Search(np.full((*problem.batch_shape, problem.users), self.place, dtype=np.int8), solver_calls=1)
+
+
+@pytest.mark.parametrize("cls", MODELS)
+def test_a_solver_of_ones_own_is_compared_anew_every_time(cls: type[Problem], tmp_path: Path) -> None:
+    for place, like in ((0, "all-local"), (1, "all-offload"), (0, "all-local")):
+        found = compare(draw(cls), ["exact", Mine(place), "all-local", "all-offload"], out=tmp_path, jobs=1)
+        assert found.methods == ["exact", "mine", "all-local", "all-offload"]
+        np.testing.assert_array_equal(found.column("mine", "objective"), found.column(like, "objective"))
+        said = [text for text in write_report(found, tmp_path).findings if text.startswith("mine loses")]
+        assert len(said) == 1
+    assert found.provenance["own_methods"] == ["mine"]
+
+
+def test_a_solver_of_ones_own_is_never_said_to_need_no_training(tmp_path: Path) -> None:
+    class Best(Mine):
+        def search(self, problem: Problem, **told: Any) -> Search:
+            return Search(mecopt.solve(problem).decision, solver_calls=1)
+
+    found = compare(draw(BinaryOffloading), ["exact", Best(0), "all-local"], out=tmp_path, jobs=1)
+    assert not any("mine, which needs no training" in text for text in summarise(found).findings)
+
+
+class Named(Mine):
+    def __init__(self, name: Any) -> None:
+        super().__init__(0)
+        self.name = name
+
+
+@pytest.mark.parametrize(
+    ("method", "said"),
+    [
+        (Mine, r"a method is the class Mine; allowed: a solver itself, Mine\(\)"),
+        (lambda problem: problem, "a method is a function; allowed: names of solvers, or a mecopt.search.solver.Solver"),
+        (None, "a method is a NoneType"),
+        (Named("exact"), "the Named among the methods is named 'exact'; allowed: a name of its own"),
+        (Named("stored"), "named 'stored'"),
+        (Named("learned:x"), "named 'learned:x'"),
+        (Named(None), "named None"),
+    ],
+)
+def test_what_is_no_method_is_refused_before_work_begins(method: Any, said: str, tmp_path: Path) -> None:
+    with pytest.raises(InstanceError, match=said):
+        compare(draw(BinaryOffloading), ["exact", method], out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_two_solvers_of_ones_own_need_two_names(tmp_path: Path) -> None:
+    with pytest.raises(InstanceError, match="the method 'mine' is named twice"):
+        compare(draw(BinaryOffloading), [Mine(0), Mine(1)], out=tmp_path / "out")
+
+
 @pytest.mark.parametrize(("fails", "count"), [(slice(0, 1), 1), (slice(None), 12)])
 @pytest.mark.parametrize("methods", [["fragile"], ["exact", "fragile"], ["fragile", "all-offload", "exact"]], ids=str)
 @pytest.mark.parametrize("cls", MODELS)
