@@ -257,8 +257,6 @@ class UnitBeams(DecisionSpace):
                 f"{self.antennas} antennas for each of {self.users} users (or of several beams, one after the other)"
             )
         beams = decision.astype(complex)
-        if self.holds(beams):
-            return beams
         norms = self.norms(beams)
         good = np.abs(norms - 1.0) <= UNIT
         if not good.all():
