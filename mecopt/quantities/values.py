@@ -183,14 +183,14 @@ def _measured(where: str, value: Any, unit: str, field: dataclasses.Field[Any]) 
         raise InstanceError(f"{where} is not a rectangular array of numbers") from None
     entries = array if isinstance(value, np.ndarray) else entries_of(where, value)
     if array.dtype.kind in "iufc" and entries.dtype != object:
-        return _kept(where, array, converted_quietly(array, unit, own), unit)
+        return _kept(where, array, converted_quietly(array, unit, own), unit, field)
     known = np.asarray(np.frompyfunc(_is_number, 1, 1)(entries), dtype=bool)
     if not known.any():
         return value
     found = entries.astype(object)
     numbers = entries[known].astype(complex if field.metadata["complex"] else float)
     found[known] = converted_quietly(numbers, unit, own)
-    _kept(where, np.where(known, entries, 0.0), np.where(known, found, 0.0), unit)
+    _kept(where, np.where(known, entries, 1.0), np.where(known, found, 1.0), unit, field)
     return found if found.shape else found[()]
 
 
@@ -200,12 +200,16 @@ def converted_quietly(numbers: Array, unit: str, own: str) -> Array:
         return converted(numbers, unit, own)
 
 
-def _kept(where: str, before: Array, after: Array, unit: str) -> Array:
-    """Refuse decibels that are not finite, and numbers that the field's unit makes too large or too small for a float."""
+def _kept(where: str, before: Array, after: Array, unit: str, field: dataclasses.Field[Any]) -> Array:
+    """Refuse decibels that are not finite, and numbers that the field's unit makes too large or too small for a float.
+
+    Infinite decibels are the limit that is missing, where one may be.
+    """
     first, then = np.asarray(before, dtype=complex), np.asarray(after, dtype=complex)
     bad = np.isfinite(first) & ~np.isfinite(then)
     if parse(unit).decibels:
-        bad |= ~np.isfinite(first) | (then == 0)
+        no_limit = (first == np.inf) if field.metadata["unlimited"] else False
+        bad |= (~np.isfinite(first) & ~np.asarray(no_limit)) | (then == 0)
     else:
         bad |= (first != 0) & (then == 0)
     if bad.any():

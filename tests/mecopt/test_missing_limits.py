@@ -83,3 +83,21 @@ def test_among_nulls_what_is_no_number_is_refused(bad: Any, unit: str | None) ->
     value: Any = [bad, None] if unit is None else {"value": [bad, None], "unit": unit}
     with pytest.raises(InstanceError, match=r"MultiServerOffloading\.deadline"):
         from_mapping({"problem": "multi-server-offloading", "channel_gain": [[1e-8], [2e-8]], "deadline": value})
+
+
+@pytest.mark.parametrize("endless", [None, np.inf])
+@pytest.mark.parametrize("unit", ["dBm", "dBW", "mW", "W"])
+def test_a_limit_in_any_unit_may_be_missing_in_some_instances(endless: float | None, unit: str) -> None:
+    level = {"dBm": 20.0, "dBW": -10.0, "mW": 100.0, "W": 0.1}[unit]
+    said = {"channel_gain": [[1e-7, 1e-8]] * 2, "interference_limit": {"value": [level, endless], "unit": unit}}
+    found = from_mapping(said, "priced-power").data()["interference_limit"]
+    np.testing.assert_allclose(found, [0.1, np.inf], rtol=1e-12)
+    with pytest.raises(InstanceError, match="max_power"):
+        from_mapping({**said, "max_power": {"value": [level, np.inf], "unit": unit}}, "priced-power")
+
+
+def test_a_column_in_decibels_may_lack_a_limit(tmp_path: Path) -> None:
+    rows = "instance;channel_gain;interference_limit [dBm]\n1;1e-7;-90,5\n2;1e-7;inf\n"
+    (tmp_path / "x.csv").write_text(rows, encoding="utf-8")
+    found = load(tmp_path / "x.csv", "priced-power").problem.data()["interference_limit"]
+    np.testing.assert_allclose(found, [10**-12.05, np.inf], rtol=1e-12)
