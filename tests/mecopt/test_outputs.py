@@ -94,6 +94,19 @@ def test_files_whose_names_are_no_text_are_read_and_written(suffix: str, tmp_pat
     assert (out / "report.html").is_file()
 
 
+@pytest.mark.skipif(os.name != "posix", reason="modes of files are of POSIX")
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o027, 0o640), (0o002, 0o664)])
+def test_files_have_the_mode_of_any_new_file(mask: int, mode: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = os.umask(mask)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "umask", lambda mask: pytest.fail("the mask is of all threads"))
+            write_whole(tmp_path / "x", b"here")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "x").stat().st_mode & 0o777 == mode
+
+
 @pytest.mark.parametrize("length", [200, 250])
 def test_every_name_that_the_file_system_takes_is_written(length: int, tmp_path: Path) -> None:
     path = tmp_path / ("a" * length)
