@@ -78,7 +78,13 @@ def meant(cls: type[Problem], foreign: Sequence[str], known: Sequence[str]) -> s
     symbols = {f.metadata["symbol"]: f.name for f in declared(cls) if f.metadata["symbol"]}
     told = [(name, symbols[name]) for name in foreign if name in symbols]
     if not told:
-        return closest(foreign[0][:LONGEST], known) if len(foreign) == 1 else "."
+        return closest(foreign[0][:LONGEST], known) if len(foreign) == 1 else _in_another_style(foreign, known)
     (first, field), *others = told
     rest = "".join(f", {name} of {other!r}" for name, other in others)
     return f"; {first} is the symbol of {field!r}{rest}: write {'these names' if others else 'this name'}."
+
+
+def _in_another_style(foreign: Sequence[str], known: Sequence[str]) -> str:
+    words = [re.sub(r"(?<=[a-z])(?=[A-Z])|\W+", "_", text[:LONGEST]).lower().strip("_") for text in foreign]
+    pairs = [f"{word!r} for {shown(text)}" for text, word in zip(foreign, words, strict=True) if word in known]
+    return f"; did you mean {', '.join(pairs)}?" if pairs else "."

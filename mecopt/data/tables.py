@@ -278,8 +278,8 @@ def _long_axes(
         if np.any(differing):
             row = int(np.argmax(differing))
             raise InstanceError(
-                f"{table.where}: {_place(table, name, row)} is another {name} than that of row 0, so rows are not the users "
-                f"of one instance. Add a column 'instance', or say that each row is an instance of one user: {ASK}"
+                f"{table.where}: {_place(table, name, row)} is another {name} than in the first row, so rows are not the "
+                f"users of one instance. Add a column 'instance', or say that each row is an instance of one user: {ASK}"
             )
     return [order[1]]
 

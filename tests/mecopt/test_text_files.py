@@ -241,6 +241,22 @@ def test_what_is_no_unit_of_a_field_is_not_taken_for_one(name: str, tmp_path: Pa
     assert "unit" not in str(told.value)
 
 
+@pytest.mark.parametrize(
+    ("first", "second"), [("dataSize", "uploadRate"), ("data_size:", "upload_rate:"), ("DATA.SIZE*", "UPLOAD.RATE*")]
+)
+def test_names_in_another_style_are_told(first: str, second: str, tmp_path: Path) -> None:
+    with pytest.raises(InstanceError, match="not understood") as told:
+        table(tmp_path, f"{first};{second}\n1500;2\n")
+    assert f"did you mean 'data_size' for {first!r}, 'upload_rate' for {second!r}?" in str(told.value)
+
+
+@pytest.mark.parametrize("cells", ["23;0.2 W", "0.2 W;23"])
+def test_a_cell_of_another_unit_than_its_column_is_told_as_that(cells: str, tmp_path: Path) -> None:
+    rows = "".join(f"1e-7;{cell}\n" for cell in cells.split(";"))
+    with pytest.raises(InstanceError, match=r"max_power\[[01]\] is 0\.19.*, a number without a unit, beside '0\.2 W'"):
+        table(tmp_path, f"channel_gain_0;max_power [dBm]\n{rows}", "multi-server-offloading")
+
+
 def test_a_title_above_the_names_is_told_to_begin_with_a_hash(tmp_path: Path) -> None:
     text = "Messung vom 3.4.;\ndata_size;capacity\n2,5;30\n"
     with pytest.raises(InstanceError, match="column 2 has no name, but cells, and line 1 is read as the names"):
