@@ -34,7 +34,7 @@ def read_json(path: Path, told: Told) -> Dataset:
         return dict(pairs)
 
     try:
-        content = json.loads(text_of(path), object_pairs_hook=once, parse_float=float_of)
+        content = json.loads(text_of(path, unicode_alone=True), object_pairs_hook=once, parse_float=float_of)
     except InstanceError:
         raise
     except (ValueError, RecursionError) as error:

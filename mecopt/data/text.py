@@ -16,8 +16,13 @@ _OTHERS = {
 """What is often called .csv, by its first bytes."""
 
 
-def text_of(path: Path) -> str:
+def text_of(path: Path, *, unicode_alone: bool = False) -> str:
     """Return the text of a file in UTF-8, in UTF-16 as Excel and PowerShell write it, or else in Windows-1252.
+
+    Parameters
+    ----------
+    unicode_alone
+        whether other bytes than of UTF-8 and UTF-16 are damage, as in JSON, which knows no code pages.
 
     Raises
     ------
@@ -29,18 +34,18 @@ def text_of(path: Path) -> str:
     for begin, what in _OTHERS.items():
         if content.startswith(begin):
             raise InstanceError(f"{path} holds no text but {what}")
-    encoding = _encoding(content)
+    encoding = _encoding(content, "utf-8-sig" if unicode_alone else "cp1252")
     try:
         return content.decode(encoding)
     except UnicodeDecodeError as error:
         number = content[: error.start].decode(encoding, errors="replace").count("\n") + 1
-        tried = "UTF-16" if encoding.startswith("utf-16") else "UTF-8 or Windows-1252"
+        tried = {"cp1252": "UTF-8 or Windows-1252", "utf-8-sig": "UTF-8"}.get(encoding, "UTF-16")
         raise InstanceError(
             f"{path}, line {number} holds bytes that are no text in {tried}; allowed: text, best in UTF-8"
         ) from None
 
 
-def _encoding(content: bytes) -> str:
+def _encoding(content: bytes, otherwise: str) -> str:
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     if b"\0" in content[:200]:
@@ -48,5 +53,5 @@ def _encoding(content: bytes) -> str:
     try:
         content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return "cp1252"
+        return otherwise
     return "utf-8-sig"
