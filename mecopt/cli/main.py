@@ -18,6 +18,7 @@ COMMANDS = {
     "solve": "Solve the instances of a file, with proof.",
     "train": "Train a policy that proposes decisions, to be compared with exact solvers.",
     "compare": "Run methods side by side on the same instances.",
+    "rollout": "Carry out policies slot after slot on one common path, beside what is proved of the long run.",
     "reproduce": "Run a paper's evaluation again, beside the optimum, with a verdict per claim.",
     "explain": "Tell how a problem becomes convex, step by step, every step checked.",
     "bench": "Measure mecopt beside what a user would otherwise call, as ratios.",

@@ -51,7 +51,7 @@ def loss_figure(summary: Summary) -> bytes:
         axes.plot([], [], "x", color=_RED, mew=2, label="worst")[0],
     ]
     figure.legend(handles=handles, ncols=5, loc="outside lower center", frameon=False, fontsize=9)
-    return _png(figure)
+    return png(figure)
 
 
 def tradeoff_figure(summary: Summary) -> bytes:
@@ -80,7 +80,7 @@ def tradeoff_figure(summary: Summary) -> bytes:
     axes.spines[["top", "right"]].set_visible(False)
     if axes.lines:
         _legend(axes)
-    return _png(figure)
+    return png(figure)
 
 
 def instances_figure(summary: Summary) -> bytes:
@@ -116,7 +116,7 @@ def instances_figure(summary: Summary) -> bytes:
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     _legend(axes)
-    return _png(figure)
+    return png(figure)
 
 
 def _mean_loss(line: Line) -> float:
@@ -132,7 +132,8 @@ def _legend(axes: Any) -> None:
     axes.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
-def _png(figure: Any) -> bytes:
+def png(figure: Any) -> bytes:
+    """Return a figure as a file's content."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=130)
     return buffer.getvalue()

@@ -6,17 +6,12 @@ name that depends on everything that determines it. A run that was killed finds 
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
 import platform
-import re
-import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +22,9 @@ from mecopt import waiting
 from mecopt.arguments import checked_limit, checked_problem, checked_seed
 from mecopt.backends.backend import Feature
 from mecopt.certify import VIOLATION, certify, distance, judge, reasons
+from mecopt.compare.parts import deaf_to_interrupts, file_name, finished, origin_of, table_of, versions, write_table
 from mecopt.data import Labels, digest
-from mecopt.files import code_digest, to_myself, write_whole
+from mecopt.files import code_digest, to_myself
 from mecopt.problem import Problem
 from mecopt.registry import shipped
 from mecopt.search.proposed import LEARNED, Proposed, is_learned, learned
@@ -181,12 +177,12 @@ def compare(
         "seconds": f"of a chunk of up to {CHUNK} instances solved as a batch, divided by its size; warm-up excluded",
         "exact_methods": [m for m in chosen if m in known and Feature.INTEGER in known[m].features],
         **({"own_methods": list(own)} if own else {}),
-        "policies": {method: _origin(solver) for method, solver in policies.items()},
+        "policies": {method: origin_of(solver) for method, solver in policies.items()},
         "notes": [
             *(provenance or {}).get("notes", ()),
             *(note for solver in policies.values() for note in solver.notes(flat)),
         ],
-        "versions": _versions(),
+        "versions": versions(),
         "code": code_digest(),
         "python": platform.python_version(),
         "data": digest(flat),
@@ -198,9 +194,9 @@ def compare(
     for method in chosen:
         for number, first in enumerate(starts):
             rows = slice(first, min(first + CHUNK, flat.instances))
-            path = parts / f"{_file_name(method)}-{number:05d}-{_key(origin, method, flat[rows], labels)}.parquet"
+            path = parts / f"{file_name(method)}-{number:05d}-{_key(origin, method, flat[rows], labels)}.parquet"
             files.append(path)
-            if method in own or not _finished(path):
+            if method in own or not finished(path):
                 part = None if labels is None else labels[rows]
                 solver = own.get(method) or policies.get(method, method)  # chosen once, not anew for each part
                 tasks.append((path, flat[rows], method, solver, part, (seed, number), first, time_limit))
@@ -210,61 +206,15 @@ def compare(
     workers = int(jobs or 0) or (cores if len(tasks) > 2 * cores else 1)
     with to_myself(Path(out)):
         waiting.one_voice()
-        with _deaf_to_interrupts(workers > 1):
-            finished = Parallel(n_jobs=workers, return_as="generator_unordered")(delayed(_part)(*task) for task in tasks)
-        for _ in finished:
+        with deaf_to_interrupts(workers > 1):
+            running = Parallel(n_jobs=workers, return_as="generator_unordered")(delayed(_part)(*task) for task in tasks)
+        for _ in running:
             done += 1
             progress(done, total)
         comparison = Comparison(_gathered(files, origin), origin)
-        _write_table(comparison.table, Path(out) / RESULTS)
+        write_table(comparison.table, Path(out) / RESULTS)
         report(comparison)
         return comparison
-
-
-def _finished(path: Path) -> bool:
-    """Whether a part is there and whole; a damaged one is computed anew."""
-    import pyarrow as pa
-
-    try:
-        _table_of(path)
-    except (OSError, pa.ArrowException):
-        return False
-    return True
-
-
-@contextlib.contextmanager
-def _deaf_to_interrupts(wanted: bool) -> Iterator[None]:
-    """Start processes that ignore Ctrl-C: this one hears it, stops them, and has the only word."""
-    if not wanted or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _versions() -> dict[str, str]:
-    """Return the versions of everything that may answer."""
-    found = {}
-    for name in ("mecopt", "numpy", "scipy", "numba", "cvxpy", "clarabel", "ecos", "scs", "pyomo", "highspy", "pyscipopt"):
-        with contextlib.suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found
-
-
-def _origin(solver: Proposed) -> str:
-    """Say where a policy is from, and name its weights."""
-    card = solver.policy.card
-    data = card.get("trained_on", {}).get("file") or f"preset {card.get('preset')}"
-    return (
-        f"({card['learner']}, {data}, seed {card.get('seed')}, {card.get('instances')} instances, sha256 {card['sha256']})"
-    )
-
-
-def _file_name(method: str) -> str:
-    return re.sub(r"[^\w.-]+", "-", method)[:40]  # what tells methods apart is the key behind it
 
 
 def _own(problem: Problem, methods: Sequence[Any]) -> dict[str, Solver]:
@@ -385,7 +335,7 @@ def _part(
 ) -> None:
     """Compute one part and write it; the first of its kind in a process is preceded by an untimed run."""
     if method == STORED and labels is not None:
-        _write_table(_stored_rows(problem, labels, first, time_limit), path)
+        write_table(_stored_rows(problem, labels, first, time_limit), path)
         return
     kind = (problem.name, method, problem.users)
     if kind not in _WARM:
@@ -408,7 +358,7 @@ def _part(
         "predict_seconds": np.full(count, stats.predict_seconds / count),
         "message": [stats.messages.get(k, "") for k in range(count)],
     }
-    _write_table(_rows(method, first, columns), path)
+    write_table(_rows(method, first, columns), path)
 
 
 def _stored_rows(problem: Problem, labels: Labels, first: int, time_limit: float | None) -> pa.Table:
@@ -457,24 +407,8 @@ def _rows(method: str, first: int, columns: dict[str, Any]) -> pa.Table:
     )
 
 
-def _table_of(path: Path) -> pa.Table:
-    import pyarrow.parquet as pq
-
-    with path.open("rb") as file:  # pyarrow itself opens no name that is no text
-        return pq.read_table(file)
-
-
 def _gathered(files: list[Path], origin: dict[str, Any]) -> pa.Table:
     import pyarrow as pa
 
-    table = pa.concat_tables([_table_of(path) for path in files])
+    table = pa.concat_tables([table_of(path) for path in files])
     return table.replace_schema_metadata({"mecopt": json.dumps(origin)})
-
-
-def _write_table(table: pa.Table, path: Path) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink)
-    write_whole(path, sink.getvalue().to_pybytes())

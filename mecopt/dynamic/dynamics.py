@@ -84,7 +84,9 @@ class Dynamics(ABC, Generic[ProblemT]):
     reward_name: ClassVar[str]
     reward_unit: ClassVar[str]
     measures: ClassVar[Mapping[str, str]] = {}
-    """What outcomes measure besides, with its unit."""
+    """What outcomes measure besides, with its unit; "1" where it has none."""
+    default_policies: ClassVar[tuple[str, ...]] = ()
+    """Names that a rollout takes unless told otherwise; none: those of `policies`, or the problem's first solver."""
 
     def __init__(self, preset: str | None = None, **overrides: Any) -> None:
         self.preset = next(iter(self.problem.presets)) if preset is None else preset
@@ -161,6 +163,10 @@ class Dynamics(ABC, Generic[ProblemT]):
         return allocate(problem, decision).allocation
 
     # ------------------------------------------------------------------ what a model may add
+
+    def settings(self) -> Mapping[str, Any]:
+        """Return what outcomes depend on beside the slots' own fields, as plain numbers by name; nothing by default."""
+        return {}
 
     def policies(self) -> Mapping[str, Callable[[], Policy]]:
         """Return policies of this dynamics by name, each by a function that prepares it; none by default."""

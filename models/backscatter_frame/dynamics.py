@@ -273,10 +273,15 @@ class FrameDynamics(Dynamics[BackscatterFrame]):
     reward_name: ClassVar[str] = "reward (11)"
     reward_unit: ClassVar[str] = "kbit/J"
     measures: ClassVar[Mapping[str, str]] = {"outage": "1", "energy": "mJ", "done": "kbit"}
+    default_policies: ClassVar[tuple[str, ...]] = ("matched", "weights", "charging")
 
     def __init__(self, preset: str | None = None, *, rewards: Rewards | None = None, **overrides: Any) -> None:
         super().__init__(preset, **overrides)
         self.rewards = Rewards() if rewards is None else rewards
+
+    def settings(self) -> Mapping[str, Any]:
+        """Return the constants of the reward."""
+        return dataclasses.asdict(self.rewards)
 
     def outcome(self, problem: BackscatterFrame, decision: Array, allocation: FrameAllocation) -> SlotOutcome:
         """Carry out a frame; see `carried_out`, whose outcome is the detail."""

@@ -1,0 +1,96 @@
+"""`mecopt rollout`."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mecopt.cli.doubts import strict_option
+
+if TYPE_CHECKING:
+    from mecopt.dynamic.summary import Summary
+
+
+@click.command("rollout")
+@click.argument("name")
+@click.option("--policies", help="Solvers, the dynamics' own, 'learned:FOLDER', 'perfect-information'; commas between.")
+@click.option("--slots", type=click.IntRange(1), default=20_000, show_default=True, help="Slots of each lane.")
+@click.option("--lanes", type=click.IntRange(1), default=8, show_default=True, help="Lanes side by side.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the path and of policies.")
+@click.option("--preset", help="Scenario the slots are drawn from; the problem's first unless given.")
+@click.option(
+    "--set", "settings", multiple=True, metavar="NAME=VALUE", help="users=5, or a field of every slot; repeatable."
+)
+@strict_option
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for table, report, pictures.")
+@click.option("--jobs", type=click.IntRange(1), help="Processes; by default one per core.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+def command(
+    name: str,
+    policies: str | None,
+    slots: int,
+    lanes: int,
+    seed: int,
+    preset: str | None,
+    settings: tuple[str, ...],
+    output: Path,
+    jobs: int | None,
+    as_json: bool,
+) -> Any:
+    """Carry out policies of the sequential problem NAME on one common path.
+
+    What is proved of the long run comes first, then each policy's mean with its standard error, its paired difference to the
+    first one, and what is physical. Writes results.parquet (a row per policy, lane and block of slots), report.html,
+    trajectory.png and histogram.png. An interrupted run goes on where it stopped when the same command is given again.
+    """
+    import json
+
+    from rich.console import Console
+
+    from mecopt.cli.console import at_work, console, progress
+    from mecopt.dynamic.report import PICTURES, table, write_report
+    from mecopt.dynamic.run import RESULTS, roll_out
+    from mecopt.quantities.settings import field_values
+    from mecopt.registry import find_dynamics
+    from mecopt.waiting import on_behalf_of
+
+    cls = find_dynamics(name)
+    dynamics = cls(preset, **field_values(cls.problem, settings))
+    names = None if policies is None else [one.strip() for one in policies.split(",") if one.strip()]
+    reported: list[Summary] = []
+    watched = Console(stderr=True).is_terminal
+    with (
+        progress("rolling out", not as_json) as told,
+        nullcontext() if watched or as_json else at_work(),
+        on_behalf_of(cls.problem),
+    ):
+        try:
+            found = roll_out(
+                dynamics,
+                names,
+                out=output,
+                slots=slots,
+                lanes=lanes,
+                seed=seed,
+                jobs=jobs,
+                progress=told,
+                report=lambda one: reported.append(write_report(one, output)),
+            )
+        except KeyboardInterrupt:
+            click.echo(f"finished parts are kept in {output}/parts: the same command goes on from there", err=True)
+            raise
+    (summary,) = reported
+    if as_json:
+        origin = {key: found.provenance[key] for key in ("dynamics", "preset", "settings", "slots", "lanes", "seed", "path")}
+        click.echo(json.dumps({**origin, "bounds": found.provenance["bounds"], "policies": summary.as_dict()}))
+        return
+    screen = console()
+    for text in (summary.title, *summary.proved):
+        screen.print(text, markup=False)
+    screen.print(table(summary))
+    for text in summary.findings:
+        screen.print(f"- {text}", markup=False)
+    screen.print(f"written: {output}/{', '.join(('report.html', *PICTURES, RESULTS))}", markup=False)

@@ -1,0 +1,51 @@
+"""Pages of HTML that need nothing else: one style, tables, and pictures inside of them."""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; color: #1d2530; max-width: 62rem; margin: 2rem auto; padding: 0 1rem }
+h1 { font-size: 1.5rem } h2 { font-size: 1.15rem; margin-top: 2rem }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: .92rem }
+th, td { text-align: right; padding: .3rem .6rem; border-bottom: 1px solid #e2e6ea }
+th:first-child, td:first-child { text-align: left } th { border-bottom: 2px solid #9aa4af }
+img { max-width: 100% } .scroll { overflow-x: auto } dt { font-weight: 600 } dd { margin: 0 0 .4rem 1rem }
+"""
+
+
+def html_page(title: str, body: str) -> str:
+    """Return a whole page."""
+    return f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{html.escape(title)}</title><style>{_STYLE}</style></head><body>
+<h1>{html.escape(title)}</h1>
+{body}
+</body></html>
+"""
+
+
+def images(pictures: Mapping[str, bytes]) -> str:
+    """Return pictures by name as parts of the page."""
+    found = "".join(
+        f'<p><img alt="{name}" src="data:image/png;base64,{base64.b64encode(content).decode()}"></p>'
+        for name, content in pictures.items()
+    )
+    return found or "<p>There is nothing to draw.</p>"
+
+
+def html_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table; numbers are to the right."""
+    titles = "".join(f"<th>{html.escape(name)}</th>" for name in head)
+    body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f'<div class="scroll"><table><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def plain(value: Any) -> str:
+    """Return a value as a reader's text."""
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {v}" for k, v in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,124 @@
+"""Rollouts as a table in the terminal, as pictures, and as one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mecopt.compare.figures import png
+from mecopt.compare.pages import html_page, html_table, images, plain
+from mecopt.dynamic.run import Rollouts
+from mecopt.dynamic.summary import Summary, summarise
+from mecopt.files import to_myself, write_whole
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+BINS = 40
+
+
+def table(summary: Summary) -> Table:
+    """Return the policies as a rich table."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    grid = Table(box=None, pad_edge=False)
+    for title in summary.headers:
+        grid.add_column(escape(title), justify="left" if title == "policy" else "right", no_wrap=True)
+    for row in summary.rows:
+        grid.add_row(*map(escape, summary.cells(row)))
+    return grid
+
+
+def write_report(found: Rollouts, out: str | Path) -> Summary:
+    """Write ``report.html`` and its pictures into a folder; return what they say."""
+    out, summary = Path(out), summarise(found)
+    pictures = {name: draw(found, summary) for name, draw in PICTURES.items()}
+    with to_myself(out):
+        for name, content in pictures.items():
+            write_whole(out / name, content)
+        write_whole(out / "report.html", _page(found, summary, pictures).encode())
+    return summary
+
+
+def _page(found: Rollouts, summary: Summary, pictures: dict[str, bytes]) -> str:
+    said = "".join(f"<li>{html.escape(text)}</li>" for text in (*summary.proved, *summary.findings))
+    details = "".join(f"<dt>{html.escape(k)}</dt><dd>{html.escape(plain(v))}</dd>" for k, v in found.provenance.items())
+    return html_page(
+        summary.title,
+        f"""<ul>{said}</ul>
+<h2>Policies</h2>
+<p>Means over all slots and lanes; errors are standard errors of means over blocks of slots. A difference is paired: both
+policies met the same slots of the same path. "Of the bracket" is the mean over the upper and over the lower end of what is
+proved.</p>
+{html_table(summary.headers, [summary.cells(row) for row in summary.rows])}
+<h2>Pictures</h2>{images(pictures)}
+<h2>Provenance</h2><dl>{details}</dl>""",
+    )
+
+
+# ---------------------------------------------------------------------- pictures
+
+
+def trajectory_figure(found: Rollouts, summary: Summary) -> bytes:
+    """Draw the carried fields of the first lane, slot by slot from the beginning, every policy below the other."""
+    from matplotlib.figure import Figure
+
+    carried, policies = found.provenance["carried"], found.policies
+    figure = Figure(figsize=(9.0, 1.0 + 1.5 * len(policies)), layout="constrained")
+    axes = figure.subplots(len(policies), len(carried), squeeze=False, sharex=True, sharey="col")
+    for row, policy in enumerate(policies):
+        for column, (name, unit) in enumerate(carried.items()):
+            values = _values(found, policy, f"trace_{name}")
+            entries = _entries(found, policy, name)
+            labels = [f"{name}[{i}]" for i in range(entries)] if entries > 1 else [name]
+            axes[row, column].plot(values.reshape(-1, entries), lw=0.9, label=labels)
+            axes[row, column].set_title(policy, fontsize=9, loc="left")
+            axes[row, column].set_ylabel(f"{name} [{unit}]", fontsize=8)
+            axes[row, column].grid(alpha=0.25)
+    for one in axes[-1]:
+        one.set_xlabel("slot of lane 0")
+    for one, name in zip(axes[0], carried, strict=True):
+        if _entries(found, policies[0], name) > 1:
+            one.legend(fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    figure.suptitle(f"{summary.title}\nwhat is carried, from the first slot on", fontsize=10, x=0.01, ha="left")
+    return png(figure)
+
+
+def histogram_figure(found: Rollouts, summary: Summary) -> bytes:
+    """Draw how often the carried fields have which values, all lanes and slots (a sample of each block)."""
+    from matplotlib.figure import Figure
+
+    carried = found.provenance["carried"]
+    figure = Figure(figsize=(9.0, 3.6), layout="constrained")
+    axes = figure.subplots(1, len(carried), squeeze=False)[0]
+    for one, (name, unit) in zip(axes, carried.items(), strict=True):
+        samples = {policy: _values(found, policy, f"carried_{name}") for policy in found.policies}
+        low, high = min(v.min() for v in samples.values()), max(v.max() for v in samples.values())
+        edges = np.linspace(low, high if high > low else low + 1.0, BINS + 1)
+        for policy, values in samples.items():
+            counts = np.histogram(values, edges)[0] / values.size
+            one.stairs(counts, edges, lw=1.5, label=policy)
+        one.set_xlabel(f"{name} [{unit}]")
+        one.set_ylabel("part of the slots")
+        one.grid(alpha=0.25)
+        one.legend(fontsize=8, frameon=False)
+    figure.suptitle(f"{summary.title}\nwhat is carried, as slots begin", fontsize=10, x=0.01, ha="left")
+    return png(figure)
+
+
+def _values(found: Rollouts, policy: str, column: str) -> Any:
+    return np.asarray(found.rows(policy)[column].combine_chunks().flatten().to_numpy(zero_copy_only=False))
+
+
+def _entries(found: Rollouts, policy: str, name: str) -> int:
+    """Return how many numbers a carried field has in a lane."""
+    rows = found.rows(policy)
+    slots = min(int(rows["slots"][0].as_py()), 64)
+    return max(len(rows[f"carried_{name}"][0]) // slots, 1)
+
+
+PICTURES = {"trajectory.png": trajectory_figure, "histogram.png": histogram_figure}

@@ -1,0 +1,360 @@
+"""Policies on a common path: in parts, in parallel, and resumable; `mecopt rollout` is this with options.
+
+A part is one policy on one segment of the path, all lanes at once, written as a Parquet file under a name that depends on
+everything that determines it, with the carried fields that the next segment begins with. A run that was killed finds its
+finished parts and goes on from there; policies run side by side.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import os
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mecopt import waiting
+from mecopt.arguments import checked_seed
+from mecopt.compare.parts import deaf_to_interrupts, file_name, finished, origin_of, table_of, versions, write_table
+from mecopt.dynamic.dynamics import Dynamics
+from mecopt.dynamic.estimates import block_means, blocks_of
+from mecopt.dynamic.information import perfect_information
+from mecopt.dynamic.rollout import Rollout, path_digest, policy_of, rollout
+from mecopt.files import code_digest, to_myself, write_whole
+from mecopt.search.proposed import is_learned, learned
+from mecopt.show.readable import Readable
+from mecopt.solution import InstanceError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from mecopt.show.page import Page
+
+Array = NDArray[Any]
+
+RESULTS = "results.parquet"
+
+INFORMATION = "perfect-information"
+"""Named among policies: the bound of who knows the whole path."""
+
+BLOCKS = 32
+"""Blocks of slots that each lane is cut into; standard errors come from their means."""
+
+SEGMENTS = 8
+"""Parts of a policy's path, after each of which it can be interrupted."""
+
+SAMPLED, TRACED = 64, 200
+"""Slots of a block whose carried fields are kept for the histogram, and first slots of lane 0 for the trajectory."""
+
+
+@dataclass(frozen=True)
+class Rollouts(Readable):
+    """A row per policy, lane and block of slots; where they are from; and what is proved beforehand."""
+
+    table: pa.Table
+    provenance: dict[str, Any]
+
+    @property
+    def policies(self) -> list[str]:
+        """The policies in the order asked for, the bound left out."""
+        return list(self.provenance["policies"])
+
+    def column(self, policy: str, name: str) -> Array:
+        """Return a column of one policy as ``(blocks, lanes)``."""
+        rows = self.rows(policy)
+        shape = int(rows["block"].to_numpy().max()) + 1, self.provenance["lanes"]
+        return np.asarray(rows[name].to_numpy(zero_copy_only=False)).reshape(shape)
+
+    def rows(self, policy: str) -> pa.Table:
+        """Return the rows of one policy, blocks in order, lanes within."""
+        import pyarrow.compute as pc
+
+        rows = self.table.filter(pc.equal(self.table["policy"], policy))
+        return rows.sort_by([("block", "ascending"), ("lane", "ascending")])
+
+    def _line(self) -> str:
+        origin = self.provenance
+        return (
+            f"Rollouts {origin['dynamics']}: {len(self.policies)} policies, {origin['slots']} slots, {origin['lanes']} lanes"
+        )
+
+    def _page(self) -> Page:
+        from mecopt.dynamic.summary import page
+
+        return page(self)
+
+
+def default_policies(dynamics: Dynamics[Any]) -> list[str]:
+    """Return the policies that a dynamics names, its own otherwise, and the problem's first solver where it has none."""
+    return list(dynamics.default_policies or dynamics.policies() or list(dynamics.problem.solvers)[:1])
+
+
+def roll_out(
+    dynamics: Dynamics[Any],
+    policies: Sequence[str] | None = None,
+    *,
+    out: str | Path,
+    slots: int,
+    lanes: int = 8,
+    seed: int = 0,
+    jobs: int | None = None,
+    provenance: Mapping[str, Any] | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    report: Callable[[Rollouts], Any] = lambda found: None,
+) -> Rollouts:
+    """Carry out policies on one path and write ``results.parquet``.
+
+    Parameters
+    ----------
+    dynamics
+        what connects the slots.
+    policies
+        names as in `mecopt.dynamic.rollout.policy_of`, or `INFORMATION`; None takes `default_policies`.
+    out
+        folder for the results; finished parts live in ``out/parts``.
+    slots, lanes
+        how long the path is, and how many lanes stand side by side.
+    seed
+        of the path, and of what policies draw, the same numbers for all of them.
+    jobs
+        processes; None takes all cores, or one for a single policy.
+    provenance
+        what else is told of the run.
+    progress
+        called with the finished and the total number of parts.
+    report
+        called with the result while no other run can write to the folder.
+
+    Raises
+    ------
+    UnknownName, BackendUnavailable, InstanceError, SolveFailed
+    """
+    from joblib import Parallel, delayed
+
+    seed = checked_seed(seed)
+    if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int | np.integer) or jobs < 1):
+        raise InstanceError(f"jobs is {jobs!r}; allowed: a whole number of at least 1, or None for one per core")
+    chosen = default_policies(dynamics) if policies is None else list(policies)
+    acting = [name for name in chosen if name != INFORMATION]
+    origins = _check(dynamics, chosen, acting)
+    path = _path(dynamics, seed, slots, lanes)
+    origin: dict[str, Any] = {
+        **(provenance or {}),
+        "dynamics": dynamics.name,
+        "preset": dynamics.preset,
+        "settings": {**{name: _plain(value) for name, value in dynamics.overrides.items()}, **dynamics.settings()},
+        "policies": acting,
+        "slots": slots,
+        "lanes": lanes,
+        "seed": seed,
+        "path": path_digest(path),
+        "reward": [dynamics.reward_name, dynamics.reward_unit],
+        "measures": dict(dynamics.measures),
+        "carried": {name: _unit(dynamics, name) for name in dynamics.carried},
+        "trained": origins,
+        "versions": versions(),
+        "code": [code_digest(), _digest_of(type(dynamics))],
+        "python": platform.python_version(),
+    }
+    parts = Path(out).absolute() / "parts"
+    tasks = [_Task(dynamics, name, seed, slots, lanes, parts, _key(origin, name)) for name in acting]
+    total = sum(len(task.files()) for task in tasks)
+    workers = min(int(jobs or os.cpu_count() or 1), len(tasks))
+    with to_myself(Path(out)):
+        origin["bounds"] = _bounds(dynamics, path, parts, _key(origin, "bounds"), INFORMATION in chosen)
+        done = sum(len(task.done()) for task in tasks)
+        progress(done, total)
+        if workers == 1:
+            for task in tasks:
+                for _ in task.run(path):
+                    done += 1
+                    progress(done, total)
+        else:
+            waiting.one_voice()
+            left = [len(task.files()) - len(task.done()) for task in tasks]
+            with deaf_to_interrupts(True):
+                running = Parallel(n_jobs=workers, return_as="generator")(delayed(_all_of)(task) for task in tasks)
+            for count, _ in zip(left, running, strict=True):
+                done += count
+                progress(done, total)
+        found = Rollouts(_gathered([file for task in tasks for file in task.files()], origin), origin)
+        write_table(found.table, Path(out) / RESULTS)
+        report(found)
+        return found
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One policy along the whole path, segment by segment."""
+
+    dynamics: Dynamics[Any]
+    name: str
+    seed: int
+    slots: int
+    lanes: int
+    folder: Path
+    key: str
+
+    def segments(self) -> list[list[slice]]:
+        """Return the blocks of each segment."""
+        blocks = blocks_of(self.slots, BLOCKS)
+        return [blocks[part] for part in blocks_of(len(blocks), SEGMENTS)]
+
+    def files(self) -> list[Path]:
+        """Return the file of each segment."""
+        stem = f"{file_name(self.name)}-{self.key}"
+        return [self.folder / f"{stem}-{number:02d}.parquet" for number in range(len(self.segments()))]
+
+    def done(self) -> list[Path]:
+        """Return the files of the first segments that are finished; what comes after a gap is computed anew."""
+        found = []
+        for file in self.files():
+            if not finished(file):
+                break
+            found.append(file)
+        return found
+
+    def run(self, path: Any) -> Any:
+        """Carry out what is not finished, and yield after each segment."""
+        segments, files, begun = self.segments(), self.files(), len(self.done())
+        if begun == len(files):
+            return
+        policy = policy_of(self.dynamics, self.name)
+        begin: Mapping[str, Array] | None = _left(files[begun - 1]) if begun else None
+        before = sum(len(part) for part in segments[:begun])
+        for number in range(begun, len(files)):
+            blocks = segments[number]
+            part = slice(blocks[0].start, blocks[-1].stop)
+            rng = np.random.default_rng((self.seed, 1, number))
+            try:
+                found = rollout(self.dynamics, path[part], policy, rng, begin=begin)
+            except InstanceError as error:
+                raise InstanceError(f"{self.name}, from slot {part.start} on: {error}") from error
+            write_table(_rows(self.dynamics, self.name, found, blocks, before), files[number])
+            begin, before = found.after, before + len(blocks)
+            yield number
+
+
+def _all_of(task: _Task) -> None:
+    """Run a task in a process of its own, which draws the path once more."""
+    for _ in task.run(_path(task.dynamics, task.seed, task.slots, task.lanes)):
+        pass
+
+
+def _path(dynamics: Dynamics[Any], seed: int, slots: int, lanes: int) -> Any:
+    return dynamics.stream(np.random.default_rng((seed, 0)), slots, lanes)
+
+
+def _check(dynamics: Dynamics[Any], chosen: list[str], acting: list[str]) -> dict[str, str]:
+    """Refuse policies that cannot run; return where the trained ones are from."""
+    if not acting:
+        raise InstanceError("policies is empty; name at least one")
+    trained = {}
+    for name in chosen:
+        if chosen.count(name) > 1:
+            raise InstanceError(f"the policy {name!r} is named twice")
+        if name == INFORMATION and dynamics.grids() is None:
+            raise InstanceError(f"{INFORMATION} needs a grid, and {dynamics.name} says none")
+        if name == INFORMATION or name in dynamics.policies():
+            continue
+        if is_learned(name):
+            trained[name] = origin_of(learned(dynamics.draw(np.random.default_rng(0)), name))
+        else:
+            policy_of(dynamics, name)
+    return trained
+
+
+def _bounds(dynamics: Dynamics[Any], path: Any, parts: Path, key: str, known: bool) -> dict[str, list[float]]:
+    """Return what is proved, lower and upper: of the long run, and if it is asked for, of who knows the path."""
+    file = parts / f"bounds-{key}.json"
+    try:
+        found: dict[str, list[float]] = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        found = {}
+    grids = dynamics.grids()
+    if "long-run" not in found and (bracket := dynamics.bracket()) is not None:
+        found["long-run"] = [bracket.lower, bracket.upper]
+    if known and INFORMATION not in found and grids is not None:
+        foreknown = perfect_information(grids.below, grids.above, grids.drawn(path), *grids.points(path[0]))
+        found[INFORMATION] = [float(foreknown.lower.mean()), float(foreknown.upper.mean())]
+    write_whole(file, json.dumps(found).encode())
+    return found
+
+
+def _rows(dynamics: Dynamics[Any], name: str, found: Rollout, blocks: list[slice], before: int) -> pa.Table:
+    """Return a row per block and lane."""
+    import pyarrow as pa
+
+    lanes, first = found.reward.shape[1], blocks[0].start
+    sizes = [block.stop - block.start for block in blocks]
+    columns: dict[str, Any] = {
+        "policy": [name] * (len(blocks) * lanes),
+        "lane": np.tile(np.arange(lanes), len(blocks)),
+        "block": np.repeat(np.arange(before, before + len(blocks)), lanes),
+        "first_slot": np.repeat([block.start for block in blocks], lanes),
+        "slots": np.repeat(sizes, lanes),
+    }
+
+    def means(values: Array) -> tuple[Array, Array]:
+        pairs = [block_means(values[block.start - first : block.stop - first], 1) for block in blocks]
+        return np.concatenate([p[0] for p in pairs]).ravel(), np.concatenate([p[1] for p in pairs]).ravel()
+
+    columns["reward"] = means(found.reward)[0]
+    for measure, values in found.measures.items():
+        columns[measure], columns[f"{measure}_slots"] = means(values)
+    ended = np.zeros_like(found.reward) if found.ended is None else found.ended.astype(float)
+    columns["ended"] = np.rint(means(ended)[0] * columns["slots"]).astype(int)
+    for field, values in found.carried.items():
+        columns[f"carried_{field}"] = [
+            values[np.unique(np.linspace(block.start - first, block.stop - first - 1, SAMPLED).astype(int)), lane].ravel()
+            for block in blocks
+            for lane in range(lanes)
+        ]
+        trace = values[: max(TRACED - first, 0), 0].ravel()
+        columns[f"trace_{field}"] = [trace] + [np.empty(0)] * (len(blocks) * lanes - 1)
+    after = {field: values.tolist() for field, values in found.after.items()}
+    return pa.table(columns).replace_schema_metadata({"after": json.dumps(after)})
+
+
+def _left(file: Path) -> dict[str, Array]:
+    """Return the carried fields after a finished segment."""
+    metadata = table_of(file).schema.metadata
+    return {name: np.asarray(values, dtype=float) for name, values in json.loads(metadata[b"after"]).items()}
+
+
+def _gathered(files: list[Path], origin: dict[str, Any]) -> pa.Table:
+    import pyarrow as pa
+
+    table = pa.concat_tables([table_of(file).replace_schema_metadata(None) for file in files])
+    return table.replace_schema_metadata({"mecopt": json.dumps(origin)})
+
+
+def _key(origin: Mapping[str, Any], name: str) -> str:
+    """Name everything that a policy's rows depend on."""
+    of = ("dynamics", "preset", "settings", "slots", "lanes", "seed", "path", "versions", "code")
+    what = [name, origin["trained"].get(name), BLOCKS, SEGMENTS, *(origin[field] for field in of)]
+    return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:12]
+
+
+def _digest_of(cls: type) -> str:
+    """Name the source of a dynamics, which may be somebody else's."""
+    try:
+        return hashlib.sha256(Path(inspect.getfile(cls)).read_bytes()).hexdigest()[:16]
+    except (OSError, TypeError):
+        return cls.__qualname__
+
+
+def _unit(dynamics: Dynamics[Any], name: str) -> str:
+    fields = {f.name: f for f in dynamics.problem.__dataclass_fields__.values()}
+    return str(fields[name].metadata["unit"])
+
+
+def _plain(value: Any) -> Any:
+    return asdict(value) if hasattr(value, "__dataclass_fields__") else np.asarray(value).tolist()

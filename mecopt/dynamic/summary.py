@@ -1,0 +1,144 @@
+"""What rollouts say: the proved bracket first, then per policy mean, error, paired difference, and what is physical."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mecopt.dynamic.estimates import Estimate, estimate, paired
+from mecopt.dynamic.run import INFORMATION, Rollouts
+from mecopt.show.page import Column, Grid, Line, Page
+
+SIGMAS = 2.0
+"""Standard errors within which a difference is none that could be told."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One policy."""
+
+    policy: str
+    reward: Estimate
+    difference: Estimate | None
+    """To the first policy, paired; None for that one itself."""
+    reached: tuple[float, float] | None
+    """Mean over the upper and over the lower end of the bracket; None where there is none, or it is not above 0."""
+    measures: dict[str, Estimate]
+    ended: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """All policies, what is proved, and the findings in words."""
+
+    title: str
+    proved: list[str]
+    """What is proved, a sentence each; the first lines of whatever is shown."""
+    rows: list[Row]
+    findings: list[str]
+    headers: list[str]
+
+    def cells(self, row: Row) -> list[str]:
+        """Return a row's cells in the order of the headers."""
+        shown = [row.policy, _number(row.reward.mean), _error(row.reward.error)]
+        shown += ["-", "-"] if row.difference is None else [f"{row.difference.mean:+.4g}", _error(row.difference.error)]
+        if "of the bracket" in self.headers:
+            shown.append("-" if row.reached is None else f"{100 * row.reached[0]:.1f} to {100 * row.reached[1]:.1f} %")
+        shown += [_number(one.mean) for one in row.measures.values()]
+        return [*shown, str(row.ended)] if "ended" in self.headers else shown
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain numbers, fit for JSON; what is not known is None."""
+
+        def plain(one: Estimate | None) -> dict[str, float | None] | None:
+            if one is None:
+                return None
+            told = {"mean": one.mean, "error": one.error, "error_by_lane": one.error_by_lane}
+            return {name: value if np.isfinite(value) else None for name, value in told.items()}
+
+        return {
+            row.policy: {
+                "reward": plain(row.reward),
+                "difference": plain(row.difference),
+                "reached": None if row.reached is None else list(row.reached),
+                "measures": {name: plain(one) for name, one in row.measures.items()},
+                "ended": row.ended,
+            }
+            for row in self.rows
+        }
+
+
+def summarise(found: Rollouts) -> Summary:
+    """Summarise every policy against the bracket and the first policy."""
+    origin, bounds = found.provenance, found.provenance["bounds"]
+    name, unit = origin["reward"]
+    bracket, first = bounds.get("long-run"), found.policies[0]
+    rows = []
+    for policy in found.policies:
+        slots, reward = found.column(policy, "slots"), found.column(policy, "reward")
+        own = estimate(reward, slots)
+        measures = {
+            measure: estimate(found.column(policy, measure), found.column(policy, f"{measure}_slots"))
+            for measure in origin["measures"]
+        }
+        difference = None if policy == first else paired(reward, found.column(first, "reward"), slots)
+        reached = None if bracket is None or not bracket[0] > 0.0 else (own.mean / bracket[1], own.mean / bracket[0])
+        rows.append(Row(policy, own, difference, reached, measures, int(found.column(policy, "ended").sum())))
+    headers = ["policy", f"mean [{unit}]", "± error", f"less {first}", "± paired"]
+    headers += ["of the bracket"] if any(row.reached for row in rows) else []
+    headers += [f"{measure}{'' if of == '1' else f' [{of}]'}" for measure, of in origin["measures"].items()]
+    headers += ["ended"] if any(row.ended for row in rows) else []
+    length = f"{origin['lanes']} lanes of {origin['slots']} slots"
+    title = f"{origin['dynamics']}: {length}, preset {origin['preset']}, seed {origin['seed']}"
+    return Summary(title, _proved(bounds, name, unit), rows, _findings(rows, first, origin), headers)
+
+
+def _proved(bounds: dict[str, list[float]], name: str, unit: str) -> list[str]:
+    said = []
+    if "long-run" in bounds:
+        low, high = bounds["long-run"]
+        said.append(f"proved: the best long-run {name} lies in [{low:.6g}, {high:.6g}] {unit} a slot, whatever the policy")
+    else:
+        said.append("nothing is proved of the long run: the dynamics says no grid")
+    if INFORMATION in bounds:
+        low, high = bounds[INFORMATION]
+        said.append(f"proved: who knew this whole path would earn between {low:.6g} and {high:.6g} {unit} a slot on it")
+    return said
+
+
+def _findings(rows: list[Row], first: str, origin: dict[str, Any]) -> list[str]:
+    found = []
+    for row in rows[1:]:
+        apart = row.difference
+        if apart is None or not np.isfinite(apart.error):
+            continue
+        if abs(apart.mean) <= SIGMAS * apart.error:
+            found.append(
+                f"{row.policy} and {first} cannot be told apart on this path: {apart.mean:+.3g} ± {apart.error:.2g}, paired."
+            )
+        else:
+            word = "more" if apart.mean > 0.0 else "less"
+            found.append(f"{row.policy} earns {abs(apart.mean):.4g} ± {apart.error:.2g} {word} than {first} (paired).")
+    if rows and not np.isfinite(rows[0].reward.error):
+        found.append("The path is too short for standard errors.")
+    found.append(f"Every policy met the same path (digest {origin['path']}); errors are by blocks of slots.")
+    return found
+
+
+def page(found: Rollouts) -> Page:
+    """Return what is proved, the table of policies and the findings."""
+    summary = summarise(found)
+    cells = [summary.cells(row) for row in summary.rows]
+    columns = [Column(title, [row[i] for row in cells], right=i > 0) for i, title in enumerate(summary.headers)]
+    lines = [Line(text) for text in summary.proved]
+    return Page(summary.title, (*lines, Grid(columns), *(Line(text) for text in summary.findings)))
+
+
+def _number(value: float) -> str:
+    return "-" if np.isnan(value) else f"{value:.5g}"
+
+
+def _error(value: float) -> str:
+    return "-" if np.isnan(value) else f"{value:.2g}"

@@ -1,0 +1,218 @@
+"""`mecopt rollout`: what is proved first, paired differences, whole and resumed runs, and what is refused."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from mecopt import InstanceError
+from mecopt.cli.main import main
+from mecopt.dynamic import estimate, path_digest, policy_of, rollout
+from mecopt.dynamic.report import PICTURES, write_report
+from mecopt.dynamic.run import BLOCKS, INFORMATION, RESULTS, SEGMENTS, Rollouts, default_policies, roll_out
+from mecopt.dynamic.summary import summarise
+from mecopt.models.backscatter_frame.dynamics import FrameDynamics
+
+pytestmark = pytest.mark.filterwarnings("ignore::mecopt.quantities.doubts.AmbiguousShape")
+
+
+def loaded(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).parents[2] / "examples" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+STORE: Any = loaded("energy_store")
+BOTH = ["enumerate", "dynamic-program"]
+
+
+def ran(out: Path, names: list[str] | None = None, **more: Any) -> Rollouts:
+    given = {"slots": 80, "lanes": 3, "seed": 4, "jobs": 1, **more}
+    return roll_out(STORE.StoreDynamics(), BOTH if names is None else names, out=out, **given)
+
+
+def command(*arguments: str) -> Any:
+    with pytest.raises(SystemExit) as ended:
+        main(["rollout", *arguments])
+    return ended.value.code
+
+
+@pytest.fixture
+def known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mecopt.registry.find_dynamics", lambda name: STORE.StoreDynamics)
+
+
+def test_rows_are_the_block_means_of_a_rollout(tmp_path: Path) -> None:
+    found, dynamics = ran(tmp_path), STORE.StoreDynamics()
+    path = dynamics.stream(np.random.default_rng((4, 0)), 80, 3)
+    assert found.provenance["path"] == path_digest(path)
+    for name in BOTH:
+        whole = rollout(dynamics, path, policy_of(dynamics, name), np.random.default_rng(0))  # neither of them draws
+        slots = found.column(name, "slots")
+        assert slots.shape == (BLOCKS, 3)
+        assert slots.sum() == 240
+        for column, values in {"reward": whole.reward, **whole.measures}.items():
+            assert (found.column(name, column) * slots).sum() == pytest.approx(values.sum(), rel=1e-12)
+        first = found.column(name, "first_slot")
+        for block in (0, 7, BLOCKS - 1):
+            rows = slice(first[block, 0], first[block, 0] + slots[block, 0])
+            np.testing.assert_allclose(found.column(name, "reward")[block], whole.reward[rows].mean(axis=0), rtol=1e-12)
+        trace = found.rows(name)["trace_level"].combine_chunks().flatten().to_numpy()
+        assert np.array_equal(trace, whole.carried["level"][:, 0, 0])
+        sample = found.rows(name)["carried_level"].combine_chunks().flatten().to_numpy()
+        assert sorted(sample) == sorted(whole.carried["level"].ravel())  # a block this short is kept whole
+
+
+def test_summaries_are_paired_and_beside_the_bracket(tmp_path: Path) -> None:
+    found = ran(tmp_path, [*BOTH, INFORMATION], slots=400)
+    summary = summarise(found)
+    low, high = found.provenance["bounds"]["long-run"]
+    bracket = STORE.StoreDynamics().bracket()
+    assert (low, high) == (bracket.lower, bracket.upper)
+    assert summary.proved[0].startswith(f"proved: the best long-run revenue lies in [{low:.6g}, {high:.6g}]")
+    known = found.provenance["bounds"][INFORMATION]
+    assert f"{known[1]:.6g}" in summary.proved[1]
+    first, second = summary.rows
+    assert first.difference is None
+    assert second.difference is not None
+    means = [estimate(found.column(name, "reward"), found.column(name, "slots")).mean for name in BOTH]
+    assert second.difference.mean == pytest.approx(means[1] - means[0], rel=1e-9)
+    assert max(means) <= known[1]
+    assert second.reached == (means[1] / high, means[1] / low)
+    assert "dynamic-program earns" in summary.findings[0]
+    assert "more than enumerate (paired)" in summary.findings[0]
+    assert summary.headers[-2:] == ["sold [kWh]", "level [kWh]"]
+    assert "of the bracket" in str(found)
+    assert repr(found) == "<Rollouts energy-store: 2 policies, 400 slots, 3 lanes>"
+
+
+def test_a_run_that_was_interrupted_goes_on_and_ends_the_same(tmp_path: Path) -> None:
+    whole = ran(tmp_path / "whole", slots=90)
+
+    def stop(done: int, total: int) -> None:
+        assert total == 2 * SEGMENTS
+        if done == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ran(tmp_path / "again", slots=90, progress=stop)
+    assert not (tmp_path / "again" / RESULTS).exists()
+    kept = sorted((tmp_path / "again" / "parts").glob("*.parquet"))
+    assert len(kept) == 5
+    kept[2].write_bytes(b"damaged")  # what comes after it is computed anew
+    written = kept[1].stat().st_mtime_ns
+    done: list[int] = []
+    again = ran(tmp_path / "again", slots=90, progress=lambda n, total: done.append(n))
+    assert done[0] == 2
+    assert kept[1].stat().st_mtime_ns == written
+    assert again.table.equals(whole.table)
+    assert (tmp_path / "again" / RESULTS).read_bytes() == (tmp_path / "whole" / RESULTS).read_bytes()
+
+
+def test_other_seeds_slots_and_settings_are_other_parts(tmp_path: Path) -> None:
+    first = ran(tmp_path)
+    count = len(list((tmp_path / "parts").glob("*.parquet")))
+    others: list[dict[str, Any]] = [{"seed": 5}, {"slots": 81}, {"lanes": 4}]
+    for more in others:
+        ran(tmp_path, **more)
+        now = len(list((tmp_path / "parts").glob("*.parquet")))
+        assert now == count + 2 * SEGMENTS
+        count = now
+    assert ran(tmp_path).table.equals(first.table)
+    assert len(list((tmp_path / "parts").glob("*.parquet"))) == count
+
+
+def test_processes_side_by_side_find_the_same(tmp_path: Path) -> None:
+    dynamics, names = FrameDynamics(), ["matched", "charging"]
+    given: dict[str, Any] = {"slots": 6, "lanes": 2, "seed": 1}
+    alone, beside = (roll_out(dynamics, names, out=tmp_path / str(jobs), jobs=jobs, **given) for jobs in (1, 2))
+    for name in ("reward", "outage", "energy"):
+        for policy in names:
+            np.testing.assert_allclose(alone.column(policy, name), beside.column(policy, name), rtol=1e-6, atol=1e-9)
+    assert "nothing is proved of the long run" in summarise(alone).proved[0]
+    assert default_policies(dynamics) == ["matched", "weights", "charging"]
+    assert default_policies(STORE.StoreDynamics()) == ["dynamic-program"]
+
+
+def test_reports_stand_alone(tmp_path: Path) -> None:
+    found = ran(tmp_path)
+    write_report(found, tmp_path)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert page.count("data:image/png;base64,") == len(PICTURES)
+    assert "proved: the best long-run revenue lies in" in page
+    assert found.provenance["path"] in page
+    for name in PICTURES:
+        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.usefixtures("known")
+def test_the_command_says_what_is_proved_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = str(tmp_path / "out")
+    arguments = ("energy-store", "--policies", ",".join([*BOTH, INFORMATION]), "--slots", "64", "--lanes", "2", "-o", out)
+    assert command(*arguments, "--jobs", "1") == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "energy-store: 2 lanes of 64 slots, preset paper, seed 0"
+    assert said[1].startswith("proved: the best long-run revenue lies in [2.3")
+    assert said[2].startswith("proved: who knew this whole path")
+    assert said[3].split()[:2] == ["policy", "mean"]
+    assert any(line.startswith("dynamic-program") for line in said)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"parts", "report.html", RESULTS, *PICTURES}
+    metadata = json.loads(pq.read_schema(tmp_path / "out" / RESULTS).metadata[b"mecopt"])
+    assert metadata["policies"] == BOTH
+    assert command(*arguments, "--jobs", "1", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["path"] == metadata["path"]
+    assert told["bounds"] == metadata["bounds"]
+    assert told["policies"]["enumerate"]["difference"] is None
+    assert told["policies"]["dynamic-program"]["difference"]["mean"] > 0.0
+
+
+@pytest.mark.usefixtures("known")
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--policies", "enumerate,enumerat"], "unknown policy for energy-store 'enumerat'; did you mean 'enumerate'?"),
+        (["--policies", "enumerate,enumerate"], "the policy 'enumerate' is named twice"),
+        (["--policies", INFORMATION], "policies is empty; name at least one"),
+        (["--policies", ","], "policies is empty"),
+        (["--policies", "learned:nowhere"], "nowhere"),
+        (["--preset", "papers"], "unknown preset of energy-store 'papers'"),
+        (["--set", "levels=3"], "unknown field of energy-store 'levels'; did you mean 'level'?"),
+        (["--set", "level=-1"], "level is -1"),
+        (["--set", "level=[1,2]"], "a batch|entries"),
+    ],
+)
+def test_bad_input_is_named_and_nothing_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], says: str
+) -> None:
+    assert command("energy-store", *arguments, "--slots", "4", "-o", str(tmp_path / "out")) == 2
+    error = capsys.readouterr().err
+    assert any(part in error for part in says.split("|"))
+    assert error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_unknown_sequences_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command("binary-offloading", "-o", str(tmp_path / "out")) == 2
+    assert "unknown sequential problem 'binary-offloading'" in capsys.readouterr().err
+
+
+def test_a_bound_without_a_grid_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InstanceError, match="perfect-information needs a grid, and backscatter-frame says none"):
+        roll_out(FrameDynamics(), ["matched", INFORMATION], out=tmp_path / "out", slots=3, jobs=1)
+    with pytest.raises(InstanceError, match="jobs is 0; allowed"):
+        ran(tmp_path / "out", jobs=0)
+    with pytest.raises(InstanceError, match="slots is 0; allowed"):
+        ran(tmp_path / "out", slots=0)
