@@ -334,7 +334,7 @@ def test_pictures_of_an_earlier_run_do_not_stay_where_there_is_nothing_to_draw(
 def test_every_method_of_the_legend_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A method with an answer to one instance of 300 is a dot, and one with none is left out."""
     drawn: list[Any] = []
-    monkeypatch.setattr("mecopt.compare.figures._png", drawn.append)
+    monkeypatch.setattr("mecopt.compare.figures.png", drawn.append)
     loss = {"one": np.full(300, np.nan), "none": np.full(300, np.nan), "all": np.full(300, 0.5)}
     loss["one"][299] = 0.25
     lines = [
@@ -355,7 +355,7 @@ def test_every_method_of_the_legend_is_drawn(tmp_path: Path, monkeypatch: pytest
 def test_no_sign_of_the_tradeoff_hides_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Twenty methods in one place: each has its own colour and sign, and no face."""
     drawn: list[Any] = []
-    monkeypatch.setattr("mecopt.compare.figures._png", drawn.append)
+    monkeypatch.setattr("mecopt.compare.figures.png", drawn.append)
     lines = [Line(f"m{i}", 0.5, 0.5, 0.5, 0.0, 0.0, 0, 0, 1.0, 0.0, 1e-3, 0.0, np.array([0.5])) for i in range(20)]
     PICTURES["tradeoff.png"](Summary("toy", lines, "the optimum", [], 0))
     signs = drawn[0].axes[0].get_lines()
