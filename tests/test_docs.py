@@ -56,8 +56,10 @@ def test_every_problem_has_a_page_with_all_that_is_generated(name: str) -> None:
 @pytest.mark.parametrize("cls", problems().values(), ids=problems())
 def test_generated_tables_hold_every_declaration_and_are_tables(extension: ModuleType, cls: type[Problem]) -> None:
     names = [field.name for field in dataclasses.fields(cls)]
+    variables = [*dataclasses.fields(cls.Allocation), *dataclasses.fields(cls.Dual)]
     for write, known in (
         (extension.fields, names),
+        (extension.variables, [field.name for field in variables]),
         (extension.backends, cls.backends),
         (extension.solvers, cls.solvers),
         (extension.presets, [*cls.presets, *names]),
@@ -66,6 +68,9 @@ def test_generated_tables_hold_every_declaration_and_are_tables(extension: Modul
         assert all(f"`{name}`" in "\n".join(lines) for name in known)
         widths = {re.sub(r"\\\|", "", line).count("|") for line in lines if line.startswith("|")}
         assert len(widths) == 1, "rows of one table have equally many cells"
+        assert not any("\n" in line for line in lines), "a row is one line"
+    cells = [line.split(" | ")[-1].removesuffix(" |") for line in extension.variables(cls)]
+    assert [cell for cell in cells if cell][2:] == [field.metadata["meaning"] for field in variables]
 
 
 def test_symbols_and_defaults_are_typeset(extension: ModuleType) -> None:

@@ -88,7 +88,7 @@ def variables(cls: type[Problem]) -> Iterator[str]:
     rows = []
     for kind, part in (("allocation", cls.Allocation), ("dual", cls.Dual)):
         for f in dataclasses.fields(part):
-            rows.append([kind, f"`{f.name}`", f.metadata["unit"], f.metadata["per"], inspect.getdoc(part) or ""])
+            rows.append([kind, f"`{f.name}`", f.metadata["unit"], f.metadata["per"], f.metadata["meaning"]])
     yield from _table(("kind", "variable", "unit", "one per", "meaning"), rows)
 
 
