@@ -83,8 +83,8 @@ def _inside(low: float, trial: float, high: float) -> float:
 def market_price(users: Uploads, sending: Whole, count: int) -> float:
     """Return the logarithm of the price at which the first `count` of these users take the whole band.
 
-    Newton on the logarithm of the demand, which falls with slopes between 0 (where all are held by both limits) and -1/2,
-    inside a bracket. The first price is that of the square-root rule at the efficiencies of equal shares.
+    Newton on the logarithm of the demand, which falls with slopes between 0 (where all are held by both limits) and -0.56
+    (at full power), inside a bracket. The first price is that of the square-root rule at the efficiencies of equal shares.
     """
     roots = 0.0
     for k in range(count):

@@ -177,8 +177,9 @@ Setting the derivative to 0 gives c R′(b) = β R(b)². With R = uᴱb this is 
 is R′ = ln(1 + y) − y/(1 + y), and multiplying by g²/c gives the first case. At y = exp(uᴱ) − 1 the slope R′ jumps, from
 uᴱ − 1 + exp(−uᴱ) up to uᴱ as b falls, and a whole interval of prices keeps a user there.
 
-Dearer bandwidth is never answered by more of it, so the demand falls in β. In logarithms it falls with slopes between 0
-and −1/2, which is nearly linear: Newton's method within a bracket takes a few steps.
+Dearer bandwidth is never answered by more of it, so the demand falls in β. In logarithms a user's band falls with the slope
+−½ where its budget binds, between −½ and −0.56 at full power, and 0 where both bind: Newton's method within a bracket
+takes a few steps.
 """,
     check=checks.check_price,
 )
@@ -221,7 +222,7 @@ S_i + v_i(\beta_i) = L_i, \qquad L'(\beta) = \sum_{\beta_i > \beta} b_i(\beta) -
     argument="""
 For a fixed decision and fixed bands the Lagrangian is affine in β; a minimum of affine functions is concave, and the
 slope of a minimiser is a supergradient. v increases in β, because its slope is a band, so each user leaves once and for
-all: where L_i is above S_i + c_i/g_i, the cost of an upload on an endless band, at some β_i > 0, elsewhere from the
+all: where Lᵢ is above Sᵢ + cᵢ/gᵢ, the cost of an upload on an endless band, at some βᵢ > 0, elsewhere from the
 start.
 
 Between critical prices L is the dual of one decision, whose best price fills the band: then the bound is that

@@ -233,9 +233,18 @@ def check_elimination(rng: Generator, reached: Reached = reached_rate) -> Outcom
 
 Paid = Callable[[Array, Array, Array, Array], Array]
 Closed = Callable[[BandwidthPower, Array], tuple[Transmission, BandwidthPrice]]
+Priced = Callable[[Array], Array]
 
 
-def check_price(rng: Generator, paid: Paid = upload_costs, closed: Closed = BandwidthPower.closed_form) -> Outcome:
+def log_kappa(snr: Array) -> Array:
+    """Return ln(y² (ln(1 + y) − y/(1 + y))/ln²(1 + y)), the logarithm of β g²/c at which a user of full power takes g/y."""
+    u = np.log1p(snr)
+    return np.asarray(2.0 * np.log(snr) + np.log(u - snr / (1.0 + snr)) - 2.0 * np.log(u))
+
+
+def check_price(
+    rng: Generator, paid: Paid = upload_costs, closed: Closed = BandwidthPower.closed_form, priced: Priced = log_kappa
+) -> Outcome:
     """The least time plus rent is v; the price is what band is worth, and at it the demand is the whole band."""
     problem = instances(rng, 20)
     decision = decisions(rng, problem)
@@ -260,6 +269,9 @@ def check_price(rng: Generator, paid: Paid = upload_costs, closed: Closed = Band
     slope = deviation((less - more) / (2.0 * step * problem.bandwidth), dual.bandwidth_price)
     demand = (demanded(problem, decision, dual.bandwidth_price) * decision).sum(axis=-1)
     filled = deviation(demand, problem.bandwidth)
+
+    snr, small = 10.0 ** rng.uniform(-3.0, 9.0, 2000), 1e-3
+    fall = 2.0 * small / (priced(snr * np.exp(small)) - priced(snr * np.exp(-small)))
     return all_of(
         Outcome(
             apart, ROUNDING, f"v(β) against a search over b, {len(work)} users and prices: differ by {scientific(apart)}"
@@ -270,6 +282,12 @@ def check_price(rng: Generator, paid: Paid = upload_costs, closed: Closed = Band
             1e-12,
             f"demand at β against B (full power binds for {counts[0]}, both for {counts[1]}, the budget for {counts[2]}): "
             f"differ by {scientific(filled)}",
+        ),
+        Outcome(
+            float(np.max(np.abs(fall - 0.53))),
+            0.0301,
+            f"ln b falls at full power with slopes of {fall.min():.3f} to {fall.max():.3f} in ln β, 2000 SNRs",
+            limit="0.50 to 0.56",
         ),
     )
 

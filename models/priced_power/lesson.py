@@ -83,11 +83,13 @@ METHODS = Step(
 Jong fixes β and a weight u per ratio, minimises what is then convex, and moves the parameters until they fit. Here the
 subproblem is filling with water, within the bounds of p and at a price λ of the limit:
 
-    minimise Σ uᵢ (ωᵢ(1 + αᵢpᵢ) − βᵢ ln(1 + gᵢpᵢ))   at   uᵢ = 1/ln(1 + gᵢpᵢ),   βᵢ = the ratio of user i
-    1 + gᵢpᵢ = uᵢβᵢgᵢ/(uᵢωᵢαᵢ + λGᵢ)
+    Aᵢ = ωᵢ(1 + αᵢpᵢ),   Bᵢ = ln(1 + gᵢpᵢ),   ψ(u, β) = (βᵢBᵢ − Aᵢ, uᵢBᵢ − 1)  at the subproblem's p
+    minimise Σ uᵢ (Aᵢ − βᵢBᵢ):   1 + gᵢpᵢ = uᵢβᵢgᵢ/(uᵢωᵢαᵢ + λGᵢ)
+    A/B ≤ yA² + 1/(4yB²)  with equality at y = 1/(2AB)
 
-With full steps most runs never settle under the common limit. Steps halved until the residual falls help, though not
-always: of many users at a tight limit no step helps. The inverse quadratic transform lowers the cost in every iteration.
+With full steps most runs never settle under the common limit. Steps halved until the residual ψ falls help, though not
+always: of many users at a tight limit no step helps. The inverse quadratic transform replaces each ratio by the bound of
+the last line, and lowers the cost in every iteration.
 """,
     formula=r"""
 \begin{aligned}
@@ -103,7 +105,7 @@ step would be Newton's if p did not depend on u and β. But it does: the water l
 the tighter the limit and the more users share it, the more. Halving the step until the residual falls guards against that
 only where such a step exists.
 
-The transform's bound is the inequality of the means. The right side touches the ratio at the current powers and is convex in
+The transform's bound is the inequality of the means. Its right side touches the ratio at the current powers and is convex in
 p, so its minimum is no higher than the present cost.
 
 Both find points that are stationary, and neither says that these are optimal. That they are, here, is the next step.
@@ -144,7 +146,7 @@ EFFICIENCY = Step(
 Charge λ for the whole limit. In u = ln(1 + gp), which is d/t, a user that offloads pays a convex function of one variable.
 It is least at the root of an increasing function, or at the greatest u that power and budget allow:
 
-    (1 + c(eᵘ − 1))/u + m(eᵘ − 1),   c = α/g,   m = λG/(gIω)
+    φ(u) = (1 + c(eᵘ − 1))/u + m(eᵘ − 1),   c = α/g,   m = λG/(gIω)
     u + ln(c(u + e⁻ᵘ − 1) + mu²) = 0
 """,
     formula=r"""
@@ -170,6 +172,7 @@ least at which these powers keep the limit, 0 where they keep it anyway. It is w
 and it proves the optimum: the bound equals the cost.
 
     Σ Gᵢpᵢ(μ) ≤ I,   with equality where μ > 0
+    vᵢ(μ) = wᵢSᵢ + least ωᵢφᵢ(u) that power and budget allow,  at λ = μI
 """,
     formula=r"""
 V(x) = \max_{\mu \ge 0} \sum_{x_i = 0} L_i + \sum_{x_i = 1} v_i(\mu) - \mu I, \qquad
@@ -190,7 +193,8 @@ For every μ ≥ 0 no decision of the 2ᴺ costs less than
 
     Σ min(Lᵢ, vᵢ(μ)) − μI
 
-Each user takes its cheaper side. The bound is concave in μ, and its slope is the interference in excess of the limit.
+Each user takes its cheaper side, Lᵢ or the vᵢ(μ) of the step before. The bound is concave in μ, and its slope is the
+interference in excess of the limit.
 """,
     formula=r"""
 \sum_i \min\left(L_i, v_i(\mu)\right) - \mu I \;\le\; V(x) \qquad \text{for all } \mu \ge 0,\ x \in \{0,1\}^N

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,7 @@ from mecopt.models.priced_power import lesson_ratios as literal
 from mecopt.models.priced_power.exact import relaxation_price as interference_price
 from mecopt.models.priced_power.ratios import Ratios
 from mecopt.problem import Problem
+from mecopt.registry import find_problem, problem_names
 
 MODELS: tuple[type[Problem], ...] = (BandwidthPower, BinaryOffloading, ComputationRate, PricedPower)
 CASES = [(cls, number) for cls in MODELS for number in range(1, len(cls.lesson().steps) + 1)]
@@ -47,6 +49,18 @@ def test_every_check_passes_for_any_seed(cls: type[Problem], number: int) -> Non
     for seed in range(5):
         outcome = cls.lesson().outcome(number, seed)
         assert outcome.passed, outcome.text
+
+
+@pytest.mark.parametrize("name", problem_names())
+def test_what_is_read_in_a_terminal_defines_its_functions_and_writes_its_indices_small(name: str) -> None:
+    cls = find_problem(name)
+    told = " ".join(f"{f.metadata['symbol']}" for f in fields(cls)).replace("phi", "φ")
+    for step in cls.lesson().steps:
+        told += step.title + step.statement
+        for letter in set(re.findall("[φψ]", step.argument)):
+            assert letter in told or re.search(rf"{letter}\(\w+\) =|concave {letter}", step.argument), (step.title, letter)
+        index = re.findall(r"[^\W\d]_[ijk]\b", re.sub("`[^`]*`", "", step.statement + step.argument))
+        assert not index, f"{step.title}: {index}; an index is written as in xᵢ"
 
 
 # ---------------------------------------------------------------------- wrong formulas of binary offloading
@@ -334,6 +348,7 @@ BAND: list[Case] = [
     (band.check_elimination, {"reached": _larger_of_both}, {0, 1}),
     (band.check_price, {"paid": lambda work, reach, top, price: upload_costs(work, reach, 0.9 * top, price)}, {0}),
     (band.check_price, {"closed": _dear_band}, {1, 2}),
+    (band.check_price, {"priced": lambda snr: band.log_kappa(snr) - 0.1 * np.log(snr)}, {3}),
     (band.check_any_price_bounds, {"bound": _unpaid_band}, {0}),
     (band.check_any_price_bounds, {"bound": lambda problem, price: 0.9 * problem.relaxed_bound(price)}, {1}),
     (band.check_best_price, {"bound": _at_square_of_price}, {0, 2}),
