@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import MISSING, dataclass
+from dataclasses import MISSING, dataclass, replace
 from functools import wraps
 from inspect import Signature
 from inspect import signature as signature_of
@@ -85,25 +85,46 @@ def of_decisions(formula: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(formula)
     def checked(self: Problem[Any, Any], decision: ArrayLike, *others: Any, **named: Any) -> Any:
         decision = self.decision_space.admitted(decision, self.batch_shape)
-        for name, given in {**dict(zip(beside, others, strict=False)), **named}.items():
-            _require_own(self, name, given)
-        return formula(self, decision, *others, **named)
+        variables = {**dict(zip(beside, others, strict=False)), **named}
+        return formula(self, decision, **{name: _own(self, name, given) for name, given in variables.items()})
 
     return checked
 
 
-def _require_own(problem: Problem[Any, Any], name: str, given: Any) -> None:
-    """Raise `InstanceError` unless these are the problem's variables of its sizes."""
+def of_prices(formula: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a method of a problem that takes a dual alone see its own only, of its sizes."""
+
+    @wraps(formula)
+    def checked(self: Problem[Any, Any], dual: Any) -> Any:
+        return formula(self, _own(self, "dual", dual))
+
+    return checked
+
+
+def _own(problem: Problem[Any, Any], name: str, given: Any) -> Any:
+    """Return variables of the problem with whole arrays for lists and for one number for all, or say what was meant."""
     own = problem.Dual if name == "dual" else problem.Allocation
     if not isinstance(given, own):
         raise InstanceError(f"{name} is a {type(given).__name__}; allowed: a {own.__name__} of {problem.size_text}")
-    sizes = problem.sizes
+    sizes, changed = problem.sizes, {}
     for f in declared(own):  # type: ignore[arg-type]
-        shape, tail = np.shape(getattr(given, f.name)), tuple(sizes[axis] for axis in axes(f))
+        value = getattr(given, f.name)
+        if not isinstance(value, np.ndarray | np.generic):
+            try:
+                value = changed[f.name] = np.asarray(value)
+            except ValueError:
+                raise InstanceError(f"{own.__name__}.{f.name} is not a rectangular array of numbers") from None
+        if value.dtype.kind not in "iuf":
+            said, unit = str(getattr(given, f.name))[:60], f.metadata["unit"] or "1"
+            raise InstanceError(f"{own.__name__}.{f.name} is {said!r}; allowed: numbers in {unit}")
+        shape, tail = value.shape, tuple(sizes[axis] for axis in axes(f))
         if any(size not in (1, meant) for size, meant in zip(shape[::-1], tail[::-1], strict=False)):
             raise InstanceError(
                 f"{own.__name__}.{f.name} has shape {shape}; allowed: {tail} as the last axes, for {problem.size_text}"
             )
+        if shape[max(len(shape) - len(tail), 0) :] != tail:
+            changed[f.name] = np.broadcast_to(value, (*shape[: max(len(shape) - len(tail), 0)], *tail))
+    return replace(given, **changed) if changed else given
 
 
 Sense = Literal["minimise", "maximise"]
@@ -320,6 +341,8 @@ class Problem(Readable, ABC, Generic[AllocationT, DualT]):
             setattr(cls, name, np.errstate(all="ignore")(vars(cls)[name]))
         for name in OF_DECISIONS & vars(cls).keys():
             setattr(cls, name, of_decisions(vars(cls)[name]))
+        if "relaxed_bound" in vars(cls):
+            cls.relaxed_bound = of_prices(cls.relaxed_bound)  # type: ignore[method-assign]
 
     def __new__(cls, *values: Any, **fields: Any) -> Self:
         """Refuse what is no field before the dataclass does, and say which one was meant."""

@@ -102,9 +102,13 @@ def command(
         f"{instances.name}: {counted(instances.instances, 'instances')} of {instances.size_text} from {file.name}",
         markup=False,
     )
-    screen.print(table(summary, screen.width))
+    grids = {f"ratio to {summary.reference}": table(summary, screen.width)}
     if instances.instances > 1 and comparison.provenance["choices"]:
-        screen.print(decisions_table(comparison))
+        grids["decisions: share of users by choice"] = decisions_table(comparison)
+    for title, grid in grids.items():
+        screen.print(title, style="italic", markup=False)
+        for row in grid.lines(screen.width):
+            screen.print(row, markup=False, no_wrap=True, overflow="ignore", crop=False)
     for text in summary.findings:
         screen.print(f"- {text}", markup=False)
     written = [name for name in ("report.html", *PICTURES, RESULTS) if (output / name).is_file()]

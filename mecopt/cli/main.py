@@ -118,7 +118,7 @@ def _replacing_what_a_code_page_lacks() -> set[str]:
         return "?" * (error.end - error.start), error.end
 
     for name, stream in (("mecopt.stdout", sys.stdout), ("mecopt.stderr", sys.stderr)):
-        if getattr(stream, "errors", None) in ("strict", name):
+        if getattr(stream, "errors", None) in ("strict", "surrogateescape", name):  # the second is the locale C's
             codecs.register_error(name, partial(replaced, stream.encoding))
             stream.reconfigure(errors=name)  # type: ignore[union-attr]
     return lacking

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mecopt.compare.decisions import habits, headers
 from mecopt.compare.figures import instances_figure, loss_figure, tradeoff_figure
@@ -12,9 +11,7 @@ from mecopt.compare.pages import html_page, html_table, images, plain
 from mecopt.compare.run import Comparison
 from mecopt.compare.summary import HEADERS, Summary, cells, summarise
 from mecopt.files import to_myself, write_whole
-
-if TYPE_CHECKING:
-    from rich.table import Table
+from mecopt.show.page import Column, Grid
 
 _DECISIONS = """<h2>Decisions</h2>
 <p>The share of users by choice, over the instances that the method has an answer to, and the share of users whose choice is
@@ -29,33 +26,18 @@ NARROW = 110
 _WIDE_ONLY = ("1st percentile", "violation", "model")
 
 
-def table(summary: Summary, width: int) -> Table:
-    """Return the comparison as a rich table that fits a terminal of this width; the report has every column."""
-    from rich.markup import escape
-    from rich.table import Table
-
-    grid = Table(title=escape(f"ratio to {summary.reference}"), title_justify="left", box=None, pad_edge=False)
+def table(summary: Summary, width: int) -> Grid:
+    """Return the comparison as a table for a terminal of this width; the report has every column."""
     shown = [i for i, header in enumerate(HEADERS) if width >= NARROW or header not in _WIDE_ONLY]
-    for i in shown:
-        grid.add_column(escape(HEADERS[i]), justify="left" if HEADERS[i] == "method" else "right", no_wrap=True)
-    for line in summary.lines:
-        row = cells(line)
-        grid.add_row(*(escape(row[i]) for i in shown))
-    return grid
+    rows = [cells(line) for line in summary.lines]
+    return Grid([Column(HEADERS[i], [row[i] for row in rows], right=HEADERS[i] != "method") for i in shown])
 
 
-def decisions_table(comparison: Comparison) -> Table:
-    """Return what the methods decide as a rich table: shares of users by choice, and users who never change theirs."""
-    from rich.markup import escape
-    from rich.table import Table
-
+def decisions_table(comparison: Comparison) -> Grid:
+    """Return what the methods decide as a table: shares of users by choice, and users who never change theirs."""
     rows = habits(comparison)
-    grid = Table(title="decisions: share of users by choice", title_justify="left", box=None, pad_edge=False)
-    for name in headers(rows):
-        grid.add_column(escape(name), justify="left" if name == "method" else "right", no_wrap=True)
-    for row in rows:
-        grid.add_row(*map(escape, row.cells()))
-    return grid
+    names, texts = headers(rows), [row.cells() for row in rows]
+    return Grid([Column(name, [text[i] for text in texts], right=name != "method") for i, name in enumerate(names)])
 
 
 def write_report(comparison: Comparison, out: str | Path) -> Summary:

@@ -13,6 +13,7 @@ import pytest
 import mecopt
 from mecopt.compare import compare
 from mecopt.data import load
+from mecopt.decision import OneOf
 from mecopt.models import BackscatterFrame, BinaryOffloading, ComputationRate
 from mecopt.problem import Problem
 from mecopt.registry import find_problem, problem_names
@@ -292,3 +293,69 @@ def test_numbers_of_numpy_seed_as_those_of_python_do(tmp_path: Path) -> None:
             run(BATCH, ["random"], out=tmp_path / "3", seed=seed)
     with pytest.raises(InstanceError, match="seed is -1"):
         BinaryOffloading.lesson().run(-1)
+
+
+@pytest.fixture(scope="module", params=problem_names())
+def answered(request: pytest.FixtureRequest) -> tuple[Any, Any]:
+    """A small instance of every problem, and its solution."""
+    problem = find_problem(request.param).sample(np.random.default_rng(0), users=3)
+    return problem, mecopt.solve(problem)
+
+
+def formulas(problem: Any, solution: Any) -> dict[str, Callable[[Any], Any]]:
+    """Every method of a model that takes a decision, as a function of it alone."""
+    found = {
+        "objective": lambda decision: problem.objective(decision, solution.allocation),
+        "violations": lambda decision: problem.violations(decision, solution.allocation),
+        "per_user": lambda decision: problem.per_user(decision, solution.allocation),
+        "bound": lambda decision: problem.bound(decision, solution.dual),
+        "respond": lambda decision: problem.respond(decision, solution.dual).as_dict(),
+        "closed_form": lambda decision: problem.closed_form(decision)[0].as_dict(),
+        "optimal_value": problem.optimal_value,
+        "infeasible": problem.infeasible,
+        "by its name": lambda decision: problem.objective(decision=decision, allocation=solution.allocation),
+    }
+    if isinstance(problem.decision_space, OneOf):
+        found["move_values"] = problem.move_values
+    return found
+
+
+def test_every_formula_understands_lists_as_the_arrays_that_they_are(answered: tuple[Any, Any]) -> None:
+    problem, solution = answered
+    for name, formula in formulas(problem, solution).items():
+        np.testing.assert_equal(formula(solution.decision.tolist()), formula(solution.decision), err_msg=name)
+    listed = type(solution.allocation)(**{name: value.tolist() for name, value in solution.allocation.as_dict().items()})
+    assert problem.objective(solution.decision, listed) == problem.objective(solution.decision, solution.allocation)
+    prices = type(solution.dual)(**{name: value.tolist() for name, value in solution.dual.as_dict().items()})
+    assert problem.bound(solution.decision, prices) == problem.bound(solution.decision, solution.dual)
+    assert problem.relaxed_bound(prices) == problem.relaxed_bound(solution.dual)
+
+
+def test_no_formula_evaluates_variables_of_another_kind_or_size(answered: tuple[Any, Any]) -> None:
+    problem, solution = answered
+    decision, allocation, dual = solution.decision, solution.allocation, solution.dual
+    with pytest.raises(
+        InstanceError, match=f"allocation is a {type(dual).__name__}; allowed: a {type(allocation).__name__}"
+    ):
+        problem.objective(decision, dual)
+    with pytest.raises(InstanceError, match=f"dual is a {type(allocation).__name__}; allowed: a {type(dual).__name__}"):
+        problem.relaxed_bound(allocation)
+    values = allocation.as_dict()
+    name = next(name for name, value in values.items() if value.ndim)
+    for wrong, said in (
+        (values[name][:2], r"has shape \(2,\)"),
+        (["a", "b", "c"], "is .*; allowed: numbers"),
+        (None, "is 'None'"),
+    ):
+        with pytest.raises(InstanceError, match=f"{name} {said}"):
+            problem.objective(decision, type(allocation)(**{**values, name: wrong}))
+    with pytest.raises(InstanceError, match="is 'dear'; allowed: numbers"):
+        problem.relaxed_bound(type(dual)(**{name: "dear" for name in dual.as_dict()}))
+
+
+def test_one_number_stands_for_all_entries_of_a_variable(answered: tuple[Any, Any]) -> None:
+    problem, solution = answered
+    alike = {name: np.full_like(value, value.max()) for name, value in solution.dual.as_dict().items()}
+    one = {name: float(value.max()) for name, value in alike.items()}
+    for formula in (problem.relaxed_bound, lambda dual: problem.bound(solution.decision, dual)):
+        np.testing.assert_equal(formula(type(solution.dual)(**one)), formula(type(solution.dual)(**alike)))

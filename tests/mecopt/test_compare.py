@@ -26,7 +26,7 @@ from mecopt import InstanceError, Problem, UnknownName
 from mecopt.cli.main import main
 from mecopt.compare import Comparison, compare, default_methods
 from mecopt.compare.decisions import habits
-from mecopt.compare.report import PICTURES, write_report
+from mecopt.compare.report import PICTURES, decisions_table, table, write_report
 from mecopt.compare.run import CHUNK
 from mecopt.compare.summary import Line, Summary, summarise
 from mecopt.data import Labels, load, save
@@ -75,6 +75,18 @@ def answered(table: Any) -> list[dict[str, Any]]:
 
 
 # ---------------------------------------------------------------------- what is written
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 150])
+def test_tables_of_a_terminal_hold_names_and_numbers_whole(finished: Any, width: int) -> None:
+    *_, comparison, summary = finished
+    for grid in (table(summary, width), decisions_table(comparison)):
+        lines = list(grid.lines(width))
+        assert max(map(len, lines)) <= width
+        shown = "\n".join(lines)
+        assert all(cell in shown for column in grid.columns for cell in (column.title, *column.cells))
+        parts = shown.split("\n\n")
+        assert all(method in part for method in METHODS for part in parts), "every part names its rows"
 
 
 def test_the_table_has_one_row_per_method_and_instance_and_the_columns_of_the_contract(finished: Any) -> None:

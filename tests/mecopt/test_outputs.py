@@ -58,7 +58,7 @@ def test_two_runs_never_share_a_folder_and_an_ended_one_leaves_nothing(tmp_path:
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "ascii"])
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "ascii", "ascii:surrogateescape"])
 def test_what_a_code_page_cannot_show_is_replaced(encoding: str) -> None:
     environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
     command = [sys.executable, "-m", "mecopt", "list", "backscatter-frame"]
