@@ -1,4 +1,7 @@
-"""Beams for backscatter users: what policies that learn nothing earn in the two environments of paper 001."""
+"""Beams for backscatter users: what policies that learn nothing earn in the two environments of paper 001.
+
+Needs Gymnasium and PettingZoo: pip install 'mecopt[learn]'.
+"""
 
 from collections.abc import Callable
 from typing import Any

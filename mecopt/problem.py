@@ -27,6 +27,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mecopt.decision import DecisionSpace, OneOf
 from mecopt.fields import ABSENT, Variables, allowed, axes, declarations, declared, numbers, question_magnitudes
+from mecopt.meant import unknown_field
 from mecopt.quantities.doubts import batch_told
 from mecopt.quantities.given import require_one_order
 from mecopt.scenario import Reference, Scenario
@@ -351,7 +352,7 @@ class Problem(Readable, ABC, Generic[AllocationT, DualT]):
             raise InstanceError(f"{cls.__name__} takes its fields by name: {', '.join(names)}")
         for name in fields:
             if name not in names:
-                raise unknown(f"field of {cls.name}", name, names)
+                raise unknown_field(cls, name, names)
         missing = [f for f in declared(cls) if f.default is MISSING and f.name not in fields]
         if missing:
             others = f" (and {', '.join(f.name for f in missing[1:])})" if len(missing) > 1 else ""
@@ -503,7 +504,7 @@ class Problem(Readable, ABC, Generic[AllocationT, DualT]):
         names = [f.name for f in declared(cls)]
         for name in overrides:
             if name not in names:
-                raise unknown(f"field of {cls.name}", name, [*sizes, *names])
+                raise unknown_field(cls, name, [*sizes, *names])
         shape = tuple(np.atleast_1d(np.asarray(batch_shape, dtype=object)))
         if not all(isinstance(n, int | np.integer) and n >= 1 for n in shape):
             raise InstanceError(f"batch_shape is {batch_shape!r}; allowed: whole numbers of at least 1")

@@ -14,8 +14,9 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mecopt.fields import declared
+from mecopt.meant import unknown_field
 from mecopt.problem import Problem
-from mecopt.solution import InstanceError, unknown
+from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
 
@@ -53,7 +54,7 @@ def changed(stream: Problem, changes: Sequence[tuple[int, Mapping[str, float]]])
             elif name in fields:
                 fields[name][first:] = value
             else:
-                raise unknown(f"field of {flat.name}", name, [USERS_OFF, *fields])
+                raise unknown_field(type(flat), name, [USERS_OFF, *fields])
     for name in task:
         fields[name][np.arange(flat.users) < off[:, None]] = 0.0
     return type(flat)(**fields)

@@ -20,10 +20,11 @@ from mecopt.data.headers import header, meant
 from mecopt.data.mapping import built, problem_of
 from mecopt.decision import OneOf
 from mecopt.fields import allowed, axes, declared
+from mecopt.meant import unknown_field
 from mecopt.problem import Problem
 from mecopt.quantities.values import in_units
 from mecopt.registry import find_problem, problems
-from mecopt.solution import InstanceError, unknown
+from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
 
@@ -108,17 +109,20 @@ def _in_numbers(cls: type[Problem], name: str, value: Any) -> Any:
         return value
 
 
+def for_example(told: Told) -> str:
+    """Return the option by which the first field of the problem, if it is told, is named."""
+    field = "channel_gain" if told.problem is None else declared(problem_of({}, told.problem))[0].name
+    return f"for example --field {field} (in Python field={field!r})"
+
+
 def read_matrix(matrix: Array, told: Told, where: str) -> Dataset:
     """Read an array without a name, of the one field that is told, possibly with its unit."""
     if len(told.field) != 1:
-        raise InstanceError(
-            f"{where} has numbers without a name; say which field they are, for example --field channel_gain (in Python "
-            "field='channel_gain')"
-        )
+        raise InstanceError(f"{where} has numbers without a name; say which field they are, {for_example(told)}")
     cls = problem_of({}, told.problem)
     one = header(told.field[0], [f.name for f in declared(cls)])
     if one is None or one.index:
-        raise unknown(f"field of {cls.name}", told.field[0], [f.name for f in declared(cls)])
+        raise unknown_field(cls, told.field[0], [f.name for f in declared(cls)])
     f = next(f for f in declared(cls) if f.name == one.name)
     values = np.asarray(in_units({"value": matrix, "unit": one.unit}, f, cls.__name__)) if one.unit else matrix
     return read_arrays({one.name: values}, dataclasses.replace(told, field=()), where)

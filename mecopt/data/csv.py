@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from mecopt.data.arrays import read_matrix
+from mecopt.data.arrays import for_example, read_matrix
 from mecopt.data.cells import (
     MISSING,
     Line,
@@ -54,8 +54,7 @@ def read_csv(path: Path, told: Told) -> Dataset:
     if not told.field:
         what = "a column" if width == 1 else f"{width} columns"
         raise InstanceError(
-            f"{path} has {what} without a name; write it above the numbers, or say which field they are, for example "
-            "--field channel_gain (in Python field='channel_gain')"
+            f"{path} has {what} without a name; write it above the numbers, or say which field they are, {for_example(told)}"
         )
     if len(told.field) == 1:
         table = _table(path, [f"column {number}" for number in range(1, width + 1)], lines)

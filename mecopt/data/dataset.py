@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.fields import declared
+from mecopt.meant import unknown_field
 from mecopt.problem import Problem
 from mecopt.show.numbers import values
 from mecopt.show.page import Line, Page
@@ -102,7 +103,7 @@ class Told:
         names = [f.name for f in declared(cls)]
         for name in found:
             if name not in names:
-                raise unknown(f"field of {cls.name}", name, names)
+                raise unknown_field(cls, name, names)
         return dict(found)
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mecopt.fields import declared
+from mecopt.meant import by_symbol
 from mecopt.problem import Problem
 from mecopt.solution import closest
 
@@ -75,7 +75,7 @@ def meant(cls: type[Problem], foreign: Sequence[str], known: Sequence[str]) -> s
     >>> meant(ComputationRate, ["h", "w", "N"], []), meant(ComputationRate, ["weights"], ["weight"])
     ("; h is the symbol of 'channel_gain', w of 'weight': write these names.", "; did you mean 'weight'?")
     """
-    symbols = {f.metadata["symbol"]: f.name for f in declared(cls) if f.metadata["symbol"]}
+    symbols = by_symbol(cls)
     told = [(name, symbols[name]) for name in foreign if name in symbols]
     if not told:
         return closest(foreign[0][:LONGEST], known) if len(foreign) == 1 else _in_another_style(foreign, known)

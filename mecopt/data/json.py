@@ -33,8 +33,11 @@ def read_json(path: Path, told: Told) -> Dataset:
                 raise InstanceError(f"{path}: the key {name!r} stands twice")
         return dict(pairs)
 
+    text = text_of(path, unicode_alone=True)
+    if not text.strip():
+        raise InstanceError(f"{path} is not JSON: it is empty")
     try:
-        content = json.loads(text_of(path, unicode_alone=True), object_pairs_hook=once, parse_float=float_of)
+        content = json.loads(text, object_pairs_hook=once, parse_float=float_of)
     except InstanceError:
         raise
     except (ValueError, RecursionError) as error:

@@ -11,11 +11,12 @@ import numpy as np
 
 from mecopt.data.dataset import Told
 from mecopt.fields import axes, declared
+from mecopt.meant import unknown_field
 from mecopt.problem import Problem
 from mecopt.quantities.doubts import batch_told
 from mecopt.quantities.values import in_units
 from mecopt.registry import find_problem, problem_names
-from mecopt.solution import InstanceError, unknown
+from mecopt.solution import InstanceError
 
 
 def name_of(problem: str | type[Problem] | None) -> str | None:
@@ -39,7 +40,7 @@ def from_mapping(values: Any, problem: str | type[Problem] | None = None) -> Pro
     fields = {f.name: f for f in dataclasses.fields(cls)}
     for name, value in entries.items():
         if name not in fields:
-            raise unknown(f"field of {named}", name, fields)
+            raise unknown_field(cls, name, fields)
         entries[name] = in_units(value, fields[name], cls.__name__)
     for name, f in fields.items():
         if name not in entries and f.metadata["default"] is None:

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from mecopt.meant import unknown_field
 from mecopt.quantities.values import SEPARATED, float_of, in_units, read
-from mecopt.solution import InstanceError, unknown
+from mecopt.solution import InstanceError
 
 
 def field_values(cls: Any, texts: Iterable[str]) -> dict[str, Any]:
@@ -43,7 +44,7 @@ def _setting(cls: Any, text: str) -> tuple[str, Any]:
         raise InstanceError(f"--set {text!r} has no '='; write for example --set users=10")
     sizes = cls.size_names()
     if name not in sizes and name not in fields:
-        raise unknown(f"field of {cls.name}", name, [*sizes, *fields])
+        raise unknown_field(cls, name, [*sizes, *fields])
     if name in fields and fields[name].metadata["choices"] and value[:1].isalpha():
         return name, value
     found = _split(value)

@@ -320,15 +320,23 @@ def formulas(problem: Any, solution: Any) -> dict[str, Callable[[Any], Any]]:
     return found
 
 
+def alike(given: Any, meant: Any) -> None:
+    """Hold answers to be equal to what an iteration leaves: beams that are given as a list are made of norm 1 once more."""
+    for name in meant if isinstance(meant, dict) else [...]:
+        value, other = (given[name], meant[name]) if isinstance(meant, dict) else (given, meant)
+        np.testing.assert_allclose(value, other, rtol=1e-6, atol=1e-6 * max(1.0, np.nanmax(np.abs(other))))
+
+
 def test_every_formula_understands_lists_as_the_arrays_that_they_are(answered: tuple[Any, Any]) -> None:
     problem, solution = answered
-    for name, formula in formulas(problem, solution).items():
-        np.testing.assert_equal(formula(solution.decision.tolist()), formula(solution.decision), err_msg=name)
+    for formula in formulas(problem, solution).values():
+        alike(formula(solution.decision.tolist()), formula(solution.decision))
     listed = type(solution.allocation)(**{name: value.tolist() for name, value in solution.allocation.as_dict().items()})
-    assert problem.objective(solution.decision, listed) == problem.objective(solution.decision, solution.allocation)
+    for judged in (problem.objective, problem.violations, problem.per_user):
+        alike(judged(solution.decision, listed), judged(solution.decision, solution.allocation))
     prices = type(solution.dual)(**{name: value.tolist() for name, value in solution.dual.as_dict().items()})
-    assert problem.bound(solution.decision, prices) == problem.bound(solution.decision, solution.dual)
-    assert problem.relaxed_bound(prices) == problem.relaxed_bound(solution.dual)
+    alike(problem.bound(solution.decision, prices), problem.bound(solution.decision, solution.dual))
+    alike(problem.relaxed_bound(prices), problem.relaxed_bound(solution.dual))
 
 
 def test_no_formula_evaluates_variables_of_another_kind_or_size(answered: tuple[Any, Any]) -> None:
@@ -355,7 +363,7 @@ def test_no_formula_evaluates_variables_of_another_kind_or_size(answered: tuple[
 
 def test_one_number_stands_for_all_entries_of_a_variable(answered: tuple[Any, Any]) -> None:
     problem, solution = answered
-    alike = {name: np.full_like(value, value.max()) for name, value in solution.dual.as_dict().items()}
-    one = {name: float(value.max()) for name, value in alike.items()}
+    same = {name: np.full_like(value, value.max()) for name, value in solution.dual.as_dict().items()}
+    one = {name: float(value.max()) for name, value in same.items()}
     for formula in (problem.relaxed_bound, lambda dual: problem.bound(solution.decision, dual)):
-        np.testing.assert_equal(formula(type(solution.dual)(**one)), formula(type(solution.dual)(**alike)))
+        np.testing.assert_equal(formula(type(solution.dual)(**one)), formula(type(solution.dual)(**same)))

@@ -310,3 +310,34 @@ def test_a_parquet_file_whose_words_are_damaged_is_named(tmp_path: Path) -> None
     path.write_bytes(whole.replace(b"channel_gain", b"chan\xef\xffl_gain"))
     with pytest.raises(InstanceError, match="no text"):
         load(path, "computation-rate")
+
+
+def test_a_symbol_that_stands_for_a_field_is_told_its_name_wherever_it_stands(tmp_path: Path) -> None:
+    instance = tmp_path / "slot.json"
+    instance.write_text('{"problem": "computation-rate", "h": [1e-6]}')
+    with pytest.raises(UnknownName, match="'h'; it is the symbol of 'channel_gain'"):
+        load(instance)
+    with pytest.raises(UnknownName, match="'F_MEC'; it is the symbol of 'server_speed'"):
+        field_values(MultiServerOffloading, ["F_MEC=1e9"])
+    fields: dict[str, Any] = {"channel_gain": [1e-6], "N0": 1e-10}
+    with pytest.raises(UnknownName, match="'N0'; it is the symbol of 'noise_power'"):
+        ComputationRate(**fields)
+    with pytest.raises(UnknownName, match="'w'; it is the symbol of 'weight'"):
+        ComputationRate.sample(np.random.default_rng(0), w=1.0)
+
+
+@pytest.mark.parametrize("content", ["", "\n \n", "\ufeff"])
+def test_a_file_of_json_that_holds_nothing_is_called_empty(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "slot.json"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(InstanceError, match=r"slot\.json is not JSON: it is empty"):
+        load(path)
+
+
+def test_numbers_without_a_name_are_asked_about_by_a_field_of_their_problem(tmp_path: Path) -> None:
+    table, array = tmp_path / "sizes.csv", tmp_path / "sizes.npy"
+    table.write_text("12,7.5\n3,4\n")
+    np.save(array, np.ones((2, 2)))
+    for path in (table, array):
+        with pytest.raises(InstanceError, match=r"without a name; .*--field data_size \(in Python field='data_size'\)"):
+            load(path, problem="binary-offloading")
