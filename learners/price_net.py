@@ -150,7 +150,9 @@ class PriceNetLearner(Learner):
     policy = PriceNet
 
     def refusal(self, problem: Problem) -> str | None:
-        """Refuse prices that are neither per instance nor per user."""
+        """Refuse claims, which are no prices, and prices that are neither per instance nor per user."""
+        if not problem.convex:
+            return f"{NAME} predicts prices from which solvers start; {problem.name} has none: its program is not convex"
         others = sorted({f.metadata["per"] for f in declared(problem.Dual)} - set(LEARNED))  # type: ignore[arg-type]
         if not others:
             return None

@@ -1,4 +1,4 @@
-"""Decision spaces: what a search or a learner proposes, one of several choices per user or a beam per user."""
+"""Decision spaces: what a search or a learner proposes: one of several choices per user, a beam, or a quantity to keep."""
 
 from __future__ import annotations
 
@@ -23,6 +23,12 @@ LISTED = 20
 
 SHOWN = 4
 """Weights of a beam that are written out."""
+
+SKIP = -1.0
+"""What stands for skipping in a decision of quantities."""
+
+SKIPPED = 0.25
+"""Part of the users who skip in decisions that are drawn."""
 
 UNIT = 1e-6
 """By how much the norm of a beam may differ from 1 when it is given; it is divided by its norm then."""
@@ -297,3 +303,87 @@ class UnitBeams(DecisionSpace):
     def describe(self) -> str:
         """Say what one entry may be."""
         return "complex weights of the antennas, of norm 1 for every beam"
+
+
+class Interval(DecisionSpace):
+    """A quantity per user, from nothing up to what the user has at most, or to skip, which is held as -1.
+
+    More than the most is no entry that cannot be told, but one that cannot be carried out: the problem finds it infeasible.
+
+    Parameters
+    ----------
+    most
+        what each user has at most, ``(*batch, users)``: drawn decisions lie below it.
+    unit
+        of the quantity.
+    verb
+        what is done with it.
+
+    >>> space = Interval(np.array([60.0, 40.0]), "nJ", "keeps")
+    >>> space.contains(np.array([[0.0, 12.5], [-1.0, 70.0], [-0.5, 0.0]])).tolist()
+    [True, True, False]
+    >>> space.told(np.array([12.5, -1.0]))
+    'keeps 12.5 nJ: user 0; skips: 1'
+    """
+
+    ndim = 1
+    kinds = "iuf"
+
+    def __init__(self, most: Array, unit: str, verb: str) -> None:
+        self.most, self.unit, self.verb, self.size = np.asarray(most, dtype=float), unit, verb, np.shape(most)[-1]
+
+    def contains(self, decision: Array) -> Array:
+        """Whether every entry is a quantity, or says to skip."""
+        return np.asarray((((decision >= 0.0) & (decision < np.inf)) | (decision == SKIP)).all(axis=-1))
+
+    def sample(self, rng: Generator, shape: tuple[int, ...] = ()) -> Array:
+        """Draw quantities uniformly up to the most, and some who skip; shapes without the batch's take the largest most."""
+        batch = self.most.shape[:-1]
+        if shape[: len(batch)] == batch:
+            most = self.most.reshape(*batch, *(1,) * (len(shape) - len(batch)), self.size)
+        else:
+            most = self.most.reshape(-1, self.size).max(axis=0)
+        drawn = rng.random((*shape, self.size)) * most
+        return np.asarray(np.where(rng.random(drawn.shape) < SKIPPED, SKIP, drawn))
+
+    def checked(self, decision: Array) -> Array:
+        """Return decisions as floats, ``(..., users)``."""
+        if decision.ndim == 0 or decision.shape[-1] != self.size:
+            raise InstanceError(
+                f"decision has shape {decision.shape}; allowed: {self.size} entries on the last axis, one per user"
+            )
+        quantities = np.array(decision, dtype=float)
+        good = ((quantities >= 0.0) & (quantities < np.inf)) | (quantities == SKIP)
+        if not good.all():
+            index = tuple(int(i) for i in np.argwhere(~good)[0])
+            raise InstanceError(f"decision{list(index)} is {quantities[index]}; allowed: {self.describe()}")
+        return quantities
+
+    def shown(self, entry: Array) -> str:
+        """Write the quantity, or that the user skips."""
+        return "skips" if float(entry) == SKIP else f"{self.verb} {float(entry):.6g} {self.unit}"
+
+    def told(self, decision: Array) -> str:
+        """Say who keeps how much and who skips."""
+        skips = decision == SKIP
+        if decision.ndim > 1:
+            if skips.all():
+                return "all users skip"
+            average = f"who does not, {self.verb} {decision[~skips].mean():.4g} {self.unit} on average"
+            return f"{100.0 * skips.mean():.4g} % of the users skip; {average}"
+        parts = []
+        for quantity in np.unique(decision[~skips])[:SHOWN]:
+            parts.append(f"{self.verb} {quantity:.6g} {self.unit}: user {listed(np.flatnonzero(decision == quantity))}")
+        if len(np.unique(decision[~skips])) > SHOWN:
+            parts.append("and others")
+        if skips.any():
+            parts.append(f"skips: {listed(np.flatnonzero(skips))}")
+        return "; ".join(parts)
+
+    def stored(self, decision: Array) -> Array:
+        """Return the quantities, -1 for those who skip."""
+        return decision
+
+    def describe(self) -> str:
+        """Say what one entry may be."""
+        return f"a finite number >= 0 in {self.unit}, or -1 to skip"

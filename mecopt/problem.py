@@ -160,6 +160,9 @@ class Problem(Readable, ABC, Generic[AllocationT, DualT]):
     presets: ClassVar[Mapping[str, Scenario]]
     task_fields: ClassVar[tuple[str, ...]] = ()
     """The fields that are 0 where a user has no task; none named: the first one. See `mecopt.stream`."""
+    convex: ClassVar[bool] = True
+    """Whether a fixed decision leaves a program that is convex, or can be made so: `to_cvxpy` hands it out, and its dual are
+    prices. Elsewhere `to_cvxpy` refuses, and what stands for the dual is a claim that `bound` checks."""
     prices_determine: ClassVar[bool] = True
     """Whether `respond` gives the best allocation at the dual of `closed_form`; not where a choice costs the same at it."""
     user_units: ClassVar[Mapping[str, str]] = {}
@@ -306,7 +309,13 @@ class Problem(Readable, ABC, Generic[AllocationT, DualT]):
 
     @abstractmethod
     def to_cvxpy(self, decision: ArrayLike) -> Any:
-        """Hand out the inner problem of one instance and decision as a `cvxpy.Problem`."""
+        """Hand out the inner problem of one instance and decision as a `cvxpy.Problem`.
+
+        Raises
+        ------
+        InstanceError
+            where it is not `convex`.
+        """
 
     def to_pyomo(self) -> Any:
         """Hand out one whole instance as a convex mixed-integer Pyomo model with binary variables ``offload``.

@@ -71,6 +71,10 @@ def _every_preset(cls: type[Problem]) -> Iterator[Problem]:
     return (_small(cls, preset=preset) for preset in cls.presets)
 
 
+SEEN = 1e-5
+"""Scaled violation far above any that counts as feasible: a small time made a tenth longer overruns a slot by so little."""
+
+
 # ---------------------------------------------------------------------- data and scenarios
 
 
@@ -125,7 +129,7 @@ def check_batch_equals_loop(cls: type[Problem]) -> None:
 def check_candidates(cls: type[Problem]) -> None:
     """Candidate axes multiply out: each candidate is allocated as if it were alone, in every nesting of axes."""
     batch = cls.sample(np.random.default_rng(3), (2, 3), users=4)
-    decisions = batch.decision_space.sample(np.random.default_rng(4), (2, 3, 5))
+    decisions = made_feasible(batch, batch.decision_space.sample(np.random.default_rng(4), (2, 3, 5)))
     together = allocate(batch, decisions)
     holds(together.shape == (2, 3, 5), f"shape is {together.shape}, not (2, 3, 5)")
     beside = negligible_of(batch, together.objective)
@@ -280,7 +284,7 @@ def check_violations_are_seen(cls: type[Problem]) -> None:
         for factor in (0.5, 0.9, 1.1, 2.0):
             moved = dataclasses.replace(good, **{name: value * factor})
             better = batch.sign * (batch.objective(decision, moved) - best.bound) < -rounding(batch, best.objective)
-            holds((violation(batch, decision, moved) > 1e-3) | ~better, f"{name} times {factor} is better and not seen")
+            holds((violation(batch, decision, moved) > SEEN) | ~better, f"{name} times {factor} is better and not seen")
 
 
 # ---------------------------------------------------------------------- solvers
@@ -385,7 +389,14 @@ def _start(call: Callable[..., Solution], start: Solution, features: Feature, na
 
 
 def check_handed_out_models(cls: type[Problem]) -> None:
-    """The cvxpy problem handed out has the allocation's value, and the programs kept inside are DPP, all variables named."""
+    """The cvxpy problem handed out has the allocation's value, and the programs kept inside are DPP, all variables named.
+
+    Where nothing is convex none is handed out, and an error says so.
+    """
+    if not cls.convex:
+        problem = _small(cls)[0]
+        refuses(partial(problem.to_cvxpy, some_decision(problem)), InstanceError, f"{cls.name} is not convex")
+        return
     for batch in _every_preset(cls):
         problem = batch[0]
         space = problem.decision_space

@@ -146,12 +146,22 @@ def check_absent_users_count_for_nothing(cls: type[Problem]) -> None:
         what = f"{f.name} = 0 against the instance without these users"
         agree(one.objective, other.objective, what, relative=1e-9, beside=batch.negligible)
         holds(one.decision[:, where] == 0, f"{f.name} = 0: a user who is not there is not left local")
-        for choice in range(len(batch.choices.labels)):
+        for choice, choices in enumerate(_choices(with_them)):
             decision = one.decision.copy()
-            decision[:, where] = choice
+            decision[:, where] = choices[:, where]
             here, there = allocate(with_them, decision), allocate(without, one.decision[:, ~where])
             agree(here.objective, there.objective, f"{what}, choice {choice}", relative=1e-9, beside=batch.negligible)
             holds(here.gap <= 1e-8, f"{what}, choice {choice}: gap {here.gap}")
+
+
+def _choices(batch: Problem) -> Iterator[Array]:
+    """Yield decisions with every choice for all users, or some drawn ones where decisions are no choices."""
+    space = batch.decision_space
+    if isinstance(space, OneOf):
+        yield from (np.full((*batch.batch_shape, batch.users), choice) for choice in range(len(space.labels)))
+        return
+    rng = np.random.default_rng(22)
+    yield from (batch.mended(space.sample(rng, batch.batch_shape)) for _ in range(3))
 
 
 def _without(batch: Problem, absent: Array) -> Problem:

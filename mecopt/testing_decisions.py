@@ -29,13 +29,14 @@ def best_known(problem: Problem) -> float:
     """Return the best value known of one instance: the optimum where decisions can be counted, else of many drawn ones."""
     if isinstance(problem.decision_space, OneOf):
         return brute_force(problem)
-    drawn = problem.decision_space.sample(np.random.default_rng(15), (DRAWN,))
+    drawn = made_feasible(problem, problem.decision_space.sample(np.random.default_rng(15), (DRAWN,)))
     values = np.append(allocate(problem, drawn).objective, solve(problem).objective)
     return problem.sign * float((problem.sign * values).min())
 
 
 def made_feasible(problem: Problem, decisions: Array) -> Array:
-    """Replace decisions that have no allocation by the best one found for their instance."""
+    """Mend decisions; replace those that have no allocation even so by the best one found for their instance."""
+    decisions = problem.mended(decisions)
     hopeless, own = problem.infeasible(decisions), problem.decision_space.ndim
     if not hopeless.any():
         return decisions
@@ -48,7 +49,7 @@ def some_decision(problem: Problem) -> Array:
     """Return a decision for each instance under which there is something to allocate."""
     if isinstance(problem.decision_space, OneOf):
         return np.ones((*problem.batch_shape, problem.users), dtype=np.int8)
-    return problem.decision_space.sample(np.random.default_rng(16), problem.batch_shape)
+    return problem.mended(problem.decision_space.sample(np.random.default_rng(16), problem.batch_shape))
 
 
 def many_decisions(problem: Problem) -> Array:

@@ -17,7 +17,7 @@ import numpy as np
 from mecopt import clock
 from mecopt.backends.backend import ClosedForm, OneByOne, installed
 from mecopt.compare.summary import duration
-from mecopt.decision import OneOf
+from mecopt.decision import Interval, OneOf
 from mecopt.problem import Problem
 from mecopt.reproduction import Progress
 from mecopt.solve import allocate, solve
@@ -104,11 +104,13 @@ class Plan:
 
 
 def plan(cls: type[Problem]) -> Plan:
-    """Return what fits a problem: choices are decided by the thousand a second, beams are not."""
+    """Return what fits a problem: choices are decided by the thousand a second, quantities too, beams are not."""
     if _chooses(cls):
         many = 100_000 if cls.sense == "minimise" else 20_000
         batch = ((10, 20_000, 1),)
         return Plan((10, 100), batch, (), {}, (10, many), ("scip", "highs"), (10, 30, 50), (100, 1000, 10_000))
+    if isinstance(_draw(cls, 0, 1).decision_space, Interval):
+        return Plan((1, 10), ((1, 20_000, 5),), (100, 1000), {}, (10, 20_000), (), (), (10, 1000))
     batches = ((3, 1000, 50), (10, 300, 20), (50, 30, 5))
     return Plan((3, 10, 50), batches, (200,), {"slsqp": 3, "scs": 10}, (3, 1000), ("semidefinite",), (3, 6), (10,))
 
@@ -152,7 +154,7 @@ def _away(problem: Problem, seed: int) -> Any:
     """Return a decision in which nobody is local, with one server everyone's, else a random one; or random beams."""
     rng, space = np.random.default_rng(seed), problem.decision_space
     if not isinstance(space, OneOf):
-        return space.sample(rng, problem.batch_shape)
+        return problem.mended(space.sample(rng, problem.batch_shape))
     return rng.integers(1, len(space.labels), (*problem.batch_shape, problem.users), dtype=np.int8)
 
 
@@ -245,7 +247,7 @@ def _candidates(cls: type[Problem], seed: int, chosen: Plan) -> Step:
 
     def rows() -> Iterator[Measurement]:
         problem = _draw(cls, seed, users)
-        candidates = problem.decision_space.sample(np.random.default_rng(seed), (count,))
+        candidates = problem.mended(problem.decision_space.sample(np.random.default_rng(seed), (count,)))
         times = medians({"all": _timed(lambda: problem.optimal_value(candidates))})
         yield Measurement(
             f"candidate values, {users} users, {count} candidates ({count / times['all']:.3g} a second on one core)",

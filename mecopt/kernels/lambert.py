@@ -4,6 +4,9 @@ The best rate per unit of time of a user that pays :math:`q` per unit of time so
 :math:`\ln(1+z) - z/(1+z) = q`. With :math:`u = \ln(1+z)` it reads :math:`u + e^{-u} - 1 = q`, which is convex and
 increasing in :math:`u \ge 0`; in closed form :math:`e^{-u} = -W_0(-e^{-1-q})`. That form underflows for large :math:`q` and
 cancels for small ones, so the compiled solver runs Newton on :math:`u` itself.
+
+The tangent from a point to an exponential is its twin: :math:`(v - 1)\,e^v + 1 = d`, that is
+:math:`v = 1 + W_0((d - 1)/e)`, where the line through :math:`(0, 1 - d)` touches :math:`e^v`.
 """
 
 import math
@@ -55,3 +58,28 @@ def log_ratio_numpy(q: NDArray[np.float64]) -> NDArray[np.float64]:
 def log_ratios(q: float) -> float:
     """Return `log_ratio` of every entry."""
     return log_ratio(q)
+
+
+@compiled
+def tangent(d: float) -> float:
+    """Return v >= 0 with ``(v - 1) exp(v) + 1 = d`` for d >= 0, to rounding: ``1 + W0((d - 1) / e)``."""
+    if d <= 0.0:
+        return 0.0
+    if d < 1e-290:
+        return float(np.sqrt(2.0 * d))
+    # Both are above the root of a convex increasing function, so Newton falls to it.
+    v = min(np.sqrt(2.0 * d), max(2.0, np.log(d)))
+    for _ in range(80):
+        if v < 0.25:
+            value = 0.0
+            for k in range(14, 1, -1):
+                value = (value + k - 1.0) * v / k
+            value *= v
+            step = (value - d) / (v * np.exp(v))
+        else:
+            shrunk = np.exp(-v)
+            step = (v - 1.0 + (1.0 - d) * shrunk) / v
+        v -= step
+        if abs(step) <= 4e-16 * v:
+            break
+    return float(v)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mecopt.kernels.capacity import bounded_square_root_rule, square_root_rule
-from mecopt.kernels.lambert import log_ratio, log_ratio_numpy, log_ratios
+from mecopt.kernels.lambert import log_ratio, log_ratio_numpy, log_ratios, tangent
 from mecopt.kernels.servers import Servers, costs, costs_numpy, move_costs, servers, shares
 
 
@@ -103,3 +103,13 @@ def test_log_ratio_solves_its_equation_where_lambert_w_cannot(q: float) -> None:
 
 def test_log_ratio_of_nothing_is_nothing() -> None:
     assert log_ratio(0.0) == 0.0
+
+
+@pytest.mark.parametrize("d", [0.0, 1e-300, 1e-30, 1e-12, 1e-4, 0.02, 0.03, 0.3, 0.9, 1.0, 2.0, 8.0, 1e3, 1e30, 1e300])
+def test_tangent_is_where_a_line_touches_the_exponential(d: float) -> None:
+    """(v - 1) e^v + 1 = d, by many digits: the error of v is the residual over the slope v e^v."""
+    mpmath = pytest.importorskip("mpmath")
+    with mpmath.workdps(400):
+        v = mpmath.mpf(float(tangent(d)))
+        slope = v * mpmath.exp(v)
+        assert abs((v - 1) * mpmath.exp(v) + 1 - mpmath.mpf(d)) <= 3e-15 * v * slope
