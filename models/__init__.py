@@ -7,6 +7,7 @@ from mecopt.models.backscatter_frame import BackscatterFrame
 from mecopt.models.bandwidth_power import BandwidthPower
 from mecopt.models.binary_offloading import BinaryOffloading
 from mecopt.models.computation_rate import ComputationRate
+from mecopt.models.hybrid_slot import HybridSlot
 from mecopt.models.multi_server_offloading import MultiServerOffloading
 from mecopt.models.priced_power import PricedPower
 
@@ -15,6 +16,7 @@ __all__ = [
     "BandwidthPower",
     "BinaryOffloading",
     "ComputationRate",
+    "HybridSlot",
     "MultiServerOffloading",
     "PricedPower",
 ]

@@ -54,8 +54,8 @@ def test_more_than_the_most_can_be_told_and_whole_numbers_are_taken() -> None:
 
 
 def test_words_for_readers() -> None:
-    assert SPACE.shown(np.float64(12.5)) == "keeps 12.5 nJ"
-    assert SPACE.shown(np.float64(-1.0)) == "skips"
+    assert SPACE.shown(np.array(12.5)) == "keeps 12.5 nJ"
+    assert SPACE.shown(np.array(-1.0)) == "skips"
     assert SPACE.told(np.array([12.5, -1.0])) == "keeps 12.5 nJ: user 0; skips: 1"
     assert SPACE.told(np.array([[12.5, -1.0], [2.5, 3.0]])) == (
         "25 % of the users skip; who does not, keeps 6 nJ on average"

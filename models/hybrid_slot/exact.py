@@ -1,0 +1,83 @@
+"""The decision is open: nothing is kept, since more energy never earns less; and the searches to compare with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from mecopt.backends.backend import Feature
+from mecopt.decision import SKIP
+from mecopt.models.hybrid_slot import allocation
+from mecopt.models.hybrid_slot.variables import RewardCeiling
+from mecopt.problem import Problem
+from mecopt.search.simple import BestOfRandom
+from mecopt.search.solver import Search, Solver
+
+if TYPE_CHECKING:
+    from mecopt.models.hybrid_slot.problem import HybridSlot
+
+Array = NDArray[Any]
+
+
+def served(problem: HybridSlot, claims: Array | None = None) -> tuple[Array, Array]:
+    """Return each user's reward where nothing is kept and an upper bound of it; nan and -inf where nothing serves."""
+    nothing = np.zeros((*problem.batch_shape, problem.users))
+    values, bounds, _ = allocation.kernel()(*allocation.blocks(problem, nothing, claims))
+    return values.reshape(nothing.shape), bounds.reshape(nothing.shape)
+
+
+def ceilings(problem: HybridSlot, bounds: Array) -> Array:
+    """Return each user's upper bound over all decisions, from that of serving with nothing kept."""
+    left = np.where(problem.workload > 0.0, -problem.outage_penalty, 0.0)
+    return np.where(allocation.may_skip(problem), np.maximum(bounds, left), bounds)
+
+
+def relaxed_bound(problem: HybridSlot, dual: RewardCeiling) -> Array:
+    """Return the bound over all decisions that claims give, each checked."""
+    claims = np.where(np.isnan(dual.ceiling), -np.inf, dual.ceiling)
+    return np.asarray(ceilings(problem, served(problem, claims)[1]).sum(axis=-1))
+
+
+def myopic(problem: HybridSlot, skipping: bool) -> Array:
+    """Return the best decisions for the slot alone: nothing is kept; skipping where it earns more, if it is asked for."""
+    values, _ = served(problem)
+    left = np.where(problem.workload > 0.0, -problem.outage_penalty, 0.0)
+    worse = np.isnan(values) | (skipping & (values < left))
+    return np.where(worse & allocation.may_skip(problem), SKIP, 0.0)
+
+
+class Myopic(Solver):
+    """Keep nothing; the best decision for one slot, since what it leaves to the next counts for nothing."""
+
+    name = "exact"
+    summary = "nothing is kept, skipped where that earns more; proved"
+    features = Feature.INTEGER
+
+    def search(
+        self, problem: Problem, *, start: Array | None, gap: float | None, time_limit: float | None, rng: Generator
+    ) -> Search:
+        """Score serving and skipping of every user."""
+        _, bounds = served(problem)  # type: ignore[arg-type]
+        bound = ceilings(problem, bounds).sum(axis=-1)  # type: ignore[arg-type]
+        return Search(myopic(problem, skipping=True), bound=np.asarray(bound), solver_calls=1)  # type: ignore[arg-type]
+
+
+class Served(Solver):
+    """Serve whatever can be served, and keep nothing."""
+
+    name = "serve"
+    summary = "nothing is kept, skipped only where nothing serves (the paper's greedy user)"
+
+    def search(
+        self, problem: Problem, *, start: Array | None, gap: float | None, time_limit: float | None, rng: Generator
+    ) -> Search:
+        """Skip where nothing serves."""
+        return Search(myopic(problem, skipping=False), solver_calls=1)  # type: ignore[arg-type]
+
+
+SOLVERS: dict[str, Solver] = {
+    solver.name: solver for solver in (Myopic(), Served(), BestOfRandom("random", 1), BestOfRandom("best-of-random", 10))
+}

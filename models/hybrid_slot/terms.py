@@ -1,0 +1,77 @@
+"""What the mathematics needs of a hybrid slot: a row of numbers a user, per slot of unit length, in kbit and nJ."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mecopt.kernels.arrays import plain
+from mecopt.scaling import quotient
+
+if TYPE_CHECKING:
+    from mecopt.models.hybrid_slot.problem import HybridSlot
+
+Array = NDArray[Any]
+
+NANO = 1e6
+"""nW in a mW."""
+KILO = 1e-3
+"""Mcycle/kbit in a cycle/bit."""
+STRICT, LITERAL, MUST = 1.0, 1.0, 1.0
+"""Numbers of the second words of the choices."""
+
+
+def by_user(problem: HybridSlot, name: str) -> Array:
+    """Return a field with an entry per user, whatever it is given per: ``(*batch, users)``, or an axis of length 1."""
+    value: Array = getattr(problem, name)
+    return value if value.ndim > len(problem.batch_shape) else value[..., None]
+
+
+def harvested(problem: HybridSlot) -> Array:
+    """Return H, what a whole slot's harvest adds to the battery, in nJ, ``(*batch, users)``."""
+    power = problem.harvesting_efficiency * by_user(problem, "carrier_power") * NANO * problem.downlink_gain
+    return np.asarray(power * by_user(problem, "slot"))
+
+
+def passive_rates(problem: HybridSlot) -> Array:
+    r"""Return r_p in kbit/s.
+
+    .. math:: r_p = B \log_2\left(1 + \frac{p_0 |\alpha g h|^2}{\sigma^2}\right)
+
+    without the carrier's power :math:`p_0`, but for its watts, where the print is taken by its letter.
+    """
+    literal = by_user(problem, "passive_rate") == LITERAL
+    carrier = np.where(literal, 1e9, by_user(problem, "carrier_power") * NANO)
+    ratio = problem.reflection**2 * problem.uplink_gain * problem.downlink_gain * carrier / by_user(problem, "noise_power")
+    return np.asarray(by_user(problem, "bandwidth") * np.log1p(ratio) / np.log(2.0))
+
+
+def local_rates(problem: HybridSlot) -> Array:
+    """Return r_l = f / phi in kbit/s."""
+    return np.asarray(problem.cpu_speed / (KILO * problem.cycles_per_bit))
+
+
+def rows(problem: HybridSlot) -> Array:
+    """Return the numbers of every user, ``(instances, users, 13)``, in the order of `compiled.Slot`."""
+    slot, band = by_user(problem, "slot"), by_user(problem, "bandwidth") / np.log(2.0)
+    weight = by_user(problem, "price_weight")
+    columns = (
+        problem.workload,
+        harvested(problem),
+        problem.energy_coefficient * problem.cpu_speed**2 * KILO * problem.cycles_per_bit,
+        local_rates(problem) * slot,
+        passive_rates(problem) * slot,
+        problem.backscatter_power * slot,
+        quotient(by_user(problem, "noise_power") * slot, problem.uplink_gain),
+        band * slot,
+        problem.circuit_power * slot,
+        problem.energy_floor,
+        weight * by_user(problem, "channel_price") / slot,
+        weight * by_user(problem, "computing_price"),
+        by_user(problem, "pacing") == STRICT,
+    )
+    shape = (*problem.batch_shape, problem.users)
+    whole = np.stack([np.broadcast_to(column, shape) for column in columns], axis=-1)
+    return plain(whole.reshape(problem.instances, problem.users, len(columns)), np.float64)
