@@ -1,7 +1,8 @@
 """Registers the environments of all installed problems with Gymnasium, under the namespace ``mecopt``.
 
 They are listed under the entry point group ``mecopt.environments``: the id's name and version, and the class, which is
-imported when an environment is made and not before.
+imported when an environment is made and not before. Where the group ``mecopt.vector_environments`` has the same name, that
+class answers `gymnasium.make_vec`, many lanes in one call.
 
 Gymnasium from 1.0 on looks for no plugins: import this module, or name it before the id,
 ``gymnasium.make("mecopt.environments:mecopt/BackscatterFrame-v0")``. Earlier ones run it when they are imported themselves
@@ -34,10 +35,11 @@ def environment_ids() -> list[str]:
 
 def register() -> None:
     """Register every environment that is not registered yet; none is imported for this."""
+    vectors = {entry.name: entry.value for entry in entry_points(group="mecopt.vector_environments")}
     for entry in entry_points(group="mecopt.environments"):
         name = f"{NAMESPACE}/{entry.name}"
         if name not in registration.registry:
-            registration.register(id=name, entry_point=entry.value)
+            registration.register(id=name, entry_point=entry.value, vector_entry_point=vectors.get(entry.name))
 
 
 register()

@@ -23,8 +23,10 @@ import numpy as np
 
 from mecopt import clock
 from mecopt.backends.backend import Feature
+from mecopt.dynamic import Chain, Moves, Tables, best_average, perfect_information
 from mecopt.files import write_whole
 from mecopt.problem import Problem
+from mecopt.registry import dynamics_names
 from mecopt.solution import MecoptError
 from mecopt.solve import allocate, solve
 from mecopt.warmstart import from_dual
@@ -59,7 +61,8 @@ class Step:
 
 def steps(cls: type[Problem]) -> list[Step]:
     """Return calls that together need every kernel of a problem."""
-    return [Step(cls.name, call) for problem in _instances(cls) for call in _calls(problem)]
+    calls = [call for problem in _instances(cls) for call in _calls(problem)]
+    return [Step(cls.name, call) for call in (*calls, *([_looked_ahead] if cls.name in dynamics_names() else []))]
 
 
 def _instances(cls: type[Problem]) -> Iterator[Problem]:
@@ -102,6 +105,17 @@ def _valued(problem: Problem, decisions: Any) -> None:
     problem.relaxed_bound(problem.relaxed_dual())
     from_dual(problem, decisions, problem.random_dual(np.random.default_rng(2), decisions.shape[:2]))
     problem.move_values(decisions[:, 0])
+
+
+def _looked_ahead() -> None:
+    """Call the kernels of problems that repeat: chains, both operators, and a path that is known."""
+    chain = Chain.product(Chain.birth_death([0.5], [0.5]), Chain.independent([1.0]))
+    tables = Tables(chain, np.zeros((2, 2, 1)), np.zeros((2, 2, 1), dtype=int))
+    moves = Moves(chain, np.zeros((2, 3)), [(0.0, 0)])
+    path = chain.sample(np.random.default_rng(0), 2, 1)
+    for operator in (tables, moves):
+        best_average(operator, sweeps=2)
+        perfect_information(operator, operator, path, [0], [0])
 
 
 # ---------------------------------------------------------------------- notes

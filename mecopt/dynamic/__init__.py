@@ -1,13 +1,14 @@
 """Problems that repeat slot after slot: chains, optimal long runs between proved bounds, policies on common paths."""
 
 from mecopt.dynamic.average import Bracket, Ending, LongRun, average_of, best_average, bracketed
-from mecopt.dynamic.chain import Chain, Multichain, Quantiles, quantile_grid
+from mecopt.dynamic.chain import Chain, Multichain, side_by_side
 from mecopt.dynamic.discounted import Discounted, best_discounted, discounted_of
 from mecopt.dynamic.dynamics import Dynamics, Grids, Outcome, Policy
 from mecopt.dynamic.estimates import Estimate, block_means, estimate, paired
 from mecopt.dynamic.information import Foreknown, perfect_information
 from mecopt.dynamic.operators import Moves, Operator, Tables
-from mecopt.dynamic.rollout import Record, Rollout, path_digest, policy_names, policy_of, rollout
+from mecopt.dynamic.quantiles import Quantiles, quantile_grid
+from mecopt.dynamic.rollout import Record, Rollout, path_digest, policy_names, policy_of, rollout, solved_by
 from mecopt.dynamic.worlds import SlotWorld, State
 
 __all__ = [
@@ -45,4 +46,6 @@ __all__ = [
     "policy_of",
     "quantile_grid",
     "rollout",
+    "side_by_side",
+    "solved_by",
 ]

@@ -23,7 +23,7 @@ from mecopt.data import digest
 from mecopt.dynamic.dynamics import Dynamics, Outcome, Policy, read_only
 from mecopt.problem import Problem
 from mecopt.search.proposed import LEARNED, is_learned, learned
-from mecopt.solution import InstanceError, unknown
+from mecopt.solution import InstanceError, SolveFailed, unknown
 from mecopt.solve import solve
 
 Array = NDArray[Any]
@@ -83,6 +83,8 @@ def rollout(
     InstanceError
         for a stream without the axes of slots and lanes, and whatever a policy or an outcome refuses, with the slot's
         number.
+    SolveFailed
+        where a solver has no answer to a slot.
     """
     if len(stream.batch_shape) != 2:
         raise InstanceError(f"the stream has a batch of shape {stream.batch_shape}; allowed: slots and lanes")
@@ -103,6 +105,8 @@ def rollout(
             following = dynamics.followed_by(_slot(stream, data, (number + 1) % length), outcome)
         except InstanceError as error:
             raise InstanceError(f"slot {number}: {error}") from error
+        except SolveFailed as error:
+            raise SolveFailed(f"slot {number}: {error}", error.solution) from error
         reward[number] = outcome.reward
         for name, values in measures.items():
             values[number] = outcome.measures[name]

@@ -30,7 +30,7 @@ from mecopt.dynamic.rollout import Rollout, path_digest, policy_of, rollout
 from mecopt.files import code_digest, to_myself, write_whole
 from mecopt.search.proposed import is_learned, learned
 from mecopt.show.readable import Readable
-from mecopt.solution import InstanceError
+from mecopt.solution import InstanceError, SolveFailed
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -237,6 +237,8 @@ class _Task:
                 found = rollout(self.dynamics, path[part], policy, rng, begin=begin)
             except InstanceError as error:
                 raise InstanceError(f"{self.name}, from slot {part.start} on: {error}") from error
+            except SolveFailed as error:
+                raise SolveFailed(f"{self.name}, from slot {part.start} on: {error}", error.solution) from error
             write_table(_rows(self.dynamics, self.name, found, blocks, before), files[number])
             begin, before = found.after, before + len(blocks)
             yield number

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ import pytest
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from mecopt import InstanceError, UnknownName
+from mecopt import InstanceError, SolveFailed, UnknownName
 from mecopt.dynamic import (
     Dynamics,
     Outcome,
@@ -33,6 +33,7 @@ from mecopt.dynamic import (
     policy_names,
     policy_of,
     rollout,
+    solved_by,
 )
 
 Array = NDArray[Any]
@@ -338,3 +339,30 @@ def test_many_lanes_are_a_rollout_that_begins_anew() -> None:
     assert np.array_equal(env.reset(seed=3)[0], again.reset(seed=3)[0])
     with pytest.raises(InstanceError, match="lanes share one generator"):
         env.reset(seed=[1, 2, 3, 4, 5])
+
+
+def test_vector_environments_are_registered_beside_single_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    registration = pytest.importorskip("gymnasium.envs.registration", reason="environments need the extra `learn`")
+    from mecopt import environments
+
+    def entries(group: str) -> list[Any]:
+        return [SimpleNamespace(name="Nowhere-v0", value=f"{group}:Made")]
+
+    monkeypatch.setattr(environments, "entry_points", entries)
+    monkeypatch.setattr(registration, "registry", dict(registration.registry))
+    environments.register()
+    spec = registration.registry["mecopt/Nowhere-v0"]
+    assert (spec.entry_point, spec.vector_entry_point) == ("mecopt.environments:Made", "mecopt.vector_environments:Made")
+
+
+def test_a_slot_without_an_answer_is_named() -> None:
+    class Never(STORE.Enumeration):  # type: ignore[name-defined,misc]
+        """Gives up."""
+
+        def search(self, problem: Any, **given: Any) -> Any:
+            found = super().search(problem, **given)
+            return dataclasses.replace(found, failed=problem.level[..., 0] < 8.0)
+
+    with pytest.raises(SolveFailed, match=r"slot 1: .* items have no answer") as failed:
+        carried_out(path_of(4, 2), solved_by(Never()))
+    assert failed.value.solution.statuses() == {"FAILED": 2}
