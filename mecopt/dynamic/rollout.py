@@ -23,6 +23,7 @@ from mecopt.data import digest
 from mecopt.dynamic.dynamics import Dynamics, Outcome, Policy, read_only
 from mecopt.problem import Problem
 from mecopt.search.proposed import LEARNED, is_learned, learned
+from mecopt.search.solver import Solver
 from mecopt.solution import InstanceError, SolveFailed, unknown
 from mecopt.solve import solve
 
@@ -158,12 +159,21 @@ def policy_of(dynamics: Dynamics[Any], name: str) -> Policy:
     return solved_by(dynamics.problem.solver(name))
 
 
-def solved_by(solver: Any) -> Policy:
-    """Return the policy that answers each slot for itself by a solver, a name or the solver itself."""
+def solved_by(solver: Solver) -> Policy:
+    """Return the policy that answers each slot for itself by a solver, as `mecopt.solve` does, without the certificate.
+
+    A certificate of every slot may take many times as long as the answer, and a rollout asks for none: what comes of an
+    answer is what its outcome says. A slot without an answer raises what `mecopt.solve` raises.
+    """
 
     def policy(slot: Any, rng: Generator) -> tuple[Array, Any]:
-        found = solve(slot, solver=solver, rng=rng)
-        return found.decision, found.allocation
+        with np.errstate(all="ignore"):
+            found = solver.search(slot, start=None, gap=None, time_limit=None, rng=rng)
+            if np.any(found.failed) or slot.infeasible(found.decision).any():
+                whole = solve(slot, solver=solver, rng=rng)
+                return whole.decision, whole.allocation
+            best = slot.closed_form(found.decision)[0] if found.allocation is None else found.allocation
+        return found.decision, best
 
     return policy
 

@@ -16,7 +16,7 @@ import pytest
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from mecopt import InstanceError, SolveFailed, UnknownName
+from mecopt import InstanceError, SolveFailed, UnknownName, solve
 from mecopt.dynamic import (
     Dynamics,
     Outcome,
@@ -137,6 +137,11 @@ def test_names_are_policies_as_in_comparisons() -> None:
     assert policy_names(DYNAMICS) == ["dynamic-program", "enumerate", "learned", "learned:FOLDER"]
     found = carried_out(path_of(5, 2), policy_of(DYNAMICS, "enumerate"))
     assert (found.measures["sold"] == [[8.0]] + [[1.0]] * 4).all()  # all there is, in every slot
+    slot = path_of(1, 6)[0]
+    decision, allocation = policy_of(DYNAMICS, "enumerate")(slot, np.random.default_rng(0))
+    whole = solve(slot, solver="enumerate")
+    assert np.array_equal(decision, whole.decision)
+    assert np.array_equal(allocation.sold, whole.allocation.sold)
     with pytest.raises(UnknownName, match="unknown policy for energy-store 'dynamic-programme'; did you mean"):
         policy_of(DYNAMICS, "dynamic-programme")
     with pytest.raises(InstanceError, match="no trained policy ships"):
