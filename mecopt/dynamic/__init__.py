@@ -9,11 +9,12 @@ from mecopt.dynamic.information import Foreknown, perfect_information
 from mecopt.dynamic.operators import Moves, Operator, Tables
 from mecopt.dynamic.quantiles import Quantiles, quantile_grid
 from mecopt.dynamic.rollout import Record, Rollout, path_digest, policy_names, policy_of, rollout, solved_by
-from mecopt.dynamic.worlds import SlotWorld, State
+from mecopt.dynamic.worlds import Choices, Numbers, SlotWorld, State
 
 __all__ = [
     "Bracket",
     "Chain",
+    "Choices",
     "Discounted",
     "Dynamics",
     "Ending",
@@ -23,6 +24,7 @@ __all__ = [
     "LongRun",
     "Moves",
     "Multichain",
+    "Numbers",
     "Operator",
     "Outcome",
     "Policy",

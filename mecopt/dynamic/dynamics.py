@@ -18,7 +18,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 from numpy.random import Generator
@@ -27,8 +27,11 @@ from numpy.typing import NDArray
 from mecopt.dynamic.average import Bracket, bracketed
 from mecopt.dynamic.operators import Operator
 from mecopt.problem import Problem
-from mecopt.solution import InstanceError
+from mecopt.solution import InstanceError, unknown
 from mecopt.solve import allocate
+
+if TYPE_CHECKING:
+    from mecopt.dynamic.worlds import SlotWorld
 
 Array = NDArray[Any]
 
@@ -175,6 +178,26 @@ class Dynamics(ABC, Generic[ProblemT]):
     def grids(self) -> Grids | None:
         """Return how the slots lie on a grid; None where nothing is known of it."""
         return None
+
+    def worlds(self) -> Mapping[str, Callable[[], SlotWorld]]:
+        """Return the ways of acting in it by name, as environments and learners have them; the first is the default."""
+        return {}
+
+    def world(self, actions: str | None = None) -> SlotWorld:
+        """Return one way of acting.
+
+        Raises
+        ------
+        UnknownName, InstanceError
+            where there is none of this name, or none at all.
+        """
+        known = self.worlds()
+        if not known:
+            raise InstanceError(f"{self.name} has no ways of acting slot by slot")
+        chosen = next(iter(known)) if actions is None else actions
+        if chosen not in known:
+            raise unknown(f"way of acting in {self.name}", chosen, known)
+        return known[chosen]()
 
     def bracket(self) -> Bracket | None:
         """Return proved bounds on the best average reward per slot; None where there are none."""

@@ -14,18 +14,18 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from mecopt.dynamic.worlds import SlotWorld, State
+from mecopt.dynamic.worlds import Choices, Numbers, SlotWorld, State
 from mecopt.solution import BackendUnavailable, InstanceError
 
 try:
     import gymnasium
-    from gymnasium.spaces import Box
+    from gymnasium.spaces import Box, Discrete
     from gymnasium.utils.seeding import np_random
     from gymnasium.vector.utils import batch_space
 except ModuleNotFoundError as error:
     raise BackendUnavailable("environments need gymnasium; install it by: pip install 'mecopt[learn]'") from error
 
-__all__ = ["Box", "ParallelSlotEnv", "SlotEnv", "SlotVectorEnv", "whole"]
+__all__ = ["ParallelSlotEnv", "SlotEnv", "SlotVectorEnv", "space_of", "whole"]
 
 Array = NDArray[Any]
 
@@ -39,6 +39,11 @@ def whole(name: str, value: Any) -> int:
     return int(value)
 
 
+def space_of(what: Numbers | Choices) -> Any:
+    """Return the space of what can be seen or done: a `Box` of single precision, or a `Discrete` one."""
+    return Discrete(what.count) if isinstance(what, Choices) else Box(what.low, what.high, what.shape, np.float32)
+
+
 class SlotEnv(gymnasium.Env[Any, Any]):
     """One lane for Gymnasium.
 
@@ -46,8 +51,6 @@ class SlotEnv(gymnasium.Env[Any, Any]):
     ----------
     world
         what is seen, done and earned.
-    observation_space, action_space
-        of one lane.
     slots
         of an episode.
     render_mode
@@ -56,11 +59,9 @@ class SlotEnv(gymnasium.Env[Any, Any]):
 
     metadata: ClassVar[dict[str, Any]] = {"render_modes": []}  # type: ignore[misc]
 
-    def __init__(
-        self, world: SlotWorld, observation_space: Any, action_space: Any, slots: int, render_mode: str | None = None
-    ) -> None:
+    def __init__(self, world: SlotWorld, slots: int, render_mode: str | None = None) -> None:
         self.world, self.slots, self.render_mode = world, whole("slots", slots), render_mode
-        self.observation_space, self.action_space = observation_space, action_space
+        self.observation_space, self.action_space = space_of(world.observed), space_of(world.acted)
         self._state: State | None = None
         self._slot = 0
 
@@ -90,19 +91,19 @@ class SlotVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
 
     Parameters
     ----------
-    world, observation_space, action_space, slots
-        as for `SlotEnv`, of one lane each.
+    world, slots
+        as for `SlotEnv`.
     lanes
         how many.
     """
 
     metadata: ClassVar[dict[str, Any]] = {}  # type: ignore[misc]
 
-    def __init__(self, world: SlotWorld, observation_space: Any, action_space: Any, slots: int, lanes: int) -> None:
+    def __init__(self, world: SlotWorld, slots: int, lanes: int) -> None:
         self.world, self.slots, self.num_envs = world, whole("slots", slots), whole("lanes", lanes)
-        self.single_observation_space, self.single_action_space = observation_space, action_space
-        self.observation_space = batch_space(observation_space, self.num_envs)
-        self.action_space = batch_space(action_space, self.num_envs)
+        self.single_observation_space, self.single_action_space = space_of(world.observed), space_of(world.acted)
+        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
+        self.action_space = batch_space(self.single_action_space, self.num_envs)
         self.metadata = {"autoreset_mode": gymnasium.vector.AutoresetMode.SAME_STEP}  # type: ignore[misc]
         self._state: State | None = None
         self._slot = np.zeros(self.num_envs, dtype=int)
@@ -165,8 +166,6 @@ else:
             of which an action has a row for each agent, and so have what is seen and what is earned.
         agents
             their names.
-        observation_space, action_space
-            of one agent.
         slots
             of an episode.
         render_mode
@@ -179,16 +178,14 @@ else:
             self,
             world: SlotWorld,
             agents: Sequence[str],
-            observation_space: Box,
-            action_space: Box,
             slots: int,
             render_mode: str | None = None,
         ) -> None:
             self.world, self.slots, self.render_mode = world, whole("slots", slots), render_mode
             self.possible_agents = list(agents)
             self.agents: list[str] = []
-            self.observation_spaces = {agent: _copy(observation_space) for agent in agents}
-            self.action_spaces = {agent: _copy(action_space) for agent in agents}
+            self.observation_spaces = {agent: space_of(_row(world.observed)) for agent in agents}
+            self.action_spaces = {agent: space_of(_row(world.acted)) for agent in agents}
             self._rng: Generator | None = None
             self._state: State | None = None
             self._slot = 0
@@ -257,6 +254,6 @@ else:
             return np.stack(rows)
 
 
-def _copy(space: Box) -> Box:
-    """Return a space of an agent's own, which draws for itself."""
-    return Box(space.low, space.high, space.shape, space.dtype.type)
+def _row(what: Numbers | Choices) -> Numbers | Choices:
+    """Return what one of several agents sees or does."""
+    return what if isinstance(what, Choices) else Numbers(what.low, what.high, what.shape[1:])

@@ -8,6 +8,7 @@ that equal seeds meet equal slots, whatever is done. All functions take a single
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,6 +30,22 @@ class State(NamedTuple):
     before: Outcome | None = None
 
 
+@dataclass(frozen=True)
+class Numbers:
+    """Numbers between two limits, of one lane."""
+
+    low: float
+    high: float
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Choices:
+    """One of so many choices, by its number."""
+
+    count: int
+
+
 class SlotWorld(ABC):
     """A `mecopt.world.World` over a dynamics; a model derives one for each way of acting in it."""
 
@@ -40,6 +57,16 @@ class SlotWorld(ABC):
     @abstractmethod
     def seen(self, state: State) -> Array:
         """Return what is seen of a slot, ``(*batch, ...)``."""
+
+    @property
+    @abstractmethod
+    def observed(self) -> Numbers:
+        """What can be seen of a slot."""
+
+    @property
+    @abstractmethod
+    def acted(self) -> Numbers | Choices:
+        """What an action may be."""
 
     @abstractmethod
     def answered(self, state: State, action: Array, rng: Generator) -> tuple[Array, Any]:

@@ -23,8 +23,9 @@ spent only after it was harvested, what comes after a user's own slot is not los
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -34,7 +35,7 @@ from mecopt.dynamic.dynamics import Dynamics, read_only
 from mecopt.dynamic.dynamics import Outcome as SlotOutcome
 from mecopt.models.backscatter_frame.admission import SERVED, served, serving
 from mecopt.models.backscatter_frame.allocation import completed
-from mecopt.models.backscatter_frame.beam_actions import parts, real
+from mecopt.models.backscatter_frame.beam_actions import BEAM_ACTIONS, parts, real
 from mecopt.models.backscatter_frame.problem import BackscatterFrame
 from mecopt.models.backscatter_frame.terms import sending_energy
 from mecopt.models.backscatter_frame.variables import FrameAllocation
@@ -294,6 +295,12 @@ class FrameDynamics(Dynamics[BackscatterFrame]):
         left = super().followed_by(following, outcome)
         battery = read_only(np.minimum(left.battery, left.battery_capacity))
         return left._with({**left.__dict__, "battery": battery})
+
+    def worlds(self) -> Mapping[str, Callable[[], Any]]:
+        """Return the access point's ways of acting: weights of users, or raw antennas."""
+        from mecopt.models.backscatter_frame.worlds import AccessPointWorld
+
+        return {beams: partial(AccessPointWorld, dynamics=self, beams=beams) for beams in BEAM_ACTIONS}
 
     def answered(self, problem: BackscatterFrame, decision: Array) -> FrameAllocation:
         """Return what users do with beams, who cannot be served dropped; see `estimated`."""

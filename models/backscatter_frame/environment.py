@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from mecopt.dynamic.environments import Box, SlotEnv, whole
+from mecopt.dynamic.environments import SlotEnv, whole
 from mecopt.models.backscatter_frame.dynamics import FrameDynamics, Rewards
-from mecopt.models.backscatter_frame.observation import FARTHEST, Observer
+from mecopt.models.backscatter_frame.observation import Observer
 from mecopt.models.backscatter_frame.worlds import SCALE, AccessPointWorld, Answer
 
 FRAMES = 100
@@ -94,7 +92,4 @@ class BackscatterFrameEnv(SlotEnv):
         self.world: AccessPointWorld = AccessPointWorld(
             dynamics=dynamics, observer=observer, reward_scale=reward_scale, beams=beams, answer=answer
         )
-        scales = self.world.scales
-        seen = Box(-FARTHEST, FARTHEST, (scales.users * scales.size,), np.float32)
-        done = Box(0.0, 1.0, (self.world.size,), np.float32)
-        super().__init__(self.world, seen, done, whole("frames", frames), render_mode)
+        super().__init__(self.world, whole("frames", frames), render_mode)

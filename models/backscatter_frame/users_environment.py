@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import numpy as np
-
-from mecopt.dynamic.environments import Box, ParallelSlotEnv, whole
-from mecopt.models.backscatter_frame.dynamics import SHARES, FrameDynamics, Rewards
+from mecopt.dynamic.environments import ParallelSlotEnv, whole
+from mecopt.models.backscatter_frame.dynamics import FrameDynamics, Rewards
 from mecopt.models.backscatter_frame.environment import FRAMES
-from mecopt.models.backscatter_frame.observation import FARTHEST, Observer
+from mecopt.models.backscatter_frame.observation import Observer
 from mecopt.models.backscatter_frame.worlds import SCALE, Rule, UsersWorld
 from mecopt.solution import BackendUnavailable
 
@@ -118,8 +116,6 @@ class BackscatterUsersEnv(ParallelSlotEnv):
         super().__init__(
             self.world,
             [f"user_{number}" for number in range(self.world.scales.users)],
-            Box(-FARTHEST, FARTHEST, (self.world.seen_size,), np.float32),
-            Box(0.0, 1.0, (SHARES[actions],), np.float32),
             whole("frames", frames),
             render_mode,
         )

@@ -17,11 +17,11 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mecopt.dynamic.dynamics import Outcome
-from mecopt.dynamic.worlds import SlotWorld, State, before, checked_scale
+from mecopt.dynamic.worlds import Numbers, SlotWorld, State, before, checked_scale
 from mecopt.models.backscatter_frame.beam_actions import action_size, beams_of, parts
 from mecopt.models.backscatter_frame.beams import charging, evenly, matched
 from mecopt.models.backscatter_frame.dynamics import SHARES, FrameDynamics, estimated, from_shares
-from mecopt.models.backscatter_frame.observation import Observer, flattened
+from mecopt.models.backscatter_frame.observation import FARTHEST, Observer, flattened
 from mecopt.models.backscatter_frame.problem import BackscatterFrame
 from mecopt.models.backscatter_frame.variables import FrameAllocation
 from mecopt.solution import InstanceError, unknown
@@ -89,9 +89,14 @@ class AccessPointWorld(FrameWorld):
         super().__post_init__()
 
     @property
-    def size(self) -> int:
-        """Numbers of an action."""
-        return action_size(self.beams, self.scales.users, self.scales.antennas)
+    def observed(self) -> Numbers:
+        """All users', one after the other."""
+        return Numbers(-FARTHEST, FARTHEST, (self.scales.users * self.scales.size,))
+
+    @property
+    def acted(self) -> Numbers:
+        """Weights or antennas, by `beams`."""
+        return Numbers(0.0, 1.0, (action_size(self.beams, self.scales.users, self.scales.antennas),))
 
     def seen(self, state: State) -> NDArray[np.float32]:
         """Return what is seen of all users, one after the other."""
@@ -129,9 +134,14 @@ class UsersWorld(FrameWorld):
         super().__post_init__()
 
     @property
-    def seen_size(self) -> int:
-        """How many numbers a user sees."""
-        return self.scales.size + self.told_gain
+    def observed(self) -> Numbers:
+        """A row for every user."""
+        return Numbers(-FARTHEST, FARTHEST, (self.scales.users, self.scales.size + self.told_gain))
+
+    @property
+    def acted(self) -> Numbers:
+        """A row of shares for every user."""
+        return Numbers(0.0, 1.0, (self.scales.users, SHARES[self.actions]))
 
     def prepared(self, problem: BackscatterFrame, rng: Generator) -> Array:
         """Decide the beams of a frame by the rule."""
@@ -147,7 +157,7 @@ class UsersWorld(FrameWorld):
         return state.prepared, from_shares(state.problem, state.prepared, given)
 
     def seen(self, state: State) -> NDArray[np.float32]:
-        r"""Return what every user sees, ``(users, seen_size)``; last, if told, :math:`|h_i^H w_i|^2 / \|h_i\|^2`."""
+        r"""Return what every user sees, ``(users, size)``; last, if told, :math:`|h_i^H w_i|^2 / \|h_i\|^2`."""
         rows = self.scales(state.problem)
         if not self.told_gain:
             return rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from mecopt import InstanceError, SolveFailed, UnknownName, solve
 from mecopt.dynamic import (
     Dynamics,
+    Numbers,
     Outcome,
     Record,
     Rollout,
@@ -279,6 +280,8 @@ class Seller(SlotWorld):
     def __init__(self, dynamics: Dynamics[Any]) -> None:
         self.dynamics, self.reward_scale = dynamics, 0.5
 
+    observed, acted = Numbers(0.0, 2.0, (2,)), Numbers(0.0, 1.0, (1,))
+
     def seen(self, state: State) -> Array:
         """See level and price."""
         both = np.concatenate([state.problem.level / 8.0, state.problem.price / 6.0], axis=-1)
@@ -293,30 +296,22 @@ class Seller(SlotWorld):
         return decision, state.problem.closed_form(decision)[0]
 
 
-def spaces() -> Mapping[str, Any]:
-    box = pytest.importorskip("gymnasium", reason="environments need the extra `learn`").spaces.Box
-    return {
-        "observation_space": box(0.0, 2.0, (2,), np.float32),
-        "action_space": box(0.0, 1.0, (1,), np.float32),
-    }
-
-
 def test_single_environments_pass_the_battery(monkeypatch: pytest.MonkeyPatch) -> None:
-    given = spaces()
+    pytest.importorskip("gymnasium", reason="environments need the extra `learn`")
     from mecopt.dynamic.environments import SlotEnv
     from mecopt.testing_envs import ENV_CHECKS
 
     monkeypatch.setattr("mecopt.testing_envs.SEED", 8)  # with the next one another of the three prices comes first
     for dynamics in (DYNAMICS, Closing()):
         for check in ENV_CHECKS:
-            check(partial(SlotEnv, Seller(dynamics), **given, slots=9))
+            check(partial(SlotEnv, Seller(dynamics), slots=9))
 
 
 def test_many_lanes_are_a_rollout_that_begins_anew() -> None:
-    given = spaces()
+    pytest.importorskip("gymnasium", reason="environments need the extra `learn`")
     from mecopt.dynamic.environments import SlotVectorEnv
 
-    env = SlotVectorEnv(Seller(Closing()), **given, slots=6, lanes=5)
+    env = SlotVectorEnv(Seller(Closing()), slots=6, lanes=5)
     seen, _ = env.reset(seed=3)
     rng, count = np.random.default_rng(0), np.zeros(5, int)
     ends = 0
@@ -340,7 +335,7 @@ def test_many_lanes_are_a_rollout_that_begins_anew() -> None:
             assert np.array_equal(8.0 * infos["final_obs"][:, 0], fresh)
         count[over] = 0
     assert ends > 10
-    again = SlotVectorEnv(Seller(Closing()), **given, slots=6, lanes=5)
+    again = SlotVectorEnv(Seller(Closing()), slots=6, lanes=5)
     assert np.array_equal(env.reset(seed=3)[0], again.reset(seed=3)[0])
     with pytest.raises(InstanceError, match="lanes share one generator"):
         env.reset(seed=[1, 2, 3, 4, 5])
