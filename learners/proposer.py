@@ -298,6 +298,12 @@ class Learner(ABC):
             if the learner refuses such instances, or the folder holds another run.
         """
 
+    def stream(
+        self, cls: type[Problem], rng: Generator, count: int, preset: str, fields: Mapping[str, Any], settings: Any
+    ) -> Problem:
+        """Draw the instances of a training, some `count` in all; independent ones, unless a learner overrides it."""
+        return cls.sample(rng, (count,), preset=preset, **fields)
+
     def refusal(self, problem: Problem) -> str | None:
         """Say why this learner cannot learn from such instances; None where it can."""
         return None

@@ -30,7 +30,7 @@ def changed(stream: Problem, changes: Sequence[tuple[int, Mapping[str, float]]])
     Parameters
     ----------
     changes
-        pairs of an instance's number and the new values by field name, or `users_off`.
+        pairs of an instance's number and the new values by field name, or `users_off`; of paths ``(slots, lanes)`` a slot's.
 
     Examples
     --------
@@ -39,13 +39,13 @@ def changed(stream: Problem, changes: Sequence[tuple[int, Mapping[str, float]]])
     >>> changed(stream, [(1, {"energy_weight": 3.0}), (3, {"energy_weight": 1.0})]).energy_weight[:, 0].tolist()
     [1.0, 3.0, 3.0, 1.0]
     """
-    flat = stream.flat()
+    flat = stream if stream.batch_shape else stream.flat()
     fields = {name: value.copy() for name, value in flat.data().items()}
     task = flat.task_fields or (declared(type(flat))[0].name,)
-    off = np.zeros(flat.instances, dtype=int)
+    off = np.zeros(len(flat), dtype=int)
     for first, values in sorted(changes, key=lambda change: change[0]):
-        if not 0 <= first < flat.instances:
-            raise InstanceError(f"a change takes hold at instance {first}; allowed: 0 to {flat.instances - 1}")
+        if not 0 <= first < len(flat):
+            raise InstanceError(f"a change takes hold at instance {first}; allowed: 0 to {len(flat) - 1}")
         for name, value in values.items():
             if name == USERS_OFF:
                 if not (0 <= value <= flat.users and value == int(value)):
@@ -56,7 +56,8 @@ def changed(stream: Problem, changes: Sequence[tuple[int, Mapping[str, float]]])
             else:
                 raise unknown_field(type(flat), name, [USERS_OFF, *fields])
     for name in task:
-        fields[name][np.arange(flat.users) < off[:, None]] = 0.0
+        away = np.arange(flat.users) < off.reshape(-1, *(1,) * len(flat.batch_shape))
+        fields[name][np.broadcast_to(away, fields[name].shape)] = 0.0
     return type(flat)(**fields)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,7 +86,10 @@ def command(
     given = _settings(options)
     settings = chosen.configured(variant, given)
     settings.require_effect(given)
-    stream, provenance = _stream(problem, seed, preset, data, split, count, fields, rows=rows, field=field, ignore=ignore)
+    draw = partial(chosen.stream, settings=settings)
+    stream, provenance = _stream(
+        draw, problem, seed, preset, data, split, count, fields, rows=rows, field=field, ignore=ignore
+    )
     stream = changed(stream, [_change(text) for text in changes])
     provenance |= {"changes": list(changes), "variant": variant}
     _require(chosen, stream)
@@ -118,6 +123,7 @@ def _require(learner: Any, stream: Problem) -> None:
 
 
 def _stream(
+    draw: Callable[..., Problem],
     name: str,
     seed: int,
     preset: str,
@@ -144,7 +150,7 @@ def _stream(
                 raise InstanceError(f"--{option} says how the file of --data is read; there is none")
         if split is not None:
             raise InstanceError("--split divides the instances of --data; a preset draws new ones for every purpose")
-        stream = cls.sample(rng, (count,), preset=preset, **field_values(cls, texts))
+        stream = draw(cls, rng, count, preset, field_values(cls, texts))
         return stream, {"preset": preset, "set": list(texts)}
     found = load(data, name, fields=lambda cls: field_values(cls, texts), **told)
     tell(found)

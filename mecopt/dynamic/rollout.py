@@ -153,7 +153,8 @@ def policy_of(dynamics: Dynamics[Any], name: str) -> Policy:
     if name in own:
         return own[name]()
     if is_learned(name):
-        return solved_by(learned(dynamics.draw(np.random.default_rng(0)), name))
+        proposed = learned(dynamics.draw(np.random.default_rng(0)), name)
+        return getattr(proposed.policy, "act", None) or solved_by(proposed)
     if name not in known:
         raise unknown(f"policy for {dynamics.name}", name, policy_names(dynamics))
     return solved_by(dynamics.problem.solver(name))

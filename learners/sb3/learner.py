@@ -1,0 +1,152 @@
+"""How `sb3` is trained: blocks of slots, after each the policy tried on a path of its own, and the best one kept."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from mecopt.dynamic.dynamics import Dynamics
+from mecopt.dynamic.rollout import rollout
+from mecopt.files import write_whole
+from mecopt.learners.checkpoint import CHECKPOINT, resume, write_checkpoint
+from mecopt.learners.inputs import Inputs
+from mecopt.learners.network import as_arrays, one_thread
+from mecopt.learners.proposer import Learner, shipped_with_mecopt
+from mecopt.learners.sb3 import record
+from mecopt.learners.sb3.policy import NAME, Actor, Sb3Policy, dynamics_of, world_of
+from mecopt.learners.sb3.settings import Sb3Settings
+from mecopt.learners.training import alone, finished, marks, run_key, versions
+from mecopt.problem import Problem
+from mecopt.registry import dynamics_names, find_dynamics
+from mecopt.solution import InstanceError
+
+Array = NDArray[Any]
+
+
+class Sb3Learner(Learner):
+    """Learner `sb3`."""
+
+    name = NAME
+    summary = "DDPG, TD3 and DQN of Stable-Baselines3, slot after slot, for every problem that repeats"
+    role = "proposer"
+    settings = Sb3Settings
+    policy = Sb3Policy
+    variants: ClassVar = {"default": {}}
+
+    def refusal(self, problem: Problem) -> str | None:
+        """Refuse problems that do not repeat, or in which nobody acts slot by slot."""
+        if problem.name not in dynamics_names():
+            return (
+                f"{NAME} learns slot after slot, and {problem.name} does not repeat; these do: {', '.join(dynamics_names())}"
+            )
+        if not find_dynamics(problem.name)().worlds():
+            return f"{NAME} needs to know how one acts in {problem.name}, which its dynamics does not say"
+        return None
+
+    def stream(
+        self, cls: type[Problem], rng: Generator, count: int, preset: str, fields: Mapping[str, Any], settings: Sb3Settings
+    ) -> Problem:
+        """Draw paths, `count` slots in all, by the law of the problem's dynamics: channels go on from slot to slot."""
+        if count < settings.lanes * settings.checks:
+            least = settings.lanes * settings.checks
+            raise InstanceError(f"{count} slots are too few; allowed: {least} or more, one for each lane and check")
+        found: Problem = find_dynamics(cls.name)(preset, **fields).stream(rng, count // settings.lanes, settings.lanes)
+        return found
+
+    def train(
+        self,
+        stream: Problem,
+        settings: Sb3Settings,
+        seed: int,
+        out: str | Path,
+        provenance: Mapping[str, Any],
+        progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> Sb3Policy:
+        """Train on paths ``(slots, lanes)``, as `stream` draws them; what is carried follows from what is done.
+
+        A run that was interrupted or killed goes on from its last check, and ends with the same weights.
+        """
+        self.require(stream)
+        folder, described = Path(out), dataclasses.asdict(settings)
+        if len(stream.batch_shape) != 2 or stream.batch_shape[0] < settings.checks:
+            raise InstanceError(
+                f"the stream has a batch of shape {stream.batch_shape}; allowed: slots and lanes, as many slots as checks"
+            )
+        dynamics = dynamics_of(stream.name, provenance)
+        key = run_key(NAME, {**described, "preset": dynamics.preset, "set": list(provenance.get("set", ()))}, stream, seed)
+        with alone(folder), one_thread():
+            checkpoint = folder / CHECKPOINT
+            if not finished(folder, key):
+                columns, layers = _learned(dynamics, stream, settings, seed, key, checkpoint, progress)
+                origin = {"run": key, "seed": seed, "instances": stream.instances, "settings": described}
+                figures = {"versions": versions(), "reached": record.reached(columns, dynamics, settings, stream)}
+                record.write(folder / "training.parquet", columns)
+                title = f"{stream.name}, {settings.algorithm}, actions {settings.actions}, seed {seed}"
+                write_whole(folder / "training.png", record.picture(columns, dynamics, title, marks(provenance)))
+                card = {"preset": dynamics.preset, **provenance, **origin, **figures}
+                inputs = Inputs.fit(stream.flat(), _seen(stream, dynamics.carried), "raw")
+                Sb3Policy(card, stream.name, stream.sizes, inputs, settings, layers).save(folder)
+            checkpoint.unlink(missing_ok=True)
+        return Sb3Policy.load(folder)
+
+    def shipped(self) -> list[Path]:
+        """Return the folders of the policies that ship with mecopt."""
+        return shipped_with_mecopt(NAME)
+
+
+def _seen(stream: Problem, carried: Sequence[str]) -> tuple[str, ...]:
+    """Return the fields that change from slot to slot, and those that are carried."""
+    flat = stream.flat()
+    return tuple(name for name, value in flat.data().items() if name in carried or (value != value[:1]).any())
+
+
+def _learned(
+    dynamics: Dynamics[Any],
+    stream: Problem,
+    settings: Sb3Settings,
+    seed: int,
+    key: str,
+    checkpoint: Path,
+    progress: Callable[[int, int], None],
+) -> tuple[dict[str, Array], Any]:
+    """Learn block after block, or those that a checkpoint leaves; return the log and the layers that did best."""
+    from mecopt.learners.sb3.model import Model
+
+    world = world_of(dynamics, settings)
+    slots = stream.batch_shape[0] // settings.checks
+    total = slots * settings.checks * stream.batch_shape[1]
+    model = Model(world, stream, settings, seed, total)
+    columns = record.empty(settings.checks, tuple(dynamics.measures))
+    best = as_arrays(model.network(), "best.")
+    path = dynamics.stream(np.random.default_rng((seed, 8)), -(-settings.check_slots // settings.lanes), settings.lanes)
+
+    def restore(state: Mapping[str, Array]) -> None:
+        model.restore({name: value for name, value in state.items() if not name.startswith("best.")})
+        best.update({name: value for name, value in state.items() if name.startswith("best.")})
+
+    first = resume(checkpoint, key, restore, columns)
+    progress(first * slots * stream.batch_shape[1], total)
+    for block in range(first, settings.checks):
+        columns["training"][block] = model.learn(block, slots)
+        layers = model.network()
+        found = rollout(dynamics, path, Actor(world, settings, layers), np.random.default_rng((seed, 9)))
+        columns["slots"][block] = (block + 1) * slots * stream.batch_shape[1]
+        columns["reward"][block] = found.mean
+        for name in dynamics.measures:
+            columns[name][block] = float(np.nanmean(found.measures[name]))
+        if found.mean >= np.nanmax(columns["reward"][: block + 1]):
+            best = as_arrays(layers, "best.")
+        progress((block + 1) * slots * stream.batch_shape[1], total)
+        if block + 1 < settings.checks:
+            write_checkpoint(checkpoint, key, block + 1, {**model.state(), **best}, columns)
+    count = len(best) // 2
+    return columns, [(best[f"best.weight_{n}"], best[f"best.offset_{n}"]) for n in range(count)]
+
+
+LEARNER = Sb3Learner()

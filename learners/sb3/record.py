@@ -1,0 +1,92 @@
+"""What a training of `sb3` leaves beside the policy: its log, figures for the card, and a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mecopt.dynamic.dynamics import Dynamics
+from mecopt.files import write_whole
+from mecopt.learners.curves import png
+from mecopt.learners.sb3.settings import Sb3Settings
+from mecopt.solution import InstanceError
+
+if TYPE_CHECKING:
+    from mecopt.problem import Problem
+
+Array = NDArray[Any]
+
+COLUMNS = ("slots", "training", "reward")
+"""Slots learned from; mean reward of a block with exploration; mean reward of the policy after it on its own path."""
+
+
+def empty(checks: int, measures: Sequence[str] = ()) -> dict[str, Array]:
+    """Return the columns of a log, before anything has happened."""
+    return {name: np.full(checks, np.nan) for name in (*COLUMNS, *measures)}
+
+
+def write(path: Path, columns: Mapping[str, Array]) -> None:
+    """Write a log as Parquet, one row per check."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table(dict(columns)), sink)
+    write_whole(path, sink.getvalue().to_pybytes())
+
+
+def read(path: Path) -> dict[str, Array]:
+    """Read a log that `write` wrote."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise InstanceError(f"{path} is missing or damaged: {error}") from None
+    missing = [name for name in COLUMNS if name not in table.column_names]
+    if missing:
+        raise InstanceError(f"{path} is no log of a training: it has no column {missing[0]}")
+    return {name: table[name].to_numpy() for name in table.column_names}
+
+
+def reached(columns: Mapping[str, Array], dynamics: Dynamics[Any], settings: Sb3Settings, stream: Problem) -> dict[str, Any]:
+    """Return what the policy that was kept earned, for the card."""
+    best = len(columns["reward"]) - 1 - int(np.argmax(columns["reward"][::-1]))
+    return {
+        "over": f"a path of {settings.check_slots:,} slots on which it was chosen: judge by others",
+        "reward_name": dynamics.reward_name,
+        "unit": dynamics.reward_unit,
+        "reward": float(columns["reward"][best]),
+        "last": float(columns["reward"][-1]),
+        "chosen_after": int(columns["slots"][best]),
+        "slots": int(columns["slots"][-1]),
+    }
+
+
+def picture(
+    columns: Mapping[str, Array], dynamics: Dynamics[Any], title: str, changes: Sequence[tuple[int, str]] = ()
+) -> bytes:
+    """Draw what is earned while learning, and what the policy earns on its own path."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8.0, 4.4), layout="constrained")
+    axes = figure.add_subplot()
+    axes.plot(columns["slots"], columns["training"], color="#8a8f98", lw=1.4, label="while learning, with exploration")
+    axes.plot(columns["slots"], columns["reward"], color="#1f5f8b", lw=1.8, marker="o", ms=4, label="on a path of its own")
+    best = len(columns["reward"]) - 1 - int(np.argmax(columns["reward"][::-1]))
+    axes.plot(columns["slots"][best], columns["reward"][best], "o", mec="#c0392b", mfc="none", ms=10, mew=1.8, label="kept")
+    for at, text in changes:
+        axes.axvline(at, color="#8a8f98", lw=0.8)
+        axes.text(at, 0.97, f" {text}", transform=axes.get_xaxis_transform(), va="top", fontsize=8)
+    axes.set_xlabel("slots learned from")
+    axes.set_ylabel(f"{dynamics.reward_name}, {dynamics.reward_unit} a slot")
+    axes.set_title(title, fontsize=10, loc="left")
+    axes.legend(frameon=False, fontsize=9)
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+    return png(figure)
