@@ -76,7 +76,7 @@ def command(
     instances = instances[rows]
     if labels is not None:
         labels = labels[rows]
-    shown = Console(stderr=True).is_terminal
+    shown = Console(stderr=True).is_interactive
     with progress("comparing") as tell_done, nullcontext() if shown else at_work():
         reported: list[Summary] = []
         origin = {f"file_{name}": value for name, value in data.provenance.items() if name != "file"}

@@ -54,11 +54,11 @@ def columns() -> int:
 
 @contextmanager
 def told_progress(screen: Console) -> Iterator[Progress]:
-    """Show where long work is: a bar where somebody watches a terminal, else a line on standard error now and then."""
+    """Show where long work is: a bar where a terminal can move it, else a line on standard error now and then."""
     errors = Console(stderr=True, highlight=False)
     watched = screen if screen.is_terminal else errors
     began = said = clock.now()
-    if watched.is_terminal:
+    if watched.is_interactive:
         with _bar(watched, "starting") as told:
             yield told
         return
@@ -106,19 +106,22 @@ def at_work() -> Iterator[None]:
 
 @contextmanager
 def progress(task: str, wanted: bool = True) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on standard error where that is a terminal; what it yields takes how much is done, and of how much."""
+    """Show a bar on standard error where a terminal can move it; what it yields takes how much is done, and of how much."""
     with _bar(Console(stderr=True), task, wanted) as told:
         yield lambda done, total: told(task, done, total)
 
 
 @contextmanager
 def _bar(watched: Console, first: str, wanted: bool = True) -> Iterator[Progress]:
-    """Show the one bar that all commands have, where somebody watches a terminal."""
+    """Show the one bar that all commands have, where a terminal can move it; elsewhere not even its end of line."""
+    if not (wanted and watched.is_interactive):
+        yield lambda what, done, total: None
+        return
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
     columns = (TextColumn("{task.description}", markup=False), BarColumn(20), MofNCompleteColumn())
     times = (TimeElapsedColumn(), TextColumn("left about"), TimeRemainingColumn())
-    with Bar(*columns, *times, console=watched, transient=True, disable=not (wanted and watched.is_terminal)) as bar:
+    with Bar(*columns, *times, console=watched, transient=True) as bar:
         task = bar.add_task(first, total=None)
         yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)

@@ -193,6 +193,17 @@ def test_solve_prints_a_hand_written_instance_in_full(tmp_path: Path, run: Run) 
     assert said.out.count("offload") + said.out.count(" local ") >= 3
 
 
+@pytest.mark.parametrize("colour", ["1", ""])
+def test_where_no_bar_can_move_nothing_is_left_of_it(
+    colour: str, slots: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in the shell of an editor: a terminal, or no terminal, whose lines cannot be written anew."""
+    monkeypatch.setenv("FORCE_COLOR", colour)
+    monkeypatch.setenv("TERM", "dumb")
+    said = run("solve", slots)
+    assert (said.code, said.error) == (0, "")
+
+
 @pytest.mark.parametrize("solver", ["exact", "enumerate", "scip", "coordinate-descent", "cd-slsqp", "random"])
 def test_solve_prints_json_that_agrees_with_python(solver: str, slots: Path, run: Run) -> None:
     said = run("solve", slots, "--solver", solver, "--index", 2, "--json")
