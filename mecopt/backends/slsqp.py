@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from mecopt import clock
 from mecopt.backends.backend import Feature, OneByOne, Single
 from mecopt.fields import Variables
+from mecopt.kernels.slsqp import slsqp
 from mecopt.problem import Problem
 from mecopt.solution import Solution, StartIgnored
 
@@ -57,8 +58,6 @@ class Slsqp(OneByOne):
         self, problem: Problem, decision: Array, *, start: Solution | None, tol: float, time_limit: float | None
     ) -> Single:
         """Run SLSQP from `start`, or from the program's own neutral point."""
-        from scipy.optimize import minimize
-
         began = clock.now()
         program = self.program(problem, decision)
         if not program.default_start.size:
@@ -72,11 +71,10 @@ class Slsqp(OneByOne):
             if time_limit is not None and clock.now() - began > time_limit:
                 raise StopIteration
 
-        result = minimize(
+        result = slsqp(
             program.function,
             point,
             jac=program.gradient,
-            method="SLSQP",
             bounds=np.column_stack([program.lower, program.upper]),
             constraints={
                 "type": "ineq",

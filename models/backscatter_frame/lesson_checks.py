@@ -15,6 +15,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from mecopt.kernels.slsqp import slsqp
 from mecopt.lesson import Outcome, all_of, deviation, scientific
 from mecopt.models.backscatter_frame import beams as rules
 from mecopt.models.backscatter_frame.lesson_program import (
@@ -160,8 +161,6 @@ def _midpoints(rng: Generator, frame: BackscatterFrame, coordinates: Coordinates
 
 def _slsqp(rng: Generator, frame: BackscatterFrame, beams: Array, starts: int) -> float:
     """Return the least energy that SLSQP finds in the paper's own variables t_a, r_a, t_b, l_b, l_c, from some starts."""
-    from scipy.optimize import minimize
-
     users, slot, band = frame.users, float(frame.slot), float(frame.bandwidth)
     rate, harvest, noise = spelled_out(frame, beams)
     capacity, work, scale = frame.battery_capacity, frame.workload, float(frame.carrier_power) * slot
@@ -191,9 +190,7 @@ def _slsqp(rng: Generator, frame: BackscatterFrame, beams: Array, starts: int) -
         constraint = {"type": "ineq", "fun": room}
         options = {"maxiter": 300, "ftol": 1e-12}
         with np.errstate(all="ignore"):
-            found = minimize(
-                energy, np.concatenate(drawn_start), method="SLSQP", bounds=bounds, constraints=constraint, options=options
-            )
+            found = slsqp(energy, np.concatenate(drawn_start), bounds=bounds, constraints=constraint, options=options)
         if found.success and room(found.x).min() >= -1e-9:
             best = min(best, float(found.fun) * scale)
     return best

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from mecopt import clock
 from mecopt.backends.backend import Feature, OneByOne, Single
+from mecopt.kernels.slsqp import slsqp
 from mecopt.models.backscatter_frame.allocation import completed, fitted
 from mecopt.models.backscatter_frame.terms import LN2, Terms
 from mecopt.models.backscatter_frame.variables import FrameAllocation
@@ -139,8 +140,6 @@ class OriginalForm(OneByOne):
         self, problem: Any, decision: Array, *, start: Solution | None, tol: float, time_limit: float | None
     ) -> Single:
         """Run SLSQP from a start, or from a little of everything."""
-        from scipy.optimize import minimize
-
         began = clock.now()
         terms = problem.terms(decision)
         form = Form(terms, np.isfinite(terms.noise))
@@ -155,11 +154,10 @@ class OriginalForm(OneByOne):
 
         iterations = 0
         for _ in range(RUNS):
-            result = minimize(
+            result = slsqp(
                 form.cost,
                 point,
                 jac=form.slopes,
-                method="SLSQP",
                 bounds=np.column_stack(form.limits()),
                 constraints={"type": "ineq", "fun": form.room, "jac": form.room_slopes},
                 callback=out_of_time,

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from mecopt.kernels.slsqp import slsqp
 from mecopt.lesson import Outcome, all_of, scientific
 from mecopt.models.binary_offloading.lesson_checks import SOLVER, differing
 
@@ -72,16 +73,13 @@ def check_scaling(
 
 def _slsqp(unit: Unit, work: Array, capacity: float, tolerance: float | None) -> tuple[float, bool]:
     """Minimise Σ c/f from equal parts; return the cost of waiting in s, and whether scipy claims success."""
-    from scipy.optimize import minimize
-
     c, limit, factor = unit(work, capacity)
-    found = minimize(
+    found = slsqp(
         lambda f: float((c / f).sum()),
         np.full(c.size, limit / c.size),
         jac=lambda f: -c / f**2,
         bounds=[(1e-9 * limit, limit)] * c.size,
         constraints={"type": "ineq", "fun": lambda f: limit - f.sum(), "jac": lambda f: -np.ones_like(f)},
-        method="SLSQP",
         tol=tolerance,
     )
     return float(found.fun) * factor, bool(found.success)

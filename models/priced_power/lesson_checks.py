@@ -14,6 +14,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from mecopt.kernels.slsqp import slsqp
 from mecopt.lesson import (
     Outcome,
     Pricing,
@@ -135,8 +136,6 @@ def check_hidden_convexity(
 
 def _local_optimum(rng: Generator, problem: PricedPower, decision: Array, iterations: int) -> float:
     """Return the cost that a local solver reaches in the powers, in logarithms of parts of the greatest, from anywhere."""
-    from scipy.optimize import minimize
-
     users = np.flatnonzero(decision == 1)
     c = problem.coefficients()
     greatest = np.expm1(c.cap[users]) / c.snr[users]
@@ -149,10 +148,9 @@ def _local_optimum(rng: Generator, problem: PricedPower, decision: Array, iterat
 
     start = rng.uniform(-6.0, 0.0, users.size)
     start = np.minimum(start - np.log(max(float(counts @ np.exp(start)), 1.0)), 0.0)
-    found = minimize(
+    found = slsqp(
         cost,
         start,
-        method="SLSQP",
         bounds=[(-15.0, 0.0)] * users.size,
         constraints={"type": "ineq", "fun": lambda y: 1.0 - counts @ np.exp(y)},
         options={"ftol": 1e-14, "maxiter": iterations},

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.kernels.slsqp import slsqp
 from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
@@ -126,8 +127,6 @@ def minimise_convex(
     InstanceError
         if the set is no `Polytope`, or SLSQP stops where much can still be won.
     """
-    from scipy.optimize import minimize
-
     if not isinstance(region, Polytope):
         raise InstanceError(f"region is a {type(region).__name__}; the default oracle needs a Polytope: give an oracle")
     width, lower = region.width, region.lower
@@ -142,11 +141,10 @@ def minimise_convex(
     base = function(start)
     begins = np.clip((start - lower) / width, 0.0, top)
     for begin in (begins, *(part * begins + (1.0 - part) * 0.5 * top for part in (0.9, 0.5, 0.0))):
-        result = minimize(
+        result = slsqp(
             lambda s: (function(lower + width * s) - base) / slope,
             begin,
             jac=lambda s: gradient(lower + width * s) * width / slope,
-            method="SLSQP",
             bounds=np.column_stack([np.zeros_like(top), top]),
             constraints=[{"type": "ineq", "fun": lambda s: limit - matrix @ s, "jac": lambda _: -matrix}]
             if limit.size
