@@ -25,6 +25,7 @@ from mecopt.problem import Problem
 from mecopt.registry import find_problem, problem_names
 from mecopt.testing import Check
 from mecopt.testing_absent import CHECKS_OF_ZEROS, checks_with_zeros, fields_with_zeros, with_zeros
+from mecopt.testing_statements import certified
 
 CLASSES = [cls for cls in map(find_problem, problem_names()) if fields_with_zeros(cls)]
 
@@ -439,7 +440,7 @@ def test_at_an_interference_limit_of_zero_only_those_send_who_do_not_interfere()
 
 
 def test_a_user_without_any_path_computes_what_its_battery_holds_and_its_slot_feeds_the_others() -> None:
-    """K per bit beyond the battery, to which nobody else's frame adds anything: every backend proves it to 1e-6."""
+    """K per bit beyond the battery, to which nobody else's frame adds anything; every backend proves it as far as it can."""
     sample = BackscatterFrame.sample(np.random.default_rng(11), (4,), users=4)
     channel = sample.channel.copy()
     channel[:, 1] = 0.0
@@ -448,8 +449,10 @@ def test_a_user_without_any_path_computes_what_its_battery_holds_and_its_slot_fe
     spared = dataclasses.replace(frame, workload=np.where(np.arange(4) == 1, 0.0, frame.workload))
     most = np.minimum(frame.battery / frame.compute_energy, frame.compute_rate * frame.slot[:, None])[:, 1]
     lost = frame.unserved_price * np.maximum(frame.workload[:, 1] - most, 0.0)
+    with_work, without = (mecopt.allocate(one, beams) for one in (frame, spared))
+    np.testing.assert_allclose(with_work.objective, without.objective + lost, rtol=1e-6)
     for name, backend in BackscatterFrame.backends.items():
         if backend.is_available():
-            with_work, without = (mecopt.allocate(one, beams, backend=name, throw=False) for one in (frame, spared))
-            assert np.allclose(with_work.objective, without.objective + lost, rtol=1e-6), name
-            assert (with_work.gap <= 1e-6).all(), name
+            for expected in (with_work, without):
+                answer = mecopt.allocate(expected.problem, beams, backend=name, throw=False)
+                certified(expected, answer, backend.proves, name)
