@@ -28,7 +28,7 @@ from mecopt.dynamic.estimates import block_means, blocks_of
 from mecopt.dynamic.information import perfect_information
 from mecopt.dynamic.rollout import Rollout, path_digest, policy_of, rollout
 from mecopt.files import code_digest, to_myself, write_whole
-from mecopt.search.proposed import is_learned, learned
+from mecopt.search.proposed import Proposed, is_learned, learned
 from mecopt.show.readable import Readable
 from mecopt.solution import InstanceError, SolveFailed
 
@@ -143,7 +143,7 @@ def roll_out(
         raise InstanceError(f"jobs is {jobs!r}; allowed: a whole number of at least 1, or None for one per core")
     chosen = default_policies(dynamics) if policies is None else list(policies)
     acting = [name for name in chosen if name != INFORMATION]
-    origins = _check(dynamics, chosen, acting)
+    trained = _check(dynamics, chosen, acting)
     path = _path(dynamics, seed, slots, lanes)
     origin: dict[str, Any] = {
         **(provenance or {}),
@@ -158,7 +158,8 @@ def roll_out(
         "reward": [dynamics.reward_name, dynamics.reward_unit],
         "measures": dict(dynamics.measures),
         "carried": {name: _unit(dynamics, name) for name in dynamics.carried},
-        "trained": origins,
+        "trained": {name: origin_of(solver) for name, solver in trained.items()},
+        "notes": [note for solver in trained.values() for note in solver.notes(path[0])],
         "versions": versions(),
         "code": [code_digest(), _digest_of(type(dynamics))],
         "python": platform.python_version(),
@@ -254,8 +255,8 @@ def _path(dynamics: Dynamics[Any], seed: int, slots: int, lanes: int) -> Any:
     return dynamics.stream(np.random.default_rng((seed, 0)), slots, lanes)
 
 
-def _check(dynamics: Dynamics[Any], chosen: list[str], acting: list[str]) -> dict[str, str]:
-    """Refuse policies that cannot run; return where the trained ones are from."""
+def _check(dynamics: Dynamics[Any], chosen: list[str], acting: list[str]) -> dict[str, Proposed]:
+    """Refuse policies that cannot run; return the trained ones among them."""
     if not acting:
         raise InstanceError("policies is empty; name at least one")
     trained = {}
@@ -267,7 +268,7 @@ def _check(dynamics: Dynamics[Any], chosen: list[str], acting: list[str]) -> dic
         if name == INFORMATION or name in dynamics.policies():
             continue
         if is_learned(name):
-            trained[name] = origin_of(learned(dynamics.draw(np.random.default_rng(0)), name))
+            trained[name] = learned(dynamics.draw(np.random.default_rng(0)), name)
         else:
             policy_of(dynamics, name)
     return trained

@@ -123,6 +123,7 @@ def _findings(rows: list[Row], first: str, origin: dict[str, Any]) -> list[str]:
             found.append(f"{row.policy} earns {abs(apart.mean):.4g} ± {apart.error:.2g} {word} than {first} (paired).")
     if rows and not np.isfinite(rows[0].reward.error):
         found.append("The path is too short for standard errors.")
+    found += origin["notes"]
     found.append(f"Every policy met the same path (digest {origin['path']}); errors are by blocks of slots.")
     return found
 

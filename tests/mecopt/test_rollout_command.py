@@ -6,7 +6,7 @@ import importlib.util
 import json
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -216,3 +216,19 @@ def test_a_bound_without_a_grid_is_refused(tmp_path: Path) -> None:
         ran(tmp_path / "out", jobs=0)
     with pytest.raises(InstanceError, match="slots is 0; allowed"):
         ran(tmp_path / "out", slots=0)
+
+
+def test_what_a_trained_policy_cannot_see_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Trained(STORE.Enumeration):  # type: ignore[misc]
+        policy = SimpleNamespace(card={"learner": "some", "preset": "paper", "seed": 1, "instances": 9, "sha256": "abc"})
+
+        def notes(self, problem: Any) -> list[str]:
+            return [f"learned:here was trained on other prices than these {problem.instances}"]
+
+    for room in ("run", "rollout"):
+        monkeypatch.setattr(sys.modules[f"mecopt.dynamic.{room}"], "learned", lambda problem, name: Trained())
+    found = ran(tmp_path, ["enumerate", "learned:here"])
+    assert found.provenance["trained"] == {"learned:here": "(some, preset paper, seed 1, 9 instances, sha256 abc)"}
+    summary = summarise(found)
+    assert "learned:here was trained on other prices than these 3" in summary.findings
+    assert "cannot be told apart" in summary.findings[0]

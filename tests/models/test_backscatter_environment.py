@@ -19,6 +19,7 @@ import gymnasium
 
 from mecopt import InstanceError, UnknownName
 from mecopt.dynamic.rollout import Record, rollout
+from mecopt.dynamic.worlds import State
 from mecopt.environments import environment_ids, register
 from mecopt.models import BackscatterFrame
 from mecopt.models.backscatter_frame.beam_actions import beams_of
@@ -433,3 +434,28 @@ def test_stable_baselines_trains_on_copies_side_by_side() -> None:
     model.learn(300)
     assert [episode["l"] for episode in model.ep_info_buffer] == [50] * 6
     assert all(np.isfinite(episode["r"]) for episode in model.ep_info_buffer)
+
+
+def test_many_lanes_in_one_call_earn_what_each_does_alone() -> None:
+    from mecopt.dynamic.environments import SlotVectorEnv
+
+    single = BackscatterFrameEnv(frames=4)
+    many = SlotVectorEnv(single.world, single.observation_space, single.action_space, slots=4, lanes=3)
+    seen, _ = many.reset(seed=5)
+    state, rng = many._state, np.random.default_rng(0)
+    for last in (False, False, False, True):
+        action = rng.random((3, 9), dtype=np.float32)
+        assert state is not None
+        for lane in range(3):
+            assert np.array_equal(single.world.observation(State(state.problem[lane])), seen[lane])
+        earned = []
+        for lane in range(3):
+            alone = State(state.problem[lane])
+            following = single.world.transition(alone, action[lane], np.random.default_rng(0))
+            earned.append(single.world.reward(alone, action[lane], following).item())
+        seen, reward, ended, cut, infos = many.step(action)
+        np.testing.assert_allclose(reward, earned, rtol=1e-5)
+        assert infos["served"].shape == (3, 3)
+        assert not ended.any()
+        assert (cut == last).all()
+        state = many._state
