@@ -440,7 +440,7 @@ def test_many_lanes_in_one_call_earn_what_each_does_alone() -> None:
     from mecopt.dynamic.environments import SlotVectorEnv
 
     single = BackscatterFrameEnv(frames=4)
-    many = SlotVectorEnv(single.world, single.observation_space, single.action_space, slots=4, lanes=3)
+    many = SlotVectorEnv(single.world, slots=4, lanes=3)
     seen, _ = many.reset(seed=5)
     state, rng = many._state, np.random.default_rng(0)
     for last in (False, False, False, True):
