@@ -161,6 +161,23 @@ class Late(Figure):
 
 
 @dataclass(frozen=True)
+class Scatter(Figure):
+    """The standard deviation of a curve over the last part of its points, seed by seed: how unsteady it is there."""
+
+    curve: Curve
+    part: float = 0.3
+
+    def values(self, found: Measurements) -> Values:
+        """Return the deviation of every seed."""
+        seeds, x, values = self.curve.points(found)
+        count = max(2, round(self.part * x.size))
+        return dict(zip(seeds, values[:, -count:].std(axis=1, ddof=1).tolist(), strict=True))
+
+    def __str__(self) -> str:
+        return f"scatter of {self.curve} over the last {100 * self.part:g} %"
+
+
+@dataclass(frozen=True)
 class Settled(Figure):
     """From which x on a curve stays near its own end: means over blocks of it, seed by seed; infinite where it never does.
 

@@ -147,10 +147,15 @@ def reason(problem: HybridSlot, decision: Array) -> str:
 
 
 def outages(problem: HybridSlot, decision: Array) -> dict[str, str]:
-    """Say who cannot serve and what is missing, and who skips by choice; one instance."""
-    skips = (decision == SKIP) & (problem.workload > 0.0)
-    serves = servable(problem)
+    """Say who cannot serve and what is missing, and who skips by choice; of several instances or decisions how many do."""
+    skips = (decision == SKIP) & (problem.aligned("workload", decision) > 0.0)
     need, largest, _ = limits(problem)
+    serves = servable(problem, need)
+    if skips.ndim > 1:
+        able = np.broadcast_to(problem.aligned(serves, decision), skips.shape)
+        counts = {"outage": skips & ~able, "skipped": skips & able}
+        words = {"outage": "cannot be served", "skipped": "are left by choice, at the penalty"}
+        return {name: f"{one.sum()} of {one.size} workloads {words[name]}" for name, one in counts.items() if one.any()}
     missing = need - (problem.battery + harvested(problem))
     said = {}
     forced = np.flatnonzero(skips & ~serves)

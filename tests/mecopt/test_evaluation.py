@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from mecopt.evaluation.claims import Claim
-from mecopt.evaluation.figures import Curve, Of, Settled, Stated
+from mecopt.evaluation.figures import Curve, Of, Scatter, Settled, Stated
 from mecopt.evaluation.intervals import interval, paired
 from mecopt.evaluation.measurements import Measurements, Row
 from mecopt.evaluation.rules import (
@@ -213,6 +213,11 @@ def test_settling_earlier_is_exceeding_and_never_is_failing() -> None:
 
 def test_the_end_of_a_curve_is_its_last_part() -> None:
     assert R.late(0.3).values(curve([0.0] * 7 + [1.0, 2.0, 3.0])) == {0: 2.0}
+
+
+def test_scatter_is_of_the_last_part_and_blind_to_the_level() -> None:
+    found = curve([9.0] * 7 + [1.0, 2.0, 3.0], [0.0] * 7 + [11.0, 12.0, 13.0])
+    assert Scatter(R, 0.3).values(found) == {0: 1.0, 1: 1.0}
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,15 @@ def test_every_object_is_a_line_and_a_page_whatever_the_batch(name: str, shape: 
     fits_a_screen(Dataset(solution.problem, provenance={"seed": 0}))
 
 
+@pytest.mark.parametrize(("name", "preset"), [(name, preset) for name, cls in PROBLEMS.items() for preset in cls.presets])
+def test_answers_of_every_preset_are_pages_one_or_many(name: str, preset: str) -> None:
+    """Whatever they decide: of a dozen instances some leave users without an answer, or somebody out."""
+    solution = mecopt.solve(PROBLEMS[name].sample(np.random.default_rng(2), (12,), preset=preset), throw=False)
+    assert name in str(solution)
+    for k in range(0, 12, 4):
+        assert name in str(solution[k])
+
+
 @pytest.mark.parametrize("shape", [(), (50,)], ids=str)
 def test_ten_thousand_users_still_fit_a_screen(shape: tuple[int, ...]) -> None:
     solution = drawn("binary-offloading", shape, users=10_000)
