@@ -14,6 +14,8 @@ from mecopt import clock
 from mecopt.backends.outside import Array, Outside, OutsideSolver, cut, local, tangents
 from mecopt.problem import Problem
 
+MASTER_CONSISTENCY = 1e-6
+"""Difference between a master's value and that of its point, in parts of the unit, that HiGHS's own tolerances explain."""
 MASTER_ROUNDING = 1e-9
 """Relative gap between master and incumbent that HiGHS's own tolerances cannot reliably resolve."""
 
@@ -21,6 +23,27 @@ MASTER_ROUNDING = 1e-9
 def _inside(variable: Any, value: float) -> float:
     """Return a value that the master found within its tolerances, moved into the variable's own domain."""
     return round(value) if variable.is_binary() else min(max(value, variable.lb), variable.ub)
+
+
+def _master(warmstart: bool) -> Any:
+    """Return a HiGHS that has seen nothing yet."""
+    from pyomo.contrib.appsi.solvers.highs import Highs as Master
+
+    master = Master()
+    master.config.load_solution = False
+    master.highs_options = {"mip_rel_gap": 0.0, "mip_abs_gap": 1e-9, "random_seed": 0}
+    master.config.warmstart = warmstart
+    return master
+
+
+def _consistent(model: Any, levels: Any, claimed: float) -> bool:
+    """Whether a point has the value claimed: HiGHS 1.16 can return its start with that of the optimum."""
+    import pyomo.environ as pyo
+
+    for variable, level in levels.items():
+        variable.set_value(level, skip_validation=True)
+    (objective,) = model.component_data_objects(pyo.Objective, active=True)
+    return math.isclose(pyo.value(objective), claimed, rel_tol=MASTER_CONSISTENCY, abs_tol=MASTER_CONSISTENCY)
 
 
 class Highs(OutsideSolver):
@@ -34,16 +57,12 @@ class Highs(OutsideSolver):
     def solve_one(self, problem: Problem, start: Array | None, gap: float, time_limit: float | None) -> Outside:
         """Alternate between the master and the best allocation of its decision."""
         from pyomo.contrib.appsi.base import TerminationCondition
-        from pyomo.contrib.appsi.solvers.highs import Highs as Master
 
         began = clock.now()
         unit = self.unit(problem)
         model = self.model(problem, unit)
         constraints = tangents(model)
-        master = Master()
-        master.config.load_solution = False
-        master.highs_options = {"mip_rel_gap": 0.0, "mip_abs_gap": 1e-9, "random_seed": 0}
-        master.config.warmstart = True
+        master = _master(warmstart=True)
         modelled = clock.now()
         best = local(problem) if start is None else start
         value = float(problem.sign * problem.optimal_value(best))
@@ -64,7 +83,11 @@ class Highs(OutsideSolver):
                     raise ArithmeticError(f"the master stopped: {result.termination_condition.name}")
                 out_of_time = True
                 break
-            for variable, level in result.solution_loader.get_primals().items():
+            levels = result.solution_loader.get_primals()
+            if master.config.warmstart and not _consistent(model, levels, float(result.best_feasible_objective)):
+                master = _master(warmstart=False)
+                continue
+            for variable, level in levels.items():
                 variable.set_value(_inside(variable, level))
             bound = problem.sign * unit * float(result.best_objective_bound)
             cut(model, constraints)

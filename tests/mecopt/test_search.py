@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -158,6 +159,26 @@ def test_outside_solvers_agree_within_what_they_prove(name: str) -> None:
         assert answer.statuses() == {"OPTIMAL": 10}
     assert warm.stats.start_used
     assert not cold.stats.start_used
+
+
+def test_a_master_that_returns_its_start_for_the_optimum_is_asked_again_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As HiGHS 1.16 may: value and bound of the optimum, and the point that it was started from."""
+    pyo = pytest.importorskip("pyomo.environ")
+    highs = pytest.importorskip("pyomo.contrib.appsi.solvers.highs").Highs
+    answered, primals, started = highs.solve, highs.get_primals, []
+
+    def solve(self: Any, model: Any) -> Any:
+        started.append(pyo.ComponentMap((one, one.value) for one in model.component_data_objects(pyo.Var)))
+        return answered(self, model)
+
+    def get_primals(self: Any, **asked: Any) -> Any:
+        return started[-1] if self.config.warmstart else primals(self, **asked)
+
+    monkeypatch.setattr(highs, "solve", solve)
+    monkeypatch.setattr(highs, "get_primals", get_primals)
+    batch = BinaryOffloading.sample(np.random.default_rng(12), (5,), users=6)
+    certified(mecopt.solve(batch), mecopt.solve(batch, solver="highs"), GAP, "highs")
+    assert len(started) > 5
 
 
 def test_outer_approximation_solves_wireless_powered_frames() -> None:
