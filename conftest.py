@@ -1,8 +1,10 @@
 """Settings of the test suite."""
 
 import os
+import re
 from collections.abc import Generator
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,24 +18,40 @@ settings.register_profile("mecopt", deadline=None, derandomize=True)
 settings.load_profile("mecopt")
 
 
+LEARN = ("torch", "gymnasium", "pettingzoo", "stable_baselines3")
+"""Packages of the extra `learn`: without them what needs them is left out."""
+
+SAYS_SO = re.compile(r"^    raise BackendUnavailable\(.*mecopt\[learn\]", re.MULTILINE)
+"""How a module says, when it is imported, that it cannot be without the extra."""
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Look for doctests, where the extra `learn` is missing, in no module that needs it, and in none that has no doctest."""
+    packaged = collection_path.suffix == ".py" and collection_path.is_relative_to(Path(__file__).parent / "mecopt")
+    if not packaged or all(map(find_spec, LEARN)):
+        return None
+    text = collection_path.read_text(encoding="utf-8")
+    return True if ">>> " not in text or SAYS_SO.search(text) else None
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup() -> Generator[None, Any, Any]:
-    """Skip tests whose fixtures train where torch is not installed."""
-    return (yield from _without_torch())
+    """Skip tests whose fixtures need the extra `learn` where it is not installed."""
+    return (yield from _without_learn())
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call() -> Generator[None, Any, Any]:
-    """Skip tests that train where torch is not installed."""
-    return (yield from _without_torch())
+    """Skip tests that need the extra `learn` where it is not installed."""
+    return (yield from _without_learn())
 
 
-def _without_torch() -> Generator[None, Any, Any]:
+def _without_learn() -> Generator[None, Any, Any]:
     from mecopt import BackendUnavailable
 
     try:
         return (yield)
-    except BackendUnavailable as error:
-        if "torch" in str(error) and find_spec("torch") is None:
+    except (BackendUnavailable, ModuleNotFoundError) as error:
+        if any(package in str(error) and find_spec(package) is None for package in LEARN):
             pytest.skip(str(error))
         raise
