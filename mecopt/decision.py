@@ -359,6 +359,12 @@ class Interval(DecisionSpace):
             raise InstanceError(f"decision{list(index)} is {quantities[index]}; allowed: {self.describe()}")
         return quantities
 
+    def holds(self, decision: Array) -> bool:
+        """Whether decisions are floats, ``(..., users)``, each a quantity or to skip."""
+        if decision.dtype != np.float64 or decision.ndim == 0 or decision.shape[-1] != self.size:
+            return False
+        return bool(self.contains(decision).all())
+
     def shown(self, entry: Array) -> str:
         """Write the quantity, or that the user skips."""
         return "skips" if float(entry) == SKIP else f"{self.verb} {float(entry):.6g} {self.unit}"

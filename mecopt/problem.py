@@ -29,7 +29,7 @@ from mecopt.decision import DecisionSpace, OneOf
 from mecopt.fields import ABSENT, Variables, allowed, axes, declarations, declared, numbers, question_magnitudes
 from mecopt.meant import unknown_field
 from mecopt.quantities.doubts import batch_told
-from mecopt.quantities.given import require_one_order
+from mecopt.quantities.given import require_one_order, settled
 from mecopt.scenario import Reference, Scenario
 from mecopt.shapes import batch_of, question_batch, sizes_of
 from mecopt.show.fields import signature, with_parameters
@@ -81,13 +81,16 @@ def of_decisions(formula: Callable[..., Any]) -> Callable[..., Any]:
 
     An allocation or a dual that it takes beside them has to be the problem's, of its sizes.
     """
-    beside = [name for name in signature_of(formula).parameters if name in ("allocation", "dual")]
+    beside = list(signature_of(formula).parameters)[2:]
 
     @wraps(formula)
     def checked(self: Problem[Any, Any], decision: ArrayLike, *others: Any, **named: Any) -> Any:
+        def own(name: str, given: Any) -> Any:
+            return _own(self, name, given) if name in ("allocation", "dual") else given
+
         decision = self.decision_space.admitted(decision, self.batch_shape)
-        variables = {**dict(zip(beside, others, strict=False)), **named}
-        return formula(self, decision, **{name: _own(self, name, given) for name, given in variables.items()})
+        variables = {name: own(name, given) for name, given in named.items()}
+        return formula(self, decision, *map(own, beside, others), *others[len(beside) :], **variables)
 
     return checked
 
@@ -109,20 +112,22 @@ def _own(problem: Problem[Any, Any], name: str, given: Any) -> Any:
         raise InstanceError(f"{name} is a {type(given).__name__}; allowed: a {own.__name__} of {problem.size_text}")
     sizes, changed = problem.sizes, {}
     for f in declared(own):  # type: ignore[arg-type]
-        value = getattr(given, f.name)
-        if not isinstance(value, np.ndarray | np.generic):
+        value, tail = getattr(given, f.name), tuple(sizes[axis] for axis in axes(f))
+        if type(value) is np.ndarray and value.dtype.kind in "iuf" and value.shape[value.ndim - len(tail) :] == tail:
+            continue
+        where = f"{own.__name__}.{f.name}"
+        if not isinstance(value, np.generic):
+            value = settled(where, value)
             try:
                 value = changed[f.name] = np.asarray(value)
             except ValueError:
-                raise InstanceError(f"{own.__name__}.{f.name} is not a rectangular array of numbers") from None
+                raise InstanceError(f"{where} is not a rectangular array of numbers") from None
         if value.dtype.kind not in "iuf":
             said, unit = str(getattr(given, f.name))[:60], f.metadata["unit"] or "1"
-            raise InstanceError(f"{own.__name__}.{f.name} is {said!r}; allowed: numbers in {unit}")
-        shape, tail = value.shape, tuple(sizes[axis] for axis in axes(f))
+            raise InstanceError(f"{where} is {said!r}; allowed: numbers in {unit}")
+        shape = value.shape
         if any(size not in (1, meant) for size, meant in zip(shape[::-1], tail[::-1], strict=False)):
-            raise InstanceError(
-                f"{own.__name__}.{f.name} has shape {shape}; allowed: {tail} as the last axes, for {problem.size_text}"
-            )
+            raise InstanceError(f"{where} has shape {shape}; allowed: {tail} as the last axes, for {problem.size_text}")
         if shape[max(len(shape) - len(tail), 0) :] != tail:
             changed[f.name] = np.broadcast_to(value, (*shape[: max(len(shape) - len(tail), 0)], *tail))
     return replace(given, **changed) if changed else given

@@ -35,6 +35,7 @@ _COMMA_DECIMAL = re.compile(r"[-+]?([1-9]\d{0,2}(\.\d{3})+|\d*),\d*([eE][-+]?\d+
 _MEASURED = re.compile(
     rf"([-+]?[\d.,{_BLANKS}]*[\d.,](?:[eE][-+]?\d+)?)(\s*(?:[A-Za-z\u00b5\u03bc%\u00d7\u00b7*].*|1\s*/.*)?)", re.DOTALL
 )
+_DIGIT_FIRST = re.compile(r"\W*\d")
 _MINUS = str.maketrans({"\u2212": "-", "\u2013": "-"})
 _ERROR = re.compile(r"#+|#(N/?[ADV]|[^\s;,]+[!?])", re.IGNORECASE)
 
@@ -64,8 +65,12 @@ def is_error(cell: str) -> bool:
 
 
 def is_entry(cell: str) -> bool:
-    """Whether a cell is an entry, or the lack of one, rather than the name of a column."""
-    return read(cell) is not None or cell.lower() in MISSING or is_error(cell)
+    """Whether a cell is an entry, or the lack of one, rather than the name of a column.
+
+    >>> [is_entry(cell) for cell in ("5 kB", "1.234.567", "$5", "n/a", "size", "h2", "")]
+    [True, True, True, True, False, False, True]
+    """
+    return _DIGIT_FIRST.match(cell) is not None or read(cell) is not None or cell.lower() in MISSING or is_error(cell)
 
 
 def is_one_number_in_groups(text: str) -> bool:

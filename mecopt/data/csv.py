@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -31,9 +32,13 @@ from mecopt.data.dataset import Dataset, Told
 from mecopt.data.headers import LONGEST, header, shown
 from mecopt.data.tables import LABELS, Table, read_table
 from mecopt.data.text import text_of
+from mecopt.quantities.doubts import DoubtfulData, doubt
 from mecopt.solution import InstanceError
 
 BLANK = " "
+
+COUNTED = 3
+"""Numbers from 0 on that are hardly measured ones."""
 
 
 def read_csv(path: Path, told: Told) -> Dataset:
@@ -42,13 +47,16 @@ def read_csv(path: Path, told: Told) -> Dataset:
     if not lines:
         raise InstanceError(f"{path} has no line with numbers")
     if _are_names(lines[0].cells, told):
-        number, names, lines = lines[0].number, [" ".join(name.split()) for name in lines[0].cells], lines[1:]
+        number, names, lines = lines[0].number, [_in_one_line(name) for name in lines[0].cells], lines[1:]
+        told = replace(told, ignore=tuple(map(_in_one_line, told.ignore)))
         unread = {i for i, name in enumerate(names) if name in told.ignore}
         names = _renamed(path, names, told.field) if told.field else names
         read = written_with_points(path, lines, delimiter, unread | _labels(names))
         return read_table(_table(path, names, read, number), told)
     if after_empty:
         raise _empty(path, lines[0].number - 1)
+    if told.field:
+        _doubt_numbers_of_columns(path, lines)
     lines = written_with_points(path, lines, delimiter, _labels(told.field))
     width = max(max((i for i, cell in enumerate(line.cells, 1) if cell), default=0) for line in lines)
     if not told.field:
@@ -63,15 +71,33 @@ def read_csv(path: Path, told: Told) -> Dataset:
     return read_table(_table(path, _renamed(path, [""] * width, told.field), lines), told)
 
 
+def _in_one_line(name: str) -> str:
+    return " ".join(name.split())
+
+
 def _labels(names: Sequence[str]) -> set[int]:
     """Return the numbers of the columns that say whose each row is."""
     return {i for i, name in enumerate(names) if header(name, LABELS)}
 
 
 def _are_names(cells: Sequence[str], told: Told) -> bool:
-    """Whether the first line names the columns; where they are told, it may as well be the first row."""
-    said = [is_entry(cell) for cell in cells if cell]
-    return not any(said) if told.field else not all(said)
+    """Whether the first line names the columns; where they are told, it may as well be the first row.
+
+    What a row calls its user is a word as names are, so that only the other cells tell which it is.
+    """
+    if not told.field:
+        return not all(is_entry(cell) for cell in cells if cell)
+    named = _labels(told.field)
+    said = [is_entry(cell) for i, cell in enumerate(cells) if cell and i not in named]
+    return bool(said) and not any(said)
+
+
+def _doubt_numbers_of_columns(path: Path, lines: Sequence[Line]) -> None:
+    """Question a first row 0, 1, 2, ..., which pandas writes above columns without names."""
+    first, *others = lines
+    if len(first.cells) >= COUNTED and others and first.cells == list(map(str, range(len(first.cells)))):
+        said = f"{path}: line {first.number} counts 0, 1, 2, ... and is read as the first row of numbers"
+        doubt(DoubtfulData(f"{said}; if it numbers the columns, delete it"))
 
 
 def _matrix(table: Table) -> Any:
@@ -139,7 +165,7 @@ def _delimiter(path: Path, lines: Sequence[str]) -> str:
         return ""
     quoted = accumulate(line.count('"') for line in lines)
     whole = next((number for number, quotes in enumerate(quoted, 1) if quotes % 2 == 0), 1)  # a name of two lines is quoted
-    first = re.sub(r'"[^"]*"|\[[^\[\]]*\]|\([^()]*\)', "", "".join(lines[:whole]))
+    first = re.sub(r'"[^"]*"|\[[^\[\]]*\]|\([^()]*\)', '"', "".join(lines[:whole]))
     for delimiter in ("\t",) if path.suffix.lower() == ".tsv" else (";", "\t", "|"):
         if delimiter in first:
             return delimiter

@@ -239,9 +239,11 @@ def _labels(table: Table, one: Header) -> Any:
 
 def _doubt_totals(table: Table, one: Header) -> None:
     """Question a row that sums up those above it, which would count as one more user."""
-    for row, label in enumerate(table.columns[one.text]):
+    labels = list(table.columns[one.text])
+    for label in dict.fromkeys(labels):
         if isinstance(label, str) and re.sub(r"\s+", "_", label.strip(" :").lower()) in TOTALS:
-            said = f"{table.where}: {table.place(one.text, row)} is {label!r}, which here is one more {one.name}"
+            place = table.place(one.text, labels.index(label))
+            said = f"{table.where}: {place} is {label!r}, which here is one more {one.name}"
             doubt(DoubtfulData(f"{said}; if the row sums up others, delete it"))
 
 

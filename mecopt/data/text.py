@@ -10,7 +10,7 @@ from mecopt.solution import InstanceError
 _OTHERS = {
     b"PK\x03\x04": "a spreadsheet (.xlsx, .ods) or an archive, of which one sheet can be saved as CSV",
     b"\xd0\xcf\x11\xe0": "a spreadsheet (.xls), of which one sheet can be saved as CSV",
-    b"PAR1": "a Parquet file, whose name ends in .parquet",
+    b"PAR1\x15": "a Parquet file, whose name ends in .parquet",
     b"\x1f\x8b": "a compressed file",
 }
 """What is often called .csv, by its first bytes."""
@@ -38,7 +38,7 @@ def text_of(path: Path, *, unicode_alone: bool = False) -> str:
     try:
         return content.decode(encoding)
     except UnicodeDecodeError as error:
-        number = content[: error.start].decode(encoding, errors="replace").count("\n") + 1
+        number = error.object[: error.start].decode(encoding, errors="replace").count("\n") + 1
         tried = {"cp1252": "UTF-8 or Windows-1252", "utf-8-sig": "UTF-8"}.get(encoding, "UTF-16")
         raise InstanceError(
             f"{path}, line {number} holds bytes that are no text in {tried}; allowed: text, best in UTF-8"
@@ -48,6 +48,8 @@ def text_of(path: Path, *, unicode_alone: bool = False) -> str:
 def _encoding(content: bytes, otherwise: str) -> str:
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
+    if content.startswith(codecs.BOM_UTF8):
+        return "utf-8-sig"
     if b"\0" in content[:200]:
         return "utf-16-le" if content[1:2] == b"\0" else "utf-16-be"
     try:

@@ -361,6 +361,46 @@ def test_no_formula_evaluates_variables_of_another_kind_or_size(answered: tuple[
         problem.relaxed_bound(type(dual)(**{name: "dear" for name in dual.as_dict()}))
 
 
+def test_formulas_take_no_other_arguments_than_their_own(answered: tuple[Any, Any]) -> None:
+    problem, solution = answered
+    decision, allocation = solution.decision, solution.allocation
+    calls: tuple[Callable[[], Any], ...] = (
+        lambda: problem.objective(decision, allocation, 7),
+        lambda: problem.objective(decision, allocation, allocation=allocation),
+        lambda: problem.closed_form(decision, 1e-3),
+        lambda: problem.optimal_value(decision, tol=1e-3),
+    )
+    for call in calls:
+        with pytest.raises(TypeError, match=r"takes \d positional|multiple values|unexpected keyword"):
+            call()
+
+
+def test_a_model_of_ones_own_may_take_further_arguments() -> None:
+    class Own(BinaryOffloading):
+        def optimal_value(self, decision: Any, scale: float = 1.0, *, plus: float = 0.0) -> Any:
+            return scale * super().optimal_value(decision) + plus
+
+    one, other = Own(data_size=[12.0, 7.5]), BinaryOffloading(data_size=[12.0, 7.5])
+    offload, nowhere = np.array([1, 0]), np.array([2, 0])
+    assert one.optimal_value(offload, 2.0, plus=3.0) == 2.0 * other.optimal_value(offload) + 3.0
+    with pytest.raises(InstanceError, match=r"decision\[0\] is 2"):
+        one.optimal_value(nowhere, 2.0)
+
+
+def test_masked_variables_are_refused_as_masked_decisions_are(answered: tuple[Any, Any]) -> None:
+    problem, solution = answered
+    values = solution.allocation.as_dict()
+    name = next(name for name, value in values.items() if value.ndim)
+    for mask, said in ((True, f"{name}.* is masked"), (False, None)):
+        masked = np.ma.masked_array(values[name], mask=mask)
+        given = type(solution.allocation)(**{**values, name: masked})
+        if said is None:
+            np.testing.assert_equal(problem.objective(solution.decision, given), solution.objective)
+        else:
+            with pytest.raises(InstanceError, match=said):
+                problem.objective(solution.decision, given)
+
+
 def test_one_number_stands_for_all_entries_of_a_variable(answered: tuple[Any, Any]) -> None:
     problem, solution = answered
     same = {name: np.full_like(value, value.max()) for name, value in solution.dual.as_dict().items()}

@@ -53,6 +53,14 @@ def test_more_than_the_most_can_be_told_and_whole_numbers_are_taken() -> None:
     assert held.tolist() == [[61.0, -1.0], [3.0, 0.0]]
 
 
+def test_decisions_that_are_held_are_admitted_without_a_copy() -> None:
+    held = SPACE.sample(np.random.default_rng(0), (2, 5))
+    assert SPACE.admitted(held, (2,)) is held
+    for wrong in (np.nan, -0.5, np.inf):
+        with pytest.raises(InstanceError, match=r"decision\[1, 3, 0\] is"):
+            SPACE.admitted(np.where(np.arange(20).reshape(2, 5, 2) == 16, wrong, held), (2,))
+
+
 def test_words_for_readers() -> None:
     assert SPACE.shown(np.array(12.5)) == "keeps 12.5 nJ"
     assert SPACE.shown(np.array(-1.0)) == "skips"

@@ -202,7 +202,66 @@ def test_a_number_too_large_for_a_float_is_no_missing_limit(tmp_path: Path) -> N
         table(tmp_path, "channel_gain_0,deadline\n1e-8,1e400\n1e-9,1e400\n", "multi-server-offloading")
 
 
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("anna;1.234.567", 1234567.0),
+        ("anna;12.345,6", 12345.6),
+        ("anna;\u22125", "data_size\\[0\\] is -5.0"),
+        ("anna;", "line 1, column 2 .* is empty"),
+        ("anna;$5", r"line 1, column 2 .* is '\$5', which is no number"),
+        ("anna;~5 MB", "line 1, column 2 .* is '~5 MB', which is no number"),
+        ("anna;2.345.678 flops", "unknown unit 'flops'"),
+    ],
+)
+def test_a_first_row_beside_told_fields_is_never_taken_for_names(row: str, said: Any, tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text(f"{row}\nbob;3\n", encoding="utf-8")
+    if isinstance(said, float):
+        data = load(tmp_path / "x.csv", BINARY, field=["user", "data_size"])
+        assert (data.names, data.problem.data()["data_size"].tolist()) == ({"user": ("anna", "bob")}, [said, 3.0])
+    else:
+        with pytest.raises(InstanceError, match=said):
+            load(tmp_path / "x.csv", BINARY, field=["user", "data_size"])
+
+
+@pytest.mark.parametrize("names", ["node;size", ";size", "7;h2", '"my node";"size [MB]"'])
+def test_words_above_told_fields_are_names(names: str, tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text(f"{names}\nanna;2,5\n", encoding="utf-8")
+    data = load(tmp_path / "x.csv", BINARY, field=["user", "data_size"])
+    assert (data.names, data.problem.data()["data_size"].tolist()) == ({"user": ("anna",)}, [2.5])
+
+
+def test_a_first_row_that_counts_the_columns_is_questioned(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("0,1,2\n5,6,7\n", encoding="utf-8")
+    with pytest.warns(mecopt.DoubtfulData, match="line 1 counts 0, 1, 2, ... and is read as the first row"):
+        assert load(tmp_path / "x.csv", BINARY, field="data_size").problem.data()["data_size"].tolist() == [
+            [0, 1, 2],
+            [5, 6, 7],
+        ]
+    (tmp_path / "x.csv").write_text("0,1,3\n5,6,7\n", encoding="utf-8")
+    with mecopt.strict():
+        load(tmp_path / "x.csv", BINARY, field="data_size")
+
+
+@pytest.mark.parametrize("name", ["node  name", "node\u00a0name", "node\nname"])
+def test_a_column_is_ignored_by_its_name_as_it_stands_and_in_one_line(name: str, tmp_path: Path) -> None:
+    text = f'data_size;"{name}"\n2,5;a\n'
+    for told in (name, "node name"):
+        assert sizes(tmp_path, text, ignore=[told]) == [2.5]
+
+
+def test_quoted_names_are_names_where_a_cell_is_of_two_lines(tmp_path: Path) -> None:
+    assert sizes(tmp_path, '"data_size","note"\n5,"a;b"\n6,"c\nd"\n', ignore=["note"]) == [5, 6]
+
+
 # ---------------------------------------------------------------------- what spreadsheets put beside the data
+
+
+def test_a_total_of_many_rows_is_questioned_once(tmp_path: Path) -> None:
+    text = "instance;user;data_size\nA;1;5\nA;2;6\nTotal;1;1\nTotal;2;2\n"
+    with pytest.warns(mecopt.DoubtfulData, match=r"line 4, column 1 \(instance\) is 'Total'") as told:
+        table(tmp_path, text)
+    assert len(told) == 1
 
 
 @pytest.mark.parametrize("label", ["Summe", "TOTAL", "Grand total", "Mittelwert:", "average"])
@@ -299,11 +358,21 @@ def test_words_are_the_same_in_every_encoding_of_windows(encoding: str, tmp_path
 
 @pytest.mark.parametrize(
     ("content", "what"),
-    [(b"PK\x03\x04", "xlsx"), (b"\xd0\xcf\x11\xe0", "xls"), (b"PAR1", "Parquet"), (b"\x1f\x8b", "compressed")],
+    [(b"PK\x03\x04", "xlsx"), (b"\xd0\xcf\x11\xe0", "xls"), (b"PAR1\x15", "Parquet"), (b"\x1f\x8b", "compressed")],
 )
 def test_spreadsheets_that_are_called_csv_are_told(content: bytes, what: str, tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_bytes(content + bytes(range(256)))
     with pytest.raises(InstanceError, match=f"x.csv holds no text but .*{what}"):
+        load(tmp_path / "x.csv", BINARY)
+
+
+def test_a_column_may_be_called_as_files_of_others_begin(tmp_path: Path) -> None:
+    assert sizes(tmp_path, "PAR1;data_size\n800;2,5\n", ignore=["PAR1"]) == [2.5]
+
+
+def test_bytes_that_are_no_utf_8_are_named_behind_its_mark(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_bytes("\ufeffuser;data_size\nM\u00fcller;5\n".encode() + b"M\xfcller;6\n")
+    with pytest.raises(InstanceError, match="line 3 holds bytes that are no text in UTF-8"):
         load(tmp_path / "x.csv", BINARY)
 
 
