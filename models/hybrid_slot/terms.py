@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.kernels.arrays import plain
 from mecopt.scaling import quotient
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ STRICT, LITERAL, MUST = 1.0, 1.0, 1.0
 def by_user(problem: HybridSlot, name: str) -> Array:
     """Return a field with an entry per user, whatever it is given per: ``(*batch, users)``, or an axis of length 1."""
     value: Array = getattr(problem, name)
-    return value if value.ndim > len(problem.batch_shape) else value[..., None]
+    return value if value.ndim == problem.workload.ndim else value[..., None]
 
 
 def harvested(problem: HybridSlot) -> Array:
@@ -73,5 +72,7 @@ def rows(problem: HybridSlot) -> Array:
         by_user(problem, "pacing") == STRICT,
     )
     shape = (*problem.batch_shape, problem.users)
-    whole = np.stack([np.broadcast_to(column, shape) for column in columns], axis=-1)
-    return plain(whole.reshape(problem.instances, problem.users, len(columns)), np.float64)
+    whole = np.empty((*shape, len(columns)))
+    for k, column in enumerate(columns):
+        whole[..., k] = column
+    return whole.reshape(problem.instances, problem.users, len(columns))
