@@ -51,8 +51,9 @@ def command(
     from rich.console import Console
 
     from mecopt.cli.console import at_work, console, progress
-    from mecopt.dynamic.report import PICTURES, table, write_report
+    from mecopt.dynamic.report import PICTURES, write_report
     from mecopt.dynamic.run import RESULTS, roll_out
+    from mecopt.dynamic.summary import grid
     from mecopt.quantities.settings import field_values
     from mecopt.registry import find_dynamics
     from mecopt.waiting import on_behalf_of
@@ -90,7 +91,8 @@ def command(
     screen = console()
     for text in (summary.title, *summary.proved):
         screen.print(text, markup=False)
-    screen.print(table(summary))
+    for row in grid(summary).lines(screen.width):
+        screen.print(row, markup=False, no_wrap=True, overflow="ignore", crop=False)
     for text in summary.findings:
         screen.print(f"- {text}", markup=False)
     screen.print(f"written: {output}/{', '.join(('report.html', *PICTURES, RESULTS))}", markup=False)

@@ -88,6 +88,8 @@ class Dynamics(ABC, Generic[ProblemT]):
     reward_unit: ClassVar[str]
     measures: ClassVar[Mapping[str, str]] = {}
     """What outcomes measure besides, with its unit; "1" where it has none."""
+    remarks: ClassVar[tuple[str, ...]] = ()
+    """Sentences that whoever reads its rollouts should know."""
     default_policies: ClassVar[tuple[str, ...]] = ()
     """Names that a rollout takes unless told otherwise; none: those of `policies`, or the problem's first solver."""
 

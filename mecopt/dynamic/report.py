@@ -1,10 +1,10 @@
-"""Rollouts as a table in the terminal, as pictures, and as one HTML file that needs nothing else."""
+"""Rollouts as pictures, and as one HTML file that needs nothing else."""
 
 from __future__ import annotations
 
 import html
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,23 +14,7 @@ from mecopt.dynamic.run import Rollouts
 from mecopt.dynamic.summary import Summary, summarise
 from mecopt.files import to_myself, write_whole
 
-if TYPE_CHECKING:
-    from rich.table import Table
-
 BINS = 40
-
-
-def table(summary: Summary) -> Table:
-    """Return the policies as a rich table."""
-    from rich.markup import escape
-    from rich.table import Table
-
-    grid = Table(box=None, pad_edge=False)
-    for title in summary.headers:
-        grid.add_column(escape(title), justify="left" if title == "policy" else "right", no_wrap=True)
-    for row in summary.rows:
-        grid.add_row(*map(escape, summary.cells(row)))
-    return grid
 
 
 def write_report(found: Rollouts, out: str | Path) -> Summary:

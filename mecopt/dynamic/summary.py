@@ -128,13 +128,17 @@ def _findings(rows: list[Row], first: str, origin: dict[str, Any]) -> list[str]:
     return found
 
 
+def grid(summary: Summary) -> Grid:
+    """Return the table of policies."""
+    cells = [summary.cells(row) for row in summary.rows]
+    return Grid([Column(title, [row[i] for row in cells], right=i > 0) for i, title in enumerate(summary.headers)])
+
+
 def page(found: Rollouts) -> Page:
     """Return what is proved, the table of policies and the findings."""
     summary = summarise(found)
-    cells = [summary.cells(row) for row in summary.rows]
-    columns = [Column(title, [row[i] for row in cells], right=i > 0) for i, title in enumerate(summary.headers)]
     lines = [Line(text) for text in summary.proved]
-    return Page(summary.title, (*lines, Grid(columns), *(Line(text) for text in summary.findings)))
+    return Page(summary.title, (*lines, grid(summary), *(Line(text) for text in summary.findings)))
 
 
 def _number(value: float) -> str:

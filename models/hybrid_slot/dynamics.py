@@ -91,6 +91,10 @@ class HybridDynamics(Dynamics[HybridSlot]):
         "spent": "nJ",
         "battery": "nJ",
     }
+    remarks: ClassVar[tuple[str, ...]] = (
+        "The presets' constants were CHOSEN so that the paper's ordering of policies can show: how far policies lie apart "
+        "is a property of the preset, and no evidence for the paper.",
+    )
     default_policies: ClassVar[tuple[str, ...]] = ("greedy-must", "greedy-optout", "shadow-price", "dynamic-program")
 
     def __init__(
