@@ -83,6 +83,7 @@ def test_lanes_of_the_vector_do_what_each_slot_does_alone(actions: str) -> None:
             assert infos["reward"][lane] == outcome.reward
             assert earned[lane] == max(0.5 * float(outcome.reward), -10.0)
             if not cut.any():
+                assert many._state is not None
                 assert np.array_equal(many._state.problem.battery[lane], outcome.carried["battery"])
 
 
