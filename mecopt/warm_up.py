@@ -23,10 +23,20 @@ import numpy as np
 
 from mecopt import clock
 from mecopt.backends.backend import Feature
-from mecopt.dynamic import Chain, Moves, Tables, best_average, perfect_information
+from mecopt.dynamic import (
+    Chain,
+    Choices,
+    Dynamics,
+    Moves,
+    Tables,
+    best_average,
+    perfect_information,
+    policy_of,
+    rollout,
+)
 from mecopt.files import write_whole
 from mecopt.problem import Problem
-from mecopt.registry import dynamics_names
+from mecopt.registry import dynamics_names, find_dynamics
 from mecopt.solution import MecoptError
 from mecopt.solve import allocate, solve
 from mecopt.warmstart import from_dual
@@ -62,7 +72,9 @@ class Step:
 def steps(cls: type[Problem]) -> list[Step]:
     """Return calls that together need every kernel of a problem."""
     calls = [call for problem in _instances(cls) for call in _calls(problem)]
-    return [Step(cls.name, call) for call in (*calls, *([_looked_ahead] if cls.name in dynamics_names() else []))]
+    if cls.name in dynamics_names():
+        calls += [_looked_ahead, *_acted(find_dynamics(cls.name)())]
+    return [Step(cls.name, call) for call in calls]
 
 
 def _instances(cls: type[Problem]) -> Iterator[Problem]:
@@ -116,6 +128,29 @@ def _looked_ahead() -> None:
     for operator in (tables, moves):
         best_average(operator, sweeps=2)
         perfect_information(operator, operator, path, [0], [0])
+
+
+def _acted(dynamics: Dynamics[Any]) -> Iterator[Callable[[], Any]]:
+    """Return calls in which each policy of its own, and each way of acting, does a slot or two."""
+    for name in dynamics.policies():
+        yield partial(_rolled, dynamics, name)
+    for actions in dynamics.worlds():
+        yield partial(_stepped, dynamics, actions)
+
+
+def _rolled(dynamics: Dynamics[Any], policy: str) -> None:
+    path = dynamics.stream(np.random.default_rng(0), 2, 2)
+    rollout(dynamics, path, policy_of(dynamics, policy), np.random.default_rng(1))
+
+
+def _stepped(dynamics: Dynamics[Any], actions: str) -> None:
+    world, rng = dynamics.world(actions), np.random.default_rng(0)
+    state, acted = world.initial(rng, (2,)), world.acted
+    if isinstance(acted, Choices):
+        action = np.zeros(2, dtype=int)
+    else:
+        action = np.full((2, *acted.shape), 0.5 * (acted.low + acted.high))
+    world.observation(world.transition(state, action, rng))
 
 
 # ---------------------------------------------------------------------- notes

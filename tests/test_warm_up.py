@@ -37,7 +37,8 @@ import mecopt
 from mecopt import clock
 from mecopt.backends.backend import Feature
 from mecopt.compare import compare, default_methods
-from mecopt.registry import all_shipped, find_problem
+from mecopt.dynamic import Choices, State, policy_of, rollout
+from mecopt.registry import all_shipped, dynamics_names, find_dynamics, find_problem
 from mecopt.warmstart import from_dual
 
 cls = find_problem(sys.argv[1])
@@ -108,6 +109,19 @@ for policy in all_shipped(cls.name, "proposer"):
     fitting = cls.sample(np.random.default_rng(4), (2,), preset=preset, **policy.sizes)
     with tempfile.TemporaryDirectory() as folder:
         compare(fitting, default_methods(fitting), out=folder, jobs=1)
+
+if cls.name in dynamics_names():
+    dynamics = find_dynamics(cls.name)()
+    path = dynamics.stream(np.random.default_rng(5), 3, 2)
+    for name in dynamics.policies():
+        rollout(dynamics, path, policy_of(dynamics, name), np.random.default_rng(6))
+    for actions in dynamics.worlds():
+        world = dynamics.world(actions)
+        for slots, lanes in ((path[0], (2,)), (path[0, 0], ())):
+            chooses = isinstance(world.acted, Choices)
+            action = np.zeros(lanes, dtype=int) if chooses else np.full((*lanes, *world.acted.shape), world.acted.high)
+            state = State(slots, world.prepared(slots, np.random.default_rng(7)))
+            world.observation(world.transition(state, action, np.random.default_rng(7)))
 
 print(json.dumps([*Heard.kernels, *([clock.compiled_seconds()] if clock.compiled_seconds() else [])]))
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,8 @@ from mecopt.dynamic import (
     policy_of,
     rollout,
 )
+from mecopt.dynamic.run import roll_out
+from mecopt.dynamic.summary import grid, summarise
 from mecopt.models import HybridSlot
 from mecopt.models.hybrid_slot import SlotAllocation
 from mecopt.models.hybrid_slot.dynamics import HybridDynamics
@@ -419,6 +422,16 @@ def test_two_hundred_thousand_slots_agree_with_the_figures_of_another_program() 
         assert apart.mean > 3.0 * apart.error
     for name, outage in (("greedy-must", 0.0756), ("greedy-optout", 0.0862), ("dynamic-program", 0.0545)):
         assert np.nanmean(found[name].measures["outage"]) == pytest.approx(outage, abs=0.005)
+
+
+def test_a_rollout_says_that_the_preset_was_chosen_and_shows_all_its_columns_in_a_narrow_terminal(tmp_path: Path) -> None:
+    found = roll_out(COARSE, ["greedy-optout", "shadow-price"], out=tmp_path, slots=64, lanes=2, jobs=1)
+    summary = summarise(found)
+    assert any("CHOSEN" in text and "no evidence" in text for text in summary.findings)
+    shown = list(grid(summary).lines(60))
+    assert max(map(len, shown)) <= 60
+    for header in summary.headers:
+        assert any(header in line for line in shown), header
 
 
 # ---------------------------------------------------------------------- bad input
