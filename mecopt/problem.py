@@ -79,16 +79,19 @@ OF_DECISIONS = {
 def of_decisions(formula: Callable[..., Any]) -> Callable[..., Any]:
     """Let a method of a problem see admissible decisions only, ``(*batch, *candidates, ...)``, in the type they are held in.
 
-    An allocation or a dual that it takes beside them has to be the problem's, of its sizes.
+    An allocation or a dual that it takes beside them has to be the problem's, of its sizes, and one for each decision or one
+    for all: an array of the batch alone would be numpy's for the candidates.
     """
     beside = list(signature_of(formula).parameters)[2:]
 
     @wraps(formula)
     def checked(self: Problem[Any, Any], decision: ArrayLike, *others: Any, **named: Any) -> Any:
         def own(name: str, given: Any) -> Any:
-            return _own(self, name, given) if name in ("allocation", "dual") else given
+            return _own(self, name, given, lead) if name in ("allocation", "dual") else given
 
-        decision = self.decision_space.admitted(decision, self.batch_shape)
+        space = self.decision_space
+        decision = space.admitted(decision, self.batch_shape)
+        lead = space.lead(decision)
         variables = {name: own(name, given) for name, given in named.items()}
         return formula(self, decision, *map(own, beside, others), *others[len(beside) :], **variables)
 
@@ -105,15 +108,21 @@ def of_prices(formula: Callable[..., Any]) -> Callable[..., Any]:
     return checked
 
 
-def _own(problem: Problem[Any, Any], name: str, given: Any) -> Any:
-    """Return variables of the problem with whole arrays for lists and for one number for all, or say what was meant."""
+def _own(problem: Problem[Any, Any], name: str, given: Any, lead: tuple[int, ...] = ()) -> Any:
+    """Return variables of the problem with whole arrays for lists and for one number for all, or say what was meant.
+
+    Parameters
+    ----------
+    lead
+        the axes of the batch and of candidates beside which they stand.
+    """
     own = problem.Dual if name == "dual" else problem.Allocation
     if not isinstance(given, own):
         raise InstanceError(f"{name} is a {type(given).__name__}; allowed: a {own.__name__} of {problem.size_text}")
     sizes, changed = problem.sizes, {}
     for f in declared(own):  # type: ignore[arg-type]
         value, tail = getattr(given, f.name), tuple(sizes[axis] for axis in axes(f))
-        if type(value) is np.ndarray and value.dtype.kind in "iuf" and value.shape[value.ndim - len(tail) :] == tail:
+        if type(value) is np.ndarray and value.dtype.kind in "iuf" and value.shape in ((*lead, *tail), tail):
             continue
         where = f"{own.__name__}.{f.name}"
         if not isinstance(value, np.generic):
@@ -128,9 +137,21 @@ def _own(problem: Problem[Any, Any], name: str, given: Any) -> Any:
         shape = value.shape
         if any(size not in (1, meant) for size, meant in zip(shape[::-1], tail[::-1], strict=False)):
             raise InstanceError(f"{where} has shape {shape}; allowed: {tail} as the last axes, for {problem.size_text}")
-        if shape[max(len(shape) - len(tail), 0) :] != tail:
-            changed[f.name] = np.broadcast_to(value, (*shape[: max(len(shape) - len(tail), 0)], *tail))
+        outer = shape[: max(len(shape) - len(tail), 0)]
+        if not _goes_along(outer, lead, problem.batch_shape):
+            raise InstanceError(
+                f"{where} has shape {shape}; allowed: {(*lead, *tail)}, one for each decision, or {tail} for all"
+            )
+        if shape[len(outer) :] != tail:
+            changed[f.name] = np.broadcast_to(value, (*outer, *tail))
     return replace(given, **changed) if changed else given
+
+
+def _goes_along(outer: tuple[int, ...], lead: tuple[int, ...], batch_shape: tuple[int, ...]) -> bool:
+    """Whether numpy lays leading axes along those of decisions as they are meant, from the batch's on."""
+    if batch_shape and len(outer) < len(lead):
+        return math.prod(outer) == 1
+    return all(1 in (one, other) or one == other for one, other in zip(outer[::-1], lead[::-1], strict=False))
 
 
 Sense = Literal["minimise", "maximise"]

@@ -149,6 +149,8 @@ def compare(
         raise InstanceError(f"jobs is {jobs!r}; allowed: a whole number of at least 1, or None for one per core")
     if isinstance(methods, str):
         raise InstanceError(f"methods is {methods!r}; allowed: a list of names, such as {methods.split(',')}")
+    if methods is not None and not isinstance(methods, Sequence):
+        raise InstanceError(f"methods is a {type(methods).__name__}; allowed: a list of names and solvers, or None")
     given = default_methods(problem, labels) if methods is None else list(methods)
     own = _own(problem, given)
     chosen: list[Any] = [method.name if isinstance(method, Solver) else method for method in given]

@@ -121,7 +121,11 @@ def _headers(cls: type[Problem], table: Table, told: Told, labels: Sequence[str]
     foreign = [text for text, found in read.items() if found is None]
     if foreign:
         united = [found for text in foreign for found in _with_unit(cls, text)]
-        hint = f"; write a unit in brackets: {', '.join(map(repr, united))}." if united else meant(cls, foreign, own)
+        hint = (
+            f"; write a unit in brackets: {', '.join(map(repr, united))}."
+            if united
+            else meant(cls, foreign, [*own, *labels])
+        )
         options = " ".join(f"--ignore {shown(text)}" for text in foreign)
         raise InstanceError(
             f"{table.where} has columns that are not understood: {', '.join(map(shown, foreign))}{hint} {cls.name} knows "
@@ -130,6 +134,10 @@ def _headers(cls: type[Problem], table: Table, told: Told, labels: Sequence[str]
         )
     found = [one for one in read.values() if one is not None]
     alone = [one.name for one in found]
+    for label in labels:
+        if alone.count(label) > 1:
+            texts = ", ".join(shown(one.text) for one in found if one.name == label)
+            raise InstanceError(f"{table.where}: the columns {texts} all say whose a row is; allowed: one {label!r}")
     # "weight [1]" is of the unit 1, and not the column of user 1, where no other column is of another user.
     return [
         Header(one.text, one.name, (), "1")

@@ -401,6 +401,25 @@ def test_masked_variables_are_refused_as_masked_decisions_are(answered: tuple[An
                 problem.objective(solution.decision, given)
 
 
+def test_variables_of_the_batch_are_never_taken_for_those_of_candidates() -> None:
+    batch = BinaryOffloading(data_size=np.arange(1.0, 13.0).reshape(4, 3))
+    decisions = np.random.default_rng(0).integers(0, 2, (4, 4, 3), dtype=np.int8)
+    allocation, dual = batch.closed_form(decisions[:, 0])
+    for wrong in (
+        lambda: batch.objective(decisions, allocation),
+        lambda: batch.bound(decisions, dual),
+        lambda: batch.bound(decisions[:, :2], dual),
+        lambda: batch.objective(decisions[:, 0], allocation[:3]),
+    ):
+        with pytest.raises(InstanceError, match=r"has shape \([34],.*; allowed: .* one for each decision, or"):
+            wrong()
+    for number in range(4):
+        price = float(dual.capacity_price[number])
+        one = batch[number].bound(decisions[number], type(dual)(capacity_price=price))
+        np.testing.assert_array_equal(one, batch.bound(decisions, dual[:, None])[number])
+        np.testing.assert_array_equal(one, batch[number].bound(decisions[number], type(dual)(np.full(4, price))))
+
+
 def test_one_number_stands_for_all_entries_of_a_variable(answered: tuple[Any, Any]) -> None:
     problem, solution = answered
     same = {name: np.full_like(value, value.max()) for name, value in solution.dual.as_dict().items()}

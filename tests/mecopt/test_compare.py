@@ -304,6 +304,12 @@ def test_what_is_no_method_is_refused_before_work_begins(method: Any, said: str,
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("methods", [Mine(0), Mine, 3, {"exact": 1}])
+def test_what_is_no_list_of_methods_is_refused(methods: Any, tmp_path: Path) -> None:
+    with pytest.raises(InstanceError, match="methods is a .*; allowed: a list of names and solvers"):
+        compare(draw(BinaryOffloading), methods, out=tmp_path / "out")
+
+
 def test_two_solvers_of_ones_own_need_two_names(tmp_path: Path) -> None:
     with pytest.raises(InstanceError, match="the method 'mine' is named twice"):
         compare(draw(BinaryOffloading), [Mine(0), Mine(1)], out=tmp_path / "out")

@@ -186,6 +186,19 @@ def test_names_of_users_are_no_numbers(names: list[str], tmp_path: Path) -> None
         assert pq.read_table(tmp_path / "answer.parquet")["user"].to_pylist() == names
 
 
+@pytest.mark.parametrize("names", ["user;data_size;User", "USER;data_size;user", "instance;data_size;Instance"])
+def test_two_columns_of_names_are_never_one(names: str, tmp_path: Path) -> None:
+    first, _, last = names.split(";")
+    with pytest.raises(InstanceError, match=f"the columns '{first}', '{last}' all say whose a row is"):
+        table(tmp_path, f"{names}\nanna;2,5;bob\n")
+
+
+@pytest.mark.parametrize("name", ["users", "usr", "User."])
+def test_a_column_of_users_by_another_name_is_told(name: str, tmp_path: Path) -> None:
+    with pytest.raises(InstanceError, match="did you mean 'user'"):
+        table(tmp_path, f"{name};data_size\nanna;2,5\n")
+
+
 def test_whole_numbers_beyond_those_of_floats_name_users_too(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("user;data_size\n9007199254740993;2,5\n9007199254740992;1\n", encoding="utf-8")
     assert load(tmp_path / "x.csv", BINARY).names == {"user": (9007199254740993, 9007199254740992)}
