@@ -306,7 +306,7 @@ def test_what_is_no_method_is_refused_before_work_begins(method: Any, said: str,
 
 @pytest.mark.parametrize("methods", [Mine(0), Mine, 3, {"exact": 1}])
 def test_what_is_no_list_of_methods_is_refused(methods: Any, tmp_path: Path) -> None:
-    with pytest.raises(InstanceError, match="methods is a .*; allowed: a list of names and solvers"):
+    with pytest.raises(InstanceError, match=r"methods is a .*; allowed: a list of names and solvers"):
         compare(draw(BinaryOffloading), methods, out=tmp_path / "out")
 
 

@@ -195,7 +195,7 @@ def test_two_columns_of_names_are_never_one(names: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["users", "usr", "User."])
 def test_a_column_of_users_by_another_name_is_told(name: str, tmp_path: Path) -> None:
-    with pytest.raises(InstanceError, match="did you mean 'user'"):
+    with pytest.raises(InstanceError, match=r"did you mean 'user'"):
         table(tmp_path, f"{name};data_size\nanna;2,5\n")
 
 
