@@ -405,16 +405,17 @@ def test_variables_of_the_batch_are_never_taken_for_those_of_candidates() -> Non
     batch = BinaryOffloading(data_size=np.arange(1.0, 13.0).reshape(4, 3))
     decisions = np.random.default_rng(0).integers(0, 2, (4, 4, 3), dtype=np.int8)
     allocation, dual = batch.closed_form(decisions[:, 0])
-    for wrong in (
+    calls: tuple[Callable[[], Any], ...] = (
         lambda: batch.objective(decisions, allocation),
         lambda: batch.bound(decisions, dual),
         lambda: batch.bound(decisions[:, :2], dual),
         lambda: batch.objective(decisions[:, 0], allocation[:3]),
-    ):
+    )
+    for wrong in calls:
         with pytest.raises(InstanceError, match=r"has shape \([34],.*; allowed: .* one for each decision, or"):
             wrong()
     for number in range(4):
-        price = float(dual.capacity_price[number])
+        price = np.asarray(dual.capacity_price[number])
         one = batch[number].bound(decisions[number], type(dual)(capacity_price=price))
         np.testing.assert_array_equal(one, batch.bound(decisions, dual[:, None])[number])
         np.testing.assert_array_equal(one, batch[number].bound(decisions[number], type(dual)(np.full(4, price))))
