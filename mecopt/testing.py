@@ -154,7 +154,7 @@ def check_moves(cls: type[Problem]) -> None:
 def check_inadmissible_decisions_are_refused(cls: type[Problem]) -> None:
     """Every formula refuses what is no decision, and takes lists and numbers of another type for the decisions they are."""
     batch = _small(cls)
-    decisions = batch.decision_space.sample(np.random.default_rng(9), batch.batch_shape)
+    decisions = made_feasible(batch, batch.decision_space.sample(np.random.default_rng(9), batch.batch_shape))
     allocation, dual = batch.closed_form(decisions)
     formulas: dict[str, Callable[[Any], Any]] = {
         "objective": lambda given: batch.objective(given, allocation),
@@ -168,7 +168,7 @@ def check_inadmissible_decisions_are_refused(cls: type[Problem]) -> None:
         "mended": batch.mended,
     }
     for name, formula in formulas.items():
-        for same in (decisions.tolist(), decisions.astype(complex if decisions.dtype.kind == "c" else np.float32)):
+        for same in (decisions.tolist(), decisions.astype(complex if decisions.dtype.kind == "c" else np.longdouble)):
             for one, other in zip(formula(same), formula(decisions), strict=True):
                 agree(one, other, f"{name} of a {type(same).__name__}", relative=GAP)
         for wrong in wrong_decisions(batch, decisions):
