@@ -81,7 +81,7 @@ class HybridSlot(Problem[SlotAllocation, RewardCeiling]):
     >>> slot = HybridSlot(workload=[30.0], battery=[20.0], uplink_gain=5e-6, downlink_gain=5e-6)
     >>> solution = mecopt.solve(slot)
     >>> solution.status.name, solution.decision.tolist(), round(float(solution.objective), 4)
-    ('OPTIMAL', [0.0], 0.4)
+    ('OPTIMAL', [0.0], 0.9927)
     """
 
     workload: Quantity = quantity("kbit", "L", "work of the slot", zero=ABSENT)

@@ -8,9 +8,9 @@ Everything is compiled and takes whole grids: 255 slots at 900 budgets, values a
 >>> slots = HybridSlot(workload=[[20.0], [20.0]], battery=0.0, uplink_gain=gain, downlink_gain=gain)
 >>> table = reward_table(slots, np.array([-40.0, 0.0, 40.0]))
 >>> table.value.round(3).tolist(), bool((table.bound >= table.value).all())
-([[[-inf, -inf, 0.457]], [[-inf, 1.323, 1.323]]], True)
+([[[-inf, -inf, 0.977]], [[-0.55, 1.876, 1.9]]], True)
 >>> need(slots).round(3).ravel().tolist()
-[10.669, 3.0]
+[10.703, 8.37]
 """
 
 from __future__ import annotations
