@@ -275,6 +275,8 @@ class Learner(ABC):
     policy: ClassVar[type[Policy]]
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"default": {}}
     """Named settings, e.g. "paper": what the paper prints, to the letter."""
+    brief: ClassVar[Mapping[str, Any]] = {}
+    """Settings with which a training on a few instances takes a second; batteries train with them."""
 
     @abstractmethod
     def train(

@@ -85,9 +85,9 @@ def _run(checks: tuple[PolicyCheck, ...], learner: Any, cls: type[Problem]) -> N
 
 
 def trained_example(learner: Any, cls: type[Problem], folder: Path) -> Example:
-    """Train a policy with the learner's default settings on a few instances."""
+    """Train a policy with the learner's brief settings on a few instances."""
     stream = cls.sample(np.random.default_rng(21), (STREAM,), users=USERS)
-    settings = learner.configured()
+    settings = learner.configured("default", learner.brief)
     policy = learner.train(stream, settings, SEED, folder, {"preset": "paper"})
     return Example(learner, settings, policy, folder, stream, cls.sample(np.random.default_rng(22), (2, 3), users=USERS))
 

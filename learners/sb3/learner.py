@@ -11,7 +11,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from mecopt.dynamic.dynamics import Dynamics
+from mecopt.dynamic.dynamics import Dynamics, read_only
 from mecopt.dynamic.rollout import rollout
 from mecopt.files import write_whole
 from mecopt.learners.checkpoint import CHECKPOINT, resume, write_checkpoint
@@ -38,6 +38,7 @@ class Sb3Learner(Learner):
     settings = Sb3Settings
     policy = Sb3Policy
     variants: ClassVar = {"default": {}}
+    brief: ClassVar = {"checks": 2, "check_slots": 16, "hidden": (8,), "warm_up": 8, "batch": 8, "updates": 1}
 
     def refusal(self, problem: Problem) -> str | None:
         """Refuse problems that do not repeat, or in which nobody acts slot by slot."""
@@ -45,7 +46,11 @@ class Sb3Learner(Learner):
             return (
                 f"{NAME} learns slot after slot, and {problem.name} does not repeat; these do: {', '.join(dynamics_names())}"
             )
-        if not find_dynamics(problem.name)().worlds():
+        try:
+            dynamics = find_dynamics(problem.name)(**problem.sizes)
+        except InstanceError as error:
+            return f"{NAME} needs the dynamics of {problem.name}, which refuses: {error}"
+        if not dynamics.worlds():
             return f"{NAME} needs to know how one acts in {problem.name}, which its dynamics does not say"
         return None
 
@@ -53,9 +58,8 @@ class Sb3Learner(Learner):
         self, cls: type[Problem], rng: Generator, count: int, preset: str, fields: Mapping[str, Any], settings: Sb3Settings
     ) -> Problem:
         """Draw paths, `count` slots in all, by the law of the problem's dynamics: channels go on from slot to slot."""
-        if count < settings.lanes * settings.checks:
-            least = settings.lanes * settings.checks
-            raise InstanceError(f"{count} slots are too few; allowed: {least} or more, one for each lane and check")
+        if count < settings.lanes:
+            raise InstanceError(f"{count} slots are too few; allowed: {settings.lanes} or more, one for each lane")
         found: Problem = find_dynamics(cls.name)(preset, **fields).stream(rng, count // settings.lanes, settings.lanes)
         return found
 
@@ -68,17 +72,15 @@ class Sb3Learner(Learner):
         provenance: Mapping[str, Any],
         progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> Sb3Policy:
-        """Train on paths ``(slots, lanes)``, as `stream` draws them; what is carried follows from what is done.
+        """Train on paths ``(slots, lanes)``, as `stream` draws them, or on one path, which is cut into lanes.
 
-        A run that was interrupted or killed goes on from its last check, and ends with the same weights.
+        What is carried follows from what is done. A run that was interrupted or killed goes on from its last check, and ends
+        with the same weights.
         """
         self.require(stream)
         folder, described = Path(out), dataclasses.asdict(settings)
-        if len(stream.batch_shape) != 2 or stream.batch_shape[0] < settings.checks:
-            raise InstanceError(
-                f"the stream has a batch of shape {stream.batch_shape}; allowed: slots and lanes, as many slots as checks"
-            )
-        dynamics = dynamics_of(stream.name, provenance)
+        stream = _paths(stream, settings.lanes)
+        dynamics = dynamics_of(stream.name, stream.sizes, provenance)
         key = run_key(NAME, {**described, "preset": dynamics.preset, "set": list(provenance.get("set", ()))}, stream, seed)
         with alone(folder), one_thread():
             checkpoint = folder / CHECKPOINT
@@ -100,6 +102,21 @@ class Sb3Learner(Learner):
         return shipped_with_mecopt(NAME)
 
 
+def _paths(stream: Problem, lanes: int) -> Problem:
+    """Return slots and lanes: a stream of them as it is, one path as so many parts that follow each other, side by side."""
+    if len(stream.batch_shape) == 2:
+        return stream
+    flat = stream.flat()
+    slots = flat.instances // lanes
+    if not slots:
+        raise InstanceError(f"the stream has {flat.instances} slots; allowed: {lanes} or more, one for each lane")
+
+    def cut(values: Array) -> Array:
+        return np.swapaxes(values[: slots * lanes].reshape(lanes, slots, *values.shape[1:]), 0, 1)
+
+    return flat._with({name: read_only(cut(values)) for name, values in flat.data().items()})
+
+
 def _seen(stream: Problem, carried: Sequence[str]) -> tuple[str, ...]:
     """Return the fields that change from slot to slot, and those that are carried."""
     flat = stream.flat()
@@ -119,10 +136,11 @@ def _learned(
     from mecopt.learners.sb3.model import Model
 
     world = world_of(dynamics, settings)
-    slots = stream.batch_shape[0] // settings.checks
-    total = slots * settings.checks * stream.batch_shape[1]
+    checks = min(settings.checks, stream.batch_shape[0])
+    slots = stream.batch_shape[0] // checks
+    total = slots * checks * stream.batch_shape[1]
     model = Model(world, stream, settings, seed, total)
-    columns = record.empty(settings.checks, tuple(dynamics.measures))
+    columns = record.empty(checks, tuple(dynamics.measures))
     best = as_arrays(model.network(), "best.")
     path = dynamics.stream(np.random.default_rng((seed, 8)), -(-settings.check_slots // settings.lanes), settings.lanes)
 
@@ -132,7 +150,7 @@ def _learned(
 
     first = resume(checkpoint, key, restore, columns)
     progress(first * slots * stream.batch_shape[1], total)
-    for block in range(first, settings.checks):
+    for block in range(first, checks):
         columns["training"][block] = model.learn(block, slots)
         layers = model.network()
         found = rollout(dynamics, path, Actor(world, settings, layers), np.random.default_rng((seed, 9)))
@@ -143,7 +161,7 @@ def _learned(
         if found.mean >= np.nanmax(columns["reward"][: block + 1]):
             best = as_arrays(layers, "best.")
         progress((block + 1) * slots * stream.batch_shape[1], total)
-        if block + 1 < settings.checks:
+        if block + 1 < checks:
             write_checkpoint(checkpoint, key, block + 1, {**model.state(), **best}, columns)
     count = len(best) // 2
     return columns, [(best[f"best.weight_{n}"], best[f"best.offset_{n}"]) for n in range(count)]

@@ -28,10 +28,10 @@ Array = NDArray[Any]
 NAME = "sb3"
 
 
-def dynamics_of(problem: str, provenance: Mapping[str, Any]) -> Dynamics[Any]:
-    """Return the dynamics that a training or a card tells of: its preset, and what was set."""
-    texts = provenance.get("set", ())
-    return find_dynamics(problem)(provenance.get("preset"), **field_values(find_problem(problem), tuple(texts)))
+def dynamics_of(problem: str, sizes: Mapping[str, int], provenance: Mapping[str, Any]) -> Dynamics[Any]:
+    """Return the dynamics that a training or a card tells of: sizes, preset, and what was set."""
+    given = field_values(find_problem(problem), tuple(provenance.get("set", ())))
+    return find_dynamics(problem)(provenance.get("preset"), **{**sizes, **given})
 
 
 def world_of(dynamics: Dynamics[Any], settings: Sb3Settings) -> SlotWorld:
@@ -89,7 +89,7 @@ class Sb3Policy(Proposer):
     @cached_property
     def actor(self) -> Actor:
         """The network in the way of acting for which it was trained."""
-        return Actor(world_of(dynamics_of(self.problem, self.card), self.settings), self.settings, self.layers)
+        return Actor(world_of(dynamics_of(self.problem, self.sizes, self.card), self.settings), self.settings, self.layers)
 
     def act(self, problem: Problem, rng: Generator) -> tuple[Array, Any]:
         """Return decision and allocation of slots: a policy of `mecopt.dynamic.rollout`."""
@@ -125,7 +125,7 @@ class Sb3Policy(Proposer):
         """Rebuild the network from a saved policy."""
         settings = Sb3Settings.of(stored.entry("settings", dict))
         name: str = stored.card["problem"]
-        world = world_of(dynamics_of(name, stored.card), settings)
+        world = world_of(dynamics_of(name, stored.sizes(), stored.card), settings)
         layers = from_trained(stored, layer_sizes(world, settings))
         return cls(stored.card, name, stored.sizes(), inputs, settings, layers)
 

@@ -126,9 +126,9 @@ same.
 y \in \arg\min_Y \sum_i u_i \big(A_i(y) - \beta_i B_i(y)\big)
 """,
     argument="""
-At a zero of ψ the subproblem's gradient is that of the sum of ratios: the point is stationary. That is all the method knows.
-With one ratio, Dinkelbach's case, every stationary point is the optimum; with two that is no theorem, and here it is false.
-A proof has to come from elsewhere: the next step.
+Where the parameters fit, the subproblem's gradient is that of the sum of ratios: the point is stationary. That is all the
+method knows. With one ratio, Dinkelbach's case, every stationary point is the optimum; with two that is no theorem, and here
+it is false. A proof has to come from elsewhere: the next step.
 """,
     check=checks.check_ratios,
 )

@@ -331,10 +331,18 @@ def test_what_cannot_be_learned_from_is_refused(tmp_path: Path) -> None:
         trained(tmp_path / "a", algorithm="dqn", actions="weights")
     with pytest.raises(UnknownName, match="way of acting in backscatter-frame"):
         trained(tmp_path / "b", actions="beam")
-    with pytest.raises(InstanceError, match=r"the stream has a batch of shape \(240,\); allowed: slots and lanes"):
-        LEARNER.train(stream_of(settings).flat(), settings, 3, tmp_path / "c", {"preset": "paper"})
-    with pytest.raises(InstanceError, match="5 slots are too few; allowed: 12 or more"):
-        stream_of(settings, slots=5)
+    with pytest.raises(InstanceError, match="the stream has 3 slots; allowed: 4 or more, one for each lane"):
+        LEARNER.train(stream_of(settings).flat()[:3], settings, 3, tmp_path / "d", {"preset": "paper"})
+    with pytest.raises(InstanceError, match="3 slots are too few; allowed: 4 or more"):
+        stream_of(settings, slots=3)
+
+
+def test_one_path_is_cut_into_lanes_that_follow_each_other() -> None:
+    path = stream_of(Sb3Settings(**SHORT)).flat()[:11]
+    cut: Any = learner._paths(path, 4)
+    assert cut.batch_shape == (2, 4)
+    for lane in range(4):
+        assert np.array_equal(cut.workload[:, lane], path.workload[2 * lane : 2 * lane + 2])
 
 
 def test_a_log_of_something_else_is_refused(tmp_path: Path) -> None:
