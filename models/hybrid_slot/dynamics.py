@@ -271,6 +271,15 @@ class HybridDynamics(Dynamics[HybridSlot]):
         """One slot on the grid, the battery rounded down; who can serve must where `service` says so."""
         return self.table.forced() if self.must else self.table.optional(self.table.below)
 
+    def on_grid(self, batteries: Array) -> HybridSlot:
+        """Return the slots of all drawn states at some batteries, ``(drawn, batteries)``."""
+        lead = (len(self._slots), len(batteries))
+        found = {
+            name: np.broadcast_to(value[:, None], (*lead, *value.shape[1:])) for name, value in self._slots.data().items()
+        }
+        found["battery"] = read_only(np.broadcast_to(batteries[:, None], (*lead, 1)))
+        return self._slots._with(found)
+
     def drawn(self, problem: HybridSlot) -> Array:
         """Return the states of the grid's chain, ``(*batch)``."""
         return self.states(problem) * len(self.workloads) + self._by_work.number(problem)
