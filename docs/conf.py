@@ -37,3 +37,5 @@ plot_basedir = str(Path(__file__).parent / "pictures")  # a function per picture
 plot_formats = ["svg"]
 plot_html_show_formats = plot_html_show_source_link = False
 plot_rcparams = {"svg.fonttype": "path", "savefig.facecolor": "white"}
+
+suppress_warnings = ["ref.python"]  # annotations name classes that several modules have

@@ -88,7 +88,7 @@ class HybridSlot(Problem[SlotAllocation, RewardCeiling]):
     battery: Quantity = quantity("nJ", "E", "energy in the battery as the slot begins", zero_allowed=True)
     uplink_gain: Quantity = quantity(
         "1",
-        "|h|^2",
+        "abs(h)^2",
         "power gain from the user to the access point",
         zero="no link: the user neither sends nor reflects",
         decibels=True,
@@ -96,7 +96,7 @@ class HybridSlot(Problem[SlotAllocation, RewardCeiling]):
     )
     downlink_gain: Quantity = quantity(
         "1",
-        "|g|^2",
+        "abs(g)^2",
         "power gain from the access point to the user",
         zero="no carrier: the user neither harvests nor reflects",
         decibels=True,

@@ -121,7 +121,7 @@ class HybridWorld(SlotWorld):
         return np.zeros(slot.battery.shape), operation.allocated(slot, parts.reshape(*slot.battery.shape, -1))
 
 
-class Solver(HybridWorld):
+class SolverNumbers(HybridWorld):
     """A number: below `SKIPPED` to skip, from there to 1 the part of the energy that may be spent."""
 
     @property
@@ -188,7 +188,7 @@ COMBINED = np.array(
 """Times of `RawChoices`."""
 
 WORLDS: Mapping[str, Callable[..., HybridWorld]] = {
-    "solver": Solver,
+    "solver": SolverNumbers,
     "solver-choices": SolverChoices,
     "raw": Raw,
     "raw-choices": RawChoices,
