@@ -364,7 +364,7 @@ def test_an_outage_says_what_is_missing_and_what_could_be_served() -> None:
     assert solution.status is Status.OPTIMAL
     assert float(solution.objective) == -2.0
     largest, missing = float(largest_workload(slot)[0]), float((need(slot) - slot.battery - harvest(slot))[0])
-    text = str(solution)
+    text = " ".join(str(solution).split())  # wherever lines are broken
     assert f"at most {largest:.6g} kbit could be served, {missing:.6g} nJ are missing" in text
     assert "skips" in text
 
