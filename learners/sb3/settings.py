@@ -68,9 +68,12 @@ class Sb3Settings(Settings):
         self.require_fraction("discount")
         for name in ("learning_rate", "smoothing", "noise", "exploration", "exploration_end"):
             value = getattr(self, name)
-            most = 1.0 if name != "noise" else float("inf")
-            if not 0.0 <= value <= most or (value == 0.0 and name in ("learning_rate", "smoothing")):
-                raise InstanceError(f"setting {name} is {value}; allowed: a number {'> 0' if value == 0 else 'from 0 on'}")
+            positive, most = name in ("learning_rate", "smoothing"), float("inf") if name == "noise" else 1.0
+            if not 0.0 <= value <= most or (positive and value == 0.0):
+                least = "greater than 0" if positive else "of 0 or more"
+                raise InstanceError(
+                    f"setting {name} is {value}; allowed: a number {least}{'' if most > 1.0 else ', at most 1'}"
+                )
         if self.warm_up < 0:
             raise InstanceError(f"setting warm_up is {self.warm_up}; allowed: 0 or more")
 
