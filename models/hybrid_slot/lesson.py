@@ -230,7 +230,7 @@ LESSON = Lesson(
     title="Hybrid slots: from two ratios in eight variables to one variable with a proof",
     introduction="""
 A user harvests, sends by radio or by backscatter, and computes, all in one slot, and earns work per energy less a price per
-rate. The paper calls the problem non-convex and learns it. One slot of it is solved here exactly in a microsecond, and
+rate. The paper calls the problem non-convex and learns it. One slot of it is solved here exactly in microseconds, and
 proved. Ten steps: merge the ways to send into a hull, take the time that the energy allows, search the variable that is
 left, and bound it by weak duality; see where methods for ratios end, and what the optimum of one slot does not know.
 
