@@ -7,6 +7,7 @@ from mecopt.dynamic.dynamics import Dynamics, Grids, Outcome, Policy
 from mecopt.dynamic.estimates import Estimate, block_means, estimate, paired
 from mecopt.dynamic.information import Foreknown, perfect_information
 from mecopt.dynamic.operators import Moves, Operator, Tables
+from mecopt.dynamic.prices import Priced, best_price
 from mecopt.dynamic.quantiles import Quantiles, quantile_grid
 from mecopt.dynamic.rollout import Record, Rollout, path_digest, policy_names, policy_of, rollout, solved_by
 from mecopt.dynamic.worlds import Choices, Numbers, SlotWorld, State
@@ -28,6 +29,7 @@ __all__ = [
     "Operator",
     "Outcome",
     "Policy",
+    "Priced",
     "Quantiles",
     "Record",
     "Rollout",
@@ -37,6 +39,7 @@ __all__ = [
     "average_of",
     "best_average",
     "best_discounted",
+    "best_price",
     "block_means",
     "bracketed",
     "discounted_of",
