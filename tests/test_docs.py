@@ -1,7 +1,6 @@
 """The pages say what the code says, where they cannot be generated from it, and the generated parts are what they claim."""
 
 import dataclasses
-import importlib.util
 import inspect
 import io
 import logging
@@ -13,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from loading import module_of
 from matplotlib.text import Text
 
 from mecopt import Problem, Status, problems
@@ -26,12 +26,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 @pytest.fixture(scope="module")
 def extension() -> ModuleType:
     pytest.importorskip("sphinx")
-    spec = importlib.util.spec_from_file_location("mecopt_docs", DOCS / "_extensions" / "mecopt_docs.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return module_of(DOCS / "_extensions" / "mecopt_docs.py")
 
 
 def text_of(page: str) -> str:
@@ -114,11 +109,7 @@ def test_every_problem_has_a_sketch_and_a_picture_of_a_proved_solution(name: str
     pyplot, file = pytest.importorskip("matplotlib.pyplot"), name.replace("-", "_")
     pyplot.switch_backend("svg")
     monkeypatch.syspath_prepend(str(DOCS / "pictures"))
-    spec = importlib.util.spec_from_file_location(f"pictures_of_{file}", DOCS / "pictures" / f"{file}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    pictures = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(pictures)
+    pictures = module_of(DOCS / "pictures" / f"{file}.py", f"pictures_of_{file}")
     for function in ("sketch", "solution"):
         assert f".. plot:: {file}.py {function}\n" in text_of(f"problems/{name}.md")
         getattr(pictures, function)()

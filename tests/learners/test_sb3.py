@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
+from loading import example
 from numpy.random import Generator
 from numpy.typing import NDArray
 
@@ -52,18 +51,7 @@ SHORT: dict[str, Any] = {
 RESULTS = ("weights.safetensors", "training.parquet", "card.json")
 
 
-def loaded(name: str) -> ModuleType:
-    """Return an example as a module."""
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).parents[2] / "examples" / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-STORE: Any = loaded("energy_store")
+STORE: Any = example("energy_store")
 STORE.PRICES = np.array([0.2, 1.0, 6.0])  # worth waiting for: selling whatever there is earns little
 
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
-import sys
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from loading import example
 from numpy.random import Generator
 from numpy.typing import NDArray
 
@@ -40,18 +38,7 @@ from mecopt.dynamic import (
 Array = NDArray[Any]
 
 
-def loaded(name: str) -> ModuleType:
-    """Return an example as a module."""
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).parents[2] / "examples" / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-STORE = loaded("energy_store")
+STORE = example("energy_store")
 DYNAMICS: Dynamics[Any] = STORE.StoreDynamics()
 
 
