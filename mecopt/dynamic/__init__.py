@@ -2,11 +2,11 @@
 
 from mecopt.dynamic.average import Bracket, Ending, LongRun, average_of, best_average, bracketed
 from mecopt.dynamic.chain import Chain, Multichain, side_by_side
-from mecopt.dynamic.discounted import Discounted, best_discounted, discounted_of
+from mecopt.dynamic.discounted import Discounted, Values, best_discounted, discounted_of, discounted_values
 from mecopt.dynamic.dynamics import Dynamics, Grids, Outcome, Policy
 from mecopt.dynamic.estimates import Estimate, block_means, estimate, paired
 from mecopt.dynamic.information import Foreknown, perfect_information
-from mecopt.dynamic.operators import Moves, Operator, Tables
+from mecopt.dynamic.operators import Moves, Operator, Sweep, Tables
 from mecopt.dynamic.prices import Priced, best_price
 from mecopt.dynamic.quantiles import Quantiles, quantile_grid
 from mecopt.dynamic.rollout import Record, Rollout, path_digest, policy_names, policy_of, rollout, solved_by
@@ -35,7 +35,9 @@ __all__ = [
     "Rollout",
     "SlotWorld",
     "State",
+    "Sweep",
     "Tables",
+    "Values",
     "average_of",
     "best_average",
     "best_discounted",
@@ -43,6 +45,7 @@ __all__ = [
     "block_means",
     "bracketed",
     "discounted_of",
+    "discounted_values",
     "estimate",
     "paired",
     "path_digest",

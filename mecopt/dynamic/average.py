@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mecopt.arguments import checked_number
-from mecopt.dynamic.operators import Operator
+from mecopt.dynamic.operators import Operator, Sweep
 from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
@@ -182,7 +182,7 @@ def _iterated(
     return lower, upper, v, sweeps, Ending.LIMIT
 
 
-def started(operator: Operator, values: ArrayLike | None) -> Array:
+def started(operator: Sweep, values: ArrayLike | None) -> Array:
     """Return values to begin with, 0 unless given."""
     v = np.zeros(operator.shape) if values is None else np.array(values, dtype=float)
     if v.shape != operator.shape or not np.isfinite(v).all():
@@ -190,9 +190,9 @@ def started(operator: Operator, values: ArrayLike | None) -> Array:
     return v
 
 
-def rounding(operator: Operator, v: Array, improved: Array) -> float:
+def rounding(operator: Sweep, v: Array, improved: Array) -> float:
     """Return by how much a computed sweep may differ from the exact one; see above."""
-    return float(4.0 * EPSILON * (operator.chain.terms + 4) * (np.abs(v).max() + np.abs(improved).max()))
+    return float(4.0 * EPSILON * (operator.terms + 4) * (np.abs(v).max() + np.abs(improved).max()))
 
 
 def _checked(tolerance: float, sweeps: int) -> None:

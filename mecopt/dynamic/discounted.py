@@ -23,19 +23,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mecopt.dynamic.average import PATIENCE, SHRINKS, SWEEPS, TOLERANCE, Ending, rounding, started
-from mecopt.dynamic.operators import Operator
+from mecopt.dynamic.operators import Operator, Sweep
 from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
-class Discounted:
-    """Discounted rewards between two proved bounds, ``(drawn, carried)``, and the policy of the last sweep."""
+class Values:
+    """Discounted rewards between two proved bounds, ``(drawn, carried)``."""
 
     lower: Array
     upper: Array
-    policy: Array
     sweeps: int
     ending: Ending
 
@@ -48,6 +47,13 @@ class Discounted:
     def width(self) -> float:
         """How far the bounds are apart, at most."""
         return float((self.upper - self.lower).max())
+
+
+@dataclass(frozen=True, eq=False)
+class Discounted(Values):
+    """Discounted rewards between two proved bounds, ``(drawn, carried)``, and the policy of the last sweep."""
+
+    policy: Array
 
 
 def best_discounted(
@@ -81,8 +87,21 @@ def best_discounted(
     >>> best_discounted(stays, 0.5).middle.round(6).tolist()
     [[2.0, 6.0]]
     """
-    lower, upper, v, number, ending = _iterated(operator, operator.improved, discount, tolerance, sweeps, values)
-    return Discounted(lower, upper, operator.best(discount * operator.chain.expected(v)), number, ending)
+    found, v = _iterated(operator, operator.improved, discount, tolerance, sweeps, values)
+    policy = operator.best(discount * operator.chain.expected(v))
+    return Discounted(found.lower, found.upper, found.sweeps, found.ending, policy)
+
+
+def discounted_values(
+    operator: Sweep,
+    discount: float,
+    *,
+    tolerance: float = TOLERANCE,
+    sweeps: int = SWEEPS,
+    values: ArrayLike | None = None,
+) -> Values:
+    """Find the best sum of discounted rewards alone, where actions have no numbers; others as in `best_discounted`."""
+    return _iterated(operator, operator.improved, discount, tolerance, sweeps, values)[0]
 
 
 def discounted_of(
@@ -101,18 +120,18 @@ def discounted_of(
     def step(following: Array) -> Array:
         return np.asarray(reward + np.take_along_axis(following, point, axis=1))
 
-    lower, upper, _, number, ending = _iterated(operator, step, discount, tolerance, sweeps, values)
-    return Discounted(lower, upper, chosen, number, ending)
+    found, _ = _iterated(operator, step, discount, tolerance, sweeps, values)
+    return Discounted(found.lower, found.upper, found.sweeps, found.ending, chosen)
 
 
 def _iterated(
-    operator: Operator,
+    operator: Sweep,
     step: Callable[[Array], Array],
     discount: float,
     tolerance: float,
     sweeps: int,
     values: ArrayLike | None,
-) -> tuple[Array, Array, Array, int, Ending]:
+) -> tuple[Values, Array]:
     if isinstance(discount, bool) or not 0.0 <= discount < 1.0:
         raise InstanceError(f"discount is {discount!r}; allowed: a number of at least 0 and below 1")
     if not tolerance >= 0.0 or sweeps < 1:
@@ -126,7 +145,7 @@ def _iterated(
         stalled = sweep % PATIENCE == 0 and high - low > SHRINKS * before
         if high - low <= tolerance or stalled or sweep == sweeps:
             converged = Ending.CONVERGED if high - low <= tolerance else Ending.STALLED if stalled else Ending.LIMIT
-            return improved + low, improved + high, improved, sweep, converged
+            return Values(improved + low, improved + high, sweep, converged), improved
         before = high - low if sweep % PATIENCE == 0 else before
         v = improved + 0.5 * (low + high)
     raise AssertionError

@@ -10,6 +10,9 @@ difference of two grid points, as where energy is spent: a maximum over all targ
 some further actions (to skip the slot) with rewards and next points of their own.
 
 Everything is maximised; a problem of costs earns their negative. An action that is not there earns minus infinity.
+
+What is drawn anew in every slot, whatever came before, may be folded in: a `Sweep` of one drawn state has the expectation
+inside, :math:`(T v)(c) = \mathrm E_d \max_a r(d, c, a) + \gamma v(\nu(d, c, a))`, and is bracketed like any other.
 """
 
 from __future__ import annotations
@@ -28,19 +31,22 @@ from mecopt.solution import InstanceError
 Array = NDArray[Any]
 
 
-class Operator(ABC):
-    """One slot of a problem on a grid."""
+class Sweep(ABC):
+    """One slot of a problem on a grid, as value iteration needs it."""
 
     chain: Chain
     carried: int
     """How many grid points there are."""
-    actions: int
-    """How many actions; those of a state have numbers below that."""
 
     @property
     def shape(self) -> tuple[int, int]:
         """Drawn states and grid points."""
         return self.chain.states, self.carried
+
+    @property
+    def terms(self) -> int:
+        """How many numbers are added and multiplied for one value, on which its rounding error depends."""
+        return self.chain.terms
 
     @abstractmethod
     def improved(self, following: Array) -> Array:
@@ -51,6 +57,13 @@ class Operator(ABC):
         following
             what each next grid point is worth, ``(drawn, carried)``: entry [d, c] where d is drawn NOW.
         """
+
+
+class Operator(Sweep):
+    """One slot of a problem on a grid, with actions that have numbers."""
+
+    actions: int
+    """How many actions; those of a state have numbers below that."""
 
     @abstractmethod
     def best(self, following: Array) -> Array:
