@@ -1,19 +1,21 @@
 """Gymnasium and PettingZoo over any `SlotWorld`: shells that keep a state, a generator, the count of slots, nothing else.
 
 A model derives its environment from `SlotEnv` (one lane), `SlotVectorEnv` (many lanes in one call) or `ParallelSlotEnv`
-(several who act at once), and hands over its world and its spaces. They end with what the dynamics says (terminated) and are
-cut after so many slots (truncated).
+(several who act at once), and hands over its world, which `world_of` makes from an environment's keywords. They end with
+what the dynamics says (terminated) and are cut after so many slots (truncated).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from mecopt.dynamic.dynamics import Dynamics
 from mecopt.dynamic.worlds import Choices, Numbers, SlotWorld, State
 from mecopt.solution import BackendUnavailable, InstanceError
 
@@ -25,9 +27,11 @@ try:
 except ModuleNotFoundError as error:
     raise BackendUnavailable("environments need gymnasium; install it by: pip install 'mecopt[learn]'") from error
 
-__all__ = ["ParallelSlotEnv", "SlotEnv", "SlotVectorEnv", "space_of", "whole"]
+__all__ = ["ParallelSlotEnv", "SlotEnv", "SlotVectorEnv", "space_of", "whole", "world_of"]
 
 Array = NDArray[Any]
+
+WorldT = TypeVar("WorldT", bound=SlotWorld)
 
 RESET = "the episode has not begun, or is over: call reset first"
 
@@ -42,6 +46,27 @@ def whole(name: str, value: Any) -> int:
 def space_of(what: Numbers | Choices) -> Any:
     """Return the space of what can be seen or done: a `Box` of single precision, or a `Discrete` one."""
     return Discrete(what.count) if isinstance(what, Choices) else Box(what.low, what.high, what.shape, np.float32)
+
+
+def world_of(kind: Callable[..., WorldT], dynamics: type[Dynamics[Any]], given: Mapping[str, Any], **fixed: Any) -> WorldT:
+    """Return the world that an environment's keywords describe.
+
+    Parameters
+    ----------
+    kind
+        class of the world, a dataclass whose fields beside `dynamics` are keywords of the environment.
+    dynamics
+        class of the dynamics, to which all other keywords belong; sizes that are None are the preset's.
+    given
+        the keywords.
+    **fixed
+        fields of the world that are no keywords of the environment, or have another name there.
+    """
+    own = {f.name for f in dataclasses.fields(kind)} - {"dynamics", *fixed}  # type: ignore[arg-type]
+    sizes = dynamics.problem.size_names()
+    others = {name: value for name, value in given.items() if name not in own and (value is not None or name not in sizes)}
+    world = {name: value for name, value in given.items() if name in own}
+    return kind(dynamics=dynamics(**others), **fixed, **world)
 
 
 class SlotEnv(gymnasium.Env[Any, Any]):

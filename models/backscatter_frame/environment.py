@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from mecopt.dynamic.environments import SlotEnv, whole
-from mecopt.models.backscatter_frame.dynamics import FrameDynamics, Rewards
-from mecopt.models.backscatter_frame.observation import Observer
-from mecopt.models.backscatter_frame.worlds import SCALE, AccessPointWorld, Answer
+from mecopt.dynamic.environments import SlotEnv, whole, world_of
+from mecopt.models.backscatter_frame.dynamics import FrameDynamics
+from mecopt.models.backscatter_frame.worlds import AccessPointWorld
 
 FRAMES = 100
 """Frames of an episode."""
@@ -53,15 +52,15 @@ class BackscatterFrameEnv(SlotEnv):
     Parameters
     ----------
     preset, users, antennas
-        where frames are drawn from; sizes are the preset's unless given.
+        where frames are drawn from, "paper" unless given; sizes are the preset's unless given.
     beams
-        what an action means, "weights" or "raw".
+        what an action means, "weights" (unless given) or "raw".
     answer
         what users do, a function of frame, beams and generator to a `FrameAllocation`; the optimiser unless given.
     rewards
-        constants of (11).
+        constants of (11); `Rewards()` unless given.
     reward_scale
-        of the reward.
+        of the reward; `mecopt.models.backscatter_frame.worlds.SCALE` unless given.
     frames
         of an episode.
     observer
@@ -72,24 +71,7 @@ class BackscatterFrameEnv(SlotEnv):
         any field of `BackscatterFrame`: replaces what the preset says.
     """
 
-    def __init__(
-        self,
-        *,
-        preset: str = "paper",
-        users: int | None = None,
-        antennas: int | None = None,
-        beams: str = "weights",
-        answer: Answer | None = None,
-        rewards: Rewards | None = None,
-        reward_scale: float = SCALE,
-        frames: int = FRAMES,
-        observer: Observer | None = None,
-        render_mode: str | None = None,
-        **fields: Any,
-    ) -> None:
-        sizes = {name: size for name, size in (("users", users), ("antennas", antennas)) if size is not None}
-        dynamics = FrameDynamics(preset, rewards=rewards, **sizes, **fields)
-        self.world: AccessPointWorld = AccessPointWorld(
-            dynamics=dynamics, observer=observer, reward_scale=reward_scale, beams=beams, answer=answer
-        )
-        super().__init__(self.world, whole("frames", frames), render_mode)
+    world: AccessPointWorld
+
+    def __init__(self, *, frames: int = FRAMES, render_mode: str | None = None, **given: Any) -> None:
+        super().__init__(world_of(AccessPointWorld, FrameDynamics, given), whole("frames", frames), render_mode)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from mecopt.dynamic.environments import ParallelSlotEnv, whole
-from mecopt.models.backscatter_frame.dynamics import FrameDynamics, Rewards
+from mecopt.dynamic.environments import ParallelSlotEnv, whole, world_of
+from mecopt.models.backscatter_frame.dynamics import FrameDynamics
 from mecopt.models.backscatter_frame.environment import FRAMES
-from mecopt.models.backscatter_frame.observation import Observer
-from mecopt.models.backscatter_frame.worlds import SCALE, Rule, UsersWorld
+from mecopt.models.backscatter_frame.worlds import UsersWorld
 from mecopt.solution import BackendUnavailable
 
 if ParallelSlotEnv is None:
@@ -57,19 +56,19 @@ class BackscatterUsersEnv(ParallelSlotEnv):
     Parameters
     ----------
     preset, users, antennas
-        where frames are drawn from; sizes are the preset's unless given.
+        where frames are drawn from, "paper" unless given; sizes are the preset's unless given.
     beams
-        the rule, "weights", "matched", "charging", "random", or a function of frame and generator.
+        the rule, "weights" (unless given), "matched", "charging", "random", or a function of frame and generator.
     actions
-        what an action means, "completed" or "strict".
+        what an action means, "completed" (unless given) or "strict".
     reward
         what a user earns, "own" or "team".
     told_gain
-        whether a user sees what its beam does for it.
+        whether a user sees what its beam does for it; it does not, unless given.
     rewards
-        constants of (11) and (12).
+        constants of (11) and (12); `Rewards()` unless given.
     reward_scale
-        of the team's reward.
+        of the team's reward; `mecopt.models.backscatter_frame.worlds.SCALE` unless given.
     frames
         of an episode.
     observer
@@ -86,36 +85,9 @@ class BackscatterUsersEnv(ParallelSlotEnv):
         "is_parallelizable": True,
     }
 
-    def __init__(
-        self,
-        *,
-        preset: str = "paper",
-        users: int | None = None,
-        antennas: int | None = None,
-        beams: str | Rule = "weights",
-        actions: str = "completed",
-        reward: str = "own",
-        told_gain: bool = False,
-        rewards: Rewards | None = None,
-        reward_scale: float = SCALE,
-        frames: int = FRAMES,
-        observer: Observer | None = None,
-        render_mode: str | None = None,
-        **fields: Any,
-    ) -> None:
-        sizes = {name: size for name, size in (("users", users), ("antennas", antennas)) if size is not None}
-        self.world: UsersWorld = UsersWorld(
-            dynamics=FrameDynamics(preset, rewards=rewards, **sizes, **fields),
-            observer=observer,
-            reward_scale=reward_scale,
-            beams=beams,
-            actions=actions,
-            reward_kind=reward,
-            told_gain=told_gain,
-        )
-        super().__init__(
-            self.world,
-            [f"user_{number}" for number in range(self.world.scales.users)],
-            whole("frames", frames),
-            render_mode,
-        )
+    world: UsersWorld
+
+    def __init__(self, *, reward: str = "own", frames: int = FRAMES, render_mode: str | None = None, **given: Any) -> None:
+        world = world_of(UsersWorld, FrameDynamics, given, reward_kind=reward)
+        agents = [f"user_{number}" for number in range(world.scales.users)]
+        super().__init__(world, agents, whole("frames", frames), render_mode)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from numpy.typing import ArrayLike
-
-from mecopt.dynamic.environments import SlotEnv, SlotVectorEnv
+from mecopt.dynamic.environments import SlotEnv, SlotVectorEnv, world_of
 from mecopt.models.hybrid_slot.dynamics import HybridDynamics
-from mecopt.models.hybrid_slot.worlds import FLOOR, SCALE, WORLDS, HybridWorld
+from mecopt.models.hybrid_slot.worlds import WORLDS, HybridWorld
 from mecopt.solution import unknown
 
 SLOTS = 100
@@ -69,7 +68,8 @@ class HybridSlotEnv(SlotEnv):
     actions
         what an action means, see above.
     reward_scale, reward_floor
-        of the reward; a floor of minus infinity cuts nothing.
+        of the reward; `mecopt.models.hybrid_slot.worlds.SCALE` and `FLOOR` unless given; a floor of minus infinity cuts
+        nothing.
     slots
         of an episode.
     render_mode
@@ -78,49 +78,23 @@ class HybridSlotEnv(SlotEnv):
         any field of `HybridSlot`: replaces what the preset says.
     """
 
-    def __init__(
-        self,
-        *,
-        preset: str = "paper",
-        states: ArrayLike | None = None,
-        matrix: ArrayLike | None = None,
-        workloads: ArrayLike | None = None,
-        actions: str = "solver",
-        reward_scale: float = SCALE,
-        reward_floor: float = FLOOR,
-        slots: int = SLOTS,
-        render_mode: str | None = None,
-        **fields: Any,
-    ) -> None:
-        dynamics = HybridDynamics(preset, states=states, matrix=matrix, workloads=workloads, **fields)
-        self.world: HybridWorld = world_of(dynamics, actions, reward_scale, reward_floor)
-        super().__init__(self.world, slots, render_mode)
+    world: HybridWorld
+
+    def __init__(self, *, actions: str = "solver", slots: int = SLOTS, render_mode: str | None = None, **given: Any) -> None:
+        super().__init__(world_of(_acting(actions), HybridDynamics, given), slots, render_mode)
 
 
 class HybridSlotVectorEnv(SlotVectorEnv):
     """Many users of `HybridSlotEnv` side by side, each slot of all of them in one call; parameters are the same."""
 
-    def __init__(
-        self,
-        *,
-        num_envs: int = 1,
-        preset: str = "paper",
-        states: ArrayLike | None = None,
-        matrix: ArrayLike | None = None,
-        workloads: ArrayLike | None = None,
-        actions: str = "solver",
-        reward_scale: float = SCALE,
-        reward_floor: float = FLOOR,
-        slots: int = SLOTS,
-        **fields: Any,
-    ) -> None:
-        dynamics = HybridDynamics(preset, states=states, matrix=matrix, workloads=workloads, **fields)
-        self.world: HybridWorld = world_of(dynamics, actions, reward_scale, reward_floor)
-        super().__init__(self.world, slots, num_envs)
+    world: HybridWorld
+
+    def __init__(self, *, num_envs: int = 1, actions: str = "solver", slots: int = SLOTS, **given: Any) -> None:
+        super().__init__(world_of(_acting(actions), HybridDynamics, given), slots, num_envs)
 
 
-def world_of(dynamics: HybridDynamics, actions: str, reward_scale: float, reward_floor: float) -> HybridWorld:
+def _acting(actions: str) -> Callable[..., HybridWorld]:
     """Return the world of a way of acting."""
     if actions not in WORLDS:
-        raise unknown(f"way of acting in {dynamics.name}", actions, WORLDS)
-    return WORLDS[actions](dynamics=dynamics, reward_scale=reward_scale, reward_floor=reward_floor)
+        raise unknown(f"way of acting in {HybridDynamics.name}", actions, WORLDS)
+    return WORLDS[actions]
