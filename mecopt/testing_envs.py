@@ -3,7 +3,8 @@
 `check_env` takes the id of an environment that is registered under ``mecopt.environments``, `check_parallel_env` a function
 that makes one for PettingZoo. They run the official checkers, with their warnings as errors, and state what these leave out:
 that a shell adds nothing to its world's pure dynamics, that equal seeds and actions give bitwise equal episodes and others
-do not, that no step changes what was handed out before, and that a refused action leaves no trace.
+do not, that no step changes what was handed out before, and that a refused action leaves no trace. Actions are numbers
+(`Box`), a choice (`Discrete`) or several choices at once (`MultiDiscrete`).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from mecopt.testing_statements import holds, refuses
 
 try:
     import gymnasium
+    from gymnasium.spaces import Box, Discrete, MultiDiscrete
     from gymnasium.utils.env_checker import check_env as check_official
     from gymnasium.utils.env_checker import data_equivalence
     from gymnasium.utils.seeding import np_random
@@ -90,9 +92,42 @@ def _actions(env: Any, count: int, seed: int = 0) -> Iterator[Any]:
     for number in range(count):
         action = {}
         for agent, (_, space) in _spaces(env).items():
-            part = number / 2 if number <= 2 and seed == 0 else rng.random(space.shape)
-            action[agent] = (space.low + part * (space.high - space.low)).astype(space.dtype)
+            action[agent] = _action(space, number / 2 if number <= 2 and seed == 0 else rng.random(space.shape))
         yield action if _parallel(env) else action[None]
+
+
+def _action(space: Any, part: Any) -> Any:
+    """Return an action so far from the lowest to the highest, `part` a number or one for each entry."""
+    if isinstance(space, Box):
+        return (space.low + part * (space.high - space.low)).astype(space.dtype)
+    start, count = _choices(space)
+    number = np.asarray(start + np.minimum(np.floor(part * count), count - 1)).astype(space.dtype)
+    return number if number.ndim else number[()]
+
+
+def _choices(space: Any) -> tuple[Any, Any]:
+    """Return the least numbers of choices, and how many there are."""
+    if isinstance(space, Discrete):
+        return space.start, space.n
+    if isinstance(space, MultiDiscrete):
+        return space.start, space.nvec
+    raise InstanceError(f"the action space is {space}; allowed: a Box, Discrete or MultiDiscrete")
+
+
+def _faults(space: Any) -> Iterator[tuple[Any, str]]:
+    """Yield actions that have to be refused, wrong in the last entry alone, and what they are."""
+    if isinstance(space, Box):
+        low, numbers = space.low, (np.nan, np.inf, -np.inf, space.high.flat[-1] + 0.5, space.low.flat[-1] - 0.5)
+    else:
+        start, count = (np.asarray(value) for value in _choices(space))
+        low = _action(space, 0.0)
+        numbers = (np.nan, np.inf, start.flat[-1] + 0.5, start.flat[-1] + count.flat[-1], start.flat[-1] - 1)
+    for number in numbers:
+        kind = np.result_type(space.dtype, np.int8 if float(number).is_integer() else np.float32)
+        action = np.array(low, dtype=kind)
+        action[(-1,) * action.ndim] = number
+        yield action if action.ndim else action[()], f"an action with the number {number}"
+    yield np.repeat(np.atleast_1d(low), 2, axis=0), "an action of twice the size"
 
 
 def _episode(env: Any, seed: int, actions: int = 0) -> list[Any]:
@@ -235,18 +270,14 @@ def check_a_shell_adds_nothing(make: Make) -> None:
 
 
 def check_refused_actions_leave_no_trace(make: Make) -> None:
-    """Actions that are not finite, outside of their space or of another shape are refused, and nothing has happened."""
+    """Actions that are not finite, outside of their space, between choices or of another shape leave no trace: refused."""
     one, two = make(), make()
     action = next(_actions(one, 1))
     one.reset(seed=SEED)
     two.reset(seed=SEED)
     agent, (_, space) = list(_spaces(one).items())[-1]
-    for fault in (np.nan, np.inf, -np.inf, space.high[-1] + 0.5, space.low[-1] - 0.5):
-        part = space.low.copy()
-        part[-1] = fault
-        refuses(partial(one.step, _with(action, agent, part)), InstanceError, f"an action with the number {fault}")
-    longer = np.concatenate([space.low, space.low])
-    refuses(partial(one.step, _with(action, agent, longer)), InstanceError, "an action of twice the size")
+    for fault, what in _faults(space):
+        refuses(partial(one.step, _with(action, agent, fault)), InstanceError, what)
     holds(data_equivalence(one.step(action), two.step(action), exact=True), "a refused action left a trace")
 
 

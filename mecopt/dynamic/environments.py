@@ -271,8 +271,9 @@ else:
             return {agent: rows[i].copy() for i, agent in enumerate(self.agents)}
 
         def _rows(self, actions: Mapping[str, Array]) -> Array:
-            rows = [np.asarray(actions[agent], dtype=float) for agent in self.agents]
-            wanted = self.action_space(self.agents[0]).shape
+            space = self.action_space(self.agents[0])
+            kind, wanted = float if isinstance(space, Box) else None, space.shape
+            rows = [np.asarray(actions[agent], dtype=kind) for agent in self.agents]
             for agent, row in zip(self.agents, rows, strict=True):
                 if row.shape != wanted:
                     raise InstanceError(f"the action of {agent} has shape {row.shape}; allowed: {wanted}")

@@ -10,7 +10,6 @@ import pytest
 pytest.importorskip("gymnasium", reason="environments need the extra `learn`")
 
 import gymnasium
-from gymnasium.utils.env_checker import check_env as check_official
 
 from mecopt import InstanceError, UnknownName
 from mecopt.dynamic import State
@@ -24,14 +23,15 @@ from mecopt.testing_envs import ENV_CHECKS, EnvCheck, check_vectorised, made
 ID = "mecopt/HybridSlot-v0"
 DYNAMICS = HybridDynamics()
 
-NUMBERS: dict[str, dict[str, Any]] = {
+CHOICES = ("solver-choices", "raw-choices")
+WAYS: dict[str, dict[str, Any]] = {
     "default": {},
     "raw": {"actions": "raw", "slots": 3},
     "literal": {"preset": "literal", "reward_scale": 1.0, "reward_floor": -np.inf},
     "often without work": {"workloads": [0.0, 20.0], "actions": "raw"},
     "two states, must": {"states": [2e-6, 7e-6], "service": "must", "battery_capacity": 30.0},
+    **{name: {"actions": name} for name in CHOICES},
 }
-CHOICES = ("solver-choices", "raw-choices")
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -39,20 +39,14 @@ def rng(seed: int = 0) -> np.random.Generator:
 
 
 @pytest.mark.parametrize("check", ENV_CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("arguments", NUMBERS.values(), ids=list(NUMBERS))
+@pytest.mark.parametrize("arguments", WAYS.values(), ids=list(WAYS))
 def test_the_environment_passes(arguments: dict[str, Any], check: EnvCheck) -> None:
     check(made(ID, **arguments))
 
 
-@pytest.mark.parametrize("arguments", NUMBERS.values(), ids=list(NUMBERS))
+@pytest.mark.parametrize("arguments", WAYS.values(), ids=list(WAYS))
 def test_copies_side_by_side(arguments: dict[str, Any]) -> None:
     check_vectorised(ID, **arguments)
-
-
-@pytest.mark.parametrize("actions", CHOICES)
-@pytest.mark.filterwarnings("error")
-def test_the_environment_of_choices_passes_the_official_checker(actions: str) -> None:
-    check_official(HybridSlotEnv(actions=actions), skip_render_check=True)
 
 
 def test_it_is_registered_with_its_vector() -> None:
