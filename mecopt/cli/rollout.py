@@ -86,7 +86,8 @@ def command(
     (summary,) = reported
     if as_json:
         origin = {key: found.provenance[key] for key in ("dynamics", "preset", "settings", "slots", "lanes", "seed", "path")}
-        click.echo(json.dumps({**origin, "bounds": found.provenance["bounds"], "policies": summary.as_dict()}))
+        proved = {key: found.provenance[key] for key in ("bounds", "unproved")}
+        click.echo(json.dumps({**origin, **proved, "policies": summary.as_dict()}))
         return
     screen = console()
     for text in (summary.title, *summary.proved):

@@ -181,6 +181,10 @@ class Dynamics(ABC, Generic[ProblemT]):
         """Return how the slots lie on a grid; None where nothing is known of it."""
         return None
 
+    def why_unproved(self) -> str:
+        """Return in words why nothing is proved of the long run; asked where `grids` says none."""
+        return f"{self.name} says no grid"
+
     def worlds(self) -> Mapping[str, Callable[[], SlotWorld]]:
         """Return the ways of acting in it by name, as environments and learners have them; the first is the default."""
         return {}

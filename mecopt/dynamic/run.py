@@ -170,6 +170,7 @@ def roll_out(
     workers = min(int(jobs or os.cpu_count() or 1), len(tasks))
     with to_myself(Path(out)):
         origin["bounds"] = _bounds(dynamics, path, parts, _key(origin, "bounds"), INFORMATION in chosen)
+        origin["unproved"] = None if "long-run" in origin["bounds"] else dynamics.why_unproved()
         done = sum(len(task.done()) for task in tasks)
         progress(done, total)
         if workers == 1:
@@ -264,7 +265,7 @@ def _check(dynamics: Dynamics[Any], chosen: list[str], acting: list[str]) -> dic
         if chosen.count(name) > 1:
             raise InstanceError(f"the policy {name!r} is named twice")
         if name == INFORMATION and dynamics.grids() is None:
-            raise InstanceError(f"{INFORMATION} needs a grid, and {dynamics.name} says none")
+            raise InstanceError(f"{INFORMATION} needs a grid, and {dynamics.name} says none: {dynamics.why_unproved()}")
         if name == INFORMATION or name in dynamics.policies():
             continue
         if is_learned(name):

@@ -92,16 +92,16 @@ def summarise(found: Rollouts) -> Summary:
     headers += ["ended"] if any(row.ended for row in rows) else []
     length = f"{origin['lanes']} lanes of {origin['slots']} slots"
     title = f"{origin['dynamics']}: {length}, preset {origin['preset']}, seed {origin['seed']}"
-    return Summary(title, _proved(bounds, name, unit), rows, _findings(rows, first, origin), headers)
+    return Summary(title, _proved(origin, name, unit), rows, _findings(rows, first, origin), headers)
 
 
-def _proved(bounds: dict[str, list[float]], name: str, unit: str) -> list[str]:
-    said = []
+def _proved(origin: dict[str, Any], name: str, unit: str) -> list[str]:
+    said, bounds = [], origin["bounds"]
     if "long-run" in bounds:
         low, high = bounds["long-run"]
         said.append(f"proved: the best long-run {name} lies in [{low:.6g}, {high:.6g}] {unit} a slot, whatever the policy")
     else:
-        said.append("nothing is proved of the long run: the dynamics says no grid")
+        said.append(f"nothing is proved of the long run: {origin['unproved']}")
     if INFORMATION in bounds:
         low, high = bounds[INFORMATION]
         said.append(f"proved: who knew this whole path would earn between {low:.6g} and {high:.6g} {unit} a slot on it")

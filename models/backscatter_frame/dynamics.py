@@ -296,6 +296,11 @@ class FrameDynamics(Dynamics[BackscatterFrame]):
         battery = read_only(np.minimum(left.battery, left.battery_capacity))
         return left._with({**left.__dict__, "battery": battery})
 
+    def why_unproved(self) -> str:
+        """Return that the state has too many numbers for a grid."""
+        users = self.draw(np.random.default_rng(0)).users
+        return f"the state is the batteries, channels and work of all {users} users, too many numbers for a grid"
+
     def worlds(self) -> Mapping[str, Callable[[], Any]]:
         """Return the access point's ways of acting: weights of users, or raw antennas."""
         from mecopt.models.backscatter_frame.worlds import AccessPointWorld

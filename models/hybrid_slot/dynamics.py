@@ -290,6 +290,12 @@ class HybridDynamics(Dynamics[HybridSlot]):
             return None
         return Grids(self.below, self._above, self.drawn, self._points)
 
+    def why_unproved(self) -> str:
+        """Return that more energy may hurt, or that what strict slots earn at best is not known."""
+        if self.must:
+            return "who can serve must, at whatever price, so that more energy can hurt, and no rounding of it is a bound"
+        return "what strict slots earn at best is not proved, slot by slot"
+
     @cached_property
     def _above(self) -> Moves:
         return self.table.optional(self.table.above)

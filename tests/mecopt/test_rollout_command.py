@@ -131,7 +131,8 @@ def test_processes_side_by_side_find_the_same(tmp_path: Path) -> None:
     for name in ("reward", "outage", "energy"):
         for policy in names:
             np.testing.assert_allclose(alone.column(policy, name), beside.column(policy, name), rtol=1e-6, atol=1e-9)
-    assert "nothing is proved of the long run" in summarise(alone).proved[0]
+    why = "the state is the batteries, channels and work of all 3 users, too many numbers for a grid"
+    assert summarise(alone).proved == [f"nothing is proved of the long run: {why}"]
     assert default_policies(dynamics) == ["matched", "weights", "charging"]
     assert default_policies(STORE.StoreDynamics()) == ["dynamic-program"]
 
@@ -165,6 +166,7 @@ def test_the_command_says_what_is_proved_first(tmp_path: Path, capsys: pytest.Ca
     told = json.loads(capsys.readouterr().out)
     assert told["path"] == metadata["path"]
     assert told["bounds"] == metadata["bounds"]
+    assert told["unproved"] is None
     assert told["policies"]["enumerate"]["difference"] is None
     assert told["policies"]["dynamic-program"]["difference"]["mean"] > 0.0
 
@@ -200,7 +202,7 @@ def test_unknown_sequences_are_named(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 
 def test_a_bound_without_a_grid_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InstanceError, match="perfect-information needs a grid, and backscatter-frame says none"):
+    with pytest.raises(InstanceError, match="needs a grid, and backscatter-frame says none: the state is the batteries"):
         roll_out(FrameDynamics(), ["matched", INFORMATION], out=tmp_path / "out", slots=3, jobs=1)
     with pytest.raises(InstanceError, match="jobs is 0; allowed"):
         ran(tmp_path / "out", jobs=0)
