@@ -103,12 +103,12 @@ def rollout(
         try:
             decision, allocation = _done(dynamics, slot, policy(slot, rng))
             outcome = dynamics.outcome(slot, decision, allocation)
+            reward[number] = _earned(outcome, stream.batch_shape[1])
             following = dynamics.followed_by(_slot(stream, data, (number + 1) % length), outcome)
         except InstanceError as error:
             raise InstanceError(f"slot {number}: {error}") from error
         except SolveFailed as error:
             raise SolveFailed(f"slot {number}: {error}", error.solution) from error
-        reward[number] = outcome.reward
         for name, values in measures.items():
             values[number] = outcome.measures[name]
         if outcome.ended is not None:
@@ -131,6 +131,17 @@ def _done(dynamics: Dynamics[Any], slot: Any, answer: Any) -> tuple[Array, Any]:
     if isinstance(answer, tuple) and len(answer) == 2:
         return answer
     return answer, dynamics.answered(slot, answer)
+
+
+def _earned(outcome: Outcome, lanes: int) -> Array:
+    """Return the reward of each lane; what is no number would fall out of the means unseen."""
+    earned = np.asarray(outcome.reward)
+    if earned.shape != (lanes,):
+        raise InstanceError(f"the outcome has a reward of shape {earned.shape}; allowed: ({lanes},), one per lane")
+    wrong = np.flatnonzero(~np.isfinite(earned))
+    if wrong.size:
+        raise InstanceError(f"the outcome's reward[{wrong[0]}] is {earned[wrong[0]]:g}; allowed: finite numbers")
+    return earned
 
 
 # ---------------------------------------------------------------------- policies by name

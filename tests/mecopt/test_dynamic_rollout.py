@@ -229,11 +229,13 @@ def test_what_counts_for_nothing_is_left_out() -> None:
 # ---------------------------------------------------------------------- errors
 
 
-def spoiled(value: Any) -> Callable[[], Any]:
+def spoiled(
+    level: Callable[[Array], Array] = np.asarray, reward: Callable[[Array], Array] = np.asarray
+) -> Callable[[], Any]:
     class Spoiled(STORE.StoreDynamics):  # type: ignore[name-defined,misc]
         def outcome(self, problem: Any, decision: Array, allocation: Any) -> Outcome:
             found: Outcome = super().outcome(problem, decision, allocation)
-            return dataclasses.replace(found, carried={"level": value(found.carried["level"])})
+            return dataclasses.replace(found, reward=reward(found.reward), carried={"level": level(found.carried["level"])})
 
     return lambda: rollout(Spoiled(), path_of(3, 2), at_random, np.random.default_rng(0))
 
@@ -245,6 +247,11 @@ def spoiled(value: Any) -> Callable[[], Any]:
         (lambda: carried_out(path_of(3, 2), lambda s, rng: np.full((2, 1), 9)), r"slot 0: decision\[0, 0\] is 9; allowed"),
         (spoiled(lambda level: level - 10.0), r"slot 0: the outcome leaves level\[0, 0\] -.*; allowed: finite, >= 0"),
         (spoiled(lambda level: level * np.nan), r"slot 0: the outcome leaves level\[0, 0\] nan"),
+        (
+            spoiled(reward=lambda earned: earned * [1.0, np.nan]),
+            r"slot 0: the outcome's reward\[1\] is nan; allowed: finite",
+        ),
+        (spoiled(reward=lambda earned: earned.sum()), r"slot 0: the outcome has a reward of shape \(\); allowed: \(2,\)"),
         (spoiled(lambda level: level[:1]), r"slot 0: the outcome has level of shape \(1, 1\); allowed: \(2, 1\)"),
         (lambda: DYNAMICS.stream(np.random.default_rng(0), 0, 1), "slots is 0; allowed: a whole number of at least 1"),
         (lambda: STORE.StoreDynamics(level=np.ones((3, 1))), r"a batch of shape \(3,\); allowed: those of a single slot"),
