@@ -111,7 +111,7 @@ def _learning(quantity: str, label: str, *, bracket: bool = False) -> list[Panel
             X,
             Axis(label),
             curves={method: Curve(quantity + ALONG, method, setting) for method in LEARNED},
-            bands=[*(_bands(setting) if bracket else []), *_levels(quantity, setting)][:3],
+            bands=[*(_bands(setting) if bracket else []), *_levels(quantity, setting)],
         )
         for setting in SETTINGS
     ]

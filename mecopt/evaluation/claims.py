@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from mecopt.evaluation.measurements import Measurements
 from mecopt.evaluation.rules import Answer, Rule, Verdict
 from mecopt.reproduction import Claim as Judged
+from mecopt.reproduction import Verdict as Reported
 from mecopt.solution import InstanceError
 
 
@@ -46,7 +47,8 @@ class Claim:
         """Return the sentence with its verdict, as it is reported."""
         answer = self.judge(found)
         revised = f" [rule revised after seeing data: {self.revised}]" if self.revised else ""
-        return Judged(self.where, self.text, answer.verdict, answer.evidence + revised)
+        verdict: Reported = "cannot be tested" if self.untestable else answer.verdict
+        return Judged(self.where, self.text, verdict, answer.evidence + revised)
 
 
 def _common(verdicts: Sequence[Verdict]) -> Verdict:

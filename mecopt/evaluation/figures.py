@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,11 +22,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.evaluation.intervals import Values, paired
+from mecopt.evaluation.intervals import NoNumber, Values, paired
 from mecopt.evaluation.measurements import Measurements
 from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
+
+
+ROUNDING = 1e-12
+"""Part of the greater of two numbers by which they may differ and still be equal: computed in another order."""
 
 
 class Figure(ABC):
@@ -44,13 +47,24 @@ class Figure(ABC):
         return Combined(self, other, "over", _ratio)
 
     def __sub__(self, other: Figure) -> Figure:
-        return Combined(self, other, "less", operator.sub)
+        return Combined(self, other, "less", _difference)
 
 
 def _ratio(a: float, b: float) -> float:
     if a == b == 0.0:
-        raise InstanceError("a ratio of 0 to 0 was asked for, which is no number")
+        return math.nan
     return a / b if b else math.copysign(math.inf, a)
+
+
+def _difference(a: float, b: float) -> float:
+    return float(difference(np.array(a), np.array(b)))
+
+
+def difference(first: Array, second: Array) -> Array:
+    """Return what two figures differ by: 0 where it is rounding, nan where both are infinite."""
+    with np.errstate(invalid="ignore"):
+        apart = first - second
+        return np.where(np.abs(apart) <= ROUNDING * np.maximum(np.abs(first), np.abs(second)), 0.0, apart)
 
 
 @dataclass(frozen=True)
@@ -101,9 +115,20 @@ class Combined(Figure):
     combine: Callable[[float, float], float]
 
     def values(self, found: Measurements) -> Values:
-        """Return the combination of every seed."""
+        """Return the combination of every seed.
+
+        Raises
+        ------
+        NoNumber
+            where it is none.
+        """
         pairs = paired(self.first.values(found), self.second.values(found), f"{self.first} and {self.second}")
-        return {seed: self.combine(a, b) for seed, a, b in pairs}
+        combined = {seed: self.combine(a, b) for seed, a, b in pairs}
+        for seed, a, b in pairs:
+            if math.isnan(combined[seed]):
+                where = "" if seed is None else f" with seed {seed}"
+                raise NoNumber(f"{self} is {a:g} {self.sign} {b:g}{where}, which is no number")
+        return combined
 
     def __str__(self) -> str:
         return f"{self.first} {self.sign} {self.second}"
@@ -150,6 +175,9 @@ class Late(Figure):
     curve: Curve
     part: float
 
+    def __post_init__(self) -> None:
+        _require_part(self.part)
+
     def values(self, found: Measurements) -> Values:
         """Return the mean of every seed."""
         seeds, x, values = self.curve.points(found)
@@ -167,6 +195,9 @@ class Scatter(Figure):
     curve: Curve
     part: float = 0.3
 
+    def __post_init__(self) -> None:
+        _require_part(self.part)
+
     def values(self, found: Measurements) -> Values:
         """Return the deviation of every seed."""
         seeds, x, values = self.curve.points(found)
@@ -181,13 +212,20 @@ class Scatter(Figure):
 class Settled(Figure):
     """From which x on a curve stays near its own end: means over blocks of it, seed by seed; infinite where it never does.
 
-    The end is the mean over the last 30 %; near is within `tolerance`, as a number or as a part of the end.
+    The end is the mean over the last 30 % of the blocks, at least two of them, or else every curve would end near its end;
+    near is within `tolerance`, as a number or as a part of the end.
     """
 
     curve: Curve
     tolerance: float
     blocks: int
     relative: bool = False
+
+    def __post_init__(self) -> None:
+        if self.blocks < 2 or not 0.0 < self.tolerance < math.inf:
+            raise InstanceError(
+                f"settled within {self.tolerance:g} by {self.blocks} blocks; allowed: a positive number, at least 2 blocks"
+            )
 
     def values(self, found: Measurements) -> Values:
         """Return the x of every seed."""
@@ -196,7 +234,7 @@ class Settled(Figure):
             raise InstanceError(f"{self.curve} has {x.size} points; allowed: at least {self.blocks}, one per block")
         edges = np.linspace(0, x.size, self.blocks + 1).round().astype(int)
         means = np.stack([values[:, a:b].mean(axis=1) for a, b in itertools.pairwise(edges)], axis=1)
-        ends = means[:, -max(1, round(0.3 * self.blocks)) :].mean(axis=1)
+        ends = means[:, -max(2, round(0.3 * self.blocks)) :].mean(axis=1)
         near = self.tolerance * np.abs(ends) if self.relative else np.full(len(seeds), self.tolerance)
         return {
             seed: self._from(x, edges, np.abs(row - end) > width)
@@ -212,3 +250,8 @@ class Settled(Figure):
     def __str__(self) -> str:
         near = f"{100 * self.tolerance:g} %" if self.relative else f"{self.tolerance:g}"
         return f"from where {self.curve} stays within {near} of its end (means over {self.blocks} blocks)"
+
+
+def _require_part(part: float) -> None:
+    if not 0.0 < part <= 1.0:
+        raise InstanceError(f"the last part of a curve is {part:g} of it; allowed: more than 0, at most 1")

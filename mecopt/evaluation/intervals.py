@@ -6,9 +6,16 @@ For n values with mean m and standard deviation s (n - 1 in the denominator) the
 
 which holds the true mean with probability :math:`\gamma` where values are normal; for differences paired by seed, whose luck
 is common, s is that of the differences. A single repetition tells nothing: its interval is the whole line. What is not
-random has an interval of one point.
+random has an interval of one point, and so have values that are all the same.
 
-Reference: Student: The probable error of a mean, Biometrika 6(1), 1908.
+Where something never happened in a repetition its value is infinite and there is no mean; the interval is then of the
+median, between two ordered values,
+
+.. math:: [x_{(k)}, x_{(n + 1 - k)}], \qquad 2\, P(\mathrm{Bin}(n, 1/2) < k) \le 1 - \gamma ,
+
+with the greatest such k. With five values or fewer there is none at :math:`\gamma = 0.95`: then it is the whole line.
+
+References: Student: The probable error of a mean, Biometrika 6(1), 1908. David and Nagaraja, Order Statistics, 2003, 7.1.
 """
 
 from __future__ import annotations
@@ -16,8 +23,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 from mecopt.solution import InstanceError
@@ -29,9 +38,13 @@ Values = Mapping[int | None, float]
 """A number per seed; under None what is not random."""
 
 
+class NoNumber(InstanceError):
+    """A figure is none, as the ratio of 0 to 0 or what two infinite ones differ by: what was measured cannot tell."""
+
+
 @dataclass(frozen=True)
 class Interval:
-    """A mean and the interval that holds the true one.
+    """A mean, or a median, and the interval that holds the true one.
 
     >>> str(interval({0: 0.61, 1: 0.65, 2: 0.63}))
     '0.630, 95 % interval 0.580 to 0.680 (3 seeds)'
@@ -39,12 +52,14 @@ class Interval:
     '0.889'
     """
 
-    mean: float
+    middle: float
+    """The mean; the median where values are infinite."""
     low: float
     high: float
     seeds: int
     """Repetitions; 0 where nothing is random."""
     confidence: float = CONFIDENCE
+    of: Literal["mean", "median"] = "mean"
 
     def inside(self, low: float, high: float) -> bool:
         """Whether every value in the interval lies between two others."""
@@ -52,35 +67,58 @@ class Interval:
 
     def __str__(self) -> str:
         if self.seeds == 0:
-            return f"{self.mean:.4g}"
+            return f"{self.middle:.4g}"
         if self.seeds == 1:
-            return f"{self.mean:.4g} (one seed)"
+            return f"{self.middle:.4g} (one seed)"
         digits = _digits(self)
-        low, high = (f"{bound:.{digits}f}" if math.isfinite(bound) else str(bound) for bound in (self.low, self.high))
-        mean = f"{self.mean:.{digits}f}" if math.isfinite(self.mean) else str(self.mean)
-        return f"{mean}, {100.0 * self.confidence:.4g} % interval {low} to {high} ({self.seeds} seeds)"
+        middle, low, high = (
+            f"{value:.{digits}f}" if math.isfinite(value) else str(value) for value in (self.middle, self.low, self.high)
+        )
+        kind = "" if self.of == "mean" else f"{self.of} "
+        return f"{kind}{middle}, {100.0 * self.confidence:.4g} % interval {low} to {high} ({self.seeds} seeds)"
 
 
 def interval(values: Values, confidence: float = CONFIDENCE) -> Interval:
-    """Return the interval of the mean over seeds.
+    """Return the interval of the mean over seeds, or of the median where values are infinite.
 
-    Values may be infinite, where something never happened in a repetition; the interval is then the range of the values,
-    which says less.
+    Raises
+    ------
+    NoNumber
+        where one is nan.
+    InstanceError
+        where there are no values, and where some are of seeds and one is not random.
     """
+    _require_one_kind(values)
     found = np.array(list(values.values()), dtype=float)
+    if not found.size:
+        raise InstanceError("an interval of no values was asked for; allowed: at least one")
+    if np.isnan(found).any():
+        raise NoNumber(f"among {found.tolist()} is what is no number")
+    count, first = found.size, float(found[0])
     if None in values:
-        if len(values) > 1:
-            raise InstanceError("a figure is both of seeds and not random; allowed: either")
-        return Interval(float(found[0]), float(found[0]), float(found[0]), 0, confidence)
-    count = found.size
+        return Interval(first, first, first, 0, confidence)
     if count < 2:
-        return Interval(float(found[0]), -math.inf, math.inf, 1, confidence)
+        return Interval(first, -math.inf, math.inf, 1, confidence)
+    if (found == first).all():
+        return Interval(first, first, first, count, confidence)
     if not np.isfinite(found).all():
-        mean = math.inf if (found > 0).all() else float(np.median(found))
-        return Interval(mean, float(found.min()), float(found.max()), count, confidence)
+        return _of_median(np.sort(found), confidence)
     half = float(stats.t.ppf(0.5 + confidence / 2.0, count - 1) * found.std(ddof=1) / math.sqrt(count))
     mean = float(found.mean())
     return Interval(mean, mean - half, mean + half, count, confidence)
+
+
+def _of_median(ordered: NDArray[Any], confidence: float) -> Interval:
+    count = ordered.size
+    outside = 2.0 * stats.binom.cdf(np.arange(count), count, 0.5)
+    k = int((outside <= 1.0 - confidence).sum())
+    low, high = (float(ordered[k - 1]), float(ordered[count - k])) if k else (-math.inf, math.inf)
+    return Interval(float(ordered[(count - 1) // 2]), low, high, count, confidence, "median")
+
+
+def _require_one_kind(values: Values) -> None:
+    if None in values and len(values) > 1:
+        raise InstanceError("a figure is both of seeds and not random; allowed: either")
 
 
 def paired(first: Values, second: Values, what: str) -> list[tuple[int | None, float, float]]:
@@ -89,8 +127,11 @@ def paired(first: Values, second: Values, what: str) -> list[tuple[int | None, f
     Raises
     ------
     InstanceError
-        where a seed of one is missing from the other: their luck would differ.
+        where a seed of one is missing from the other, since their luck would differ, and where one is both of seeds and not
+        random.
     """
+    _require_one_kind(first)
+    _require_one_kind(second)
     if None in first and None in second:
         return [(None, first[None], second[None])]
     if None in first:
@@ -104,8 +145,10 @@ def paired(first: Values, second: Values, what: str) -> list[tuple[int | None, f
 
 
 def standard_error(values: Sequence[float]) -> float:
-    """Return the standard error of a mean; 0 for a single value, which tells none."""
-    return float(np.std(values, ddof=1) / math.sqrt(len(values))) if len(values) > 1 else 0.0
+    """Return the standard error of a mean; nan for a single value, and where one is infinite: nothing tells it."""
+    if len(values) < 2 or not np.isfinite(values).all():
+        return math.nan
+    return float(np.std(values, ddof=1) / math.sqrt(len(values)))
 
 
 def _digits(one: Interval) -> int:

@@ -42,7 +42,7 @@ class Measurements:
     Raises
     ------
     InstanceError
-        where a figure is nan, or is said twice.
+        where a figure or its x is nan, or is said twice.
 
     Examples
     --------
@@ -60,6 +60,8 @@ class Measurements:
                 raise InstanceError(
                     f"row {number} of the measurements, {_told(row)}, is nan; allowed: numbers, inf for never"
                 )
+            if row.x is not None and not math.isfinite(row.x):
+                raise InstanceError(f"row {number} of the measurements, {_told(row)}, is at no x; allowed: finite numbers")
             key = (*(getattr(row, name) for name in _NAMES), row.seed, row.x)
             if key in seen:
                 raise InstanceError(f"row {number} of the measurements says {_told(row)} once more; allowed: once")

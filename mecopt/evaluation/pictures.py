@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-from scipy import stats
 
 from mecopt.evaluation.figures import Curve, Figure
-from mecopt.evaluation.intervals import CONFIDENCE, interval
+from mecopt.evaluation.intervals import NoNumber, interval
 from mecopt.evaluation.measurements import Measurements
 from mecopt.reproduction import Picture
+
+LEVELS = ("#1d2530", "#8a8f98", "#b08968", "#6c8a5b")
+"""Colours of what is drawn across a picture, taken in turn like `COLOURS`."""
 
 COLOURS = ("#1f5f8b", "#c0392b", "#2e8b57", "#8e6bbf", "#b8860b", "#5b6470", "#d16ba5", "#3c9d9b")
 
@@ -75,7 +77,8 @@ class Drawing:
 
 
 def _draw(axes: Any, panel: Panel, found: Measurements) -> None:
-    for band, colour in zip(panel.bands, ("#1d2530", "#8a8f98", "#b08968"), strict=False):
+    for k, band in enumerate(panel.bands):
+        colour = LEVELS[k % len(LEVELS)]
         low, high = (float(np.mean(list(figure.values(found).values()))) for figure in (band.low, band.high))
         axes.axhspan(low, high, color=colour, alpha=0.25, lw=0)
         axes.axhline(0.5 * (low + high), color=colour, lw=1.0, ls="--", label=band.label)
@@ -84,17 +87,21 @@ def _draw(axes: Any, panel: Panel, found: Measurements) -> None:
         mean = values.mean(axis=0)
         axes.plot(x, mean, color=colour, lw=1.6, label=label, marker="o" if x.size < 15 else None, ms=4)
         if len(seeds) > 1:
-            half = stats.t.ppf(0.5 + CONFIDENCE / 2.0, len(seeds) - 1) * values.std(axis=0, ddof=1) / np.sqrt(len(seeds))
-            axes.fill_between(x, mean - half, mean + half, color=colour, alpha=0.15, lw=0)
+            each = [interval(dict(zip(seeds, point.tolist(), strict=True))) for point in values.T]
+            low, high = np.array([[one.low, one.high] for one in each]).T
+            axes.fill_between(x, low, high, np.isfinite(low) & np.isfinite(high), color=colour, alpha=0.15, lw=0)
     single = {**panel.dots, **panel.bars}
     for at, ((label, figure), colour) in enumerate(zip(single.items(), _colours(single), strict=True)):
-        single_values = figure.values(found)
+        try:
+            single_values = figure.values(found)
+        except NoNumber:
+            continue
         there = interval(single_values)
         if label in panel.bars:
-            axes.bar(at, there.mean, color=colour, alpha=0.55, width=0.65)
+            axes.bar(at, there.middle, color=colour, alpha=0.55, width=0.65)
         else:
             axes.plot([at] * len(single_values), list(single_values.values()), ".", color=colour, alpha=0.5)
-            axes.plot(at, there.mean, "o", color=colour, ms=6)
+            axes.plot(at, there.middle, "o", color=colour, ms=6)
         if there.seeds > 1 and np.isfinite([there.low, there.high]).all():
             axes.plot([at, at], [there.low, there.high], color=colour, lw=1.6)
     if single:

@@ -2,9 +2,9 @@
 
 Every rule looks at the confidence interval of a mean over seeds, of paired differences where two methods are compared. A
 claim holds where the whole interval agrees with it and fails where the whole interval contradicts it; whatever merely
-scatters cannot be told: no evidence is not evidence against. What is better than the paper says is exceeded, never failed. A
-rule asks of a paper only what it says; tolerances are arguments without defaults, so that they are written down before a
-run.
+scatters cannot be told: no evidence is not evidence against. So it is where a figure is no number, as a ratio of 0 to 0.
+What is better than the paper says is exceeded, never failed. A rule asks of a paper only what it says; tolerances are
+arguments without defaults, so that they are written down before a run.
 
 >>> from mecopt.evaluation.figures import Of
 >>> from mecopt.evaluation.measurements import Measurements, Row
@@ -22,8 +22,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Literal
 
-from mecopt.evaluation.figures import Curve, Figure, Settled, Stated
-from mecopt.evaluation.intervals import CONFIDENCE, Interval, interval
+from mecopt.evaluation.figures import Curve, Figure, Settled, Stated, difference
+from mecopt.evaluation.intervals import CONFIDENCE, Interval, NoNumber, interval
 from mecopt.evaluation.measurements import Measurements
 from mecopt.solution import InstanceError
 
@@ -41,9 +41,16 @@ class Answer:
 class Rule(ABC):
     """How a sentence is read."""
 
-    @abstractmethod
     def judge(self, found: Measurements, confidence: float = CONFIDENCE) -> Answer:
         """Say whether what was measured agrees with the sentence."""
+        try:
+            return self._judged(found, confidence)
+        except NoNumber as error:
+            return Answer("cannot tell", str(error))
+
+    @abstractmethod
+    def _judged(self, found: Measurements, confidence: float) -> Answer:
+        """Say so, or raise `NoNumber`."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,11 @@ class Between(Rule):
     high: float
     better: Literal["more", "less"] | None = None
 
-    def judge(self, found: Measurements, confidence: float = CONFIDENCE) -> Answer:
+    def __post_init__(self) -> None:
+        if not self.low <= self.high:
+            raise InstanceError(f"a figure between {self.low:g} and {self.high:g}; allowed: two numbers in order")
+
+    def _judged(self, found: Measurements, confidence: float) -> Answer:
         """Compare the interval of the mean with the two numbers."""
         there = interval(self.figure.values(found), confidence)
         return Answer(self._verdict(there), f"{self.figure}: {there}")
@@ -81,7 +92,7 @@ class Compared(Rule):
     low: float
     high: float
 
-    def judge(self, found: Measurements, confidence: float = CONFIDENCE) -> Answer:
+    def _judged(self, found: Measurements, confidence: float) -> Answer:
         """Compare the interval of the mean difference with the two numbers; the ends themselves do not count as inside."""
         apart = interval((self.first - self.second).values(found), confidence)
         if self.low < apart.low and apart.high < self.high:
@@ -92,7 +103,7 @@ class Compared(Rule):
             verdict = "cannot tell"
         beside = interval(self.first.values(found)), interval(self.second.values(found))
         means = " against ".join(
-            f"{one} {found.mean:.4g}" for one, found in zip((self.first, self.second), beside, strict=True)
+            f"{one} {there.middle:.4g}" for one, there in zip((self.first, self.second), beside, strict=True)
         )
         return Answer(verdict, f"{means}; difference {apart}")
 
@@ -102,8 +113,15 @@ def more(greater: Figure, smaller: Figure) -> Rule:
     return Compared(greater, smaller, 0.0, math.inf)
 
 
+def proved_more(greater: tuple[Figure, Figure], smaller: tuple[Figure, Figure]) -> Rule:
+    """What lies between two figures, a lower and an upper bound, is greater than what lies between two others."""
+    return Apart(more(greater[0], smaller[1]), more(greater[1], smaller[0]))
+
+
 def same(first: Figure, second: Figure, *, margin: float) -> Rule:
     """Two figures differ by less than a margin."""
+    if not margin > 0.0:
+        raise InstanceError(f"the same within {margin:g}; allowed: a positive margin")
     return Compared(first, second, -margin, margin)
 
 
@@ -116,6 +134,8 @@ def about(figure: Figure, stated: float, *, factor: float, better: Literal["more
 
 def around(figure: Figure, stated: float, *, margin: float, better: Literal["more", "less"] | None = None) -> Rule:
     """A figure is what a paper states, within a margin; beyond it on the better side it is exceeded."""
+    if not margin >= 0.0:
+        raise InstanceError(f"around {stated:g} within {margin:g}; allowed: a margin of at least 0")
     return Between(figure, stated - margin, stated + margin, better)
 
 
@@ -141,25 +161,28 @@ class Trend(Rule):
     curve: Curve
     sign: int
 
-    def judge(self, found: Measurements, confidence: float = CONFIDENCE) -> Answer:
-        """Judge first against last, and every step against going the other way, the risk divided among the steps."""
+    def _judged(self, found: Measurements, confidence: float) -> Answer:
+        """Judge first against last, and that and every step against going the other way, the risk divided among these."""
         seeds, x, values = self.curve.points(found)
-        whole = interval(dict(zip(seeds, (self.sign * (values[:, -1] - values[:, 0])).tolist(), strict=True)), confidence)
-        each = 1.0 - (1.0 - confidence) / (x.size - 1)
-        turned = []
-        for k in range(x.size - 1):
-            step = interval(dict(zip(seeds, (self.sign * (values[:, k + 1] - values[:, k])).tolist(), strict=True)), each)
-            if step.high < 0.0:
-                turned.append(f"{x[k]:g} to {x[k + 1]:g}")
+
+        def change(before: int, after: int, confidence: float) -> Interval:
+            apart = difference(values[:, after], values[:, before])
+            return interval(dict(zip(seeds, (self.sign * apart).tolist(), strict=True)), confidence)
+
+        whole, last, each = change(0, -1, confidence), x.size - 1, 1.0 - (1.0 - confidence) / x.size
+        turned = [f"{x[k]:g} to {x[k + 1]:g}" for k in range(last) if change(k, k + 1, each).high < 0.0]
         verdict: Verdict
-        if turned or whole.high < 0.0 or whole.low == whole.high == 0.0:
+        if turned or change(0, -1, each).high < 0.0 or whole.low == whole.high == 0.0:
             verdict = "fails"
         else:
             verdict = "holds" if whole.low > 0.0 else "cannot tell"
         means = ", ".join(f"{value:.4g}" for value in values.mean(axis=0))
         way = f"; the other way from {' and '.join(turned)}" if turned else ""
         of = "" if len(seeds) == 1 and seeds[0] is None else f" (means of {len(seeds)} seeds)"
-        return Answer(verdict, f"{self.curve} at {', '.join(f'{one:g}' for one in x)}: {means}{of}{way}")
+        rise = "rise" if self.sign > 0 else "fall"
+        return Answer(
+            verdict, f"{self.curve} at {', '.join(f'{one:g}' for one in x)}: {means}{of}; {rise} in all {whole}{way}"
+        )
 
 
 def rises(curve: Curve) -> Rule:
@@ -173,12 +196,32 @@ def falls(curve: Curve) -> Rule:
 
 
 @dataclass(frozen=True)
+class Apart(Rule):
+    """One bracket lies above another; brackets that overlap tell nothing."""
+
+    beyond: Rule
+    """The lower end of the first is greater than the upper end of the other: then it holds."""
+    reached: Rule
+    """The upper end of the first is greater than the lower end of the other: unless it is, it fails."""
+
+    def _judged(self, found: Measurements, confidence: float) -> Answer:
+        """Let the ends that face each other prove it, or the far ends refute it."""
+        beyond, reached = (rule.judge(found, confidence) for rule in (self.beyond, self.reached))
+        verdict: Verdict = "cannot tell"
+        if beyond.verdict == "holds":
+            verdict = "holds"
+        elif reached.verdict == "fails":
+            verdict = "fails"
+        return Answer(verdict, f"{beyond.evidence}; {reached.evidence}")
+
+
+@dataclass(frozen=True)
 class Every(Rule):
     """All parts of a sentence hold; the risk of a wrong word is divided among them."""
 
     parts: tuple[Rule, ...]
 
-    def judge(self, found: Measurements, confidence: float = CONFIDENCE) -> Answer:
+    def _judged(self, found: Measurements, confidence: float) -> Answer:
         """Let one part that fails decide, else one that cannot be told leave it open."""
         each = 1.0 - (1.0 - confidence) / len(self.parts)
         answers = [part.judge(found, each) for part in self.parts]

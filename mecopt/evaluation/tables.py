@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from mecopt.evaluation.figures import Figure
-from mecopt.evaluation.intervals import standard_error
+from mecopt.evaluation.intervals import NoNumber, standard_error
 from mecopt.evaluation.measurements import Measurements
 from mecopt.reproduction import Table
 from mecopt.solution import UnknownName
@@ -33,7 +34,7 @@ class Pivot:
     corner: str
     """What the rows are."""
     rows: Mapping[str, Mapping[str, Figure]]
-    """By label of row and head of column; a figure that was not measured leaves its cell empty."""
+    """By label of row and head of column; a figure that was not measured leaves its cell empty, - is one that is none."""
     format: str | Mapping[str, str] = "{:.4g}"
     """Of numbers; by head of column where they differ."""
 
@@ -50,10 +51,12 @@ class Pivot:
             values = figure.values(found)
         except UnknownName:
             return ""
+        except NoNumber:
+            return "-"
         form = self.format if isinstance(self.format, str) else self.format[head]
         numbers = list(values.values())
-        mean = form.format(float(np.mean(numbers)))
-        return mean if len(numbers) < 2 else f"{mean} ± {form.format(standard_error(numbers))}"
+        mean, error = form.format(float(np.mean(numbers))), standard_error(numbers)
+        return mean if math.isnan(error) else f"{mean} ± {form.format(error)}"
 
 
 def pivot(

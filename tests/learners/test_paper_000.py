@@ -101,9 +101,8 @@ def test_every_claim_of_the_paper_can_hold_and_can_fail() -> None:
 
 
 def test_what_merely_scatters_is_never_refuted() -> None:
-    found = verdicts(measured(lambda quantity, method, part: 1.0, scatter=1.0))
-    bounds = "DQN loses reward by the quantisation of its actions"
-    assert {verdict for text, verdict in found.items() if text != bounds} == {"cannot tell"}
+    level = lambda quantity, method, part: 0.905 if quantity in (LOWER, UPPER) else 1.0  # noqa: E731 - inside the bracket
+    assert set(verdicts(measured(level, scatter=1.0)).values()) == {"cannot tell"}
 
 
 # ---------------------------------------------------------------------- the best of finitely many actions

@@ -13,7 +13,7 @@ from scipy import stats
 
 from mecopt.evaluation.claims import Claim
 from mecopt.evaluation.figures import Curve, Of, Scatter, Settled, Stated
-from mecopt.evaluation.intervals import interval, paired
+from mecopt.evaluation.intervals import NoNumber, Values, interval, paired, standard_error
 from mecopt.evaluation.measurements import Measurements, Row
 from mecopt.evaluation.rules import (
     Rule,
@@ -24,11 +24,13 @@ from mecopt.evaluation.rules import (
     falls,
     more,
     ordered,
+    proved_more,
     reaches,
     rises,
     same,
     settled_by,
 )
+from mecopt.evaluation.tables import Pivot
 from mecopt.solution import InstanceError, UnknownName
 
 
@@ -63,7 +65,7 @@ numbers = st.lists(st.floats(-100.0, 100.0), min_size=2, max_size=6)
 @given(numbers)
 def test_the_interval_is_students(values: list[float]) -> None:
     found = interval(dict(enumerate(values)))
-    known = stats.ttest_1samp(values, 0.0).confidence_interval(0.95) if np.std(values) > 1e-9 else None
+    known = stats.ttest_1samp(values, 0.0).confidence_interval(0.95) if np.std(values) > 1e-6 else None
     if known is not None:
         assert found.low == pytest.approx(known.low, rel=1e-9, abs=1e-9)
         assert found.high == pytest.approx(known.high, rel=1e-9, abs=1e-9)
@@ -81,6 +83,37 @@ def test_one_seed_tells_nothing_and_what_is_not_random_tells_all() -> None:
     assert (sure.low, sure.high) == (1.0, 1.0)
     with pytest.raises(InstanceError, match="both of seeds and not random"):
         interval({None: 1.0, 0: 2.0})
+    with pytest.raises(InstanceError, match="no values"):
+        interval({})
+    with pytest.raises(NoNumber, match="nan"):
+        interval({0: 1.0, 1: math.nan})
+
+
+def test_values_that_are_the_same_have_an_interval_of_one_point_to_the_last_digit() -> None:
+    for count in (2, 3, 7):
+        found = interval(dict.fromkeys(range(count), 0.1))
+        assert (found.low, found.middle, found.high) == (0.1, 0.1, 0.1)
+    assert verdict(at_most(A, 0.1), a=[0.1, 0.1, 0.1]) == "holds"
+
+
+def test_an_interval_of_what_may_never_happen_holds_the_median_as_often_as_it_says() -> None:
+    """Exponential times that never come with probability 0.3: the median of all is -ln(1 - 0.5 / 0.7)."""
+    rng, median = np.random.default_rng(3), -math.log(1.0 - 0.5 / 0.7)
+    for count in (2, 5, 6, 9, 20):
+        times = np.where(rng.random((2000, count)) < 0.3, math.inf, rng.exponential(size=(2000, count)))
+        found = [interval(dict(enumerate(row))) for row in times.tolist() if not np.isfinite(row).all()]
+        assert {one.of for one in found if one.low < one.high} == {"median"}
+        apart = [one for one in found if one.low < one.high]
+        missed = np.mean([not one.low <= median <= one.high for one in apart])
+        assert missed <= 0.05 + 5.0 * math.sqrt(0.05 * 0.95 / len(apart)), count
+        if count < 6:
+            assert all((one.low, one.high) == (-math.inf, math.inf) for one in apart)
+
+
+def test_a_single_repetition_that_never_came_refutes_nothing() -> None:
+    assert verdict(at_most(A, 1.0), a=[2.0, math.inf]) == "cannot tell"
+    assert verdict(at_most(A, 1.0), a=[2.0, 3.0, 2.5, 4.0, 2.2, math.inf]) == "fails"
+    assert verdict(reaches(A, 1.0), a=[2.0, 3.0, 2.5, 4.0, 2.2, math.inf]) == "holds"
 
 
 def test_figures_are_paired_by_seed_only() -> None:
@@ -88,6 +121,17 @@ def test_figures_are_paired_by_seed_only() -> None:
     assert paired({0: 1.0, 1: 2.0}, {None: 5.0}, "a and b") == [(0, 1.0, 5.0), (1, 2.0, 5.0)]
     with pytest.raises(InstanceError, match="a and b were measured with different seeds, of which 1 is of one only"):
         paired({0: 1.0, 1: 2.0}, {0: 5.0}, "a and b")
+    both: Values = {None: 1.0, 0: 2.0}
+    one: Values = {0: 5.0}
+    for first, second in ((both, one), (one, both)):
+        with pytest.raises(InstanceError, match="both of seeds and not random"):
+            paired(first, second, "a and b")
+
+
+def test_a_single_value_and_an_infinite_one_have_no_standard_error() -> None:
+    assert math.isnan(standard_error([1.0]))
+    assert math.isnan(standard_error([1.0, math.inf]))
+    assert standard_error([1.0, 3.0]) == pytest.approx(1.0)
 
 
 # ---------------------------------------------------------------------- rules
@@ -136,7 +180,7 @@ def test_rules_say_what_the_interval_says(rule: Rule, a: Sequence[float], b: Seq
 def test_more_holds_one_way_exactly_where_it_fails_the_other(values: list[float], data: st.DataObject) -> None:
     others = data.draw(st.lists(st.floats(-100.0, 100.0), min_size=len(values), max_size=len(values)))
     there, back = verdict(more(A, B), a=values, b=others), verdict(more(B, A), a=values, b=others)
-    if values == others:
+    if np.allclose(values, others, rtol=1e-12, atol=0.0):
         assert there == back == "fails"
     else:
         assert {there, back} in ({"holds", "fails"}, {"cannot tell"})
@@ -165,7 +209,47 @@ def test_parts_of_a_sentence_divide_the_risk() -> None:
     assert said.count("fails") < alone.count("fails")
 
 
+def test_what_differs_by_rounding_is_the_same() -> None:
+    a, b = [0.1 + 0.2, 0.7 + 0.1], [0.3, 0.8]
+    assert a != b
+    assert verdict(more(A, B), a=a, b=b) == verdict(more(B, A), a=a, b=b) == "fails"
+    rounded = curve([0.3, 0.1 + 0.2, 0.3], [0.3, 0.3, 0.1 + 0.2])
+    assert (rises(R).judge(rounded).verdict, falls(R).judge(rounded).verdict) == ("fails", "fails")
+
+
+@pytest.mark.parametrize(
+    ("greater", "smaller", "expected"),
+    [
+        ((2.0, 3.0), (0.5, 1.5), "holds"),
+        ((1.0, 3.0), (0.5, 1.5), "cannot tell"),
+        ((0.5, 1.5), (1.0, 3.0), "cannot tell"),
+        ((1.0, 2.0), (1.0, 2.0), "cannot tell"),
+        ((0.5, 1.5), (2.0, 3.0), "fails"),
+        ((1.0, 1.0), (1.0, 1.0), "fails"),
+    ],
+)
+def test_brackets_that_overlap_prove_nothing(
+    greater: tuple[float, float], smaller: tuple[float, float], expected: str
+) -> None:
+    names = ("a", "b", "c", "d")
+    rule = proved_more((Of("R", "a"), Of("R", "b")), (Of("R", "c"), Of("R", "d")))
+    assert verdict(rule, **dict(zip(names, (*greater, *smaller), strict=True))) == expected
+
+
 def test_rules_without_sense_are_refused() -> None:
+    with pytest.raises(InstanceError, match="a positive margin"):
+        same(A, B, margin=0.0)
+    with pytest.raises(InstanceError, match="a margin of at least 0"):
+        around(A, 1.0, margin=-0.1)
+    with pytest.raises(InstanceError, match="two numbers in order"):
+        at_most(A, math.nan)
+    with pytest.raises(InstanceError, match="at least 2 blocks"):
+        Settled(R, 0.1, 1)
+    with pytest.raises(InstanceError, match="a positive number"):
+        Settled(R, 0.0, 10)
+    for part in (0.0, 1.5):
+        with pytest.raises(InstanceError, match="more than 0, at most 1"):
+            R.late(part)
     with pytest.raises(InstanceError, match="factor > 1"):
         about(A, 1.0, factor=1.0)
     with pytest.raises(InstanceError, match="at least one rule"):
@@ -198,7 +282,8 @@ def test_a_curve_settles_where_it_enters_its_end_for_good() -> None:
     again = curve([1.0] * 40 + [0.0] * 20 + [1.0] * 40)
     assert Settled(R, 0.1, 10).values(again) == {0: 60.0}
     rising = curve(list(np.linspace(0.0, 1.0, 100)))
-    assert Settled(R, 0.05, 10).values(rising) == {0: math.inf}
+    for blocks in (2, 3, 4, 5, 10):
+        assert Settled(R, 0.05, blocks).values(rising) == {0: math.inf}, "no curve ends near an end that is its last block"
     assert Settled(R, 0.5, 10, relative=True).values(curve([5.0] * 100)) == {0: 0.0}
 
 
@@ -252,7 +337,11 @@ def test_holding_by_one_reading_and_exceeding_by_another_is_holding() -> None:
 
 
 def test_a_claim_has_readings_or_a_reason_why_not() -> None:
-    assert Claim("section 4", "best", {}, untestable="no figure is given").judge(measured()).verdict == "cannot tell"
+    silent = Claim("section 4", "best", {}, untestable="no figure is given")
+    assert (silent.judged(measured()).verdict, silent.judged(measured()).evidence) == (
+        "cannot be tested",
+        "no figure is given",
+    )
     with pytest.raises(InstanceError, match="needs either readings or a reason"):
         Claim("section 4", "best", {})
 
@@ -270,6 +359,8 @@ def test_a_figure_is_said_once_and_is_a_number() -> None:
         Measurements((Row("R", 1.0, "a", seed=0), Row("R", 2.0, "a", seed=0)))
     with pytest.raises(InstanceError, match=r"row 0 of the measurements, quantity 'R', x 2, is nan"):
         Measurements((Row("R", math.nan, x=2.0),))
+    with pytest.raises(InstanceError, match="is at no x"):
+        Measurements((Row("R", 1.0, x=math.nan),))
 
 
 @pytest.mark.parametrize(
@@ -287,7 +378,17 @@ def test_what_was_not_measured_is_named(figure: Of, message: str) -> None:
         Of("R", "a", x=3.0).values(measured(a=1.0))
 
 
-def test_a_ratio_of_nothing_to_nothing_is_refused() -> None:
-    with pytest.raises(InstanceError, match="0 to 0"):
+def test_what_is_no_number_cannot_be_told_and_says_why() -> None:
+    never = [math.inf, math.inf]
+    with pytest.raises(NoNumber, match="R of a over R of b is 0 over 0 with seed 0, which is no number"):
         (A / B).values(measured(a=[0.0], b=[0.0]))
+    answer = every(reaches(A / B, 1.0), more(A, B)).judge(measured(a=[1.0, 0.0], b=[1.0, 0.0]))
+    assert answer.verdict == "fails", "the other part of the sentence can be told"
+    assert "0 over 0 with seed 1" in answer.evidence
+    for rule in (more(A, B), reaches(A / B, 1.0)):
+        found = rule.judge(measured(a=never, b=never))
+        assert found.verdict == "cannot tell"
+        assert "inf" in found.evidence
+    assert rises(R).judge(curve([math.inf, math.inf], [math.inf, math.inf])).verdict == "cannot tell"
+    assert Pivot("T", "", "", {"a": {"ratio": A / B}}).table(measured(a=[0.0], b=[0.0])).rows == [["a", "-"]]
     assert (A / B).values(measured(a=[-1.0], b=[0.0])) == {0: -math.inf}
