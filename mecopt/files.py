@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import inspect
 import os
 import secrets
 import tempfile
@@ -99,6 +100,16 @@ def write_whole(path: Path, content: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def class_digest(cls: type) -> str:
+    """Name a class, its source and that of those it is derived from, which may be somebody else's."""
+    digest = hashlib.sha256()
+    for one in cls.__mro__:
+        digest.update(one.__qualname__.encode())
+        with contextlib.suppress(OSError, TypeError):  # built in, or typed at a prompt
+            digest.update(Path(inspect.getfile(one)).read_bytes())
+    return digest.hexdigest()[:16]
 
 
 @cache

@@ -8,7 +8,6 @@ finished parts and goes on from there; policies run side by side.
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
 import os
 import platform
@@ -27,7 +26,7 @@ from mecopt.dynamic.dynamics import Dynamics
 from mecopt.dynamic.estimates import block_means, blocks_of
 from mecopt.dynamic.information import perfect_information
 from mecopt.dynamic.rollout import Rollout, path_digest, policy_of, rollout
-from mecopt.files import code_digest, to_myself, write_whole
+from mecopt.files import class_digest, code_digest, to_myself, write_whole
 from mecopt.search.proposed import Proposed, is_learned, learned
 from mecopt.show.readable import Readable
 from mecopt.solution import InstanceError, SolveFailed
@@ -161,7 +160,7 @@ def roll_out(
         "trained": {name: origin_of(solver) for name, solver in trained.items()},
         "notes": [*dynamics.remarks, *(note for solver in trained.values() for note in solver.notes(path[0]))],
         "versions": versions(),
-        "code": [code_digest(), _digest_of(type(dynamics))],
+        "code": [code_digest(), class_digest(type(dynamics))],
         "python": platform.python_version(),
     }
     parts = Path(out).absolute() / "parts"
@@ -345,14 +344,6 @@ def _key(origin: Mapping[str, Any], name: str) -> str:
     of = ("dynamics", "preset", "settings", "slots", "lanes", "seed", "path", "versions", "code")
     what = [name, origin["trained"].get(name), BLOCKS, SEGMENTS, *(origin[field] for field in of)]
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:12]
-
-
-def _digest_of(cls: type) -> str:
-    """Name the source of a dynamics, which may be somebody else's."""
-    try:
-        return hashlib.sha256(Path(inspect.getfile(cls)).read_bytes()).hexdigest()[:16]
-    except (OSError, TypeError):
-        return cls.__qualname__
 
 
 def _unit(dynamics: Dynamics[Any], name: str) -> str:

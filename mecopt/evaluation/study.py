@@ -2,8 +2,9 @@
 
 A study says which plans are trained and how all methods are measured on the stream of one setting and seed; everything that
 is random hangs on the seed, so methods meet the same luck and differences are paired. The runner trains the plans side by
-side, measures, keeps each finished part in a file, and goes on where it was interrupted; parts that other code wrote are not
-taken for its own. Tables, pictures and verdicts follow from the one table of measurements.
+side, measures, keeps each finished part in a file, and goes on where it was interrupted; parts that another study, other
+code or other versions of `PACKAGES` wrote are not taken for its own. Tables, pictures and verdicts follow from the one table
+of measurements.
 """
 
 from __future__ import annotations
@@ -20,11 +21,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from mecopt import waiting
+from mecopt.compare.parts import deaf_to_interrupts
 from mecopt.evaluation.claims import Claim
 from mecopt.evaluation.measurements import Measurements, Row, gathered
 from mecopt.evaluation.pictures import Drawing
 from mecopt.evaluation.tables import Pivot
-from mecopt.files import code_digest, to_myself
+from mecopt.files import class_digest, code_digest, to_myself
 from mecopt.reproduction import Findings, Progress, Reproduction
 from mecopt.solution import InstanceError
 
@@ -67,10 +69,13 @@ class Study(Reproduction):
 
     @abstractmethod
     def measure(self, setting: str, seed: int, trained: Mapping[str, Path], quick: bool) -> Iterable[Row]:
-        """Measure all methods in a setting on the stream of a seed; `trained` holds the folders of its plans by method."""
+        """Measure all methods in a setting on the stream of a seed; `trained` holds the folders of its plans by method.
+
+        Its rows are of this setting and this seed.
+        """
 
     def measure_once(self, quick: bool) -> Iterable[Row]:
-        """Measure what no seed changes: proved bounds, times."""
+        """Measure what no seed changes: proved bounds, times; rows without a seed, of a setting or of none."""
         return ()
 
     def run(self, out: Path, *, seeds: int, quick: bool, progress: Progress) -> Findings:
@@ -98,20 +103,23 @@ class Study(Reproduction):
 
     def measured(self, out: Path, *, seeds: int, quick: bool, progress: Progress) -> Measurements:
         """Train and measure everything, and return the long table."""
+        if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
+            raise InstanceError(f"seeds is {seeds!r}; allowed: a whole number of at least 1")
         plans, numbers = self.plans(quick), range(seeds)
-        strange = [plan.setting for plan in plans if plan.setting not in self.settings]
-        if strange:
-            raise InstanceError(f"a plan is of the setting {strange[0]!r}; allowed: {', '.join(self.settings)}")
-        trainings = [
-            _Training(self, plan, seed, _folder(out, plan, seed, quick), quick) for plan in plans for seed in numbers
-        ]
+        for k, plan in enumerate(plans):
+            if plan.setting not in self.settings:
+                raise InstanceError(f"a plan is of the setting {plan.setting!r}; allowed: {', '.join(self.settings)}")
+            if any((plan.method, plan.setting) == (other.method, other.setting) for other in plans[:k]):
+                raise InstanceError(f"{plan.method!r} is planned twice in the setting {plan.setting!r}; allowed: once")
+        places = _Places(out, [self.paper, class_digest(type(self)), _versions(), quick])
+        trainings = [_Training(self, plan, seed, places.folder(plan, seed), quick) for plan in plans for seed in numbers]
         _all(trainings, "training", progress)
-        parts: list[_Part] = [_Once(self, _file(out, "once", {"quick": quick}), quick)]
+        parts: list[_Part] = [_Once(self, places.file("once", []), quick)]
         for setting in self.settings:
             for seed in numbers:
-                trained = {plan.method: _folder(out, plan, seed, quick) for plan in plans if plan.setting == setting}
-                key = {"setting": setting, "seed": seed, "quick": quick, "plans": [_said(plan) for plan in plans]}
-                parts.append(_Measuring(self, setting, seed, trained, _file(out, f"{setting}-{seed}", key), quick))
+                trained = {plan.method: places.folder(plan, seed) for plan in plans if plan.setting == setting}
+                file = places.file(f"{setting}-{seed}", [setting, seed, [_said(plan) for plan in plans]])
+                parts.append(_Measuring(self, setting, seed, trained, file, quick))
         _all(parts, "measuring", progress)
         return gathered(Measurements.read(part.file) for part in parts)
 
@@ -136,7 +144,9 @@ class _Once:
 
     def __call__(self) -> None:
         if not _stands(self.file):
-            Measurements(tuple(self.study.measure_once(self.quick))).write(self.file)
+            rows = tuple(self.study.measure_once(self.quick))
+            _require(rows, "once", (*self.study.settings, ""), None)
+            Measurements(rows).write(self.file)
 
 
 @dataclass(frozen=True)
@@ -152,11 +162,7 @@ class _Measuring:
         if _stands(self.file):
             return
         rows = tuple(self.study.measure(self.setting, self.seed, self.trained, self.quick))
-        for row in rows:
-            if row.seed not in (self.seed, None) or row.setting not in (self.setting, ""):
-                raise InstanceError(
-                    f"measured in {self.setting!r} with seed {self.seed}, a row says {row.setting!r}, {row.seed}"
-                )
+        _require(rows, f"in {self.setting!r} with seed {self.seed}", (self.setting,), self.seed)
         Measurements(rows).write(self.file)
 
 
@@ -171,13 +177,21 @@ def _all(tasks: Sequence[Callable[[], None]], what: str, progress: Progress) -> 
         return
     waiting.one_voice()
     progress(what, 0, len(tasks))
-    finished = Parallel(n_jobs=-1, return_as="generator_unordered")(delayed(_do)(task) for task in tasks)
+    with deaf_to_interrupts(True):
+        finished = Parallel(n_jobs=-1, return_as="generator_unordered")(delayed(_do)(task) for task in tasks)
     for done, _ in enumerate(finished, start=1):
         progress(what, done, len(tasks))
 
 
 def _do(task: Callable[[], None]) -> None:
     task()
+
+
+def _require(rows: Sequence[Row], how: str, settings: Sequence[str], seed: int | None) -> None:
+    """Refuse rows of what was not asked for: they would be taken for, or collide with, those of another part."""
+    for row in rows:
+        if row.seed != seed or row.setting not in settings:
+            raise InstanceError(f"measured {how}, a row says {row.setting!r}, {row.seed}")
 
 
 def _stands(file: Path) -> bool:
@@ -195,19 +209,26 @@ def _said(plan: Plan) -> str:
     return json.dumps([plan.method, plan.setting, plan.learner, dict(plan.settings)], sort_keys=True, default=str)
 
 
-def _name(words: str, key: Any) -> str:
-    """Return a name that can be read, and that differs where anything differs."""
-    readable = "".join(c if c.isalnum() or c in "-." else "-" for c in words)[:60]
-    return f"{readable}-{hashlib.sha256(json.dumps(key, sort_keys=True, default=str).encode()).hexdigest()[:10]}"
+@dataclass(frozen=True)
+class _Places:
+    """Where parts stand, under names that differ where anything differs on which they depend."""
 
+    out: Path
+    common: Sequence[Any]
+    """What all parts of a run depend on."""
 
-def _folder(out: Path, plan: Plan, seed: int, quick: bool) -> Path:
-    name = _name(f"{plan.setting}-{plan.method}-seed-{seed}", [_said(plan), seed, quick])
-    return out / "runs" / code_digest() / name
+    def folder(self, plan: Plan, seed: int) -> Path:
+        return (
+            self.out / "runs" / code_digest() / self._name(f"{plan.setting}-{plan.method}-seed-{seed}", [_said(plan), seed])
+        )
 
+    def file(self, words: str, key: Sequence[Any]) -> Path:
+        return self.out / "measured" / code_digest() / f"{self._name(words, key)}.parquet"
 
-def _file(out: Path, words: str, key: Any) -> Path:
-    return out / "measured" / code_digest() / f"{_name(words, key)}.parquet"
+    def _name(self, words: str, key: Sequence[Any]) -> str:
+        readable = "".join(c if c.isalnum() or c in "-." else "-" for c in words)[:60]
+        whole = json.dumps([self.common, readable, key], sort_keys=True, default=str)
+        return f"{readable}-{hashlib.sha256(whole.encode()).hexdigest()[:10]}"
 
 
 def _versions() -> str:

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mecopt.evaluation import study as study_module
 from mecopt.evaluation.claims import Claim
 from mecopt.evaluation.figures import Curve, Of
 from mecopt.evaluation.measurements import Measurements, Row
-from mecopt.evaluation.pictures import Axis, Band, Drawing, Panel
+from mecopt.evaluation.pictures import Axis, Band, Drawing, Panel, _draw
 from mecopt.evaluation.rules import more, rises
 from mecopt.evaluation.study import LONG, Plan, Study
 from mecopt.evaluation.tables import Pivot, pivot
@@ -82,6 +83,36 @@ class Strange(Toy):
         yield Row("score", 1.0, "untrained", "other", seed)
 
 
+class Seedless(Toy):
+    """Measures with a seed what hangs on none."""
+
+    def measure(self, setting: str, seed: int, trained: Mapping[str, Path], quick: bool) -> Iterable[Row]:
+        yield Row("score", 1.0, "untrained", setting)
+
+
+class Seeded(Toy):
+    """Measures once what hangs on a seed."""
+
+    def measure_once(self, quick: bool) -> Iterable[Row]:
+        yield Row("score", 20.0, "best", seed=0)
+
+
+class Other(Toy):
+    """Another study, of the same settings."""
+
+    paper = "998"
+
+    def measure_once(self, quick: bool) -> Iterable[Row]:
+        yield Row("score", 30.0, "best")
+
+
+class Twice(Toy):
+    """Plans one method twice."""
+
+    def plans(self, quick: bool) -> Sequence[Plan]:
+        return [Plan("trained", "easy", "toy", {"steps": steps}) for steps in (2, 3)]
+
+
 def silent(what: str, done: int, total: int) -> None:
     """Tell nobody."""
 
@@ -121,6 +152,41 @@ def test_other_seeds_and_a_quick_run_have_parts_of_their_own(tmp_path: Path) -> 
 def test_a_study_measures_what_it_was_asked_for(tmp_path: Path) -> None:
     with pytest.raises(InstanceError, match="measured in 'easy' with seed 0, a row says 'other', 0"):
         Strange().measured(tmp_path, seeds=1, quick=False, progress=silent)
+    with pytest.raises(InstanceError, match="measured in 'easy' with seed 0, a row says 'easy', None"):
+        Seedless().measured(tmp_path, seeds=1, quick=False, progress=silent)
+    with pytest.raises(InstanceError, match="measured once, a row says '', 0"):
+        Seeded().measured(tmp_path, seeds=1, quick=False, progress=silent)
+
+
+def test_what_another_study_or_other_versions_left_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def best(study: Study) -> float:
+        return study.measured(tmp_path, seeds=1, quick=False, progress=silent).series("score", "best")[None][None]
+
+    assert (best(Toy()), best(Other()), best(Toy())) == (20.0, 30.0, 20.0)
+    files = len(list(tmp_path.rglob("*.parquet")))
+    monkeypatch.setattr(study_module, "version", lambda package: "0.0")
+    assert best(Toy()) == 20.0
+    assert len(list(tmp_path.rglob("*.parquet"))) == files + 3
+
+
+def test_studies_that_cannot_be_run_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InstanceError, match="'trained' is planned twice in the setting 'easy'"):
+        Twice().measured(tmp_path, seeds=1, quick=False, progress=silent)
+    for seeds in (0, True, 1.5):
+        with pytest.raises(InstanceError, match="seeds is"):
+            Toy().measured(tmp_path, seeds=seeds, quick=False, progress=silent)  # type: ignore[arg-type]
+    assert not list(tmp_path.iterdir())
+
+
+def test_all_levels_of_a_picture_are_drawn() -> None:
+    from matplotlib.figure import Figure as Sheet
+
+    found = Measurements(tuple(Row("R", float(k), f"m{k}") for k in range(6)))
+    axes = Sheet().subplots()
+    bands = [Band(f"m{k}", Of("R", f"m{k}"), Of("R", f"m{k}")) for k in range(6)]
+    never = Of("R", "m0") / Of("R", "m0")
+    _draw(axes, Panel("", Axis(""), Axis(""), dots={"no number": never, "one": Of("R", "m1")}, bands=bands), found)
+    assert axes.get_legend_handles_labels()[1] == [f"m{k}" for k in range(6)]
 
 
 def test_measurements_survive_their_file(tmp_path: Path) -> None:
