@@ -82,6 +82,24 @@ def find_dynamics(name: str) -> Any:
     return _loaded("mecopt.dynamics", "sequential problem", name)
 
 
+def environments_of(name: str) -> list[str]:
+    """Return the ids of a problem's environments: those whose class lies in the package of its dynamics; none is imported.
+
+    >>> environments_of("hybrid-slot")
+    ['mecopt/HybridSlot-v0']
+    """
+    dynamics, listed = _entries("mecopt.dynamics"), _entries("mecopt.environments")
+    if name not in dynamics:
+        raise unknown("sequential problem", name, dynamics)
+    return [f"mecopt/{one}" for one, value in listed.items() if _package(value) == _package(dynamics[name])]
+
+
+def _package(value: str) -> str:
+    """Return the package of an entry point's module, or a module that is in none."""
+    module = value.partition(":")[0]
+    return module.rpartition(".")[0] or module
+
+
 def load_policy(folder: str | Path) -> Any:
     """Load a trained policy, whichever installed learner made it; nothing in the folder is executed.
 

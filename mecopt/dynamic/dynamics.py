@@ -181,9 +181,13 @@ class Dynamics(ABC, Generic[ProblemT]):
         """Return how the slots lie on a grid; None where nothing is known of it."""
         return None
 
-    def why_unproved(self) -> str:
-        """Return in words why nothing is proved of the long run; asked where `grids` says none."""
-        return f"{self.name} says no grid"
+    def why_unproved(self) -> str | None:
+        """Return in words why nothing is proved of the long run, without long computation; None where `grids` proves it."""
+        return f"{self.name} says no grid" if type(self).grids is Dynamics.grids else None
+
+    def summaries(self) -> Mapping[str, str]:
+        """Return what its own policies and ways of acting do, by name, as lists show it; nothing by default."""
+        return {}
 
     def worlds(self) -> Mapping[str, Callable[[], SlotWorld]]:
         """Return the ways of acting in it by name, as environments and learners have them; the first is the default."""

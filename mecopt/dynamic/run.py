@@ -169,7 +169,7 @@ def roll_out(
     workers = min(int(jobs or os.cpu_count() or 1), len(tasks))
     with to_myself(Path(out)):
         origin["bounds"] = _bounds(dynamics, path, parts, _key(origin, "bounds"), INFORMATION in chosen)
-        origin["unproved"] = None if "long-run" in origin["bounds"] else dynamics.why_unproved()
+        origin["unproved"] = None if "long-run" in origin["bounds"] else _why_unproved(dynamics)
         done = sum(len(task.done()) for task in tasks)
         progress(done, total)
         if workers == 1:
@@ -264,7 +264,7 @@ def _check(dynamics: Dynamics[Any], chosen: list[str], acting: list[str]) -> dic
         if chosen.count(name) > 1:
             raise InstanceError(f"the policy {name!r} is named twice")
         if name == INFORMATION and dynamics.grids() is None:
-            raise InstanceError(f"{INFORMATION} needs a grid, and {dynamics.name} says none: {dynamics.why_unproved()}")
+            raise InstanceError(f"{INFORMATION} needs a grid, and {dynamics.name} says none: {_why_unproved(dynamics)}")
         if name == INFORMATION or name in dynamics.policies():
             continue
         if is_learned(name):
@@ -289,6 +289,10 @@ def _bounds(dynamics: Dynamics[Any], path: Any, parts: Path, key: str, known: bo
         found[INFORMATION] = [float(foreknown.lower.mean()), float(foreknown.upper.mean())]
     write_whole(file, json.dumps(found).encode())
     return found
+
+
+def _why_unproved(dynamics: Dynamics[Any]) -> str:
+    return dynamics.why_unproved() or f"{dynamics.name} says no grid for these settings"
 
 
 def _rows(dynamics: Dynamics[Any], name: str, found: Rollout, blocks: list[slice], before: int) -> pa.Table:

@@ -13,10 +13,11 @@ import numpy as np
 from mecopt.backends.backend import Feature, Installable
 from mecopt.data.json import written
 from mecopt.fields import allowed
-from mecopt.registry import find_learner, find_problem, learner_names, problems
+from mecopt.registry import dynamics_names, find_dynamics, find_learner, find_problem, learner_names, problems
 from mecopt.show.fields import default_text
 from mecopt.show.numbers import entry, unit_of
 from mecopt.show.page import Column, Grid, Line, Page
+from mecopt.show.sequences import sequence_of, sequences
 from mecopt.solution import unknown
 from mecopt.trained import read_card
 
@@ -30,15 +31,16 @@ EXAMPLE_USERS = 3
 
 
 def overview() -> Page:
-    """Return all problems, learners and shipped policies in a line each, and what is not installed."""
+    """Return all problems, those that repeat, learners and shipped policies in a line each, and what is not installed."""
     known, learners = problems(), [find_learner(name) for name in learner_names()]
     missing = {_how(one) for cls in known.values() for one in _methods(cls).values() if not one.is_available()}
     parts: list[Line | Grid] = [
         _list("problem", {name: f"{cls.summary}; {_aim(cls)}" for name, cls in known.items()}),
+        sequences(),
         _list("learner", {one.name: one.summary for one in learners}),
         _list("policy that ships", {name: _trained(card) for name, card in _shipped().items()}),
         *(Line(text) for text in sorted(missing)),
-        Line("fields, presets, backends and solvers of a problem, or settings of a learner or policy: mecopt list NAME"),
+        Line("a problem in full, its policies slot after slot too, or settings of a learner or policy: mecopt list NAME"),
     ]
     return Page("problems, and who learns on them", parts)
 
@@ -46,6 +48,10 @@ def overview() -> Page:
 def described(name: str) -> Page:
     """Return a problem, a learner or a shipped policy in full, or say which was meant."""
     writers: dict[str, Callable[[], Page]] = {one: lambda cls=cls: problem_page(cls) for one, cls in problems().items()}  # type: ignore[misc]
+    writers |= {
+        one: lambda one=one: problem_page(find_dynamics(one).problem)  # type: ignore[misc]
+        for one in dynamics_names()
+    }
     writers |= {one: lambda one=one: _learner(one) for one in learner_names()}  # type: ignore[misc]
     writers |= {one: lambda one=one, card=card: _policy(one, card) for one, card in _shipped().items()}  # type: ignore[misc]
     if name not in writers:
@@ -54,7 +60,7 @@ def described(name: str) -> Page:
 
 
 def problem_page(cls: type[Problem]) -> Page:
-    """Return fields, variables, presets with their sources, backends, solvers, and how an instance is written."""
+    """Return fields, variables, presets with sources, backends, solvers, what follows slot after slot, and a file's form."""
     parts: list[Line | Grid] = [
         Line(_aim(cls), "objective"),
         Line(cls.decision_summary, "decision"),
@@ -71,7 +77,7 @@ def problem_page(cls: type[Problem]) -> Page:
     for title, methods in (("backend", cls.backends), ("solver", cls.solvers)):
         what = "for a fixed decision" if title == "backend" else "that decides as well"
         parts.append(_list(title, {key: f"{one.summary}{_notes(one)}" for key, one in methods.items()}, what))
-    parts.append(Line("the first backend and the first solver are the defaults"))
+    parts += [Line("the first backend and the first solver are the defaults"), *sequence_of(cls)]
     parts += [Line(f"an instance as a file, of {EXAMPLE_USERS} users:"), Line(json.dumps(example(cls)))]
     parts.append(Line(f"JSON Schema: mecopt schema {cls.name}; why it is convex: mecopt explain {cls.name}"))
     return Page(f"{cls.name}: {cls.summary}", parts)

@@ -301,6 +301,10 @@ class FrameDynamics(Dynamics[BackscatterFrame]):
         users = self.draw(np.random.default_rng(0)).users
         return f"the state is the batteries, channels and work of all {users} users, too many numbers for a grid"
 
+    def summaries(self) -> Mapping[str, str]:
+        """Return what numbers stand for beams, by the way of acting."""
+        return {name: f"the access point's beams: {one.summary}" for name, one in BEAM_ACTIONS.items()}
+
     def worlds(self) -> Mapping[str, Callable[[], Any]]:
         """Return the access point's ways of acting: weights of users, or raw antennas."""
         from mecopt.models.backscatter_frame.worlds import AccessPointWorld

@@ -286,15 +286,17 @@ class HybridDynamics(Dynamics[HybridSlot]):
 
     def grids(self) -> Grids | None:
         """Return both roundings of the battery; None where slots are strict, or who can serve must: nothing is proved."""
-        if self.must or bool((self._slots.pacing == STRICT).any()):
+        if self.why_unproved() is not None:
             return None
         return Grids(self.below, self._above, self.drawn, self._points)
 
-    def why_unproved(self) -> str:
+    def why_unproved(self) -> str | None:
         """Return that more energy may hurt, or that what strict slots earn at best is not known."""
         if self.must:
             return "who can serve must, at whatever price, so that more energy can hurt, and no rounding of it is a bound"
-        return "what strict slots earn at best is not proved, slot by slot"
+        if bool((self._slots.pacing == STRICT).any()):
+            return "what strict slots earn at best is not proved, slot by slot"
+        return None
 
     @cached_property
     def _above(self) -> Moves:
@@ -325,6 +327,13 @@ class HybridDynamics(Dynamics[HybridSlot]):
         from mecopt.models.hybrid_slot.policies import POLICIES
 
         return {name: partial(make, self) for name, make in POLICIES.items()}
+
+    def summaries(self) -> Mapping[str, str]:
+        """Return what policies and ways of acting do."""
+        from mecopt.models.hybrid_slot.policies import SUMMARIES
+        from mecopt.models.hybrid_slot.worlds import MEANINGS
+
+        return {**SUMMARIES, **MEANINGS}
 
     def worlds(self) -> Mapping[str, Callable[[], Any]]:
         """Return the ways of acting: energy to keep, which the solver completes, or the paper's times."""

@@ -1,12 +1,8 @@
 r"""Who acts in hybrid slots, slot after slot, by name; all that is decided is completed by the slot's exact solver.
 
-- greedy-must: keeps nothing and serves whatever can be served, the paper's greedy user;
-- greedy-optout: the same, but skips where that earns more;
-- shadow-price: keeps what is best if stored energy is worth :math:`\lambda (E' - \kappa E'^2 / (2 E_{max}))`; two numbers,
-  the best of a few on a path of its own, and no learning;
-- dynamic-program: the best policy on the grid rounded down, so that it earns the bracket's lower end at least;
-- dynamic-program-must: the same for who skips only where nothing serves;
-- random: the paper's action, four times, at random.
+What each does is said by `SUMMARIES`. Of shadow-price stored energy is worth
+:math:`\lambda (E' - \kappa E'^2 / (2 E_{max}))`; the two numbers are the best of a few on a path of its own. What
+dynamic-program does is best on the grid rounded down, so that it earns the bracket's lower end at least.
 
 The policies of the grid see the battery rounded down and say what to keep, so they are feasible at the true battery, too.
 """
@@ -146,3 +142,13 @@ POLICIES: Mapping[str, Callable[[HybridDynamics], Policy]] = {
     "dynamic-program-must": partial(looking_ahead, forced=True),
     "random": at_random,
 }
+
+SUMMARIES: Mapping[str, str] = {
+    "greedy-must": "keeps nothing and serves whatever can be served, the paper's greedy user",
+    "greedy-optout": "the same, but skips where that earns more",
+    "shadow-price": "keeps what is best at a price of stored energy: two numbers, tuned beforehand, no learning",
+    "dynamic-program": "looks ahead: the best policy on the grid of batteries",
+    "dynamic-program-must": "the same for who skips only where nothing serves",
+    "random": "the paper's action, four times, at random",
+}
+"""What each policy does."""

@@ -195,6 +195,14 @@ WORLDS: Mapping[str, Callable[..., HybridWorld]] = {
 }
 """Ways of acting by name; the first is the default."""
 
+MEANINGS: Mapping[str, str] = {
+    "solver": "a number: which part of what can be spent may be spent, completed by the solver, or to skip",
+    "solver-choices": f"one of {LEVELS} such parts, or to skip",
+    "raw": "the paper's: four numbers, the slot's times",
+    "raw-choices": f"one of {len(COMBINED)} sets of times, or to skip",
+}
+"""What an action is, for each way of acting."""
+
 
 def _numbers(action: ArrayLike, shape: tuple[int, ...]) -> Array:
     """Return numbers from -1 to 1, or say which one is none."""

@@ -26,7 +26,7 @@ from mecopt.cli.console import SILENT, at_work
 from mecopt.cli.main import COMMANDS, main
 from mecopt.data import from_mapping, load
 from mecopt.models import BinaryOffloading, ComputationRate
-from mecopt.registry import learner_names
+from mecopt.registry import dynamics_names, environments_of, find_dynamics, learner_names
 from mecopt.search.solver import Search, Solver
 
 HEAVY = ["cvxpy", "pyomo", "numba", "matplotlib", "pyarrow", "torch"]
@@ -120,6 +120,33 @@ def test_list_shows_a_problem_in_full(name: str, run: Run) -> None:
 def test_list_shows_a_learner_and_a_policy_in_full(run: Run) -> None:
     assert re.search(r"^literal +scheme perturb-exactly", run("list", "decision-net").out, re.M)
     assert re.search(r"^data_size +5.* to 2", run("list", "binary-offloading-paper").out, re.M)
+
+
+def test_list_shows_what_repeats_and_what_there_is_for_it(run: Run) -> None:
+    said = run("list").out
+    assert re.search(r"^backscatter-frame +battery +not proved +mecopt/BackscatterFrame-v0", said, re.M)
+    assert re.search(r"^hybrid-slot +battery +proved +mecopt/HybridSlot-v0", said, re.M)
+    assert "shadow-price" in said
+    assert "mecopt rollout" not in run("list", "binary-offloading").out
+
+
+@pytest.mark.parametrize("name", dynamics_names())
+def test_list_says_every_policy_of_a_rollout_with_its_bound(name: str, run: Run) -> None:
+    said, dynamics = run("list", name).out, find_dynamics(name)()
+    told, words = said[said.index("slot after slot") :], dynamics.summaries()
+    assert set(words) == {*dynamics.policies(), *dynamics.worlds()}
+    for one in (*dynamics.policies(), *dynamics.problem.solvers, *dynamics.worlds(), "learned:FOLDER"):
+        assert re.search(rf"^{one}  +\S", told, re.M)
+    assert f"policy of mecopt rollout {name}" in told
+    assert all(f"mecopt.environments:{one}" in told for one in environments_of(name))
+    proved = dynamics.grids() is not None
+    assert (
+        (dynamics.why_unproved() is None)
+        == proved
+        == ("is bracketed by proof" in told)
+        == ("\nperfect-information " in told)
+    )
+    assert proved or str(dynamics.why_unproved()) in " ".join(told.split())
 
 
 def test_list_says_which_name_was_meant(run: Run) -> None:

@@ -331,7 +331,7 @@ def test_without_energy_every_workload_is_left() -> None:
 def test_where_service_is_a_must_nothing_is_proved_and_nobody_skips_who_can_serve() -> None:
     must = HybridDynamics(service="must", step=2.0)
     assert must.grids() is None
-    assert "more energy can hurt" in must.why_unproved()
+    assert "more energy can hurt" in str(must.why_unproved())
     assert must.bracket() is None
     path = must.stream(rng(11), 300, 4)
     for name in ("greedy-must", "greedy-optout", "shadow-price", "dynamic-program"):
@@ -484,6 +484,6 @@ def test_slots_that_no_chain_draws_and_strict_ones_have_no_grid() -> None:
         grids.points(HybridSlot(workload=[[3.0]], battery=70.0, uplink_gain=7e-6, downlink_gain=7e-6))
     strict = HybridDynamics(pacing="strict")
     assert strict.grids() is None
-    assert "what strict slots earn at best is not proved" in strict.why_unproved()
+    assert "what strict slots earn at best is not proved" in str(strict.why_unproved())
     with pytest.raises(InstanceError, match="takes paced slots"):
         policy_of(strict, "dynamic-program")

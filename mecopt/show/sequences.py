@@ -1,0 +1,67 @@
+"""What is installed for problems that repeat slot after slot: policies of a rollout, bounds, ways of acting, shells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from mecopt.registry import dynamics_names, environments_of, find_dynamics
+from mecopt.show.page import Column, Grid, Line
+
+if TYPE_CHECKING:
+    from mecopt.dynamic.dynamics import Dynamics
+    from mecopt.problem import Problem
+
+
+def sequences() -> Grid:
+    """Return all problems that repeat, a row each."""
+    known = {name: find_dynamics(name)() for name in dynamics_names()}
+    return Grid(
+        (
+            Column("slot after slot", list(known), right=False),
+            Column("carried", [", ".join(one.carried) for one in known.values()], right=False),
+            Column("long run", ["not proved" if one.why_unproved() else "proved" for one in known.values()], right=False),
+            Column("environment", [", ".join(environments_of(name)) or "-" for name in known], right=False),
+            Column("policies beside solvers", [", ".join(one.policies()) or "-" for one in known.values()], True, False),
+        )
+    )
+
+
+def sequence_of(cls: type[Problem]) -> Iterator[Line | Grid]:
+    """Yield what a problem is slot after slot: nothing where it does not repeat."""
+    for name in dynamics_names():
+        if find_dynamics(name).problem is cls:
+            yield from _described(name, find_dynamics(name)())
+
+
+def _described(name: str, dynamics: Dynamics[Any]) -> Iterator[Line | Grid]:
+    from mecopt.dynamic.rollout import policy_names
+    from mecopt.dynamic.run import INFORMATION, default_policies
+
+    why, said, solvers = dynamics.why_unproved(), dynamics.summaries(), dynamics.problem.solvers
+    measures = ", ".join(f"{one} [{unit}]" if unit != "1" else one for one, unit in dynamics.measures.items())
+    earned = f"earns the {dynamics.reward_name} [{dynamics.reward_unit}]"
+    yield Line(f"{', '.join(dynamics.carried)} carried; {earned}; measures {measures or 'nothing else'}", "slot after slot")
+    proved = "its best mean reward is bracketed by proof" if why is None else f"nothing is proved of it: {why}"
+    yield Line(proved, "long run")
+    policies = {one: f"{solvers[one].summary}, slot by slot" for one in policy_names(dynamics) if one in solvers}
+    policies |= {one: said.get(one, "") for one in dynamics.policies()}
+    shown = [one for one in policy_names(dynamics) if one in policies]
+    taken = default_policies(dynamics)
+    rows = [f"{policies[one]}{'; by default' if one in taken else ''}" for one in shown]
+    shown, rows = [*shown, "learned:FOLDER"], [*rows, "a trained policy"]
+    if why is None:
+        shown, rows = [*shown, INFORMATION], [*rows, "a bound and no policy: what who knew the whole path would earn on it"]
+    yield _two(f"policy of mecopt rollout {name}", shown, "what it does", rows)
+    worlds = list(dynamics.worlds())
+    if worlds:
+        acts = [f"{said.get(one, '')}{'' if number else '; by default'}" for number, one in enumerate(worlds)]
+        yield _two("way of acting", worlds, "what an action is", acts)
+    missing = "" if find_spec("gymnasium") else "; not installed: pip install 'mecopt[learn]'"
+    for environment in environments_of(name):
+        yield Line(f'gymnasium.make("mecopt.environments:{environment}"){missing}', "environment")
+
+
+def _two(title: str, names: list[str], what: str, rows: list[str]) -> Grid:
+    return Grid((Column(title, names, right=False), Column(what, rows, right=False, words=True)))
