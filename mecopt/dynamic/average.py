@@ -50,8 +50,8 @@ class Ending(Enum):
 
     CONVERGED = "the bracket is as narrow as was asked for"
     STALLED = (
-        "the bracket is valid but no longer narrows: several sets of states are never left, so the long run depends on "
-        "where it begins; or the tolerance is below rounding"
+        "the bracket is valid but hardly narrows: several sets of states are never left, or hardly ever, so the long run "
+        "depends on where it begins; or the tolerance is below rounding"
     )
     LIMIT = "the bracket is valid but wide: the sweeps are used up; allow more"
 
@@ -160,7 +160,7 @@ def _iterated(
     sweeps: int,
     values: ArrayLike | None,
 ) -> tuple[float, float, Array, int, Ending]:
-    _checked(tolerance, sweeps)
+    checked_limits(tolerance, sweeps)
     if not 0.0 < damping <= 1.0:
         raise InstanceError(f"damping is {damping!r}; allowed: a number above 0 and at most 1")
     chain = operator.chain
@@ -195,7 +195,8 @@ def rounding(operator: Sweep, v: Array, improved: Array) -> float:
     return float(4.0 * EPSILON * (operator.terms + 4) * (np.abs(v).max() + np.abs(improved).max()))
 
 
-def _checked(tolerance: float, sweeps: int) -> None:
+def checked_limits(tolerance: float, sweeps: int) -> None:
+    """Refuse a tolerance or a number of sweeps that is none."""
     checked_number("tolerance", tolerance)
     if isinstance(sweeps, bool) or not isinstance(sweeps, int | np.integer) or sweeps < 1:
         raise InstanceError(f"sweeps is {sweeps!r}; allowed: a whole number of at least 1")
@@ -264,12 +265,20 @@ def bracketed(below: Operator, above: Operator, **settings: Any) -> Bracket:
     Raises
     ------
     InstanceError
-        where the bounds cross, so that the operators are not such a pair (the other way round, or not monotone).
+        where the operators draw from different chains, and where the bounds cross, so that they are not such a pair (the
+        other way round, or not monotone). That they are one is not checked otherwise: it is up to the model.
     """
     if below.chain.shape != above.chain.shape:
         raise InstanceError(
             f"the grids draw from {below.chain.shape} and {above.chain.shape} states; allowed: the same chain"
         )
+    for k, (one, other) in enumerate(zip(below.chain.factors, above.chain.factors, strict=True)):
+        if not np.array_equal(one, other):
+            i, j = (int(n) for n in np.argwhere(one != other)[0])
+            raise InstanceError(
+                f"part {k} of what the grids draw goes from state {i} to {j} with probability {one[i, j]:.9g} in one and "
+                f"{other[i, j]:.9g} in the other; allowed: the same chain"
+            )
     low, high = best_average(below, **settings), best_average(above, **settings)
     if low.lower > high.upper:
         raise InstanceError(

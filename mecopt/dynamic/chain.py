@@ -204,8 +204,9 @@ class Chain:
 
     def law_after(self, law: Array, slots: int) -> Array:
         """Return the law of the state so many slots later."""
+        matrix = self.matrix
         for _ in range(slots):
-            law = law @ self.matrix
+            law = law @ matrix
         return law
 
     def sample(self, rng: Generator, slots: int, lanes: int, start: ArrayLike | None = None) -> Array:

@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mecopt.dynamic.average import PATIENCE, SHRINKS, SWEEPS, TOLERANCE, Ending, rounding, started
+from mecopt.arguments import checked_number
+from mecopt.dynamic.average import PATIENCE, SHRINKS, SWEEPS, TOLERANCE, Ending, checked_limits, rounding, started
 from mecopt.dynamic.operators import Operator, Sweep
 from mecopt.solution import InstanceError
 
@@ -132,10 +133,10 @@ def _iterated(
     sweeps: int,
     values: ArrayLike | None,
 ) -> tuple[Values, Array]:
-    if isinstance(discount, bool) or not 0.0 <= discount < 1.0:
+    checked_limits(tolerance, sweeps)
+    checked_number("discount", discount)
+    if discount >= 1.0:
         raise InstanceError(f"discount is {discount!r}; allowed: a number of at least 0 and below 1")
-    if not tolerance >= 0.0 or sweeps < 1:
-        raise InstanceError(f"tolerance and sweeps are {tolerance!r} and {sweeps!r}; allowed: at least 0, and at least 1")
     v, before, later = started(operator, values), np.inf, discount / (1.0 - discount)
     for sweep in range(1, sweeps + 1):
         improved = step(discount * operator.chain.expected(v))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
@@ -177,7 +178,7 @@ def test_periodic_problems_converge_because_of_the_damping(length: int) -> None:
     assert found.lower <= (length - 1) / 2 <= found.upper
     undamped = best_average(cycle(length), damping=1.0)
     assert undamped.ending is Ending.STALLED
-    assert "no longer narrows" in undamped.ending.value
+    assert "hardly narrows" in undamped.ending.value
     assert undamped.lower <= (length - 1) / 2 <= undamped.upper
 
 
@@ -251,6 +252,11 @@ def test_roundings_the_other_way_round_are_refused() -> None:
         bracketed(stored(0.25, True), stored(0.25, False))
     with pytest.raises(InstanceError, match="allowed: the same chain"):
         bracketed(stored(0.25, False), random_moves(0))
+    low, high = (Tables(Chain.independent([p, 1.0 - p]), np.zeros((2, 1, 1)), np.zeros((2, 1, 1), int)) for p in (0.4, 0.6))
+    with pytest.raises(
+        InstanceError, match=r"from state 0 to 0 with probability 0.4 in one and 0.6 in the other; allowed: the"
+    ):
+        bracketed(low, high)
 
 
 # ---------------------------------------------------------------------- discounted
@@ -275,6 +281,36 @@ def test_discounted_values_are_those_of_a_linear_system(seed: int, discount: flo
     early = best_discounted(operator, discount, sweeps=2, tolerance=0.0)
     assert (early.lower <= exact + 1e-9).all()
     assert (exact - 1e-9 <= early.upper).all()
+
+
+@given(st.integers(0, 10_000), st.sampled_from([0.999, 1.0 - 1e-6, 1.0 - 1e-9, 1.0 - 2.0**-53]))
+@settings(max_examples=20)
+def test_a_discount_near_1_is_bracketed_in_spite_of_its_rounding(seed: int, discount: float) -> None:
+    """Against rational arithmetic, of one policy: two points, one drawn state."""
+    rng = np.random.default_rng(seed)
+    earned = rng.normal(size=2) * 10.0 ** rng.integers(-6, 7)
+    swap = Tables(ALONE, earned[None, :, None], np.array([[[1], [0]]]))
+    found = best_discounted(swap, discount, sweeps=500)
+    first, second, rate = (Fraction(float(one)) for one in (*earned, discount))
+    for k, (one, other) in enumerate(((first, second), (second, first))):
+        exact = (one + rate * other) / (1 - rate * rate)
+        assert Fraction(float(found.lower[0, k])) <= exact <= Fraction(float(found.upper[0, k]))
+
+
+@pytest.mark.parametrize("discount", [1.0, -0.1, np.nan, True, "0.9", None])
+def test_discounts_that_are_none_are_refused(discount: Any) -> None:
+    with pytest.raises(InstanceError, match="discount is"):
+        best_discounted(random_tables(0), discount)
+
+
+@pytest.mark.parametrize("sweeps", [0, 1.5, True])
+def test_sweeps_that_are_none_are_refused(sweeps: Any) -> None:
+    for call in (
+        lambda: best_average(random_tables(0), sweeps=sweeps),
+        lambda: best_discounted(random_tables(0), 0.5, sweeps=sweeps),
+    ):
+        with pytest.raises(InstanceError, match=r"sweeps is .*; allowed: a whole number of at least 1"):
+            call()
 
 
 def test_discounted_problems_may_be_of_several_classes() -> None:
