@@ -4,12 +4,18 @@ Successive slots depend on each other, so an error is taken from means over bloc
 each other (batch means); lanes are independent anyhow, so there is a second error from the lanes' means alone, without that
 assumption but of few numbers. With block means :math:`m_b` of :math:`n_b` slots each, N in all,
 
-.. math:: m = \frac1N \sum_b n_b m_b, \qquad s^2 = \frac{B}{B - 1} \sum_b \Big(\frac{n_b}{N}\Big)^2 (m_b - m)^2 .
+.. math::
+    m = \frac1N \sum_b n_b m_b, \qquad
+    s^2 = \frac{1 + \rho}{1 - \rho}\ \frac{B}{B - 1} \sum_b \Big(\frac{n_b}{N}\Big)^2 (m_b - m)^2 ,
+
+where :math:`\rho \ge 0` is what blocks still know of the next one in their lane, their correlation: the errors of a path too
+short for its blocks are larger by that (the variance of the mean of an autoregressive series of first order).
 
 A difference is paired: the blocks of both policies are of the same slots of the same path, and it is their differences that
 scatter, much less than either policy where both suffer from the same luck.
 
-Reference: Law and Kelton, Simulation Modeling and Analysis, 9.5 (batch means), 11.2 (common random numbers).
+Reference: Law and Kelton, Simulation Modeling and Analysis, 9.5 (batch means), 11.2 (common random numbers). Priestley,
+Spectral Analysis and Time Series, 1981, 5.3 (the mean of correlated series).
 """
 
 from __future__ import annotations
@@ -25,6 +31,9 @@ from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
 
+CORRELATED = 0.99
+"""The greatest correlation of blocks that is believed; beyond, the path is too short to tell anything."""
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -34,6 +43,14 @@ class Estimate:
     error: float
     """By blocks."""
     error_by_lane: float
+    blocks: int = 0
+    """How many block means the first error is from."""
+
+    def half_width(self, confidence: float = 0.95) -> float:
+        """Return half the width of Student's confidence interval by blocks; nan where there are too few to tell."""
+        from scipy import stats
+
+        return float(stats.t.ppf(0.5 + confidence / 2.0, self.blocks - 1) * self.error) if self.blocks > 1 else float("nan")
 
     def __str__(self) -> str:
         return f"{self.mean:.6g} ± {self.error:.2g}"
@@ -46,6 +63,8 @@ def estimate(values: ArrayLike, slots: ArrayLike = 1.0) -> Estimate:
     --------
     >>> str(estimate([[1.0, 2.0], [3.0, 2.0]]))
     '2 ± 0.41'
+    >>> round(estimate([[1.0, 2.0], [3.0, 2.0]]).half_width(), 2)
+    1.3
     """
     means = np.asarray(values, dtype=float)
     if means.ndim != 2 or not means.size:
@@ -55,7 +74,9 @@ def estimate(values: ArrayLike, slots: ArrayLike = 1.0) -> Estimate:
     if not count.sum() > 0.0:
         return Estimate(np.nan, np.nan, np.nan)
     mean = float(sums.sum() / count.sum())
-    return Estimate(mean, _error(sums, count, mean), _error(sums.sum(axis=0), count.sum(axis=0), mean))
+    known = _known(sums, count, mean)
+    error = _error(sums, count, mean) * np.sqrt((1.0 + known) / (1.0 - known))
+    return Estimate(mean, float(error), _error(sums.sum(axis=0), count.sum(axis=0), mean), int((count > 0.0).sum()))
 
 
 def _error(sums: Array, count: Array, mean: float) -> float:
@@ -64,6 +85,16 @@ def _error(sums: Array, count: Array, mean: float) -> float:
         return float("nan")
     spread = ((sums - count * mean) ** 2).sum() / count.sum() ** 2
     return float(np.sqrt(spread * blocks / (blocks - 1)))
+
+
+def _known(sums: Array, count: Array, mean: float) -> float:
+    """Return the correlation of blocks with the next of their lane, 0 where it is negative or cannot be told."""
+    apart = sums - count * mean
+    pairs = (count[:-1] > 0.0) & (count[1:] > 0.0)
+    if not pairs.any() or not (apart**2).sum() > 0.0:
+        return 0.0
+    together, alone = (apart[:-1] * apart[1:])[pairs].mean(), (apart**2)[count > 0.0].mean()
+    return float(np.clip(together / alone, 0.0, CORRELATED))
 
 
 def paired(values: ArrayLike, reference: ArrayLike, slots: ArrayLike = 1.0) -> Estimate:
@@ -80,6 +111,8 @@ def blocks_of(slots: int, blocks: int) -> list[slice]:
     >>> [(one.start, one.stop) for one in blocks_of(7, 3)]
     [(0, 3), (3, 5), (5, 7)]
     """
+    if blocks < 1:
+        raise InstanceError(f"blocks is {blocks}; allowed: at least 1")
     ends = np.cumsum([0, *(len(part) for part in np.array_split(np.empty(slots), min(blocks, slots)))]).tolist()
     return [slice(first, last) for first, last in pairwise(ends)]
 

@@ -43,8 +43,8 @@ class Rollout:
     """The carried fields with which each slot began."""
     ended: Array | None
     """Where lanes ended; None where none ever does."""
-    after: Mapping[str, Array]
-    """The carried fields after the last slot, ``(lanes, ...)``: with which a rollout of the slots that follow begins."""
+    after: Outcome
+    """Of the last slot, what it left and where lanes ended: with which a rollout of the slots that follow begins."""
 
     @property
     def mean(self) -> float:
@@ -58,7 +58,7 @@ def rollout(
     policy: Policy,
     rng: Generator,
     *,
-    begin: Mapping[str, Array] | None = None,
+    begin: Outcome | None = None,
     watch: Watch | None = None,
 ) -> Rollout:
     """Carry out a policy along a stream.
@@ -75,7 +75,7 @@ def rollout(
     rng
         randomness of the policy.
     begin
-        carried fields of the first slot, instead of the stream's own.
+        of the slot before the first one: what it left is carried, instead of the stream's own fields.
     watch
         is told of every slot.
 
@@ -87,8 +87,8 @@ def rollout(
     SolveFailed
         where a solver has no answer to a slot.
     """
-    if len(stream.batch_shape) != 2:
-        raise InstanceError(f"the stream has a batch of shape {stream.batch_shape}; allowed: slots and lanes")
+    if len(stream.batch_shape) != 2 or 0 in stream.batch_shape:
+        raise InstanceError(f"the stream has a batch of shape {stream.batch_shape}; allowed: slots and lanes, one at least")
     data, length = stream.data(), len(stream)
     kept: dict[str, Array] = {name: np.empty(data[name].shape) for name in dynamics.carried}
     reward: Array = np.empty(stream.batch_shape)
@@ -96,7 +96,7 @@ def rollout(
     ended: Array | None = None
     slot = _slot(stream, data, 0)
     if begin is not None:
-        slot = dynamics.followed_by(slot, Outcome(np.zeros(stream.batch_shape[1]), begin))
+        slot = dynamics.followed_by(slot, begin)
     for number in range(length):
         for name, values in kept.items():
             values[number] = getattr(slot, name)
@@ -117,7 +117,8 @@ def rollout(
         if watch is not None:
             watch(number, slot, decision, allocation, outcome)
         slot = following
-    after = {name: np.array(outcome.carried[name]) for name in dynamics.carried}
+    left = {name: np.array(outcome.carried[name]) for name in dynamics.carried}
+    after = Outcome(reward[-1].copy(), left, ended=None if ended is None else ended[-1].copy())
     return Rollout(reward, measures, kept, ended, after)
 
 

@@ -7,6 +7,7 @@ finished parts and goes on from there; policies run side by side.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from mecopt import waiting
 from mecopt.arguments import checked_seed
 from mecopt.compare.parts import deaf_to_interrupts, file_name, finished, origin_of, table_of, versions, write_table
-from mecopt.dynamic.dynamics import Dynamics
+from mecopt.dynamic.dynamics import Dynamics, Outcome
 from mecopt.dynamic.estimates import block_means, blocks_of
 from mecopt.dynamic.information import perfect_information
 from mecopt.dynamic.rollout import Rollout, path_digest, policy_of, rollout
@@ -216,8 +217,8 @@ class _Task:
     def done(self) -> list[Path]:
         """Return the files of the first segments that are finished; what comes after a gap is computed anew."""
         found = []
-        for file in self.files():
-            if not finished(file):
+        for file, blocks in zip(self.files(), self.segments(), strict=True):
+            if not _stands(file, len(blocks) * self.lanes):
                 break
             found.append(file)
         return found
@@ -228,7 +229,7 @@ class _Task:
         if begun == len(files):
             return
         policy = policy_of(self.dynamics, self.name)
-        begin: Mapping[str, Array] | None = _left(files[begun - 1]) if begun else None
+        begin: Outcome | None = _left(files[begun - 1]) if begun else None
         before = sum(len(part) for part in segments[:begun])
         for number in range(begun, len(files)):
             blocks = segments[number]
@@ -277,10 +278,10 @@ def _check(dynamics: Dynamics[Any], chosen: list[str], acting: list[str]) -> dic
 def _bounds(dynamics: Dynamics[Any], path: Any, parts: Path, key: str, known: bool) -> dict[str, list[float]]:
     """Return what is proved, lower and upper: of the long run, and if it is asked for, of who knows the path."""
     file = parts / f"bounds-{key}.json"
-    try:
-        found: dict[str, list[float]] = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        found = {}
+    found: dict[str, list[float]] = {}
+    with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):  # damaged: proved anew
+        for name, (low, high) in json.loads(file.read_text(encoding="utf-8")).items():
+            found[name] = [float(low), float(high)]
     grids = dynamics.grids()
     if "long-run" not in found and (bracket := dynamics.bracket()) is not None:
         found["long-run"] = [bracket.lower, bracket.upper]
@@ -326,14 +327,27 @@ def _rows(dynamics: Dynamics[Any], name: str, found: Rollout, blocks: list[slice
         ]
         trace = values[: max(TRACED - first, 0), 0].ravel()
         columns[f"trace_{field}"] = [trace] + [np.empty(0)] * (len(blocks) * lanes - 1)
-    after = {field: values.tolist() for field, values in found.after.items()}
-    return pa.table(columns).replace_schema_metadata({"after": json.dumps(after)})
+    left = {field: values.tolist() for field, values in found.after.carried.items()}
+    over = None if found.after.ended is None else found.after.ended.tolist()
+    return pa.table(columns).replace_schema_metadata({"after": json.dumps({"carried": left, "ended": over})})
 
 
-def _left(file: Path) -> dict[str, Array]:
-    """Return the carried fields after a finished segment."""
-    metadata = table_of(file).schema.metadata
-    return {name: np.asarray(values, dtype=float) for name, values in json.loads(metadata[b"after"]).items()}
+def _left(file: Path) -> Outcome:
+    """Return what a finished segment left."""
+    after = json.loads(table_of(file).schema.metadata[b"after"])
+    carried = {name: np.asarray(values, dtype=float) for name, values in after["carried"].items()}
+    lanes = len(next(iter(carried.values()))) if carried else 0
+    return Outcome(
+        np.zeros(lanes), carried, ended=None if after["ended"] is None else np.asarray(after["ended"], dtype=bool)
+    )
+
+
+def _stands(file: Path, rows: int) -> bool:
+    """Whether a segment was finished, whole and with what it left; a damaged one is computed anew."""
+    if not finished(file):
+        return False
+    table = table_of(file)
+    return bool(table.num_rows == rows and b"after" in (table.schema.metadata or {}))
 
 
 def _gathered(files: list[Path], origin: dict[str, Any]) -> pa.Table:

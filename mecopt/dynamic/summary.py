@@ -11,9 +11,6 @@ from mecopt.dynamic.estimates import Estimate, estimate, paired
 from mecopt.dynamic.run import INFORMATION, Rollouts
 from mecopt.show.page import Column, Grid, Line, Page
 
-SIGMAS = 2.0
-"""Standard errors within which a difference is none that could be told."""
-
 
 @dataclass(frozen=True)
 class Row:
@@ -114,7 +111,7 @@ def _findings(rows: list[Row], first: str, origin: dict[str, Any]) -> list[str]:
         apart = row.difference
         if apart is None or not np.isfinite(apart.error):
             continue
-        if abs(apart.mean) <= SIGMAS * apart.error:
+        if abs(apart.mean) <= apart.half_width():
             found.append(
                 f"{row.policy} and {first} cannot be told apart on this path: {apart.mean:+.3g} ± {apart.error:.2g}, paired."
             )

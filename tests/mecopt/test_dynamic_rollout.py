@@ -74,7 +74,8 @@ def test_a_rollout_is_its_slots_in_a_loop() -> None:
         np.testing.assert_allclose(found.reward[t], stream.price[t, :, 0] * np.sqrt(sold), rtol=1e-15)
         assert np.array_equal(found.measures["sold"][t], sold)
         level = np.minimum(level - sold + 1.0, 8.0)
-    assert np.array_equal(found.after["level"][:, 0], level)
+    assert np.array_equal(found.after.carried["level"][:, 0], level)
+    assert found.after.ended is None
     assert found.ended is None
 
 
@@ -158,6 +159,25 @@ def test_a_lane_that_ends_begins_anew_with_what_was_drawn() -> None:
     assert np.array_equal(level[1:][~found.ended[:-1]], left[:-1][~found.ended[:-1]])
 
 
+def test_parts_are_the_whole_wherever_a_lane_ends() -> None:
+    """Cut after every slot, among them slots in which lanes end."""
+    stream = path_of(25, 4)
+
+    def policy(slot: Any, rng: Generator) -> Array:
+        return np.asarray(np.minimum(np.where(slot.price > STORE.PRICES[0], 2, 1), slot.level), dtype=int)
+
+    whole = rollout(Closing(), stream, policy, np.random.default_rng(0))
+    assert whole.ended is not None
+    assert whole.ended[:-1].any(axis=1).sum() > 5
+    assert not whole.ended.all()
+    before, rewards = None, []
+    for slot in range(25):
+        part = rollout(Closing(), stream[slot : slot + 1], policy, np.random.default_rng(0), begin=before)
+        before = part.after
+        rewards.append(part.reward)
+    assert np.array_equal(np.concatenate(rewards), whole.reward)
+
+
 # ---------------------------------------------------------------------- against what is proved
 
 
@@ -172,7 +192,7 @@ def test_simulated_means_are_those_of_the_exact_evaluation(long: Any) -> None:
     assert grids is not None
     assert bracket is not None
     assert bracket.width < 1e-5
-    begin = {"level": np.full((16, 1), 4.0)}
+    begin = Outcome(np.zeros(16), {"level": np.full((16, 1), 4.0)})
     best = carried_out(long, policy_of(DYNAMICS, "dynamic-program"), begin=begin)
     means, counts = block_means(best.reward, 40)
     found = estimate(means, counts)
@@ -217,6 +237,28 @@ def test_errors_are_those_of_independent_numbers() -> None:
         assert np.sqrt(np.mean([getattr(one, told) ** 2 for one in errors])) == pytest.approx(means.std(), rel=0.15)
 
 
+def test_blocks_that_know_of_each_other_have_larger_errors() -> None:
+    """Series of first order, a block per slot: the mean scatters as much as is told, which blocks alone would not."""
+    rng, memory, slots = np.random.default_rng(1), 0.8, 400
+    values, luck = np.empty((slots, 300, 4)), rng.normal(size=(slots, 300, 4))
+    values[0] = luck[0] / np.sqrt(1.0 - memory**2)
+    for slot in range(1, slots):
+        values[slot] = memory * values[slot - 1] + luck[slot]
+    found = [estimate(values[:, k]) for k in range(300)]
+    scatter = np.std([one.mean for one in found])
+    assert np.sqrt(np.mean([one.error**2 for one in found])) == pytest.approx(scatter, rel=0.2)
+    assert np.mean([abs(one.mean) > one.half_width() for one in found]) < 0.05 + 5.0 * np.sqrt(0.05 * 0.95 / 300)
+
+
+def test_few_blocks_tell_little() -> None:
+    draws = np.random.default_rng(2).normal(size=(2000, 2, 1))
+    found = [estimate(one) for one in draws]
+    missed = np.mean([abs(one.mean) > one.half_width() for one in found])
+    assert missed < 0.05 + 5.0 * np.sqrt(0.05 * 0.95 / 2000)
+    assert np.isnan(estimate([[1.0]]).half_width())
+    assert estimate([[1.0], [1.0], [1.0]]).half_width() == 0.0
+
+
 def test_what_counts_for_nothing_is_left_out() -> None:
     values = np.array([[1.0, np.nan], [3.0, np.nan], [5.0, 7.0], [np.nan, 9.0]])
     means, counts = block_means(values, 2)
@@ -244,6 +286,8 @@ def spoiled(
     ("call", "says"),
     [
         (lambda: carried_out(path_of(3, 2)[0]), r"the stream has a batch of shape \(2,\); allowed: slots and lanes"),
+        (lambda: carried_out(path_of(3, 2)[:0]), r"the stream has a batch of shape \(0, 2\); allowed: .*, one at least"),
+        (lambda: block_means(np.ones((3, 1)), 0), "blocks is 0; allowed: at least 1"),
         (lambda: carried_out(path_of(3, 2), lambda s, rng: np.full((2, 1), 9)), r"slot 0: decision\[0, 0\] is 9; allowed"),
         (spoiled(lambda level: level - 10.0), r"slot 0: the outcome leaves level\[0, 0\] -.*; allowed: finite, >= 0"),
         (spoiled(lambda level: level * np.nan), r"slot 0: the outcome leaves level\[0, 0\] nan"),

@@ -15,6 +15,7 @@ from loading import example
 
 from mecopt import InstanceError
 from mecopt.cli.main import main
+from mecopt.compare.parts import write_table
 from mecopt.dynamic import estimate, path_digest, policy_of, rollout
 from mecopt.dynamic.report import PICTURES, write_report
 from mecopt.dynamic.run import BLOCKS, INFORMATION, RESULTS, SEGMENTS, Rollouts, default_policies, roll_out
@@ -88,7 +89,8 @@ def test_summaries_are_paired_and_beside_the_bracket(tmp_path: Path) -> None:
     assert repr(found) == "<Rollouts energy-store: 2 policies, 400 slots, 3 lanes>"
 
 
-def test_a_run_that_was_interrupted_goes_on_and_ends_the_same(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", ["bytes", "rows", "what it left"])
+def test_a_run_that_was_interrupted_goes_on_and_ends_the_same(tmp_path: Path, how: str) -> None:
     whole = ran(tmp_path / "whole", slots=90)
 
     def stop(done: int, total: int) -> None:
@@ -101,7 +103,11 @@ def test_a_run_that_was_interrupted_goes_on_and_ends_the_same(tmp_path: Path) ->
     assert not (tmp_path / "again" / RESULTS).exists()
     kept = sorted((tmp_path / "again" / "parts").glob("*.parquet"))
     assert len(kept) == 5
+    table = pq.read_table(kept[2])
+    damaged = {"bytes": None, "rows": table[:-1], "what it left": table.replace_schema_metadata(None)}[how]
     kept[2].write_bytes(b"damaged")  # what comes after it is computed anew
+    if damaged is not None:
+        write_table(damaged, kept[2])
     written = kept[1].stat().st_mtime_ns
     done: list[int] = []
     again = ran(tmp_path / "again", slots=90, progress=lambda n, total: done.append(n))
@@ -109,6 +115,14 @@ def test_a_run_that_was_interrupted_goes_on_and_ends_the_same(tmp_path: Path) ->
     assert kept[1].stat().st_mtime_ns == written
     assert again.table.equals(whole.table)
     assert (tmp_path / "again" / RESULTS).read_bytes() == (tmp_path / "whole" / RESULTS).read_bytes()
+
+
+@pytest.mark.parametrize("damaged", ["", "[1.0]", '{"long-run": 3.0}', '{"long-run": [null, 1.0]}'])
+def test_bounds_that_are_damaged_are_proved_anew(tmp_path: Path, damaged: str) -> None:
+    bounds = ran(tmp_path, [*BOTH, INFORMATION]).provenance["bounds"]
+    (file,) = (tmp_path / "parts").glob("bounds-*.json")
+    file.write_text(damaged, encoding="utf-8")
+    assert ran(tmp_path, [*BOTH, INFORMATION]).provenance["bounds"] == bounds
 
 
 def test_other_seeds_slots_and_settings_are_other_parts(tmp_path: Path) -> None:

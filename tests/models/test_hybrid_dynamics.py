@@ -155,7 +155,7 @@ def test_a_batch_is_a_loop() -> None:
 @given(st.integers(0, 10**6), st.sampled_from(["random", "greedy-optout", "dynamic-program-must"]))
 def test_a_battery_never_leaves_its_limits(seed: int, name: str) -> None:
     found = rolled(COARSE, name, COARSE.stream(rng(seed), 30, 4))
-    for battery in (found.carried["battery"], found.after["battery"]):
+    for battery in (found.carried["battery"], found.after.carried["battery"]):
         assert ((battery >= 0.0) & (battery <= 60.0)).all()
 
 
