@@ -12,6 +12,7 @@ from mecopt.learners.paper_000.names import (
     DDPG,
     FORESEEN,
     GREEDY,
+    HARVESTED,
     LEARNED,
     LETTER,
     LOCAL,
@@ -46,6 +47,7 @@ COLUMNS = {
     LOCAL: "{:.2f}",
     ACTIVE: "{:.2f}",
     PASSIVE: "{:.2f}",
+    HARVESTED: "{:.1f}",
     BATTERY: "{:.1f}",
 }
 

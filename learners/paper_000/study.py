@@ -17,6 +17,7 @@ from mecopt.learners.paper_000.choices import best_of_choices
 from mecopt.learners.paper_000.claims import CLAIMS
 from mecopt.learners.paper_000.names import (
     ALONG,
+    CHECK_SLOTS,
     CHECKS,
     DQN,
     FORESEEN,
@@ -57,14 +58,19 @@ class Paper000(Study):
     claims, tables, drawings = CLAIMS, TABLES, DRAWINGS
     remarks: ClassVar[Mapping[str, str]] = {
         "preset": WARNING,
-        "trainings": f"{SLOTS:,} slots each, {CHECKS} checks on a path of their own; the policy that did best there is kept",
+        "trainings": f"{SLOTS:,} slots each, {CHECKS} checks on a path of their own of {CHECK_SLOTS:,} slots; the policy "
+        "that did best there is kept",
         "paths": f"{PATH:,} slots in {LANES} lanes for each seed, the same for all policies",
     }
 
     def plans(self, quick: bool) -> Sequence[Plan]:
         """Four learners in both settings."""
-        brief = {"checks": CHECKS, "check_slots": 80, "hidden": (8,)} if quick else {"checks": CHECKS}
-        return [Plan(name, setting, "sb3", {**how, **brief}) for setting in SETTINGS for name, how in LEARNED.items()]
+        brief = {"check_slots": 80, "hidden": (8,)} if quick else {"check_slots": CHECK_SLOTS}
+        return [
+            Plan(name, setting, "sb3", {**how, "checks": CHECKS, **brief})
+            for setting in SETTINGS
+            for name, how in LEARNED.items()
+        ]
 
     def train(self, plan: Plan, seed: int, folder: Path, quick: bool) -> None:
         """Train on paths of its own."""

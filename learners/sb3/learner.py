@@ -24,7 +24,7 @@ from mecopt.learners.sb3.settings import Sb3Settings
 from mecopt.learners.training import alone, finished, marks, run_key, versions
 from mecopt.problem import Problem
 from mecopt.registry import dynamics_names, find_dynamics
-from mecopt.solution import InstanceError
+from mecopt.solution import InstanceError, MecoptError
 
 Array = NDArray[Any]
 
@@ -38,7 +38,15 @@ class Sb3Learner(Learner):
     settings = Sb3Settings
     policy = Sb3Policy
     variants: ClassVar = {"default": {}}
-    brief: ClassVar = {"checks": 2, "check_slots": 16, "hidden": (8,), "warm_up": 8, "batch": 8, "updates": 1}
+    brief: ClassVar = {
+        "checks": 2,
+        "check_slots": 16,
+        "check_lanes": 8,
+        "hidden": (8,),
+        "warm_up": 8,
+        "batch": 8,
+        "updates": 1,
+    }
 
     def refusal(self, problem: Problem) -> str | None:
         """Refuse problems that do not repeat, or in which nobody acts slot by slot."""
@@ -142,7 +150,8 @@ def _learned(
     model = Model(world, stream, settings, seed, total)
     columns = record.empty(checks, tuple(dynamics.measures))
     best = as_arrays(model.network(), "best.")
-    path = dynamics.stream(np.random.default_rng((seed, 8)), -(-settings.check_slots // settings.lanes), settings.lanes)
+    lanes = min(settings.check_lanes, settings.check_slots)
+    path = dynamics.stream(np.random.default_rng((seed, 8)), -(-settings.check_slots // lanes), lanes)
 
     def restore(state: Mapping[str, Array]) -> None:
         model.restore({name: value for name, value in state.items() if not name.startswith("best.")})
@@ -153,6 +162,11 @@ def _learned(
     for block in range(first, checks):
         columns["training"][block] = model.learn(block, slots)
         layers = model.network()
+        if not all(np.isfinite(array).all() for layer in layers for array in layer):
+            raise MecoptError(
+                f"the training diverged in slots {block * slots} to {(block + 1) * slots} of each lane: its network is no "
+                f"longer of finite numbers; a learning_rate below {settings.learning_rate:g} may help"
+            )
         found = rollout(dynamics, path, Actor(world, settings, layers), np.random.default_rng((seed, 9)))
         columns["slots"][block] = (block + 1) * slots * stream.batch_shape[1]
         columns["reward"][block] = found.mean

@@ -73,6 +73,8 @@ class Model:
         """Act and learn for a block of slots of every lane; return the mean reward of its slots, with exploration."""
         self.model.set_random_seed(int(np.random.default_rng((self.seed, 6, block)).integers(2**31)))
         self.model._last_obs = None
+        if hasattr(self.model, "exploration_rate"):  # else the first action of a block would remember what is in no state
+            self.model.exploration_rate = self.model.exploration_schedule(None)
         self.lanes.go_to(block * slots)
         self.lanes.earned.clear()
         self.model.learn(slots * self.lanes.num_envs, reset_num_timesteps=self.model.num_timesteps == 0, log_interval=None)

@@ -57,13 +57,16 @@ class Sb3Settings(Settings):
     checks: int = 10
     """How often the policy is tried on a path of its own; the best one is kept."""
     check_slots: int = 2000
-    """Slots of that path, in so many lanes as the training has."""
+    """Slots of that path, over all its lanes."""
+    check_lanes: int = 20
+    """Lanes of that path, or so many as it has slots."""
 
     def __post_init__(self) -> None:
         self.require_one_of("algorithm", ALGORITHMS)
         self.require_one_of("activation", tuple(ACTIVATIONS))
         self.require_at_least_one(
-            "hidden", "batch", "memory", "target_interval", "lanes", "updates", "episode", "checks", "check_slots"
+            *("hidden", "batch", "memory", "target_interval", "lanes", "updates", "episode"),
+            *("checks", "check_slots", "check_lanes"),
         )
         self.require_fraction("discount")
         for name in ("learning_rate", "smoothing", "noise", "exploration", "exploration_end"):

@@ -32,6 +32,7 @@ from mecopt.learners.sb3 import LEARNER, Sb3Policy, learner, record
 from mecopt.learners.sb3.policy import Actor, as_action
 from mecopt.learners.sb3.settings import Sb3Settings
 from mecopt.registry import find_dynamics
+from mecopt.solution import MecoptError
 
 pytest.importorskip("stable_baselines3", reason="sb3 needs the extra `learn`")
 
@@ -44,6 +45,7 @@ SHORT: dict[str, Any] = {
     "lanes": 4,
     "checks": 3,
     "check_slots": 40,
+    "check_lanes": 4,
     "warm_up": 16,
     "batch": 16,
     "updates": 1,
@@ -197,8 +199,10 @@ def test_a_training_that_was_interrupted_ends_in_the_same_bytes(tmp_path: Path, 
         assert (tmp_path / "parts" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
 
 
-def test_choices_go_on_to_the_same_bytes_too(tmp_path: Path) -> None:
-    dynamics, settings = Selling(), Sb3Settings(algorithm="dqn", actions="units", **SHORT)
+@pytest.mark.parametrize("random", [0.05, 1.0])
+def test_choices_go_on_to_the_same_bytes_too(tmp_path: Path, random: float) -> None:
+    """Whatever share of choices is random, also the first one after an interruption."""
+    dynamics, settings = Selling(), Sb3Settings(algorithm="dqn", actions="units", exploration_end=random, **SHORT)
     stream = dynamics.stream(np.random.default_rng(1), 60, 4)
 
     def run(name: str, most: float) -> Any:
@@ -281,6 +285,29 @@ def test_actions_fill_their_range() -> None:
     assert as_action(np.array([-50.0, 0.0, 50.0]), 2.0, 6.0).tolist() == [2.0, 4.0, 6.0]
 
 
+def test_what_diverges_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mecopt.learners.sb3.model import Model
+
+    monkeypatch.setattr(Model, "network", lambda self: [(np.full((3, 4), np.nan), np.zeros(3))])
+    with pytest.raises(MecoptError, match=r"diverged in slots 0 to 20 of each lane.*a learning_rate below 0.001 may help"):
+        learned(tmp_path, 60, algorithm="dqn", actions="units", **SHORT)
+
+
+@pytest.mark.parametrize(("slots", "lanes", "shape"), [(1, 4, (1, 1)), (9, 4, (3, 4)), (8, 4, (2, 4))])
+def test_the_path_of_the_checks_has_the_slots_and_lanes_that_are_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slots: int, lanes: int, shape: tuple[int, int]
+) -> None:
+    met = []
+
+    def noted(dynamics: Any, path: Any, *others: Any) -> Any:
+        met.append(path.batch_shape)
+        return rollout(dynamics, path, *others)
+
+    monkeypatch.setattr(learner, "rollout", noted)
+    learned(tmp_path, 60, algorithm="dqn", actions="units", **{**SHORT, "check_slots": slots, "check_lanes": lanes})
+    assert met == [shape] * SHORT["checks"]
+
+
 # ---------------------------------------------------------------------- what is refused
 
 
@@ -290,6 +317,7 @@ def test_actions_fill_their_range() -> None:
         ({"algorithm": "ppo"}, "setting algorithm is 'ppo'; allowed: ddpg, td3, dqn"),
         ({"discount": 1.0}, "setting discount is 1.0; allowed: between 0 and 1"),
         ({"lanes": 0}, "setting lanes is 0"),
+        ({"check_lanes": 0}, "setting check_lanes is 0"),
         ({"noise": -0.1}, "setting noise is -0.1"),
         ({"exploration_end": 1.5}, "setting exploration_end is 1.5"),
         ({"learning_rate": 0.0}, "setting learning_rate is 0.0"),
