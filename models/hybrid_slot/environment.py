@@ -35,7 +35,8 @@ class HybridSlotEnv(SlotEnv):
                                         left .02, .1, .5, and last to skip
     ==================  ==============  =====================================================================================
 
-    Where nothing serves, the solver skips; raw times that need more energy than there is are an outage.
+    Where nothing serves the solver skips, and where to serve earns less than an outage, if the user may. Raw times that need
+    more energy than there is are an outage.
 
     **Observation space.** A `Box(-1, 1)` of float32, 9 numbers for the five channel states of the presets; larger ones are
     cut off. Of other channels the first row has as many numbers as there are states.

@@ -59,8 +59,8 @@ def whole_harvest(parts: Array, where: Array) -> None:
     parts[..., 0][where] = 1.0
 
 
-def served(problem: HybridSlot, decision: Array, numbers: Array) -> SlotAllocation:
-    """Return the best allocation of decisions, or say which lane cannot carry out its own.
+def divided(problem: HybridSlot, decision: Array, numbers: Array) -> tuple[Array, Array]:
+    """Return what `answered` does, or say which lane cannot carry out its decision.
 
     Raises
     ------
@@ -72,7 +72,12 @@ def served(problem: HybridSlot, decision: Array, numbers: Array) -> SlotAllocati
         index = tuple(int(k) for k in np.argwhere(wrong)[0][:-1])
         one = problem[index] if index else problem
         raise InstanceError(f"{f'lane {list(index)}: ' if index else ''}{one.why_infeasible(decision[index])}")
-    return allocated(problem, parts)
+    return values, parts
+
+
+def served(problem: HybridSlot, decision: Array, numbers: Array) -> SlotAllocation:
+    """Return the best allocation of decisions; others as in `divided`."""
+    return allocated(problem, divided(problem, decision, numbers)[1])
 
 
 def outcomes(problem: HybridSlot, decision: Array, given: SlotAllocation, numbers: Array) -> Array:

@@ -5,7 +5,8 @@ The solver completes: an action y from 0 to 1 says which part of what can be spe
 .. math:: q = q_{min} + y (E - q_{min}), \qquad q_{min} = \max(L_{need} - H,\ E - E_{max}),
 
 with :math:`L_{need}` the least budget and harvest that serve the workload; so E - q, between nothing and as much as the
-workload leaves, is kept. Or the user skips. Whatever is done is feasible; where nothing serves it is to skip.
+workload leaves, is kept. Or the user skips. Whatever is done is feasible; where nothing serves it is to skip, and where to
+serve earns less than :math:`-\nu`, too, if the user may: to skip earns more and leaves no less in the battery.
 
 Raw, as in the paper: the user says its times, and its workload follows from a rule,
 
@@ -110,7 +111,10 @@ class HybridWorld(SlotWorld):
         serves = allocation.servable(slot, need)
         may = allocation.may_skip(slot, need)
         decision = np.where(skips & may | ~serves, SKIP, kept)
-        return decision, operation.served(slot, decision, self.dynamics.rows(slot))
+        values, parts = operation.divided(slot, decision, self.dynamics.rows(slot))
+        worse = may & (values < -slot.outage_penalty) & (slot.workload > 0.0)
+        operation.whole_harvest(parts, worse)
+        return np.where(worse, SKIP, decision), operation.allocated(slot, parts)
 
     def _timed(self, slot: HybridSlot, times: Array) -> tuple[Array, SlotAllocation]:
         """Build the allocation of times of harvesting, radio, backscatter and processor, ``(*batch, 4)``."""

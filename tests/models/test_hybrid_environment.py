@@ -12,6 +12,7 @@ pytest.importorskip("gymnasium", reason="environments need the extra `learn`")
 import gymnasium
 
 from mecopt import InstanceError, UnknownName
+from mecopt.decision import SKIP
 from mecopt.dynamic import State
 from mecopt.environments import environment_ids, register
 from mecopt.models.hybrid_slot.dynamics import HybridDynamics
@@ -124,14 +125,34 @@ def test_the_solver_keeps_what_is_possible_and_all_that_can_be_kept_at_the_lowes
         decision, allocation = world.answered(State(slots), np.full((4000, 1), action), rng())
         assert not slots.infeasible(decision).any()
         outcome = dynamics.outcome(slots, decision, allocation)
-        serves = (need(slots) <= slots.battery + harvest(slots))[:, 0]
+        able = (need(slots) <= slots.battery + harvest(slots))[:, 0]
         work = slots.workload[:, 0] > 0.0
-        assert np.array_equal(outcome.measures["outage"][work], 1.0 - serves[work])
+        serves = able & (outcome.measures["outage"] != 1.0)
         assert 0 < serves[work].sum() < work.sum()
+        if "service" in fields:
+            assert np.array_equal(serves, able)
         most = np.minimum(slots.battery + harvest(slots) - need(slots), slots.battery_capacity)[:, 0]
         np.testing.assert_allclose(decision[serves, 0], (1.0 - part) * most[serves], rtol=1e-9, atol=1e-9)
         left = outcome.carried["battery"][:, 0]
         assert (left[serves] >= decision[serves, 0] - 1e-9).all()
+
+
+def test_who_may_skip_does_where_to_serve_earns_less_than_an_outage() -> None:
+    """The same slots of who must serve say what it would earn: no dominated answer is carried out, and no other is left."""
+    free, bound = HybridDynamics(), HybridDynamics(service="must")
+    draws = rng(8)
+    action = draws.uniform(SKIPPED, 1.0, (4000, 1))
+    found = []
+    for dynamics in (free, bound):
+        slots = dynamics.draw(rng(6), None, (4000,))
+        decision, allocation = dynamics.world("solver").answered(State(slots), action, rng())
+        found.append((decision[:, 0], dynamics.outcome(slots, decision, allocation)))
+    (decision, may), (_, must) = found
+    np.testing.assert_allclose(may.reward, np.maximum(must.reward, -2.0), rtol=1e-12)
+    worse = must.reward < -2.0
+    assert 10 < worse.sum() < 2000
+    assert (decision[worse] == SKIP).all()
+    assert (may.carried["battery"] >= must.carried["battery"]).all()
 
 
 def test_below_the_limit_is_to_skip_unless_who_can_serve_must() -> None:
