@@ -1,4 +1,4 @@
-"""Decision spaces: what a search or a learner proposes: one of several choices per user, a beam, or a quantity to keep."""
+"""Decision spaces: what a search or a learner proposes: one of several choices per user, a beam, a quantity, or a count."""
 
 from __future__ import annotations
 
@@ -29,6 +29,9 @@ SKIP = -1.0
 
 SKIPPED = 0.25
 """Part of the users who skip in decisions that are drawn."""
+
+MOST_COUNTED = 2**53
+"""Largest count: beyond it floats leave numbers out."""
 
 UNIT = 1e-6
 """By how much the norm of a beam may differ from 1 when it is given; it is divided by its norm then."""
@@ -393,3 +396,92 @@ class Interval(DecisionSpace):
     def describe(self) -> str:
         """Say what one entry may be."""
         return f"a finite number >= 0 in {self.unit}, or -1 to skip"
+
+
+class Counts(DecisionSpace):
+    """A whole number per user, from none up to what the user has at most.
+
+    More than the most is no entry that cannot be told, but one that cannot be carried out: the problem finds it infeasible.
+
+    Parameters
+    ----------
+    most
+        what each user has at most, ``(*batch, users)``: drawn decisions do not exceed it.
+    noun, verb
+        what is counted, and what it does.
+
+    >>> space = Counts(np.array([3, 0]), "task", "leave")
+    >>> space.contains(np.array([[3, 0], [7, 1], [-1, 0]])).tolist()
+    [True, True, False]
+    >>> space.told(np.array([3, 0]))
+    '3 tasks leave: user 0; none: 1'
+    """
+
+    ndim = 1
+    kinds = "iuf"
+
+    def __init__(self, most: Array, noun: str, verb: str) -> None:
+        self.most, self.noun, self.verb, self.size = np.asarray(most, dtype=float), noun, verb, np.shape(most)[-1]
+
+    def contains(self, decision: Array) -> Array:
+        """Whether every entry is a whole number that floats count, and none is negative."""
+        return np.asarray(self._good(decision).all(axis=-1))
+
+    @staticmethod
+    def _good(decision: Array) -> Array:
+        return np.asarray((decision >= 0) & (decision <= MOST_COUNTED) & (decision == np.floor(decision)))
+
+    def sample(self, rng: Generator, shape: tuple[int, ...] = ()) -> Array:
+        """Draw counts uniformly up to the most; shapes without the batch's take the largest most."""
+        batch = self.most.shape[:-1]
+        if shape[: len(batch)] == batch:
+            most = self.most.reshape(*batch, *(1,) * (len(shape) - len(batch)), self.size)
+        else:
+            most = self.most.reshape(-1, self.size).max(axis=0)
+        drawn = np.floor(rng.random((*shape, self.size)) * (most + 1.0))
+        return np.asarray(np.minimum(drawn, most).astype(np.int64))
+
+    def checked(self, decision: Array) -> Array:
+        """Return decisions as integers, ``(..., users)``."""
+        if decision.ndim == 0 or decision.shape[-1] != self.size:
+            raise InstanceError(
+                f"decision has shape {decision.shape}; allowed: {self.size} entries on the last axis, one per user"
+            )
+        good = self._good(decision)
+        if not good.all():
+            index = tuple(int(i) for i in np.argwhere(~good)[0])
+            raise InstanceError(f"decision{list(index)} is {decision[index]}; allowed: {self.describe()}")
+        return decision.astype(np.int64)
+
+    def holds(self, decision: Array) -> bool:
+        """Whether decisions are integers, ``(..., users)``, none negative."""
+        if decision.dtype != np.int64 or decision.ndim == 0 or decision.shape[-1] != self.size:
+            return False
+        return bool(decision.size == 0 or (decision.min() >= 0 and decision.max() <= MOST_COUNTED))
+
+    def shown(self, entry: Array) -> str:
+        """Write the count."""
+        return f"{int(entry)} {self.verb}"
+
+    def told(self, decision: Array) -> str:
+        """Say for whom how many there are."""
+        if decision.ndim > 1:
+            return f"{decision.min()} to {decision.max()} {self.noun}s a user {self.verb}, {decision.mean():.4g} on average"
+        parts = []
+        counts = np.unique(decision[decision > 0])[::-1]
+        for count in counts[:SHOWN].tolist():
+            noun = self.noun if count == 1 else f"{self.noun}s"
+            parts.append(f"{count} {noun} {self.verb}: user {listed(np.flatnonzero(decision == count))}")
+        if counts.size > SHOWN:
+            parts.append("and others")
+        if not (decision > 0).all():
+            parts.append(f"none: {listed(np.flatnonzero(decision == 0))}")
+        return "; ".join(parts)
+
+    def stored(self, decision: Array) -> Array:
+        """Return the counts."""
+        return decision
+
+    def describe(self) -> str:
+        """Say what one entry may be."""
+        return f"a whole number of {self.noun}s, >= 0"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.decision import Interval, OneOf
+from mecopt.decision import Counts, Interval, OneOf
 from mecopt.problem import Problem
 from mecopt.solve import allocate, solve
 
@@ -73,8 +73,8 @@ def wrong_decisions(problem: Problem, decisions: Array) -> list[Any]:
         found += [found[-4].astype(np.int8), np.ma.masked_equal(decisions, decisions[1, 2])]
     else:
         scaled = [decisions[1, 2] * factor for factor in (2.0, 0.0, np.nan)]
-        for entry in (-0.5, -np.inf, np.inf, np.nan) if isinstance(space, Interval) else scaled:
-            wrong = decisions.copy()
+        for entry in (-0.5, -np.inf, np.inf, np.nan) if isinstance(space, Counts | Interval) else scaled:
+            wrong = decisions.astype(float) if isinstance(space, Counts) else decisions.copy()
             wrong[1, 2] = entry
             found.append(wrong)
     return found

@@ -8,6 +8,7 @@ from mecopt.models.bandwidth_power import BandwidthPower
 from mecopt.models.binary_offloading import BinaryOffloading
 from mecopt.models.computation_rate import ComputationRate
 from mecopt.models.hybrid_slot import HybridSlot
+from mecopt.models.inference_queue import InferenceQueue
 from mecopt.models.multi_server_offloading import MultiServerOffloading
 from mecopt.models.priced_power import PricedPower
 
@@ -17,6 +18,7 @@ __all__ = [
     "BinaryOffloading",
     "ComputationRate",
     "HybridSlot",
+    "InferenceQueue",
     "MultiServerOffloading",
     "PricedPower",
 ]

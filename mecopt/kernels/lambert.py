@@ -7,6 +7,9 @@ cancels for small ones, so the compiled solver runs Newton on :math:`u` itself.
 
 The tangent from a point to an exponential is its twin: :math:`(v - 1)\,e^v + 1 = d`, that is
 :math:`v = 1 + W_0((d - 1)/e)`, where the line through :math:`(0, 1 - d)` touches :math:`e^v`.
+
+Where a power meets an exponential the argument of W overflows long before its value: :math:`u + \ln u = k`, that is
+:math:`u = W_0(e^k)`.
 """
 
 import math
@@ -83,3 +86,28 @@ def tangent(d: float) -> float:
         if abs(step) <= 4e-16 * v:
             break
     return float(v)
+
+
+@compiled
+def lambert_of_exponential(k: float) -> float:
+    """Return u > 0 with ``u + log(u) = k`` for any k, to rounding: ``W0(exp(k))``."""
+    if k <= -40.0:
+        return float(np.exp(k))
+    if k < 1.0:
+        # t + exp(t) is convex and increasing, and k is above its root in t = log(u)
+        t = k
+        for _ in range(60):
+            grown = np.exp(t)
+            step = (t + grown - k) / (1.0 + grown)
+            t -= step
+            if abs(step) <= 4e-16 * max(abs(t), 1.0):
+                break
+        return float(np.exp(t))
+    # u + log(u) is concave and increasing, and k - log(k) is below its root
+    u = max(k - np.log(k), 0.5)
+    for _ in range(60):
+        step = (k - u - np.log(u)) * u / (1.0 + u)
+        u += step
+        if abs(step) <= 4e-16 * u:
+            break
+    return float(u)
