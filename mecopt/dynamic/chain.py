@@ -6,6 +6,10 @@ one chain, `product`, whose matrix is never formed: state :math:`(i_1, \dots, i_
 
 .. math:: (P v)_{i_1 i_2} = \sum_{j_1} P^1_{i_1 j_1} \sum_{j_2} P^2_{i_2 j_2} v_{j_1 j_2} .
 
+Its classes follow from those of its parts: where part k has one of period :math:`p_k`, whose states have phases
+:math:`\varphi_k`, two states of the product lead to each other if and only if some number n of slots changes all phases from
+one to the other, :math:`\varphi_k + n \equiv \varphi'_k \pmod{p_k}` for every k.
+
 What is drawn anew in every slot is a chain whose rows are all the same, `independent`.
 
 Reference: Puterman, Markov Decision Processes, 1994, appendix A (classes, periods, stationary laws).
@@ -13,10 +17,11 @@ Reference: Puterman, Markov Decision Processes, 1994, appendix A (classes, perio
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.random import Generator
@@ -144,15 +149,16 @@ class Chain:
 
     def recurrent_classes(self) -> list[Array]:
         """Return the classes of states that are never left once they are entered, each sorted; never none."""
-        from scipy.sparse import csr_array
-        from scipy.sparse.csgraph import connected_components
-
-        links = self.matrix > 0.0
-        count, label = connected_components(csr_array(links), directed=True, connection="strong")
-        source, target = np.nonzero(links)
-        left = np.zeros(count, dtype=bool)
-        left[label[source[label[source] != label[target]]]] = True
-        return [np.flatnonzero(label == one) for one in range(count) if not left[one]]
+        found = []
+        for parts in itertools.product(*map(_classes, self.factors)):
+            states = self.number(*np.ix_(*(one.states for one in parts)))
+            period = [one.period for one in parts]
+            phases = np.indices(period).reshape(len(parts), -1)
+            later = (phases[..., None] + np.arange(math.lcm(*period))) % np.array(period)[:, None, None]
+            first = np.ravel_multi_index(tuple(later), tuple(period)).min(axis=1)
+            label = first[np.ravel_multi_index(np.ix_(*(one.phase for one in parts)), tuple(period))]
+            found += [np.sort(states[label == one]) for one in np.unique(label)]
+        return sorted(found, key=lambda one: int(one[0]))
 
     def require_unichain(self) -> Array:
         """Return the only recurrent class.
@@ -173,20 +179,8 @@ class Chain:
 
     def period(self) -> int:
         """Return the greatest common divisor of the lengths of all ways back in the only recurrent class; 1 is aperiodic."""
-        inside = self.require_unichain()
-        links = self.matrix[np.ix_(inside, inside)] > 0.0
-        depth = np.full(len(inside), -1)
-        depth[0], front, found = 0, [0], 0
-        while front:
-            following: list[int] = []
-            for state in front:
-                for other in np.flatnonzero(links[state]).tolist():
-                    if depth[other] < 0:
-                        depth[other] = depth[state] + 1
-                        following.append(other)
-                    found = math.gcd(found, int(depth[state] + 1 - depth[other]))
-            front = following
-        return found
+        self.require_unichain()
+        return math.lcm(*(one.period for factor in self.factors for one in _classes(factor)))
 
     def stationary(self) -> Array:
         """Return the only law that stays as it is, ``(states,)``; of a periodic chain, too.
@@ -204,10 +198,12 @@ class Chain:
 
     def law_after(self, law: Array, slots: int) -> Array:
         """Return the law of the state so many slots later."""
-        matrix = self.matrix
         for _ in range(slots):
-            law = law @ matrix
-        return law
+            before = 1
+            for one in self.factors:
+                law = np.einsum("bia,ij->bja", law.reshape(before, len(one), -1), one)
+                before *= len(one)
+        return law.reshape(self.states)
 
     def sample(self, rng: Generator, slots: int, lanes: int, start: ArrayLike | None = None) -> Array:
         """Draw paths ``(slots, lanes)``; a shorter path of the same seed is the beginning of a longer one.
@@ -245,6 +241,45 @@ class Chain:
         for k, (one, part) in enumerate(zip(self.factors, self.parts(before), strict=True)):
             drawn.append((luck[..., k, None] >= _cumulative(one)[part][..., :-1]).sum(axis=-1))
         return self.number(*drawn)
+
+
+class _Class(NamedTuple):
+    """A recurrent class of one part."""
+
+    states: Array
+    period: int
+    """Greatest common divisor of the lengths of all ways back."""
+    phase: Array
+    """After how many slots, but for whole periods, each of its states is reached from the first."""
+
+
+def _classes(matrix: Array) -> list[_Class]:
+    """Return the recurrent classes of one part."""
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import connected_components
+
+    links = matrix > 0.0
+    count, label = connected_components(csr_array(links), directed=True, connection="strong")
+    source, target = np.nonzero(links)
+    left = np.zeros(count, dtype=bool)
+    left[label[source[label[source] != label[target]]]] = True
+    return [_phased(np.flatnonzero(label == one), links) for one in range(count) if not left[one]]
+
+
+def _phased(states: Array, links: Array) -> _Class:
+    inside = links[np.ix_(states, states)]
+    depth = np.full(len(states), -1)
+    depth[0], front, period = 0, [0], 0
+    while front:
+        following: list[int] = []
+        for state in front:
+            for other in np.flatnonzero(inside[state]).tolist():
+                if depth[other] < 0:
+                    depth[other] = depth[state] + 1
+                    following.append(other)
+                period = math.gcd(period, int(depth[state] + 1 - depth[other]))
+        front = following
+    return _Class(states, period, depth % period)
 
 
 def _matrix(name: str, given: Any) -> Array:

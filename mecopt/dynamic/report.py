@@ -10,7 +10,7 @@ import numpy as np
 
 from mecopt.compare.figures import png
 from mecopt.compare.pages import html_page, html_table, images, plain
-from mecopt.dynamic.run import Rollouts
+from mecopt.dynamic.run import SAMPLED, Rollouts
 from mecopt.dynamic.summary import Summary, summarise
 from mecopt.files import to_myself, write_whole
 
@@ -101,7 +101,7 @@ def _values(found: Rollouts, policy: str, column: str) -> Any:
 def _entries(found: Rollouts, policy: str, name: str) -> int:
     """Return how many numbers a carried field has in a lane."""
     rows = found.rows(policy)
-    slots = min(int(rows["slots"][0].as_py()), 64)
+    slots = min(int(rows["slots"][0].as_py()), SAMPLED)
     return max(len(rows[f"carried_{name}"][0]) // slots, 1)
 
 

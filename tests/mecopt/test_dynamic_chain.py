@@ -63,6 +63,57 @@ def test_classes_and_periods() -> None:
     assert len(Chain.product(Chain.of(BACK_AND_FORTH), Chain.of(BACK_AND_FORTH)).recurrent_classes()) == 2
 
 
+@given(st.integers(0, 10_000), st.integers(2, 3))
+def test_classes_of_a_product_are_those_of_its_matrix(seed: int, parts: int) -> None:
+    """Against reachability in the whole matrix, by its powers."""
+    rng, factors = np.random.default_rng(seed), []
+    for _ in range(parts):
+        size = int(rng.integers(1, 5))
+        links = rng.random((size, size)) < 0.3
+        if rng.random() < 0.6:
+            links = np.roll(np.eye(size), 1, axis=1) > 0.0  # of period `size`
+        links[np.arange(size), rng.integers(0, size, size)] |= ~links.any(axis=1)
+        factors.append(Chain.of(links / links.sum(axis=1, keepdims=True)))
+    whole = Chain.product(*factors)
+    links = whole.matrix > 0.0
+    reached = np.eye(whole.states, dtype=bool)
+    for _ in range(whole.states):
+        reached |= reached @ links
+    closed = [i for i in range(whole.states) if reached[reached[i], i].all()]
+    expected = {tuple(np.flatnonzero(reached[i]).tolist()) for i in closed}
+    found = whole.recurrent_classes()
+    assert {tuple(one.tolist()) for one in found} == expected
+    assert [one[0] for one in found] == sorted(one[0] for one in found)
+    if len(found) == 1:
+        power, back = np.eye(whole.states, dtype=bool), []
+        for slots in range(1, 80):
+            power = power @ links
+            back += [slots] if power[found[0][0], found[0][0]] else []
+        assert whole.period() == np.gcd.reduce(back)
+
+
+def test_a_product_of_many_states_never_forms_its_matrix() -> None:
+    """A million states, whose matrix would take eight terabytes; and links too unlikely for a float together."""
+    parts = [Chain.birth_death(np.full(9, 0.2), np.full(9, 0.3)) for _ in range(6)]
+    whole = Chain.product(*parts)
+    assert whole.states == len(whole.require_unichain()) == 10**6
+    assert whole.period() == 1
+    start = np.zeros(whole.states)
+    start[0] = 1.0
+    alone = parts[0].law_after(np.eye(10)[0], 3)
+    after = whole.law_after(start, 3).reshape(whole.shape)
+    np.testing.assert_allclose(after.sum(axis=(1, 2, 3, 4, 5)), alone, rtol=1e-12)
+    seldom = Chain.of([[1.0, 1e-200], [1e-200, 1.0]])
+    assert len(Chain.product(seldom, seldom).recurrent_classes()) == 1
+
+
+@given(st.integers(0, 10_000))
+def test_the_law_some_slots_later_is_a_power_of_the_matrix(seed: int) -> None:
+    chain = Chain.product(any_chain(seed, 3), any_chain(seed + 1, 2))
+    law = np.random.default_rng(seed).dirichlet(np.ones(6))
+    np.testing.assert_allclose(chain.law_after(law, 3), law @ np.linalg.matrix_power(chain.matrix, 3), rtol=1e-12)
+
+
 def test_a_periodic_chain_has_a_stationary_law() -> None:
     np.testing.assert_allclose(Chain.of(BACK_AND_FORTH).stationary(), [0.25, 0.5, 0.25], rtol=1e-14)
 
