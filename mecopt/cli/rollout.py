@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 @click.command("rollout")
 @click.argument("name")
 @click.option("--policies", help="Solvers, the dynamics' own, 'learned:FOLDER', 'perfect-information'; commas between.")
-@click.option("--slots", type=click.IntRange(1), default=20_000, show_default=True, help="Slots of each lane.")
-@click.option("--lanes", type=click.IntRange(1), default=8, show_default=True, help="Lanes side by side.")
+@click.option("--slots", type=click.IntRange(1), help="Slots of each lane; by default as many as the problem asks for.")
+@click.option("--lanes", type=click.IntRange(1), help="Lanes side by side; by default as many as the problem asks for.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the path and of policies.")
 @click.option("--preset", help="Scenario the slots are drawn from; the problem's first unless given.")
 @click.option(
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 def command(
     name: str,
     policies: str | None,
-    slots: int,
-    lanes: int,
+    slots: int | None,
+    lanes: int | None,
     seed: int,
     preset: str | None,
     settings: tuple[str, ...],

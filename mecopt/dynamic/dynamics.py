@@ -86,12 +86,19 @@ class Dynamics(ABC, Generic[ProblemT]):
     """Fields that follow from what is done; all others are drawn."""
     reward_name: ClassVar[str]
     reward_unit: ClassVar[str]
+    costs: ClassVar[bool] = False
+    """Whether rewards are costs with the sign changed; they are told as costs."""
+    discount: float | None = None
+    """gamma, where what counts is the discounted sum from the first slot on; None: the average of a slot."""
     measures: ClassVar[Mapping[str, str]] = {}
     """What outcomes measure besides, with its unit; "1" where it has none."""
     remarks: ClassVar[tuple[str, ...]] = ()
     """Sentences that whoever reads its rollouts should know."""
     default_policies: ClassVar[tuple[str, ...]] = ()
     """Names that a rollout takes unless told otherwise; none: those of `policies`, or the problem's first solver."""
+    default_slots: ClassVar[int] = 20_000
+    default_lanes: ClassVar[int] = 8
+    """How long and how broad the path of a rollout is unless told otherwise."""
 
     def __init__(self, preset: str | None = None, **overrides: Any) -> None:
         self.preset = next(iter(self.problem.presets)) if preset is None else preset
@@ -208,6 +215,10 @@ class Dynamics(ABC, Generic[ProblemT]):
         if chosen not in known:
             raise unknown(f"way of acting in {self.name}", chosen, known)
         return known[chosen]()
+
+    def most_discounted(self) -> float | None:
+        """Return a proved bound on the mean discounted sum of rewards from the first slot on; None where there is none."""
+        return None
 
     def bracket(self) -> Bracket | None:
         """Return proved bounds on the best average reward per slot; None where there are none."""

@@ -35,9 +35,10 @@ def _page(found: Rollouts, summary: Summary, pictures: dict[str, bytes]) -> str:
         summary.title,
         f"""<ul>{said}</ul>
 <h2>Policies</h2>
-<p>Means over all slots and lanes; errors are standard errors of means over blocks of slots. A difference is paired: both
-policies met the same slots of the same path. "Of the bracket" is the mean over the upper and over the lower end of what is
-proved.</p>
+<p>Means over all slots and lanes with the standard errors of means over blocks of slots; discounted sums from the first slot
+on, with those of means over lanes. A difference is paired: both policies met the same slots of the same path. "Of the
+bracket" is the mean over the upper and over the lower end of what is proved, "above the bound" by how much a cost exceeds
+it.</p>
 {html_table(summary.headers, [summary.cells(row) for row in summary.rows])}
 <h2>Pictures</h2>{images(pictures)}
 <h2>Provenance</h2><dl>{details}</dl>""",

@@ -101,8 +101,8 @@ def roll_out(
     policies: Sequence[str] | None = None,
     *,
     out: str | Path,
-    slots: int,
-    lanes: int = 8,
+    slots: int | None = None,
+    lanes: int | None = None,
     seed: int = 0,
     jobs: int | None = None,
     provenance: Mapping[str, Any] | None = None,
@@ -120,7 +120,7 @@ def roll_out(
     out
         folder for the results; finished parts live in ``out/parts``.
     slots, lanes
-        how long the path is, and how many lanes stand side by side.
+        how long the path is, and how many lanes stand side by side; None takes what the dynamics says.
     seed
         of the path, and of what policies draw, the same numbers for all of them.
     jobs
@@ -139,6 +139,8 @@ def roll_out(
     from joblib import Parallel, delayed
 
     seed = checked_seed(seed)
+    slots = dynamics.default_slots if slots is None else slots
+    lanes = dynamics.default_lanes if lanes is None else lanes
     if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int | np.integer) or jobs < 1):
         raise InstanceError(f"jobs is {jobs!r}; allowed: a whole number of at least 1, or None for one per core")
     chosen = default_policies(dynamics) if policies is None else list(policies)
@@ -156,6 +158,8 @@ def roll_out(
         "seed": seed,
         "path": path_digest(path),
         "reward": [dynamics.reward_name, dynamics.reward_unit],
+        "costs": dynamics.costs,
+        "discount": dynamics.discount,
         "measures": dict(dynamics.measures),
         "carried": {name: _unit(dynamics, name) for name in dynamics.carried},
         "trained": {name: origin_of(solver) for name, solver in trained.items()},
@@ -285,6 +289,8 @@ def _bounds(dynamics: Dynamics[Any], path: Any, parts: Path, key: str, known: bo
     grids = dynamics.grids()
     if "long-run" not in found and (bracket := dynamics.bracket()) is not None:
         found["long-run"] = [bracket.lower, bracket.upper]
+    if "discounted" not in found and dynamics.discount is not None and (most := dynamics.most_discounted()) is not None:
+        found["discounted"] = [most]
     if known and INFORMATION not in found and grids is not None:
         foreknown = perfect_information(grids.below, grids.above, grids.drawn(path), *grids.points(path[0]))
         found[INFORMATION] = [float(foreknown.lower.mean()), float(foreknown.upper.mean())]
@@ -315,6 +321,9 @@ def _rows(dynamics: Dynamics[Any], name: str, found: Rollout, blocks: list[slice
         return np.concatenate([p[0] for p in pairs]).ravel(), np.concatenate([p[1] for p in pairs]).ravel()
 
     columns["reward"] = means(found.reward)[0]
+    if dynamics.discount is not None:
+        counted = found.reward * dynamics.discount ** np.arange(first, first + len(found.reward))[:, None]
+        columns["discounted"] = means(counted)[0] * columns["slots"]
     for measure, values in found.measures.items():
         columns[measure], columns[f"{measure}_slots"] = means(values)
     ended = np.zeros_like(found.reward) if found.ended is None else found.ended.astype(float)

@@ -6,10 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mecopt.dynamic.estimates import Estimate, estimate, paired
 from mecopt.dynamic.run import INFORMATION, Rollouts
 from mecopt.show.page import Column, Grid, Line, Page
+
+Array = NDArray[Any]
+
+ABOVE = "above the bound"
 
 
 @dataclass(frozen=True)
@@ -18,10 +23,13 @@ class Row:
 
     policy: str
     reward: Estimate
+    """What counts: the mean of a slot, or the discounted sum; of costs as costs."""
     difference: Estimate | None
     """To the first policy, paired; None for that one itself."""
     reached: tuple[float, float] | None
     """Mean over the upper and over the lower end of the bracket; None where there is none, or it is not above 0."""
+    beyond: float | None
+    """By which part a discounted cost exceeds its proved bound; None where there is none, or it is not above 0."""
     measures: dict[str, Estimate]
     ended: int
 
@@ -36,6 +44,8 @@ class Summary:
     rows: list[Row]
     findings: list[str]
     headers: list[str]
+    counts: str = "reward"
+    """What the rows' figures are called."""
 
     def cells(self, row: Row) -> list[str]:
         """Return a row's cells in the order of the headers."""
@@ -43,6 +53,8 @@ class Summary:
         shown += ["-", "-"] if row.difference is None else [f"{row.difference.mean:+.4g}", _error(row.difference.error)]
         if "of the bracket" in self.headers:
             shown.append("-" if row.reached is None else f"{100 * row.reached[0]:.1f} to {100 * row.reached[1]:.1f} %")
+        if ABOVE in self.headers:
+            shown.append("-" if row.beyond is None else f"{100 * row.beyond:.2f} %")
         shown += [_number(one.mean) for one in row.measures.values()]
         return [*shown, str(row.ended)] if "ended" in self.headers else shown
 
@@ -57,9 +69,10 @@ class Summary:
 
         return {
             row.policy: {
-                "reward": plain(row.reward),
+                self.counts: plain(row.reward),
                 "difference": plain(row.difference),
                 "reached": None if row.reached is None else list(row.reached),
+                "above_the_bound": row.beyond,
                 "measures": {name: plain(one) for name, one in row.measures.items()},
                 "ended": row.ended,
             }
@@ -68,28 +81,41 @@ class Summary:
 
 
 def summarise(found: Rollouts) -> Summary:
-    """Summarise every policy against the bracket and the first policy."""
+    """Summarise every policy against what is proved, and against the first policy."""
     origin, bounds = found.provenance, found.provenance["bounds"]
     name, unit = origin["reward"]
-    bracket, first = bounds.get("long-run"), found.policies[0]
+    sign = -1.0 if origin["costs"] else 1.0
+    bracket, bound, first = bounds.get("long-run"), bounds.get("discounted"), found.policies[0]
     rows = []
     for policy in found.policies:
-        slots, reward = found.column(policy, "slots"), found.column(policy, "reward")
-        own = estimate(reward, slots)
+        values, slots = _counted(found, policy, sign)
+        own = estimate(values, slots)
         measures = {
             measure: estimate(found.column(policy, measure), found.column(policy, f"{measure}_slots"))
             for measure in origin["measures"]
         }
-        difference = None if policy == first else paired(reward, found.column(first, "reward"), slots)
+        difference = None if policy == first else paired(values, _counted(found, first, sign)[0], slots)
         reached = None if bracket is None or not bracket[0] > 0.0 else (own.mean / bracket[1], own.mean / bracket[0])
-        rows.append(Row(policy, own, difference, reached, measures, int(found.column(policy, "ended").sum())))
-    headers = ["policy", f"mean [{unit}]", "± error", f"less {first}", "± paired"]
+        beyond = own.mean / -bound[0] - 1.0 if bound is not None and origin["costs"] and bound[0] < 0.0 else None
+        rows.append(Row(policy, own, difference, reached, beyond, measures, int(found.column(policy, "ended").sum())))
+    counts = f"{'mean' if origin['discount'] is None else 'discounted'} {name if origin['costs'] else ''}".strip()
+    headers = ["policy", f"{counts} [{unit}]", "± error", f"less {first}", "± paired"]
     headers += ["of the bracket"] if any(row.reached for row in rows) else []
+    headers += [ABOVE] if any(row.beyond is not None for row in rows) else []
     headers += [f"{measure}{'' if of == '1' else f' [{of}]'}" for measure, of in origin["measures"].items()]
     headers += ["ended"] if any(row.ended for row in rows) else []
     length = f"{origin['lanes']} lanes of {origin['slots']} slots"
     title = f"{origin['dynamics']}: {length}, preset {origin['preset']}, seed {origin['seed']}"
-    return Summary(title, _proved(origin, name, unit), rows, _findings(rows, first, origin), headers)
+    told = name if origin["costs"] else "reward"
+    return Summary(title, _proved(origin, name, unit), rows, _findings(rows, first, origin), headers, told)
+
+
+def _counted(found: Rollouts, policy: str, sign: float) -> tuple[Array, Array]:
+    """Return what counts by blocks and lanes, and of how many slots it is the mean; a discounted sum is one per lane."""
+    if found.provenance["discount"] is None:
+        return sign * found.column(policy, "reward"), found.column(policy, "slots")
+    sums = sign * found.column(policy, "discounted").sum(axis=0, keepdims=True)
+    return sums, np.ones(sums.shape)
 
 
 def _proved(origin: dict[str, Any], name: str, unit: str) -> list[str]:
@@ -97,8 +123,13 @@ def _proved(origin: dict[str, Any], name: str, unit: str) -> list[str]:
     if "long-run" in bounds:
         low, high = bounds["long-run"]
         said.append(f"proved: the best long-run {name} lies in [{low:.6g}, {high:.6g}] {unit} a slot, whatever the policy")
-    else:
+    elif "discounted" not in bounds:
         said.append(f"nothing is proved of the long run: {origin['unproved']}")
+    if "discounted" in bounds:
+        (most,) = bounds["discounted"]
+        never = f"costs less than {-most:.6g}" if origin["costs"] else f"earns more than {most:.6g}"
+        of = "" if unit == "1" else f" {unit}"
+        said.append(f"proved: no policy {never}{of} in the mean, discounted by {origin['discount']:g} a slot")
     if INFORMATION in bounds:
         low, high = bounds[INFORMATION]
         said.append(f"proved: who knew this whole path would earn between {low:.6g} and {high:.6g} {unit} a slot on it")
@@ -116,12 +147,16 @@ def _findings(rows: list[Row], first: str, origin: dict[str, Any]) -> list[str]:
                 f"{row.policy} and {first} cannot be told apart on this path: {apart.mean:+.3g} ± {apart.error:.2g}, paired."
             )
         else:
-            word = "more" if apart.mean > 0.0 else "less"
-            found.append(f"{row.policy} earns {abs(apart.mean):.4g} ± {apart.error:.2g} {word} than {first} (paired).")
+            word, does = "more" if apart.mean > 0.0 else "less", "costs" if origin["costs"] else "earns"
+            found.append(f"{row.policy} {does} {abs(apart.mean):.4g} ± {apart.error:.2g} {word} than {first} (paired).")
     if rows and not np.isfinite(rows[0].reward.error):
         found.append("The path is too short for standard errors.")
     found += origin["notes"]
-    found.append(f"Every policy met the same path (digest {origin['path']}); errors are by blocks of slots.")
+    if origin["discount"] is not None:
+        left = origin["discount"] ** origin["slots"]
+        found.append(f"Sums end after {origin['slots']} slots; what would follow counts {left:.1g} of what it is.")
+    by = "blocks of slots" if origin["discount"] is None else "lanes"
+    found.append(f"Every policy met the same path (digest {origin['path']}); errors are by {by}.")
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,7 +17,7 @@ from loading import example
 from mecopt import InstanceError
 from mecopt.cli.main import main
 from mecopt.compare.parts import write_table
-from mecopt.dynamic import estimate, path_digest, policy_of, rollout
+from mecopt.dynamic import best_discounted, estimate, path_digest, policy_of, rollout
 from mecopt.dynamic.report import PICTURES, write_report
 from mecopt.dynamic.run import BLOCKS, INFORMATION, RESULTS, SEGMENTS, Rollouts, default_policies, roll_out
 from mecopt.dynamic.summary import summarise
@@ -238,3 +239,78 @@ def test_what_a_trained_policy_cannot_see_is_told(tmp_path: Path, monkeypatch: p
     summary = summarise(found)
     assert "learned:here was trained on other prices than these 3" in summary.findings
     assert "cannot be told apart" in summary.findings[0]
+
+
+# ---------------------------------------------------------------------- discounted sums, and costs
+
+FULL = 10.0
+"""What a slot costs in which nothing is sold."""
+
+
+class Discounted(STORE.StoreDynamics):  # type: ignore[misc]
+    """The store from full on, by its discounted revenue, with the bound that is its optimum."""
+
+    discount = 0.9
+
+    def most_discounted(self) -> float:
+        found = best_discounted(self.grids().below, self.discount)
+        return float(STORE.CHAIN.stationary() @ found.upper[:, -1])
+
+
+class Costly(Discounted):
+    """The same told as a cost: what was not earned."""
+
+    costs = True
+    reward_name = "loss"
+
+    def outcome(self, problem: Any, decision: Any, allocation: Any) -> Any:
+        return replace(found := super().outcome(problem, decision, allocation), reward=found.reward - FULL)
+
+    def most_discounted(self) -> float:
+        return super().most_discounted() - FULL / (1.0 - self.discount)
+
+
+def test_discounted_sums_are_those_of_the_slots_by_lane(tmp_path: Path) -> None:
+    dynamics = Discounted()
+    found = roll_out(dynamics, BOTH, out=tmp_path, slots=90, lanes=200, seed=4, jobs=1)
+    path = dynamics.stream(np.random.default_rng((4, 0)), 90, 200)
+    summary = summarise(found)
+    weights = 0.9 ** np.arange(90)
+    sums = [weights @ rollout(dynamics, path, policy_of(dynamics, name), np.random.default_rng(0)).reward for name in BOTH]
+    for row, own in zip(summary.rows, sums, strict=True):
+        assert row.reward.mean == pytest.approx(own.mean(), rel=1e-12)
+        assert row.reward.error == pytest.approx(own.std(ddof=1) / np.sqrt(200), rel=1e-9)
+    apart = summary.rows[1].difference
+    assert apart is not None
+    assert apart.error == pytest.approx((sums[1] - sums[0]).std(ddof=1) / np.sqrt(200), rel=1e-9)
+    (most,) = found.provenance["bounds"]["discounted"]
+    for row in summary.rows:  # nobody is beyond what is proved; the rule for slots' averages is not that for sums
+        assert row.reward.mean <= most + 4.0 * row.reward.error
+        assert row.beyond is None
+    assert any(f"earns more than {most:.6g}" in text for text in summary.proved)
+    assert "errors are by lanes" in summary.findings[-1]
+
+
+def test_costs_are_told_as_costs_and_beside_their_bound(tmp_path: Path) -> None:
+    earned = roll_out(Discounted(), BOTH, out=tmp_path / "earned", slots=90, lanes=20, seed=4, jobs=1)
+    found = roll_out(Costly(), BOTH, out=tmp_path / "costs", slots=90, lanes=20, seed=4, jobs=1)
+    whole = FULL * (0.9 ** np.arange(90)).sum()
+    summary = summarise(found)
+    assert summary.headers[1] == "discounted loss [1]"
+    assert summary.as_dict()[BOTH[0]]["loss"]["mean"] == summary.rows[0].reward.mean
+    for row, other in zip(summary.rows, summarise(earned).rows, strict=True):
+        assert row.reward.mean == pytest.approx(whole - other.reward.mean, rel=1e-9)
+        assert row.beyond == pytest.approx(row.reward.mean / -found.provenance["bounds"]["discounted"][0] - 1.0, rel=1e-9)
+    assert any("no policy costs less than" in text for text in summary.proved)
+    apart = summary.rows[1].difference
+    assert apart is not None
+    word = "more" if apart.mean > 0.0 else "less"
+    told = f"dynamic-program costs {abs(apart.mean):.4g} ± {apart.error:.2g} {word} than enumerate"
+    assert (abs(apart.mean) > apart.half_width()) == any(text.startswith(told) for text in summary.findings)
+
+
+def test_a_path_is_as_long_and_broad_as_its_dynamics_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(STORE.StoreDynamics, "default_slots", 40)
+    monkeypatch.setattr(STORE.StoreDynamics, "default_lanes", 2)
+    found = roll_out(STORE.StoreDynamics(), ["enumerate"], out=tmp_path, jobs=1)
+    assert (found.provenance["slots"], found.provenance["lanes"]) == (40, 2)
