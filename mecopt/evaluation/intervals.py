@@ -70,10 +70,8 @@ class Interval:
             return f"{self.middle:.4g}"
         if self.seeds == 1:
             return f"{self.middle:.4g} (one seed)"
-        digits = _digits(self)
-        middle, low, high = (
-            f"{value:.{digits}f}" if math.isfinite(value) else str(value) for value in (self.middle, self.low, self.high)
-        )
+        form = _form(self)
+        middle, low, high = (form.format(value) for value in (self.middle, self.low, self.high))
         kind = "" if self.of == "mean" else f"{self.of} "
         return f"{kind}{middle}, {100.0 * self.confidence:.4g} % interval {low} to {high} ({self.seeds} seeds)"
 
@@ -151,9 +149,13 @@ def standard_error(values: Sequence[float]) -> float:
     return float(np.std(values, ddof=1) / math.sqrt(len(values)))
 
 
-def _digits(one: Interval) -> int:
-    """Return as many decimals as the width of an interval lets mean something."""
+def _form(one: Interval) -> str:
+    """Return the format with as many decimals as the width of an interval lets mean something."""
     width = one.high - one.low
     if not math.isfinite(width) or width <= 0.0:
-        return 4
-    return min(max(1 - math.floor(math.log10(width)), 0), 9)
+        return "{:.4g}"
+    decimals = max(1 - math.floor(math.log10(width)), 0)
+    if decimals <= 9:
+        return f"{{:.{decimals}f}}"
+    largest = max(abs(one.low), abs(one.high))
+    return f"{{:.{decimals + math.floor(math.log10(largest))}e}}"

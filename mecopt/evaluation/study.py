@@ -206,7 +206,10 @@ def _stands(file: Path) -> bool:
 
 
 def _said(plan: Plan) -> str:
-    return json.dumps([plan.method, plan.setting, plan.learner, dict(plan.settings)], sort_keys=True, default=str)
+    try:
+        return json.dumps([plan.method, plan.setting, plan.learner, dict(plan.settings)], sort_keys=True)
+    except TypeError as error:
+        raise InstanceError(f"the settings of the plan {plan.method!r} are no plain data: {error}") from None
 
 
 @dataclass(frozen=True)
@@ -227,7 +230,7 @@ class _Places:
 
     def _name(self, words: str, key: Sequence[Any]) -> str:
         readable = "".join(c if c.isalnum() or c in "-." else "-" for c in words)[:60]
-        whole = json.dumps([self.common, readable, key], sort_keys=True, default=str)
+        whole = json.dumps([self.common, readable, key], sort_keys=True)
         return f"{readable}-{hashlib.sha256(whole.encode()).hexdigest()[:10]}"
 
 

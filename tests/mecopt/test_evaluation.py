@@ -96,6 +96,17 @@ def test_values_that_are_the_same_have_an_interval_of_one_point_to_the_last_digi
     assert verdict(at_most(A, 0.1), a=[0.1, 0.1, 0.1]) == "holds"
 
 
+@pytest.mark.parametrize("scale", [1e-15, 1e-9, 1.0, 1e6])
+@pytest.mark.parametrize("spread", [0.0, 1e-3, 1.0])
+def test_an_interval_is_told_in_digits_that_tell_it(scale: float, spread: float) -> None:
+    found = interval({k: scale * (3.0 + spread * k) for k in range(4)})
+    words = str(found).replace(",", "").split()  # "middle, 95 % interval low to high (4 seeds)"
+    middle, low, high = (float(words[k]) for k in (0, 4, 6))
+    width = found.high - found.low
+    for told, value in ((middle, found.middle), (low, found.low), (high, found.high)):
+        assert told == pytest.approx(value, abs=max(0.1 * width, 1e-3 * abs(value) if width == 0.0 else 0.0), rel=1e-12)
+
+
 def test_an_interval_of_what_may_never_happen_holds_the_median_as_often_as_it_says() -> None:
     """Exponential times that never come with probability 0.3: the median of all is -ln(1 - 0.5 / 0.7)."""
     rng, median = np.random.default_rng(3), -math.log(1.0 - 0.5 / 0.7)
