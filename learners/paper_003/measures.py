@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
+from mecopt.kernels.slsqp import slsqp
 from mecopt.learners import figures
 from mecopt.learners.decision_net import DecisionNet
 from mecopt.learners.log import Log
@@ -117,10 +117,9 @@ def paper_slsqp(problem: BinaryOffloading, decision: Array) -> float:
     if not users.size:
         return fixed
     work, capacity = terms.compute[users], float(problem.capacity)
-    result = minimize(
+    result = slsqp(
         lambda f: float((work / f).sum()),
         np.full(users.size, capacity / users.size),
-        method="SLSQP",
         bounds=[(1e-6, capacity)] * users.size,
         constraints={"type": "ineq", "fun": lambda f: capacity - f.sum()},
     )

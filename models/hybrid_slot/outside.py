@@ -274,8 +274,7 @@ class ManyStarts(Outside):
 
     def answered(self, given: Scaled, tol: float, seconds: float | None) -> Found:
         """Run SLSQP from every start, the same ones for the same slot; keep the best answer that can be carried out."""
-        from scipy.optimize import minimize
-
+        from mecopt.kernels.slsqp import slsqp
         from mecopt.models.hybrid_slot.compiled import lower_hull
         from mecopt.models.hybrid_slot.compiled_search import reward
 
@@ -285,11 +284,10 @@ class ManyStarts(Outside):
             if seconds is not None and number and clock.now() - began > seconds:
                 return Found(best if best is not None else np.full(8, np.nan), iterations, True, "slsqp: out of time")
             with np.errstate(all="ignore"):
-                result = minimize(
+                result = slsqp(
                     program.loss,
                     program.start(rng),
                     jac=program.loss_gradient,
-                    method="SLSQP",
                     bounds=program.bounds,
                     constraints=program.constraints,
                     options={"ftol": 1e-3 * tol, "maxiter": 300},
