@@ -36,12 +36,15 @@ NEAREST = 0.05
 """To its ends, at which a piece is divided."""
 NARROW = 1e-12
 """Part of the workload within which a piece at the edge of what can be served is not divided any more."""
+PATIENT = 50
+"""Pieces after which none is divided that rounding alone may have lifted above the claim: near the edge, where the time
+falls steeply, all would be."""
 SHARP = 2e-11
 """What a claim may be above what was found, relative to that and to ordinary rewards."""
 
 
 class End(NamedTuple):
-    """One end of a piece: the local part, the time there (-1: none is known), and what a rate price proves."""
+    """One end of a piece: the local part, the time there (-1: there is none), and what a rate price proves."""
 
     local: float
     value: float
@@ -50,7 +53,7 @@ class End(NamedTuple):
     kept: float
     """Phi* of the price."""
     growth: float
-    """H - Phi*, by which energy limits the time; 0 where the slot's length does."""
+    """H - Phi*, by which energy limits the time; 0 where the slot's length does, or at the edge, where no price tells."""
 
 
 @compiled
@@ -77,28 +80,38 @@ def end_at(slot: Slot, hull: Hull, reach: float, local: float) -> End:
     if time < 1.0:
         growth = slot.harvest - kept
         if growth <= 0.0:
-            return End(local, value, -1.0, chord_price(slot, hull), 0.0, 0.0)
+            return End(local, value, time, chord_price(slot, hull), 0.0, 0.0)
     return End(local, value, time, price, kept, growth)
 
 
 @compiled
-def majorant(slot: Slot, reach: float, least: float, end: End, one: float, other: float) -> tuple[float, float]:
+def at_the_edge(end: End) -> bool:
+    """Whether energy limits the time at an end and no price tells how: there is no more than this time, or none."""
+    return end.time < 1.0 and end.growth == 0.0
+
+
+@compiled
+def majorant(
+    slot: Slot, reach: float, least: float, end: End, one: float, other: float, rounding: float
+) -> tuple[float, float]:
     """Return the values at both ends of a piece of an affine function that is nowhere below F.
 
     Parameters
     ----------
     least
         an energy that no way to serve the workload undercuts, the floor included.
+    rounding
+        `ROUNDING`; its negative makes a number of it that is no bound, and that nothing was added to.
     """
     paid_one = slot.local_energy * one + end.price * (slot.workload - one)
     paid_other = slot.local_energy * other + end.price * (slot.workload - other)
     time_one, time_other = 1.0, 1.0
     if end.growth > 0.0:
-        time_one = (reach - paid_one + 2.0 * ROUNDING * (reach + paid_one)) / end.growth
-        time_other = (reach - paid_other + 2.0 * ROUNDING * (reach + paid_other)) / end.growth
+        time_one = (reach - paid_one + 2.0 * rounding * (reach + paid_one)) / end.growth
+        time_other = (reach - paid_other + 2.0 * rounding * (reach + paid_other)) / end.growth
     taken_one, taken_other = end.kept * time_one, end.kept * time_other
-    energy_one = paid_one - taken_one - 2.0 * ROUNDING * (paid_one + abs(taken_one)) + slot.floor
-    energy_other = paid_other - taken_other - 2.0 * ROUNDING * (paid_other + abs(taken_other)) + slot.floor
+    energy_one = paid_one - taken_one - 2.0 * rounding * (paid_one + abs(taken_one)) + slot.floor
+    energy_other = paid_other - taken_other - 2.0 * rounding * (paid_other + abs(taken_other)) + slot.floor
     sent_one, sent_other = slot.workload - one, slot.workload - other
     if min(energy_one, energy_other) > 0.5 * least:
         gain_one, gain_other = slot.workload / energy_one, slot.workload / energy_other
@@ -121,7 +134,7 @@ def majorant(slot: Slot, reach: float, least: float, end: End, one: float, other
         rate_one = rate_other = sent_other / max(time_one, time_other)
     bound_one = gain_one - slot.channel_price * rate_one - slot.computing_price * sent_one
     bound_other = gain_other - slot.channel_price * rate_other - slot.computing_price * sent_other
-    slack = 4.0 * ROUNDING
+    slack = 4.0 * rounding
     return (
         bound_one + slack * (gain_one + slot.channel_price * abs(rate_one) + slot.computing_price * sent_one),
         bound_other + slack * (gain_other + slot.channel_price * abs(rate_other) + slot.computing_price * sent_other),
@@ -129,21 +142,26 @@ def majorant(slot: Slot, reach: float, least: float, end: End, one: float, other
 
 
 @compiled
-def piece_bound(slot: Slot, best: Thrift, reach: float, least: float, left: End, right: End) -> tuple[float, float]:
-    """Return an upper bound of F between two ends, and where to divide the piece: where two affine majorants cross."""
+def piece_bound(
+    slot: Slot, best: Thrift, reach: float, least: float, left: End, right: End, rounding: float
+) -> tuple[float, float]:
+    """Return an upper bound of F between two ends, and where to divide the piece: where two affine majorants cross.
+
+    `rounding` is that of `majorant`.
+    """
     one, other = left.local, right.local
     if best.slope < np.inf:
         need_one = slot.local_energy * one + best.slope * (slot.workload - one)
         need_other = slot.local_energy * other + best.slope * (slot.workload - other)
         if min(need_one, need_other) * (1.0 - 4.0 * ROUNDING) > reach:
             return -np.inf, one
-    p_one, p_other = majorant(slot, reach, least, left, one, other)
-    q_one, q_other = majorant(slot, reach, least, right, one, other)
+    p_one, p_other = majorant(slot, reach, least, left, one, other, rounding)
+    q_one, q_other = majorant(slot, reach, least, right, one, other, rounding)
     bound, part = max(min(p_one, q_one), min(p_other, q_other)), 0.5
     if (p_one - q_one) * (p_other - q_other) < 0.0 and min(p_one, p_other, q_one, q_other) > -np.inf:
         part = (q_one - p_one) / ((p_other - p_one) - (q_other - q_one))
         crossing = p_one + part * (p_other - p_one)
-        bound = max(bound, crossing + 4.0 * ROUNDING * (abs(p_one) + abs(p_other) + abs(q_one) + abs(q_other)))
+        bound = max(bound, crossing + 4.0 * rounding * (abs(p_one) + abs(p_other) + abs(q_one) + abs(q_other)))
         part = min(max(part, NEAREST), 1.0 - NEAREST)
     return bound, one + part * (other - one)
 
@@ -211,12 +229,16 @@ def best_slot(slot: Slot, hull: Hull, best: Thrift, reach: float, claim: float) 
         waiting -= 1
         e = ends[waiting]
         left, right = End(e[0], e[1], e[2], e[3], e[4], e[5]), End(e[6], e[7], e[8], e[9], e[10], e[11])
-        bound, place = piece_bound(slot, best, reach, least, left, right)
+        bound, place = piece_bound(slot, best, reach, least, left, right, ROUNDING)
         nodes += 1
         if bound <= ceiling:
             continue
-        narrow = right.local - left.local <= NARROW * slot.workload and min(left.time, right.time) < 0.0
-        if nodes >= NODES or waiting + 2 > DEPTH or narrow or place <= left.local or place >= right.local:
+        stop = nodes >= NODES or waiting + 2 > DEPTH or place <= left.local or place >= right.local
+        if right.local - left.local <= NARROW * slot.workload:
+            stop = stop or at_the_edge(left) or at_the_edge(right)
+        if nodes >= PATIENT:
+            stop = stop or piece_bound(slot, best, reach, least, left, right, -ROUNDING)[0] <= ceiling
+        if stop:
             worst = max(worst, bound)
             continue
         middle = end_at(slot, hull, reach, place)

@@ -233,7 +233,7 @@ def between(slot: Slot, hull: Hull, reach: float, one: float, other: float) -> f
     """Return the bound of the rewards between two local parts."""
     ends = [compiled_bound.end_at(slot, hull, reach, x) for x in (one, other)]
     least, best = compiled_bound.least_energy(slot, hull), compiled.thrift(slot, hull)
-    return float(compiled_bound.piece_bound(slot, best, reach, least, *ends)[0])
+    return float(compiled_bound.piece_bound(slot, best, reach, least, *ends, compiled.ROUNDING)[0])
 
 
 def check_bound(rng: Generator, bound: Bounds = between) -> Outcome:

@@ -30,8 +30,9 @@ def by_user(problem: HybridSlot, name: str) -> Array:
 
 def harvested(problem: HybridSlot) -> Array:
     """Return H, what a whole slot's harvest adds to the battery, in nJ, ``(*batch, users)``."""
-    power = problem.harvesting_efficiency * by_user(problem, "carrier_power") * NANO * problem.downlink_gain
-    return np.asarray(power * by_user(problem, "slot"))
+    with np.errstate(over="ignore"):
+        power = problem.harvesting_efficiency * by_user(problem, "carrier_power") * NANO * problem.downlink_gain
+        return np.asarray(power * by_user(problem, "slot"))
 
 
 def passive_rates(problem: HybridSlot) -> Array:
@@ -43,8 +44,10 @@ def passive_rates(problem: HybridSlot) -> Array:
     """
     literal = by_user(problem, "passive_rate") == LITERAL
     carrier = np.where(literal, 1e9, by_user(problem, "carrier_power") * NANO)
-    ratio = problem.reflection**2 * problem.uplink_gain * problem.downlink_gain * carrier / by_user(problem, "noise_power")
-    return np.asarray(by_user(problem, "bandwidth") * np.log1p(ratio) / np.log(2.0))
+    with np.errstate(over="ignore", invalid="ignore"):
+        gain = problem.reflection**2 * problem.uplink_gain * problem.downlink_gain
+        ratio = gain * carrier / by_user(problem, "noise_power")
+        return np.asarray(by_user(problem, "bandwidth") * np.log1p(ratio) / np.log(2.0))
 
 
 def local_rates(problem: HybridSlot) -> Array:
@@ -53,14 +56,24 @@ def local_rates(problem: HybridSlot) -> Array:
 
 
 def rows(problem: HybridSlot) -> Array:
-    """Return the numbers of every user, ``(instances, users, 13)``, in the order of `compiled.Slot`."""
+    """Return the numbers of every user, ``(instances, users, 13)``, in the order of `compiled.Slot`.
+
+    A processor whose energy is beyond floats computes nothing.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _rows(problem)
+
+
+def _rows(problem: HybridSlot) -> Array:
     slot, band = by_user(problem, "slot"), by_user(problem, "bandwidth") / np.log(2.0)
     weight = by_user(problem, "price_weight")
+    local_energy = problem.energy_coefficient * problem.cpu_speed**2 * KILO * problem.cycles_per_bit
+    computes = np.isfinite(local_energy)
     columns = (
         problem.workload,
         harvested(problem),
-        problem.energy_coefficient * problem.cpu_speed**2 * KILO * problem.cycles_per_bit,
-        local_rates(problem) * slot,
+        np.where(computes, local_energy, 0.0),
+        np.where(computes, local_rates(problem) * slot, 0.0),
         passive_rates(problem) * slot,
         problem.backscatter_power * slot,
         quotient(by_user(problem, "noise_power") * slot, problem.uplink_gain),
