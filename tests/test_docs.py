@@ -117,7 +117,7 @@ def test_every_problem_has_a_sketch_and_a_picture_of_a_proved_solution(name: str
         figure.savefig(io.BytesIO(), format="svg")
         words = " ".join(text.get_text() for text in figure.findobj(Text))
         pyplot.close(figure)
-    assert re.search(r"OPTIMAL|(\d+) limits, \1 proved", words)
+    assert re.search(r"OPTIMAL|(\d+) (limits|batteries), \1 proved", words)
 
 
 def test_formulas_are_rendered_without_the_net(tmp_path: Path) -> None:

@@ -55,4 +55,4 @@ def solution() -> None:
     rewards.plot(energy, best.objective, color=SEND, lw=1.8)
     rewards.set_xlabel("battery [nJ]")
     rewards.set_ylabel("proved best reward [kbit/nJ]")
-    rewards.set_title(f"{best.statuses()['OPTIMAL']} of {len(battery)} proved", fontsize=9)
+    rewards.set_title(f"{len(battery)} batteries, {best.statuses()['OPTIMAL']} proved", fontsize=9)

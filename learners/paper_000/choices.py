@@ -3,7 +3,8 @@ r"""The best that a finite set of actions can earn in the long run: what the qua
 As for all actions (`mecopt.models.hybrid_slot.grid`), a grid of the battery is rounded down and up. An action that serves at
 a battery x serves at every greater one, earns the same and leaves no less; one that does not is an outage, the same as to
 skip, which is among the actions and leaves no less at a greater battery either. So actions are matched one by one, and both
-bounds of `mecopt.dynamic.average.bracketed` hold for the user that has these actions and no others.
+bounds of `mecopt.dynamic.average.bracketed` hold for the user that has these actions and no others. Parts of the energy, as
+with a solver in the loop, mean something else at every battery, and no such proof is known.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from numpy.typing import NDArray
 
 from mecopt.dynamic.average import Bracket, bracketed
 from mecopt.dynamic.operators import Tables
-from mecopt.dynamic.worlds import Choices, SlotWorld, State
+from mecopt.dynamic.worlds import SlotWorld, State
 from mecopt.models.hybrid_slot.dynamics import HybridDynamics
 from mecopt.models.hybrid_slot.grid import Rounding
+from mecopt.models.hybrid_slot.worlds import RawChoices
 from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
@@ -29,11 +31,11 @@ def best_of_choices(dynamics: HybridDynamics, actions: str) -> Bracket:
     Raises
     ------
     UnknownName, InstanceError
-        where there is no such way of acting, or its actions are no choices.
+        where there is no such way of acting, or its actions are no choices of times, which alone mean the same everywhere.
     """
     world = dynamics.world(actions)
-    if not isinstance(world.acted, Choices):
-        raise InstanceError(f"the actions {actions!r} are numbers; allowed: choices")
+    if not isinstance(world, RawChoices):
+        raise InstanceError(f"of the actions {actions!r} nothing is proved; allowed: raw-choices")
     grid = dynamics.table
     return bracketed(*(_operator(dynamics, world, world.acted.count, one) for one in (grid.below, grid.above)))
 

@@ -109,7 +109,7 @@ class Paper000(Study):
 
 def _figures(found: Rollout, name: str, setting: str, seed: int) -> Iterable[Row]:
     yield Row(REWARD, found.mean, name, setting, seed)
-    means = {measure: float(np.nanmean(found.measures[measure])) for measure in MEASURES}
+    means = {measure: record.mean(found.measures[measure]) for measure in MEASURES}
     for measure, quantity in MEASURES.items():
         yield Row(quantity, means[measure], name, setting, seed)
     yield Row(SERVED, means["local"] + means["active"] + means["passive"], name, setting, seed)

@@ -19,6 +19,7 @@ from mecopt.learners.inputs import Inputs
 from mecopt.learners.network import as_arrays, one_thread
 from mecopt.learners.proposer import Learner, shipped_with_mecopt
 from mecopt.learners.sb3 import record
+from mecopt.learners.sb3.model import Model, own_randomness
 from mecopt.learners.sb3.policy import NAME, Actor, Sb3Policy, dynamics_of, world_of
 from mecopt.learners.sb3.settings import Sb3Settings
 from mecopt.learners.training import alone, finished, marks, run_key, versions
@@ -90,7 +91,7 @@ class Sb3Learner(Learner):
         stream = _paths(stream, settings.lanes)
         dynamics = dynamics_of(stream.name, stream.sizes, provenance)
         key = run_key(NAME, {**described, "preset": dynamics.preset, "set": list(provenance.get("set", ()))}, stream, seed)
-        with alone(folder), one_thread():
+        with alone(folder), one_thread(), own_randomness():
             checkpoint = folder / CHECKPOINT
             if not finished(folder, key):
                 columns, layers = _learned(dynamics, stream, settings, seed, key, checkpoint, progress)
@@ -141,8 +142,6 @@ def _learned(
     progress: Callable[[int, int], None],
 ) -> tuple[dict[str, Array], Any]:
     """Learn block after block, or those that a checkpoint leaves; return the log and the layers that did best."""
-    from mecopt.learners.sb3.model import Model
-
     world = world_of(dynamics, settings)
     checks = min(settings.checks, stream.batch_shape[0])
     slots = stream.batch_shape[0] // checks
@@ -171,7 +170,7 @@ def _learned(
         columns["slots"][block] = (block + 1) * slots * stream.batch_shape[1]
         columns["reward"][block] = found.mean
         for name in dynamics.measures:
-            columns[name][block] = float(np.nanmean(found.measures[name]))
+            columns[name][block] = record.mean(found.measures[name])
         if found.mean >= np.nanmax(columns["reward"][: block + 1]):
             best = as_arrays(layers, "best.")
         progress((block + 1) * slots * stream.batch_shape[1], total)

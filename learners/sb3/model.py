@@ -7,7 +7,9 @@ stopped.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,19 @@ Array = NDArray[Any]
 
 REMEMBERED = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
 COUNTS = ("num_timesteps", "_n_updates", "_n_calls", "_episode_num")
+
+
+@contextmanager
+def own_randomness() -> Iterator[None]:
+    """Leave the generators of the process, which Stable-Baselines3 seeds and draws from, as they were."""
+    torch = torch_or_error()
+    before = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
+    try:
+        yield
+    finally:
+        random.setstate(before[0])
+        np.random.set_state(before[1])  # noqa: NPY002
+        torch.set_rng_state(before[2])
 
 
 class Model:

@@ -29,6 +29,12 @@ def empty(checks: int, measures: Sequence[str] = ()) -> dict[str, Array]:
     return {name: np.full(checks, np.nan) for name in (*COLUMNS, *measures)}
 
 
+def mean(values: Array) -> float:
+    """Return the mean of what is known; nan where nothing is, as of outages where there was no work."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if known.size else float("nan")
+
+
 def write(path: Path, columns: Mapping[str, Array]) -> None:
     """Write a log as Parquet, one row per check."""
     import pyarrow as pa

@@ -65,9 +65,6 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 
-KILO = 1e-3
-"""Mcycle/kbit in a cycle/bit."""
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class HybridSlot(Problem[SlotAllocation, RewardCeiling]):

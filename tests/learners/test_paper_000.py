@@ -156,9 +156,21 @@ def test_the_policy_of_the_lower_grid_earns_what_is_promised() -> None:
     assert lanes.mean() <= best_of_choices(dynamics, "raw-choices").upper + 5.0 * error
 
 
-def test_numbers_are_no_choices() -> None:
-    with pytest.raises(InstanceError, match="the actions 'raw' are numbers; allowed: choices"):
-        best_of_choices(tiny(), "raw")
+@pytest.mark.parametrize("actions", ["raw", "solver", "solver-choices"])
+def test_only_choices_that_mean_the_same_at_every_battery_are_bracketed(actions: str) -> None:
+    with pytest.raises(InstanceError, match=f"of the actions '{actions}' nothing is proved; allowed: raw-choices"):
+        best_of_choices(tiny(), actions)
+
+
+def test_parts_of_the_energy_earn_differently_at_every_battery() -> None:
+    """Why nothing is proved of them: the same action at a greater battery may leave less in it."""
+    dynamics = tiny()
+    slots = dynamics.on_grid(np.array([20.0, 40.0]))
+    world = dynamics.world("solver-choices")
+    found = dynamics.outcome(slots, *world.answered(State(slots), np.full(slots.batch_shape, 5), np.random.default_rng(0)))
+    served = (found.measures["outage"] == 0.0).all(axis=1)
+    assert served.any()
+    assert not np.allclose(found.reward[served, 0], found.reward[served, 1])
 
 
 @pytest.mark.slow

@@ -285,6 +285,31 @@ def test_actions_fill_their_range() -> None:
     assert as_action(np.array([-50.0, 0.0, 50.0]), 2.0, 6.0).tolist() == [2.0, 4.0, 6.0]
 
 
+def test_a_training_leaves_the_generators_of_the_process_alone(tmp_path: Path) -> None:
+    import random
+
+    import torch
+
+    def drawn() -> tuple[float, float, float]:
+        return random.random(), float(np.random.random()), float(torch.rand(()))  # noqa: NPY002
+
+    def seeded() -> None:
+        random.seed(1)
+        np.random.seed(1)  # noqa: NPY002
+        torch.manual_seed(1)
+
+    seeded()
+    untouched = drawn()
+    seeded()
+    trained(tmp_path / "p")
+    assert drawn() == untouched
+
+
+def test_the_mean_of_nothing_is_no_number() -> None:
+    assert np.isnan(record.mean(np.full(3, np.nan)))
+    assert record.mean(np.array([1.0, np.nan, 3.0])) == 2.0
+
+
 def test_what_diverges_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from mecopt.learners.sb3.model import Model
 
