@@ -16,7 +16,19 @@ from numpy.typing import ArrayLike, NDArray
 from mecopt import Problem, shapes_meant
 from mecopt.backends.backend import Answer, Backend, Feature
 from mecopt.decision import OneOf
-from mecopt.dynamic import Chain, Dynamics, Grids, Moves, Outcome, best_average, block_means, paired, policy_of, rollout
+from mecopt.dynamic import (
+    Chain,
+    Chart,
+    Dynamics,
+    Grids,
+    Moves,
+    Outcome,
+    best_average,
+    block_means,
+    paired,
+    policy_of,
+    rollout,
+)
 from mecopt.fields import Quantity, Variables, quantity, variable
 from mecopt.scenario import Reference, Scenario
 from mecopt.search.enumeration import Enumeration
@@ -156,6 +168,14 @@ class StoreDynamics(Dynamics[EnergyStore]):
         waits = np.minimum(np.arange(UNITS) + 1, UNITS - 1)  # a full store loses what it gains
         moves = Moves(CHAIN, reward, [(0.0, waits)])
         return Grids(moves, moves, states, lambda problem: (levels(problem), levels(problem)))
+
+    def chart(self) -> Chart:
+        """Return the level against the price, coloured by what is sold."""
+        levels = np.broadcast_to(1.0 + np.arange(UNITS), (1, len(PRICES), UNITS))
+        prices = np.broadcast_to(PRICES[:, None], levels.shape)
+        with shapes_meant():
+            slots = EnergyStore(level=levels[..., None], price=prices[..., None])
+        return Chart(slots, "price", "level", "energy sold", "kWh", lambda slot, decision, sale, outcome: sale.sold[..., 0])
 
     def policies(self) -> Mapping[str, Callable[[], Any]]:
         """Return the policy that looks ahead."""

@@ -44,15 +44,16 @@ def command(
 
     What is proved of the long run comes first, then each policy's mean with its standard error, its paired difference to the
     first one, and what is physical. Writes results.parquet (a row per policy, lane and block of slots), report.html,
-    trajectory.png and histogram.png. An interrupted run goes on where it stopped when the same command is given again.
+    trajectory.png and histogram.png; where the dynamics has a chart of its state also map.png, what each policy does on it,
+    and maps.parquet, its numbers. An interrupted run goes on where it stopped when the same command is given again.
     """
     import json
 
     from rich.console import Console
 
     from mecopt.cli.console import at_work, console, progress
-    from mecopt.dynamic.report import PICTURES, write_report
-    from mecopt.dynamic.run import RESULTS, roll_out
+    from mecopt.dynamic.report import pictures_of, write_report
+    from mecopt.dynamic.run import MAPS, RESULTS, roll_out
     from mecopt.dynamic.summary import grid
     from mecopt.quantities.settings import field_values
     from mecopt.registry import find_dynamics
@@ -96,4 +97,5 @@ def command(
         screen.print(row, markup=False, no_wrap=True, overflow="ignore", crop=False)
     for text in summary.findings:
         screen.print(f"- {text}", markup=False)
-    screen.print(f"written: {output}/{', '.join(('report.html', *PICTURES, RESULTS))}", markup=False)
+    tables = [RESULTS] if found.maps is None else [RESULTS, MAPS]
+    screen.print(f"written: {output}/{', '.join(('report.html', *pictures_of(found), *tables))}", markup=False)

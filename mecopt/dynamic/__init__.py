@@ -2,6 +2,7 @@
 
 from mecopt.dynamic.average import Bracket, Ending, LongRun, average_of, best_average, bracketed
 from mecopt.dynamic.chain import Chain, Multichain, side_by_side
+from mecopt.dynamic.charts import Chart, shown
 from mecopt.dynamic.discounted import Discounted, Values, best_discounted, discounted_of, discounted_values
 from mecopt.dynamic.dynamics import Dynamics, Grids, Outcome, Policy
 from mecopt.dynamic.estimates import Estimate, block_means, estimate, paired
@@ -15,6 +16,7 @@ from mecopt.dynamic.worlds import Choices, Numbers, SlotWorld, State
 __all__ = [
     "Bracket",
     "Chain",
+    "Chart",
     "Choices",
     "Discounted",
     "Dynamics",
@@ -54,6 +56,7 @@ __all__ = [
     "policy_of",
     "quantile_grid",
     "rollout",
+    "shown",
     "side_by_side",
     "solved_by",
 ]

@@ -25,6 +25,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mecopt.dynamic.average import Bracket, bracketed
+from mecopt.dynamic.charts import Chart
 from mecopt.dynamic.operators import Operator
 from mecopt.problem import Problem
 from mecopt.solution import InstanceError, unknown
@@ -195,6 +196,14 @@ class Dynamics(ABC, Generic[ProblemT]):
     def summaries(self) -> Mapping[str, str]:
         """Return what its own policies and ways of acting do, by name, as lists show it; nothing by default."""
         return {}
+
+    def chart(self) -> Chart | None:
+        """Return the plane on which a rollout's policies are drawn as maps over the state; None where there is none."""
+        return None
+
+    def why_no_chart(self) -> str:
+        """Return in words why no maps are drawn; asked where `chart` says none."""
+        return f"{self.name} says no axes for it"
 
     def worlds(self) -> Mapping[str, Callable[[], SlotWorld]]:
         """Return the ways of acting in it by name, as environments and learners have them; the first is the default."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import html
+import re
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +18,17 @@ from mecopt.files import to_myself, write_whole
 
 BINS = 40
 
+NAMED = 8
+"""Drawn values of a map that stand side by side, each by its name; more of them make an axis."""
+
 
 def write_report(found: Rollouts, out: str | Path) -> Summary:
     """Write ``report.html`` and its pictures into a folder; return what they say."""
     out, summary = Path(out), summarise(found)
-    pictures = {name: draw(found, summary) for name, draw in PICTURES.items()}
+    pictures = {name: PICTURES[name](found, summary) for name in pictures_of(found)}
     with to_myself(out):
+        for name in PICTURES.keys() - pictures:
+            (out / name).unlink(missing_ok=True)
         for name, content in pictures.items():
             write_whole(out / name, content)
         write_whole(out / "report.html", _page(found, summary, pictures).encode())
@@ -106,4 +113,65 @@ def _entries(found: Rollouts, policy: str, name: str) -> int:
     return max(len(rows[f"carried_{name}"][0]) // slots, 1)
 
 
-PICTURES = {"trajectory.png": trajectory_figure, "histogram.png": histogram_figure}
+def map_figure(found: Rollouts, summary: Summary) -> bytes:
+    """Draw what each policy does over the state: a row per policy, a panel per what else is drawn, one scale of colours."""
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
+
+    chart, policies = found.provenance["chart"], found.policies
+    blank: dict[str, Any] = {"facecolor": "0.93", "edgecolor": "0.6", "hatch": "/////", "linewidth": 0.0}
+    maps = {policy: found.map_of(policy) for policy in policies}
+    known = np.concatenate([values[~np.isnan(values)] for _, _, values in maps.values()])
+    low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
+    figure = Figure(figsize=(2.6 + 2.2 * max(len(chart["panels"]), 2), 1.7 + 1.6 * len(policies)), layout="constrained")
+    axes = figure.subplots(len(policies), len(chart["panels"]), squeeze=False, sharex=True, sharey=True)
+    for policy, row in zip(policies, axes, strict=True):
+        right, up, values = maps[policy]
+        few = len(right) <= NAMED
+        borders = np.arange(len(right) + 1) - 0.5 if few else _edges(right)
+        row[0].set_ylabel(_with_unit(*chart["carried"]), fontsize=9)
+        beside = {"xycoords": "axes fraction", "rotation": 270, "va": "center", "ma": "center", "fontsize": 9}
+        row[-1].annotate(textwrap.fill(policy, 20), (1.04, 0.5), fontweight="bold", **beside)
+        for one, panel in zip(row, values, strict=True):
+            if not values.size:
+                one.text(0.5, 0.5, "no map", transform=one.transAxes, ha="center", va="center", fontsize=9)
+                continue
+            one.patch.set(**blank)
+            if few:
+                one.set_xticks(range(len(right)), [f"{value:.4g}" for value in right])
+            cells = one.pcolormesh(borders, _edges(up), panel.T, vmin=low, vmax=high, cmap="viridis")
+    for one, panel in zip(axes[0], chart["panels"], strict=True):
+        one.set_title(re.sub(r"([\d.]+)e([-+]\d+)", _typeset, panel), fontsize=9)
+    for one in axes[-1]:
+        one.set_xlabel(_with_unit(*chart["drawn"]), fontsize=9)
+    if known.size:
+        figure.colorbar(cells, ax=axes, label=_with_unit(*chart["quantity"]), aspect=30, pad=0.02)
+    if known.size < sum(values.size for _, _, values in maps.values()):
+        key = Patch(label=chart["otherwise"], **blank)
+        figure.legend(handles=[key], loc="outside lower left", frameon=False, fontsize=9)
+    figure.suptitle(f"{summary.title}\nwhat each policy does, by the state", fontsize=10, x=0.01, ha="left")
+    return png(figure)
+
+
+def _typeset(number: re.Match[str]) -> str:
+    """Return a number with a power of ten as it is printed."""
+    return rf"${number[1]} \times 10^{{{int(number[2])}}}$"
+
+
+def _with_unit(name: str, unit: str) -> str:
+    return f"{name.replace('_', ' ')} [{unit}]" if unit != "1" else name.replace("_", " ")
+
+
+def _edges(values: Any) -> Any:
+    """Return the borders of cells around values that rise."""
+    middle = 0.5 * (values[1:] + values[:-1])
+    first, last = (middle[0], middle[-1]) if len(middle) else (values[0] - 0.5, values[0] + 0.5)
+    return np.array([2.0 * values[0] - first, *middle, 2.0 * values[-1] - last])
+
+
+PICTURES = {"trajectory.png": trajectory_figure, "histogram.png": histogram_figure, "map.png": map_figure}
+
+
+def pictures_of(found: Rollouts) -> list[str]:
+    """Return the names of the pictures that are drawn: the map where the dynamics has a chart."""
+    return [name for name in PICTURES if name != "map.png" or found.maps is not None]

@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from mecopt import waiting
 from mecopt.arguments import checked_seed
 from mecopt.compare.parts import deaf_to_interrupts, file_name, finished, origin_of, table_of, versions, write_table
-from mecopt.dynamic.dynamics import Dynamics, Outcome
+from mecopt.dynamic.charts import Chart, shown
+from mecopt.dynamic.dynamics import Dynamics, Outcome, Policy
 from mecopt.dynamic.estimates import block_means, blocks_of
 from mecopt.dynamic.information import perfect_information
 from mecopt.dynamic.rollout import Rollout, path_digest, policy_of, rollout
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 
 RESULTS = "results.parquet"
+
+MAPS = "maps.parquet"
+"""What every policy does on the chart of its dynamics, a row per place, where there is a chart."""
 
 INFORMATION = "perfect-information"
 """Named among policies: the bound of who knows the whole path."""
@@ -60,6 +64,8 @@ class Rollouts(Readable):
 
     table: pa.Table
     provenance: dict[str, Any]
+    maps: pa.Table | None = None
+    """A row per policy and place on the chart of the dynamics; None where there is no chart."""
 
     @property
     def policies(self) -> list[str]:
@@ -78,6 +84,19 @@ class Rollouts(Readable):
 
         rows = self.table.filter(pc.equal(self.table["policy"], policy))
         return rows.sort_by([("block", "ascending"), ("lane", "ascending")])
+
+    def map_of(self, policy: str) -> tuple[Array, Array, Array]:
+        """Return the drawn and the carried values of a chart, and what a policy does there, ``(panels, drawn, carried)``.
+
+        All are empty where the policy has no map; see ``provenance["unmapped"]``.
+        """
+        import pyarrow.compute as pc
+
+        if self.maps is None:
+            raise InstanceError(f"there are no maps: {self.provenance['chart']['why']}")
+        rows, chart = self.maps.filter(pc.equal(self.maps["policy"], policy)), self.provenance["chart"]
+        right, up = (np.unique(rows[chart[axis][0]].to_numpy()) for axis in ("drawn", "carried"))
+        return right, up, rows["done"].to_numpy().reshape(len(chart["panels"]), len(right), len(up))
 
     def _line(self) -> str:
         origin = self.provenance
@@ -109,7 +128,7 @@ def roll_out(
     progress: Callable[[int, int], None] = lambda done, total: None,
     report: Callable[[Rollouts], Any] = lambda found: None,
 ) -> Rollouts:
-    """Carry out policies on one path and write ``results.parquet``.
+    """Carry out policies on one path and write ``results.parquet``, and ``maps.parquet`` where the dynamics has a chart.
 
     Parameters
     ----------
@@ -170,6 +189,8 @@ def roll_out(
     }
     parts = Path(out).absolute() / "parts"
     tasks = [_Task(dynamics, name, seed, slots, lanes, parts, _key(origin, name)) for name in acting]
+    chart = dynamics.chart()
+    origin["chart"] = {"why": dynamics.why_no_chart()} if chart is None else _told(dynamics, chart)
     total = sum(len(task.files()) for task in tasks)
     workers = min(int(jobs or os.cpu_count() or 1), len(tasks))
     with to_myself(Path(out)):
@@ -190,8 +211,16 @@ def roll_out(
             for count, _ in zip(left, running, strict=True):
                 done += count
                 progress(done, total)
-        found = Rollouts(_gathered([file for task in tasks for file in task.files()], origin), origin)
+        drawn = [] if chart is None else [table_of(task.map_file()) for task in tasks]
+        failed = [(one.schema.metadata or {}).get(b"failed") for one in drawn]
+        origin["unmapped"] = {name: why.decode() for name, why in zip(acting, failed, strict=False) if why is not None}
+        maps = _joined(drawn, origin) if drawn else None
+        found = Rollouts(_gathered([file for task in tasks for file in task.files()], origin), origin, maps)
         write_table(found.table, Path(out) / RESULTS)
+        if maps is None:
+            (Path(out) / MAPS).unlink(missing_ok=True)
+        else:
+            write_table(maps, Path(out) / MAPS)
         report(found)
         return found
 
@@ -218,6 +247,10 @@ class _Task:
         stem = f"{file_name(self.name)}-{self.key}"
         return [self.folder / f"{stem}-{number:02d}.parquet" for number in range(len(self.segments()))]
 
+    def map_file(self) -> Path:
+        """Return the file of the policy's map."""
+        return self.folder / f"{file_name(self.name)}-{self.key}-map.parquet"
+
     def done(self) -> list[Path]:
         """Return the files of the first segments that are finished; what comes after a gap is computed anew."""
         found = []
@@ -230,9 +263,14 @@ class _Task:
     def run(self, path: Any) -> Any:
         """Carry out what is not finished, and yield after each segment."""
         segments, files, begun = self.segments(), self.files(), len(self.done())
-        if begun == len(files):
+        chart = self.dynamics.chart()
+        if chart is not None and _map_stands(self.map_file(), chart):
+            chart = None
+        if begun == len(files) and chart is None:
             return
         policy = policy_of(self.dynamics, self.name)
+        if chart is not None:
+            write_table(_map(self.dynamics, self.name, chart, policy, self.seed), self.map_file())
         begin: Outcome | None = _left(files[begun - 1]) if begun else None
         before = sum(len(part) for part in segments[:begun])
         for number in range(begun, len(files)):
@@ -341,6 +379,45 @@ def _rows(dynamics: Dynamics[Any], name: str, found: Rollout, blocks: list[slice
     return pa.table(columns).replace_schema_metadata({"after": json.dumps({"carried": left, "ended": over})})
 
 
+def _map(dynamics: Dynamics[Any], name: str, chart: Chart, policy: Policy, seed: int) -> pa.Table:
+    """Return what a policy does on a chart, a row per place; empty, and why, where it has no answer to one of its slots."""
+    import pyarrow as pa
+
+    why = {}
+    try:
+        values = shown(dynamics, chart, policy, np.random.default_rng((seed, 2)))
+    except (InstanceError, SolveFailed) as error:
+        values, why = np.empty((0, 0, 0)), {"failed": str(error)}
+    panel, right, up = (place.ravel() for place in np.indices(values.shape))
+    columns = {
+        "policy": pa.array([name] * values.size, pa.string()),
+        "panel": panel,
+        chart.drawn: chart.along(chart.drawn)[right],
+        chart.carried: chart.along(chart.carried)[up],
+        "done": values.ravel(),
+    }
+    return pa.table(columns).replace_schema_metadata(why)
+
+
+def _told(dynamics: Dynamics[Any], chart: Chart) -> dict[str, Any]:
+    """Return what a picture says of a chart."""
+    return {
+        "drawn": [chart.drawn, _unit(dynamics, chart.drawn)],
+        "carried": [chart.carried, _unit(dynamics, chart.carried)],
+        "quantity": [chart.quantity, chart.unit],
+        "otherwise": chart.otherwise,
+        "panels": list(chart.panels),
+    }
+
+
+def _map_stands(file: Path, chart: Chart) -> bool:
+    """Whether a map was finished and is whole, or says why there is none."""
+    if not finished(file):
+        return False
+    table = table_of(file)
+    return table.num_rows == chart.slots.instances or b"failed" in (table.schema.metadata or {})
+
+
 def _left(file: Path) -> Outcome:
     """Return what a finished segment left."""
     after = json.loads(table_of(file).schema.metadata[b"after"])
@@ -360,9 +437,13 @@ def _stands(file: Path, rows: int) -> bool:
 
 
 def _gathered(files: list[Path], origin: dict[str, Any]) -> pa.Table:
+    return _joined([table_of(file) for file in files], origin)
+
+
+def _joined(tables: list[pa.Table], origin: dict[str, Any]) -> pa.Table:
     import pyarrow as pa
 
-    table = pa.concat_tables([table_of(file).replace_schema_metadata(None) for file in files])
+    table = pa.concat_tables([one.replace_schema_metadata(None) for one in tables])
     return table.replace_schema_metadata({"mecopt": json.dumps(origin)})
 
 

@@ -151,6 +151,9 @@ def _findings(rows: list[Row], first: str, origin: dict[str, Any]) -> list[str]:
             found.append(f"{row.policy} {does} {abs(apart.mean):.4g} ± {apart.error:.2g} {word} than {first} (paired).")
     if rows and not np.isfinite(rows[0].reward.error):
         found.append("The path is too short for standard errors.")
+    if why := origin["chart"].get("why"):
+        found.append(f"No map of the policies is drawn: {why}.")
+    found += [f"No map of {policy} is drawn: {why}" for policy, why in origin["unmapped"].items()]
     found += origin["notes"]
     if origin["discount"] is not None:
         left = origin["discount"] ** origin["slots"]

@@ -301,6 +301,11 @@ class FrameDynamics(Dynamics[BackscatterFrame]):
         users = self.draw(np.random.default_rng(0)).users
         return f"the state is the batteries, channels and work of all {users} users, too many numbers for a grid"
 
+    def why_no_chart(self) -> str:
+        """Return that beams follow from too many numbers."""
+        users = self.draw(np.random.default_rng(0)).users
+        return f"beams follow from batteries, channels and work of all {users} users, more numbers than a map has axes"
+
     def summaries(self) -> Mapping[str, str]:
         """Return what numbers stand for beams, by the way of acting."""
         return {name: f"the access point's beams: {one.summary}" for name, one in BEAM_ACTIONS.items()}

@@ -31,6 +31,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mecopt.arguments import checked_number
 from mecopt.dynamic.chain import Chain
+from mecopt.dynamic.charts import Chart
 from mecopt.dynamic.dynamics import Dynamics, Grids, Outcome, Policy, read_only
 from mecopt.dynamic.operators import Moves
 from mecopt.models.hybrid_slot import operation, scenarios
@@ -49,6 +50,8 @@ MOVES = 0.2
 """Probability that the channel goes a state up, and that it goes one down; ours."""
 STEP = 0.25
 """Distance of the grid's batteries, nJ; ours."""
+CHARTED = 51
+"""Most workloads of a chart, and its batteries."""
 GAINS = ("uplink_gain", "downlink_gain")
 DRAWN = ("workload", *GAINS)
 MEASURES = ("outage", "local", "active", "passive", "harvested", "spent")
@@ -320,6 +323,29 @@ class HybridDynamics(Dynamics[HybridSlot]):
 
         return tuned(self)
 
+    # ------------------------------------------------------------------ policies as maps
+
+    def chart(self) -> Chart:
+        """Return battery against workload, in the worst, the middle and the best state of the channel."""
+        order, works = np.lexsort(self.gains), np.argsort(self.workloads)
+        states = order[np.unique([0, len(order) // 2, len(order) - 1])]
+        works = works[np.unique(np.linspace(0, len(works) - 1, min(len(works), CHARTED)).astype(int))]
+        batteries = np.linspace(0.0, float(self._slots.battery_capacity.flat[0]), CHARTED)
+        return Chart(
+            self.on_grid(batteries)[states[:, None] * len(self.workloads) + works],
+            drawn="workload",
+            carried="battery",
+            quantity="energy left in the battery after the slot",
+            unit="nJ",
+            done=_left,
+            otherwise="skipped, or not finished: an outage",
+            panels=tuple(self._words(state) for state in states),
+        )
+
+    def _words(self, state: int) -> str:
+        up, down = (float(gain[state]) for gain in self.gains)
+        return f"channel gain {up:.3g}" if up == down else f"channel gains {up:.3g} up, {down:.3g} down"
+
     # ------------------------------------------------------------------ who acts
 
     def policies(self) -> Mapping[str, Callable[[], Policy]]:
@@ -340,6 +366,11 @@ class HybridDynamics(Dynamics[HybridSlot]):
         from mecopt.models.hybrid_slot.worlds import WORLDS
 
         return {name: partial(world, dynamics=self) for name, world in WORLDS.items()}
+
+
+def _left(slots: HybridSlot, decision: Array, allocation: SlotAllocation, outcome: Outcome) -> Array:
+    """Return what is in the battery after slots, nan after an outage."""
+    return np.where(outcome.measures["outage"] == 1.0, np.nan, outcome.carried["battery"][..., 0])
 
 
 def _filled(one: HybridSlot, shape: tuple[int, ...], **values: Array) -> HybridSlot:

@@ -17,9 +17,9 @@ from loading import example
 from mecopt import InstanceError
 from mecopt.cli.main import main
 from mecopt.compare.parts import write_table
-from mecopt.dynamic import best_discounted, estimate, path_digest, policy_of, rollout
+from mecopt.dynamic import Chart, Dynamics, best_discounted, estimate, path_digest, policy_of, rollout, shown
 from mecopt.dynamic.report import PICTURES, write_report
-from mecopt.dynamic.run import BLOCKS, INFORMATION, RESULTS, SEGMENTS, Rollouts, default_policies, roll_out
+from mecopt.dynamic.run import BLOCKS, INFORMATION, MAPS, RESULTS, SEGMENTS, Rollouts, default_policies, roll_out
 from mecopt.dynamic.summary import summarise
 from mecopt.models.backscatter_frame.dynamics import FrameDynamics
 
@@ -102,7 +102,7 @@ def test_a_run_that_was_interrupted_goes_on_and_ends_the_same(tmp_path: Path, ho
     with pytest.raises(KeyboardInterrupt):
         ran(tmp_path / "again", slots=90, progress=stop)
     assert not (tmp_path / "again" / RESULTS).exists()
-    kept = sorted((tmp_path / "again" / "parts").glob("*.parquet"))
+    kept = sorted((tmp_path / "again" / "parts").glob("*-0?.parquet"))
     assert len(kept) == 5
     table = pq.read_table(kept[2])
     damaged = {"bytes": None, "rows": table[:-1], "what it left": table.replace_schema_metadata(None)}[how]
@@ -128,15 +128,15 @@ def test_bounds_that_are_damaged_are_proved_anew(tmp_path: Path, damaged: str) -
 
 def test_other_seeds_slots_and_settings_are_other_parts(tmp_path: Path) -> None:
     first = ran(tmp_path)
-    count = len(list((tmp_path / "parts").glob("*.parquet")))
+    count = len(list((tmp_path / "parts").glob("*-0?.parquet")))
     others: list[dict[str, Any]] = [{"seed": 5}, {"slots": 81}, {"lanes": 4}]
     for more in others:
         ran(tmp_path, **more)
-        now = len(list((tmp_path / "parts").glob("*.parquet")))
+        now = len(list((tmp_path / "parts").glob("*-0?.parquet")))
         assert now == count + 2 * SEGMENTS
         count = now
     assert ran(tmp_path).table.equals(first.table)
-    assert len(list((tmp_path / "parts").glob("*.parquet"))) == count
+    assert len(list((tmp_path / "parts").glob("*-0?.parquet"))) == count
 
 
 def test_processes_side_by_side_find_the_same(tmp_path: Path) -> None:
@@ -150,6 +150,86 @@ def test_processes_side_by_side_find_the_same(tmp_path: Path) -> None:
     assert summarise(alone).proved == [f"nothing is proved of the long run: {why}"]
     assert default_policies(dynamics) == ["matched", "weights", "charging"]
     assert default_policies(STORE.StoreDynamics()) == ["dynamic-program"]
+
+
+def test_maps_show_what_policies_do_in_every_state(tmp_path: Path) -> None:
+    found, dynamics = ran(tmp_path), STORE.StoreDynamics()
+    prices, levels, sold = found.map_of("enumerate")
+    assert np.array_equal(prices, STORE.PRICES)
+    assert np.array_equal(sold, np.tile(levels, (1, 3, 1)))  # who sees one slot sells whatever there is
+    policy, ahead = policy_of(dynamics, "dynamic-program"), found.map_of("dynamic-program")[2]
+    for i, price in enumerate(prices):
+        for j, level in enumerate(levels):
+            assert ahead[0, i, j] == policy(STORE.EnergyStore(level=[level], price=[price]), np.random.default_rng(0))[0]
+    assert (np.diff(ahead, axis=1) >= 0.0).all()  # a higher price never makes it sell less
+    written = pq.read_table(tmp_path / MAPS)
+    assert written.column_names == ["policy", "panel", "price", "level", "done"]
+    assert written.num_rows == 2 * 3 * 8
+    assert found.provenance["chart"]["quantity"] == ["energy sold", "kWh"]
+
+
+@pytest.mark.parametrize("how", ["bytes", "rows"])
+def test_maps_are_kept_with_the_parts_of_a_run_if_they_are_whole(tmp_path: Path, how: str) -> None:
+    ran(tmp_path)
+    kept = {file: file.stat().st_mtime_ns for file in (tmp_path / "parts").glob("*-map.parquet")}
+    assert len(kept) == 2
+    first = pq.read_table(tmp_path / MAPS)
+    damaged = next(iter(kept))
+    rest = pq.read_table(damaged)[:-1]
+    damaged.write_bytes(b"damaged")
+    if how == "rows":
+        write_table(rest, damaged)
+    kept[damaged] = damaged.stat().st_mtime_ns
+    ran(tmp_path)
+    assert [file.stat().st_mtime_ns == written for file, written in kept.items()] == [False, True]
+    assert pq.read_table(tmp_path / MAPS).equals(first)
+
+
+def test_where_a_policy_has_no_answer_its_map_says_so_and_the_rollout_goes_on(tmp_path: Path) -> None:
+    class Picky(STORE.StoreDynamics):  # type: ignore[misc]
+        def policies(self) -> Any:
+            def policy(slot: Any, rng: Any) -> Any:
+                if (slot.level < 2.0).any():
+                    raise InstanceError("a store this empty is unknown")
+                return np.zeros((*slot.batch_shape, 1), dtype=int)
+
+            return {"picky": lambda: policy}
+
+    found = roll_out(Picky(), ["enumerate", "picky"], out=tmp_path, slots=20, lanes=2, jobs=1)
+    assert found.provenance["unmapped"] == {"picky": "slot 0: a store this empty is unknown"}
+    assert found.map_of("picky")[2].shape == (1, 0, 0)
+    assert found.map_of("enumerate")[2].shape == (1, 3, 8)
+    assert "No map of picky is drawn: slot 0: a store this empty is unknown" in write_report(found, tmp_path).findings
+    assert (tmp_path / "map.png").exists()
+
+
+def test_where_there_is_no_chart_it_is_said_why(tmp_path: Path) -> None:
+    stale = [tmp_path / MAPS, tmp_path / "map.png"]
+    for file in stale:
+        file.write_bytes(b"of another run")
+    found = roll_out(FrameDynamics(), ["matched"], out=tmp_path, slots=3, lanes=1, jobs=1)
+    said = write_report(found, tmp_path).findings
+    assert any(text.startswith("No map of the policies is drawn: beams follow from batteries") for text in said)
+    assert not any(file.exists() for file in stale)
+    assert (tmp_path / "report.html").read_text(encoding="utf-8").count("data:image/png;base64,") == len(PICTURES) - 1
+    with pytest.raises(InstanceError, match="there are no maps: beams follow"):
+        found.map_of("matched")
+    assert Dynamics.why_no_chart(STORE.StoreDynamics()) == "energy-store says no axes for it"
+
+
+@pytest.mark.parametrize("state", ["levels fall", "prices differ", "no panels"])
+def test_a_chart_has_an_axis_for_each_of_its_fields(state: str) -> None:
+    chart = STORE.StoreDynamics().chart()
+    level, price = np.array(chart.slots.level), np.array(chart.slots.price)
+    if state == "levels fall":
+        level = level[:, :, ::-1]
+    if state == "prices differ":
+        price[0, 0, 0] = 0.5
+    slots = STORE.EnergyStore(level=level, price=price)
+    with pytest.raises(InstanceError, match=r"allowed: one axis for each|allowed: 2 panels"):
+        Chart(slots, "price", "level", "sold", "kWh", chart.done, panels=("", "") if state == "no panels" else ("",))
+    policy = policy_of(STORE.StoreDynamics(), "enumerate")
+    assert shown(STORE.StoreDynamics(), chart, policy, np.random.default_rng(0)).shape == (1, 3, 8)
 
 
 def test_reports_stand_alone(tmp_path: Path) -> None:
@@ -174,7 +254,9 @@ def test_the_command_says_what_is_proved_first(tmp_path: Path, capsys: pytest.Ca
     assert said[2].startswith("proved: who knew this whole path")
     assert said[3].split()[:2] == ["policy", "mean"]
     assert any(line.startswith("dynamic-program") for line in said)
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"parts", "report.html", RESULTS, *PICTURES}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"parts", "report.html", RESULTS, MAPS, *PICTURES}
+    names = "out/report.html, trajectory.png, histogram.png, map.png, results.parquet, maps.parquet"
+    assert "".join(said).replace(" ", "").endswith(names.replace(" ", ""))
     metadata = json.loads(pq.read_schema(tmp_path / "out" / RESULTS).metadata[b"mecopt"])
     assert metadata["policies"] == BOTH
     assert command(*arguments, "--jobs", "1", "--json") == 0

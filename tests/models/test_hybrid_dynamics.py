@@ -26,6 +26,7 @@ from mecopt.dynamic import (
     perfect_information,
     policy_of,
     rollout,
+    shown,
 )
 from mecopt.dynamic.run import roll_out
 from mecopt.dynamic.summary import grid, summarise
@@ -33,7 +34,7 @@ from mecopt.models import HybridSlot
 from mecopt.models.hybrid_slot import SlotAllocation
 from mecopt.models.hybrid_slot.dynamics import HybridDynamics
 from mecopt.models.hybrid_slot.policies import BENDS, TUNING_SLOTS, WORTHS
-from mecopt.models.hybrid_slot.tables import harvest
+from mecopt.models.hybrid_slot.tables import harvest, need
 
 Array = NDArray[Any]
 
@@ -487,3 +488,34 @@ def test_slots_that_no_chain_draws_and_strict_ones_have_no_grid() -> None:
     assert "what strict slots earn at best is not proved" in str(strict.why_unproved())
     with pytest.raises(InstanceError, match="takes paced slots"):
         policy_of(strict, "dynamic-program")
+
+
+# ---------------------------------------------------------------------- policies as maps
+
+
+def test_maps_of_policies_keep_to_what_energy_there_is() -> None:
+    chart = COARSE.chart()
+    slots, count = chart.slots, len(COARSE.workloads)
+    assert slots.batch_shape == (3, count, 51)
+    assert np.array_equal(chart.along("workload"), COARSE.workloads)
+    fed = harvest(slots)[..., 0]
+    whole = np.minimum(slots.battery[..., 0] + fed, slots.battery_capacity[..., 0])
+    enough = slots.battery[..., 0] + fed >= need(slots)[..., 0]
+    for name in ("greedy-must", "greedy-optout", "dynamic-program"):
+        left = shown(COARSE, chart, policy_of(COARSE, name), rng())
+        np.testing.assert_allclose(left[:, 0], whole[:, 0])  # nothing to do: all that fits is kept
+        assert np.isnan(left[~enough]).all()
+        assert (left[~np.isnan(left)] <= whole[~np.isnan(left)] + 1e-9).all()
+        if name == "greedy-must":
+            assert not np.isnan(left[enough]).any()
+    assert np.isnan(left[enough]).any()  # looking ahead skips what could be served
+
+
+def test_charts_show_three_states_of_the_channel_and_few_workloads() -> None:
+    chart = HybridDynamics(workloads=np.arange(200.0)).chart()
+    assert chart.panels == ("channel gain 1.75e-06", "channel gain 5.25e-06", "channel gain 8.75e-06")
+    assert len(chart.along("workload")) == 51
+    assert chart.along("workload")[[0, -1]].tolist() == [0.0, 199.0]
+    one = HybridDynamics(workload=[20.0], uplink_gain=[2e-6], downlink_gain=[4e-6]).chart()
+    assert one.panels == ("channel gains 2e-06 up, 4e-06 down",)
+    assert one.slots.batch_shape == (1, 1, 51)
