@@ -198,7 +198,7 @@ def _varied(flat: Problem, best: Array, count: int, rng: Generator) -> Iterator[
     yield best
     rules = [solve(flat, solver=name).decision for name in RULES if name in flat.solvers]
     for _ in range(count - 1):
-        kinds = [*rules, flat.decision_space.sample(rng, flat.batch_shape)]
+        kinds = [*rules, flat.mended(flat.decision_space.sample(rng, flat.batch_shape))]
         which = rng.integers(len(kinds), size=flat.instances)
         yield np.stack(kinds)[which, np.arange(flat.instances)]
 
@@ -213,8 +213,9 @@ def _logs(flat: Problem, prices: Array) -> tuple[Array, Array]:
     if all(f.metadata["per"] == "instance" for f in declared(flat.Dual)):  # type: ignore[arg-type]
         positive = (prices > 0).all(axis=-1)  # at a price of 0 nobody waits for the resource: there is nothing to start
         return np.asarray(positive), np.log(prices[positive])
-    floor = np.maximum(NEGLIGIBLE * prices.mean(axis=0), LEAST)
-    return np.ones(len(prices), dtype=bool), np.log(np.maximum(prices, floor))
+    priced = np.isfinite(prices).all(axis=-1)  # who has no allocation has no prices
+    floor = np.maximum(NEGLIGIBLE * prices[priced].mean(axis=0), LEAST)
+    return np.asarray(priced), np.log(np.maximum(prices[priced], floor))
 
 
 def _fit(flat: Problem, settings: PriceNetSettings, seed: int, progress: Callable[[int, int], None]) -> PriceNet:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -405,12 +405,14 @@ class Counts(DecisionSpace):
 
     Parameters
     ----------
+    size
+        the number of users.
     most
-        what each user has at most, ``(*batch, users)``: drawn decisions do not exceed it.
+        returns what each user has at most, ``(*batch, users)``, when it is asked for: drawn decisions do not exceed it.
     noun, verb
         what is counted, and what it does.
 
-    >>> space = Counts(np.array([3, 0]), "task", "leave")
+    >>> space = Counts(2, lambda: np.array([3, 0]), "task", "leave")
     >>> space.contains(np.array([[3, 0], [7, 1], [-1, 0]])).tolist()
     [True, True, False]
     >>> space.told(np.array([3, 0]))
@@ -420,8 +422,13 @@ class Counts(DecisionSpace):
     ndim = 1
     kinds = "iuf"
 
-    def __init__(self, most: Array, noun: str, verb: str) -> None:
-        self.most, self.noun, self.verb, self.size = np.asarray(most, dtype=float), noun, verb, np.shape(most)[-1]
+    def __init__(self, size: int, most: Callable[[], Array], noun: str, verb: str) -> None:
+        self.size, self._most, self.noun, self.verb = size, most, noun, verb
+
+    @property
+    def most(self) -> Array:
+        """What each user has at most, ``(*batch, users)``."""
+        return np.asarray(self._most(), dtype=float)
 
     def contains(self, decision: Array) -> Array:
         """Whether every entry is a whole number that floats count, and none is negative."""
@@ -433,11 +440,12 @@ class Counts(DecisionSpace):
 
     def sample(self, rng: Generator, shape: tuple[int, ...] = ()) -> Array:
         """Draw counts uniformly up to the most; shapes without the batch's take the largest most."""
-        batch = self.most.shape[:-1]
+        most = self.most
+        batch = most.shape[:-1]
         if shape[: len(batch)] == batch:
-            most = self.most.reshape(*batch, *(1,) * (len(shape) - len(batch)), self.size)
+            most = most.reshape(*batch, *(1,) * (len(shape) - len(batch)), self.size)
         else:
-            most = self.most.reshape(-1, self.size).max(axis=0)
+            most = most.reshape(-1, self.size).max(axis=0)
         drawn = np.floor(rng.random((*shape, self.size)) * (most + 1.0))
         return np.asarray(np.minimum(drawn, most).astype(np.int64))
 

@@ -28,6 +28,7 @@ from mecopt.problem import Problem
 from mecopt.registry import problems
 from mecopt.solution import InstanceError, Status
 from mecopt.solve import allocate, solve
+from mecopt.testing_decisions import made_feasible
 from mecopt.testing_statements import TINY, agree, certified, holds, refuses
 from mecopt.warmstart import from_dual
 
@@ -255,7 +256,7 @@ def check_predicted_duals(example: Example) -> None:
         for index in np.ndindex(*lead):
             alone = policy.predict(batch[index[:-1]], decisions[index]).as_dict()[name]
             agree(alone, value[index], f"{name} of {index} against the batch", relative=SINGLE)
-    refuses(lambda: policy.predict(batch, decisions + 7), InstanceError, "a decision outside of the space")
+    refuses(lambda: policy.predict(batch, decisions - 100), InstanceError, "a decision outside of the space")
 
 
 def check_starts_from_predictions(example: Example) -> None:
@@ -265,7 +266,7 @@ def check_starts_from_predictions(example: Example) -> None:
     than that it used the start.
     """
     batch = example.instances
-    decisions = batch.decision_space.sample(np.random.default_rng(2), batch.batch_shape)
+    decisions = made_feasible(batch, batch.decision_space.sample(np.random.default_rng(2), batch.batch_shape))
     chooses = isinstance(batch.decision_space, OneOf)
     if chooses:
         decisions[..., 0] = 1  # where nobody offloads there is nothing to start

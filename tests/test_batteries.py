@@ -101,7 +101,10 @@ def test_an_item_that_fails_harms_no_other_of_a_batch(check: Check, name: str) -
     check(find_problem(name))
 
 
-@pytest.mark.parametrize("name", ["bandwidth-power", "binary-offloading", "computation-rate", "hybrid-slot"])
+EXTREME = ["bandwidth-power", "binary-offloading", "computation-rate", "hybrid-slot", "inference-queue"]
+
+
+@pytest.mark.parametrize("name", EXTREME)
 @pytest.mark.parametrize("check", EXTREME_CHECKS, ids=lambda check: check.__name__)
 def test_an_item_of_absurd_numbers_harms_no_other_of_a_batch(check: Check, name: str) -> None:
     check(find_problem(name))

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from mecopt import clock
-from mecopt.backends.backend import ClosedForm, OneByOne, installed
+from mecopt.backends.backend import ClosedForm, Feature, OneByOne, installed
 from mecopt.compare.summary import duration
-from mecopt.decision import Interval, OneOf
+from mecopt.decision import Counts, Interval, OneOf
 from mecopt.problem import Problem
 from mecopt.reproduction import Progress
 from mecopt.solve import allocate, solve
@@ -69,9 +69,14 @@ def medians(
     """Run calls that report seconds by turns, at least 3 rounds, until the time is used up; return each one's median.
 
     A turn repeats a short call until it has taken `turn` seconds, so that every call is measured with warm caches and not
-    with those that the one before it left behind.
+    with those that the one before it left behind. A call may report less than it takes, nothing among others.
     """
-    turns = {name: max(1, round(turn / max(min(call(), call()), 1e-7))) for name, call in calls.items()}
+
+    def taken(call: Callable[[], float]) -> float:
+        began = clock.now()
+        return max(call(), clock.now() - began, 1e-7)
+
+    turns = {name: max(1, round(turn / min(taken(call), taken(call)))) for name, call in calls.items()}
     times: dict[str, list[float]] = {name: [] for name in calls}
     ends = clock.now() + seconds
     rounds = 0
@@ -104,11 +109,14 @@ class Plan:
 
 
 def plan(cls: type[Problem]) -> Plan:
-    """Return what fits a problem: choices are decided by the thousand a second, quantities too, beams are not."""
+    """Return what fits a problem: choices are decided by the thousand a second, quantities and counts too, beams are not."""
     if _chooses(cls):
         many = 100_000 if cls.sense == "minimise" else 20_000
         batch = ((10, 20_000, 1),)
         return Plan((10, 100), batch, (), {}, (10, many), ("scip", "highs"), (10, 30, 50), (100, 1000, 10_000))
+    if isinstance(_draw(cls, 0, 1).decision_space, Counts):
+        sizes = ((1, 20_000, 5), (100, 500, 5))
+        return Plan((10, 100), sizes, (10_000,), {"scs": 10}, (10, 20_000), (), (), (10, 10_000))
     if isinstance(_draw(cls, 0, 1).decision_space, Interval):
         return Plan((1, 10), ((1, 20_000, 5),), (100, 1000), {}, (10, 20_000), (), (), (10, 1000))
     batches = ((3, 1000, 50), (10, 300, 20), (50, 30, 5))
@@ -203,18 +211,21 @@ def _alone(cls: type[Problem], seed: int, users: int) -> Iterator[Measurement]:
 
 
 def _batched(cls: type[Problem], seed: int, users: int, count: int, part: int, names: list[str]) -> Iterator[Measurement]:
-    """Per instance: the default backend on a batch, all others on a part of it, one instance after the other."""
+    """Per instance: the default backend on a batch, others that take one on the same, the rest on a part of it."""
     batch, (default, *others) = _draw(cls, seed, users, (count,)), names
     decisions = _away(batch, seed)
     one_by_one = [name for name in others if isinstance(batch.backend(name), OneByOne)]
     few = {name: (batch[:part], decisions[:part]) for name in _answering(batch[:part], decisions[:part], one_by_one)}
-    given = {default: (batch, decisions), **few}
+    whole = [name for name in others if Feature.BATCH in batch.backend(name).features]
+    given = {default: (batch, decisions), **{name: (batch, decisions) for name in whole}, **few}
     kinds = {"solving alone": _solving} if part == 1 else {"solving alone": _solving, "allocate(), certified": _whole}
     for what, call in kinds.items():
         times = medians({name: call(*instances, name) for name, instances in given.items()})
         group = f"decision fixed, {users} users, per instance of a batch of {count}: {what}"
-        for name in few:
-            yield Measurement(group, f"{default}, batched", times[default] / count, name, times[name] / part)
+        for name in given:
+            if name != default:
+                rival, size = (f"{name}, batched", count) if name in whole else (name, part)
+                yield Measurement(group, f"{default}, batched", times[default] / count, rival, times[name] / size)
 
 
 def _solving(problem: Problem, decision: Any, name: str) -> Callable[[], float]:

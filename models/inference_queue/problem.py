@@ -37,7 +37,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.random import Generator
@@ -57,6 +57,9 @@ from mecopt.scaling import quotient
 from mecopt.scenario import Reference, Scenario
 from mecopt.search.solver import Solver
 from mecopt.solution import InstanceError
+
+if TYPE_CHECKING:
+    from mecopt.lesson import Lesson
 
 Array = NDArray[Any]
 
@@ -149,8 +152,7 @@ class InferenceQueue(Problem[TaskAllocation, WorkPrice]):
     @property
     def decision_space(self) -> Counts:
         """How many tasks leave each queue."""
-        smax = np.floor(terms.most_local(self) + 1.0)
-        return Counts(np.minimum(terms.whole_tasks(self), smax), "task", "leave")
+        return Counts(self.users, lambda: terms.most_pieces(self), "task", "leave")
 
     @property
     def negligible(self) -> Array:
@@ -286,3 +288,10 @@ class InferenceQueue(Problem[TaskAllocation, WorkPrice]):
         from mecopt.models.inference_queue.conic import cvxpy_problem
 
         return cvxpy_problem(self, self.decision_space.validate(decision, self.batch_shape))
+
+    @classmethod
+    def lesson(cls) -> Lesson:
+        """Return the steps of `mecopt.models.inference_queue.lesson`."""
+        from mecopt.models.inference_queue.lesson import LESSON
+
+        return LESSON

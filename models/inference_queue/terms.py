@@ -70,6 +70,11 @@ def whole_tasks(problem: InferenceQueue) -> Array:
     return np.asarray(np.floor(problem.backlog))
 
 
+def most_pieces(problem: InferenceQueue) -> Array:
+    """Return the most whole tasks that can leave each queue over a perfect channel: all, or those computed and one more."""
+    return np.asarray(np.minimum(whole_tasks(problem), np.floor(most_local(problem) + 1.0)))
+
+
 def fraction(problem: InferenceQueue) -> Array:
     """Return the started task in each queue, in [0, 1): 0 unless the queue is literal."""
     return np.asarray(problem.backlog - np.floor(problem.backlog))

@@ -10,7 +10,7 @@ import pytest
 from mecopt.cli import console as cli
 from mecopt.compare import bench as module
 from mecopt.compare.bench import Measurement, Plan, bench, plan, steps
-from mecopt.models import BackscatterFrame, BinaryOffloading, ComputationRate
+from mecopt.models import BackscatterFrame, BinaryOffloading, ComputationRate, InferenceQueue
 from mecopt.problem import Problem
 
 SMALL = Plan(
@@ -79,6 +79,17 @@ def test_seconds_of_a_batch_are_per_instance_and_the_ratio_is_the_rival_s() -> N
         patch.setattr(module, "medians", lambda calls: {name: 12.0 for name in calls})
         batched = list(module._batched(BackscatterFrame, 0, 2, 4, 2, ["path-following", "clarabel-direct"]))
     assert {(row.seconds, row.rival_seconds, row.ratio) for row in batched} == {(3.0, 6.0, 2.0)}
+
+
+def test_a_rival_that_takes_a_batch_is_measured_on_all_of_it() -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "medians", lambda calls: {name: 12.0 for name in calls})
+        batched = list(module._batched(InferenceQueue, 0, 2, 4, 2, ["closed-form", "numpy", "clarabel"]))
+    assert {(row.subject, row.rival, row.rival_seconds) for row in batched} == {
+        ("closed-form, batched", "numpy, batched", 3.0),
+        ("closed-form, batched", "clarabel", 6.0),
+    }
+    assert plan(InferenceQueue).alone == (10_000,)
 
 
 @pytest.mark.parametrize(("cls", "many"), [(BinaryOffloading, 100_000), (ComputationRate, 20_000)])
