@@ -112,7 +112,7 @@ def response(problem: InferenceQueue, decision: Array, price: Array) -> TaskAllo
         return problem.aligned(value, decision)
 
     with np.errstate(all="ignore"):
-        log_slope = np.log(rows[..., 3]) - np.log(problem.snr_per_watt) + np.log(rows[..., 2])
+        log_slope = np.log(rows[..., 3]) - np.log(problem.snr_per_watt)
         above = np.maximum(price - aligned(terms.price(problem)), 0.0)
         offered = (np.log(above) - aligned(log_slope)) / aligned(rows[..., 2])
     offered = np.where(np.isnan(offered), 0.0, offered)

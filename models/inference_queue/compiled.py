@@ -38,8 +38,8 @@ class Device(NamedTuple):
     """Tasks that it computes in a block at most."""
     nats: float
     """L: nats per channel use of a whole task."""
-    sending: float
-    """w_4 tau Gamma: over h it is R, the cost of power for one nat, as long as it is little."""
+    slope: float
+    """h R L: over h it is what the first bits cost per task."""
     reach: float
     """p_max / Gamma: times h it is the signal-to-noise ratio at full power."""
 
@@ -47,10 +47,9 @@ class Device(NamedTuple):
 class Link(NamedTuple):
     """The radio of a block."""
 
-    sending: float
-    """R; infinite without a link."""
+    slope: float
+    """R L: what the first bits cost per task; infinite without a link."""
     log_slope: float
-    """ln(R L): the logarithm of what the first bits cost per task."""
     most: float
     """Part of a task that full power carries, 1 at most."""
     price: float
@@ -79,18 +78,19 @@ def link_of(device: Device, snr: float, price: float) -> Link:
     ratio = snr * device.reach
     full = np.log1p(ratio) if ratio < 1e300 else np.log(snr) + np.log(device.reach)
     most = 1.0 if full >= device.nats else full / device.nats
-    log_slope = np.log(device.sending) - np.log(snr) + np.log(device.nats)
-    return Link(device.sending / snr, log_slope, most, price)
+    return Link(device.slope / snr, np.log(device.slope) - np.log(snr), most, price)
 
 
 @compiled
 def sending_cost(device: Device, link: Link, offloaded: float) -> float:
     """Return R (exp(L y) - 1)."""
     nats = device.nats * offloaded
-    if nats <= 0.0 or device.sending <= 0.0:
+    if offloaded <= 0.0 or device.slope <= 0.0:
         return 0.0
+    if nats <= 0.0:
+        return link.slope * offloaded
     if nats < LARGEST:
-        return link.sending * np.expm1(nats)
+        return link.slope * (np.expm1(nats) / device.nats)
     return np.exp(link.log_slope - np.log(device.nats) + nats)
 
 

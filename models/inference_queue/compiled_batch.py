@@ -87,7 +87,7 @@ def looked_ahead(
         for s in range(int(most_leaving(device, link, whole, started)) + 1):
             value, step = value_at(table, whole - s + arrivals[i])
             kept = step if stays else 0.0
-            split = best_split(device, Link(link.sending, link.log_slope, link.most, price[i] + kept), started + s)
+            split = best_split(device, Link(link.slope, link.log_slope, link.most, price[i] + kept), started + s)
             total = split.cost + value
             if total < totals[i]:
                 leaving[i], totals[i] = s, total

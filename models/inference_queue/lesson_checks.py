@@ -36,9 +36,9 @@ def drawn(rng: Generator, count: int, **given: Any) -> InferenceQueue:
 
 def numbers(problem: InferenceQueue) -> tuple[Array, ...]:
     """Return A, the most local work, L, R and the most that is offloaded of single devices, ``(count)`` each."""
-    cube, local, nats, sending, reach = terms.rows(problem)[:, 0].T
+    cube, local, nats, slope, reach = terms.rows(problem)[:, 0].T
     snr = problem.snr_per_watt[:, 0]
-    return cube, local, nats, sending / snr, np.minimum(np.log1p(reach * snr) / nats, 1.0)
+    return cube, local, nats, slope / snr / nats, np.minimum(np.log1p(reach * snr) / nats, 1.0)
 
 
 # ---------------------------------------------------------------------- 1: equal rates

@@ -47,13 +47,13 @@ def by_bisection(cube: Array, sending: Array, nats: Array, price: Array, work: A
 
 def offloaded_parts(problem: InferenceQueue, decision: Array) -> Array:
     """Return the best part of a task to offload of every piece, ``(*batch, *candidates, users)``."""
-    cube, local, nats, sending, reach = np.moveaxis(problem.aligned(terms.rows(problem), decision), -1, 0)
+    cube, local, nats, slope, reach = np.moveaxis(problem.aligned(terms.rows(problem), decision), -1, 0)
     snr, price = problem.aligned("snr_per_watt", decision), problem.aligned(terms.price(problem), decision)
     work = allocation.work_of(problem, decision)
     with np.errstate(all="ignore"):
         most = np.minimum(np.minimum(np.log1p(snr * reach) / nats, 1.0), work)
         least = np.clip(np.where(work - local > terms.TOLERATED * work, work - local, 0.0), 0.0, most)
-        cost = np.broadcast_to(sending / snr, work.shape)
+        cost = np.broadcast_to(slope / snr / nats, work.shape)
         if price.any():
             found = by_bisection(cube, cost, nats, price, work, least, most)
         else:
@@ -86,9 +86,9 @@ class PlainNumpy(Backend):
 
 def implied_price(problem: InferenceQueue, decision: Array, local: Array, offloaded: Array) -> Array:
     """Return what the last of the work costs: of the processor, or of the radio where the processor is at its limit."""
-    cube, most, nats, sending, _ = np.moveaxis(problem.aligned(terms.rows(problem), decision), -1, 0)
+    cube, most, nats, slope, _ = np.moveaxis(problem.aligned(terms.rows(problem), decision), -1, 0)
     snr, price = problem.aligned("snr_per_watt", decision), problem.aligned(terms.price(problem), decision)
     with np.errstate(all="ignore"):
-        computed, sent = 3.0 * cube * local**2, price + sending / snr * nats * np.exp(nats * offloaded)
+        computed, sent = 3.0 * cube * local**2, price + slope / snr * np.exp(nats * offloaded)
     helps = (offloaded > 0.0) & (local >= most * (1.0 - terms.TOLERATED))
     return np.asarray(np.where(helps, np.maximum(computed, sent), computed))

@@ -29,7 +29,8 @@ def per_user(problem: InferenceQueue, name: str) -> Array:
 
 def block(problem: InferenceQueue) -> Array:
     """Return n tau, the seconds of a block, with an axis of length 1."""
-    return np.asarray(per_user(problem, "slots") * per_user(problem, "slot"))
+    with np.errstate(over="ignore"):
+        return np.asarray(per_user(problem, "slots") * per_user(problem, "slot"))
 
 
 def most_local(problem: InferenceQueue) -> Array:
@@ -39,7 +40,8 @@ def most_local(problem: InferenceQueue) -> Array:
 
 def nats(problem: InferenceQueue) -> Array:
     """Return L, the nats per channel use of a whole task offloaded in a slot: zeta W ln 2 / (tau B)."""
-    return np.asarray(problem.output_per_cycle * problem.work * LN2 / (per_user(problem, "slot") * problem.bandwidth))
+    bits = problem.output_per_cycle * problem.work
+    return np.asarray(bits / problem.bandwidth / per_user(problem, "slot") * LN2)
 
 
 def rows(problem: InferenceQueue) -> Array:
@@ -47,7 +49,8 @@ def rows(problem: InferenceQueue) -> Array:
 
     .. math::
         A = w_4 \frac{\xi W^3}{(n\tau)^2}, \quad z_{\max} = \frac{f_{\max} n \tau}{W}, \quad
-        L = \frac{\zeta W \ln 2}{\tau B}, \quad w_4 \tau \Gamma, \quad \frac{p_{\max}}{\Gamma} .
+        L = \frac{\zeta W \ln 2}{\tau B}, \quad h R L = w_4 \Gamma \frac{\zeta W \ln 2}{B}, \quad
+        \frac{p_{\max}}{\Gamma} .
     """
     length, gap = block(problem), per_user(problem, "snr_gap")
     with np.errstate(all="ignore"):
@@ -56,7 +59,7 @@ def rows(problem: InferenceQueue) -> Array:
             problem.energy_weight * (problem.energy_coefficient * speed * speed * problem.work),
             most_local(problem),
             nats(problem),
-            problem.energy_weight * per_user(problem, "slot") * gap,
+            problem.energy_weight * gap * (problem.output_per_cycle * problem.work / problem.bandwidth * LN2),
             problem.max_power / gap,
         )
     whole = np.empty((*problem.batch_shape, problem.users, COLUMNS))

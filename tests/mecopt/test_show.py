@@ -36,7 +36,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 def drawn(name: str, shape: tuple[int, ...] = (), **sizes: int) -> Solution:
     rng = np.random.default_rng(0)
     problem = PROBLEMS[name].sample(rng, shape, **dict[str, Any](sizes))
-    return mecopt.allocate(problem, problem.decision_space.sample(rng, shape), throw=False)
+    return mecopt.allocate(problem, problem.mended(problem.decision_space.sample(rng, shape)), throw=False)
 
 
 class Balanced(HTMLParser):

@@ -94,13 +94,13 @@ def test_pieces_cost_what_an_independent_prototype_measured(
 @pytest.mark.parametrize("preset", InferenceQueue.presets)
 def test_splits_are_those_of_a_bisection_of_the_rising_derivative(preset: str, price: float) -> None:
     problem = queues(1, preset=preset, offload_price=price)
-    cube, most_local, nats, sending, _ = np.moveaxis(terms.rows(problem), -1, 0)[..., None]
+    cube, most_local, nats, first, _ = np.moveaxis(terms.rows(problem), -1, 0)[..., None]
     work, most = np.arange(1.0, PIECES), largest_part(problem)[..., None]
     least = np.maximum(work - most_local, 0.0)
     low, high = np.broadcast_to(np.minimum(least, most), least.shape).copy(), np.broadcast_to(most, least.shape).copy()
     for _ in range(100):
         middle = 0.5 * (low + high)
-        slope = price + sending / problem.snr_per_watt[..., None] * nats * np.exp(nats * middle)
+        slope = price + first / problem.snr_per_watt[..., None] * np.exp(nats * middle)
         rising = slope >= 3.0 * cube * (work - middle) ** 2
         low, high = np.where(rising, low, middle), np.where(rising, middle, high)
     feasible = least <= most
@@ -132,8 +132,8 @@ def test_a_split_by_forty_digits_is_the_same() -> None:
         offloaded, most = float(table.offloaded[k, 0, piece]), float(largest_part(problem)[k, 0])
         if not 0.0 < offloaded < most:
             continue
-        cube, _, nats, sending, _ = map(mpmath.mpf, terms.rows(problem)[k, 0].tolist())
-        slope, price = sending / mpmath.mpf(float(problem.snr_per_watt[k, 0])) * nats, float(problem.offload_price[k, 0])
+        cube, _, nats, first, _ = map(mpmath.mpf, terms.rows(problem)[k, 0].tolist())
+        slope, price = first / mpmath.mpf(float(problem.snr_per_watt[k, 0])), float(problem.offload_price[k, 0])
         root = mpmath.findroot(
             lambda y, c=cube, r=slope, n=nats, w=piece, p=price: p + r * mpmath.exp(n * y) - 3 * c * (w - y) ** 2,
             offloaded,
@@ -293,6 +293,12 @@ def test_constants_over_24_decades_are_proved(field: str, factor: float) -> None
     answer = mecopt.solve(changed)
     assert answer.is_optimal.all()
     assert answer.gap.max() <= 1e-9
+
+
+def test_a_block_longer_than_floats_is_no_fault_of_the_solver() -> None:
+    answer = mecopt.solve(one(slot=1e308), throw=False)
+    assert answer.status is Status.FAILED
+    assert "its objective is nan" in answer.stats.messages[0]
 
 
 # ---------------------------------------------------------------------- backends
