@@ -1,0 +1,146 @@
+r"""One device on its own, in the long run: what its queue costs at a price of what it offloads, between proved bounds.
+
+With whole tasks the queue of a device is whole whenever a block begins, so the sub-problem of a device is exact on the
+numbers 0, 1, 2, ...; only its channel is continuous. Let m tasks wait, let h be drawn from the channel and a from the
+arrivals. What m tasks cost from here on is
+
+.. math:: U(m) = \mathrm E_{h, a} \Big[ w_3 m + \min_s\ e(s, h; \lambda) + \gamma U(m - s + a) \Big] ,
+
+the minimum inside the expectation where who decides knows the arrivals of the block, as the paper's devices do, and outside
+that over a where it does not (``causal``).
+
+**The channel.** e falls as h rises, and so does the minimum. Cut the law of h into N equally likely cells: with the upper
+end of every cell U comes out no greater than it is, with the lower end no less. So the two bracket the continuous law, by
+about a constant over N.
+
+**The queue.** U rises with m. Cut off after M tasks, with what exceeds M forgotten, U comes out no greater. For the other
+side a queue that grows beyond M is in one more state, for ever, which costs in every block
+
+.. math::
+    \bar c = w_3 (M + n) + A \lfloor z_{\max} \rfloor^3 + \frac{\gamma w_3 [n - \lfloor z_{\max} \rfloor]^+}{1 - \gamma} ,
+
+so that :math:`\bar c / (1 - \gamma)` is what the longest such queue costs at most who computes as many whole tasks as the
+processor can, whatever comes. (Were it to end with that, instead, constants would not pass through the operator, and what
+`mecopt.dynamic.discounted` proves would not hold.)
+
+Reference: paper 002, (16)-(19), the sub-problem of a device. Ours: whole tasks, the price, the brackets.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mecopt.dynamic.chain import Chain
+from mecopt.dynamic.discounted import Values
+from mecopt.dynamic.operators import Sweep
+from mecopt.kernels.compiled import compiled
+from mecopt.solution import InstanceError
+
+Array = NDArray[Any]
+
+ALONE = Chain.of([[1.0]])
+
+
+class Backlog(Sweep):
+    """One block of a device, channel and arrivals folded in; earns the negative of what it costs.
+
+    Parameters
+    ----------
+    costs
+        e of every cell of the channel and every number of tasks that leave, ``(cells, pieces)``; infinite where it cannot
+        be, finite where none leaves.
+    arrivals
+        probability of 0, 1, ... tasks that come in the block.
+    waiting
+        :math:`w_3 W`, what a task costs that waits a block.
+    longest
+        M, the longest queue looked at.
+    beyond
+        what a queue beyond M costs in every block, for ever; it is the grid's last point then. None forgets what exceeds M.
+    causal
+        whether who decides does not know the arrivals of the block.
+    """
+
+    chain = ALONE
+
+    def __init__(
+        self,
+        costs: ArrayLike,
+        arrivals: ArrayLike,
+        waiting: float,
+        longest: int,
+        *,
+        beyond: float | None = None,
+        causal: bool = False,
+    ) -> None:
+        given, law = np.array(costs, dtype=float), np.array(arrivals, dtype=float)
+        if given.ndim != 2 or not given.size or np.isnan(given).any() or not np.isfinite(given[:, 0]).all():
+            raise InstanceError(f"costs has shape {given.shape}; allowed: (cells, pieces), finite where no task leaves")
+        if law.ndim != 1 or not (law >= 0.0).all() or abs(law.sum() - 1.0) > 1e-9:
+            raise InstanceError(f"arrivals sum to {law.sum():.12g}; allowed: probabilities that sum to 1")
+        if longest < given.shape[1]:
+            raise InstanceError(f"longest is {longest}; allowed: at least the {given.shape[1]} pieces")
+        self.costs, self.law = given, law / law.sum()
+        self.waiting, self.causal, self.beyond = float(waiting), causal, beyond
+        self.queues = longest + 1
+        self.carried = self.queues + (beyond is not None)
+
+    @property
+    def terms(self) -> int:
+        """Cells and arrivals are added up."""
+        return len(self.costs) + len(self.law)
+
+    def improved(self, following: Array) -> Array:
+        """Take the best number of tasks in every cell and for every queue, and the mean."""
+        inside, arriving = following[0], len(self.law) - 1
+        worth = np.concatenate((inside[: self.queues], np.full(arriving, inside[-1])))
+        if self.causal:
+            worth = np.convolve(worth, self.law[::-1], "valid")
+        known = np.ones(1) if self.causal else self.law
+        found = _improved(self.costs, known, self.waiting, worth, self.queues)
+        if self.beyond is not None:
+            found = np.append(found, inside[-1] - self.beyond)
+        return np.asarray(found)[None]
+
+
+@compiled
+def _improved(costs: Array, law: Array, waiting: float, worth: Array, carried: int) -> Array:
+    """Return minus what queues cost, given what those are worth that follow.
+
+    Of queue c and arrivals a the best of at most s tasks depends on c + a alone, so all cells are gone through once.
+    """
+    cells, pieces = costs.shape
+    total = np.zeros((pieces, worth.size))
+    best = np.empty(worth.size)
+    for i in range(cells):
+        for j in range(worth.size):
+            best[j] = worth[j] - costs[i, 0]
+            total[0, j] += best[j]
+        for s in range(1, pieces):
+            cost = costs[i, s]
+            for j in range(s, worth.size):
+                best[j] = max(best[j], worth[j - s] - cost)
+                total[s, j] += best[j]
+    value = np.empty(carried)
+    for c in range(carried):
+        s = min(c, pieces - 1)
+        mean = 0.0
+        for a in range(law.size):
+            mean += law[a] * total[s, c + a]
+        value[c] = mean / cells - waiting * c
+    return value
+
+
+def costs_between(found: Values) -> Array:
+    """Return costs from below and above of rewards from above and below, ``(2, M + 1)``."""
+    return np.stack((-found.upper[0], -found.lower[0]))
+
+
+def overflow(longest: int, arriving: int, waiting: float, cube: float, most_local: float, discount: float) -> float:
+    """Return what a queue beyond the longest costs at most in every block; see above."""
+    whole = np.floor(most_local)
+    grows = discount * waiting * max(arriving - whole, 0.0) / (1.0 - discount)
+    return float(waiting * (longest + arriving) + cube * min(whole, longest) ** 3 + grows)

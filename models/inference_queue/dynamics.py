@@ -1,0 +1,297 @@
+r"""From block to block: what devices and their server pay, and what remains in their queues.
+
+Every device has a queue of whole tasks, the server has one of what devices leave to it:
+
+.. math:: m' = m - s + a, \qquad Q' = Q - X + \sum_k y_k, \qquad
+    \text{cost} = w_1 Q + w_2 a_s X^3 + \sum_k \big(w_3 m_k + w_4 (a z_k^3 + \tau p_k)\big) ,
+
+and what counts is :math:`\sum_t \gamma^t \text{cost}_t` from empty queues. Channels are exponential with a mean of their
+own for every device, a place on the disc that is drawn once; arrivals are binomial, :math:`a \sim \mathrm B(n, b)`. The
+decision is how many tasks leave each queue; the allocation says what is computed, what is offloaded, and what the server
+processes.
+
+Devices meet in the server's queue only. Its price, and the bound that it proves for all policies that decide for everybody
+together, are in `mecopt.models.inference_queue.network`.
+
+Reference: paper 002, (1)-(8), of conserved queues. Ours: weights, a cap of the power, and constants that the paper leaves
+out, see `mecopt.models.inference_queue.scenarios`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import ArrayLike, NDArray
+
+from mecopt.arguments import checked_number
+from mecopt.dynamic.dynamics import Dynamics, Outcome, Policy, read_only
+from mecopt.models.inference_queue import terms
+from mecopt.models.inference_queue.problem import InferenceQueue
+from mecopt.models.inference_queue.scenarios import mean_snr
+from mecopt.models.inference_queue.variables import TaskAllocation
+from mecopt.radio import rayleigh_power
+from mecopt.solution import InstanceError
+
+if TYPE_CHECKING:
+    from mecopt.models.inference_queue.network import Network
+
+Array = NDArray[Any]
+
+POSITIONS = 11
+"""Seed of the places of devices; ours."""
+KNOWN, CAUSAL = "known", "causal"
+"""Whether devices decide knowing the arrivals of the block, as the paper's do, or before they come."""
+BROKEN = 1e-9
+"""Part by which an allocation may break a constraint."""
+
+
+class QueueDynamics(Dynamics[InferenceQueue]):
+    """Blocks of a network in a row; each lane is a network of its own, with devices at the same places.
+
+    Parameters
+    ----------
+    preset, **overrides
+        see `mecopt.dynamic.Dynamics`; ``users`` says how many devices.
+    arrival_probability
+        b, that a task comes in a slot of a device.
+    mean_snr
+        average SNR per watt of each device, ``(users,)`` or one for all; drawn on the disc from `positions` unless given.
+    positions
+        seed of the places of devices.
+    discount
+        gamma.
+    waiting_weight, server_waiting_weight
+        :math:`w_3 W` and :math:`w_1 W`: what a task costs that waits a block, at a device and at the server.
+    arrivals
+        "known", as the paper's devices know the tasks of the block when they decide, or "causal".
+
+    Raises
+    ------
+    InstanceError, UnknownName
+    """
+
+    name: ClassVar[str] = "inference-queue"
+    problem: ClassVar[type[InferenceQueue]] = InferenceQueue
+    carried: ClassVar[tuple[str, ...]] = ("backlog", "server_backlog")
+    reward_name: ClassVar[str] = "cost"
+    reward_unit: ClassVar[str] = "1"
+    costs: ClassVar[bool] = True
+    discount: float
+    default_slots: ClassVar[int] = 200
+    default_lanes: ClassVar[int] = 32
+    measures: ClassVar[Mapping[str, str]] = {
+        "waiting": "1",
+        "server_waiting": "1",
+        "computed": "1",
+        "offloaded": "1",
+        "energy": "J",
+        "server_energy": "J",
+    }
+    remarks: ClassVar[tuple[str, ...]] = (
+        "The paper leaves out its weights, its discount, the output of a task and a cap of the power: all are CHOSEN, and "
+        "how far policies lie apart depends on them.",
+    )
+    default_policies: ClassVar[tuple[str, ...]] = ("priced", "decomposed", "even", "binary", "random", "local")
+
+    def __init__(
+        self,
+        preset: str | None = None,
+        *,
+        arrival_probability: float = 0.4,
+        mean_snr: ArrayLike | None = None,
+        positions: int = POSITIONS,
+        discount: float = 0.95,
+        waiting_weight: float = 1.0,
+        server_waiting_weight: float = 1.0,
+        arrivals: str = KNOWN,
+        **overrides: Any,
+    ) -> None:
+        for name, value in (
+            ("arrival_probability", arrival_probability),
+            ("discount", discount),
+            ("waiting_weight", waiting_weight),
+            ("server_waiting_weight", server_waiting_weight),
+        ):
+            checked_number(name, value)
+        if arrival_probability > 1.0:
+            raise InstanceError(f"arrival_probability is {arrival_probability!r}; allowed: a number from 0 to 1")
+        if not 0.0 < discount < 1.0:
+            raise InstanceError(f"discount is {discount!r}; allowed: a number above 0 and below 1")
+        if arrivals not in (KNOWN, CAUSAL):
+            raise InstanceError(f"arrivals is {arrivals!r}; allowed: {KNOWN!r} or {CAUSAL!r}")
+        self.arrival_probability, self.discount = float(arrival_probability), float(discount)
+        self.waiting_weight, self.server_waiting_weight = float(waiting_weight), float(server_waiting_weight)
+        self.causal = arrivals == CAUSAL
+        self.preset = next(iter(self.problem.presets)) if preset is None else preset
+        self.overrides = overrides
+        self.one = self._constants()
+        self.mean_snr = self._means(mean_snr, positions)
+        super().__init__(preset, **overrides)
+
+    def _constants(self) -> InferenceQueue:
+        """Return a block with all constants and empty queues, or say what is none."""
+        rng = np.random.default_rng(0)
+        one = InferenceQueue.sample(rng, preset=self.preset, **self.overrides)
+        if one.batch_shape:
+            raise InstanceError(f"the fields make a batch of shape {one.batch_shape}; allowed: those of a single block")
+        if (terms.per_user(one, "queue") == terms.LITERAL).any():
+            raise InstanceError(
+                "queue is 'literal'; allowed in the long run: 'conserved', whose backlogs are whole numbers of tasks"
+            )
+        given = self.overrides
+        empty = {
+            "backlog": one.backlog if "backlog" in given else np.zeros(one.backlog.shape),
+            "server_backlog": one.server_backlog if "server_backlog" in given else np.zeros(one.server_backlog.shape),
+        }
+        return one._with({**one.__dict__, **{name: read_only(value) for name, value in empty.items()}})
+
+    def _means(self, given: ArrayLike | None, positions: int) -> Array:
+        users = self.one.users
+        if given is None:
+            return mean_snr(np.random.default_rng(positions), (users,))
+        means = np.array(given, dtype=float)
+        if means.shape not in ((), (users,)):
+            raise InstanceError(f"mean_snr has shape {means.shape}; allowed: ({users},), or one number for all devices")
+        if not ((means >= 0.0) & (means < np.inf)).all():
+            raise InstanceError(f"mean_snr is {means.min():.6g} at least; allowed: finite numbers >= 0, in 1/W")
+        return np.array(np.broadcast_to(means, (users,)))
+
+    # ------------------------------------------------------------------ constants in the units of the mathematics
+
+    @cached_property
+    def rows(self) -> Array:
+        """`terms.rows` of the devices, ``(users, 5)``."""
+        return terms.rows(self.one)
+
+    @property
+    def block_slots(self) -> int:
+        """n, in each of which a task may come."""
+        return int(self.one.slots)
+
+    @property
+    def server_cube(self) -> float:
+        """:math:`w_2 a_s`: what one task costs that the server processes in a block; of X tasks it is times X^3."""
+        return float(terms.server_cube(self.one))
+
+    @property
+    def server_most(self) -> float:
+        """Tasks that the server processes in a block at most."""
+        return float(terms.server_most(self.one))
+
+    @cached_property
+    def shares(self) -> Array:
+        """Tasks of the server that a whole task of each device is, ``(users,)``."""
+        return np.asarray(self.one.work / self.one.server_task)
+
+    # ------------------------------------------------------------------ what is drawn
+
+    def draw(self, rng: Generator, before: InferenceQueue | None = None, lanes: tuple[int, ...] = ()) -> InferenceQueue:
+        """Draw channels and arrivals of one block."""
+        return self._drawn(rng, lanes if before is None else before.batch_shape)
+
+    def stream(self, rng: Generator, slots: int, lanes: int) -> InferenceQueue:
+        """Draw whole paths ``(slots, lanes)``."""
+        for kind, value in (("slots", slots), ("lanes", lanes)):
+            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+                raise InstanceError(f"{kind} is {value!r}; allowed: a whole number of at least 1")
+        return self._drawn(rng, (slots, lanes))
+
+    def _drawn(self, rng: Generator, shape: tuple[int, ...]) -> InferenceQueue:
+        values = {name: np.broadcast_to(value, (*shape, *value.shape)) for name, value in self.one.data().items()}
+        whole = (*shape, self.one.users)
+        if "snr_per_watt" not in self.overrides:
+            values["snr_per_watt"] = read_only(self.mean_snr * rayleigh_power(rng, whole))
+        if "arrivals" not in self.overrides:
+            values["arrivals"] = read_only(rng.binomial(self.block_slots, self.arrival_probability, whole).astype(float))
+        return self.one._with(values)
+
+    # ------------------------------------------------------------------ what follows from what is done
+
+    def outcome(self, problem: InferenceQueue, decision: Array, allocation: TaskAllocation) -> Outcome:
+        """Carry out a block; energies follow from what is computed and offloaded.
+
+        Raises
+        ------
+        InstanceError
+            where work, speed, power or the server's queue do not allow what is said.
+        """
+        leaving, local, sent = np.asarray(decision, dtype=float), allocation.local_work, allocation.offloaded
+        processed = np.asarray(allocation.server_work)
+        rows, waiting = self.rows, problem.server_backlog
+        signal = np.expm1(rows[:, 2] * sent)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            scaled = np.where(sent > 0.0, signal / problem.snr_per_watt, 0.0)
+        size = np.maximum(leaving, 1.0)
+        kept = {
+            "leaves what waits": (leaving >= 0.0) & (leaving <= problem.backlog) & (leaving == np.rint(leaving)),
+            "divides what leaves": np.abs(local + sent - leaving) <= BROKEN * size,
+            "is computed and offloaded in parts": (local >= -BROKEN * size) & (sent >= -BROKEN) & (sent <= 1.0 + BROKEN),
+            "keeps the processor's speed": local <= rows[:, 1] + BROKEN * size,
+            "keeps the radio's power": scaled <= rows[:, 4] * (1.0 + BROKEN),
+        }
+        for what, good in kept.items():
+            if not good.all():
+                index = [int(k) for k in np.argwhere(~good)[0]]
+                raise InstanceError(
+                    f"the allocation{index} is not one that {what}: s, z, y = {leaving[tuple(index)]}, "
+                    f"{local[tuple(index)]}, {sent[tuple(index)]}"
+                )
+        most = np.minimum(waiting, self.server_most)
+        if not ((processed >= 0.0) & (processed <= most + BROKEN * np.maximum(most, 1.0))).all():
+            raise InstanceError("the server processes what does not wait, or more than it can; allowed: 0 to both")
+        processed = np.minimum(processed, waiting)
+        weight = self.one.energy_weight
+        weighted = rows[:, 0] * np.maximum(local, 0.0) ** 3 + rows[:, 3] * scaled
+        server = self.server_cube * processed**3
+        cost = self.server_waiting_weight * waiting + server
+        cost = cost + self.waiting_weight * problem.backlog.sum(axis=-1) + weighted.sum(axis=-1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            energy = np.where(weight > 0.0, weighted / weight, np.nan).sum(axis=-1)
+            server_energy = server / self.one.server_energy_weight
+        carried = {
+            "backlog": problem.backlog - leaving + problem.arrivals,
+            "server_backlog": waiting - processed + sent @ self.shares,
+        }
+        measures = {
+            "waiting": problem.backlog.mean(axis=-1),
+            "server_waiting": waiting,
+            "computed": local.mean(axis=-1),
+            "offloaded": sent.mean(axis=-1),
+            "energy": energy / self.one.users,
+            "server_energy": np.asarray(server_energy),
+        }
+        return Outcome(-cost, carried, measures)
+
+    def settings(self) -> Mapping[str, Any]:
+        """Return places and chances of the devices, and the weights."""
+        return {
+            "mean_snr": self.mean_snr.tolist(),
+            "arrival_probability": self.arrival_probability,
+            "discount": self.discount,
+            "waiting_weight": self.waiting_weight,
+            "server_waiting_weight": self.server_waiting_weight,
+            "arrivals": CAUSAL if self.causal else KNOWN,
+        }
+
+    # ------------------------------------------------------------------ the long run, and who acts
+
+    @cached_property
+    def network(self) -> Network:
+        """Devices and server in the long run: values, the price, and the bound."""
+        from mecopt.models.inference_queue.network import Network
+
+        return Network(self)
+
+    def most_discounted(self) -> float:
+        """Return minus what no policy costs less than, in the mean, discounted from the queues of the first block."""
+        return -self.network.price.bound
+
+    def policies(self) -> Mapping[str, Callable[[], Policy]]:
+        """Return the policies of `mecopt.models.inference_queue.policies`."""
+        from mecopt.models.inference_queue.policies import POLICIES
+
+        return {name: partial(make, self) for name, make in POLICIES.items()}

@@ -1,0 +1,311 @@
+r"""One or two devices and their server decided together, exactly, on a grid: the test of the paper's Theorem 1.
+
+Cut the channel into a few cells, let a device offload multiples of a grain of a task only, and let the server keep multiples
+of the same grain. Then everything is finite, and the best cost of all policies that see everything, and that of devices
+which decide for themselves, are computed in the same world without any model of what the others do. Arrivals are not known
+when a block is decided.
+
+Theorem 1 says that both are the same. They are where :math:`w_1 = w_2 = 0`; otherwise what a device offloads costs the
+server, who is nowhere in what the device minimises. With a price per task for that, most of the loss is gone.
+
+Long queues are forgotten beyond the ends of the grid, on both sides alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mecopt.dynamic.chain import Chain
+from mecopt.dynamic.discounted import discounted_values
+from mecopt.dynamic.operators import Sweep
+from mecopt.kernels.compiled import compiled
+from mecopt.models.inference_queue.backlog import Backlog
+from mecopt.models.inference_queue.fixed import fixed_costs
+from mecopt.models.inference_queue.server import Served
+from mecopt.solution import InstanceError
+
+if TYPE_CHECKING:
+    from mecopt.models.inference_queue.dynamics import QueueDynamics
+
+Array = NDArray[Any]
+
+TOLERANCE = 1e-6
+"""Width of value iteration's brackets, as a part of what is computed; ours."""
+
+
+@dataclass(frozen=True, eq=False)
+class Actions:
+    """What a device may do in a block."""
+
+    leaving: Array
+    """s ``(actions,)``."""
+    grains: Array
+    """Offloaded, in grains ``(actions,)``."""
+    costs: Array
+    """Weighted energy ``(cells, actions)``; infinite where it cannot be."""
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Discounted costs from empty queues in the same world."""
+
+    together: float
+    """The least that anybody can reach."""
+    alone: float
+    """Of devices that decide for themselves, the paper's decomposition."""
+    priced: float
+    """Of devices that pay the best of some prices."""
+    price: float
+    """That price per task, discounted by a block."""
+
+    @property
+    def loss(self) -> float:
+        """What the decomposition costs more, as a part."""
+        return self.alone / self.together - 1.0
+
+    @property
+    def priced_loss(self) -> float:
+        """What devices cost more that pay a price, as a part."""
+        return self.priced / self.together - 1.0
+
+
+class Together(Sweep):
+    """One block of two devices and a server, decided together; earns the negative of what it costs.
+
+    States are (backlog of the first, of the second, grains at the server), the last one fastest.
+    """
+
+    chain = Chain.of([[1.0]])
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.carried = int(np.prod(world.sizes))
+
+    @property
+    def terms(self) -> int:
+        """Cells of both channels and arrivals of both devices are added up."""
+        first, second = self.world.devices
+        return len(first.costs) * len(second.costs) + sum(len(law) for law in self.world.laws)
+
+    def improved(self, following: Array) -> Array:
+        """Look at everything that all of them can do."""
+        world = self.world
+        (first, second), later = world.devices, world.expected(following.reshape(world.sizes))
+        kept = _kept(world.cost, later, world.most_grains)
+        value = _together(first.costs, first.leaving, first.grains, second.costs, second.leaving, second.grains, kept)
+        return np.asarray(value - world.waiting()).reshape(1, -1)
+
+
+class Alone(Together):
+    """The same block, each for itself by a policy of its own."""
+
+    def __init__(self, world: World, chosen: tuple[Array, Array], rule: Array) -> None:
+        super().__init__(world)
+        self.chosen, self.rule = chosen, rule
+
+    def improved(self, following: Array) -> Array:
+        """Do what the policies say."""
+        world = self.world
+        (first, second), later = world.devices, world.expected(following.reshape(world.sizes))
+        value = _alone(
+            first.costs, first.leaving, first.grains, second.costs, second.leaving, second.grains,
+            *self.chosen, self.rule, world.cost, later,
+        )  # fmt: skip
+        return np.asarray(value - world.waiting()).reshape(1, -1)
+
+
+class World:
+    """The finite world of one or two devices.
+
+    Parameters
+    ----------
+    dynamics
+        of one or two devices.
+    cells
+        of each channel, of equal probability, by their medians.
+    grain
+        parts of a task: 4 lets a device offload quarters.
+    longest, server_longest
+        tasks that a device's queue and the server's reach.
+    """
+
+    def __init__(
+        self, dynamics: QueueDynamics, *, cells: int = 8, grain: int = 4, longest: int = 8, server_longest: int = 4
+    ) -> None:
+        if dynamics.one.users > 2:
+            raise InstanceError(f"users is {dynamics.one.users}; allowed: 1 or 2")
+        if (dynamics.shares != 1.0).any():
+            raise InstanceError("tasks of device and server are not of the same work; allowed: server_task = work")
+        self.dynamics, self.grain = dynamics, grain
+        self.step = 1.0 / grain
+        self.devices, self.laws = [], []
+        for row, mean in zip(dynamics.rows, dynamics.mean_snr, strict=True):
+            snr = mean * -np.log1p(-(np.arange(cells) + 0.5) / cells)
+            self.devices.append(_actions(row, snr, dynamics.network.pieces, grain))
+            self.laws.append(dynamics.network.arrivals)
+        lengths = [longest + 1] * len(self.devices)
+        while len(self.devices) < 2:  # nobody
+            self.devices.append(Actions(np.zeros(1), np.zeros(1, dtype=np.int64), np.zeros((1, 1))))
+            self.laws.append(np.ones(1))
+            lengths.append(1)
+        self.sizes = (*lengths, grain * server_longest + 1)
+        work = self.step * np.arange(self.sizes[2])
+        self.cost = dynamics.server_cube * work**3
+        self.most_grains = int(np.floor(dynamics.server_most * grain * (1.0 + 1e-12)))
+
+    def waiting(self) -> Array:
+        """Return what waiting costs in a block, by state."""
+        first, second, server = (np.arange(size, dtype=float) for size in self.sizes)
+        own = self.dynamics.waiting_weight * (first[:, None, None] + second[:, None])
+        return np.asarray(own + self.dynamics.server_waiting_weight * self.step * server)
+
+    def expected(self, following: Array) -> Array:
+        """Return what queues are worth before others arrive, discounted; `following` is discounted already."""
+        found = following
+        for axis, law in enumerate(self.laws):
+            size = found.shape[axis]
+            moved = [np.take(found, np.minimum(np.arange(size) + a, size - 1), axis=axis) for a in range(len(law))]
+            found = np.tensordot(law, np.array(moved), 1)
+        return np.ascontiguousarray(found)
+
+    def decided(self, operator: Together) -> float:
+        """Return the discounted cost from empty queues."""
+        found = discounted_values(operator, self.dynamics.discount, tolerance=TOLERANCE)
+        return float(-0.5 * (found.lower[0, 0] + found.upper[0, 0]))
+
+    def alone(self, price: float) -> Alone:
+        """Return what comes of devices that decide for themselves at a price per task, and a server that knows their law."""
+        chosen, law = [], np.ones(1)
+        for device, arrivals, size in zip(self.devices, self.laws, self.sizes[:2], strict=True):
+            actions, offloaded = self._device(device, arrivals, size, price)
+            chosen.append(actions)
+            law = np.convolve(law, offloaded)
+        return Alone(self, (chosen[0], chosen[1]), self._rule(law))
+
+    def _device(self, device: Actions, arrivals: Array, size: int, price: float) -> tuple[Array, Array]:
+        """Return a device's action in every cell at every backlog, and the stationary law of what it offloads."""
+        dynamics, paid = self.dynamics, device.costs + price * self.step * device.grains
+        pieces = int(device.leaving.max()) + 1
+        best = np.full((len(paid), pieces), np.inf)
+        for k, s in enumerate(device.leaving.astype(int).tolist()):
+            best[:, s] = np.minimum(best[:, s], paid[:, k])
+        longest = max(size - 1, pieces)
+        operator = Backlog(best, arrivals, dynamics.waiting_weight, longest, causal=True)
+        worth = dynamics.discount * discounted_values(operator, dynamics.discount, tolerance=TOLERANCE).lower[0]
+        after = np.convolve(np.append(worth, np.full(len(arrivals) - 1, worth[-1])), arrivals[::-1], "valid")
+        chosen = np.empty((len(paid), size), dtype=np.int64)
+        for m in range(size):
+            left = m - device.leaving.astype(int)
+            value = np.where(left >= 0, after[np.maximum(left, 0)] - paid, -np.inf)
+            chosen[:, m] = value.argmax(axis=1)
+        moves, sent = np.zeros((size, size)), np.zeros((size, int(device.grains.max()) + 1))
+        for m, a in product(range(size), range(len(arrivals))):
+            to = np.minimum(m - device.leaving[chosen[:, m]].astype(int) + a, size - 1)
+            np.add.at(moves[m], to, arrivals[a] / len(paid))
+        for m in range(size):
+            np.add.at(sent[m], device.grains[chosen[:, m]], 1.0 / len(paid))
+        return chosen, np.asarray(Chain.of(moves).stationary() @ sent)
+
+    def _rule(self, law: Array) -> Array:
+        """Return how many grains the server keeps of every number, where such a law comes anew in every block."""
+        dynamics, points = self.dynamics, self.sizes[2]
+        served = Served(self.step, law, dynamics.server_waiting_weight, dynamics.server_cube, dynamics.server_most, points)
+        found = discounted_values(served, dynamics.discount, tolerance=TOLERANCE)
+        worth = served.remaining(dynamics.discount * found.lower[0])
+        kept = np.arange(points)
+        work = kept[:, None] - kept
+        cost = np.where((work >= 0) & (work <= self.most_grains), dynamics.server_cube * (self.step * work) ** 3, np.inf)
+        return np.asarray((worth - cost).argmax(axis=1))
+
+    def losses(self, prices: Array) -> Losses:
+        """Return what deciding for oneself costs more than deciding together, without a price and with the best of some."""
+        together, alone = self.decided(Together(self)), self.decided(self.alone(0.0))
+        tried = [(self.decided(self.alone(float(price))), float(price)) for price in prices]
+        priced, price = min([(alone, 0.0), *tried])
+        return Losses(together, alone, priced, price)
+
+
+def _actions(row: Array, snr: Array, pieces: int, grain: int) -> Actions:
+    """Return all pairs of tasks that leave and grains that are offloaded, and their costs."""
+    leaving, grains, costs = [0], [0], [np.zeros(len(snr))]
+    for part in range(grain + 1):
+        found = fixed_costs(row, snr, (part / grain,), pieces=pieces, whole=True)
+        for s in range(1, pieces + 1):
+            leaving.append(s)
+            grains.append(part)
+            costs.append(found[:, s])
+    order = np.argsort(leaving, kind="stable")
+    return Actions(
+        np.array(leaving, dtype=float)[order], np.array(grains, dtype=np.int64)[order], np.array(costs).T[:, order].copy()
+    )
+
+
+@compiled
+def _kept(cost: Array, later: Array, most: int) -> Array:
+    """Return the best of what the server keeps, by backlogs, grains that wait, and grains that come: worth less cost."""
+    one, two, points = later.shape
+    coming = points
+    found = np.full((one, two, points, coming), -np.inf)
+    for i in range(one):
+        for j in range(two):
+            for q in range(points):
+                for y in range(coming):
+                    for r in range(max(0, q - most), q + 1):
+                        value = later[i, j, min(r + y, points - 1)] - cost[q - r]
+                        if value > found[i, j, q, y]:
+                            found[i, j, q, y] = value
+    return found
+
+
+@compiled
+def _together(
+    costs: Array, leaving: Array, grains: Array, other_costs: Array, other_leaving: Array, other_grains: Array, kept: Array
+) -> Array:
+    one, two, points, coming = kept.shape
+    value = np.empty((one, two, points))
+    worth = np.empty((leaving.size, other_leaving.size))
+    for i in range(one):
+        for j in range(two):
+            for q in range(points):
+                for a in range(leaving.size):
+                    for b in range(other_leaving.size):
+                        m, n = i - int(leaving[a]), j - int(other_leaving[b])
+                        y = min(grains[a] + other_grains[b], coming - 1)
+                        worth[a, b] = kept[m, n, q, y] if m >= 0 and n >= 0 else -np.inf
+                total = 0.0
+                for h in range(costs.shape[0]):
+                    for g in range(other_costs.shape[0]):
+                        best = -np.inf
+                        for a in range(leaving.size):
+                            for b in range(other_leaving.size):
+                                best = max(best, worth[a, b] - costs[h, a] - other_costs[g, b])
+                        total += best
+                value[i, j, q] = total / (costs.shape[0] * other_costs.shape[0])
+    return value
+
+
+@compiled
+def _alone(
+    costs: Array, leaving: Array, grains: Array, other_costs: Array, other_leaving: Array, other_grains: Array,
+    chosen: Array, other_chosen: Array, rule: Array, cost: Array, later: Array,
+) -> Array:  # fmt: skip
+    one, two, points = later.shape
+    value = np.zeros((one, two, points))
+    cells = costs.shape[0] * other_costs.shape[0]
+    for i in range(one):
+        for j in range(two):
+            for h in range(costs.shape[0]):
+                for g in range(other_costs.shape[0]):
+                    a, b = chosen[h, i], other_chosen[g, j]
+                    m, n = i - int(leaving[a]), j - int(other_leaving[b])
+                    spent, y = costs[h, a] + other_costs[g, b], grains[a] + other_grains[b]
+                    for q in range(points):
+                        value[i, j, q] += later[m, n, min(rule[q] + y, points - 1)] - spent
+            for q in range(points):
+                value[i, j, q] = value[i, j, q] / cells - cost[q - rule[q]]
+    return value

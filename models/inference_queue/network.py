@@ -1,0 +1,188 @@
+r"""All devices and their server in the long run: what a price per task makes of them, and the bound it proves.
+
+Devices meet in :math:`Q_{t + 1} = Q_t - X_t + Y_t`, :math:`Y_t = \sum_k y_{k t}`, and nowhere else. Take this equation out
+and charge :math:`\gamma^{t + 1} \lambda` for what breaks it. What is left falls apart:
+
+- every device pays :math:`\gamma \lambda` for a task that it offloads, and costs :math:`U_k(m_k; \gamma \lambda)`
+  (`mecopt.models.inference_queue.backlog`);
+- from the second block on, the server chooses :math:`0 \le X \le \min(Q, X_{\max})` and any Q for
+  :math:`c X^3 - \gamma \lambda X + (w_1 + \gamma \lambda - \lambda) Q`. With :math:`\lambda \le w_1 / (1 - \gamma)` more Q
+  than X costs only more, so that with :math:`c = w_2 a_s`
+
+  .. math:: g(\lambda) = \min_{0 \le X \le X_{\max}} c X^3 - (\lambda - w_1) X ;
+
+- in the first block its queue is known: :math:`g_0(\lambda) = (w_1 + \gamma \lambda) Q_0 + \min_X c X^3 - \gamma \lambda X`.
+
+By `mecopt.dynamic.prices`, no policy costs less in the mean, whatever it knows of all queues, channels and the past, than
+
+.. math:: \sum_k U_k(m_k; \gamma \lambda) + g_0(\lambda) + \frac{\gamma}{1 - \gamma} g(\lambda) .
+
+Below :math:`w_1` the bound rises with the price, so the best one lies from :math:`w_1` to :math:`w_1 / (1 - \gamma)`. With
+:math:`U_k` from below, by the upper ends of the channel's cells, the bound holds for the continuous channels.
+
+The paper's Theorem 1 says that device by device, without a price, costs as little as all together. That needs
+:math:`w_1 = w_2 = 0`: otherwise what a device leaves costs the server, and nobody tells the device.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binom
+
+from mecopt.dynamic.discounted import discounted_values
+from mecopt.dynamic.prices import best_price
+from mecopt.models.inference_queue.backlog import Backlog, costs_between, overflow
+from mecopt.models.inference_queue.pieces import piece_costs
+
+if TYPE_CHECKING:
+    from mecopt.models.inference_queue.dynamics import QueueDynamics
+
+Array = NDArray[Any]
+
+Costs = Callable[[Array, Array], Array]
+"""From a device's row and SNRs per watt ``(cells,)`` to what every number of leaving tasks costs, ``(cells, pieces)``."""
+
+LONGEST = 40
+"""M, the longest queue that values know; ours."""
+CELLS, SEARCHED, PROVED = 128, 128, 1024
+"""Cells of the channel: for policies, while the price is looked for, and for the bound at it; ours."""
+TOLERANCE = 1e-6
+"""Width of value iteration's bracket, as a part of what a task costs that waits for ever."""
+
+
+@dataclass(frozen=True)
+class Price:
+    """What a task costs that is left to the server, and what that proves."""
+
+    price: float
+    """:math:`\\lambda`; devices pay it discounted by a block."""
+    bound: float
+    """What no policy costs less than."""
+    tried: tuple[tuple[float, float], ...]
+    """Prices and their bounds with the cells of the search, by price."""
+
+
+class Network:
+    """Values of devices, the price of the server, and the bound on all policies.
+
+    Parameters
+    ----------
+    dynamics
+        of the network.
+    """
+
+    def __init__(self, dynamics: QueueDynamics) -> None:
+        self.dynamics = dynamics
+        law = binom.pmf(np.arange(dynamics.block_slots + 1), dynamics.block_slots, dynamics.arrival_probability)
+        self.arrivals = np.asarray(law / law.sum())
+        self.pieces = int(np.floor(dynamics.rows[:, 1].max() + 1.0))
+        kinds = np.column_stack((dynamics.rows, dynamics.mean_snr))
+        self.kinds, self.kind_of = np.unique(kinds, axis=0, return_inverse=True)
+        """Devices that are not alike, and which one each is."""
+
+    # ------------------------------------------------------------------ one device
+
+    def free(self, price: float) -> Costs:
+        """Return what leaving tasks cost who divides them at best, at a price of what is offloaded."""
+        return lambda row, snr: piece_costs(row, snr, price, pieces=self.pieces).cost
+
+    def operator(self, kind: Array, costs: Costs, cells: int, end: float, *, above: bool = False) -> Backlog:
+        """Return one block of a device.
+
+        Parameters
+        ----------
+        kind
+            its row, and its mean SNR per watt.
+        costs
+            of leaving tasks.
+        cells
+            of the channel.
+        end
+            what stands for a cell: 1 its upper end, 0 its lower one, 1/2 its median.
+        above
+            whether queues beyond the longest cost what they cost at most, or are forgotten.
+        """
+        dynamics, row = self.dynamics, kind[:-1]
+        with np.errstate(divide="ignore"):
+            snr = kind[-1] * -np.log1p(-(np.arange(cells) + end) / cells) if kind[-1] > 0.0 else np.zeros(cells)
+        weight, arriving = dynamics.waiting_weight, dynamics.block_slots
+        beyond = overflow(LONGEST, arriving, weight, row[0], row[1], dynamics.discount) if above else None
+        return Backlog(costs(row, snr), self.arrivals, weight, LONGEST, beyond=beyond, causal=dynamics.causal)
+
+    def device(self, kind: Array, costs: Costs, cells: int, end: float, *, above: bool = False, begin: Any = None) -> Any:
+        """Return bounds on what queues cost on these cells, ``(2, longest + 1)``."""
+        operator = self.operator(kind, costs, cells, end, above=above)
+        discount = self.dynamics.discount
+        size = TOLERANCE * max(self.dynamics.waiting_weight, 1e-9) / (1.0 - discount)
+        return costs_between(discounted_values(operator, discount, tolerance=size, values=begin))[:, : LONGEST + 1]
+
+    def values(self, costs: Costs, cells: int = CELLS) -> Array:
+        """Return what the queues of all devices cost, ``(users, longest + 1)``, with the cells' medians; for policies."""
+        each = np.stack([self.device(kind, costs, cells, 0.5).mean(axis=0) for kind in self.kinds])
+        return each[self.kind_of]
+
+    def bracket(self, price: float = 0.0, cells: int = PROVED) -> tuple[Array, Array]:
+        """Return what the queues of all devices cost at a price, from below and above, ``(users, longest + 1)`` each."""
+        free = self.free(price)
+        low = np.stack([self.device(kind, free, cells, 1.0)[0] for kind in self.kinds])
+        high = np.stack([self.device(kind, free, cells, 0.0, above=True)[1] for kind in self.kinds])
+        return low[self.kind_of], high[self.kind_of]
+
+    # ------------------------------------------------------------------ all together
+
+    def server(self, price: float) -> float:
+        """Return what the server costs at least at a price, discounted: the sum of g_0 and of all g."""
+        dynamics = self.dynamics
+        discount, waiting, backlog = dynamics.discount, dynamics.server_waiting_weight, float(dynamics.one.server_backlog)
+        first = (waiting + discount * price) * backlog
+        first += _least(dynamics.server_cube, discount * price, min(backlog, dynamics.server_most))
+        later = _least(dynamics.server_cube, price - waiting, dynamics.server_most)
+        return first + discount / (1.0 - discount) * later
+
+    def bound(self, price: float, cells: int = PROVED, begin: dict[int, Array] | None = None) -> float:
+        """Return what no policy costs less than, at a price from 0 to w_1 / (1 - gamma).
+
+        Parameters
+        ----------
+        price
+            lambda.
+        cells
+            of the channel.
+        begin
+            values at another price by device, to begin with; replaced by those at this one.
+        """
+        discount, start = self.dynamics.discount, np.minimum(self.dynamics.one.backlog, LONGEST).astype(int)
+        known: dict[int, Array] = {} if begin is None else begin
+        free = self.free(discount * price)
+        for number, kind in enumerate(self.kinds):
+            known[number] = -self.device(kind, free, cells, 1.0, begin=known.get(number))[:1]
+        each = [-known[kind][0, backlog] for kind, backlog in zip(self.kind_of.tolist(), start.tolist(), strict=True)]
+        return math.fsum([*each, self.server(price)])
+
+    @cached_property
+    def price(self) -> Price:
+        """The price whose bound is greatest."""
+        waiting = self.dynamics.server_waiting_weight
+        if waiting == 0.0:  # nobody need ever process anything
+            return Price(0.0, self.bound(0.0), ())
+        begin: dict[int, Array] = {}
+        found = best_price(
+            lambda price: -self.bound(price, SEARCHED, begin), waiting, waiting / (1.0 - self.dynamics.discount)
+        )
+        tried = tuple((price, -value) for price, value in found.tried)
+        return Price(found.price, self.bound(found.price), tried)
+
+
+def _least(cube: float, worth: float, most: float) -> float:
+    """Return the least of c X^3 - w X from 0 to the most."""
+    if worth <= 0.0 or most <= 0.0:
+        return 0.0
+    work = min(math.sqrt(worth / (3.0 * cube)), most) if cube > 0.0 else most
+    return cube * work**3 - worth * work

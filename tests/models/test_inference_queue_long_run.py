@@ -1,0 +1,336 @@
+"""Networks of inference queues in the long run: values against references and linear programming, bounds, policies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.optimize import linprog
+from scipy.stats import binom
+
+from mecopt import InstanceError
+from mecopt.dynamic import Outcome, discounted_values, rollout
+from mecopt.models.inference_queue.backlog import Backlog, costs_between, overflow
+from mecopt.models.inference_queue.dynamics import QueueDynamics
+from mecopt.models.inference_queue.joint import World
+from mecopt.models.inference_queue.network import LONGEST
+from mecopt.models.inference_queue.policies import POLICIES, Devices, Fixed, Free
+from mecopt.models.inference_queue.server import Served, best_rule, on_steps
+
+Array = NDArray[Any]
+
+DB = 10.0 ** (np.arange(0.0, 61.0) / 10.0)
+"""Ratios by their decibels."""
+
+
+def single(decibels: int = 35, preset: str | None = None, **more: Any) -> QueueDynamics:
+    return QueueDynamics(preset, users=1, mean_snr=DB[decibels], **more)
+
+
+def midpoints(dynamics: QueueDynamics, price: float = 0.0, cells: int = 1024) -> Array:
+    """Return what a device's queues cost with the medians of cells, `(2, M + 1)`."""
+    network = dynamics.network
+    found: Array = network.device(network.kinds[0], network.free(price), cells, 0.5)
+    return found
+
+
+# ---------------------------------------------------------------------- one device
+
+
+@pytest.mark.parametrize(
+    ("decibels", "preset", "knows", "cost"),
+    [
+        (15, None, "known", 105.9504),
+        (35, None, "known", 71.9481),
+        (55, None, "known", 63.2693),
+        (35, None, "causal", 74.1619),
+        (35, "calibrated", "known", 66.3872),
+        (35, "literal", "known", 65.3319),
+    ],
+)
+def test_values_are_those_of_an_independent_prototype(decibels: int, preset: str | None, knows: str, cost: float) -> None:
+    """Figures of the equation sheet, made with 1,024 medians; four digits after the point are given."""
+    low, high = midpoints(single(decibels, preset, arrivals=knows))
+    assert low[0] - 5e-5 <= cost <= high[0] + 5e-5
+
+
+def plain_costs(cells: int = 4, pieces: int = 3, seed: int = 0) -> Array:
+    rng = np.random.default_rng(seed)
+    costs = np.cumsum(rng.exponential(1.0, (cells, pieces)), axis=1)
+    costs[:, 0] = 0.0
+    costs[0, -1] = np.inf
+    return costs
+
+
+def by_linear_programming(costs: Array, law: Array, waiting: float, longest: int, discount: float, causal: bool) -> Array:
+    """Return what queues cost, forgotten beyond the longest: the greatest solution of Bellman's inequalities.
+
+    U(m) = w m + mean over cells of Z(i, m, a); Z <= e(i, s) + discount U(m - s + a) for every s that is there.
+    """
+    cells, pieces = costs.shape
+    size = longest + 1
+    shown = [(i, m, a) for i in range(cells) for m in range(size) for a in ([None] if causal else range(len(law)))]
+    place = {key: size + k for k, key in enumerate(shown)}
+    width = size + len(shown)
+    rows, right, equal, known = [], [], [], []
+    for i, m, a in shown:
+        for s in range(min(m, pieces - 1) + 1):
+            if not np.isfinite(costs[i, s]):
+                continue
+            row = np.zeros(width)
+            row[place[i, m, a]] = 1.0
+            for b, likely in enumerate(law) if a is None else [(a, 1.0)]:
+                row[min(m - s + b, longest)] -= discount * likely
+            rows.append(row)
+            right.append(costs[i, s])
+    for m in range(size):
+        row = np.zeros(width)
+        row[m] = 1.0
+        for i, n, a in shown:
+            if n == m:
+                row[place[i, n, a]] -= (1.0 if a is None else law[a]) / cells
+        equal.append(row)
+        known.append(waiting * m)
+    found = linprog(-np.ones(width), np.array(rows), right, np.array(equal), known, bounds=(None, None), method="highs")
+    assert found.success
+    return np.asarray(found.x[:size])
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("seed", range(4))
+def test_value_iteration_brackets_what_linear_programming_finds(seed: int, causal: bool) -> None:
+    costs, law = plain_costs(seed=seed), binom.pmf(np.arange(3), 2, 0.4)
+    operator = Backlog(costs, law, 0.7, 6, causal=causal)
+    low, high = costs_between(discounted_values(operator, 0.8, tolerance=1e-8))
+    exact = by_linear_programming(costs, law, 0.7, 6, 0.8, causal)
+    assert (low <= exact + 1e-7).all()
+    assert (exact <= high + 1e-7).all()
+
+
+def test_upper_and_lower_ends_of_cells_bracket_every_number_of_them() -> None:
+    """The brackets are nested, hold each other, and narrow by about a half where cells do."""
+    widths, last = [], (0.0, np.inf)
+    for cells in (32, 64, 128, 256):
+        low, high = (one[0, 0] for one in single().network.bracket(cells=cells))
+        assert last[0] - 1e-6 <= low <= high <= last[1] + 1e-6
+        widths.append(high - low)
+        last = low, high
+    ratios = np.array(widths[1:]) / widths[:-1]
+    assert ((ratios > 0.35) & (ratios < 0.65)).all()
+
+
+def test_queues_cut_off_are_bounded_from_both_sides() -> None:
+    """A short grid forgets what exceeds it, or counts the most that it may cost; a long one lies between."""
+    dynamics = single(15, arrival_probability=0.7)
+    network = dynamics.network
+    kind, free = network.kinds[0], network.free(0.0)
+    costs, row = network.operator(kind, free, 64, 0.5).costs, kind[:-1]
+    short = [
+        Backlog(costs, network.arrivals, 1.0, 9, beyond=beyond)
+        for beyond in (None, overflow(9, dynamics.block_slots, 1.0, row[0], row[1], dynamics.discount))
+    ]
+    below, above = (costs_between(discounted_values(one, dynamics.discount, tolerance=1e-6))[:, :10] for one in short)
+    middle = costs_between(discounted_values(Backlog(costs, network.arrivals, 1.0, 300), dynamics.discount, tolerance=1e-6))
+    assert (below[0] <= middle[1, :10]).all()
+    assert (middle[0, :10] <= above[1]).all()
+    assert (above[0] > below[1]).all()  # the ends matter here
+
+
+# ---------------------------------------------------------------------- the server
+
+
+def test_the_rule_is_the_best_of_all_rules_on_its_grid() -> None:
+    law = np.array([0.2, 0.5, 0.3])
+    served = Served(0.5, law, 1.0, 0.3, 2.0, 12)
+    found = discounted_values(served, 0.9, tolerance=1e-9)
+    value = -found.lower[0]
+    longer = np.append(value, value[-1] + (value[-1] - value[-2]) * np.arange(1, 3))
+    for q in range(12):
+        best = min(
+            0.3 * (0.5 * x) ** 3 + 0.9 * sum(law[y] * longer[q - x + y] for y in range(3)) for x in range(min(q, 4) + 1)
+        )
+        assert value[q] == pytest.approx(0.5 * q + best, abs=1e-6)
+
+
+def test_a_server_whose_energy_is_free_processes_everything_and_a_dear_one_little() -> None:
+    came = np.random.default_rng(0).normal(10.0, 1.0, 500)
+    free = best_rule(came, waiting=1.0, cube=0.0, most=30.0, discount=0.95)
+    assert free([0.0, 7.0, 25.0, 40.0]) == pytest.approx([0.0, 7.0, 25.0, 30.0], abs=1e-6)
+    dear = best_rule(came, waiting=1.0, cube=1.0, most=30.0, discount=0.95)
+    cheap = best_rule(came, waiting=1.0, cube=1e-3, most=30.0, discount=0.95)
+    waits = np.linspace(0.0, 50.0, 101)
+    for rule in (dear, cheap):
+        assert (np.diff(rule(waits)) >= -1e-9).all()
+        assert (rule(waits) <= waits).all()
+    assert (dear(waits) <= cheap(waits) + 1e-9).all()
+    assert dear(50.0) < 3.0
+
+
+def test_steps_keep_the_mean() -> None:
+    amounts = np.random.default_rng(0).exponential(3.0, 200)
+    law = on_steps(amounts, 0.7)
+    assert law.sum() == pytest.approx(1.0)
+    assert 0.7 * law @ np.arange(law.size) == pytest.approx(amounts.mean())
+
+
+# ---------------------------------------------------------------------- together
+
+
+def test_together_is_never_dearer_and_theorem_1_holds_only_where_the_server_costs_nothing() -> None:
+    def losses(waiting: float, cube: float) -> Any:
+        dynamics = single(server_waiting_weight=waiting, server_energy_weight=cube / 0.005)
+        return World(dynamics, cells=8).losses(waiting * np.array([1.0, 1.5, 2.0, 3.0, 4.0]))
+
+    for waiting, cube in ((0.0, 0.0), (1.0, 4e-5), (2.0, 4e-5), (1.0, 1.0)):
+        found = losses(waiting, cube)
+        assert found.together <= found.priced + 1e-4
+        assert found.priced <= found.alone
+        if waiting == 0.0:
+            assert found.loss == pytest.approx(0.0, abs=1e-6)
+        else:
+            assert found.loss > 0.005
+            assert found.priced_loss < 0.2 * found.loss
+
+
+def test_the_bound_of_every_price_is_below_the_joint_optimum() -> None:
+    """With the same cells, and devices that may offload any part, nothing on the coarse grid costs less."""
+    dynamics = single(arrivals="causal", server_energy_weight=0.1 / 0.005)
+    together = World(dynamics, cells=16, grain=4).losses(np.array([1.0])).together
+    network = dynamics.network
+    for price in (0.0, 1.0, 1.5, 2.0, 4.0):
+        assert network.bound(price, cells=16) <= together + 1e-6
+    assert network.price.bound >= network.bound(1.0) - 1e-9
+
+
+@pytest.mark.parametrize("users", [1, 3])
+def test_no_policy_costs_less_than_the_bound(users: int) -> None:
+    dynamics = QueueDynamics(users=users)
+    path = dynamics.stream(np.random.default_rng(0), 150, 200)
+    weights = dynamics.discount ** np.arange(150)
+    costs = {}
+    for name, make in POLICIES.items():
+        costs[name] = -(weights @ rollout(dynamics, path, make(dynamics), np.random.default_rng(1)).reward)
+        error = costs[name].std(ddof=1) / np.sqrt(200)
+        assert costs[name].mean() > dynamics.network.price.bound - 4.0 * error, name
+    for name in ("even", "binary", "random", "local", "even-drain"):  # paired, far apart
+        apart = costs[name] - costs["priced"]
+        assert apart.mean() > 4.0 * apart.std(ddof=1) / np.sqrt(200), name
+
+
+def test_a_simulated_device_costs_what_its_values_say() -> None:
+    """Where the server costs nothing a lane is a device, and its discounted cost is U(0)."""
+    dynamics = single(server_waiting_weight=0.0, server_energy_weight=0.0)
+    path = dynamics.stream(np.random.default_rng(3), 250, 2000)
+    weights = dynamics.discount ** np.arange(250)
+    for name in ("decomposed", "local", "binary", "random"):
+        costs = -(weights @ rollout(dynamics, path, POLICIES[name](dynamics), np.random.default_rng(4)).reward)
+        offer = {"decomposed": Free(), "local": Fixed((0.0,)), "binary": Fixed((0.0, 1.0), whole=True)}.get(name)
+        offer = Fixed((), drawn=True) if offer is None else offer
+        value = dynamics.network.values(offer.costs(dynamics), cells=512)[0, 0]
+        assert abs(costs.mean() - value) < 4.0 * costs.std(ddof=1) / np.sqrt(2000) + 2e-3 * value, name
+
+
+def test_lanes_are_networks_of_their_own_and_queues_keep_what_is_not_done() -> None:
+    dynamics = QueueDynamics(users=4)
+    path = dynamics.stream(np.random.default_rng(0), 30, 3)
+    policy = POLICIES["priced"](dynamics)
+    found = rollout(dynamics, path, policy, np.random.default_rng(1))
+    alone = rollout(dynamics, path[:, 1:2], policy, np.random.default_rng(1))
+    assert np.array_equal(found.reward[:, 1], alone.reward[:, 0])
+    came = found.carried["backlog"][1:] - found.carried["backlog"][:-1]
+    leaving = path.arrivals[:-1] - came
+    assert (leaving >= 0.0).all()
+    assert np.array_equal(leaving, np.rint(leaving))
+    assert (found.carried["backlog"][0] == 0.0).all()
+    done = found.measures["computed"] + found.measures["offloaded"]
+    np.testing.assert_allclose(done[:-1] * 4, leaving.sum(axis=-1), rtol=1e-12, atol=1e-12)
+
+
+def test_what_costs_is_the_formula_of_the_paper() -> None:
+    dynamics = QueueDynamics(users=2)
+    slot = dynamics.stream(np.random.default_rng(0), 1, 1)[0]
+    slot = slot._with({**slot.__dict__, "backlog": np.array([[3.0, 1.0]]), "server_backlog": np.array([2.5])})
+    leaving, local, offloaded, rule = np.array([[2.0, 0.0]]), np.array([[1.4, 0.0]]), np.array([[0.6, 0.0]]), np.array([2.0])
+    allocation = dynamics.problem.Allocation.of(dynamics.one, slot, local, offloaded, rule)
+    found = dynamics.outcome(slot, leaving, allocation)
+    speed = 1.4 * 5e8 / 0.5
+    power = 1.5 / slot.snr_per_watt[0, 0] * (2.0 ** (2e-3 * 5e8 * 0.6 / (0.1 * 1e6)) - 1.0)
+    energy = 5 * 0.1 * 1e-28 * speed**3 + 0.1 * power
+    server = 5 * 0.1 * 1e-29 * (2.0 * 5e8 / 0.5) ** 3
+    assert -found.reward[0] == pytest.approx(2.5 + 8e-3 * server + 4.0 + 8.0 * energy, rel=1e-12)
+    assert allocation.transmit_power[0, 0] == pytest.approx(power, rel=1e-12)
+    assert allocation.cpu_rate[0, 0] == pytest.approx(speed, rel=1e-12)
+    assert found.carried["server_backlog"][0] == pytest.approx(2.5 - 2.0 + 0.6)
+    assert np.array_equal(found.carried["backlog"], np.array([[1.0, 1.0]]) + slot.arrivals)
+
+
+@pytest.mark.parametrize(
+    ("leaving", "local", "offloaded", "processed", "says"),
+    [
+        (3.0, 3.0, 0.0, 0.0, "leaves what waits"),
+        (0.5, 0.5, 0.0, 0.0, "leaves what waits"),
+        (1.0, 0.5, 0.4, 0.0, "divides what leaves"),
+        (2.0, 0.5, 1.5, 0.0, "in parts"),
+        (1.0, 0.0, 1.0, 0.0, "radio's power"),
+        (0.0, 0.0, 0.0, 1.0, "what does not wait"),
+    ],
+)
+def test_what_cannot_be_carried_out_is_refused(
+    leaving: float, local: float, offloaded: float, processed: float, says: str
+) -> None:
+    dynamics = single(0)
+    slot = dynamics.stream(np.random.default_rng(0), 1, 1)[0]
+    slot = slot._with({**slot.__dict__, "backlog": np.array([[2.0]]), "snr_per_watt": np.array([[1.0]])})
+    done = [np.array([[one]]) for one in (leaving, local, offloaded)]
+    allocation = dynamics.problem.Allocation.of(dynamics.one, slot, done[1], done[2], np.array([processed]))
+    with pytest.raises(InstanceError, match=says):
+        dynamics.outcome(slot, done[0], allocation)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"users": 0}, "users is 0"),
+        ({"arrival_probability": 1.5}, "arrival_probability is 1.5"),
+        ({"arrival_probability": -0.1}, "arrival_probability is -0.1"),
+        ({"discount": 1.0}, "discount is 1.0"),
+        ({"arrivals": "guessed"}, "arrivals is 'guessed'"),
+        ({"mean_snr": [1.0, 2.0], "users": 3}, "mean_snr has shape"),
+        ({"mean_snr": np.nan}, "mean_snr"),
+        ({"queue": "literal"}, "queue is 'literal'"),
+        ({"waiting_weight": np.inf}, "waiting_weight is inf"),
+        ({"backlog": [0.5], "users": 1}, "backlog"),
+    ],
+)
+def test_bad_input_is_named(given: dict[str, Any], says: str) -> None:
+    with pytest.raises(InstanceError, match=says):
+        QueueDynamics(**given)
+
+
+def test_a_block_without_arrivals_or_a_link_is_no_exception() -> None:
+    idle = QueueDynamics(users=2, arrival_probability=0.0)
+    assert idle.network.price.bound == pytest.approx(0.0, abs=1e-6)
+    deaf = QueueDynamics(users=2, mean_snr=0.0)
+    path = deaf.stream(np.random.default_rng(0), 20, 4)
+    found = rollout(deaf, path, POLICIES["priced"](deaf), np.random.default_rng(1))
+    assert (found.measures["offloaded"] == 0.0).all()
+    silent = QueueDynamics(users=2, server_waiting_weight=0.0)
+    assert silent.network.price.price == 0.0
+
+
+def test_devices_alike_are_valued_once() -> None:
+    dynamics = QueueDynamics(users=5, mean_snr=DB[30])
+    assert len(dynamics.network.kinds) == 1
+    values = Devices(dynamics, Free()).values
+    assert values.shape == (5, LONGEST + 1)
+    assert (values == values[0]).all()
+
+
+def test_a_stream_begins_with_what_was_given() -> None:
+    dynamics = QueueDynamics(users=2, backlog=[2.0, 1.0], server_backlog=3.0)
+    path = dynamics.stream(np.random.default_rng(0), 3, 2)
+    assert (path.backlog[0] == [2.0, 1.0]).all()
+    slot = dynamics.followed_by(path[1], Outcome(np.zeros(2), {"backlog": path.backlog[0], "server_backlog": np.zeros(2)}))
+    assert (slot.server_backlog == 0.0).all()
