@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mecopt.backends.backend import ClosedForm
 from mecopt.kernels.arrays import plain
-from mecopt.models.inference_queue import terms
+from mecopt.models.inference_queue import service, terms
 from mecopt.models.inference_queue.terms import TOLERATED
 from mecopt.models.inference_queue.variables import TaskAllocation, WorkPrice
 
@@ -72,7 +72,41 @@ def told(problem: InferenceQueue, decision: Array, offloaded: Array) -> TaskAllo
         )
         power = np.where(offloaded == 0.0, 0.0, power)
         rate = local * aligned(problem.work / length)
-    return TaskAllocation(local_work=local, offloaded=np.asarray(offloaded), transmit_power=power, cpu_rate=rate)
+    served = np.broadcast_to(aligned(service.best_work(problem)), local.shape[:-1])
+    return TaskAllocation(
+        local_work=local,
+        offloaded=np.asarray(offloaded),
+        transmit_power=power,
+        cpu_rate=rate,
+        server_work=served,
+        server_rate=np.broadcast_to(aligned(service.rate(problem, service.best_work(problem))), served.shape),
+    )
+
+
+def spelled_out(one: InferenceQueue, slot: InferenceQueue, local: Array, offloaded: Array, served: Array) -> TaskAllocation:
+    """Return the whole allocation of blocks whose constants are all those of a single one; for rollouts.
+
+    Parameters
+    ----------
+    one
+        a single block.
+    slot
+        blocks ``(*batch)`` that differ from it in channels, queues and arrivals alone.
+    local, offloaded
+        z and y in tasks, ``(*batch, users)``.
+    served
+        X in tasks, ``(*batch)``.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        power = one.snr_gap / slot.snr_per_watt * np.expm1(terms.nats(one) * offloaded)
+    return TaskAllocation(
+        local_work=local,
+        offloaded=offloaded,
+        transmit_power=np.where(offloaded == 0.0, 0.0, power),
+        cpu_rate=local * (one.work / terms.block(one)),
+        server_work=served,
+        server_rate=service.rate(one, served),
+    )
 
 
 def outputs(problem: InferenceQueue, decision: Array, raw: tuple[Array, ...]) -> tuple[TaskAllocation, WorkPrice]:
@@ -98,9 +132,9 @@ def bounds(problem: InferenceQueue, decision: Array, dual: WorkPrice) -> Array:
 
 
 def left_over(problem: InferenceQueue, decision: Array) -> Array:
-    """Return what the tasks are worth that no split lets leave, ``(*batch, *candidates, users)``."""
+    """Return what the tasks are worth that no split lets leave, and those that come, ``(*batch, *candidates, users)``."""
     waiting = np.maximum(problem.aligned(terms.whole_tasks(problem), decision) - decision, 0.0)
-    return np.asarray(problem.aligned("backlog_value", decision) * waiting)
+    return np.asarray(problem.aligned("backlog_value", decision) * (waiting + problem.aligned("arrivals", decision)))
 
 
 def response(problem: InferenceQueue, decision: Array, price: Array) -> TaskAllocation:

@@ -44,7 +44,7 @@ def piece_tables(rows: Floats, snr: Floats, price: Floats, started: Floats, piec
     count = snr.size
     costs, local, offloaded = np.empty((count, pieces + 1)), np.empty((count, pieces + 1)), np.empty((count, pieces + 1))
     for i in range(count):
-        device = device_of(rows[i if rows.shape[0] > 1 else 0])
+        device = device_of(rows[i % rows.shape[0]])
         link = link_of(device, snr[i], price[i])
         for s in range(pieces + 1):
             split = best_split(device, link, started[i] + s)
@@ -79,9 +79,9 @@ def looked_ahead(
     costs, totals = np.full(count, np.inf), np.full(count, np.inf)
     local, offloaded = np.full(count, np.nan), np.full(count, np.nan)
     for i in range(count):
-        device = device_of(rows[i if rows.shape[0] > 1 else 0])
+        device = device_of(rows[i % rows.shape[0]])
         link = link_of(device, snr[i], price[i])
-        table = values[i if values.shape[0] > 1 else 0]
+        table = values[i % values.shape[0]]
         whole = np.floor(backlog[i])
         started = backlog[i] - whole
         for s in range(int(most_leaving(device, link, whole, started)) + 1):

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.backends.conic import ConicModel, Program
-from mecopt.models.inference_queue import allocation, terms
+from mecopt.models.inference_queue import allocation, service, terms
 from mecopt.models.inference_queue.variables import TaskAllocation, WorkPrice
 from mecopt.scaling import characteristic
 from mecopt.solution import InstanceError
@@ -177,4 +177,8 @@ def cvxpy_problem(problem: InferenceQueue, decision: Array) -> Any:
         power <= 1.0,
         cp.multiply(rows[:, 2], offloaded) <= cp.log1p(cp.multiply(full, power)),
     ]
+    processed = cp.Variable(nonneg=True, name="server_work")
+    waits, value = float(problem.server_backlog), float(problem.server_value)
+    cost = cost + float(service.cube(problem)) * cp.power(processed, 3) + value * (waits - processed)
+    constraints.append(processed <= min(waits, float(service.most(problem))))
     return cp.Problem(cp.Minimize(cost + float(allocation.left_over(problem, decision).sum())), constraints)

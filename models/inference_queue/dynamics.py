@@ -29,7 +29,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mecopt.arguments import checked_number
 from mecopt.dynamic.dynamics import Dynamics, Outcome, Policy, read_only
-from mecopt.models.inference_queue import terms
+from mecopt.models.inference_queue import service, terms
 from mecopt.models.inference_queue.problem import InferenceQueue
 from mecopt.models.inference_queue.scenarios import mean_snr
 from mecopt.models.inference_queue.variables import TaskAllocation
@@ -175,12 +175,12 @@ class QueueDynamics(Dynamics[InferenceQueue]):
     @property
     def server_cube(self) -> float:
         """:math:`w_2 a_s`: what one task costs that the server processes in a block; of X tasks it is times X^3."""
-        return float(terms.server_cube(self.one))
+        return float(service.cube(self.one))
 
     @property
     def server_most(self) -> float:
         """Tasks that the server processes in a block at most."""
-        return float(terms.server_most(self.one))
+        return float(service.most(self.one))
 
     @cached_property
     def shares(self) -> Array:

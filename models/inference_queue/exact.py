@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mecopt.backends.backend import Feature
 from mecopt.kernels.arrays import plain
-from mecopt.models.inference_queue import allocation, terms
+from mecopt.models.inference_queue import allocation, service, terms
 from mecopt.models.inference_queue.variables import WorkPrice
 from mecopt.problem import Problem
 from mecopt.search.simple import BestOfRandom
@@ -47,7 +47,12 @@ def relaxed_bound(problem: InferenceQueue, dual: WorkPrice) -> Array:
     backlog, worth, prices = allocation.by_device(problem, *given)
     flat = (part.reshape(-1) for part in (snr, price, backlog, worth, prices))
     bounds = least_lines(rows.reshape(-1, terms.COLUMNS), *flat).reshape(shape)
-    return np.asarray(bounds.sum(axis=-1))
+    return np.asarray(bounds.sum(axis=-1) + apart(problem))
+
+
+def apart(problem: InferenceQueue) -> Array:
+    """Return what no decision touches: what tasks are worth that come, and the bound of the server's block, ``(*batch)``."""
+    return np.asarray((problem.backlog_value * problem.arrivals).sum(axis=-1) + service.bound(problem))
 
 
 class BestPieces(Solver):
@@ -63,7 +68,7 @@ class BestPieces(Solver):
         """Settle every queue by itself."""
         leaving, bounds, _ = settled(problem)  # type: ignore[arg-type]
         decision = plain(np.maximum(leaving, 0.0), np.int64)
-        return Search(decision, bound=np.asarray(bounds.sum(axis=-1)), solver_calls=2)
+        return Search(decision, bound=np.asarray(bounds.sum(axis=-1) + apart(problem)), solver_calls=2)  # type: ignore[arg-type]
 
 
 class Drain(Solver):

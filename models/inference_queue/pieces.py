@@ -148,7 +148,7 @@ def best_pieces(
         {"snr_per_watt": snr_per_watt, "offload_price": offload_price, "backlog": backlog, "arrivals": arrivals},
     )
     worth = np.asarray(values, dtype=float)
-    if worth.ndim == 0 or worth.shape[-1] < 2 or worth.shape[:-1] not in ((), shape):
+    if worth.ndim == 0 or worth.shape[-1] < 2 or worth.shape[:-1] != shape[len(shape) - worth.ndim + 1 :]:
         raise InstanceError(f"values has shape {worth.shape}; allowed: (M,) or {(*shape, 'M')}, M at least 2")
     if stays and (np.diff(worth) < 0.0).any():
         raise InstanceError("values fall; allowed where what is offloaded remains: values that do not")
@@ -172,7 +172,7 @@ def _laid_out(rows: Array, given: dict[str, ArrayLike]) -> tuple[Array, tuple[in
     except ValueError:
         shapes = {"rows": table.shape[:-1], **{name: value.shape for name, value in numbers.items()}}
         raise InstanceError(f"shapes do not go together: {shapes}; allowed: devices alike in all, or one for all") from None
-    if table.ndim > 1 and table.shape[:-1] != shape:
+    if table.ndim > 1 and table.shape[:-1] != shape[len(shape) - table.ndim + 1 :]:
         table = np.broadcast_to(table, (*shape, COLUMNS))
     flat = [plain(np.broadcast_to(value, shape).reshape(-1), np.float64) for value in numbers.values()]
     return plain(table.reshape(-1, COLUMNS), np.float64), tuple(shape), flat

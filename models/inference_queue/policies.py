@@ -26,10 +26,10 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mecopt.dynamic.dynamics import Policy
+from mecopt.models.inference_queue.allocation import spelled_out
 from mecopt.models.inference_queue.fixed import fixed_costs, fixed_pieces
 from mecopt.models.inference_queue.pieces import best_pieces
 from mecopt.models.inference_queue.server import Rule, best_rule
-from mecopt.models.inference_queue.variables import TaskAllocation
 
 if TYPE_CHECKING:
     from mecopt.models.inference_queue.dynamics import QueueDynamics
@@ -192,7 +192,7 @@ def completed(
 
     def policy(slot: InferenceQueue, rng: Generator) -> tuple[Array, Any]:
         leaving, local, offloaded = devices(slot, rng)
-        return leaving, TaskAllocation.of(dynamics.one, slot, local, offloaded, rule(slot.server_backlog))
+        return leaving, spelled_out(dynamics.one, slot, local, offloaded, rule(slot.server_backlog))
 
     return policy
 

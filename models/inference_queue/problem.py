@@ -46,7 +46,7 @@ from numpy.typing import ArrayLike, NDArray
 from mecopt.backends.backend import Backend
 from mecopt.decision import MOST_COUNTED, Counts
 from mecopt.fields import Quantity, choice, quantity
-from mecopt.models.inference_queue import allocation, exact, terms
+from mecopt.models.inference_queue import allocation, exact, service, terms
 from mecopt.models.inference_queue.backends import BACKENDS
 from mecopt.models.inference_queue.operation import remaining
 from mecopt.models.inference_queue.scenarios import PRESETS
@@ -106,6 +106,30 @@ class InferenceQueue(Problem[TaskAllocation, WorkPrice]):
         "W", "p_max", "greatest transmit power", default=1.0, zero="no radio: the device offloads nothing"
     )
     energy_weight: Quantity = quantity("1/J", "w_4", "weight of the device's energy", default=8.0, zero_allowed=True)
+    arrivals: Quantity = quantity(
+        "1", "a", "tasks that come in the block, a whole number of at most one a slot", default=0.0, zero_allowed=True
+    )
+    server_backlog: Quantity = quantity(
+        "1", "Q", "tasks that wait at the server", per="instance", default=0.0, zero_allowed=True
+    )
+    server_value: Quantity = quantity(
+        "1", "v_s", "cost of a task that remains at the server", per="instance", default=1.0, zero_allowed=True
+    )
+    server_task: Quantity = quantity("cycle", "W_s", "work of a task at the server", per="instance", default=5e8)
+    server_energy_coefficient: Quantity = quantity(
+        "W s^3/cycle^3", "xi_s", "switched capacitance of the server", per="instance", default=1e-29, zero_allowed=True
+    )
+    server_speed: Quantity = quantity(
+        "cycle/s",
+        "f_s,max",
+        "greatest speed of the server",
+        per="instance",
+        default=2e10,
+        zero="no server: nothing of what waits is processed",
+    )
+    server_energy_weight: Quantity = quantity(
+        "1/J", "w_2", "weight of the server's energy", per="instance", default=8e-3, zero_allowed=True
+    )
     queue: Quantity = choice(
         "", "whether what is offloaded leaves the queue, or stays by equation (1)", "conserved", "literal"
     )
@@ -140,6 +164,13 @@ class InferenceQueue(Problem[TaskAllocation, WorkPrice]):
             index = tuple(int(i) for i in np.argwhere(~whole)[0])
             raise InstanceError(
                 f"InferenceQueue.slots{list(index) or ''} is {self.slots[index]}; allowed: a whole number of at least 1"
+            )
+        came = (self.arrivals == np.floor(self.arrivals)) & (self.arrivals <= terms.per_user(self, "slots"))
+        if not came.all():
+            index = tuple(int(i) for i in np.argwhere(~came)[0])
+            raise InstanceError(
+                f"InferenceQueue.arrivals{list(index)} is {self.arrivals[index]}; allowed: whole numbers of tasks, at most "
+                "one in each slot"
             )
         counted = (self.backlog == np.floor(self.backlog)) | (terms.per_user(self, "queue") == LITERAL)
         if not counted.all():
@@ -187,7 +218,7 @@ class InferenceQueue(Problem[TaskAllocation, WorkPrice]):
         return np.asarray(computing), np.asarray(slot * allocated.transmit_power)
 
     def objective(self, decision: Array, allocation: TaskAllocation) -> Array:
-        """Evaluate weighted energies, the price of what is offloaded, and the value of what remains, summed.
+        """Evaluate weighted energies, the price of what is offloaded, and the value of what remains and comes, summed.
 
         Parameters
         ----------
@@ -196,13 +227,23 @@ class InferenceQueue(Problem[TaskAllocation, WorkPrice]):
         allocation
             z and y in tasks, p in W and f in cycle/s, of the same shape.
         """
-        return np.asarray(self._costs(decision, allocation).sum(axis=-1))
+        return np.asarray(self._costs(decision, allocation).sum(axis=-1) + self._service(decision, allocation))
+
+    def _service(self, decision: Array, allocated: TaskAllocation) -> Array:
+        """Return the server's weighted energy and the value of what remains there, ``(*batch, *candidates)``."""
+        length = self.aligned("slots", decision) * self.aligned("slot", decision)
+        energy = length * self.aligned("server_energy_coefficient", decision) * allocated.server_rate**3
+        left = self.aligned("server_backlog", decision) - allocated.server_work
+        return np.asarray(
+            self.aligned("server_energy_weight", decision) * energy + self.aligned("server_value", decision) * left
+        )
 
     def _costs(self, decision: Array, allocated: TaskAllocation) -> Array:
         computing, sending = self.energies(decision, allocated)
         spent = self.aligned("energy_weight", decision) * (computing + sending)
         paid = self.aligned("offload_price", decision) * allocated.offloaded
-        left = self.aligned("backlog_value", decision) * remaining(self, decision, allocated)
+        waiting = remaining(self, decision, allocated) + self.aligned("arrivals", decision)
+        left = self.aligned("backlog_value", decision) * waiting
         return np.asarray(spent + paid + left)
 
     def per_user(self, decision: Array, allocation: TaskAllocation) -> dict[str, Array]:
@@ -240,12 +281,27 @@ class InferenceQueue(Problem[TaskAllocation, WorkPrice]):
             "sending": worst(a.offloaded - delivered),
             "power": worst(power - 1.0),
             "one_task": worst(a.offloaded - 1.0),
+            **self._server_violations(decision, a),
             "sign": worst(-np.minimum.reduce([a.local_work / size, a.offloaded, power, rate])),
         }
 
+    def _server_violations(self, decision: Array, a: TaskAllocation) -> dict[str, Array]:
+        """Return how far the server processes more than waits, more than its speed does, or is too fast."""
+        waits, task = self.aligned("server_backlog", decision), self.aligned("server_task", decision)
+        length, size = self.aligned("slots", decision) * self.aligned("slot", decision), np.maximum(waits, 1.0)
+        rate = quotient(a.server_rate, self.aligned("server_speed", decision))
+        broken = {
+            "server_backlog": (a.server_work - waits) / size,
+            "server_computing": (a.server_work - a.server_rate * (length / task)) / size,
+            "server_rate": rate - 1.0,
+            "server_sign": -np.minimum(a.server_work / size, rate),
+        }
+        return {name: np.asarray(np.maximum(excess, 0.0)) for name, excess in broken.items()}
+
     def bound(self, decision: Array, dual: WorkPrice) -> Array:
-        """Bound the cost of decisions from below by weak duality at any prices of work."""
+        """Bound the cost of decisions from below by weak duality at any prices of work, and the server's by its tangent."""
         proved = (allocation.bounds(self, decision, dual) + allocation.left_over(self, decision)).sum(axis=-1)
+        proved = proved + self.aligned(service.bound(self), decision)
         return np.asarray(np.where(self.infeasible(decision), np.inf, proved))
 
     def relaxed_bound(self, dual: WorkPrice) -> Array:
@@ -277,6 +333,9 @@ class InferenceQueue(Problem[TaskAllocation, WorkPrice]):
         """Return the cost of each decision, infinite where it is infeasible."""
         costs = allocation.kernel()(*allocation.blocks(self, decision))[0].reshape(decision.shape)
         value = (costs + allocation.left_over(self, decision)).sum(axis=-1)
+        work = service.best_work(self)
+        served = service.cube(self) * work**3 + self.server_value * (self.server_backlog - work)
+        value = value + self.aligned(served, decision)
         return np.asarray(np.where(self.infeasible(decision), np.inf, value))
 
     def to_cvxpy(self, decision: ArrayLike) -> Any:

@@ -26,6 +26,8 @@ SHADOWING = 10.0
 """Standard deviation in dB."""
 NOISE = -144.0
 """dBW: -174 dBm/Hz over 1 MHz."""
+SERVER_SPEED = 2e9
+"""Of the server for every device, cycle/s; ours."""
 MOST = 6
 """Largest backlog drawn."""
 
@@ -41,7 +43,9 @@ def _draw(rng: Generator, shape: tuple[int, ...], **constants: float) -> Mapping
     return {
         "snr_per_watt": mean_snr(rng, shape) * rayleigh_power(rng, shape),
         "backlog": rng.integers(0, MOST + 1, shape),
-        **constants,
+        "server_backlog": 0.5 * shape[-1] * rng.random(shape[:-1]),
+        "server_speed": SERVER_SPEED * shape[-1],
+        **{name: value * shape[-1] if name == "server_speed" else value for name, value in constants.items()},
     }
 
 
@@ -62,6 +66,13 @@ _SOURCES = {
     "cpu_speed": f"{SILENT}; 4 GHz, four tasks a block",
     "max_power": "ours: 1 W; the paper has no cap, and an expected energy that is infinite",
     "energy_weight": f"{SILENT}; 8, so that a task computed in a block costs 0.4 and most splits are inside",
+    "arrivals": "ours: none; in the long run binomial, of a task in each slot with probability 0.4 (section VI)",
+    "server_backlog": "ours: uniform up to half a task for each device; in the long run it is what the dynamics make it",
+    "server_value": "ours: 1, a task that waits a block",
+    "server_task": "ours: as at the devices",
+    "server_energy_coefficient": "section VI: 1e-29",
+    "server_speed": f"{SILENT}; 2 GHz for each device",
+    "server_energy_weight": f"{SILENT}; 8e-3",
     "queue": "ours: a task that leaves to the server has left; equation (1) keeps it, the choice `literal`",
 }
 
@@ -80,8 +91,19 @@ PRESETS: dict[str, Scenario] = {
             "output_per_cycle": f"{SILENT}; 1e-3 bit",
             "cpu_speed": f"{SILENT}; 8 GHz",
             "energy_weight": f"{SILENT}; 1",
+            "server_speed": f"{SILENT}; 4 GHz for each device",
+            "server_energy_weight": f"{SILENT}; 1e-3",
         },
-        partial(_draw, work=1e9, output_per_cycle=1e-3, cpu_speed=8e9, energy_weight=1.0),
+        partial(
+            _draw,
+            work=1e9,
+            output_per_cycle=1e-3,
+            cpu_speed=8e9,
+            energy_weight=1.0,
+            server_task=1e9,
+            server_speed=4e9,
+            server_energy_weight=1e-3,
+        ),
         users=10,
     ),
     "literal": Scenario(
@@ -92,8 +114,19 @@ PRESETS: dict[str, Scenario] = {
             "output_per_cycle": f"{SILENT}; 1e-4 bit",
             "cpu_speed": f"{SILENT}; 80 GHz",
             "energy_weight": f"{SILENT}; 1e-3",
+            "server_speed": f"{SILENT}; 40 GHz for each device",
+            "server_energy_weight": f"{SILENT}; 1e-6",
         },
-        partial(_draw, work=1e10, output_per_cycle=1e-4, cpu_speed=80e9, energy_weight=1e-3),
+        partial(
+            _draw,
+            work=1e10,
+            output_per_cycle=1e-4,
+            cpu_speed=80e9,
+            energy_weight=1e-3,
+            server_task=1e10,
+            server_speed=40e9,
+            server_energy_weight=1e-6,
+        ),
         users=10,
     ),
 }

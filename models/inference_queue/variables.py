@@ -18,6 +18,8 @@ class TaskAllocation(Variables):
     offloaded: Array = variable("1", "part of one task that the server gets at the end of the block", per="user")
     transmit_power: Array = variable("W", "power in the slot that offloads it", per="user")
     cpu_rate: Array = variable("cycle/s", "speed of the device's processor in each slot of the block", per="user")
+    server_work: Array = variable("1", "work processed by the server in the block, in its tasks", per="instance")
+    server_rate: Array = variable("cycle/s", "speed of the server in each slot of the block", per="instance")
 
 
 @dataclass(frozen=True, eq=False)

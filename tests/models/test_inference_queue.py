@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 import mecopt
-from mecopt import InstanceError, Status
+from mecopt import InstanceError, Status, shapes_meant
 from mecopt.kernels.lambert import lambert_of_exponential
 from mecopt.models import InferenceQueue
 from mecopt.models.inference_queue import TaskAllocation, WorkPrice, allocation, terms
@@ -339,7 +339,8 @@ def test_the_program_handed_out_has_the_cost_of_the_answer_with_its_units() -> N
 
 def test_conserved_queues_lose_what_is_offloaded_and_literal_ones_keep_it() -> None:
     fields: dict[str, Any] = {"snr_per_watt": [1e4], "backlog": [5], "backlog_value": 3.0}
-    split = TaskAllocation(*(np.array([x]) for x in (1.25, 0.75, 0.0, 0.0)))
+    divided = (np.array([1.25]), np.array([0.75]), np.zeros(1), np.zeros(1))
+    split = TaskAllocation(*divided, server_work=np.array(0.0), server_rate=np.array(0.0))
     decision = np.array([2])
     assert remaining(one(**fields), decision, split).tolist() == [3.0]
     assert remaining(one(**fields, queue="literal"), decision, split).tolist() == [3.75]
@@ -368,6 +369,69 @@ def test_a_started_task_of_a_literal_queue_leaves_in_any_case() -> None:
     assert "the started task cannot leave" in hopeless.why_infeasible(None)
 
 
+# ---------------------------------------------------------------------- the server, and what comes
+
+
+def served(**fields: Any) -> InferenceQueue:
+    """Return blocks of a server alone: the only device has nothing to do."""
+    count = len(next(iter(fields.values())))
+    with shapes_meant():
+        return InferenceQueue(snr_per_watt=np.ones((count, 1)), backlog=np.zeros((count, 1)), **fields)
+
+
+def test_the_server_processes_what_is_best_of_a_fine_grid() -> None:
+    rng = np.random.default_rng(0)
+    count = 300
+    problem = served(
+        server_backlog=rng.choice([0.0, 1.0], count, p=[0.1, 0.9]) * rng.uniform(0.0, 60.0, count),
+        server_value=rng.choice([0.0, 1.0], count, p=[0.1, 0.9]) * 10.0 ** rng.uniform(-3.0, 2.0, count),
+        server_energy_weight=10.0 ** rng.uniform(-5.0, 1.0, count),
+        server_speed=rng.choice([0.0, 1.0], count, p=[0.1, 0.9]) * 10.0 ** rng.uniform(8.0, 12.0, count),
+        slots=rng.integers(1, 9, count),
+    )
+    answer = mecopt.solve(problem)
+    assert answer.is_optimal.all()
+    assert (answer.gap <= 1e-12).all()
+    length = problem.slots * problem.slot
+    most = np.minimum(problem.server_backlog, problem.server_speed * length / 5e8)
+    work = np.linspace(0.0, 1.0, 20_001) * most[:, None]
+    energy = length[:, None] * 1e-29 * (work * 5e8 / length[:, None]) ** 3
+    left = problem.server_value[:, None] * (problem.server_backlog[:, None] - work)
+    cost = (problem.server_energy_weight[:, None] * energy + left).min(axis=1)
+    assert (answer.objective <= cost * (1.0 + 1e-12)).all()
+    assert answer.objective == pytest.approx(cost, rel=1e-6, abs=1e-12)
+    assert answer.allocation.server_rate * length / 5e8 == pytest.approx(answer.allocation.server_work, rel=1e-12)
+
+
+def test_devices_and_server_do_not_disturb_each_other_and_arrivals_shift_the_cost() -> None:
+    problem = queues(13, count=40, backlog_value=2.0)
+    idle = dataclasses.replace(problem, server_backlog=0.0)
+    busy = dataclasses.replace(problem, arrivals=np.random.default_rng(0).integers(0, 6, problem.backlog.shape))
+    whole, alone, more = (mecopt.solve(one) for one in (problem, idle, busy))
+    assert np.array_equal(whole.decision, alone.decision)
+    assert np.array_equal(whole.decision, more.decision)
+    server = mecopt.solve(served(server_backlog=problem.server_backlog, server_speed=problem.server_speed))
+    assert whole.objective == pytest.approx(alone.objective + server.objective, rel=1e-12)
+    assert more.objective == pytest.approx(whole.objective + 2.0 * busy.arrivals.sum(axis=-1), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ({"server_work": 4.5}, "server_backlog"),
+        ({"server_rate": 0.0}, "server_computing"),
+        ({"server_rate": 3e10}, "server_rate"),
+        ({"server_work": -1.0}, "server_sign"),
+    ],
+)
+def test_what_the_server_cannot_do_is_seen(change: dict[str, float], name: str) -> None:
+    block = one(backlog=[0], server_backlog=4.0)
+    answer = mecopt.solve(block)
+    assert block.violations(answer.decision, answer.allocation)[name] == 0.0
+    broken = dataclasses.replace(answer.allocation, **{key: np.array(value) for key, value in change.items()})
+    assert block.violations(answer.decision, broken)[name] > 1e-3
+
+
 # ---------------------------------------------------------------------- tables of values
 
 
@@ -389,7 +453,7 @@ def test_looking_ahead_is_the_least_of_all_pieces_and_values() -> None:
 
 @pytest.mark.parametrize("queue", ["conserved", "literal"])
 def test_looking_ahead_with_a_line_is_the_problem_s_own_answer(queue: str) -> None:
-    problem = queues(12, count=300, users=3, queue=queue)
+    problem = queues(12, count=300, users=3, queue=queue, server_backlog=0.0)
     answer = mecopt.solve(problem)
     given = (terms.rows(problem), problem.snr_per_watt, problem.offload_price, problem.backlog, [0.0, 3.0])
     chosen = best_pieces(*given, stays=queue == "literal")
@@ -497,7 +561,10 @@ def test_average_snrs_have_the_law_of_a_disc_with_shadowing() -> None:
         ({"work": 0.0}, "work.* is 0.0; allowed: finite numbers > 0"),
         ({"max_power": np.inf}, "max_power.* is inf"),
         ({"queue": "fifo"}, "unknown InferenceQueue.queue 'fifo'"),
-        ({"arrivals": [1]}, "unknown field of inference-queue 'arrivals'"),
+        ({"arrivals": [6]}, r"arrivals\[0\] is 6.0; allowed: whole numbers of tasks, at most one in each slot"),
+        ({"arrivals": [0.5]}, r"arrivals\[0\] is 0.5; allowed: whole numbers"),
+        ({"server_backlog": -1.0}, "server_backlog.* is -1.0; allowed: finite numbers >= 0"),
+        ({"server_task": 0.0}, "server_task.* is 0.0; allowed: finite numbers > 0"),
     ],
 )
 def test_bad_data_are_named(fields: dict[str, Any], said: str) -> None:

@@ -12,6 +12,7 @@ from scipy.stats import binom
 
 from mecopt import InstanceError
 from mecopt.dynamic import Outcome, discounted_values, rollout
+from mecopt.models.inference_queue.allocation import spelled_out
 from mecopt.models.inference_queue.backlog import Backlog, costs_between, overflow
 from mecopt.models.inference_queue.dynamics import QueueDynamics
 from mecopt.models.inference_queue.joint import World
@@ -253,7 +254,7 @@ def test_what_costs_is_the_formula_of_the_paper() -> None:
     slot = dynamics.stream(np.random.default_rng(0), 1, 1)[0]
     slot = slot._with({**slot.__dict__, "backlog": np.array([[3.0, 1.0]]), "server_backlog": np.array([2.5])})
     leaving, local, offloaded, rule = np.array([[2.0, 0.0]]), np.array([[1.4, 0.0]]), np.array([[0.6, 0.0]]), np.array([2.0])
-    allocation = dynamics.problem.Allocation.of(dynamics.one, slot, local, offloaded, rule)
+    allocation = spelled_out(dynamics.one, slot, local, offloaded, rule)
     found = dynamics.outcome(slot, leaving, allocation)
     speed = 1.4 * 5e8 / 0.5
     power = 1.5 / slot.snr_per_watt[0, 0] * (2.0 ** (2e-3 * 5e8 * 0.6 / (0.1 * 1e6)) - 1.0)
@@ -284,7 +285,7 @@ def test_what_cannot_be_carried_out_is_refused(
     slot = dynamics.stream(np.random.default_rng(0), 1, 1)[0]
     slot = slot._with({**slot.__dict__, "backlog": np.array([[2.0]]), "snr_per_watt": np.array([[1.0]])})
     done = [np.array([[one]]) for one in (leaving, local, offloaded)]
-    allocation = dynamics.problem.Allocation.of(dynamics.one, slot, done[1], done[2], np.array([processed]))
+    allocation = spelled_out(dynamics.one, slot, done[1], done[2], np.array([processed]))
     with pytest.raises(InstanceError, match=says):
         dynamics.outcome(slot, done[0], allocation)
 
