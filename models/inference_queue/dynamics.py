@@ -245,7 +245,8 @@ class QueueDynamics(Dynamics[InferenceQueue]):
             raise InstanceError("the server processes what does not wait, or more than it can; allowed: 0 to both")
         processed = np.minimum(processed, waiting)
         weight = self.one.energy_weight
-        weighted = rows[:, 0] * np.maximum(local, 0.0) ** 3 + rows[:, 3] * scaled
+        sending = self.one.energy_weight * (self.one.slot * self.one.snr_gap)
+        weighted = rows[:, 0] * np.maximum(local, 0.0) ** 3 + sending * scaled
         server = self.server_cube * processed**3
         cost = self.server_waiting_weight * waiting + server
         cost = cost + self.waiting_weight * problem.backlog.sum(axis=-1) + weighted.sum(axis=-1)
@@ -254,7 +255,7 @@ class QueueDynamics(Dynamics[InferenceQueue]):
             server_energy = server / self.one.server_energy_weight
         carried = {
             "backlog": problem.backlog - leaving + problem.arrivals,
-            "server_backlog": waiting - processed + sent @ self.shares,
+            "server_backlog": waiting - processed + (sent * self.shares).sum(axis=-1),
         }
         measures = {
             "waiting": problem.backlog.mean(axis=-1),
@@ -295,3 +296,17 @@ class QueueDynamics(Dynamics[InferenceQueue]):
         from mecopt.models.inference_queue.policies import POLICIES
 
         return {name: partial(make, self) for name, make in POLICIES.items()}
+
+    def summaries(self) -> Mapping[str, str]:
+        """Return what policies do."""
+        from mecopt.models.inference_queue.policies import SUMMARIES
+
+        return SUMMARIES
+
+    def why_unproved(self) -> str:
+        """Return that discounted costs count, and that a bound on them is proved."""
+        return "discounted costs count, not averages; below what no policy's cost can be is proved by a price of the server"
+
+    def why_no_chart(self) -> str:
+        """Return that there are as many queues as devices."""
+        return f"policies act on the backlogs and channels of all {self.one.users} devices, more numbers than a map has axes"

@@ -53,6 +53,8 @@ LONGEST = 40
 """M, the longest queue that values know; ours."""
 CELLS, SEARCHED, PROVED = 128, 128, 1024
 """Cells of the channel: for policies, while the price is looked for, and for the bound at it; ours."""
+MANY = 500
+"""Different devices from which on their channels are rounded; ours."""
 TOLERANCE = 1e-6
 """Width of value iteration's bracket, as a part of what a task costs that waits for ever."""
 
@@ -83,7 +85,7 @@ class Network:
         law = binom.pmf(np.arange(dynamics.block_slots + 1), dynamics.block_slots, dynamics.arrival_probability)
         self.arrivals = np.asarray(law / law.sum())
         self.pieces = int(np.floor(dynamics.rows[:, 1].max() + 1.0))
-        kinds = np.column_stack((dynamics.rows, dynamics.mean_snr))
+        kinds = np.column_stack((dynamics.rows, raised(dynamics.mean_snr)))
         self.kinds, self.kind_of = np.unique(kinds, axis=0, return_inverse=True)
         """Devices that are not alike, and which one each is."""
 
@@ -178,6 +180,19 @@ class Network:
         )
         tried = tuple((price, -value) for price, value in found.tried)
         return Price(found.price, self.bound(found.price), tried)
+
+
+def raised(means: Array) -> Array:
+    """Return mean SNRs per watt as they are where few differ, and else raised to the next of `MANY` equal steps in decibels.
+
+    A better channel costs no more, so a bound remains one.
+    """
+    distinct = np.unique(means[means > 0.0])
+    if len(distinct) <= MANY:
+        return means
+    steps = np.geomspace(distinct[0], distinct[-1], MANY)
+    steps[-1] = distinct[-1]
+    return np.where(means > 0.0, steps[np.minimum(np.searchsorted(steps, means), MANY - 1)], 0.0)
 
 
 def _least(cube: float, worth: float, most: float) -> float:

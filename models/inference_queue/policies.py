@@ -163,7 +163,7 @@ def left_to_the_server(dynamics: QueueDynamics, devices: Callable[[Any, Generato
         leaving, _, offloaded = devices(slot, own)
         backlog = backlog - leaving + slot.arrivals
         if number >= SETTLING:
-            seen.append(offloaded @ dynamics.shares)
+            seen.append((offloaded * dynamics.shares).sum(axis=-1))
     return np.array(seen)
 
 
@@ -229,4 +229,16 @@ POLICIES: Mapping[str, Callable[[QueueDynamics], Policy]] = {
     "even-drain": partial(even, drain=True),
     "binary-drain": partial(of_offer, offer=Fixed((0.0, 1.0), whole=True, drain=True)),
     "random-drain": partial(of_offer, offer=Fixed((), drawn=True, drain=True)),
+}
+
+SUMMARIES: Mapping[str, str] = {
+    "priced": "devices pay the server's price for a task they leave to it, and minimise for themselves",
+    "decomposed": "devices minimise for themselves and pay nothing: the paper's optimum by its Theorem 1",
+    "even": "every device offloads the same part of a task in every block, the best of four",
+    "binary": "a whole task is offloaded, or nothing",
+    "random": "a part of a task that is drawn anew in every block is offloaded",
+    "local": "nothing is offloaded",
+    "even-drain": "as even, and as many tasks leave as can",
+    "binary-drain": "as binary, and as many tasks leave as can",
+    "random-drain": "as random, and as many tasks leave as can",
 }

@@ -16,7 +16,7 @@ from mecopt.models.inference_queue.allocation import spelled_out
 from mecopt.models.inference_queue.backlog import Backlog, costs_between, overflow
 from mecopt.models.inference_queue.dynamics import QueueDynamics
 from mecopt.models.inference_queue.joint import World
-from mecopt.models.inference_queue.network import LONGEST
+from mecopt.models.inference_queue.network import LONGEST, MANY, raised
 from mecopt.models.inference_queue.policies import POLICIES, Devices, Fixed, Free
 from mecopt.models.inference_queue.server import Served, best_rule, on_steps
 
@@ -327,6 +327,16 @@ def test_devices_alike_are_valued_once() -> None:
     values = Devices(dynamics, Free()).values
     assert values.shape == (5, LONGEST + 1)
     assert (values == values[0]).all()
+
+
+def test_channels_of_many_devices_are_rounded_up_a_little() -> None:
+    means = np.append(10.0 ** np.random.default_rng(0).uniform(0.5, 7.5, 3000), [0.0, 0.0])
+    up = raised(means)
+    assert (up >= means).all()
+    assert (up[:-2] <= means[:-2] * 10.0 ** (7.0 / (MANY - 1) + 1e-9)).all()
+    assert (up[-2:] == 0.0).all()
+    assert len(np.unique(up)) <= MANY + 1
+    assert (raised(means[:MANY]) == means[:MANY]).all()
 
 
 def test_a_stream_begins_with_what_was_given() -> None:
