@@ -18,7 +18,10 @@ from mecopt import clock
 from mecopt.backends.backend import ClosedForm, Feature, OneByOne, installed
 from mecopt.compare.summary import duration
 from mecopt.decision import Counts, Interval, OneOf
+from mecopt.dynamic.rollout import policy_of, rollout
+from mecopt.dynamic.run import default_policies
 from mecopt.problem import Problem
+from mecopt.registry import dynamics_names, find_dynamics
 from mecopt.reproduction import Progress
 from mecopt.solve import allocate, solve
 
@@ -106,6 +109,8 @@ class Plan:
     open: tuple[int, ...]
     """Users of the instances that they solve."""
     open_alone: tuple[int, ...]
+    rolled: tuple[int, int, int] = (1, 100, 20)
+    """Users, lanes and slots of a rollout, where the problem repeats."""
 
 
 def plan(cls: type[Problem]) -> Plan:
@@ -116,11 +121,13 @@ def plan(cls: type[Problem]) -> Plan:
         return Plan((10, 100), batch, (), {}, (10, many), ("scip", "highs"), (10, 30, 50), (100, 1000, 10_000))
     if isinstance(_draw(cls, 0, 1).decision_space, Counts):
         sizes = ((1, 20_000, 5), (100, 500, 5))
-        return Plan((10, 100), sizes, (10_000,), {"scs": 10}, (10, 20_000), (), (), (10, 10_000))
+        return Plan((10, 100), sizes, (10_000,), {"scs": 10}, (10, 20_000), (), (), (10, 10_000), (10_000, 1, 20))
     if isinstance(_draw(cls, 0, 1).decision_space, Interval):
-        return Plan((1, 10), ((1, 20_000, 5),), (100, 1000), {}, (10, 20_000), (), (), (10, 1000))
+        return Plan((1, 10), ((1, 20_000, 5),), (100, 1000), {}, (10, 20_000), (), (), (10, 1000), (1, 10_000, 20))
     batches = ((3, 1000, 50), (10, 300, 20), (50, 30, 5))
-    return Plan((3, 10, 50), batches, (200,), {"slsqp": 3, "scs": 10}, (3, 1000), ("semidefinite",), (3, 6), (10,))
+    return Plan(
+        (3, 10, 50), batches, (200,), {"slsqp": 3, "scs": 10}, (3, 1000), ("semidefinite",), (3, 6), (10,), (3, 100, 20)
+    )
 
 
 def _chooses(cls: type[Problem]) -> bool:
@@ -140,7 +147,12 @@ class Step:
 def steps(cls: type[Problem], seed: int = 0, chosen: Plan | None = None) -> list[Step]:
     """Return what is measured of one problem, in order; nothing is measured for this."""
     chosen = plan(cls) if chosen is None else chosen
-    return [*_fixed(cls, seed, chosen), _candidates(cls, seed, chosen), *_open(cls, seed, chosen)]
+    return [
+        *_fixed(cls, seed, chosen),
+        _candidates(cls, seed, chosen),
+        *_open(cls, seed, chosen),
+        *_rolled(cls, seed, chosen),
+    ]
 
 
 def bench(
@@ -332,3 +344,25 @@ def _exhaustive(cls: type[Problem], seed: int, preset: str, group: str) -> Itera
     yield Measurement(group, subject, times["exact"], f"{count} allocated one by one", times["allocated"])
     yield Measurement(group, subject, times["exact"], f"{count} scored one by one", times["one by one"])
     yield Measurement(group, subject, times["exact"], f"{count} in one batch", times["batched"])
+
+
+def _rolled(cls: type[Problem], seed: int, chosen: Plan) -> Iterator[Step]:
+    """Slot after slot: the first two policies of a rollout, whole slots with all that belongs to them."""
+    if cls.name in dynamics_names():
+        users, lanes, slots = chosen.rolled
+        yield Step(f"{slots} slots in {lanes} lanes of {users} users", LONG, partial(_slots, cls, seed, users, lanes, slots))
+
+
+def _slots(cls: type[Problem], seed: int, users: int, lanes: int, slots: int) -> Iterator[Measurement]:
+    dynamics = find_dynamics(cls.name)(users=users)
+    path = dynamics.stream(np.random.default_rng(seed), slots, lanes)
+    policies = {name: policy_of(dynamics, name) for name in default_policies(dynamics)[:2]}
+
+    def carried_out(name: str) -> Callable[[], float]:
+        return _timed(lambda: rollout(dynamics, path, policies[name], np.random.default_rng(seed)))
+
+    times = medians({name: carried_out(name) for name in policies}, seconds=LONG)
+    for name, seconds in times.items():
+        each = seconds / (slots * lanes * users)
+        group = f"slot after slot, {lanes} lanes of {users} users, per slot and user on one core"
+        yield Measurement(group, f"{name} ({1.0 / each:.2g} a second)", each)

@@ -41,8 +41,10 @@ PARTS = (0.25, 0.5, 0.75, 1.0)
 """Parts of a task that `even` tries."""
 DRAWN = 8
 """Cells of the part that is drawn, for the values of `random`."""
-WATCHED, SETTLING, LANES, SEED = 200, 40, 8, 0
-"""Blocks and lanes in which the server's rule sees what comes, after so many, on a path of their own."""
+WATCHED, SETTLING, DEVICES, LANES, SEED = 200, 40, 2000, 8, 0
+"""Blocks in which the server's rule sees what comes, after so many, on a path of their own; in as many lanes as make so many
+devices, at most `LANES`: the more devices, the less their sum scatters.
+"""
 
 
 class Offer(ABC):
@@ -156,7 +158,8 @@ def worth_of(dynamics: QueueDynamics, values: Array) -> Array:
 def left_to_the_server(dynamics: QueueDynamics, devices: Callable[[Any, Generator], tuple[Array, Array, Array]]) -> Array:
     """Return the tasks that devices leave to the server in blocks of a path of their own, settled."""
     rng, own = np.random.default_rng((SEED, 0)), np.random.default_rng((SEED, 1))
-    path = dynamics.stream(rng, SETTLING + WATCHED, LANES)
+    lanes = max(1, min(LANES, DEVICES // dynamics.one.users))
+    path = dynamics.stream(rng, SETTLING + WATCHED, lanes)
     backlog, seen = path.backlog[0], []
     for number in range(len(path)):
         slot = path[number]._with({**path[number].__dict__, "backlog": backlog})

@@ -247,10 +247,10 @@ class InferenceQueue(Problem[TaskAllocation, WorkPrice]):
         return np.asarray(spent + paid + left)
 
     def per_user(self, decision: Array, allocation: TaskAllocation) -> dict[str, Array]:
-        """Return each device's cost, the energies it spends in J, and the tasks that remain in its queue."""
+        """Return each device's cost with an equal share of the server's, energies it spends in J, and tasks that remain."""
         computing, sending = self.energies(decision, allocation)
         return {
-            "cost": self._costs(decision, allocation),
+            "cost": self._costs(decision, allocation) + self._service(decision, allocation)[..., None] / self.users,
             "computing_energy": computing,
             "sending_energy": sending,
             "remaining": remaining(self, decision, allocation),
