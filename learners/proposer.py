@@ -129,6 +129,8 @@ class Proposer(Policy):
 
     candidates: int
     """K: how many decisions it proposes for an instance unless told otherwise."""
+    myopic: ClassVar[bool] = True
+    """Whether it was trained for the instance alone; otherwise for a sequence, of which an instance is one slot."""
 
     def usage(self, folder: str | Path) -> str:
         """Say how to compare it with exact solvers."""

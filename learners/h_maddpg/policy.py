@@ -38,6 +38,7 @@ class HMaddpg(Proposer):
     """
 
     learner: ClassVar[str] = NAME
+    myopic: ClassVar[bool] = False
     settings: HMaddpgSettings
     observer: Observer
     beams_actor: Sequence[Array] = field(repr=False)

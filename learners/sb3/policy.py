@@ -83,6 +83,7 @@ class Sb3Policy(Proposer):
 
     learner: ClassVar[str] = NAME
     candidates: ClassVar[int] = 1  # type: ignore[misc]
+    myopic: ClassVar[bool] = False
     settings: Sb3Settings
     layers: Layers = field(repr=False)
 

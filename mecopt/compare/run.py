@@ -92,9 +92,12 @@ class Comparison(Readable):
 
 
 def default_methods(problem: Problem, labels: Labels | None = None) -> list[str]:
-    """Return the strong methods that need no training, a shipped policy and the stored answers where there are any."""
-    known = [name for name in _DEFAULTS if name in problem.solvers]
-    return known + ([LEARNED] if shipped(problem) is not None else []) + ([STORED] if labels else [])
+    """Return the strong methods that need no training, a shipped policy and the stored answers where there are any.
+
+    A policy that looks beyond the instance, to the slots that follow, is left to `mecopt rollout`.
+    """
+    known, policy = [name for name in _DEFAULTS if name in problem.solvers], shipped(problem)
+    return known + ([LEARNED] if policy is not None and policy.myopic else []) + ([STORED] if labels else [])
 
 
 def compare(

@@ -22,8 +22,10 @@ from mecopt.compare.report import write_report
 from mecopt.compare.run import CHUNK
 from mecopt.compare.summary import summarise
 from mecopt.data import save
+from mecopt.dynamic import policy_of, rollout
 from mecopt.learners.decision_net.learner import DecisionNetLearner
 from mecopt.models import BinaryOffloading, ComputationRate, MultiServerOffloading
+from mecopt.models.hybrid_slot.dynamics import HybridDynamics
 from mecopt.registry import find_learner, load_policy, shipped
 from mecopt.search.proposed import DEFAULT_LEARNER
 
@@ -109,6 +111,20 @@ def test_learned_means_the_policy_that_ships_for_such_instances(folder: Path, mo
     named, own = (mecopt.solve(slots(), solver=name) for name in ("learned", f"learned:{folder}"))
     np.testing.assert_array_equal(named.decision, own.decision)
     assert "learned" in default_methods(slots())
+
+
+def test_a_policy_for_sequences_is_rolled_out_and_not_compared_slot_by_slot() -> None:
+    """It keeps energy for later, which costs in the slot and pays over many: paired, on the same path."""
+    dynamics = HybridDynamics()
+    path = dynamics.stream(np.random.default_rng(0), 300, 40)
+    assert "learned" not in default_methods(path[0])
+    earned = [
+        rollout(dynamics, path, policy_of(dynamics, name), np.random.default_rng(1)).reward.mean(axis=0)
+        for name in ("learned", "greedy-optout", "dynamic-program")
+    ]
+    for better, worse in ((earned[0], earned[1]), (earned[2], earned[0])):
+        apart = better - worse
+        assert apart.mean() > 4.0 * apart.std(ddof=1) / np.sqrt(40)
 
 
 @pytest.mark.parametrize(
