@@ -312,11 +312,12 @@ def test_other_backends_find_the_same_within_their_certificates(backend: str, pr
     problem = queues(8, count=12, preset=preset, offload_price=np.random.default_rng(1).choice([0.0, 0.95], (12, 4)))
     decisions = problem.mended(problem.decision_space.sample(np.random.default_rng(2), (12,)))
     best, other = mecopt.allocate(problem, decisions), mecopt.allocate(problem, decisions, backend=backend, throw=False)
-    given = other.gap <= (1e-12 if backend == "numpy" else 1e-6)
+    given = other.gap <= InferenceQueue.backends[backend].proves
     assert given.mean() > 0.7
     beside = np.abs(best.objective) + problem.negligible
     assert (np.abs(best.objective - other.objective) <= (other.gap + 1e-12) * beside)[given].all()
-    assert (np.abs(best.allocation.offloaded - other.allocation.offloaded)[given] <= 1e-3).all()
+    near = other.gap <= 1e-6
+    assert (np.abs(best.allocation.offloaded - other.allocation.offloaded)[near] <= 1e-3).all()
 
 
 def test_the_program_handed_out_has_the_cost_of_the_answer_with_its_units() -> None:
