@@ -43,6 +43,7 @@ bench: all  ## Ratios against scipy SLSQP, cvxpy solvers, SCIP and HiGHS.
 reproduce: all  ## The papers' evaluations, each claim judged, and the tests that take minutes.
 	$(BIN)/mecopt reproduce 000 -o out/000
 	$(BIN)/mecopt reproduce 001 -o out/001
+	$(BIN)/mecopt reproduce 002 -o out/002
 	$(BIN)/mecopt reproduce 003 -o out/003
 	$(BIN)/mecopt reproduce 004 -o out/004
 	$(BIN)/python -m pytest -m slow

@@ -15,8 +15,8 @@ from __future__ import annotations
 import itertools
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -166,6 +166,32 @@ class Curve:
 
     def __str__(self) -> str:
         return str(Of(self.quantity, self.method, self.setting))
+
+
+@dataclass(frozen=True)
+class Across(Curve):
+    """A quantity of a method in several settings, each at an x of its own; `setting` is what they are called together."""
+
+    settings: Mapping[float, str] = field(default_factory=dict, hash=False)
+    """By x."""
+
+    def points(self, found: Measurements) -> tuple[list[int | None], Array, Array]:
+        """Return seeds, x in rising order ``(points)``, and values ``(seeds, points)``.
+
+        Raises
+        ------
+        InstanceError
+            where settings were measured with different seeds, or there is a single one.
+        """
+        if len(self.settings) < 2:
+            raise InstanceError(f"{self} is across {len(self.settings)} settings; allowed: at least 2")
+        x = sorted(self.settings)
+        each = [Of(self.quantity, self.method, self.settings[one]).values(found) for one in x]
+        for values, one in zip(each, x, strict=True):
+            if values.keys() != each[0].keys():
+                raise InstanceError(f"{self} was measured with other seeds at {one:g} than at {x[0]:g}")
+        seeds = list(each[0])
+        return seeds, np.array(x), np.array([[values[seed] for values in each] for seed in seeds])
 
 
 @dataclass(frozen=True)

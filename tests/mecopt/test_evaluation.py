@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from mecopt.evaluation.claims import Claim
-from mecopt.evaluation.figures import Curve, Of, Scatter, Settled, Stated
+from mecopt.evaluation.figures import Across, Curve, Of, Scatter, Settled, Stated
 from mecopt.evaluation.intervals import NoNumber, Values, interval, paired, standard_error
 from mecopt.evaluation.measurements import Measurements, Row
 from mecopt.evaluation.rules import (
@@ -326,6 +326,25 @@ def test_scatter_is_of_the_last_part_and_blind_to_the_level() -> None:
 def test_curves_that_are_none_are_refused(rows: tuple[Row, ...], message: str) -> None:
     with pytest.raises(InstanceError, match=message):
         R.points(Measurements(rows))
+
+
+def test_a_curve_across_settings_is_the_curve_of_one_setting_with_the_same_figures() -> None:
+    values = {1.0: (1.0, 1.1), 2.0: (2.0, 2.2), 4.0: (3.0, 3.1)}
+    one = [Row("R", value, setting="s", seed=seed, x=x) for x, each in values.items() for seed, value in enumerate(each)]
+    each = [Row("R", value, setting=f"{x:g}", seed=seed) for x, each in values.items() for seed, value in enumerate(each)]
+    found = Measurements((*one, *each))
+    across, along = Across("R", "", "s", {4.0: "4", 1.0: "1", 2.0: "2"}), Curve("R", "", "s")
+    assert across.points(found)[0] == along.points(found)[0]
+    assert all((a == b).all() for a, b in zip(across.points(found)[1:], along.points(found)[1:], strict=True))
+    assert rises(across).judge(found) == rises(along).judge(found)
+
+
+def test_a_curve_across_settings_needs_two_and_the_same_seeds() -> None:
+    found = Measurements((Row("R", 1.0, setting="a", seed=0), Row("R", 1.0, setting="b", seed=1)))
+    with pytest.raises(InstanceError, match="across 1 settings; allowed: at least 2"):
+        Across("R", "", "s", {1.0: "a"}).points(found)
+    with pytest.raises(InstanceError, match="with other seeds at 2 than at 1"):
+        Across("R", "", "s", {1.0: "a", 2.0: "b"}).points(found)
 
 
 # ---------------------------------------------------------------------- claims

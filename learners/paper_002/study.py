@@ -1,0 +1,127 @@
+"""The study of paper 002: its baselines, its decomposition and a price, beside a bound that no policy undercuts."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mecopt.dynamic.rollout import policy_of, rollout
+from mecopt.evaluation.measurements import Row
+from mecopt.evaluation.study import Study
+from mecopt.learners.paper_002.claims import CLAIMS
+from mecopt.learners.paper_002.names import (
+    BLOCK,
+    BOUND,
+    COST,
+    EARLY,
+    EDGES,
+    FIGURE_7,
+    GAP,
+    LATE,
+    LEVEL,
+    MANY,
+    PRICED,
+    SETTINGS,
+    SYSTEMS,
+    TURN,
+    UNTRAINED,
+)
+from mecopt.learners.paper_002.shown import ALONG, DRAWINGS, TABLES, WARNING
+from mecopt.learners.paper_002.theorem import losses
+from mecopt.models.inference_queue.dynamics import QueueDynamics
+
+Array = NDArray[Any]
+
+BLOCKS, QUICK_BLOCKS = 200, 10
+"""Of a path from empty queues; what comes later counts 0.95^200, or 4e-5, of what it costs."""
+DEVICE_LANES, QUICK_LANES = 4_000, 2
+"""Devices over all lanes of a seed, for standard errors of some 0.1 % over five seeds; at least one lane."""
+PATHS = 4
+"""Networks side by side of figure 7."""
+SHORTER = 10
+"""By which figure 7's blocks are divided in a quick run."""
+QUICK_USERS = 2
+
+
+class Paper002(Study):
+    """Sequential offloading of neural networks' tasks: up to ten thousand devices with queues, and a server with one."""
+
+    paper = "002"
+    title = "Results of paper 002: devices with queues of tasks and their server, beside a bound on every policy"
+    seeds = 5
+    settings = SETTINGS
+    claims, tables, drawings = CLAIMS, TABLES, DRAWINGS
+    remarks: ClassVar[Mapping[str, str]] = {
+        "preset": WARNING,
+        "paths": f"{BLOCKS} blocks from empty queues, {DEVICE_LANES:,} devices over all lanes and one lane at least (figure "
+        f"7: {EDGES[-1]:,} blocks in {PATHS} lanes); the same for all policies; a seed draws places, channels and arrivals",
+        "bound": "what no policy costs less than in the mean, whatever it knows of all queues and the past, for the places "
+        "of the seed",
+    }
+
+    def measure(self, setting: str, seed: int, trained: Mapping[str, Path], quick: bool) -> Iterable[Row]:
+        """Carry out all policies on one path."""
+        dynamics = network(setting, seed, quick)
+        bound = dynamics.network.price.bound
+        yield Row(BOUND, bound, "", setting, seed)
+        if setting == FIGURE_7:
+            yield Row(LEVEL, (1.0 - dynamics.discount) * bound, "", setting, seed)
+        path = path_of(dynamics, setting, seed, quick)
+        for name in acting(setting):
+            found = rollout(dynamics, path, policy_of(dynamics, name), np.random.default_rng((seed, 21)))
+            cost = -found.reward.mean(axis=1)
+            if setting == FIGURE_7:
+                yield from along(cost, name, seed, quick)
+            else:
+                yield from discounted(cost, dynamics, name, setting, seed)
+
+    def measure_once(self, quick: bool) -> Iterable[Row]:
+        """Measure what the decomposition of Theorem 1 loses."""
+        return losses(quick)
+
+
+def network(setting: str, seed: int, quick: bool) -> QueueDynamics:
+    """Return the network of a setting at the places of a seed."""
+    brief = {"users": QUICK_USERS} if quick else {}
+    return QueueDynamics(None, positions=seed, **{**SYSTEMS[setting], **brief})
+
+
+def path_of(dynamics: QueueDynamics, setting: str, seed: int, quick: bool) -> Any:
+    """Draw the path of a setting and a seed, on which all policies act."""
+    if setting == FIGURE_7:
+        blocks, lanes = EDGES[-1] // (SHORTER if quick else 1), QUICK_LANES if quick else PATHS
+    elif quick:
+        blocks, lanes = QUICK_BLOCKS, QUICK_LANES
+    else:
+        blocks, lanes = BLOCKS, max(DEVICE_LANES // dynamics.one.users, 1)
+    return dynamics.stream(np.random.default_rng((seed, 20)), blocks, lanes)
+
+
+def acting(setting: str) -> Sequence[str]:
+    """Return who acts in a setting without having learned."""
+    return {FIGURE_7: ALONG, MANY: (PRICED,)}.get(setting, UNTRAINED)
+
+
+def discounted(cost: Array, dynamics: QueueDynamics, name: str, setting: str, seed: int) -> Iterable[Row]:
+    """Return the discounted sum of the costs of blocks, and by which part it exceeds the bound."""
+    whole, bound = float(cost @ dynamics.discount ** np.arange(len(cost))), dynamics.network.price.bound
+    yield Row(COST, whole, name, setting, seed)
+    yield Row(GAP, whole / bound - 1.0, name, setting, seed)
+
+
+def along(cost: Array, name: str, seed: int, quick: bool) -> Iterable[Row]:
+    """Return the means of figure 7's windows, and those before and after the block at which binary is said to turn."""
+    shorter = SHORTER if quick else 1
+    for begin, end in itertools.pairwise(EDGES):
+        yield Row(BLOCK, float(cost[begin // shorter : end // shorter].mean()), name, FIGURE_7, seed, float(end))
+    turn = TURN // shorter
+    yield Row(EARLY, float(cost[:turn].mean()), name, FIGURE_7, seed)
+    yield Row(LATE, float(cost[turn:].mean()), name, FIGURE_7, seed)
+
+
+REPRODUCTION = Paper002()
