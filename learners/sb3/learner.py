@@ -11,12 +11,13 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from mecopt.dynamic.dynamics import Dynamics, read_only
+from mecopt.dynamic.dynamics import Dynamics
 from mecopt.dynamic.rollout import rollout
 from mecopt.files import write_whole
 from mecopt.learners.checkpoint import CHECKPOINT, resume, write_checkpoint
 from mecopt.learners.inputs import Inputs
 from mecopt.learners.network import as_arrays, one_thread
+from mecopt.learners.paths import as_paths
 from mecopt.learners.proposer import Learner, shipped_with_mecopt
 from mecopt.learners.sb3 import record
 from mecopt.learners.sb3.model import Model, own_randomness
@@ -88,7 +89,7 @@ class Sb3Learner(Learner):
         """
         self.require(stream)
         folder, described = Path(out), dataclasses.asdict(settings)
-        stream = _paths(stream, settings.lanes)
+        stream = as_paths(stream, settings.lanes)
         dynamics = dynamics_of(stream.name, stream.sizes, provenance)
         key = run_key(NAME, {**described, "preset": dynamics.preset, "set": list(provenance.get("set", ()))}, stream, seed)
         with alone(folder), one_thread(), own_randomness():
@@ -109,21 +110,6 @@ class Sb3Learner(Learner):
     def shipped(self) -> list[Path]:
         """Return the folders of the policies that ship with mecopt."""
         return shipped_with_mecopt(NAME)
-
-
-def _paths(stream: Problem, lanes: int) -> Problem:
-    """Return slots and lanes: a stream of them as it is, one path as so many parts that follow each other, side by side."""
-    if len(stream.batch_shape) == 2:
-        return stream
-    flat = stream.flat()
-    slots = flat.instances // lanes
-    if not slots:
-        raise InstanceError(f"the stream has {flat.instances} slots; allowed: {lanes} or more, one for each lane")
-
-    def cut(values: Array) -> Array:
-        return np.swapaxes(values[: slots * lanes].reshape(lanes, slots, *values.shape[1:]), 0, 1)
-
-    return flat._with({name: read_only(cut(values)) for name, values in flat.data().items()})
 
 
 def _seen(stream: Problem, carried: Sequence[str]) -> tuple[str, ...]:

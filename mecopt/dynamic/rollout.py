@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from mecopt.data import digest
 from mecopt.dynamic.dynamics import Dynamics, Outcome, Policy, read_only
 from mecopt.problem import Problem
-from mecopt.search.proposed import LEARNED, is_learned, learned
+from mecopt.search.proposed import LEARNED, Proposed, is_learned, learned
 from mecopt.search.solver import Solver
 from mecopt.solution import InstanceError, SolveFailed, unknown
 from mecopt.solve import solve
@@ -165,11 +165,25 @@ def policy_of(dynamics: Dynamics[Any], name: str) -> Policy:
     if name in own:
         return own[name]()
     if is_learned(name):
-        proposed = learned(dynamics.draw(np.random.default_rng(0)), name)
-        return getattr(proposed.policy, "act", None) or solved_by(proposed)
+        return policy_of_trained(dynamics, learned(dynamics.draw(np.random.default_rng(0)), name))
     if name not in known:
         raise unknown(f"policy for {dynamics.name}", name, policy_names(dynamics))
     return solved_by(dynamics.problem.solver(name))
+
+
+def policy_of_trained(dynamics: Dynamics[Any], proposed: Proposed) -> Policy:
+    """Return what a trained policy does: in this dynamics, if it asks for that, in a slot, or what a solver makes of it.
+
+    Raises
+    ------
+    InstanceError
+        where it does not act in this dynamics.
+    """
+    trained: Any = proposed.policy
+    if hasattr(trained, "acting_in"):
+        found: Policy = trained.acting_in(dynamics)
+        return found
+    return getattr(trained, "act", None) or solved_by(proposed)
 
 
 def solved_by(solver: Solver) -> Policy:
@@ -251,6 +265,7 @@ __all__ = [
     "path_digest",
     "policy_names",
     "policy_of",
+    "policy_of_trained",
     "read_only",
     "rollout",
     "solved_by",

@@ -27,7 +27,7 @@ from mecopt.dynamic.charts import Chart, shown
 from mecopt.dynamic.dynamics import Dynamics, Outcome, Policy
 from mecopt.dynamic.estimates import block_means, blocks_of
 from mecopt.dynamic.information import perfect_information
-from mecopt.dynamic.rollout import Rollout, path_digest, policy_of, rollout
+from mecopt.dynamic.rollout import Rollout, path_digest, policy_of, policy_of_trained, rollout
 from mecopt.files import class_digest, code_digest, to_myself, write_whole
 from mecopt.search.proposed import Proposed, is_learned, learned
 from mecopt.show.readable import Readable
@@ -312,6 +312,7 @@ def _check(dynamics: Dynamics[Any], chosen: list[str], acting: list[str]) -> dic
             continue
         if is_learned(name):
             trained[name] = learned(dynamics.draw(np.random.default_rng(0)), name)
+            policy_of_trained(dynamics, trained[name])
         else:
             policy_of(dynamics, name)
     return trained

@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binom
+from scipy.special import gammaln, xlog1py, xlogy
 
 from mecopt.dynamic.discounted import discounted_values
 from mecopt.dynamic.prices import best_price
@@ -82,8 +82,7 @@ class Network:
 
     def __init__(self, dynamics: QueueDynamics) -> None:
         self.dynamics = dynamics
-        law = binom.pmf(np.arange(dynamics.block_slots + 1), dynamics.block_slots, dynamics.arrival_probability)
-        self.arrivals = np.asarray(law / law.sum())
+        self.arrivals = binomial(dynamics.block_slots, dynamics.arrival_probability)
         self.pieces = int(np.floor(dynamics.rows[:, 1].max() + 1.0))
         kinds = np.column_stack((dynamics.rows, raised(dynamics.mean_snr)))
         self.kinds, self.kind_of = np.unique(kinds, axis=0, return_inverse=True)
@@ -193,6 +192,14 @@ def raised(means: Array) -> Array:
     steps = np.geomspace(distinct[0], distinct[-1], MANY)
     steps[-1] = distinct[-1]
     return np.where(means > 0.0, steps[np.minimum(np.searchsorted(steps, means), MANY - 1)], 0.0)
+
+
+def binomial(count: int, chance: float) -> Array:
+    """Return the probabilities of 0, 1, ..., n of so many events that each come with a chance."""
+    came = np.arange(count + 1.0)
+    ways = gammaln(count + 1.0) - gammaln(came + 1.0) - gammaln(count - came + 1.0)
+    law = np.exp(ways + xlogy(came, chance) + xlog1py(count - came, -chance))
+    return np.asarray(law / law.sum())
 
 
 def _least(cube: float, worth: float, most: float) -> float:

@@ -28,6 +28,7 @@ from mecopt.dynamic import (
     policy_of,
     rollout,
 )
+from mecopt.learners.paths import as_paths
 from mecopt.learners.sb3 import LEARNER, Sb3Policy, learner, record
 from mecopt.learners.sb3.policy import Actor, as_action
 from mecopt.learners.sb3.settings import Sb3Settings
@@ -380,7 +381,7 @@ def test_what_cannot_be_learned_from_is_refused(tmp_path: Path) -> None:
 
 def test_one_path_is_cut_into_lanes_that_follow_each_other() -> None:
     path = stream_of(Sb3Settings(**SHORT)).flat()[:11]
-    cut: Any = learner._paths(path, 4)
+    cut: Any = as_paths(path, 4)
     assert cut.batch_shape == (2, 4)
     for lane in range(4):
         assert np.array_equal(cut.workload[:, lane], path.workload[2 * lane : 2 * lane + 2])
