@@ -470,11 +470,9 @@ def test_devices_in_another_order_learn_the_same(method: str, arrivals: str) -> 
     assert (found[0] != found[1]).any()
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ["repaired", "semi-gradient"])
 def test_lanes_that_are_all_alike_teach_what_one_of_them_does(method: str) -> None:
     """Means over equal lanes are each of them; a memory that holds so many more observations holds the same blocks."""
-    if method in ("printed", "signed"):
-        pytest.skip("each lane draws the slots of its own arrivals")
     dynamics = single()
     path = path_of(dynamics, 30)
     thrice = path._with({name: np.repeat(value, 3, axis=1) for name, value in path.data().items()})
