@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from mecopt.evaluation.figures import Across, Curve, Figure, Of
 from mecopt.evaluation.pictures import Axis, Band, Drawing, Panel
 from mecopt.evaluation.rules import known
 from mecopt.evaluation.tables import Pivot, pivot
 from mecopt.learners.paper_002.names import (
+    BINARY_TD,
     BLOCK,
     BOUND,
     COST,
+    DECOMPOSED,
+    DEVICE_GAP,
     DEVICES,
     EDGES,
     ENERGY,
+    EVEN_TD,
+    FIGURE_6,
     FIGURE_7,
     GAP,
+    LAST_STOP,
     LEVEL,
     LOCAL,
     LOSS,
@@ -27,7 +33,13 @@ from mecopt.learners.paper_002.names import (
     PRICE,
     PRICED,
     PRICED_LOSS,
+    PRINTED,
+    REPAIRED,
+    SCHEDULES,
+    SERVER_STOP,
+    STOP,
     SYSTEMS,
+    TD,
     UNTRAINED,
     WAITING,
     by_arrivals,
@@ -40,10 +52,12 @@ WARNING = (
     "far policies lie apart depends on them."
 )
 
-ACTING = UNTRAINED
+ACTING = (*UNTRAINED, PRINTED, REPAIRED)
 """Who acts in figures 8 and 9."""
 ALONG = tuple(name for name in UNTRAINED if name != LOCAL)
-"""Who acts along the blocks of figure 7."""
+"""Who acts along the blocks of figure 7 and learns nothing."""
+LEARNING = (PRINTED, REPAIRED, TD, BINARY_TD, EVEN_TD)
+"""Who learns there."""
 
 
 def _tables(name: str, settings: Mapping[float, str], head: str) -> list[Pivot]:
@@ -57,19 +71,38 @@ def _tables(name: str, settings: Mapping[float, str], head: str) -> list[Pivot]:
     for x, setting in settings.items():
         costs[f"{head} = {x:g}"][BOUND] = Of(BOUND, "", setting)
     seen = f"means with standard errors over seeds; all policies on the same paths. {WARNING}"
+    gaps = columns(GAP)
+    for x, setting in settings.items():
+        gaps[f"{head} = {x:g}"][DEVICE_GAP] = Of(DEVICE_GAP, REPAIRED, setting)
+    rows = (*ACTING, DEVICE_GAP)
     return [
         pivot(name, f"Discounted cost: {seen}", "policy", (*ACTING, BOUND), costs, "{:.1f}"),
-        pivot(f"{name}, gaps", f"By which part costs exceed the bound: {seen}", "policy", ACTING, columns(GAP), "{:.2%}"),
+        pivot(f"{name}, gaps", f"By which part costs exceed the bound: {seen}", "policy", rows, gaps, "{:.2%}"),
     ]
 
 
 def _of_blocks() -> Pivot:
     columns: dict[str, dict[str, Figure]] = {
-        f"{begin} to {end}": {method: Of(BLOCK, method, FIGURE_7, float(end)) for method in ALONG}
+        f"{begin} to {end}": {method: Of(BLOCK, method, FIGURE_7, float(end)) for method in (*ALONG, *LEARNING)}
         for begin, end in itertools.pairwise(EDGES)
     }
     caption = f"Mean cost per block in windows, from empty queues, K = 20; all policies on the same paths. {WARNING}"
-    return pivot("Figure 7, windows", caption, "policy", ALONG, columns, "{:.2f}")
+    return pivot("Figure 7, windows", caption, "policy", (*ALONG, *LEARNING), columns, "{:.2f}")
+
+
+def _stops() -> Pivot:
+    columns: dict[str, dict[str, Figure]] = {
+        quantity: {name: Of(quantity, name, FIGURE_6) for name in SCHEDULES} for quantity in (STOP, LAST_STOP, SERVER_STOP)
+    }
+    columns[COST] = {name: Of(COST, name, FIGURE_6) for name in SCHEDULES}
+    columns["the decomposition's"] = dict.fromkeys(SCHEDULES, Of(COST, DECOMPOSED, FIGURE_6))
+    columns["over it"] = {name: Of(COST, name, FIGURE_6) / Of(COST, DECOMPOSED, FIGURE_6) for name in SCHEDULES}
+    forms = dict.fromkeys(columns, "{:.1f}") | {"over it": "{:.3f}"}
+    caption = (
+        "Where algorithms 1 and 2 stop as printed, parameters changing by less than a thousandth, and what devices and "
+        f"server cost that keep the powers and rates which they have then, K = 4. {WARNING}"
+    )
+    return pivot("Figure 6, stops", caption, "step sizes", tuple(SCHEDULES), columns, forms)
 
 
 def _theorem() -> Pivot:
@@ -90,6 +123,7 @@ def _per_device(figure: Figure) -> Figure:
 
 
 TABLES = (
+    _stops(),
     _of_blocks(),
     *_tables("Figure 8, K = 50", OF_ARRIVALS, "b"),
     *_tables("Figure 9", OF_USERS, "K"),
@@ -122,20 +156,38 @@ def _panels(along: Callable[[str, str], Across], x: Axis) -> list[Panel]:
     ]
 
 
+def _drawn(title: str, methods: Sequence[str]) -> Panel:
+    return Panel(
+        title,
+        Axis("end of the window, blocks", "log"),
+        Axis(BLOCK),
+        curves={method: Curve(BLOCK, method, FIGURE_7) for method in methods},
+        bands=[Band("the bound's level", Of(LEVEL, "", FIGURE_7), Of(LEVEL, "", FIGURE_7))],
+    )
+
+
 DRAWINGS = (
+    Drawing(
+        "Figure 6",
+        f"Where algorithms 1 and 2 stop, and the cost they reach, by step size, K = 4; dots are seeds. {WARNING}",
+        [
+            *(
+                Panel(title, Axis(""), Axis("block"), dots={name: Of(quantity, name, FIGURE_6) for name in SCHEDULES})
+                for title, quantity in (("algorithm 1, mean of the devices", STOP), ("algorithm 2", SERVER_STOP))
+            ),
+            Panel(
+                "cost reached",
+                Axis(""),
+                Axis(COST, "log"),
+                dots={name: Of(COST, name, FIGURE_6) for name in (DECOMPOSED, *SCHEDULES)},
+                bands=[Band(BOUND, Of(BOUND, "", FIGURE_6), Of(BOUND, "", FIGURE_6))],
+            ),
+        ],
+    ),
     Drawing(
         "Figure 7",
         f"Cost per block along the blocks, K = 20; the line is the constant cost that amounts to the bound. {WARNING}",
-        [
-            Panel(
-                "K = 20",
-                Axis("end of the window, blocks", "log"),
-                Axis(BLOCK),
-                curves={method: Curve(BLOCK, method, FIGURE_7) for method in ALONG},
-                bands=[Band(BOUND, Of(LEVEL, "", FIGURE_7), Of(LEVEL, "", FIGURE_7))],
-            )
-        ],
-        width=8.0,
+        [_drawn("exact values", ALONG), _drawn("learning", (DECOMPOSED, *LEARNING))],
     ),
     Drawing(
         "Figure 8",

@@ -10,29 +10,39 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.dynamic.dynamics import Policy
 from mecopt.dynamic.rollout import policy_of, rollout
 from mecopt.evaluation.measurements import Row
-from mecopt.evaluation.study import Study
+from mecopt.evaluation.study import Plan, Study
 from mecopt.learners.paper_002.claims import CLAIMS
 from mecopt.learners.paper_002.names import (
     BLOCK,
     BOUND,
     COST,
+    DECOMPOSED,
+    DEVICE_GAP,
     EARLY,
     EDGES,
+    FIGURE_6,
     FIGURE_7,
     GAP,
+    LAST_STOP,
     LATE,
     LEVEL,
     MANY,
     PRICED,
+    REPAIRED,
+    SERVER_STOP,
     SETTINGS,
+    STOP,
     SYSTEMS,
     TURN,
     UNTRAINED,
 )
 from mecopt.learners.paper_002.shown import ALONG, DRAWINGS, TABLES, WARNING
 from mecopt.learners.paper_002.theorem import losses
+from mecopt.learners.paper_002.trainings import LOG, plans, stops, train
+from mecopt.learners.parametric_q import ParametricQ, record
 from mecopt.models.inference_queue.dynamics import QueueDynamics
 
 Array = NDArray[Any]
@@ -41,8 +51,10 @@ BLOCKS, QUICK_BLOCKS = 200, 10
 """Of a path from empty queues; what comes later counts 0.95^200, or 4e-5, of what it costs."""
 DEVICE_LANES, QUICK_LANES = 4_000, 2
 """Devices over all lanes of a seed, for standard errors of some 0.1 % over five seeds; at least one lane."""
-PATHS = 4
-"""Networks side by side of figure 7."""
+PATHS = 2
+"""Networks of figure 7, each of which learns alone."""
+TRAINED = {FIGURE_6: 2_000}
+"""Blocks of a training, if they are not as many as are measured."""
 SHORTER = 10
 """By which figure 7's blocks are divided in a quick run."""
 QUICK_USERS = 2
@@ -64,21 +76,43 @@ class Paper002(Study):
         "of the seed",
     }
 
+    def plans(self, quick: bool) -> Sequence[Plan]:
+        """Algorithms 1 and 2, the repaired learner, and baselines that learn."""
+        return plans()
+
+    def train(self, plan: Plan, seed: int, folder: Path, quick: bool) -> None:
+        """Train along a path of its own; in figure 7 along those on which all are measured."""
+        dynamics = network(plan.setting, seed, quick)
+        if plan.setting == FIGURE_7:
+            path = path_of(dynamics, FIGURE_7, seed, quick)
+            for lane in range(path.batch_shape[1]):
+                one = path[:, lane : lane + 1]
+                train(plan, dynamics, one, seed, PATHS * seed + lane, folder / f"path-{lane}")
+        else:
+            blocks = QUICK_BLOCKS if quick else TRAINED.get(plan.setting, BLOCKS)
+            path = dynamics.stream(np.random.default_rng((seed, 10)), blocks, 1)
+            train(plan, dynamics, path, seed, seed, folder)
+
     def measure(self, setting: str, seed: int, trained: Mapping[str, Path], quick: bool) -> Iterable[Row]:
-        """Carry out all policies on one path."""
+        """Carry out all policies on one path, and read the logs of the trainings."""
         dynamics = network(setting, seed, quick)
         bound = dynamics.network.price.bound
         yield Row(BOUND, bound, "", setting, seed)
         if setting == FIGURE_7:
             yield Row(LEVEL, (1.0 - dynamics.discount) * bound, "", setting, seed)
         path = path_of(dynamics, setting, seed, quick)
-        for name in acting(setting):
-            found = rollout(dynamics, path, policy_of(dynamics, name), np.random.default_rng((seed, 21)))
+        policies: dict[str, Policy] = {name: policy_of(dynamics, name) for name in acting(setting)}
+        if setting != FIGURE_7:
+            policies |= {name: ParametricQ.load(folder).acting_in(dynamics) for name, folder in trained.items()}
+        for name, policy in policies.items():
+            found = rollout(dynamics, path, policy, np.random.default_rng((seed, 21)))
             cost = -found.reward.mean(axis=1)
             if setting == FIGURE_7:
                 yield from along(cost, name, seed, quick)
             else:
                 yield from discounted(cost, dynamics, name, setting, seed)
+        for name, folder in trained.items():
+            yield from learned(folder, name, setting, seed, quick)
 
     def measure_once(self, quick: bool) -> Iterable[Row]:
         """Measure what the decomposition of Theorem 1 loses."""
@@ -104,7 +138,7 @@ def path_of(dynamics: QueueDynamics, setting: str, seed: int, quick: bool) -> An
 
 def acting(setting: str) -> Sequence[str]:
     """Return who acts in a setting without having learned."""
-    return {FIGURE_7: ALONG, MANY: (PRICED,)}.get(setting, UNTRAINED)
+    return {FIGURE_6: (DECOMPOSED,), FIGURE_7: ALONG, MANY: (PRICED,)}.get(setting, UNTRAINED)
 
 
 def discounted(cost: Array, dynamics: QueueDynamics, name: str, setting: str, seed: int) -> Iterable[Row]:
@@ -112,6 +146,19 @@ def discounted(cost: Array, dynamics: QueueDynamics, name: str, setting: str, se
     whole, bound = float(cost @ dynamics.discount ** np.arange(len(cost))), dynamics.network.price.bound
     yield Row(COST, whole, name, setting, seed)
     yield Row(GAP, whole / bound - 1.0, name, setting, seed)
+
+
+def learned(folder: Path, name: str, setting: str, seed: int, quick: bool) -> Iterable[Row]:
+    """Return what the logs of a training say: costs while learning, stops, or how far devices are from the best."""
+    if setting == FIGURE_7:
+        costs = [record.read(file)["cost"] for file in sorted(folder.glob(f"path-*/{LOG}"))]
+        yield from along(np.mean(costs, axis=0), name, seed, quick)
+    elif setting == FIGURE_6:
+        ended = stops(record.read(folder / LOG))
+        for quantity, value in zip((STOP, LAST_STOP, SERVER_STOP), ended, strict=True):
+            yield Row(quantity, value, name, setting, seed)
+    elif name == REPAIRED:
+        yield Row(DEVICE_GAP, float(record.read(folder / LOG)["gap"][-1]), name, setting, seed)
 
 
 def along(cost: Array, name: str, seed: int, quick: bool) -> Iterable[Row]:
