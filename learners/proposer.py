@@ -230,7 +230,12 @@ class Settings:
             if isinstance(default, tuple):
                 value = tuple(value) if isinstance(value, list | tuple) else (value,)
             if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
-                value = float(value)
+                try:
+                    value = float(value)
+                except OverflowError:
+                    raise InstanceError(
+                        f"setting {name} is beyond what a float can hold; allowed: a finite number"
+                    ) from None
             if type(value) is not type(default):
                 raise InstanceError(f"setting {name} is {value!r}; allowed: a value like its default, {default!r}")
             values[name] = value

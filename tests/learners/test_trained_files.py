@@ -22,7 +22,7 @@ import mecopt
 from mecopt import InstanceError, MecoptError
 from mecopt.data import save as save_instances
 from mecopt.models import BinaryOffloading
-from mecopt.registry import load_policy
+from mecopt.registry import learner_names, load_policy
 from mecopt.trained import CARD, WEIGHTS
 
 Array = NDArray[Any]
@@ -115,7 +115,12 @@ def test_another_format_is_refused(copied: Path, number: Any) -> None:
 
 def test_a_learner_that_is_not_installed_is_named_with_those_that_are(copied: Path) -> None:
     edit(copied, lambda card: card.update(learner="oracle"))
-    assert "'oracle'; installed: decision-net, h-maddpg, ojrs, price-net" in refused(copied)
+    assert f"'oracle'; installed: {', '.join(learner_names())}" in refused(copied)
+
+
+def test_a_setting_beyond_what_a_float_can_hold_is_named(copied: Path) -> None:
+    edit(copied, lambda card: card["settings"].update(learning_rate=10**400))
+    assert "setting learning_rate is beyond what a float can hold" in refused(copied)
 
 
 def test_a_learner_loads_only_its_own_policies(made: dict[tuple[str, str], Path]) -> None:
