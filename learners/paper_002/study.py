@@ -49,9 +49,9 @@ Array = NDArray[Any]
 
 BLOCKS, QUICK_BLOCKS = 200, 10
 """Of a path from empty queues; what comes later counts 0.95^200, or 4e-5, of what it costs."""
-DEVICE_LANES, QUICK_LANES = 4_000, 2
+DEVICE_LANES, QUICK_LANES = 8_000, 2
 """Devices over all lanes of a seed, for standard errors of some 0.1 % over five seeds; at least one lane."""
-PATHS = 2
+PATHS = 4
 """Networks of figure 7, each of which learns alone."""
 TRAINED = {FIGURE_6: 2_000}
 """Blocks of a training, if they are not as many as are measured."""

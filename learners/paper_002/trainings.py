@@ -40,8 +40,6 @@ OFFERED: Mapping[str, Mapping[str, Any]] = {
 }
 """Parts of a task that a device may offload, and whether one that the radio does not carry is not offered or cut."""
 VARIANTS: Mapping[str, str] = {PRINTED: "printed", REPAIRED: "repaired", TD: "semi-gradient"}
-INTERVAL = {REPAIRED: {"interval": 20}}
-"""Off figure 7, where only the end of a training counts: a replay in 20 blocks, not in 10."""
 
 
 def plans() -> Sequence[Plan]:
@@ -51,10 +49,7 @@ def plans() -> Sequence[Plan]:
     found += [Plan(name, FIGURE_7, BASELINE, offered) for name, offered in OFFERED.items()]
     for setting, learned in LEARNED.items():
         system = {name: value for name, value in SYSTEMS[setting].items() if name != "users"}
-        found += [
-            Plan(name, setting, "parametric-q", {"variant": VARIANTS[name], **system, **INTERVAL.get(name, {})})
-            for name in learned
-        ]
+        found += [Plan(name, setting, "parametric-q", {"variant": VARIANTS[name], **system}) for name in learned]
     return found
 
 
