@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mecopt.compare.figures import png
 from mecopt.compare.pages import html_page, html_table, images, plain
@@ -16,7 +17,12 @@ from mecopt.dynamic.run import SAMPLED, Rollouts
 from mecopt.dynamic.summary import Summary, summarise
 from mecopt.files import to_myself, write_whole
 
+Array = NDArray[Any]
+
 BINS = 40
+
+LINES = 10
+"""Entries of a carried field that are drawn each in a colour of its own; more of them are one grey, with their mean."""
 
 NAMED = 8
 """Drawn values of a map that stand side by side, each by its name; more of them make an axis."""
@@ -66,8 +72,7 @@ def trajectory_figure(found: Rollouts, summary: Summary) -> bytes:
         for column, (name, unit) in enumerate(carried.items()):
             values = _values(found, policy, f"trace_{name}")
             entries = _entries(found, policy, name)
-            labels = [f"{name}[{i}]" for i in range(entries)] if entries > 1 else [name]
-            axes[row, column].plot(values.reshape(-1, entries), lw=0.9, label=labels)
+            draw_lines(axes[row, column], values.reshape(-1, entries), name)
             axes[row, column].set_title(policy, fontsize=9, loc="left")
             axes[row, column].set_ylabel(f"{name} [{unit}]", fontsize=8)
             axes[row, column].grid(alpha=0.25)
@@ -78,6 +83,16 @@ def trajectory_figure(found: Rollouts, summary: Summary) -> bytes:
             one.legend(fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     figure.suptitle(f"{summary.title}\nwhat is carried, from the first slot on", fontsize=10, x=0.01, ha="left")
     return png(figure)
+
+
+def draw_lines(axes: Any, values: Array, name: str) -> None:
+    """Draw a line for each entry of a carried field over the slots: all in grey below their mean where they are many."""
+    entries = values.shape[-1]
+    if entries <= LINES:
+        axes.plot(values, lw=0.9, label=[f"{name}[{i}]" for i in range(entries)] if entries > 1 else [name])
+        return
+    axes.plot(values, lw=0.5, color="0.75", label=[f"{entries} of them", *[None] * (entries - 1)])
+    axes.plot(values.mean(axis=-1), lw=1.5, label="their mean")
 
 
 def histogram_figure(found: Rollouts, summary: Summary) -> bytes:

@@ -16,6 +16,9 @@ Array = NDArray[Any]
 
 ABOVE = "above the bound"
 
+REST = 0.01
+"""What a cost after the last slot may still count of itself where discounted sums are put beside a bound on all slots."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -29,7 +32,8 @@ class Row:
     reached: tuple[float, float] | None
     """Mean over the upper and over the lower end of the bracket; None where there is none, or it is not above 0."""
     beyond: float | None
-    """By which part a discounted cost exceeds its proved bound; None where there is none, or it is not above 0."""
+    """By which part a discounted cost exceeds its proved bound; None where there is none, it is not above 0, or the slots
+    are so few that the sum lacks what the bound has."""
     measures: dict[str, Estimate]
     ended: int
 
@@ -96,7 +100,8 @@ def summarise(found: Rollouts) -> Summary:
         }
         difference = None if policy == first else paired(values, _counted(found, first, sign)[0], slots)
         reached = None if bracket is None or not bracket[0] > 0.0 else (own.mean / bracket[1], own.mean / bracket[0])
-        beyond = own.mean / -bound[0] - 1.0 if bound is not None and origin["costs"] and bound[0] < 0.0 else None
+        above = bound is not None and origin["costs"] and bound[0] < 0.0 and _rest(origin) <= REST
+        beyond = own.mean / -bound[0] - 1.0 if above else None
         rows.append(Row(policy, own, difference, reached, beyond, measures, int(found.column(policy, "ended").sum())))
     counts = f"{'mean' if origin['discount'] is None else 'discounted'} {name if origin['costs'] else ''}".strip()
     headers = ["policy", f"{counts} [{unit}]", "± error", f"less {first}", "± paired"]
@@ -116,6 +121,11 @@ def _counted(found: Rollouts, policy: str, sign: float) -> tuple[Array, Array]:
         return sign * found.column(policy, "reward"), found.column(policy, "slots")
     sums = sign * found.column(policy, "discounted").sum(axis=0, keepdims=True)
     return sums, np.ones(sums.shape)
+
+
+def _rest(origin: dict[str, Any]) -> float:
+    """Return what a cost after the last slot counts of itself: the discount to the power of the slots."""
+    return float(origin["discount"] ** origin["slots"])
 
 
 def _proved(origin: dict[str, Any], name: str, unit: str) -> list[str]:
@@ -156,11 +166,31 @@ def _findings(rows: list[Row], first: str, origin: dict[str, Any]) -> list[str]:
     found += [f"No map of {policy} is drawn: {why}" for policy, why in origin["unmapped"].items()]
     found += origin["notes"]
     if origin["discount"] is not None:
-        left = origin["discount"] ** origin["slots"]
-        found.append(f"Sums end after {origin['slots']} slots; what would follow counts {left:.1g} of what it is.")
+        found.append(_truncated(origin))
+    found += [_beyond(row) for row in rows if _is_beyond(row)]
     by = "blocks of slots" if origin["discount"] is None else "lanes"
     found.append(f"Every policy met the same path (digest {origin['path']}); errors are by {by}.")
     return found
+
+
+def _truncated(origin: dict[str, Any]) -> str:
+    """Say where discounted sums end, and what the slots after it would count."""
+    rest, (name, _) = _rest(origin), origin["reward"]
+    said = f"Sums end after slot {origin['slots']}; a later {name} would count at most {rest:.2g} of itself."
+    if rest <= REST or not origin["costs"] or "discounted" not in origin["bounds"]:
+        return said
+    slots = int(np.ceil(np.log(REST) / np.log(origin["discount"])))
+    return f"{said} What is proved is of all slots, so these sums cannot be put beside it: --slots {slots} or more can."
+
+
+def _is_beyond(row: Row) -> bool:
+    return (row.beyond is not None and row.beyond < 0.0) or (row.reached is not None and row.reached[0] > 1.0)
+
+
+def _beyond(row: Row) -> str:
+    """Say of a mean beyond what is proved that it is one of this path."""
+    error = f", and this one's has an error of {row.reward.error:.2g}" if np.isfinite(row.reward.error) else ""
+    return f"{row.policy} lies beyond what is proved: that is of the mean over all paths{error}."
 
 
 def grid(summary: Summary) -> Grid:

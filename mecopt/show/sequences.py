@@ -41,8 +41,9 @@ def _described(name: str, dynamics: Dynamics[Any]) -> Iterator[Line | Grid]:
 
     why, said, solvers = dynamics.why_unproved(), dynamics.summaries(), dynamics.problem.solvers
     measures = ", ".join(f"{one} [{unit}]" if unit != "1" else one for one, unit in dynamics.measures.items())
-    earned = f"earns the {dynamics.reward_name} [{dynamics.reward_unit}]"
-    yield Line(f"{', '.join(dynamics.carried)} carried; {earned}; measures {measures or 'nothing else'}", "slot after slot")
+    unit = "" if dynamics.reward_unit == "1" else f" [{dynamics.reward_unit}]"
+    counts = f"what counts is the {dynamics.reward_name}{unit}"
+    yield Line(f"{', '.join(dynamics.carried)} carried; {counts}; measures {measures or 'nothing else'}", "slot after slot")
     proved = "its best mean reward is bracketed by proof" if why is None else f"nothing is proved of it: {why}"
     yield Line(proved, "long run")
     policies = {one: f"{solvers[one].summary}, slot by slot" for one in policy_names(dynamics) if one in solvers}

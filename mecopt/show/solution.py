@@ -44,7 +44,7 @@ def line(solution: Solution) -> str:
     if not solution.shape:
         if not np.isfinite(solution.objective):
             return f"Solution {problem.name} {solution.status}, {problem.size_text}"
-        value = f"{float(solution.objective):.6g} {problem.objective_unit} gap {_small(solution.gap)}"
+        value = f"{float(solution.objective):.6g}{_unit(solution)} gap {_small(solution.gap)}"
         return f"Solution {problem.name} {solution.status} {value}, {problem.size_text}"
     gaps = solution.gap[np.isfinite(solution.objective)]
     gap = f", largest gap {_small(gaps.max())}" if gaps.size else ""
@@ -92,13 +92,13 @@ def statistics_page(stats: Statistics) -> Page:
 def _single_page(solution: Solution, whole: bool) -> Page:
     problem, stats = solution.problem, solution.stats
     beside = float(problem.negligible)
-    relative = f" (of the objective and {beside:.6g} {problem.objective_unit})" if beside else ""
+    unit = _unit(solution)
+    relative = f" (of the objective and {beside:.6g}{unit})" if beside else ""
     scope = " for the given decision" if stats.method in problem.backends else ""
-    unit = problem.objective_unit
     parts: list[Line | Grid] = [
         Line(f"{solution.status.value}", "status"),
-        Line(f"{float(solution.objective):.9g} {unit} ({problem.sense}d)", "objective"),
-        Line(f"{float(solution.bound):.9g} {unit}", "bound"),
+        Line(f"{float(solution.objective):.9g}{unit} ({problem.sense}d)", "objective"),
+        Line(f"{float(solution.bound):.9g}{unit}", "bound"),
         Line(f"{_small(solution.gap)}{relative}", "gap"),
         Line(_small(solution.violation), "violation"),
         Line(stats.seconds_text, "seconds"),
@@ -179,10 +179,10 @@ def _largest(allocation: Variables) -> dict[str, float]:
 def _batch_page(solution: Solution, whole: bool) -> Page:
     problem, count = solution.problem, int(np.prod(solution.shape))
     answered = np.isfinite(solution.objective)
-    values, unit = solution.objective[answered], problem.objective_unit
+    values, unit = solution.objective[answered], _unit(solution)
     parts: list[Line | Grid] = list(_statuses(solution))
     if values.size:
-        spread = f"mean {values.mean():.6g} {unit}, {values.min():.6g} to {values.max():.6g} ({problem.sense}d)"
+        spread = f"mean {values.mean():.6g}{unit}, {values.min():.6g} to {values.max():.6g} ({problem.sense}d)"
         parts.append(Line(spread, "objective"))
         for label, numbers in (("gap", solution.gap), ("violation", solution.violation)):
             worst = int(np.argmax(np.where(answered, numbers, -np.inf)))
@@ -241,6 +241,12 @@ def _instances(solution: Solution, which: Sequence[int]) -> Grid:
 
 
 # ---------------------------------------------------------------------- words
+
+
+def _unit(solution: Solution) -> str:
+    """Return the objective's unit as it stands behind a number: nothing for plain numbers."""
+    unit = solution.problem.objective_unit
+    return "" if unit == "1" else f" {unit}"
 
 
 def _number(solution: Solution) -> str:

@@ -203,7 +203,7 @@ LESSON = Lesson(
     introduction="""
 Tasks of a neural network wait in a device's queue. In a block of slots it computes some, cuts the last one between two
 layers, and sends what is left of it to a server. The paper learns a power, from which all else is to follow; the modulo
-in its formulas jumps. Here a block is solved exactly in a fifth of a microsecond a piece, and proved. Nine steps: one
+in its formulas jumps. Here a block is solved exactly in a tenth of a microsecond a piece, and proved. Nine steps: one
 speed for all slots, a piece for every number of tasks that leave, a convex split by Lambert's W or Newton's method, a
 price that bounds it, and two prices that prove how many leave; then what the letter of the print would mean.
 

@@ -18,9 +18,9 @@ from mecopt import InstanceError
 from mecopt.cli.main import main
 from mecopt.compare.parts import write_table
 from mecopt.dynamic import Chart, Dynamics, best_discounted, estimate, path_digest, policy_of, rollout, shown
-from mecopt.dynamic.report import PICTURES, write_report
+from mecopt.dynamic.report import LINES, PICTURES, draw_lines, write_report
 from mecopt.dynamic.run import BLOCKS, INFORMATION, MAPS, RESULTS, SEGMENTS, Rollouts, default_policies, roll_out
-from mecopt.dynamic.summary import summarise
+from mecopt.dynamic.summary import ABOVE, summarise
 from mecopt.models.backscatter_frame.dynamics import FrameDynamics
 
 pytestmark = pytest.mark.filterwarnings("ignore::mecopt.quantities.doubts.AmbiguousShape")
@@ -389,6 +389,42 @@ def test_costs_are_told_as_costs_and_beside_their_bound(tmp_path: Path) -> None:
     word = "more" if apart.mean > 0.0 else "less"
     told = f"dynamic-program costs {abs(apart.mean):.4g} ± {apart.error:.2g} {word} than enumerate"
     assert (abs(apart.mean) > apart.half_width()) == any(text.startswith(told) for text in summary.findings)
+
+
+def test_sums_that_end_early_are_not_put_beside_a_bound_on_all_slots(tmp_path: Path) -> None:
+    for slots, whole in ((43, False), (44, True)):  # 0.9 ** 44 is the first power below a hundredth
+        summary = summarise(roll_out(Costly(), BOTH, out=tmp_path / str(slots), slots=slots, lanes=4, seed=4, jobs=1))
+        assert [row.beyond is not None for row in summary.rows] == [whole, whole]
+        assert (ABOVE in summary.headers) == whole
+        assert any(text.startswith(f"Sums end after slot {slots}; a later loss") for text in summary.findings)
+        assert any("--slots 44 or more can" in text for text in summary.findings) != whole
+
+
+def test_means_beyond_what_is_proved_are_named_with_their_errors(tmp_path: Path) -> None:
+    found = roll_out(Costly(), BOTH, out=tmp_path, slots=90, lanes=4, seed=4, jobs=1)
+    means = [row.reward.mean for row in summarise(found).rows]
+    for factor in (0.9, 1.1):
+        between = replace(found, provenance={**found.provenance, "bounds": {"discounted": [-factor * min(means)]}})
+        summary = summarise(between)
+        told = [text for text in summary.findings if "lies beyond what is proved" in text]
+        lower = [row for row in summary.rows if row.reward.mean < factor * min(means)]
+        assert len(told) == len(lower)
+        for text, row in zip(told, lower, strict=True):
+            assert text.startswith(row.policy)
+            assert f"{row.reward.error:.2g}" in text
+    assert lower
+
+
+@pytest.mark.parametrize(("entries", "lines", "labels"), [(1, 1, 1), (LINES, LINES, LINES), (LINES + 1, LINES + 2, 2)])
+def test_many_entries_are_drawn_below_their_mean(entries: int, lines: int, labels: int) -> None:
+    from matplotlib.figure import Figure
+
+    axes = Figure().subplots()
+    values = np.random.default_rng(0).random((7, entries))
+    draw_lines(axes, values, "level")
+    assert (len(axes.lines), len(axes.get_legend_handles_labels()[1])) == (lines, labels)
+    if entries > LINES:
+        assert np.allclose(np.asarray(axes.lines[-1].get_ydata(), dtype=float), values.mean(axis=1), rtol=1e-12)
 
 
 def test_a_path_is_as_long_and_broad_as_its_dynamics_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from mecopt.compare.run import compare
 from mecopt.data import Dataset
 from mecopt.decision import UnitBeams
 from mecopt.fields import allowed
-from mecopt.models import BackscatterFrame, BinaryOffloading, ComputationRate, MultiServerOffloading
+from mecopt.models import BackscatterFrame, BinaryOffloading, ComputationRate, InferenceQueue, MultiServerOffloading
 from mecopt.show.numbers import values
 from mecopt.show.page import Column, Grid, Line, Page
 from mecopt.solution import InstanceError, Solution
@@ -140,6 +140,15 @@ def test_a_certificate_comes_first_then_who_offloads_then_the_table() -> None:
     places = [said.index(text) for text in order]
     assert places == sorted(places)
     assert re.search(r"^ +1  offload +7\.6884$", said, re.M)
+
+
+def test_an_objective_without_a_unit_is_a_number_alone() -> None:
+    one = mecopt.solve(InferenceQueue(snr_per_watt=[300.0, 12000.0], backlog=[3, 5]))
+    many = mecopt.solve(InferenceQueue(snr_per_watt=[[300.0, 12000.0]] * 2, backlog=[3, 5]))
+    assert re.search(rf"^objective +{float(one.objective):.9g} \(minimised\)$", str(one), re.M)
+    assert re.search(rf"^bound +{float(one.bound):.9g}$", str(one), re.M)
+    assert f"OPTIMAL {float(one.objective):.6g} gap" in repr(one)
+    assert re.search(rf"mean {float(many.objective.mean()):.6g}, ", str(many))
 
 
 @pytest.mark.parametrize("name", PROBLEMS)
