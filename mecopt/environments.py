@@ -28,7 +28,7 @@ def environment_ids() -> list[str]:
     """Return the ids of all installed environments.
 
     >>> environment_ids()
-    ['mecopt/BackscatterFrame-v0', 'mecopt/HybridSlot-v0']
+    ['mecopt/BackscatterFrame-v0', 'mecopt/HybridSlot-v0', 'mecopt/InferenceQueue-v0', 'mecopt/InferenceQueueServer-v0']
     """
     return sorted(f"{NAMESPACE}/{entry.name}" for entry in entry_points(group="mecopt.environments"))
 

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from mecopt.dynamic.environments import filled_up
 from mecopt.environments import register
 from mecopt.solution import BackendUnavailable, InstanceError
 from mecopt.testing_statements import holds, refuses
@@ -147,7 +148,7 @@ def _over(step: Any) -> bool:
 
 def _rows(env: Any, value: Any) -> Any:
     """Return what a shell hands out as its world would: one array for all agents."""
-    return np.stack([value[agent] for agent in env.possible_agents]) if _parallel(env) else value
+    return filled_up([np.asarray(value[agent]) for agent in env.possible_agents]) if _parallel(env) else value
 
 
 def _same_infos(env: Any, told: Any, info: dict[str, Any]) -> bool:

@@ -27,7 +27,7 @@ try:
 except ModuleNotFoundError as error:
     raise BackendUnavailable("environments need gymnasium; install it by: pip install 'mecopt[learn]'") from error
 
-__all__ = ["ParallelSlotEnv", "SlotEnv", "SlotVectorEnv", "space_of", "whole", "world_of"]
+__all__ = ["ParallelSlotEnv", "SlotEnv", "SlotVectorEnv", "filled_up", "space_of", "whole", "world_of"]
 
 Array = NDArray[Any]
 
@@ -195,6 +195,9 @@ else:
             of an episode.
         render_mode
             taken because toolkits hand it in; there are no pictures.
+        each
+            what each agent may do, where that is not the same for all: as many numbers as there are in the longest row or
+            fewer, in which rows are filled up with zeros.
         """
 
         metadata: ClassVar[dict[str, Any]] = {"name": "slots_v0", "render_modes": [], "is_parallelizable": True}
@@ -205,12 +208,14 @@ else:
             agents: Sequence[str],
             slots: int,
             render_mode: str | None = None,
+            each: Sequence[Numbers] | None = None,
         ) -> None:
             self.world, self.slots, self.render_mode = world, whole("slots", slots), render_mode
             self.possible_agents = list(agents)
             self.agents: list[str] = []
             self.observation_spaces = {agent: space_of(_row(world.observed)) for agent in agents}
-            self.action_spaces = {agent: space_of(_row(world.acted)) for agent in agents}
+            allowed = [_row(world.acted)] * len(self.possible_agents) if each is None else each
+            self.action_spaces = {agent: space_of(what) for agent, what in zip(agents, allowed, strict=True)}
             self._rng: Generator | None = None
             self._state: State | None = None
             self._slot = 0
@@ -271,13 +276,23 @@ else:
             return {agent: rows[i].copy() for i, agent in enumerate(self.agents)}
 
         def _rows(self, actions: Mapping[str, Array]) -> Array:
-            space = self.action_space(self.agents[0])
-            kind, wanted = float if isinstance(space, Box) else None, space.shape
-            rows = [np.asarray(actions[agent], dtype=kind) for agent in self.agents]
-            for agent, row in zip(self.agents, rows, strict=True):
-                if row.shape != wanted:
-                    raise InstanceError(f"the action of {agent} has shape {row.shape}; allowed: {wanted}")
-            return np.stack(rows)
+            rows = []
+            for agent in self.agents:
+                space = self.action_space(agent)
+                row = np.asarray(actions[agent], dtype=float if isinstance(space, Box) else None)
+                if row.shape != space.shape:
+                    raise InstanceError(f"the action of {agent} has shape {row.shape}; allowed: {space.shape}")
+                rows.append(row)
+            return filled_up(rows)
+
+
+def filled_up(rows: Sequence[Array]) -> Array:
+    """Return rows as one array, those with fewer numbers than the longest filled up with zeros."""
+    longest: tuple[int, ...] = max(row.shape for row in rows)
+    whole = np.zeros((len(rows), *longest), dtype=np.result_type(*{row.dtype for row in rows}))
+    for number, row in enumerate(rows):
+        whole[number, ...][tuple(slice(size) for size in row.shape)] = row
+    return whole
 
 
 def _row(what: Numbers | Choices) -> Numbers | Choices:

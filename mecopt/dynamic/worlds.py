@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from mecopt.dynamic.dynamics import Dynamics, Outcome
 from mecopt.solution import InstanceError
@@ -133,3 +133,37 @@ def checked_scale(scale: Any) -> float:
     if not known or not 0.0 < scale < np.inf:
         raise InstanceError(f"reward_scale is {scale!r}; allowed: a finite number > 0")
     return float(scale)
+
+
+def checked_numbers(action: ArrayLike, shape: tuple[int, ...], low: float = -1.0, high: float = 1.0) -> Array:
+    """Return the numbers of an action in double precision, or say which one is none between the limits.
+
+    Raises
+    ------
+    InstanceError
+    """
+    given, allowed = np.asarray(action), f"numbers from {low:g} to {high:g}"
+    if given.shape != shape or given.dtype.kind not in "fiu":
+        raise InstanceError(f"action has shape {given.shape}, {given.dtype}; allowed: {shape}, {allowed}")
+    wrong = ~((given >= low) & (given <= high))
+    if wrong.any():
+        index = tuple(int(k) for k in np.argwhere(wrong)[0])
+        raise InstanceError(f"action{list(index)} is {given[index]}; allowed: {allowed}")
+    return given.astype(float)
+
+
+def checked_choices(action: ArrayLike, shape: tuple[int, ...], count: int) -> Array:
+    """Return the numbers of choices of an action, or say which one is none of so many.
+
+    Raises
+    ------
+    InstanceError
+    """
+    given = np.asarray(action)
+    if given.shape != shape or given.dtype.kind not in "iu":
+        raise InstanceError(f"action has shape {given.shape}, {given.dtype}; allowed: {shape}, whole numbers")
+    wrong = (given < 0) | (given >= count)
+    if np.any(wrong):
+        index = tuple(int(k) for k in np.argwhere(wrong)[0])
+        raise InstanceError(f"action{list(index) or ''} is {given[index]}; allowed: 0 to {count - 1}")
+    return given

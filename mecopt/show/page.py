@@ -78,7 +78,7 @@ class Grid:
                 yield ""
             for row in zip(*((column.title, *column.cells) for column, _ in part), strict=True):
                 broken = [
-                    textwrap.wrap(cell, size) if column.words else [cell]
+                    textwrap.wrap(cell, size, break_on_hyphens=False) if column.words else [cell]
                     for cell, (column, size) in zip(row, part, strict=True)
                 ]
                 for cells in zip_longest(*broken, fillvalue=""):

@@ -22,7 +22,7 @@ def sequences() -> Grid:
             Column("slot after slot", list(known), right=False),
             Column("carried", [", ".join(one.carried) for one in known.values()], right=False),
             Column("long run", ["not proved" if one.why_unproved() else "proved" for one in known.values()], right=False),
-            Column("environment", [", ".join(environments_of(name)) or "-" for name in known], right=False),
+            Column("environment", [", ".join(environments_of(name)) or "-" for name in known], True, False),
             Column("policies beside solvers", [", ".join(one.policies()) or "-" for one in known.values()], True, False),
         )
     )

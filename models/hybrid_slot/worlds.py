@@ -24,11 +24,19 @@ from typing import Any
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from mecopt.decision import SKIP
 from mecopt.dynamic.dynamics import Outcome
-from mecopt.dynamic.worlds import Choices, Numbers, SlotWorld, State, checked_scale
+from mecopt.dynamic.worlds import (
+    Choices,
+    Numbers,
+    SlotWorld,
+    State,
+    checked_choices,
+    checked_numbers,
+    checked_scale,
+)
 from mecopt.models.hybrid_slot import allocation, operation
 from mecopt.models.hybrid_slot.dynamics import HybridDynamics
 from mecopt.models.hybrid_slot.problem import HybridSlot
@@ -135,7 +143,7 @@ class SolverNumbers(HybridWorld):
 
     def answered(self, state: State, action: Array, rng: Generator) -> tuple[Array, SlotAllocation]:
         """Return what is kept, and the solver's answer to it."""
-        given = _numbers(action, (*state.problem.batch_shape, 1))
+        given = checked_numbers(action, (*state.problem.batch_shape, 1))
         part = np.clip((given - SKIPPED) / (1.0 - SKIPPED), 0.0, 1.0)
         return self._spending(state.problem, part, given < SKIPPED)
 
@@ -150,7 +158,7 @@ class SolverChoices(HybridWorld):
 
     def answered(self, state: State, action: Array, rng: Generator) -> tuple[Array, SlotAllocation]:
         """Return what is kept, and the solver's answer to it."""
-        given = _choices(action, state.problem.batch_shape, LEVELS + 1)[..., None]
+        given = checked_choices(action, state.problem.batch_shape, LEVELS + 1)[..., None]
         return self._spending(state.problem, np.minimum(given / (LEVELS - 1.0), 1.0), given == LEVELS)
 
 
@@ -164,7 +172,7 @@ class Raw(HybridWorld):
 
     def answered(self, state: State, action: Array, rng: Generator) -> tuple[Array, SlotAllocation]:
         """Return times, and the work that follows from them; nothing is promised to be kept."""
-        given = _numbers(action, (*state.problem.batch_shape, 4))
+        given = checked_numbers(action, (*state.problem.batch_shape, 4))
         grown = np.exp(4.0 * given[..., :3])
         shares = grown / grown.sum(axis=-1, keepdims=True)
         return self._timed(state.problem, np.concatenate([shares, 0.5 * (given[..., 3:] + 1.0)], axis=-1))
@@ -180,7 +188,7 @@ class RawChoices(HybridWorld):
 
     def answered(self, state: State, action: Array, rng: Generator) -> tuple[Array, SlotAllocation]:
         """Return times, and the work that follows from them; nothing is promised to be kept."""
-        number = _choices(action, state.problem.batch_shape, len(COMBINED) + 1)
+        number = checked_choices(action, state.problem.batch_shape, len(COMBINED) + 1)
         skips = number == len(COMBINED)
         decision, allocated = self._timed(state.problem, COMBINED[np.where(skips, 0, number)])
         return np.where(skips[..., None], SKIP, decision), allocated
@@ -206,27 +214,3 @@ MEANINGS: Mapping[str, str] = {
     "raw-choices": f"one of {len(COMBINED)} sets of times, or to skip",
 }
 """What an action is, for each way of acting."""
-
-
-def _numbers(action: ArrayLike, shape: tuple[int, ...]) -> Array:
-    """Return numbers from -1 to 1, or say which one is none."""
-    given = np.asarray(action)
-    if given.shape != shape or given.dtype.kind not in "fiu":
-        raise InstanceError(f"action has shape {given.shape}, {given.dtype}; allowed: {shape}, numbers from -1 to 1")
-    wrong = ~((given >= -1.0) & (given <= 1.0))
-    if wrong.any():
-        index = tuple(int(k) for k in np.argwhere(wrong)[0])
-        raise InstanceError(f"action{list(index)} is {given[index]}; allowed: numbers from -1 to 1")
-    return given.astype(float)
-
-
-def _choices(action: ArrayLike, shape: tuple[int, ...], count: int) -> Array:
-    """Return numbers of choices, or say which one is none."""
-    given = np.asarray(action)
-    if given.shape != shape or given.dtype.kind not in "iu":
-        raise InstanceError(f"action has shape {given.shape}, {given.dtype}; allowed: {shape}, whole numbers")
-    wrong = (given < 0) | (given >= count)
-    if np.any(wrong):
-        index = tuple(int(k) for k in np.argwhere(wrong)[0])
-        raise InstanceError(f"action{list(index) or ''} is {given[index]}; allowed: 0 to {count - 1}")
-    return given

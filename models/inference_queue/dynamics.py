@@ -20,6 +20,7 @@ out, see `mecopt.models.inference_queue.scenarios`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -37,16 +38,29 @@ from mecopt.radio import rayleigh_power
 from mecopt.solution import InstanceError
 
 if TYPE_CHECKING:
+    from mecopt.dynamic.worlds import SlotWorld
     from mecopt.models.inference_queue.network import Network
 
 Array = NDArray[Any]
 
 POSITIONS = 11
 """Seed of the places of devices; ours."""
+SERVER = "server"
+"""Name of the server's way of acting."""
 KNOWN, CAUSAL = "known", "causal"
 """Whether devices decide knowing the arrivals of the block, as the paper's do, or before they come."""
 BROKEN = 1e-9
 """Part by which an allocation may break a constraint."""
+
+
+@dataclass(frozen=True, eq=False)
+class Costs:
+    """What each pays for itself in a block; the sum of all is the cost."""
+
+    devices: Array
+    """:math:`w_3 m_k + w_4 (a z_k^3 + \\tau p_k)`, ``(*batch, users)``."""
+    server: Array
+    """:math:`w_1 Q + w_2 a_s X^3`, ``(*batch)``."""
 
 
 class QueueDynamics(Dynamics[InferenceQueue]):
@@ -265,7 +279,10 @@ class QueueDynamics(Dynamics[InferenceQueue]):
             "energy": energy / self.one.users,
             "server_energy": np.asarray(server_energy),
         }
-        return Outcome(-cost, carried, measures)
+        own = Costs(
+            self.waiting_weight * problem.backlog + weighted, np.asarray(self.server_waiting_weight * waiting + server)
+        )
+        return Outcome(-cost, carried, measures, detail=own)
 
     def settings(self) -> Mapping[str, Any]:
         """Return places and chances of the devices, and the weights."""
@@ -298,10 +315,32 @@ class QueueDynamics(Dynamics[InferenceQueue]):
         return {name: partial(make, self) for name, make in POLICIES.items()}
 
     def summaries(self) -> Mapping[str, str]:
-        """Return what policies do."""
+        """Return what policies and ways of acting do."""
         from mecopt.models.inference_queue.policies import SUMMARIES
+        from mecopt.models.inference_queue.worlds import MEANINGS
 
-        return SUMMARIES
+        return {**SUMMARIES, **{name: MEANINGS[name] for name in self.worlds()}}
+
+    def worlds(self) -> Mapping[str, Callable[[], SlotWorld]]:
+        """Return the ways of acting: those of a device where there is a single one, and the server's."""
+        from mecopt.models.inference_queue.worlds import WAYS, DeviceWorld, ServerWorld
+
+        alone = {name: partial(DeviceWorld, dynamics=self, actions=name) for name in WAYS} if self.one.users == 1 else {}
+        return {**alone, SERVER: partial(ServerWorld, dynamics=self)}
+
+    def world(self, actions: str | None = None) -> SlotWorld:
+        """Return one way of acting.
+
+        Raises
+        ------
+        UnknownName, InstanceError
+            where there is none of this name, or none for so many devices.
+        """
+        from mecopt.models.inference_queue.worlds import WAYS, checked_single
+
+        if actions in WAYS:
+            checked_single(self)
+        return super().world(actions)
 
     def why_unproved(self) -> str:
         """Return that discounted costs count, and that a bound on them is proved."""

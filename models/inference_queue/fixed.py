@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mecopt.kernels.arrays import plain
 from mecopt.kernels.compiled import compiled
 from mecopt.models.inference_queue.compiled import Device, Link, device_of, link_of, sending_cost
 from mecopt.models.inference_queue.compiled_batch import value_at
@@ -35,7 +36,8 @@ def fixed_costs(row: Array, snr_per_watt: Array, parts: ArrayLike, *, pieces: in
     whole
         whether a part that the radio does not carry is not offered.
     """
-    return np.asarray(_costs(row, np.asarray(snr_per_watt, dtype=float), np.asarray(parts, dtype=float), pieces, whole))
+    given = (plain(one, np.float64) for one in (row, snr_per_watt, parts))
+    return np.asarray(_costs(*given, pieces, whole))
 
 
 def fixed_pieces(
@@ -67,12 +69,9 @@ def fixed_pieces(
         whether as many tasks leave as can, whatever they are worth.
     """
     shape, options = snr_per_watt.shape, parts.shape[-1]
-    flat = [
-        np.ascontiguousarray(np.broadcast_to(one, shape), dtype=float).reshape(-1)
-        for one in (snr_per_watt, backlog, arrivals)
-    ]
-    given = np.ascontiguousarray(parts, dtype=float).reshape(-1, options)
-    found = _pieces(rows, *flat, np.ascontiguousarray(values), given, whole, drain)
+    flat = [plain(np.broadcast_to(one, shape), np.float64).reshape(-1) for one in (snr_per_watt, backlog, arrivals)]
+    given = plain(parts, np.float64).reshape(-1, options)
+    found = _pieces(plain(rows, np.float64), *flat, plain(values, np.float64), given, whole, drain)
     leaving, local, offloaded = (part.reshape(shape) for part in found)
     return leaving, local, offloaded
 
