@@ -57,19 +57,17 @@ class Grid:
     columns: Sequence[Column]
 
     def parts(self, width: int) -> Iterator[list[tuple[Column, int]]]:
-        """Yield columns with their widths, as many at a time as fit."""
+        """Yield columns with their widths, as many at a time as fit; what is left goes to words, by what they lack."""
         key, *others = self.columns
         part, used = [(key, key.width)], key.width
         for column in others:
             needed = min(column.width, WORDS) if column.words else column.width
             if len(part) > 1 and used + len(_BETWEEN) + needed > width:
-                yield part
+                yield _widened(part, width - used)
                 part, used = [(key, key.width)], key.width
-            left = width - used - len(_BETWEEN)
-            taken = min(column.width, max(needed, left))
-            part.append((column, taken))
-            used += len(_BETWEEN) + taken
-        yield part
+            part.append((column, needed))
+            used += len(_BETWEEN) + needed
+        yield _widened(part, width - used)
 
     def lines(self, width: int) -> Iterator[str]:
         """Yield the lines of the table, its parts one below the other."""
@@ -103,6 +101,13 @@ class Grid:
         )
         table = f'<table style="{_STYLE}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
         return f'<div style="overflow-x:auto;margin:.5em 0">{table}</div>'
+
+
+def _widened(part: list[tuple[Column, int]], left: int) -> list[tuple[Column, int]]:
+    """Return columns with what is left of the width divided among them by what each lacks, none wider than it needs."""
+    lacking = sum(column.width - size for column, size in part)
+    share = min(max(left, 0) / lacking, 1.0) if lacking else 0.0
+    return [(column, size + int(share * (column.width - size))) for column, size in part]
 
 
 @dataclass(frozen=True, repr=False)

@@ -172,6 +172,13 @@ def test_a_column_wider_than_the_screen_stands_alone_and_whole() -> None:
     assert page.text(80).splitlines()[-2:] == ["user  rate", "   0   2.5"]
 
 
+def test_names_in_columns_of_words_are_not_broken_at_hyphens() -> None:
+    names = ["even-drain", "shadow-price", "dynamic-program-must", "perfect-information"]
+    page = Page("title", (Grid((Column("problem", ["x"]), Column("policies", [", ".join(names)], True, False))),))
+    for width in range(40, 80):
+        assert set(names) <= set(page.text(width).replace(",", "").split())
+
+
 def test_a_notebook_prints_what_a_terminal_prints(monkeypatch: pytest.MonkeyPatch) -> None:
     solution = drawn("binary-offloading")
     said = str(solution)
