@@ -61,14 +61,15 @@ def read(path: Path) -> dict[str, Array]:
 
 
 def reached(columns: Mapping[str, Array], dynamics: Dynamics[Any], settings: Sb3Settings, stream: Problem) -> dict[str, Any]:
-    """Return what the policy that was kept earned, for the card."""
+    """Return what the policy that was kept earned, for the card; costs as costs."""
+    sign = -1.0 if dynamics.costs else 1.0
     best = len(columns["reward"]) - 1 - int(np.argmax(columns["reward"][::-1]))
     return {
         "over": f"a path of {settings.check_slots:,} slots on which it was chosen: judge by others",
         "reward_name": dynamics.reward_name,
         "unit": dynamics.reward_unit,
-        "reward": float(columns["reward"][best]),
-        "last": float(columns["reward"][-1]),
+        "reward": sign * float(columns["reward"][best]),
+        "last": sign * float(columns["reward"][-1]),
         "chosen_after": int(columns["slots"][best]),
         "slots": int(columns["slots"][-1]),
     }
@@ -77,15 +78,16 @@ def reached(columns: Mapping[str, Array], dynamics: Dynamics[Any], settings: Sb3
 def picture(
     columns: Mapping[str, Array], dynamics: Dynamics[Any], title: str, changes: Sequence[tuple[int, str]] = ()
 ) -> bytes:
-    """Draw what is earned while learning, and what the policy earns on its own path."""
+    """Draw what is earned while learning, and what the policy earns on its own path; costs as costs."""
     from matplotlib.figure import Figure
 
+    earned = {name: (-1.0 if dynamics.costs else 1.0) * columns[name] for name in ("training", "reward")}
     figure = Figure(figsize=(8.0, 4.4), layout="constrained")
     axes = figure.add_subplot()
-    axes.plot(columns["slots"], columns["training"], color="#8a8f98", lw=1.4, label="while learning, with exploration")
-    axes.plot(columns["slots"], columns["reward"], color="#1f5f8b", lw=1.8, marker="o", ms=4, label="on a path of its own")
+    axes.plot(columns["slots"], earned["training"], color="#8a8f98", lw=1.4, label="while learning, with exploration")
+    axes.plot(columns["slots"], earned["reward"], color="#1f5f8b", lw=1.8, marker="o", ms=4, label="on a path of its own")
     best = len(columns["reward"]) - 1 - int(np.argmax(columns["reward"][::-1]))
-    axes.plot(columns["slots"][best], columns["reward"][best], "o", mec="#c0392b", mfc="none", ms=10, mew=1.8, label="kept")
+    axes.plot(columns["slots"][best], earned["reward"][best], "o", mec="#c0392b", mfc="none", ms=10, mew=1.8, label="kept")
     for at, text in changes:
         axes.axvline(at, color="#8a8f98", lw=0.8)
         axes.text(at, 0.97, f" {text}", transform=axes.get_xaxis_transform(), va="top", fontsize=8)

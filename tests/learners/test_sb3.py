@@ -32,6 +32,7 @@ from mecopt.learners.paths import as_paths
 from mecopt.learners.sb3 import LEARNER, Sb3Policy, learner, record
 from mecopt.learners.sb3.policy import Actor, as_action
 from mecopt.learners.sb3.settings import Sb3Settings
+from mecopt.models.inference_queue.dynamics import QueueDynamics
 from mecopt.registry import find_dynamics
 from mecopt.solution import MecoptError
 
@@ -401,3 +402,32 @@ def test_a_log_of_something_else_is_refused(tmp_path: Path) -> None:
 def test_settings_survive_the_card() -> None:
     settings = Sb3Settings(algorithm="dqn", hidden=(8, 4))
     assert Sb3Settings.of(dataclasses.asdict(settings)) == settings
+
+
+@pytest.mark.parametrize(
+    ("users", "given"),
+    [
+        (1, {}),
+        (1, {"actions": "raw", "algorithm": "td3"}),
+        (1, {"actions": "choices", "algorithm": "dqn"}),
+        (3, {}),
+    ],
+)
+def test_devices_and_servers_of_queues_learn_and_tell_costs_as_costs(users: int, given: Any, tmp_path: Path) -> None:
+    dynamics = QueueDynamics(users=users)
+    settings = Sb3Settings(**{**LEARNER.brief, **given})
+    stream = dynamics.stream(np.random.default_rng(0), 30, settings.lanes)
+    policy = LEARNER.train(stream, settings, 0, tmp_path / "run", {"set": [f"users={users}"]})
+    found = policy.card["reached"]
+    path = dynamics.stream(np.random.default_rng((0, 8)), 2, 8)
+    cost = -rollout(dynamics, path, policy.act, np.random.default_rng((0, 9))).mean
+    assert found["reward"] == pytest.approx(cost, rel=1e-9)
+    assert cost > 0.0
+    assert "cost -" not in " ".join(policy.reported())
+
+
+def test_the_ways_of_a_device_are_refused_for_several(tmp_path: Path) -> None:
+    dynamics = QueueDynamics(users=3)
+    stream, settings = dynamics.stream(np.random.default_rng(0), 10, 8), Sb3Settings(actions="proposal")
+    with pytest.raises(InstanceError, match="users is 3; allowed: 1 where a device acts"):
+        LEARNER.train(stream, settings, 0, tmp_path / "run", {})
