@@ -215,12 +215,12 @@ class BandwidthPower(Problem[Transmission, BandwidthPrice]):
 
     def terms(self) -> Terms:
         """Return the two fixed times, c, g and u^E of every user."""
-        from mecopt.models.bandwidth_power.upload import ceilings
+        from mecopt.kernels.error_free import efficiencies_within
 
         noise = self.noise_density[..., None]
         reach = self.channel_gain * self.max_power / noise
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ceiling = ceilings(self.energy_budget * self.channel_gain / (self.data_size * noise * LN2))
+        with np.errstate(all="ignore"):  # a quotient of floats would tell budgets near the least energy from it by rounding
+            ceiling = efficiencies_within(self.energy_budget, self.channel_gain, 1.0, self.data_size, noise)
         # without power, channel or band nothing is carried; what has no data needs none of them
         ceiling = np.where((reach > 0) & (self.bandwidth[..., None] > 0), ceiling, 0.0)
         return Terms(

@@ -43,29 +43,6 @@ def efficiency(log_snr: float) -> float:
 
 
 @compiled
-def ceiling_of(ratio: float) -> float:
-    """Return the efficiency u with ``(exp(u) - 1) / u = ratio``, the most that an energy budget allows.
-
-    `ratio` is the budget over the least energy that can carry the task; up to 1 nothing can be sent, and u is 0.
-    """
-    if not ratio > 1.0:
-        return 0.0
-    if ratio == np.inf:
-        return np.inf
-    target = np.log(ratio)
-    u = 2.0 * target
-    # Newton on a convex increasing function from above its root, to which the iterates fall
-    for _ in range(100):
-        shrunk = -np.expm1(-u)
-        slope = 1.0 / shrunk - 1.0 / u if u > 1e-4 else 0.5 + u / 12.0
-        step = (u + np.log(shrunk / u) - target) / slope
-        u -= step
-        if step <= 4e-16 * u:
-            break
-    return float(u)
-
-
-@compiled
 def _at_full_power(log_kappa: float) -> tuple[float, float]:
     """Solve ``phi(y) = kappa``; return ``ln y`` and its slope in ``ln kappa``."""
     if log_kappa < -80.0:  # y < 1e-17: phi is y^2 / 2 to rounding
@@ -100,12 +77,6 @@ def answer(log_kappa: float, ceiling: float, knee: float, lower: float, upper: f
     if log_kappa >= lower:
         return knee, 0.0
     return _at_full_power(log_kappa)
-
-
-@vectorised("float64(float64)")
-def ceilings(ratio: float) -> float:
-    """Return `ceiling_of` of every entry."""
-    return ceiling_of(ratio)
 
 
 @vectorised("float64(float64, float64, float64, float64)")

@@ -86,40 +86,10 @@ def best_efficiency(energy: float, price: float, cap: float) -> float:
     return float(u)
 
 
-@compiled
-def energy_cap(budget: float) -> float:
-    """Return the u with ``(e^u - 1) / u = budget``, to rounding; 0 where the budget is at most 1, below any rate's."""
-    if not budget > 1.0:
-        return 0.0
-    if budget == np.inf:
-        return np.inf
-    level = np.log(budget)
-    u = 2.0 * level
-    # Newton on the convex increasing ln((e^u - 1) / u) from above, where it falls to the root.
-    for _ in range(60):
-        if u < 0.1:
-            value = u * (0.5 + u * (1 / 24 - u * u * (1 / 2880 - u * u / 181440)))
-            slope = 0.5 + u * (1 / 12 - u * u * (1 / 720 - u * u / 30240))
-        else:
-            value = u + np.log(-np.expm1(-u) / u)
-            slope = -1.0 / np.expm1(-u) - 1.0 / u
-        step = (value - level) / slope
-        u -= step
-        if abs(step) <= 4e-16 * u:
-            break
-    return float(u)
-
-
 @vectorised("float64(float64, float64, float64)")
 def best_efficiencies(energy: float, price: float, cap: float) -> float:
     """Return `best_efficiency` of every entry."""
     return best_efficiency(energy, price, cap)
-
-
-@vectorised("float64(float64)")
-def energy_caps(budget: float) -> float:
-    """Return `energy_cap` of every entry."""
-    return energy_cap(budget)
 
 
 @compiled

@@ -176,13 +176,14 @@ class PricedPower(Problem[TransmitPower, InterferencePrice]):
 
     def coefficients(self) -> PowerCoefficients:
         """Return what the mathematics needs of every user."""
-        from mecopt.models.priced_power.compiled import energy_caps
+        from mecopt.kernels.error_free import efficiencies_within
 
-        snr = self.channel_gain / self.noise_power[..., None]
-        limit = self.interference_limit[..., None]
+        noise, limit = self.noise_power[..., None], self.interference_limit[..., None]
+        snr = self.channel_gain / noise
         least_time = quotient(self.data_size * np.log(2.0), self.bandwidth)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            cap = np.minimum(np.log1p(snr * self.max_power), energy_caps(self.energy_budget * snr / least_time))
+        with np.errstate(all="ignore"):  # a quotient of floats would tell budgets near the least energy from it by rounding
+            within = efficiencies_within(self.energy_budget, self.channel_gain, self.bandwidth, self.data_size, noise)
+            cap = np.minimum(np.log1p(snr * self.max_power), within)
             energy, part = self.energy_price / snr, self.interference_gain / snr / limit
         # what has no data needs no link, any cap will do; who may not interfere and would has none
         cap = np.where((least_time < np.inf) & ((limit > 0) | (self.interference_gain == 0)), cap, 0.0)
