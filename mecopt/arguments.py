@@ -51,9 +51,17 @@ def checked_generator(rng: Any) -> Generator:
 
 def checked_number(name: str, value: Any, least: float = 0.0) -> None:
     """Raise `InstanceError` unless this is a finite number of at least so much."""
-    known = isinstance(value, int | float | np.number) and not isinstance(value, bool | np.timedelta64)
-    if not known or not least <= value < np.inf:
+    if not _number(value) or not least <= value < np.inf:
         raise InstanceError(f"{name} is {value!r}; allowed: a finite number >= {least:g}")
+
+
+def checked_gap(name: str, value: Any, least: float = 0.0) -> None:
+    """Raise `InstanceError` unless this is a relative gap that proves something: a number of at least so much and below 1.
+
+    An answer within a gap of 1 may be any multiple of the optimum, so that all are.
+    """
+    if not _number(value) or not least <= value < 1.0:
+        raise InstanceError(f"{name} is {value!r}; allowed: a relative gap >= {least:g} and < 1, as 1e-3")
 
 
 def checked_limit(time_limit: Any) -> None:
@@ -79,6 +87,11 @@ def checked_start(problem: Problem, start: Any) -> None:
         raise InstanceError(
             f"start solves {other.name} with {other.users} users; allowed: {problem.name} with {problem.users}"
         )
+
+
+def _number(value: Any) -> bool:
+    """Whether this is a real number, which neither a flag nor a span of time is."""
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool | np.timedelta64)
 
 
 def _described(given: Any) -> str:

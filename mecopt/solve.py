@@ -11,7 +11,7 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
 from mecopt import clock, waiting
-from mecopt.arguments import checked_generator, checked_limit, checked_number, checked_problem, checked_start
+from mecopt.arguments import checked_gap, checked_generator, checked_limit, checked_problem, checked_start
 from mecopt.backends.backend import Backend, Feature
 from mecopt.certify import certify, denied, distance, judge, reasons
 from mecopt.problem import Problem
@@ -48,7 +48,7 @@ def allocate(
         an earlier solution to start from; an error where the backend cannot use it. A decision that leaves nothing to
         solve (nobody offloads) is answered without looking at it: `start_used` is False there, and of the whole batch.
     tol
-        relative duality gap within which the answer counts as optimal.
+        relative duality gap within which the answer counts as optimal; below 1, where any would.
     time_limit
         seconds for the whole batch, modelling included; an item that they do not reach is FAILED and says so. A formula and
         path following, a millisecond or so an item, run to their end. Compiling kernels is not counted. Where a method
@@ -70,7 +70,7 @@ def allocate(
     ('OPTIMAL', 30.0)
     """
     checked_problem(problem)
-    checked_number("tol", tol, least=LEAST_GAP)
+    checked_gap("tol", tol, least=LEAST_GAP)
     checked_limit(time_limit)
     decisions = problem.decision_space.validate(decision, problem.batch_shape)
     chosen = problem.backend(backend)
@@ -116,7 +116,8 @@ def solve(
         an earlier solution or a decision per instance, used as incumbent or starting point; an error where it is useless.
     gap
         relative gap within which a proved answer counts as optimal. None (default): exact solvers search until nothing
-        better than rounding can exist, and what is proved within 1e-6 counts as optimal. A number lets them stop there.
+        better than rounding can exist, and what is proved within 1e-6 counts as optimal. A number below 1 lets them stop
+        there.
     time_limit
         seconds for the whole batch, modelling and an outside answer's proof included; what easy instances leave over goes to
         those that were cut, and those cut in the end keep their best answer, with its true gap. Compiling kernels, scans
@@ -142,7 +143,7 @@ def solve(
     checked_problem(problem)
     generator = checked_generator(rng)
     if gap is not None:
-        checked_number("gap", gap)
+        checked_gap("gap", gap)
     checked_limit(time_limit)
     chosen = solver_for(problem, solver)
     first = None

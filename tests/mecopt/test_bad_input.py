@@ -296,13 +296,28 @@ def test_decisions_for_another_batch_are_refused() -> None:
         mecopt.allocate(batch, np.zeros((3, 3)))
 
 
-@pytest.mark.parametrize("value", [-1.0, math.nan, math.inf, "1", True], ids=repr)
-@pytest.mark.parametrize("name", ["gap", "time_limit", "tol"])
-def test_a_tolerance_or_limit_that_makes_no_sense_is_refused(name: str, value: Any) -> None:
-    problem = instance(BinaryOffloading)
+NO_NUMBERS = [-1.0, math.nan, math.inf, -math.inf, "1", True, None, 1j, np.complex128(0.1), np.float64(-0.1), [1e-3]]
+
+
+@pytest.mark.parametrize("value", [value for value in NO_NUMBERS if value is not None], ids=repr)
+def test_a_time_limit_that_makes_no_sense_is_refused(value: Any) -> None:
+    with pytest.raises(InstanceError, match=r"time_limit is .*allowed: a finite number >= 0"):
+        mecopt.solve(instance(BinaryOffloading), time_limit=value)
+
+
+@pytest.mark.parametrize("value", [*NO_NUMBERS, 1.0, 1, np.float32(1.0), 2.5, 1e300], ids=repr)
+@pytest.mark.parametrize("name", ["gap", "tol"])
+@pytest.mark.parametrize("model", [BinaryOffloading, ComputationRate])
+def test_a_gap_within_which_anything_would_be_optimal_is_refused(model: type[Problem], name: str, value: Any) -> None:
+    if (name, value) == ("gap", None):
+        return  # asks for no more than rounding
     call = partial(mecopt.allocate, decision=[0, 0, 0]) if name == "tol" else mecopt.solve
-    with pytest.raises(InstanceError, match=f"{name} is .*allowed: a finite number >= "):
-        call(problem, **{name: value})
+    with pytest.raises(InstanceError, match=f"{name} is .*allowed: a relative gap >= .* and < 1"):
+        call(instance(model), **{name: value})
+
+
+def test_a_gap_just_below_one_is_a_gap() -> None:
+    assert mecopt.solve(instance(BinaryOffloading), gap=np.nextafter(1.0, 0.0)).is_optimal
 
 
 def test_a_start_that_would_have_no_effect_is_refused() -> None:

@@ -357,6 +357,10 @@ def test_bad_data_are_named() -> None:
             lambda: Polytope(np.ones(1), 2 * np.ones(1), np.ones((1, 1)), 0.5 * np.ones(1)).least_linear(np.ones(1)),
         ),
         ("needs a Polytope", lambda: inverse_quadratic_transform(somewhere, start)),
+        ("tolerance is 1.0; allowed: a relative gap", lambda: parametric_newton(problem, start, tolerance=1.0)),
+        ("tolerance is nan; allowed", lambda: inverse_quadratic_transform(problem, start, tolerance=np.nan)),
+        ("tolerance is -1.0; allowed", lambda: quadratic_transform(problem, start, tolerance=-1.0)),
+        ("tolerance is inf; allowed", lambda: dinkelbach(_shares(c[:1], 6.0), start[:1], tolerance=np.inf)),
         ("unknown direction 'jon'; did you mean 'jong'", lambda: parametric_newton(problem, start, direction="jon")),  # type: ignore[arg-type]
         ("in a polytope of 3", lambda: parametric_newton(problem, start[:2])),
         ("start has shape .1, 3.", lambda: parametric_newton(problem, start[None])),

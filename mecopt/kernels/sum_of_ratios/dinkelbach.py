@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.arguments import checked_gap
 from mecopt.kernels.sum_of_ratios.newton import ParametricOracle, default_oracle
 from mecopt.kernels.sum_of_ratios.problem import Bound, RatioSolution, SumOfRatios, Trace, concluded
 from mecopt.solution import InstanceError
@@ -63,6 +64,7 @@ def dinkelbach(
     answer = oracle or default_oracle(problem)
     if tolerance is None:
         tolerance = 1e-9 if oracle is None else 1e-12
+    checked_gap("tolerance", tolerance)
     one, q = np.ones(1), float(problem.value(x))
     iterates = [x]
     residuals: list[float] = []

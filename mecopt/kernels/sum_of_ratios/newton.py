@@ -47,6 +47,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.arguments import checked_gap
 from mecopt.kernels.sum_of_ratios.problem import Bound, RatioSolution, SumOfRatios, Trace, concluded
 from mecopt.kernels.sum_of_ratios.region import minimise_convex
 from mecopt.solution import InstanceError, unknown
@@ -112,6 +113,7 @@ def parametric_newton(
     answer = oracle or default_oracle(problem)
     if tolerance is None:
         tolerance = 1e-6 if oracle is None else 1e-10
+    checked_gap("tolerance", tolerance)
     b, a = np.asarray(problem.denominator(x)), problem.weighted_numerator(x)
     scale, floor = np.where(a > 0, a, a.max() or 1.0), VANISHING * b
 

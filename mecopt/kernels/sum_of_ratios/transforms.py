@@ -35,6 +35,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.arguments import checked_gap
 from mecopt.kernels.sum_of_ratios.problem import Bound, RatioSolution, Sense, SumOfRatios, Trace, concluded
 from mecopt.kernels.sum_of_ratios.region import minimise_convex
 from mecopt.solution import InstanceError
@@ -156,6 +157,7 @@ def _alternate(
     sense: Sense,
 ) -> RatioSolution:
     """Alternate between y and x while the value improves and y still moves."""
+    checked_gap("tolerance", tolerance)
     sign = 1.0 if sense == "minimise" else -1.0
     x = problem.starting_point(start)
     _positive_numerators(problem, x)
