@@ -30,6 +30,7 @@ from mecopt.dynamic import (
     Moves,
     Tables,
     best_average,
+    luck,
     perfect_information,
     policy_of,
     rollout,
@@ -140,7 +141,10 @@ def _acted(dynamics: Dynamics[Any]) -> Iterator[Callable[[], Any]]:
 
 def _rolled(dynamics: Dynamics[Any], policy: str) -> None:
     path = dynamics.stream(np.random.default_rng(0), 2, 2)
-    rollout(dynamics, path, policy_of(dynamics, policy), np.random.default_rng(1))
+    found = rollout(dynamics, path, policy_of(dynamics, policy), np.random.default_rng(1))
+    control = dynamics.control_variate()
+    if control is not None:
+        luck(control, path, found)
 
 
 def _stepped(dynamics: Dynamics[Any], actions: str) -> None:

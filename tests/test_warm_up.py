@@ -37,7 +37,7 @@ import mecopt
 from mecopt import clock
 from mecopt.backends.backend import Feature
 from mecopt.compare import compare, default_methods
-from mecopt.dynamic import Choices, State, policy_of, rollout
+from mecopt.dynamic import Choices, State, luck, policy_of, rollout
 from mecopt.registry import all_shipped, dynamics_names, find_dynamics, find_problem
 from mecopt.warmstart import from_dual
 
@@ -114,7 +114,9 @@ if cls.name in dynamics_names():
     dynamics = find_dynamics(cls.name)()
     path = dynamics.stream(np.random.default_rng(5), 3, 2)
     for name in dynamics.policies():
-        rollout(dynamics, path, policy_of(dynamics, name), np.random.default_rng(6))
+        found = rollout(dynamics, path, policy_of(dynamics, name), np.random.default_rng(6))
+        if dynamics.control_variate() is not None:
+            luck(dynamics.control_variate(), path, found)
     for actions in dynamics.worlds():
         world = dynamics.world(actions)
         for slots, lanes in ((path[0], (2,)), (path[0, 0], ())):

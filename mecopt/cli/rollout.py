@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 @strict_option
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for table, report, pictures.")
 @click.option("--jobs", type=click.IntRange(1), help="Processes; by default one per core.")
+@click.option(
+    "--control-variate/--plain",
+    default=True,
+    show_default=True,
+    help="Whether luck that is known to be 0 in the mean is taken off, where a problem knows such.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def command(
     name: str,
@@ -38,6 +44,7 @@ def command(
     settings: tuple[str, ...],
     output: Path,
     jobs: int | None,
+    control_variate: bool,
     as_json: bool,
 ) -> Any:
     """Carry out policies of the sequential problem NAME on one common path.
@@ -78,6 +85,7 @@ def command(
                 lanes=lanes,
                 seed=seed,
                 jobs=jobs,
+                control_variate=control_variate,
                 progress=told,
                 report=lambda one: reported.append(write_report(one, output)),
             )

@@ -3,8 +3,9 @@
 from mecopt.dynamic.average import Bracket, Ending, LongRun, average_of, best_average, bracketed
 from mecopt.dynamic.chain import Chain, Multichain, side_by_side
 from mecopt.dynamic.charts import Chart, shown
+from mecopt.dynamic.control_variates import Nodes, luck
 from mecopt.dynamic.discounted import Discounted, Values, best_discounted, discounted_of, discounted_values
-from mecopt.dynamic.dynamics import Dynamics, Grids, Outcome, Policy
+from mecopt.dynamic.dynamics import ControlVariate, Dynamics, Grids, Outcome, Policy
 from mecopt.dynamic.estimates import Estimate, block_means, estimate, paired
 from mecopt.dynamic.information import Foreknown, perfect_information
 from mecopt.dynamic.operators import Moves, Operator, Sweep, Tables
@@ -18,6 +19,7 @@ __all__ = [
     "Chain",
     "Chart",
     "Choices",
+    "ControlVariate",
     "Discounted",
     "Dynamics",
     "Ending",
@@ -27,6 +29,7 @@ __all__ = [
     "LongRun",
     "Moves",
     "Multichain",
+    "Nodes",
     "Numbers",
     "Operator",
     "Outcome",
@@ -49,6 +52,7 @@ __all__ = [
     "discounted_of",
     "discounted_values",
     "estimate",
+    "luck",
     "paired",
     "path_digest",
     "perfect_information",

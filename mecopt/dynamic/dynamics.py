@@ -41,6 +41,9 @@ ProblemT = TypeVar("ProblemT", bound=Problem)
 Policy = Callable[[Any, Generator], Any]
 """From the problems of a slot ``(lanes,)`` and a generator to decision and allocation, or to a decision alone."""
 
+ControlVariate = Callable[[Any], Array]
+"""From slots with what is carried in them to numbers ``(*batch)`` of mean 0 in the unit of the reward."""
+
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
@@ -227,6 +230,13 @@ class Dynamics(ABC, Generic[ProblemT]):
 
     def most_discounted(self) -> float | None:
         """Return a proved bound on the mean discounted sum of rewards from the first slot on; None where there is none."""
+        return None
+
+    def control_variate(self) -> ControlVariate | None:
+        """Return the luck of slots, for rollouts to take off; None where none is known.
+
+        Its mean over what is drawn in a slot is exactly 0, whatever is carried: `mecopt.dynamic.control_variates`.
+        """
         return None
 
     def bracket(self) -> Bracket | None:

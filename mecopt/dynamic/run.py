@@ -24,6 +24,7 @@ from mecopt import waiting
 from mecopt.arguments import checked_seed
 from mecopt.compare.parts import deaf_to_interrupts, file_name, finished, origin_of, table_of, versions, write_table
 from mecopt.dynamic.charts import Chart, shown
+from mecopt.dynamic.control_variates import luck
 from mecopt.dynamic.dynamics import Dynamics, Outcome, Policy
 from mecopt.dynamic.estimates import block_means, blocks_of
 from mecopt.dynamic.information import perfect_information
@@ -124,6 +125,7 @@ def roll_out(
     lanes: int | None = None,
     seed: int = 0,
     jobs: int | None = None,
+    control_variate: bool = True,
     provenance: Mapping[str, Any] | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
     report: Callable[[Rollouts], Any] = lambda found: None,
@@ -144,6 +146,9 @@ def roll_out(
         of the path, and of what policies draw, the same numbers for all of them.
     jobs
         processes; None takes all cores, or one for a single policy.
+    control_variate
+        whether means are told less the luck that is known to be 0 in the mean, where the dynamics knows such; it is among
+        the rows in any case.
     provenance
         what else is told of the run.
     progress
@@ -179,6 +184,7 @@ def roll_out(
         "reward": [dynamics.reward_name, dynamics.reward_unit],
         "costs": dynamics.costs,
         "discount": dynamics.discount,
+        "control_variate": bool(control_variate),
         "measures": dict(dynamics.measures),
         "carried": {name: _unit(dynamics, name) for name in dynamics.carried},
         "trained": {name: origin_of(solver) for name, solver in trained.items()},
@@ -271,6 +277,7 @@ class _Task:
         policy = policy_of(self.dynamics, self.name)
         if chart is not None:
             write_table(_map(self.dynamics, self.name, chart, policy, self.seed), self.map_file())
+        control = self.dynamics.control_variate()
         begin: Outcome | None = _left(files[begun - 1]) if begun else None
         before = sum(len(part) for part in segments[:begun])
         for number in range(begun, len(files)):
@@ -283,7 +290,8 @@ class _Task:
                 raise InstanceError(f"{self.name}, from slot {part.start} on: {error}") from error
             except SolveFailed as error:
                 raise SolveFailed(f"{self.name}, from slot {part.start} on: {error}", error.solution) from error
-            write_table(_rows(self.dynamics, self.name, found, blocks, before), files[number])
+            by_chance = None if control is None else luck(control, path[part], found)
+            write_table(_rows(self.dynamics, self.name, found, by_chance, blocks, before), files[number])
             begin, before = found.after, before + len(blocks)
             yield number
 
@@ -341,7 +349,9 @@ def _why_unproved(dynamics: Dynamics[Any]) -> str:
     return dynamics.why_unproved() or f"{dynamics.name} says no grid for these settings"
 
 
-def _rows(dynamics: Dynamics[Any], name: str, found: Rollout, blocks: list[slice], before: int) -> pa.Table:
+def _rows(
+    dynamics: Dynamics[Any], name: str, found: Rollout, by_chance: Array | None, blocks: list[slice], before: int
+) -> pa.Table:
     """Return a row per block and lane."""
     import pyarrow as pa
 
@@ -360,9 +370,13 @@ def _rows(dynamics: Dynamics[Any], name: str, found: Rollout, blocks: list[slice
         return np.concatenate([p[0] for p in pairs]).ravel(), np.concatenate([p[1] for p in pairs]).ravel()
 
     columns["reward"] = means(found.reward)[0]
+    if by_chance is not None:
+        columns["luck"] = means(by_chance)[0]
     if dynamics.discount is not None:
-        counted = found.reward * dynamics.discount ** np.arange(first, first + len(found.reward))[:, None]
-        columns["discounted"] = means(counted)[0] * columns["slots"]
+        counts = dynamics.discount ** np.arange(first, first + len(found.reward))[:, None]
+        columns["discounted"] = means(counts * found.reward)[0] * columns["slots"]
+        if by_chance is not None:
+            columns["discounted_luck"] = means(counts * by_chance)[0] * columns["slots"]
     for measure, values in found.measures.items():
         columns[measure], columns[f"{measure}_slots"] = means(values)
     ended = np.zeros_like(found.reward) if found.ended is None else found.ended.astype(float)

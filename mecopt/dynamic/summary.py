@@ -14,7 +14,7 @@ from mecopt.show.page import Column, Grid, Line, Page
 
 Array = NDArray[Any]
 
-ABOVE = "above the bound"
+ABOVE, PLAIN = "above the bound", "± plain"
 
 REST = 0.01
 """What a cost after the last slot may still count of itself where discounted sums are put beside a bound on all slots."""
@@ -36,6 +36,8 @@ class Row:
     are so few that the sum lacks what the bound has."""
     measures: dict[str, Estimate]
     ended: int
+    plain: Estimate | None = None
+    """What counts as it was simulated, where luck was taken off; see `mecopt.dynamic.control_variates`."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +55,14 @@ class Summary:
 
     def cells(self, row: Row) -> list[str]:
         """Return a row's cells in the order of the headers."""
-        shown = [row.policy, _number(row.reward.mean), _error(row.reward.error)]
+        shown = [row.policy, _number(row.reward.mean, row.reward.error), _error(row.reward.error)]
+        if PLAIN in self.headers:
+            shown.append("-" if row.plain is None else _error(row.plain.error))
         shown += ["-", "-"] if row.difference is None else [f"{row.difference.mean:+.4g}", _error(row.difference.error)]
         if "of the bracket" in self.headers:
             shown.append("-" if row.reached is None else f"{100 * row.reached[0]:.1f} to {100 * row.reached[1]:.1f} %")
         if ABOVE in self.headers:
-            shown.append("-" if row.beyond is None else f"{100 * row.beyond:.2f} %")
+            shown.append("-" if row.beyond is None else f"{100 * row.beyond:.{2 if row.plain is None else 3}f} %")
         shown += [_number(one.mean) for one in row.measures.values()]
         return [*shown, str(row.ended)] if "ended" in self.headers else shown
 
@@ -74,6 +78,7 @@ class Summary:
         return {
             row.policy: {
                 self.counts: plain(row.reward),
+                "plain": plain(row.plain),
                 "difference": plain(row.difference),
                 "reached": None if row.reached is None else list(row.reached),
                 "above_the_bound": row.beyond,
@@ -92,8 +97,8 @@ def summarise(found: Rollouts) -> Summary:
     bracket, bound, first = bounds.get("long-run"), bounds.get("discounted"), found.policies[0]
     rows = []
     for policy in found.policies:
-        values, slots = _counted(found, policy, sign)
-        own = estimate(values, slots)
+        values, slots, simulated = _counted(found, policy, sign)
+        own, plain = estimate(values, slots), None if simulated is None else estimate(simulated, slots)
         measures = {
             measure: estimate(found.column(policy, measure), found.column(policy, f"{measure}_slots"))
             for measure in origin["measures"]
@@ -102,9 +107,11 @@ def summarise(found: Rollouts) -> Summary:
         reached = None if bracket is None or not bracket[0] > 0.0 else (own.mean / bracket[1], own.mean / bracket[0])
         above = bound is not None and origin["costs"] and bound[0] < 0.0 and _rest(origin) <= REST
         beyond = own.mean / -bound[0] - 1.0 if above else None
-        rows.append(Row(policy, own, difference, reached, beyond, measures, int(found.column(policy, "ended").sum())))
+        ended = int(found.column(policy, "ended").sum())
+        rows.append(Row(policy, own, difference, reached, beyond, measures, ended, plain))
     counts = f"{'mean' if origin['discount'] is None else 'discounted'} {name if origin['costs'] else ''}".strip()
-    headers = ["policy", f"{counts} [{unit}]", "± error", f"less {first}", "± paired"]
+    headers = ["policy", f"{counts} [{unit}]", "± error", *([PLAIN] if any(row.plain for row in rows) else [])]
+    headers += [f"less {first}", "± paired"]
     headers += ["of the bracket"] if any(row.reached for row in rows) else []
     headers += [ABOVE] if any(row.beyond is not None for row in rows) else []
     headers += [f"{measure}{'' if of == '1' else f' [{of}]'}" for measure, of in origin["measures"].items()]
@@ -115,12 +122,23 @@ def summarise(found: Rollouts) -> Summary:
     return Summary(title, _proved(origin, name, unit), rows, _findings(rows, first, origin), headers, told)
 
 
-def _counted(found: Rollouts, policy: str, sign: float) -> tuple[Array, Array]:
-    """Return what counts by blocks and lanes, and of how many slots it is the mean; a discounted sum is one per lane."""
-    if found.provenance["discount"] is None:
-        return sign * found.column(policy, "reward"), found.column(policy, "slots")
-    sums = sign * found.column(policy, "discounted").sum(axis=0, keepdims=True)
-    return sums, np.ones(sums.shape)
+def _counted(found: Rollouts, policy: str, sign: float) -> tuple[Array, Array, Array | None]:
+    """Return what counts by blocks and lanes, of how many slots it is the mean, and what it is where luck stays in it.
+
+    A discounted sum is one per lane.
+    """
+
+    def of(column: str) -> Array:
+        values = sign * found.column(policy, column)
+        return values if discount is None else np.asarray(values.sum(axis=0, keepdims=True))
+
+    discount = found.provenance["discount"]
+    earned, by_chance = ("reward", "luck") if discount is None else ("discounted", "discounted_luck")
+    plain = of(earned)
+    slots = found.column(policy, "slots") if discount is None else np.ones(plain.shape)
+    if not found.provenance["control_variate"] or by_chance not in found.table.column_names:
+        return plain, slots, None
+    return plain - of(by_chance), slots, plain
 
 
 def _rest(origin: dict[str, Any]) -> float:
@@ -168,6 +186,11 @@ def _findings(rows: list[Row], first: str, origin: dict[str, Any]) -> list[str]:
     if origin["discount"] is not None:
         found.append(_truncated(origin))
     found += [_beyond(row) for row in rows if _is_beyond(row)]
+    if any(row.plain for row in rows):
+        found.append(
+            "Luck whose mean is 0, whatever the policy, is taken off what was simulated (a control variate); ± plain is the "
+            "error of the means with it."
+        )
     by = "blocks of slots" if origin["discount"] is None else "lanes"
     found.append(f"Every policy met the same path (digest {origin['path']}); errors are by {by}.")
     return found
@@ -206,8 +229,12 @@ def page(found: Rollouts) -> Page:
     return Page(summary.title, (*lines, grid(summary), *(Line(text) for text in summary.findings)))
 
 
-def _number(value: float) -> str:
-    return "-" if np.isnan(value) else f"{value:.5g}"
+def _number(value: float, error: float = np.nan) -> str:
+    """Return a number of five digits, and of more where its error is less than they tell."""
+    if np.isnan(value):
+        return "-"
+    known = 5 if not 0.0 < error < abs(value) else int(np.ceil(np.log10(abs(value) / error))) + 1
+    return f"{value:.{min(max(known, 5), 9)}g}"
 
 
 def _error(value: float) -> str:

@@ -29,7 +29,7 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
 from mecopt.arguments import checked_number
-from mecopt.dynamic.dynamics import Dynamics, Outcome, Policy, read_only
+from mecopt.dynamic.dynamics import ControlVariate, Dynamics, Outcome, Policy, read_only
 from mecopt.models.inference_queue import service, terms
 from mecopt.models.inference_queue.problem import InferenceQueue
 from mecopt.models.inference_queue.scenarios import mean_snr
@@ -307,6 +307,12 @@ class QueueDynamics(Dynamics[InferenceQueue]):
     def most_discounted(self) -> float:
         """Return minus what no policy costs less than, in the mean, discounted from the queues of the first block."""
         return -self.network.price.bound
+
+    def control_variate(self) -> ControlVariate | None:
+        """Return the luck of devices; None where channels are given."""
+        from mecopt.models.inference_queue.control_variate import device_luck
+
+        return device_luck(self)
 
     def policies(self) -> Mapping[str, Callable[[], Policy]]:
         """Return the policies of `mecopt.models.inference_queue.policies`."""

@@ -129,6 +129,11 @@ class Network:
         each = np.stack([self.device(kind, costs, cells, 0.5).mean(axis=0) for kind in self.kinds])
         return each[self.kind_of]
 
+    @cached_property
+    def priced_values(self) -> Array:
+        """What the queues of all devices cost that pay the server's price, ``(users, longest + 1)``; for policies."""
+        return self.values(self.free(self.dynamics.discount * self.price.price))
+
     def bracket(self, price: float = 0.0, cells: int = PROVED) -> tuple[Array, Array]:
         """Return what the queues of all devices cost at a price, from below and above, ``(users, longest + 1)`` each."""
         free = self.free(price)

@@ -202,7 +202,8 @@ def completed(
 
 def priced(dynamics: QueueDynamics) -> Policy:
     """Return the policy of devices that pay the server's price."""
-    return with_a_server(dynamics, Devices(dynamics, Free(dynamics.discount * dynamics.network.price.price)))
+    network = dynamics.network
+    return with_a_server(dynamics, Devices(dynamics, Free(dynamics.discount * network.price.price), network.priced_values))
 
 
 def even(dynamics: QueueDynamics, drain: bool = False) -> Policy:
