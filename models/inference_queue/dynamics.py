@@ -95,7 +95,7 @@ class QueueDynamics(Dynamics[InferenceQueue]):
     reward_unit: ClassVar[str] = "1"
     costs: ClassVar[bool] = True
     discount: float
-    default_slots: ClassVar[int] = 200
+    default_slots: ClassVar[int] = 300
     default_lanes: ClassVar[int] = 32
     measures: ClassVar[Mapping[str, str]] = {
         "waiting": "1",
