@@ -1,21 +1,23 @@
-"""Checkpoints of trainings: the state of what learns and its log so far, in a file that is whole and checked."""
+"""Checkpoints of trainings: the state of what learns and its log so far, in a file that is whole and what was written."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.files import write_whole
+from mecopt import stored
 from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
 
 CHECKPOINT = "checkpoint.safetensors"
+KIND = "checkpoint of a training"
+"""Kind of the file, see `mecopt.stored`."""
+
 LOGGED = "log_"
 """Begins the names of the log's columns in a checkpoint."""
 
@@ -36,25 +38,14 @@ def write_checkpoint(path: Path, key: str, done: int, state: Mapping[str, Array]
     columns
         the log so far, by name.
     """
-    from safetensors.numpy import save
-
     named = {**state, **{f"{LOGGED}{name}": values for name, values in columns.items()}}
-    arrays = {name: np.ascontiguousarray(array) for name, array in named.items()}
-    origin = {"run": key, "done": str(done), "sha256": checksum(key, done, arrays)}
-    write_whole(path, save(arrays, origin))
-
-
-def checksum(key: str, done: int, arrays: Mapping[str, Array]) -> str:
-    """Return a digest of whose state it is, how far it has come, and names, kinds, shapes and numbers of its arrays."""
-    found = hashlib.sha256(f"{key} {done}".encode())
-    for name in sorted(arrays):
-        array = arrays[name]
-        found.update(f"{name} {array.dtype} {array.shape}".encode() + array.tobytes())
-    return found.hexdigest()
+    stored.write_arrays(path, named, KIND, key, {"done": str(done)})
 
 
 def resume(path: Path, key: str, restore: Callable[[Mapping[str, Array]], None], columns: Mapping[str, Array]) -> int:
     """Take a checkpoint up, if there is one; return how many instances are done.
+
+    One that is damaged counts for nothing: the run begins anew, which is told.
 
     Parameters
     ----------
@@ -68,24 +59,17 @@ def resume(path: Path, key: str, restore: Callable[[Mapping[str, Array]], None],
     Raises
     ------
     InstanceError
-        if the file is damaged, or of another run.
+        if the file is of another run.
     """
-    if not path.is_file():
+    unusable: list[str] = []
+    found = stored.standing(partial(stored.read_arrays, path, KIND), unusable)
+    stored.tell(unusable)
+    if found is None:
         return 0
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="numpy") as file:
-            origin = file.metadata() or {}
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise InstanceError(f"{path} is damaged: {error}; delete it to begin anew") from None
-    if origin.get("run") != key:
+    arrays, words, whose = found
+    if whose != key:
         raise InstanceError(f"{path} belongs to another run; choose another folder, or delete it")
-    done = origin.get("done", "")
-    if not done.isdecimal() or origin.get("sha256") != checksum(key, int(done), arrays):
-        raise InstanceError(f"{path} is damaged: its numbers are not those that were written; delete it to begin anew")
     restore({name: array for name, array in arrays.items() if not name.startswith(LOGGED)})
     for name, values in columns.items():
         values[...] = arrays[f"{LOGGED}{name}"]
-    return int(done)
+    return int(words["done"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.files import write_whole
+from mecopt import stored
 from mecopt.solution import InstanceError, MecoptError
 
 Array = NDArray[Any]
+
+LOG = "training.parquet"
+KIND = "log of a training"
+"""Name of the file, and its kind, see `mecopt.stored`."""
 
 CONTRADICTION = 1e-9
 """Relative difference by which rounding may put an answer beyond the optimum."""
@@ -105,25 +109,32 @@ def report(figures: Mapping[str, Any]) -> list[str]:
     return [f"over {figures['over']}:", *lines, *nothing]
 
 
-def write_log(path: Path, log: Log) -> None:
-    """Write a log as Parquet."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    table = pa.table({"instance": np.arange(log.played.size), **log.columns()})
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink)
-    write_whole(path, sink.getvalue().to_pybytes())
+def write_log(path: Path, log: Log, key: str) -> None:
+    """Write a log as Parquet; `key` is the run's name."""
+    write_columns(path, {"instance": np.arange(log.played.size), **log.columns()}, key)
 
 
 def read_log(path: Path) -> Log:
     """Read a log that `write_log` wrote."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        table = pq.read_table(path)
-    except (OSError, pa.ArrowException) as error:
-        raise InstanceError(f"{path} is missing or damaged: {error}") from None
-    found = {name: table[name].to_numpy() for name in table.column_names if name != "instance"}
+    found = read_columns(path, COLUMNS)
+    found.pop("instance", None)
     return Log(**{name: found.pop(name) for name in COLUMNS}, more=found)
+
+
+def write_columns(path: Path, columns: Mapping[str, Array], key: str) -> None:
+    """Write what happened in a training as Parquet, a row for each instance, frame or block; `key` is the run's name."""
+    import pyarrow as pa
+
+    stored.write_table(path, pa.table(dict(columns)), KIND, key)
+
+
+def read_columns(path: Path, needed: Sequence[str] = (), key: str | None = None) -> dict[str, Array]:
+    """Read columns that `write_columns` wrote.
+
+    Raises
+    ------
+    InstanceError
+        if they are missing, not what was written, of another run than that of `key`, or not those that are needed.
+    """
+    table = stored.read_table(path, KIND, key, dict.fromkeys(needed))
+    return {name: table[name].to_numpy() for name in table.column_names}

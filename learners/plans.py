@@ -9,7 +9,7 @@ from typing import Any
 
 from mecopt import waiting
 from mecopt.files import code_digest
-from mecopt.learners.log import Log, read_log
+from mecopt.learners.log import LOG, Log, read_log
 from mecopt.learners.proposer import Learner
 from mecopt.problem import Problem
 
@@ -59,4 +59,4 @@ def train_all(
     progress(0, len(tasks))
     for done, _ in enumerate(finished, start=1):
         progress(done, len(tasks))
-    return {plan: [read_log(plan.folder(out, seed, count) / "training.parquet") for seed in range(seeds)] for plan in plans}
+    return {plan: [read_log(plan.folder(out, seed, count) / LOG) for seed in range(seeds)] for plan in plans}

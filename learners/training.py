@@ -17,12 +17,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt import stored
 from mecopt.arguments import checked_seed
 from mecopt.data import digest
 from mecopt.files import code_digest, write_whole
 from mecopt.learners.checkpoint import CHECKPOINT, resume, write_checkpoint
 from mecopt.learners.curves import curves
-from mecopt.learners.log import Log, reached, write_log
+from mecopt.learners.log import LOG, Log, reached, read_columns, write_log
 from mecopt.learners.network import one_thread
 from mecopt.learners.proposer import Training
 from mecopt.problem import Problem
@@ -30,7 +31,7 @@ from mecopt.search.solver import GAP, best_of, scores
 from mecopt.solution import InstanceError, Solution, Status
 from mecopt.solve import allocate, solve
 from mecopt.stream import distinct
-from mecopt.trained import CARD, read_card
+from mecopt.trained import CARD, read, read_card
 
 Array = NDArray[Any]
 
@@ -90,7 +91,7 @@ def train(
         columns = _columns(flat.instances, training)
         key = run_key(type(training).__name__, training.describe(), flat, seed)
         checkpoint = folder / CHECKPOINT
-        if finished(folder, key):
+        if finished(folder, key, LOG):
             checkpoint.unlink(missing_ok=True)
             return
         first = resume(checkpoint, key, training.restore, columns)
@@ -107,7 +108,7 @@ def train(
         log.require_no_better_than_optimum(flat.sign)
         figures = reached(log, distinct(flat).instances, proved, training.played)
         origin = {"run": key, "seed": seed, "instances": flat.instances, "versions": versions(), "reached": figures}
-        write_log(folder / "training.parquet", log)
+        write_log(folder / LOG, log, key)
         write_whole(folder / "training.png", curves({"": [log]}, f"{flat.name}, {flat.users} users, seed {seed}", changes))
         training.policy({**provenance, **origin}).save(folder)
         checkpoint.unlink(missing_ok=True)
@@ -180,12 +181,27 @@ def alone(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def finished(folder: Path, key: str) -> bool:
-    """Whether a folder holds the policy of this very run; raises `InstanceError` if it holds one of another run."""
+def finished(folder: Path, key: str, log: str | None = None) -> bool:
+    """Whether a folder holds the policy of this very run, and its log, as they were written.
+
+    What is damaged is trained anew, which is told.
+
+    Raises
+    ------
+    InstanceError
+        if it holds the policy of another run.
+    """
     if not (folder / CARD).is_file():
         return False
-    if read_card(folder).get("run") != key:
-        raise InstanceError(ANOTHER.format(folder))
+    try:
+        if read_card(folder).get("run") != key:
+            raise InstanceError(ANOTHER.format(folder))
+        read(folder)
+        if log is not None:
+            read_columns(folder / log, key=key)
+    except stored.Unusable as error:
+        stored.tell([str(error)])
+        return False
     return True
 
 

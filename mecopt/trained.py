@@ -1,7 +1,8 @@
 """Trained policies on disk: a folder with `weights.safetensors` and `card.json`, numbers and text, nothing executable.
 
 The card says which learner made the weights, for which problem, from which data, seed, settings and versions, and what it
-reached. It also holds the weights' SHA-256, so that weights and card that do not belong together are refused.
+reached. It also holds the weights' SHA-256 and a seal of its own (`mecopt.stored`), so that weights and card that do not
+belong together, and a card that is not what was written, are refused.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt import stored
 from mecopt.files import write_whole
 from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
 
 CARD, WEIGHTS = "card.json", "weights.safetensors"
-FORMAT = 1
+FORMAT = 2
 _OPTIONAL = {"trained_on": dict, "servers": int, "antennas": int}
 _REQUIRED = {"format": int, "learner": str, "problem": str, "users": int, "sha256": str}
 
@@ -63,7 +65,7 @@ def write(folder: str | Path, card: dict[str, Any], weights: dict[str, Array]) -
     content = save({name: np.ascontiguousarray(value) for name, value in weights.items()})
     whole = {"format": FORMAT, **card, "mecopt": version("mecopt"), "sha256": hashlib.sha256(content).hexdigest()}
     write_whole(Path(folder) / WEIGHTS, content)
-    write_whole(Path(folder) / CARD, (json.dumps(whole, indent=1) + "\n").encode())
+    write_whole(Path(folder) / CARD, (json.dumps(stored.with_seal(whole), indent=1) + "\n").encode())
 
 
 def read_card(folder: str | Path) -> dict[str, Any]:
@@ -77,17 +79,14 @@ def read_card(folder: str | Path) -> dict[str, Any]:
     path = Path(folder) / CARD
     if not path.is_file():
         raise InstanceError(f"{folder} holds no trained policy (no {CARD}); `mecopt train ... -o {folder}` writes one")
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise InstanceError(f"{path} is damaged: {error}") from None
-    if not isinstance(card, dict):
-        raise InstanceError(f"{path} is a {type(card).__name__}; allowed: an object written by `mecopt train`")
+    card = stored.object_of(path)
+    if card.get("format") == 1 and "seal" not in card:
+        raise InstanceError(f"{path} has format 1, of an earlier version; this version of mecopt reads format {FORMAT}")
     for name, kind in (*_REQUIRED.items(), *((n, k) for n, k in _OPTIONAL.items() if n in card)):
         _entry(card, name, kind, str(path))
     if card["format"] != FORMAT:
-        raise InstanceError(f"{path} has format {card['format']}; this version of mecopt reads format {FORMAT}")
-    return card
+        raise stored.Unusable(f"{path} has format {card['format']}; this version of mecopt reads format {FORMAT}")
+    return stored.unsealed(path, card)
 
 
 def read(folder: str | Path) -> Trained:
@@ -103,22 +102,22 @@ def read(folder: str | Path) -> Trained:
 
     card, path = read_card(folder), Path(folder) / WEIGHTS
     if not path.is_file():
-        raise InstanceError(f"{folder} holds a {CARD} but no {WEIGHTS}")
-    content = path.read_bytes()
+        raise stored.Unusable(f"{folder} holds a {CARD} but no {WEIGHTS}")
+    content = stored.content_of(path)
     if hashlib.sha256(content).hexdigest() != card["sha256"]:
-        raise InstanceError(f"{path} is damaged, or not the file that its {CARD} describes: their SHA-256 differ")
+        raise stored.Unusable(f"{path} is damaged, or not the file that its {CARD} describes: their SHA-256 differ")
     try:
         weights = load(content)
     except (SafetensorError, KeyError, ValueError) as error:
-        raise InstanceError(f"{path} is no safetensors file of numbers: {error}") from None
+        raise stored.Unusable(f"{path} is no safetensors file of numbers: {error}") from None
     for name, value in weights.items():
         if value.dtype.kind != "f" or not np.isfinite(value).all():
-            raise InstanceError(f"{path}: {name} holds something else than finite numbers")
+            raise stored.Unusable(f"{path}: {name} holds something else than finite numbers")
     return Trained(card, weights)
 
 
 def _entry(card: dict[str, Any], name: str, kind: type, where: str) -> Any:
     value = card.get(name)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise InstanceError(f"{where}: {name} is {value!r}; allowed: a value of type {kind.__name__}")
+        raise stored.Unusable(f"{where}: {name} is {value!r}; allowed: a value of type {kind.__name__}")
     return value

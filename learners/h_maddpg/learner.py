@@ -14,6 +14,7 @@ from mecopt.learners.h_maddpg.algorithm import HMaddpgTraining
 from mecopt.learners.h_maddpg.policy import NAME, HMaddpg
 from mecopt.learners.h_maddpg.settings import MODEL_FREE, PAPER, HMaddpgSettings
 from mecopt.learners.inputs import Inputs
+from mecopt.learners.log import LOG
 from mecopt.learners.network import one_thread
 from mecopt.learners.proposer import Learner, shipped_with_mecopt
 from mecopt.learners.training import alone, finished, marks, run_key, versions
@@ -64,12 +65,12 @@ class HMaddpgLearner(Learner):
         key = run_key(NAME, described, flat, seed)
         with alone(folder), one_thread():
             checkpoint = folder / CHECKPOINT
-            if not finished(folder, key):
+            if not finished(folder, key, LOG):
                 training = HMaddpgTraining(flat, settings, seed)  # type: ignore[arg-type]
                 columns = _played(training, key, checkpoint, progress)
                 origin = {"run": key, "seed": seed, "instances": flat.instances, "settings": described}
                 figures = {"versions": versions(), "reached": record.reached(columns)}
-                record.write_columns(folder / "training.parquet", columns)
+                record.write(folder / LOG, columns, key)
                 title = f"{flat.name}, {flat.users} users, seed {seed}"
                 write_whole(folder / "training.png", record.picture(columns, title, marks(provenance)))
                 _policy(training, {**provenance, **origin, **figures}).save(folder)

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.files import write_whole
+from mecopt.learners import log
 from mecopt.learners.curves import png
 from mecopt.learners.h_maddpg.algorithm import COLUMNS
-from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
 
@@ -28,27 +27,15 @@ def empty(frames: int) -> dict[str, Array]:
     return {name: np.full(frames, np.nan) for name in COLUMNS}
 
 
-def write_columns(path: Path, columns: Mapping[str, Array]) -> None:
-    """Write a log as Parquet, one row per frame."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    table = pa.table({"frame": np.arange(len(columns["reward"])), **columns})
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink)
-    write_whole(path, sink.getvalue().to_pybytes())
+def write(path: Path, columns: Mapping[str, Array], key: str) -> None:
+    """Write a log as Parquet, one row per frame; `key` is the run's name."""
+    log.write_columns(path, {"frame": np.arange(len(columns["reward"])), **columns}, key)
 
 
-def read_columns(path: Path) -> dict[str, Array]:
-    """Read a log that `write_columns` wrote."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        table = pq.read_table(path, columns=list(COLUMNS))
-    except (OSError, pa.ArrowException) as error:
-        raise InstanceError(f"{path} is missing or damaged: {error}") from None
-    return {name: table[name].to_numpy() for name in COLUMNS}
+def read(path: Path) -> dict[str, Array]:
+    """Read a log that `write` wrote."""
+    found = log.read_columns(path, COLUMNS)
+    return {name: found[name] for name in COLUMNS}
 
 
 def reached(columns: Mapping[str, Array]) -> dict[str, Any]:

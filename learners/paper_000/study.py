@@ -13,6 +13,7 @@ from mecopt.dynamic.information import perfect_information
 from mecopt.dynamic.rollout import Rollout, policy_of, rollout
 from mecopt.evaluation.measurements import Row
 from mecopt.evaluation.study import Plan, Study
+from mecopt.learners.log import LOG
 from mecopt.learners.paper_000.choices import best_of_choices
 from mecopt.learners.paper_000.claims import CLAIMS
 from mecopt.learners.paper_000.names import (
@@ -92,7 +93,7 @@ class Paper000(Study):
             yield from _figures(found, name, setting, seed)
         yield from _foreseen(dynamics, path, setting, seed)
         for name, folder in trained.items():
-            yield from _along(record.read(folder / "training.parquet"), name, setting, seed)
+            yield from _along(record.read(folder / LOG), name, setting, seed)
 
     def measure_once(self, quick: bool) -> Iterable[Row]:
         """Bracket the best average reward, over all actions and over those of DQN."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mecopt.learners.h_maddpg import LEARNER
-from mecopt.learners.h_maddpg.record import read_columns
+from mecopt.learners.h_maddpg import LEARNER, record
 from mecopt.learners.h_maddpg.settings import MODEL_FREE, PAPER
+from mecopt.learners.log import LOG
 from mecopt.learners.paper_001.measures import Array
 from mecopt.learners.paper_001.policies import random_of
 from mecopt.learners.plans import Plan, train_one
@@ -70,4 +70,4 @@ def stream_of(plan: Plan, seed: int, count: int) -> Problem:
 def trained(plan: Plan, folder: Path, seed: int, count: int) -> dict[str, Array]:
     """Train one plan with one seed, unless it stands there already; return what happened, by name and frame."""
     train_one(LEARNER, stream_of, plan, folder, seed, count)
-    return read_columns(folder / "training.parquet")
+    return record.read(folder / LOG)

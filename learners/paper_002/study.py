@@ -14,6 +14,7 @@ from mecopt.dynamic.dynamics import Policy
 from mecopt.dynamic.rollout import policy_of, rollout
 from mecopt.evaluation.measurements import Row
 from mecopt.evaluation.study import Plan, Study
+from mecopt.learners.log import LOG
 from mecopt.learners.paper_002.claims import CLAIMS
 from mecopt.learners.paper_002.names import (
     BLOCK,
@@ -41,7 +42,7 @@ from mecopt.learners.paper_002.names import (
 )
 from mecopt.learners.paper_002.shown import ALONG, DRAWINGS, TABLES, WARNING
 from mecopt.learners.paper_002.theorem import losses
-from mecopt.learners.paper_002.trainings import LOG, plans, stops, train
+from mecopt.learners.paper_002.trainings import plans, stops, train
 from mecopt.learners.parametric_q import ParametricQ, record
 from mecopt.models.inference_queue.dynamics import QueueDynamics
 

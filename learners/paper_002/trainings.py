@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mecopt import stored
 from mecopt.evaluation.study import Plan
+from mecopt.learners.log import LOG
 from mecopt.learners.paper_002.names import (
     BINARY_TD,
     EVEN_TD,
@@ -26,12 +29,12 @@ from mecopt.learners.paper_002.names import (
 from mecopt.learners.parametric_q import LEARNER, ParametricQSettings, ParametricQTraining, record
 from mecopt.learners.parametric_q.actors import Done, Valued
 from mecopt.learners.parametric_q.values import SemiGradient
+from mecopt.learners.training import run_key
 from mecopt.models.inference_queue.dynamics import QueueDynamics
 from mecopt.models.inference_queue.fixed import fixed_pieces
 
 Array = NDArray[Any]
 
-LOG = "training.parquet"
 BASELINE = "baseline"
 """The learner of plans that are no `parametric-q`."""
 OFFERED: Mapping[str, Mapping[str, Any]] = {
@@ -59,14 +62,16 @@ def train(plan: Plan, dynamics: QueueDynamics, path: Any, positions: int, seed: 
     settings = LEARNER.configured(plan.settings.get("variant", "semi-gradient"), {"positions": positions, **given})
     if plan.learner != BASELINE:
         LEARNER.train(path, settings, seed, folder, {"preset": dynamics.preset, "plan": plan.method})
-    elif not (folder / LOG).exists():
+        return
+    key, unusable = run_key(BASELINE, {**asdict(settings), **plan.settings}, path, seed), list[str]()
+    if stored.standing(partial(record.read, folder / LOG, key), unusable) is None:
+        stored.tell(unusable)
         training = of_parts(dynamics, path, settings, seed, plan.settings["parts"], plan.settings["whole"])
         columns = record.empty(len(path))
         for number in range(len(path)):
             for name, value in training.step(number).items():
                 columns[name][number] = value
-        folder.mkdir(parents=True, exist_ok=True)
-        record.write(folder / LOG, columns)
+        record.write(folder / LOG, columns, key)
 
 
 def of_parts(

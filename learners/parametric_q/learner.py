@@ -14,6 +14,7 @@ from mecopt.arguments import checked_seed
 from mecopt.files import write_whole
 from mecopt.learners.checkpoint import CHECKPOINT, resume, write_checkpoint
 from mecopt.learners.inputs import Inputs
+from mecopt.learners.log import LOG
 from mecopt.learners.parametric_q import record
 from mecopt.learners.parametric_q.laws import is_path_of, observed
 from mecopt.learners.parametric_q.policy import ALONE, DRAWN, NAME, ParametricQ, network_of
@@ -97,13 +98,13 @@ class ParametricQLearner(Learner):
         key = run_key(NAME, described, path, seed)
         with alone(folder):
             checkpoint = folder / CHECKPOINT
-            if not finished(folder, key):
+            if not finished(folder, key, LOG):
                 dynamics = network_of(path.users, _constants(path), settings)
                 training = ParametricQTraining(dynamics, path, settings, seed)
                 columns = _played(training, key, checkpoint, progress)
                 origin = {"run": key, "seed": seed, "instances": path.instances, "settings": described}
                 figures = {"versions": versions(), "reached": record.reached(columns)}
-                record.write(folder / "training.parquet", columns)
+                record.write(folder / LOG, columns, key)
                 title = f"{path.name}, {path.users} users, devices {settings.devices}, server {settings.server}, seed {seed}"
                 write_whole(folder / "training.png", record.picture(columns, title, marks(provenance)))
                 _policy(training, {**provenance, **origin, **figures}).save(folder)

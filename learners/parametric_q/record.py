@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.files import write_whole
+from mecopt.learners import log
 from mecopt.learners.curves import png
 from mecopt.learners.parametric_q.training import COLUMNS
-from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
 
@@ -27,26 +26,15 @@ def empty(blocks: int) -> dict[str, Array]:
     return {name: np.full(blocks, np.nan) for name in COLUMNS}
 
 
-def write(path: Path, columns: Mapping[str, Array]) -> None:
-    """Write a log as Parquet, one row per block."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    sink = pa.BufferOutputStream()
-    pq.write_table(pa.table({"block": np.arange(len(columns["cost"])), **columns}), sink)
-    write_whole(path, sink.getvalue().to_pybytes())
+def write(path: Path, columns: Mapping[str, Array], key: str) -> None:
+    """Write a log as Parquet, one row per block; `key` is the run's name."""
+    log.write_columns(path, {"block": np.arange(len(columns["cost"])), **columns}, key)
 
 
-def read(path: Path) -> dict[str, Array]:
-    """Read a log that `write` wrote."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        table = pq.read_table(path, columns=list(COLUMNS))
-    except (OSError, pa.ArrowException) as error:
-        raise InstanceError(f"{path} is missing or damaged: {error}") from None
-    return {name: table[name].to_numpy() for name in COLUMNS}
+def read(path: Path, key: str | None = None) -> dict[str, Array]:
+    """Read a log that `write` wrote, with any key where it is None."""
+    found = log.read_columns(path, COLUMNS, key)
+    return {name: found[name] for name in COLUMNS}
 
 
 def reached(columns: Mapping[str, Array]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from mecopt.dynamic.rollout import rollout
 from mecopt.files import write_whole
 from mecopt.learners.checkpoint import CHECKPOINT, resume, write_checkpoint
 from mecopt.learners.inputs import Inputs
+from mecopt.learners.log import LOG
 from mecopt.learners.network import as_arrays, one_thread
 from mecopt.learners.paths import as_paths
 from mecopt.learners.proposer import Learner, shipped_with_mecopt
@@ -94,11 +95,11 @@ class Sb3Learner(Learner):
         key = run_key(NAME, {**described, "preset": dynamics.preset, "set": list(provenance.get("set", ()))}, stream, seed)
         with alone(folder), one_thread(), own_randomness():
             checkpoint = folder / CHECKPOINT
-            if not finished(folder, key):
+            if not finished(folder, key, LOG):
                 columns, layers = _learned(dynamics, stream, settings, seed, key, checkpoint, progress)
                 origin = {"run": key, "seed": seed, "instances": stream.instances, "settings": described}
                 figures = {"versions": versions(), "reached": record.reached(columns, dynamics, settings, stream)}
-                record.write(folder / "training.parquet", columns)
+                record.write(folder / LOG, columns, key)
                 title = f"{stream.name}, {settings.algorithm}, actions {settings.actions}, seed {seed}"
                 write_whole(folder / "training.png", record.picture(columns, dynamics, title, marks(provenance)))
                 card = {"preset": dynamics.preset, **provenance, **origin, **figures}

@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.dynamic.dynamics import Dynamics
-from mecopt.files import write_whole
+from mecopt.learners import log
 from mecopt.learners.curves import png
 from mecopt.learners.sb3.settings import Sb3Settings
-from mecopt.solution import InstanceError
 
 if TYPE_CHECKING:
     from mecopt.problem import Problem
@@ -35,29 +34,14 @@ def mean(values: Array) -> float:
     return float(known.mean()) if known.size else float("nan")
 
 
-def write(path: Path, columns: Mapping[str, Array]) -> None:
-    """Write a log as Parquet, one row per check."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    sink = pa.BufferOutputStream()
-    pq.write_table(pa.table(dict(columns)), sink)
-    write_whole(path, sink.getvalue().to_pybytes())
+def write(path: Path, columns: Mapping[str, Array], key: str) -> None:
+    """Write a log as Parquet, one row per check; `key` is the run's name."""
+    log.write_columns(path, columns, key)
 
 
 def read(path: Path) -> dict[str, Array]:
     """Read a log that `write` wrote."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        table = pq.read_table(path)
-    except (OSError, pa.ArrowException) as error:
-        raise InstanceError(f"{path} is missing or damaged: {error}") from None
-    missing = [name for name in COLUMNS if name not in table.column_names]
-    if missing:
-        raise InstanceError(f"{path} is no log of a training: it has no column {missing[0]}")
-    return {name: table[name].to_numpy() for name in table.column_names}
+    return log.read_columns(path, COLUMNS)
 
 
 def reached(columns: Mapping[str, Array], dynamics: Dynamics[Any], settings: Sb3Settings, stream: Problem) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What runs in parts share: files that are whole or missing, processes that leave Ctrl-C to one, where results are from."""
+"""What runs in parts share: names of their files, processes that leave Ctrl-C to one, where results are from."""
 
 from __future__ import annotations
 
@@ -8,25 +8,13 @@ import signal
 import threading
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from mecopt.files import write_whole
+from mecopt.files import class_digest
 from mecopt.search.proposed import Proposed
+from mecopt.stored import digest_of
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-
-def finished(path: Path) -> bool:
-    """Whether a part is there and whole; a damaged one is computed anew."""
-    import pyarrow as pa
-
-    try:
-        table_of(path)
-    except (OSError, pa.ArrowException):
-        return False
-    return True
+TABLE = "table of results"
+"""Kind of the table that a run leaves, see `mecopt.stored`."""
 
 
 @contextlib.contextmanager
@@ -60,24 +48,11 @@ def origin_of(solver: Proposed) -> str:
     )
 
 
+def name_of(solver: Proposed) -> str:
+    """Name a policy by all that its proposals depend on: its whole card, which names its weights, and its code."""
+    return digest_of([dict(solver.policy.card), class_digest(type(solver.policy))])
+
+
 def file_name(method: str) -> str:
     """Return a name as part of a file's."""
     return re.sub(r"[^\w.-]+", "-", method)[:40]  # what tells methods apart is the key behind it
-
-
-def write_table(table: pa.Table, path: Path) -> None:
-    """Write a table whole."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink)
-    write_whole(path, sink.getvalue().to_pybytes())
-
-
-def table_of(path: Path) -> pa.Table:
-    """Read a table."""
-    import pyarrow.parquet as pq
-
-    with path.open("rb") as file:  # pyarrow itself opens no name that is no text
-        return pq.read_table(file)

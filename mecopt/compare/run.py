@@ -1,7 +1,8 @@
 """Running methods on instances: in parts, in parallel, and resumable.
 
 Instances are cut into chunks; a part is one method on one chunk, solved as a batch and written as a Parquet file under a
-name that depends on everything that determines it. A run that was killed finds its finished parts and computes the rest.
+name that depends on everything that determines it. A run that was killed finds its finished parts, takes those that are what
+was written (`mecopt.stored`), and computes the rest.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt import waiting
+from mecopt import stored, waiting
 from mecopt.arguments import checked_limit, checked_problem, checked_seed
 from mecopt.backends.backend import Feature
 from mecopt.certify import VIOLATION, certify, distance, judge, reasons
-from mecopt.compare.parts import deaf_to_interrupts, file_name, finished, origin_of, table_of, versions, write_table
+from mecopt.compare.parts import TABLE, deaf_to_interrupts, file_name, name_of, origin_of, versions
 from mecopt.data import Labels, digest
-from mecopt.files import code_digest, to_myself
+from mecopt.files import class_digest, code_digest, to_myself
 from mecopt.problem import Problem
 from mecopt.registry import shipped
 from mecopt.search.proposed import LEARNED, Proposed, is_learned, learned
@@ -42,6 +43,10 @@ Array = NDArray[Any]
 
 STORED, RESULTS = "stored", "results.parquet"
 CHUNK = 250
+
+PART = "part of a comparison"
+"""Kind of the files that hold parts, see `mecopt.stored`."""
+
 _DEFAULTS = (
     "exact",
     "index-scan",
@@ -160,14 +165,14 @@ def compare(
     flat = problem.flat()
     policies = _check(flat, chosen, own, labels)
     known = {**problem.solvers, **own}
-    stored: dict[str, Any] = {}
+    recorded: dict[str, Any] = {}
     if labels is not None:
         labels = _flat_labels(labels, flat)
         labels = labels.completed(flat) if STORED in chosen else labels
-        stored = _recorded(labels, flat)
+        recorded = _recorded(labels, flat)
     origin = {
         **(provenance or {}),
-        **stored,
+        **recorded,
         "problem": problem.name,
         "sense": problem.sense,
         "objective": f"{problem.objective_name} [{problem.objective_unit}]",
@@ -192,32 +197,36 @@ def compare(
         "python": platform.python_version(),
         "data": digest(flat),
     }
-    parts = Path(out).absolute() / "parts"  # worker processes are kept, and stay in the folder they began in
-    starts = range(0, flat.instances, CHUNK)
-    total = len(chosen) * len(starts)
-    tasks, files = [], []
+    folder = Path(out).absolute() / "parts"  # worker processes are kept, and stay in the folder they began in
+    parts, tasks = [], []
     for method in chosen:
-        for number, first in enumerate(starts):
+        solver = own.get(method) or policies.get(method, method)  # chosen once, not anew for each part
+        code = _code(flat, known.get(method), policies.get(method))
+        for number, first in enumerate(range(0, flat.instances, CHUNK)):
             rows = slice(first, min(first + CHUNK, flat.instances))
-            path = parts / f"{file_name(method)}-{number:05d}-{_key(origin, method, flat[rows], labels)}.parquet"
-            files.append(path)
-            if method in own or not finished(path):
-                part = None if labels is None else labels[rows]
-                solver = own.get(method) or policies.get(method, method)  # chosen once, not anew for each part
-                tasks.append((path, flat[rows], method, solver, part, (seed, number), first, time_limit))
-    done = total - len(tasks)
-    progress(done, total)
+            some = None if labels is None else labels[rows]
+            key = _key(origin, method, code, flat[rows], some, number)
+            path = folder / f"{file_name(method)}-{number:05d}-{key[:12]}.parquet"
+            parts.append(_Part(path, key, method, first, rows.stop - first))
+            tasks.append((path, flat[rows], method, solver, some, (seed, number), first, time_limit, key))
+    total = len(parts)
     cores = os.cpu_count() or 1
-    workers = int(jobs or 0) or (cores if len(tasks) > 2 * cores else 1)
     with to_myself(Path(out)):
+        unusable: list[str] = []
+        stand = [part.method not in own and stored.standing(part.read, unusable) is not None for part in parts]
+        stored.tell(unusable)
+        tasks = [task for task, stands in zip(tasks, stand, strict=True) if not stands]
+        done = sum(stand)
+        progress(done, total)
+        workers = int(jobs or 0) or (cores if len(tasks) > 2 * cores else 1)
         waiting.one_voice()
         with deaf_to_interrupts(workers > 1):
             running = Parallel(n_jobs=workers, return_as="generator_unordered")(delayed(_part)(*task) for task in tasks)
         for _ in running:
             done += 1
             progress(done, total)
-        comparison = Comparison(_gathered(files, origin), origin)
-        write_table(comparison.table, Path(out) / RESULTS)
+        comparison = Comparison(_gathered(parts, origin), origin)
+        stored.write_table(Path(out) / RESULTS, comparison.table, TABLE)
         report(comparison)
         return comparison
 
@@ -274,21 +283,17 @@ def _digest_of(labels: Labels) -> str:
     return digest.hexdigest()
 
 
-def _key(origin: dict[str, Any], method: str, rows: Problem, labels: Labels | None) -> str:
+def _code(problem: Problem, solver: Solver | None, policy: Proposed | None) -> list[str]:
+    """Name the code that answers, where it may be somebody else's, and a policy with its card and weights."""
+    classes = [type(problem), *([] if solver is None else [type(solver)])]
+    return [*map(class_digest, classes), *([] if policy is None else [name_of(policy)])]
+
+
+def _key(origin: dict[str, Any], method: str, code: list[str], rows: Problem, labels: Labels | None, number: int) -> str:
     """Name everything a part's content depends on."""
-    stored = _digest_of(labels) if labels and method == STORED else ""
-    what = [
-        origin["versions"],
-        origin["code"],
-        method,
-        origin["seed"],
-        origin["time_limit"],
-        origin["chunk"],
-        digest(rows),
-        stored,
-        origin["policies"].get(method),
-    ]
-    return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:12]
+    answers = _digest_of(labels) if labels and method == STORED else ""
+    of = ("versions", "code", "seed", "time_limit", "chunk")
+    return stored.digest_of([method, code, number, digest(rows), answers, *(origin[name] for name in of)])
 
 
 def _flat_labels(labels: Labels, flat: Problem) -> Labels:
@@ -325,6 +330,25 @@ def _recorded(labels: Labels, flat: Problem) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True)
+class _Part:
+    """A file, and what it is to hold."""
+
+    path: Path
+    key: str
+    method: str
+    first: int
+    count: int
+
+    def read(self) -> pa.Table:
+        """Return the rows; raises `mecopt.stored.Unusable` where they are not those of this part."""
+        table = stored.read_table(self.path, PART, self.key, dict.fromkeys(("instance_id", "method", "status")))
+        numbers = np.arange(self.first, self.first + self.count)
+        if not np.array_equal(table["instance_id"].to_numpy(), numbers) or set(table["method"].to_pylist()) != {self.method}:
+            raise stored.Unusable(f"{self.path} holds other rows than those of {self.method}, {numbers[0]} to {numbers[-1]}")
+        return table
+
+
 _WARM: set[tuple[str, str, int]] = set()
 
 
@@ -337,10 +361,11 @@ def _part(
     seed: tuple[int, int],
     first: int,
     time_limit: float | None,
+    key: str,
 ) -> None:
     """Compute one part and write it; the first of its kind in a process is preceded by an untimed run."""
     if method == STORED and labels is not None:
-        write_table(_stored_rows(problem, labels, first, time_limit), path)
+        stored.write_table(path, _stored_rows(problem, labels, first, time_limit), PART, key)
         return
     kind = (problem.name, method, problem.users)
     if kind not in _WARM:
@@ -363,7 +388,7 @@ def _part(
         "predict_seconds": np.full(count, stats.predict_seconds / count),
         "message": [stats.messages.get(k, "") for k in range(count)],
     }
-    write_table(_rows(method, first, columns), path)
+    stored.write_table(path, _rows(method, first, columns), PART, key)
 
 
 def _stored_rows(problem: Problem, labels: Labels, first: int, time_limit: float | None) -> pa.Table:
@@ -412,8 +437,8 @@ def _rows(method: str, first: int, columns: dict[str, Any]) -> pa.Table:
     )
 
 
-def _gathered(files: list[Path], origin: dict[str, Any]) -> pa.Table:
+def _gathered(parts: list[_Part], origin: dict[str, Any]) -> pa.Table:
     import pyarrow as pa
 
-    table = pa.concat_tables([table_of(path) for path in files])
+    table = pa.concat_tables([part.read() for part in parts])
     return table.replace_schema_metadata({"mecopt": json.dumps(origin)})

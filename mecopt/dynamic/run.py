@@ -2,34 +2,33 @@
 
 A part is one policy on one segment of the path, all lanes at once, written as a Parquet file under a name that depends on
 everything that determines it, with the carried fields that the next segment begins with. A run that was killed finds its
-finished parts and goes on from there; policies run side by side.
+finished parts, takes those that are what was written (`mecopt.stored`), and goes on from there; policies run side by side.
 """
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import json
 import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt import waiting
+from mecopt import stored, waiting
 from mecopt.arguments import checked_seed
-from mecopt.compare.parts import deaf_to_interrupts, file_name, finished, origin_of, table_of, versions, write_table
+from mecopt.compare.parts import TABLE, deaf_to_interrupts, file_name, name_of, origin_of, versions
 from mecopt.dynamic.charts import Chart, shown
 from mecopt.dynamic.control_variates import luck
 from mecopt.dynamic.dynamics import Dynamics, Outcome, Policy
 from mecopt.dynamic.estimates import block_means, blocks_of
 from mecopt.dynamic.information import perfect_information
 from mecopt.dynamic.rollout import Rollout, path_digest, policy_of, policy_of_trained, rollout
-from mecopt.files import class_digest, code_digest, to_myself, write_whole
+from mecopt.files import class_digest, code_digest, to_myself
 from mecopt.search.proposed import Proposed, is_learned, learned
 from mecopt.show.readable import Readable
 from mecopt.solution import InstanceError, SolveFailed
@@ -45,6 +44,9 @@ RESULTS = "results.parquet"
 
 MAPS = "maps.parquet"
 """What every policy does on the chart of its dynamics, a row per place, where there is a chart."""
+
+SEGMENT, MAP, PROVED = "segment of a rollout", "map of a policy", "set of bounds"
+"""Kinds of the files that hold parts, see `mecopt.stored`."""
 
 INFORMATION = "perfect-information"
 """Named among policies: the bound of who knows the whole path."""
@@ -194,15 +196,23 @@ def roll_out(
         "python": platform.python_version(),
     }
     parts = Path(out).absolute() / "parts"
-    tasks = [_Task(dynamics, name, seed, slots, lanes, parts, _key(origin, name)) for name in acting]
+    keys = {name: _key(origin, name, trained.get(name)) for name in acting}
+    tasks = [_Task(dynamics, name, seed, slots, lanes, parts, key) for name, key in keys.items()]
     chart = dynamics.chart()
     origin["chart"] = {"why": dynamics.why_no_chart()} if chart is None else _told(dynamics, chart)
     total = sum(len(task.files()) for task in tasks)
     workers = min(int(jobs or os.cpu_count() or 1), len(tasks))
     with to_myself(Path(out)):
-        origin["bounds"] = _bounds(dynamics, path, parts, _key(origin, "bounds"), INFORMATION in chosen)
+        unusable: list[str] = []
+        key = _key(origin, "bounds", None)
+        file = parts / f"bounds-{key[:12]}.json"
+        before = stored.standing(partial(stored.read_json, file, PROVED, key), unusable) or {}
+        tasks = [task.begun(chart, unusable) for task in tasks]
+        stored.tell(unusable)
+        origin["bounds"] = _bounds(dynamics, path, before, INFORMATION in chosen)
+        stored.write_json(file, origin["bounds"], PROVED, key)
         origin["unproved"] = None if "long-run" in origin["bounds"] else _why_unproved(dynamics)
-        done = sum(len(task.done()) for task in tasks)
+        done = sum(task.done for task in tasks)
         progress(done, total)
         if workers == 1:
             for task in tasks:
@@ -211,22 +221,22 @@ def roll_out(
                     progress(done, total)
         else:
             waiting.one_voice()
-            left = [len(task.files()) - len(task.done()) for task in tasks]
             with deaf_to_interrupts(True):
                 running = Parallel(n_jobs=workers, return_as="generator")(delayed(_all_of)(task) for task in tasks)
-            for count, _ in zip(left, running, strict=True):
-                done += count
+            for task, _ in zip(tasks, running, strict=True):
+                done += len(task.files()) - task.done
                 progress(done, total)
-        drawn = [] if chart is None else [table_of(task.map_file()) for task in tasks]
+        drawn = [] if chart is None else [task.map(chart) for task in tasks]
         failed = [(one.schema.metadata or {}).get(b"failed") for one in drawn]
         origin["unmapped"] = {name: why.decode() for name, why in zip(acting, failed, strict=False) if why is not None}
         maps = _joined(drawn, origin) if drawn else None
-        found = Rollouts(_gathered([file for task in tasks for file in task.files()], origin), origin, maps)
-        write_table(found.table, Path(out) / RESULTS)
+        segments = [task.segment(number) for task in tasks for number in range(len(task.files()))]
+        found = Rollouts(_joined(segments, origin), origin, maps)
+        stored.write_table(Path(out) / RESULTS, found.table, TABLE)
         if maps is None:
             (Path(out) / MAPS).unlink(missing_ok=True)
         else:
-            write_table(maps, Path(out) / MAPS)
+            stored.write_table(Path(out) / MAPS, maps, TABLE)
         report(found)
         return found
 
@@ -242,6 +252,10 @@ class _Task:
     lanes: int
     folder: Path
     key: str
+    done: int = 0
+    """How many segments stand already, the first ones."""
+    mapped: bool = False
+    """Whether the policy's map stands already, or there is none."""
 
     def segments(self) -> list[list[slice]]:
         """Return the blocks of each segment."""
@@ -250,37 +264,52 @@ class _Task:
 
     def files(self) -> list[Path]:
         """Return the file of each segment."""
-        stem = f"{file_name(self.name)}-{self.key}"
+        stem = f"{file_name(self.name)}-{self.key[:12]}"
         return [self.folder / f"{stem}-{number:02d}.parquet" for number in range(len(self.segments()))]
 
     def map_file(self) -> Path:
         """Return the file of the policy's map."""
-        return self.folder / f"{file_name(self.name)}-{self.key}-map.parquet"
+        return self.folder / f"{file_name(self.name)}-{self.key[:12]}-map.parquet"
 
-    def done(self) -> list[Path]:
-        """Return the files of the first segments that are finished; what comes after a gap is computed anew."""
-        found = []
-        for file, blocks in zip(self.files(), self.segments(), strict=True):
-            if not _stands(file, len(blocks) * self.lanes):
-                break
-            found.append(file)
-        return found
+    def segment(self, number: int) -> pa.Table:
+        """Return the rows of a segment; raises `mecopt.stored.Unusable` where they are not its own."""
+        file, blocks = self.files()[number], self.segments()
+        before = sum(len(part) for part in blocks[:number])
+        table = stored.read_table(file, SEGMENT, f"{self.key} {number}", dict.fromkeys(("policy", "block", "reward")))
+        expected = np.repeat(np.arange(before, before + len(blocks[number])), self.lanes)
+        if set(table["policy"].to_pylist()) != {self.name} or not np.array_equal(table["block"].to_numpy(), expected):
+            raise stored.Unusable(f"{file} holds other rows than blocks {expected[0]} to {expected[-1]} of {self.name}")
+        return table
+
+    def map(self, chart: Chart) -> pa.Table:
+        """Return the policy's map, or why there is none; raises `mecopt.stored.Unusable`."""
+        table = stored.read_table(self.map_file(), MAP, self.key, dict.fromkeys(("policy", "panel", "done")))
+        if table.num_rows != chart.slots.instances and b"failed" not in (table.schema.metadata or {}):
+            raise stored.Unusable(f"{self.map_file()} has {table.num_rows} rows, its chart {chart.slots.instances} places")
+        return table
+
+    def begun(self, chart: Chart | None, unusable: list[str]) -> _Task:
+        """Return the task with what stands of it; what comes after a gap is computed anew."""
+        done = 0
+        while done < len(self.files()) and stored.standing(partial(self.segment, done), unusable) is not None:
+            done += 1
+        mapped = chart is None or stored.standing(partial(self.map, chart), unusable) is not None
+        return replace(self, done=done, mapped=mapped)
 
     def run(self, path: Any) -> Any:
-        """Carry out what is not finished, and yield after each segment."""
-        segments, files, begun = self.segments(), self.files(), len(self.done())
-        chart = self.dynamics.chart()
-        if chart is not None and _map_stands(self.map_file(), chart):
-            chart = None
-        if begun == len(files) and chart is None:
+        """Carry out what does not stand, and yield after each segment."""
+        segments, files = self.segments(), self.files()
+        chart = None if self.mapped else self.dynamics.chart()
+        if self.done == len(files) and chart is None:
             return
         policy = policy_of(self.dynamics, self.name)
         if chart is not None:
-            write_table(_map(self.dynamics, self.name, chart, policy, self.seed), self.map_file())
+            drawn = _map(self.dynamics, self.name, chart, policy, self.seed)
+            stored.write_table(self.map_file(), drawn, MAP, self.key)
         control = self.dynamics.control_variate()
-        begin: Outcome | None = _left(files[begun - 1]) if begun else None
-        before = sum(len(part) for part in segments[:begun])
-        for number in range(begun, len(files)):
+        begin: Outcome | None = _left(self.segment(self.done - 1)) if self.done else None
+        before = sum(len(part) for part in segments[: self.done])
+        for number in range(self.done, len(files)):
             blocks = segments[number]
             part = slice(blocks[0].start, blocks[-1].stop)
             rng = np.random.default_rng((self.seed, 1, number))
@@ -291,7 +320,8 @@ class _Task:
             except SolveFailed as error:
                 raise SolveFailed(f"{self.name}, from slot {part.start} on: {error}", error.solution) from error
             by_chance = None if control is None else luck(control, path[part], found)
-            write_table(_rows(self.dynamics, self.name, found, by_chance, blocks, before), files[number])
+            rows = _rows(self.dynamics, self.name, found, by_chance, blocks, before)
+            stored.write_table(files[number], rows, SEGMENT, f"{self.key} {number}")
             begin, before = found.after, before + len(blocks)
             yield number
 
@@ -326,14 +356,9 @@ def _check(dynamics: Dynamics[Any], chosen: list[str], acting: list[str]) -> dic
     return trained
 
 
-def _bounds(dynamics: Dynamics[Any], path: Any, parts: Path, key: str, known: bool) -> dict[str, list[float]]:
+def _bounds(dynamics: Dynamics[Any], path: Any, before: Mapping[str, list[float]], known: bool) -> dict[str, list[float]]:
     """Return what is proved, lower and upper: of the long run, and if it is asked for, of who knows the path."""
-    file = parts / f"bounds-{key}.json"
-    found: dict[str, list[float]] = {}
-    with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):  # damaged: proved anew
-        for name, (low, high) in json.loads(file.read_text(encoding="utf-8")).items():
-            found[name] = [float(low), float(high)]
-    grids = dynamics.grids()
+    found, grids = dict(before), dynamics.grids()
     if "long-run" not in found and (bracket := dynamics.bracket()) is not None:
         found["long-run"] = [bracket.lower, bracket.upper]
     if "discounted" not in found and dynamics.discount is not None and (most := dynamics.most_discounted()) is not None:
@@ -341,7 +366,6 @@ def _bounds(dynamics: Dynamics[Any], path: Any, parts: Path, key: str, known: bo
     if known and INFORMATION not in found and grids is not None:
         foreknown = perfect_information(grids.below, grids.above, grids.drawn(path), *grids.points(path[0]))
         found[INFORMATION] = [float(foreknown.lower.mean()), float(foreknown.upper.mean())]
-    write_whole(file, json.dumps(found).encode())
     return found
 
 
@@ -425,34 +449,14 @@ def _told(dynamics: Dynamics[Any], chart: Chart) -> dict[str, Any]:
     }
 
 
-def _map_stands(file: Path, chart: Chart) -> bool:
-    """Whether a map was finished and is whole, or says why there is none."""
-    if not finished(file):
-        return False
-    table = table_of(file)
-    return table.num_rows == chart.slots.instances or b"failed" in (table.schema.metadata or {})
-
-
-def _left(file: Path) -> Outcome:
+def _left(segment: pa.Table) -> Outcome:
     """Return what a finished segment left."""
-    after = json.loads(table_of(file).schema.metadata[b"after"])
+    after = json.loads(segment.schema.metadata[b"after"])
     carried = {name: np.asarray(values, dtype=float) for name, values in after["carried"].items()}
     lanes = len(next(iter(carried.values()))) if carried else 0
     return Outcome(
         np.zeros(lanes), carried, ended=None if after["ended"] is None else np.asarray(after["ended"], dtype=bool)
     )
-
-
-def _stands(file: Path, rows: int) -> bool:
-    """Whether a segment was finished, whole and with what it left; a damaged one is computed anew."""
-    if not finished(file):
-        return False
-    table = table_of(file)
-    return bool(table.num_rows == rows and b"after" in (table.schema.metadata or {}))
-
-
-def _gathered(files: list[Path], origin: dict[str, Any]) -> pa.Table:
-    return _joined([table_of(file) for file in files], origin)
 
 
 def _joined(tables: list[pa.Table], origin: dict[str, Any]) -> pa.Table:
@@ -462,11 +466,11 @@ def _joined(tables: list[pa.Table], origin: dict[str, Any]) -> pa.Table:
     return table.replace_schema_metadata({"mecopt": json.dumps(origin)})
 
 
-def _key(origin: Mapping[str, Any], name: str) -> str:
+def _key(origin: Mapping[str, Any], name: str, policy: Proposed | None) -> str:
     """Name everything that a policy's rows depend on."""
     of = ("dynamics", "preset", "settings", "slots", "lanes", "seed", "path", "versions", "code")
-    what = [name, origin["trained"].get(name), BLOCKS, SEGMENTS, *(origin[field] for field in of)]
-    return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:12]
+    whose = None if policy is None else name_of(policy)
+    return stored.digest_of([name, whose, BLOCKS, SEGMENTS, *(origin[field] for field in of)])
 
 
 def _unit(dynamics: Dynamics[Any], name: str) -> str:

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from mecopt.files import write_whole
+from mecopt import stored
 from mecopt.solution import InstanceError, unknown
 
 
@@ -31,6 +31,9 @@ class Row(NamedTuple):
 
 Series = Mapping[int | None, Mapping[float | None, float]]
 """By seed and x."""
+
+KIND = "table of measurements"
+"""Kind of its files, see `mecopt.stored`."""
 
 _NAMES = ("quantity", "method", "setting")
 
@@ -101,38 +104,27 @@ class Measurements:
             raise unknown("column of names", column, _NAMES)
         return list(dict.fromkeys(getattr(row, column) for row in self.rows))
 
-    def write(self, path: Path) -> None:
-        """Write the table as Parquet, completely or not at all."""
+    def write(self, path: Path, key: str = "") -> None:
+        """Write the table as Parquet, completely or not at all; the key names what it depends on, see `mecopt.stored`."""
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
         columns = zip(*self.rows, strict=True) if self.rows else ([],) * len(Row._fields)
         arrays = [pa.array(list(column), type=kind) for column, kind in zip(columns, _types(), strict=True)]
-        sink = pa.BufferOutputStream()
-        pq.write_table(pa.table(arrays, names=list(Row._fields)), sink)
-        write_whole(path, sink.getvalue().to_pybytes())
+        stored.write_table(path, pa.table(arrays, names=list(Row._fields)), KIND, key)
 
     @classmethod
-    def read(cls, path: Path) -> Measurements:
+    def read(cls, path: Path, key: str | None = None) -> Measurements:
         """Read a table that `write` wrote.
 
         Raises
         ------
         InstanceError
-            where the file is missing, damaged, or no such table.
+            where the file is missing, not what was written, or of another key.
         """
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        try:
-            table = pq.read_table(path)
-        except (OSError, pa.ArrowException) as error:
-            raise InstanceError(f"{path} is missing or damaged: {error}") from None
-        for name, kind in zip(Row._fields, _types(), strict=True):
-            if name not in table.column_names or table[name].type != kind:
-                raise InstanceError(f"{path} is no table of measurements; it needs a column {name} of type {kind}")
+        table = stored.read_table(path, KIND, key, dict(zip(Row._fields, _types(), strict=True)))
+        for name in Row._fields:
             if name not in ("seed", "x") and table[name].null_count:
-                raise InstanceError(f"{path}: column {name} has entries that are missing; allowed: none")
+                raise stored.Unusable(f"{path}: column {name} has entries that are missing; allowed: none")
         columns = [table[name].to_pylist() for name in Row._fields]
         return cls(tuple(Row(*row) for row in zip(*columns, strict=True)))
 

@@ -2,9 +2,9 @@
 
 A study says which plans are trained and how all methods are measured on the stream of one setting and seed; everything that
 is random hangs on the seed, so methods meet the same luck and differences are paired. The runner trains the plans side by
-side, measures, keeps each finished part in a file, and goes on where it was interrupted; parts that another study, other
-code or other versions of `PACKAGES` wrote are not taken for its own. Tables, pictures and verdicts follow from the one table
-of measurements.
+side, measures, keeps each finished part in a file, and goes on where it was interrupted. Parts that another study, other
+code, other versions of `PACKAGES` or other trainings wrote are not taken for its own, nor what is not as it was written.
+Tables, pictures and verdicts follow from the one table of measurements.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, ClassVar
 
-from mecopt import waiting
+from mecopt import stored, waiting
 from mecopt.compare.parts import deaf_to_interrupts
 from mecopt.evaluation.claims import Claim
 from mecopt.evaluation.measurements import Measurements, Row, gathered
@@ -114,14 +114,18 @@ class Study(Reproduction):
         places = _Places(out, [self.paper, class_digest(type(self)), _versions(), quick])
         trainings = [_Training(self, plan, seed, places.folder(plan, seed), quick) for plan in plans for seed in numbers]
         _all(trainings, "training", progress)
-        parts: list[_Part] = [_Once(self, places.file("once", []), quick)]
+        parts: list[_Part] = [_Once(self, *places.file("once", []), quick)]
         for setting in self.settings:
             for seed in numbers:
                 trained = {plan.method: places.folder(plan, seed) for plan in plans if plan.setting == setting}
-                file = places.file(f"{setting}-{seed}", [setting, seed, [_said(plan) for plan in plans]])
-                parts.append(_Measuring(self, setting, seed, trained, file, quick))
-        _all(parts, "measuring", progress)
-        return gathered(Measurements.read(part.file) for part in parts)
+                learned = {method: _left(folder) for method, folder in trained.items()}
+                where = places.file(f"{setting}-{seed}", [setting, seed, [_said(plan) for plan in plans], learned])
+                parts.append(_Measuring(self, setting, seed, trained, *where, quick))
+        unusable: list[str] = []
+        left = [part for part in parts if stored.standing(part.read, unusable) is None]
+        stored.tell(unusable)
+        _all(left, "measuring", progress)
+        return gathered(part.read() for part in parts)
 
 
 @dataclass(frozen=True)
@@ -140,13 +144,21 @@ class _Training:
 class _Once:
     study: Study
     file: Path
+    key: str
     quick: bool
 
     def __call__(self) -> None:
-        if not _stands(self.file):
-            rows = tuple(self.study.measure_once(self.quick))
-            _require(rows, "once", (*self.study.settings, ""), None)
-            Measurements(rows).write(self.file)
+        rows = tuple(self.study.measure_once(self.quick))
+        self.require(rows)
+        Measurements(rows).write(self.file, self.key)
+
+    def read(self) -> Measurements:
+        """Return what was measured; raises `mecopt.stored.Unusable`."""
+        return _read(self)
+
+    def require(self, rows: Sequence[Row]) -> None:
+        """Refuse rows of a seed, or of another setting."""
+        _require(rows, "once", (*self.study.settings, ""), None)
 
 
 @dataclass(frozen=True)
@@ -156,14 +168,21 @@ class _Measuring:
     seed: int
     trained: Mapping[str, Path]
     file: Path
+    key: str
     quick: bool
 
     def __call__(self) -> None:
-        if _stands(self.file):
-            return
         rows = tuple(self.study.measure(self.setting, self.seed, self.trained, self.quick))
+        self.require(rows)
+        Measurements(rows).write(self.file, self.key)
+
+    def read(self) -> Measurements:
+        """Return what was measured; raises `mecopt.stored.Unusable`."""
+        return _read(self)
+
+    def require(self, rows: Sequence[Row]) -> None:
+        """Refuse rows of another seed or setting."""
         _require(rows, f"in {self.setting!r} with seed {self.seed}", (self.setting,), self.seed)
-        Measurements(rows).write(self.file)
 
 
 _Part = _Once | _Measuring
@@ -194,15 +213,24 @@ def _require(rows: Sequence[Row], how: str, settings: Sequence[str], seed: int |
             raise InstanceError(f"measured {how}, a row says {row.setting!r}, {row.seed}")
 
 
-def _stands(file: Path) -> bool:
-    """Whether a part was finished: a damaged file is none, and is written anew."""
-    if not file.exists():
-        return False
+def _read(part: _Part) -> Measurements:
+    """Return the rows of a part, where they are what was written, and of what it measures."""
     try:
-        Measurements.read(file)
-    except InstanceError:
-        return False
-    return True
+        found = Measurements.read(part.file, part.key)
+        part.require(found.rows)
+    except stored.Missing:
+        raise
+    except InstanceError as error:
+        raise stored.Unusable(str(error)) from None
+    return found
+
+
+def _left(folder: Path) -> str:
+    """Name what a training left: its numbers, and what is told of them."""
+    kinds = (".json", ".parquet", ".safetensors")
+    files = sorted(path for path in folder.rglob("*") if path.suffix in kinds and path.is_file())
+    content = {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    return stored.digest_of(content)
 
 
 def _said(plan: Plan) -> str:
@@ -225,13 +253,14 @@ class _Places:
             self.out / "runs" / code_digest() / self._name(f"{plan.setting}-{plan.method}-seed-{seed}", [_said(plan), seed])
         )
 
-    def file(self, words: str, key: Sequence[Any]) -> Path:
-        return self.out / "measured" / code_digest() / f"{self._name(words, key)}.parquet"
+    def file(self, words: str, key: Sequence[Any]) -> tuple[Path, str]:
+        """Return a file, and the key of what it is to hold."""
+        folder = self.out / "measured" / code_digest()
+        return folder / f"{self._name(words, key)}.parquet", stored.digest_of([code_digest(), self.common, words, key])
 
     def _name(self, words: str, key: Sequence[Any]) -> str:
         readable = "".join(c if c.isalnum() or c in "-." else "-" for c in words)[:60]
-        whole = json.dumps([self.common, readable, key], sort_keys=True)
-        return f"{readable}-{hashlib.sha256(whole.encode()).hexdigest()[:10]}"
+        return f"{readable}-{stored.digest_of([self.common, readable, key])[:10]}"
 
 
 def _versions() -> str:

@@ -15,7 +15,6 @@ from mecopt import InstanceError
 from mecopt.dynamic.rollout import rollout
 from mecopt.learners.h_maddpg import LEARNER, HMaddpg, HMaddpgSettings, algorithm, learner, policy, record
 from mecopt.learners.h_maddpg.algorithm import HMaddpgTraining
-from mecopt.learners.h_maddpg.record import read_columns
 from mecopt.learners.h_maddpg.shares import shares_of
 from mecopt.models import BackscatterFrame
 from mecopt.models.backscatter_frame.admission import admit
@@ -186,7 +185,7 @@ def test_model_free_users_never_ask_the_optimiser(monkeypatch: pytest.MonkeyPatc
         monkeypatch.setattr(where, name, asked)
     found = LEARNER.train(stream_of(), HMaddpgSettings(**FREE), 0, tmp_path, {})
     found.act(stream_of(), np.random.default_rng(0))
-    log = read_columns(tmp_path / "training.parquet")
+    log = record.read(tmp_path / "training.parquet")
     np.testing.assert_array_equal(log["reward"], log["users_reward"])
     assert np.isnan(log["estimate_reward"]).all()
     with pytest.raises(AssertionError, match="the optimiser was asked"):
@@ -343,7 +342,7 @@ def test_frames_that_nobody_can_serve_are_played_too() -> None:
 
 
 def test_the_card_says_what_was_reached(tmp_path: Path) -> None:
-    found, log = train(tmp_path, **DRIVEN), read_columns(tmp_path / "training.parquet")
+    found, log = train(tmp_path, **DRIVEN), record.read(tmp_path / "training.parquet")
     assert found.card["reached"]["reward"] == pytest.approx(log["reward"][-12:].mean())
     assert found.card["reached"]["users_better"] == pytest.approx(log["users_better"][-12:].mean())
     assert f"reward {log['reward'][-12:].mean():.1f} kbit/J" in found.report()[1]

@@ -20,10 +20,10 @@ from safetensors.numpy import load, save
 
 from mecopt import InstanceError
 from mecopt.data import save as save_instances
-from mecopt.learners.h_maddpg import LEARNER, HMaddpgSettings
-from mecopt.learners.h_maddpg.record import read_columns
+from mecopt.learners.h_maddpg import LEARNER, HMaddpgSettings, record
 from mecopt.models import BackscatterFrame
 from mecopt.registry import load_policy
+from mecopt.stored import with_seal
 
 Array = NDArray[Any]
 
@@ -47,7 +47,7 @@ def copied(folder: Path, tmp_path: Path) -> Path:
 def with_card(folder: Path, change: Callable[[dict[str, Any]], Any]) -> None:
     card = json.loads((folder / "card.json").read_text())
     change(card)
-    (folder / "card.json").write_text(json.dumps(card))
+    (folder / "card.json").write_text(json.dumps(with_seal(card)))
 
 
 def with_arrays(folder: Path, change: Callable[[dict[str, Array]], Any]) -> None:
@@ -118,8 +118,8 @@ def test_scales_that_make_no_sense_are_refused(copied: Path) -> None:
 
 def test_a_damaged_log_is_refused(copied: Path) -> None:
     (copied / "training.parquet").write_bytes(b"PAR1")
-    with pytest.raises(InstanceError, match=r"training.parquet is missing or damaged"):
-        read_columns(copied / "training.parquet")
+    with pytest.raises(InstanceError, match=r"training.parquet has no seal: it is damaged"):
+        record.read(copied / "training.parquet")
 
 
 WITHOUT_TORCH = """

@@ -26,6 +26,7 @@ from mecopt.learners.parametric_q.laws import DOUBT, elsewhere, is_path_of
 from mecopt.models import BinaryOffloading, InferenceQueue
 from mecopt.models.inference_queue.dynamics import QueueDynamics
 from mecopt.registry import load_policy
+from mecopt.stored import with_seal
 
 Array = NDArray[Any]
 
@@ -303,7 +304,7 @@ def with_arrays(folder: Path, change: Callable[[dict[str, Array]], Any]) -> None
 
 def with_card(folder: Path, **change: Any) -> None:
     card = json.loads((folder / "card.json").read_text())
-    (folder / "card.json").write_text(json.dumps({**card, **change}))
+    (folder / "card.json").write_text(json.dumps(with_seal({**card, **change})))
 
 
 def _without(name: str, arrays: dict[str, Array]) -> None:
@@ -359,7 +360,7 @@ def test_a_card_of_something_else_is_refused(change: dict[str, Any], message: st
 
 def test_a_damaged_log_is_refused(copied: Path) -> None:
     (copied / "training.parquet").write_bytes(b"PAR1")
-    with pytest.raises(InstanceError, match=r"training.parquet is missing or damaged"):
+    with pytest.raises(InstanceError, match=r"training.parquet has no seal: it is damaged"):
         record.read(copied / "training.parquet")
 
 

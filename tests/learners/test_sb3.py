@@ -390,11 +390,13 @@ def test_one_path_is_cut_into_lanes_that_follow_each_other() -> None:
 
 def test_a_log_of_something_else_is_refused(tmp_path: Path) -> None:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    with pytest.raises(InstanceError, match="missing or damaged"):
+    from mecopt import stored
+    from mecopt.learners.log import KIND
+
+    with pytest.raises(InstanceError, match="is missing"):
         record.read(tmp_path / "none.parquet")
-    pq.write_table(pa.table({"slots": [1]}), tmp_path / "log.parquet")
+    stored.write_table(tmp_path / "log.parquet", pa.table({"slots": [1]}), KIND)
     with pytest.raises(InstanceError, match="no column training"):
         record.read(tmp_path / "log.parquet")
 

@@ -23,6 +23,7 @@ from mecopt import InstanceError, MecoptError
 from mecopt.data import save as save_instances
 from mecopt.models import BinaryOffloading
 from mecopt.registry import learner_names, load_policy
+from mecopt.stored import with_seal
 from mecopt.trained import CARD, WEIGHTS
 
 Array = NDArray[Any]
@@ -31,10 +32,10 @@ Change = Callable[[dict[str, Any]], Any]
 
 
 def edit(folder: Path, change: Change) -> None:
-    """Change the card by hand."""
+    """Change the card, and seal it: a forger would."""
     card = json.loads((folder / CARD).read_text())
     change(card)
-    (folder / CARD).write_text(json.dumps(card))
+    (folder / CARD).write_text(json.dumps(with_seal(card)))
 
 
 def replace_weights(folder: Path, content: bytes) -> None:
@@ -107,7 +108,7 @@ def test_a_card_that_is_no_text_is_refused(copied: Path) -> None:
     assert "is damaged" in refused(copied)
 
 
-@pytest.mark.parametrize("number", [0, 2, "1", 1.0, True, None])
+@pytest.mark.parametrize("number", [0, 1, 3, "2", 2.0, True, None])
 def test_another_format_is_refused(copied: Path, number: Any) -> None:
     edit(copied, lambda card: card.update(format=number))
     assert "format" in refused(copied)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +18,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
-from safetensors import safe_open
 
 from mecopt import BackendUnavailable, InstanceError, Problem, solve
 from mecopt.learners import training
@@ -197,42 +198,78 @@ def test_the_other_learner_refuses_the_folder_too(whole: Path, made: Any, train:
         train("decision-net", stream_of(BinaryOffloading), made["price-net", "binary-offloading"])
 
 
-@pytest.mark.parametrize("kept", [0, 7, 100, -1])
-def test_a_damaged_checkpoint_is_refused(kept: int, stopped: Path, train: Callable[..., Any], stream_of: Any) -> None:
-    path = stopped / "checkpoint.safetensors"
-    path.write_bytes(path.read_bytes()[:kept])
-    with pytest.raises(InstanceError, match=r"checkpoint.safetensors is damaged: .*; delete it to begin anew"):
-        train("decision-net", stream_of(BinaryOffloading, COUNT), stopped, **LOOP)
+def other_bit(content: bytes, place: int) -> bytes:
+    damaged = bytearray(content)
+    damaged[place] ^= 1
+    return bytes(damaged)
 
 
-def test_a_checkpoint_with_a_changed_number_is_refused(stopped: Path, train: Callable[..., Any], stream_of: Any) -> None:
-    path = stopped / "checkpoint.safetensors"
-    content = bytearray(path.read_bytes())
-    content[-9] ^= 1
-    path.write_bytes(content)
-    with pytest.raises(InstanceError, match="not those that were written"):
-        train("decision-net", stream_of(BinaryOffloading, COUNT), stopped, **LOOP)
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda content: b"",
+    "cut": lambda content: content[:-2],
+    "another number": lambda content: other_bit(content, -9),
+    "another name": lambda content: other_bit(content, 20),
+    "said to have come farther": lambda content: content.replace(b'"done":"40"', b'"done":"60"'),
+    "something else": lambda content: b"PK\x03\x04" * 50,
+}
 
 
-def test_a_checkpoint_that_says_it_has_come_farther_is_refused(
-    stopped: Path, train: Callable[..., Any], stream_of: Any
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_checkpoint_counts_for_nothing(
+    damage: Callable[[bytes], bytes],
+    stopped: Path,
+    whole: Path,
+    train: Callable[..., Any],
+    stream_of: Any,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     path = stopped / "checkpoint.safetensors"
-    with safe_open(path, framework="numpy") as file:
-        origin = file.metadata()
-    before, after = (f'"done":"{done}"'.encode() for done in (origin["done"], str(int(origin["done"]) + 1)))
-    content = path.read_bytes()
-    assert content.count(before) == 1
-    assert len(before) == len(after)
-    path.write_bytes(content.replace(before, after))
-    with pytest.raises(InstanceError, match="not those that were written"):
-        train("decision-net", stream_of(BinaryOffloading, COUNT), stopped, **LOOP)
+    before = path.read_bytes()
+    path.write_bytes(damage(before))
+    assert path.read_bytes() != before
+    done: list[int] = []
+    train("decision-net", stream_of(BinaryOffloading, COUNT), stopped, progress=lambda n, total: done.append(n), **LOOP)
+    assert done[0] == 0
+    assert [text.startswith(f"mecopt: {path} ") and text.endswith("; it is computed anew") for text in caplog.messages] == [
+        True
+    ]
+    for name in RESULTS:
+        assert (stopped / name).read_bytes() == (whole / name).read_bytes(), name
 
 
-def test_a_checkpoint_that_is_something_else_is_refused(stopped: Path, train: Callable[..., Any], stream_of: Any) -> None:
-    (stopped / "checkpoint.safetensors").write_bytes(b"PK\x03\x04" * 50)
-    with pytest.raises(InstanceError, match="is damaged"):
-        train("decision-net", stream_of(BinaryOffloading, COUNT), stopped, **LOOP)
+@pytest.mark.parametrize("name", RESULTS)
+@pytest.mark.parametrize("damage", ["cut", "another number", "another name"])
+def test_a_finished_run_that_is_damaged_is_trained_anew(
+    damage: str,
+    name: str,
+    whole: Path,
+    tmp_path: Path,
+    train: Callable[..., Any],
+    stream_of: Any,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    folder = Path(shutil.copytree(whole, tmp_path / "policy"))
+    path = folder / name
+    path.write_bytes(DAMAGES[damage](path.read_bytes()))
+    train("decision-net", stream_of(BinaryOffloading, COUNT), folder, **LOOP)
+    (said,) = caplog.messages
+    assert str(path) in said
+    assert said.endswith("; it is computed anew")
+    for one in RESULTS:
+        assert (folder / one).read_bytes() == (whole / one).read_bytes(), one
+
+
+def test_the_policy_of_an_earlier_version_is_left_alone(
+    whole: Path, tmp_path: Path, train: Callable[..., Any], stream_of: Any
+) -> None:
+    folder = Path(shutil.copytree(whole, tmp_path / "policy"))
+    card = json.loads((folder / "card.json").read_text())
+    old = {name: value for name, value in card.items() if name != "seal"} | {"format": 1}
+    (folder / "card.json").write_text(json.dumps(old))
+    before = written(folder)
+    with pytest.raises(InstanceError, match="has format 1, of an earlier version"):
+        train("decision-net", stream_of(BinaryOffloading, COUNT), folder, **LOOP)
+    assert written(folder) == before
 
 
 def test_a_folder_that_is_a_file_is_refused_before_anything_is_trained(
@@ -309,14 +346,14 @@ def test_nothing_to_do_counts_as_optimal_and_something_against_nothing_as_0() ->
 
 def test_a_log_is_read_as_it_was_written(tmp_path: Path) -> None:
     log = Log(np.array([1.0, 2.0]), np.array([3.0, np.nan]), np.array([np.nan, 0.5]), np.array([1.0, 1.0]))
-    write_log(tmp_path / "log.parquet", log)
+    write_log(tmp_path / "log.parquet", log, "run")
     again = read_log(tmp_path / "log.parquet")
     for name in ("played", "own", "loss", "optimum"):
         np.testing.assert_array_equal(getattr(again, name), getattr(log, name))
     (tmp_path / "log.parquet").write_bytes(b"PAR1")
-    with pytest.raises(InstanceError, match="missing or damaged"):
+    with pytest.raises(InstanceError, match="has no seal: it is damaged"):
         read_log(tmp_path / "log.parquet")
-    with pytest.raises(InstanceError, match="missing or damaged"):
+    with pytest.raises(InstanceError, match="is missing"):
         read_log(tmp_path / "none.parquet")
 
 

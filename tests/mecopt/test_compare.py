@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import os
 import re
@@ -11,11 +12,14 @@ import struct
 import subprocess
 import sys
 import zlib
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from numpy.random import Generator
@@ -26,11 +30,13 @@ from mecopt import InstanceError, Problem, UnknownName
 from mecopt.cli.main import main
 from mecopt.compare import Comparison, compare, default_methods
 from mecopt.compare.decisions import habits
+from mecopt.compare.parts import name_of
 from mecopt.compare.report import PICTURES, decisions_table, table, write_report
 from mecopt.compare.run import CHUNK
 from mecopt.compare.summary import Line, Summary, summarise
 from mecopt.data import Labels, load, save
 from mecopt.models import BinaryOffloading, ComputationRate
+from mecopt.search.proposed import Proposed
 from mecopt.search.solver import Search, Solver
 
 Array = NDArray[Any]
@@ -534,16 +540,69 @@ def test_a_run_that_is_repeated_computes_nothing_again(tmp_path: Path) -> None:
     assert first.table.equals(second.table)
 
 
-@pytest.mark.parametrize("kept", [0, 4, 100, -1])
-def test_a_damaged_part_is_computed_anew(kept: int, tmp_path: Path) -> None:
+def other_bit(content: bytes, place: int) -> bytes:
+    damaged = bytearray(content)
+    damaged[place] ^= 1
+    return bytes(damaged)
+
+
+def rewritten(path: Path, change: Callable[[Any], Any]) -> bytes:
+    """Return a part with other rows, its metadata kept; a script that knows nothing of seals would write it."""
+    buffer = io.BytesIO()
+    pq.write_table(change(pq.read_table(path)), buffer)
+    return buffer.getvalue()
+
+
+def better(table: Any) -> Any:
+    at = table.column_names.index("objective")
+    return table.set_column(at, "objective", pc.multiply(table["objective"], 0.5))
+
+
+DAMAGES: dict[str, Callable[[Path, Path], bytes]] = {
+    "empty": lambda part, other: b"",
+    "cut": lambda part, other: part.read_bytes()[:-1],
+    "begun": lambda part, other: part.read_bytes()[:100],
+    "a bit of a number": lambda part, other: other_bit(part.read_bytes(), part.read_bytes().index(b"PAR1") + 90),
+    "a bit of the metadata": lambda part, other: other_bit(part.read_bytes(), -200),
+    "better by half": lambda part, other: rewritten(part, better),
+    "fewer rows": lambda part, other: rewritten(part, lambda table: table[:-1]),
+    "of another method": lambda part, other: other.read_bytes(),
+    "of an earlier version": lambda part, other: rewritten(part, lambda table: table.replace_schema_metadata(None)),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_part_is_computed_anew_and_it_is_said(
+    damage: Callable[[Path, Path], bytes], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     instances = draw(BinaryOffloading)
     whole = compare(instances, ["exact", "all-local"], out=tmp_path, jobs=1)
     damaged, sound = sorted((tmp_path / "parts").glob("*.parquet"))
     before = sound.stat().st_mtime_ns
-    damaged.write_bytes(damaged.read_bytes()[:kept])
+    damaged.write_bytes(damage(damaged, sound))
     again = compare(instances, ["exact", "all-local"], out=tmp_path, jobs=1)
     assert answered(again.table) == answered(whole.table)
     assert sound.stat().st_mtime_ns == before
+    (said,) = caplog.messages
+    assert str(damaged) in said
+    assert said.endswith("; it is computed anew")
+
+
+@pytest.mark.slow
+def test_no_bit_of_a_part_changes_a_row(tmp_path: Path) -> None:
+    instances = draw(BinaryOffloading)
+    whole = answered(compare(instances, ["all-local"], out=tmp_path, jobs=1).table)
+    (part,) = (tmp_path / "parts").glob("*.parquet")
+    content = part.read_bytes()
+    for place in range(0, len(content), 1 + len(content) // 400):
+        part.write_bytes(other_bit(content, place))
+        assert answered(compare(instances, ["all-local"], out=tmp_path, jobs=1).table) == whole
+
+
+def test_a_part_of_a_policy_depends_on_all_of_its_card(tmp_path: Path) -> None:
+    policies: list[Any] = [SimpleNamespace(candidates=3, card={"settings": {"flips": k}}) for k in (3, 4, 3)]
+    first, other, again = (name_of(Proposed("learned", policy)) for policy in policies)
+    assert first == again != other
 
 
 @pytest.mark.parametrize("change", [{"seed": 6}, {"time_limit": 9.0}])

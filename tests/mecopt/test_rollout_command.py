@@ -16,7 +16,6 @@ from loading import example
 
 from mecopt import InstanceError
 from mecopt.cli.main import main
-from mecopt.compare.parts import write_table
 from mecopt.dynamic import Chart, Dynamics, best_discounted, estimate, path_digest, policy_of, rollout, shown
 from mecopt.dynamic.report import LINES, PICTURES, draw_lines, write_report
 from mecopt.dynamic.run import BLOCKS, INFORMATION, MAPS, RESULTS, SEGMENTS, Rollouts, default_policies, roll_out
@@ -108,7 +107,7 @@ def test_a_run_that_was_interrupted_goes_on_and_ends_the_same(tmp_path: Path, ho
     damaged = {"bytes": None, "rows": table[:-1], "what it left": table.replace_schema_metadata(None)}[how]
     kept[2].write_bytes(b"damaged")  # what comes after it is computed anew
     if damaged is not None:
-        write_table(damaged, kept[2])
+        pq.write_table(damaged, kept[2])
     written = kept[1].stat().st_mtime_ns
     done: list[int] = []
     again = ran(tmp_path / "again", slots=90, progress=lambda n, total: done.append(n))
@@ -178,7 +177,7 @@ def test_maps_are_kept_with_the_parts_of_a_run_if_they_are_whole(tmp_path: Path,
     rest = pq.read_table(damaged)[:-1]
     damaged.write_bytes(b"damaged")
     if how == "rows":
-        write_table(rest, damaged)
+        pq.write_table(rest, damaged)
     kept[damaged] = damaged.stat().st_mtime_ns
     ran(tmp_path)
     assert [file.stat().st_mtime_ns == written for file, written in kept.items()] == [False, True]

@@ -1,0 +1,210 @@
+"""What was written is read as it was, or not at all: any other bit, any cut, any exchange of files is found."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from mecopt import stored
+from mecopt.solution import InstanceError
+from mecopt.stored import MARK, Missing, Unusable
+
+TABLE = pa.table({"method": ["a", "b"] * 40, "objective": np.linspace(1.0, 2.0, 80), "decision": [[0, 1, 1]] * 80})
+ARRAYS: dict[str, NDArray[Any]] = {
+    "weights": np.linspace(-1.0, 1.0, 40).reshape(5, 8),
+    "memory": np.arange(30, dtype=np.int8),
+}
+PLAIN = {"long-run": [1.5, float("inf")], "names": ["größe", None, True]}
+
+
+def as_arrays(path: Path) -> Any:
+    found, words, key = stored.read_arrays(path, "state")
+    return {name: array.tolist() for name, array in found.items()}, words, key
+
+
+WRITTEN: dict[str, tuple[Callable[[Path], None], Callable[[Path], Any]]] = {
+    "table": (
+        lambda path: stored.write_table(path, TABLE.replace_schema_metadata({"after": "[1, 2]"}), "part", "key"),
+        lambda path: stored.read_table(path, "part", "key").to_pylist(),
+    ),
+    "arrays": (lambda path: stored.write_arrays(path, ARRAYS, "state", "key", {"done": "7"}), as_arrays),
+    "json": (
+        lambda path: stored.write_json(path, PLAIN, "bounds", "key"),
+        lambda path: stored.read_json(path, "bounds", "key"),
+    ),
+}
+KINDS = pytest.mark.parametrize("kind", WRITTEN)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The bytes of a file of each kind."""
+    folder = tmp_path_factory.mktemp("written")
+    for name, (write, _) in WRITTEN.items():
+        write(folder / name)
+    return {name: (folder / name).read_bytes() for name in WRITTEN}
+
+
+def read_or_refused(kind: str, path: Path, content: bytes) -> Any:
+    """Return what is read, or None where it is refused; another exception is a failure."""
+    path.write_bytes(content)
+    try:
+        return WRITTEN[kind][1](path)
+    except Unusable:
+        return None
+
+
+def same_or_refused(kind: str, path: Path, content: bytes, whole: bytes) -> bool:
+    """Whether a damaged file is refused; of JSON the content counts, so that other bytes may say the same."""
+    path.write_bytes(whole)
+    before = WRITTEN[kind][1](path)
+    found = read_or_refused(kind, path, content)
+    return found is None or (kind == "json" and found == before)
+
+
+@KINDS
+def test_what_was_written_is_read(kind: str, written: dict[str, bytes], tmp_path: Path) -> None:
+    expected: dict[str, Any] = {
+        "table": TABLE.to_pylist(),
+        "arrays": ({name: array.tolist() for name, array in ARRAYS.items()}, {"done": "7"}, "key"),
+        "json": PLAIN,
+    }
+    assert read_or_refused(kind, tmp_path / "file", written[kind]) == expected[kind]
+
+
+def test_a_table_is_plain_parquet_and_keeps_its_metadata(tmp_path: Path) -> None:
+    WRITTEN["table"][0](tmp_path / "t.parquet")
+    table = pq.read_table(tmp_path / "t.parquet")
+    assert table.to_pylist() == TABLE.to_pylist()
+    assert table.schema.metadata[b"after"] == b"[1, 2]"
+
+
+@KINDS
+def test_another_bit_anywhere_is_found(kind: str, written: dict[str, bytes], tmp_path: Path) -> None:
+    whole = written[kind]
+    for place in range(0, len(whole), 1 + len(whole) // 300):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << place % 8
+        assert same_or_refused(kind, tmp_path / "file", bytes(damaged), whole), place
+
+
+@KINDS
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_whatever_happens_to_the_bytes_is_found(
+    kind: str, written: dict[str, bytes], tmp_path: Path, data: st.DataObject
+) -> None:
+    whole = written[kind]
+    place = st.integers(0, len(whole) - 1)
+    how = data.draw(st.sampled_from(["cut", "replaced", "inserted", "exchanged", "doubled"]))
+    first, second = sorted((data.draw(place), data.draw(place)))
+    other = data.draw(st.binary(min_size=1, max_size=40))
+    damaged = {
+        "cut": whole[:first],
+        "replaced": whole[:first] + other + whole[first + len(other) :],
+        "inserted": whole[:first] + other + whole[first:],
+        "exchanged": whole[second:] + whole[first:second] + whole[:first],
+        "doubled": whole + whole[first:],
+    }[how]
+    if damaged != whole:
+        assert same_or_refused(kind, tmp_path / "file", damaged, whole)
+
+
+@pytest.mark.slow
+@KINDS
+def test_every_bit_of_a_file_is_sealed(kind: str, written: dict[str, bytes], tmp_path: Path) -> None:
+    whole = written[kind]
+    for bit in range(8 * len(whole)):
+        damaged = bytearray(whole)
+        damaged[bit // 8] ^= 1 << bit % 8
+        assert same_or_refused(kind, tmp_path / "file", bytes(damaged), whole), bit
+
+
+def test_another_number_is_found_though_the_table_is_sound(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    WRITTEN["table"][0](path)
+    table = pq.read_table(path)
+    scaled = table.set_column(1, "objective", pa.array(1.5 * table["objective"].to_numpy()))
+    for other in (scaled, table[:40], table.take(list(range(79, -1, -1)))):
+        pq.write_table(other, path)  # the seal is copied with the metadata
+        with pytest.raises(Unusable, match="is damaged"):
+            stored.read_table(path, "part", "key")
+
+
+def test_a_file_of_something_else_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "t"
+    stored.write_table(path, TABLE, "part", "another key")
+    with pytest.raises(Unusable, match="is a part of another run"):
+        stored.read_table(path, "part", "key")
+    with pytest.raises(Unusable, match="is no map"):
+        stored.read_table(path, "map")
+    with pytest.raises(Unusable, match="has no column gap"):
+        stored.read_table(path, "part", columns={"gap": None})
+    with pytest.raises(Unusable, match="has no column objective of type string"):
+        stored.read_table(path, "part", columns={"objective": pa.string()})
+    with pytest.raises(Unusable, match="cannot be read"):
+        stored.read_arrays(path, "part")
+    with pytest.raises(Unusable, match="is damaged"):
+        stored.read_json(path, "part")
+    stored.write_arrays(path, ARRAYS, "state", "key", {})
+    with pytest.raises(Unusable, match="cannot be read"):
+        stored.read_table(path, "state")
+
+
+def test_a_file_that_no_seal_was_in_is_found(tmp_path: Path) -> None:
+    pq.write_table(TABLE, tmp_path / "t")
+    (tmp_path / "j").write_text(json.dumps({"label": {"kind": "bounds", "key": "key"}, "content": PLAIN}))
+    for read, name in ((stored.read_table, "t"), (stored.read_json, "j")):
+        with pytest.raises(Unusable, match="has no seal: it is damaged, or of an earlier version of mecopt"):
+            read(tmp_path / name, "part")
+
+
+def test_json_may_be_laid_out_anew(tmp_path: Path) -> None:
+    path = tmp_path / "bounds.json"
+    WRITTEN["json"][0](path)
+    path.write_text(json.dumps(json.loads(path.read_text()), indent=4, sort_keys=True, ensure_ascii=False))
+    assert stored.read_json(path, "bounds", "key") == PLAIN
+
+
+def test_what_is_missing_or_no_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(Missing, match="is missing"):
+        stored.read_table(tmp_path / "none", "part")
+    with pytest.raises(Unusable, match="cannot be read: "):
+        stored.read_table(tmp_path, "part")
+
+
+def test_nothing_is_written_that_could_not_be_read(tmp_path: Path) -> None:
+    with pytest.raises(InstanceError, match="allowed: in none"):
+        stored.write_table(tmp_path / "t", pa.table({MARK.decode(): [1]}), "part")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_becomes_of_unusable_files_is_said_in_one_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    good, bad, old = (tmp_path / name for name in ("good", "bad", "old"))
+    WRITTEN["json"][0](good)
+    shutil.copy(good, bad)
+    bad.write_text(bad.read_text().replace("1.5", "1.6"))
+    old.write_text("{}")
+    reasons: list[str] = []
+    found = [stored.standing(partial(stored.read_json, path, "bounds"), reasons) for path in (good, bad, old)]
+    assert found == [PLAIN, None, None]
+    assert stored.standing(partial(stored.read_json, tmp_path / "none", "bounds"), reasons) is None
+    with caplog.at_level(logging.WARNING, logger="mecopt"):
+        stored.tell([])
+        stored.tell(reasons)
+    assert caplog.messages == [
+        f"mecopt: {bad} is damaged: its content is not what was written; it and another one are computed anew"
+    ]
