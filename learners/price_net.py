@@ -27,11 +27,12 @@ from numpy.typing import NDArray
 
 from mecopt.decision import OneOf
 from mecopt.fields import Variables, axes, declared
+from mecopt.files import to_myself
 from mecopt.learners import network
 from mecopt.learners.candidates import candidates
 from mecopt.learners.inputs import SCALINGS, Inputs
 from mecopt.learners.proposer import Learner, Settings, WarmStarter, shipped_with_mecopt
-from mecopt.learners.training import alone, finished, run_key, versions
+from mecopt.learners.training import finished, run_key, versions
 from mecopt.problem import Problem
 from mecopt.solution import InstanceError
 from mecopt.solve import solve
@@ -176,7 +177,7 @@ class PriceNetLearner(Learner):
         kept = max(1, round(HELD_OUT * different.instances))
         if different.instances < 2:
             raise InstanceError("all instances are the same, so there is nothing to learn from; allowed: some that vary")
-        with alone(folder), network.one_thread():
+        with to_myself(folder), network.one_thread():
             if not finished(folder, key):
                 policy = _fit(different[:-kept], settings, seed, progress)
                 origin = {"run": key, "seed": seed, "instances": different.instances, "settings": described}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from mecopt import stored
 from mecopt.arguments import checked_seed
 from mecopt.data import digest
-from mecopt.files import code_digest, write_whole
+from mecopt.files import code_digest, to_myself, write_whole
 from mecopt.learners.checkpoint import CHECKPOINT, resume, write_checkpoint
 from mecopt.learners.curves import curves
 from mecopt.learners.log import LOG, Log, reached, read_columns, write_log
@@ -35,7 +35,6 @@ from mecopt.trained import CARD, read, read_card
 
 Array = NDArray[Any]
 
-LOCK = ".training.lock"
 CHECKPOINT_BLOCKS = 50
 """Blocks (of the learner's interval) between two checkpoints."""
 
@@ -86,7 +85,7 @@ def train(
         if something played is better than the proved optimum.
     """
     folder, flat, seed = Path(out), stream.flat(), checked_seed(seed)
-    with alone(folder), one_thread():
+    with to_myself(folder), one_thread():
         training = begin()
         columns = _columns(flat.instances, training)
         key = run_key(type(training).__name__, training.describe(), flat, seed)
@@ -162,23 +161,6 @@ def _allocated(block: Problem, decision: Array) -> Solution:
 
 
 # ---------------------------------------------------------------------- files
-
-
-@contextlib.contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Make a folder and hold it for this process; the operating system lets go of it when the process ends, however."""
-    from filelock import FileLock, Timeout
-
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / LOCK)
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        raise InstanceError(f"another process is training in {folder}; choose another folder, or wait") from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def finished(folder: Path, key: str, log: str | None = None) -> bool:

@@ -22,6 +22,24 @@ _held: ContextVar[frozenset[Path]] = ContextVar("held", default=frozenset())
 
 
 @contextmanager
+def made(folder: Path) -> Iterator[None]:
+    """Make a folder; one that nothing was written to is taken back where the work in it ends in an error.
+
+    So settings that are refused, however late, leave nothing behind; what stood there before stays.
+    """
+    folder = Path(folder).absolute()
+    new = [one for one in (folder, *folder.parents) if not one.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        for one in new:
+            with contextlib.suppress(OSError):  # something was written
+                one.rmdir()
+        raise
+
+
+@contextmanager
 def to_myself(folder: Path) -> Iterator[None]:
     """Make a folder for the results of one run, and hold it: what cannot be written is refused before work begins.
 
@@ -32,19 +50,27 @@ def to_myself(folder: Path) -> Iterator[None]:
     InstanceError
         where there can be no such folder, where it cannot be written to, or where another run is writing.
     """
-    from filelock import FileLock, Timeout
-
     folder = Path(folder).absolute()
     if folder in _held.get():
         yield
         return
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
-    except FileExistsError:
-        raise InstanceError(f"{folder} is a file; allowed: a folder, which is made where there is none") from None
-    except OSError as error:
-        raise InstanceError(f"nothing can be written to the folder {folder}: {error.strerror}") from None
+    with contextlib.ExitStack() as making:
+        try:
+            making.enter_context(made(folder))
+            tempfile.TemporaryFile(dir=folder).close()
+        except FileExistsError:
+            raise InstanceError(f"{folder} is a file; allowed: a folder, which is made where there is none") from None
+        except OSError as error:
+            raise InstanceError(f"nothing can be written to the folder {folder}: {error.strerror}") from None
+        with _locked(folder):
+            yield
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder, and say who does."""
+    from filelock import FileLock, Timeout
+
     lock = FileLock(folder / LOCK)
     try:
         lock.acquire(timeout=0)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from mecopt.files import write_whole
+from mecopt.files import to_myself, write_whole
 from mecopt.learners.checkpoint import CHECKPOINT, resume, write_checkpoint
 from mecopt.learners.h_maddpg import record
 from mecopt.learners.h_maddpg.algorithm import HMaddpgTraining
@@ -17,7 +17,7 @@ from mecopt.learners.inputs import Inputs
 from mecopt.learners.log import LOG
 from mecopt.learners.network import one_thread
 from mecopt.learners.proposer import Learner, shipped_with_mecopt
-from mecopt.learners.training import alone, finished, marks, run_key, versions
+from mecopt.learners.training import finished, marks, run_key, versions
 from mecopt.models.backscatter_frame.problem import BackscatterFrame
 from mecopt.problem import Problem
 from mecopt.solution import InstanceError
@@ -63,7 +63,7 @@ class HMaddpgLearner(Learner):
         if flat.instances < 2:
             raise InstanceError("the stream has 1 frame, which nothing follows; allowed: at least 2")
         key = run_key(NAME, described, flat, seed)
-        with alone(folder), one_thread():
+        with to_myself(folder), one_thread():
             checkpoint = folder / CHECKPOINT
             if not finished(folder, key, LOG):
                 training = HMaddpgTraining(flat, settings, seed)  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.random import Generator
 
 from mecopt.arguments import checked_seed
-from mecopt.files import write_whole
+from mecopt.files import to_myself, write_whole
 from mecopt.learners.checkpoint import CHECKPOINT, resume, write_checkpoint
 from mecopt.learners.inputs import Inputs
 from mecopt.learners.log import LOG
@@ -22,7 +22,7 @@ from mecopt.learners.parametric_q.settings import PRINTED, VARIANTS, ParametricQ
 from mecopt.learners.parametric_q.training import ParametricQTraining
 from mecopt.learners.paths import as_paths
 from mecopt.learners.proposer import Learner, shipped_with_mecopt
-from mecopt.learners.training import alone, finished, marks, run_key, versions
+from mecopt.learners.training import finished, marks, run_key, versions
 from mecopt.models.inference_queue import terms
 from mecopt.models.inference_queue.dynamics import QueueDynamics
 from mecopt.models.inference_queue.problem import InferenceQueue
@@ -96,7 +96,7 @@ class ParametricQLearner(Learner):
         path = as_paths(stream, settings.lanes)
         assert isinstance(path, InferenceQueue)
         key = run_key(NAME, described, path, seed)
-        with alone(folder):
+        with to_myself(folder):
             checkpoint = folder / CHECKPOINT
             if not finished(folder, key, LOG):
                 dynamics = network_of(path.users, _constants(path), settings)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mecopt.dynamic.dynamics import Dynamics
 from mecopt.dynamic.rollout import rollout
-from mecopt.files import write_whole
+from mecopt.files import to_myself, write_whole
 from mecopt.learners.checkpoint import CHECKPOINT, resume, write_checkpoint
 from mecopt.learners.inputs import Inputs
 from mecopt.learners.log import LOG
@@ -24,7 +24,7 @@ from mecopt.learners.sb3 import record
 from mecopt.learners.sb3.model import Model, own_randomness
 from mecopt.learners.sb3.policy import NAME, Actor, Sb3Policy, dynamics_of, world_of
 from mecopt.learners.sb3.settings import Sb3Settings
-from mecopt.learners.training import alone, finished, marks, run_key, versions
+from mecopt.learners.training import finished, marks, run_key, versions
 from mecopt.problem import Problem
 from mecopt.registry import dynamics_names, find_dynamics
 from mecopt.solution import InstanceError, MecoptError
@@ -92,8 +92,9 @@ class Sb3Learner(Learner):
         folder, described = Path(out), dataclasses.asdict(settings)
         stream = as_paths(stream, settings.lanes)
         dynamics = dynamics_of(stream.name, stream.sizes, provenance)
+        world_of(dynamics, settings)
         key = run_key(NAME, {**described, "preset": dynamics.preset, "set": list(provenance.get("set", ()))}, stream, seed)
-        with alone(folder), one_thread(), own_randomness():
+        with to_myself(folder), one_thread(), own_randomness():
             checkpoint = folder / CHECKPOINT
             if not finished(folder, key, LOG):
                 columns, layers = _learned(dynamics, stream, settings, seed, key, checkpoint, progress)

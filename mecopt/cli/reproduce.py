@@ -26,6 +26,7 @@ def command(paper: str | None, output: Path | None, seeds: int | None, quick: bo
     from rich.table import Table
 
     from mecopt.cli.console import console, told_progress
+    from mecopt.files import to_myself
     from mecopt.registry import find_reproduction, reproduction_names
     from mecopt.solution import InstanceError
 
@@ -37,11 +38,7 @@ def command(paper: str | None, output: Path | None, seeds: int | None, quick: bo
     reproduction = find_reproduction(paper)
     if output is None:
         raise InstanceError("reproduce needs a folder for its results: -o FOLDER")
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InstanceError(f"no folder for the results can be made at {output}: {error.strerror}") from None
-    with told_progress(screen) as progress:
+    with to_myself(output), told_progress(screen) as progress:
         findings = reproduction.run(
             output,
             seeds=seeds or (2 if quick else reproduction.seeds),

@@ -378,6 +378,7 @@ def test_what_cannot_be_learned_from_is_refused(tmp_path: Path) -> None:
         LEARNER.train(stream_of(settings).flat()[:3], settings, 3, tmp_path / "d", {"preset": "paper"})
     with pytest.raises(InstanceError, match="3 slots are too few; allowed: 4 or more"):
         stream_of(settings, slots=3)
+    assert not any(tmp_path.iterdir())
 
 
 def test_one_path_is_cut_into_lanes_that_follow_each_other() -> None:

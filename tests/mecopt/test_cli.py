@@ -553,6 +553,7 @@ def test_wrong_use_ends_in_2_and_says_what_is_wrong(
     assert said.code == 2
     assert placed(message) in said.error
     assert said.out == ""
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from mecopt.cli.main import main
 from mecopt.compare import Comparison, compare
 from mecopt.compare.report import write_report
 from mecopt.data import save
-from mecopt.files import LOCK, require_file, to_myself, write_whole
+from mecopt.files import LOCK, made, require_file, to_myself, write_whole
 from mecopt.models import BinaryOffloading
 from mecopt.reproduction import Claim, Findings, Table
 from mecopt.solution import InstanceError
@@ -170,6 +171,34 @@ def test_a_report_is_written_while_the_folder_is_held_and_who_holds_it_may_take_
     assert held == [True]
     assert (tmp_path / "report.html").is_file()
     assert not (tmp_path / LOCK).exists()
+
+
+def fails(held: Any, folder: Path, *files: str) -> None:
+    with held(folder):
+        assert folder.is_dir()
+        for name in files:
+            write_whole(folder / name, b"done")
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("held", [made, to_myself])
+def test_a_folder_in_which_nothing_came_about_is_taken_back(held: Any, tmp_path: Path) -> None:
+    for folder in (tmp_path / "a" / "b", tmp_path / "c"):
+        with pytest.raises(KeyboardInterrupt):
+            fails(held, folder)
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("held", [made, to_myself])
+def test_what_stood_there_or_was_written_stays_where_work_fails(held: Any, tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    with pytest.raises(KeyboardInterrupt):
+        fails(held, tmp_path / "old")
+    with pytest.raises(KeyboardInterrupt):
+        fails(held, tmp_path / "new" / "run", "parts/first")
+    with held(tmp_path / "empty"):
+        pass
+    assert {path.name for path in tmp_path.rglob("*")} == {"old", "new", "run", "parts", "first", "empty"}
 
 
 def test_exponents_are_written_out_where_they_cannot_be_shown() -> None:
