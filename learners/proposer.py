@@ -282,6 +282,8 @@ class Learner(ABC):
     policy: ClassVar[type[Policy]]
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"default": {}}
     """Named settings, e.g. "paper": what the paper prints, to the letter."""
+    in_dynamics: ClassVar[bool] = False
+    """Whether it learns in a problem's dynamics, so that what that takes may be set for a training."""
     brief: ClassVar[Mapping[str, Any]] = {}
     """Settings with which a training on a few instances takes a second; batteries train with them."""
 

@@ -115,6 +115,7 @@ def quantity(
     unlimited: bool = False,
     complex_allowed: bool = False,
     most: float = np.inf,
+    below: float = np.inf,
     decibels: bool = False,
     plausible: Plausible | None = None,
 ) -> Any:
@@ -138,10 +139,11 @@ def quantity(
         whether an upper limit may be missing: infinity then, or None; in JSON null.
     complex_allowed
         whether entries are complex numbers, of any phase; in JSON an object of a real and an imaginary part.
-    most
-        the greatest admissible number.
+    most, below
+        the greatest admissible number, or what all admissible ones are less than.
     decibels
-        whether it is a ratio of powers or a power per hertz, so that dB or dBm/Hz tell it; any power may be told in dBm.
+        whether it is a ratio of powers, one at a watt, or a power per hertz, so that dB, dB/W or dBm/Hz tell it; any power
+        may be told in dBm.
     plausible
         what physics says of its magnitude, where it is certain; a number outside is answered with a warning.
     """
@@ -156,6 +158,7 @@ def quantity(
         "unlimited": unlimited,
         "complex": complex_allowed,
         "most": most,
+        "below": below,
         "decibels": decibels,
         "plausible": plausible,
         "choices": (),
@@ -178,6 +181,7 @@ def choice(symbol: str, meaning: str, *choices: str) -> Any:
         "unlimited": False,
         "complex": False,
         "most": len(choices) - 1.0,
+        "below": np.inf,
         "decibels": False,
         "plausible": None,
         "choices": choices,
@@ -280,7 +284,7 @@ def _admissible(f: dataclasses.Field[Any], array: Array) -> Array:
     with np.errstate(invalid="ignore"):
         good = (array >= 0) if f.metadata["zero_allowed"] else (array > 0)
         good &= (array < np.inf) | f.metadata["unlimited"]
-        good &= array <= f.metadata["most"]
+        good &= (array <= f.metadata["most"]) & ((array < f.metadata["below"]) | (f.metadata["below"] == np.inf))
         if f.metadata["choices"]:
             good &= array == np.floor(array)
     return np.asarray(good)
@@ -307,4 +311,5 @@ def allowed(f: dataclasses.Field[Any]) -> str:
     if f.metadata["unlimited"]:
         return f"numbers {least}{unit}, infinite where there is no limit"
     most = f" and <= {f.metadata['most']:g}" if f.metadata["most"] < np.inf else ""
+    most += f" and < {f.metadata['below']:g}" if f.metadata["below"] < np.inf else ""
     return f"finite numbers {least}{most}{unit}"

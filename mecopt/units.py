@@ -6,8 +6,8 @@ dimensions agree. The same exponents say how a field changes when a base unit do
 battery in `mecopt.testing` uses.
 
 Tables of parameters give a processor's speed in hertz: where a field counts cycles, Hz is read as cycle/s. Decibels are
-units too, ``"dB"``, ``"dBm"``, ``"dBm/Hz"``: of a ratio, of a power, of a density, on a scale that is not linear. Which
-spellings of a symbol are known stands in `mecopt.quantities.spellings`.
+units too, ``"dB"``, ``"dBm"``, ``"dBm/Hz"``, ``"dB/W"``: of a ratio, of a power, of a density, of a ratio at a watt, on a
+scale that is not linear. Which spellings of a symbol are known stands in `mecopt.quantities.spellings`.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ __all__ = ["BASES", "Unit", "UnknownUnit", "conversion", "converted", "known_sym
 
 _FACTOR = re.compile(r"([A-Za-z]+|%|1)(?:\^(-?\d))?")
 _REFERENCES = {"dB": ("1", 1.0), "dBi": ("1", 1.0), "dBm": ("W", 1e-3), "dBmW": ("W", 1e-3), "dBW": ("W", 1.0)}
+PER_POWER: Exponents = (0, 0, -1, 0)
+"""Exponents of a ratio at a power, such as 1/W; alone among others a ratio in decibels may be of it."""
 _LEVEL = re.compile(r"(dB[A-Za-z]*)(?![A-Za-z])\s*(.*)")
 
 _SAME = str.maketrans({"µ": "u", "μ": "u", "\u2212": "-", "·": "*", "⋅": "*", "×": "*", "∙": "*", "∕": "/", "⁄": "/"})
@@ -95,10 +97,12 @@ def parse(text: str) -> Unit:
     level = _LEVEL.fullmatch(plain)
     if level is None:
         return _linear(plain, text)
-    if level[1] not in _REFERENCES or (level[2] and level[1] not in ("dBm", "dBmW", "dBW")):
+    if level[1] not in _REFERENCES:
         raise _unknown(text, level[1])
     unit, size = _REFERENCES[level[1]]
     reference = _linear(f"{unit} {level[2]}" if not level[2].startswith("/") else unit + level[2], text)
+    if level[2] and unit == "1" and reference.exponents != PER_POWER:
+        raise _unknown(text, level[1])
     return Unit(size * reference.size, reference.exponents, reference.hertz, decibels=True)
 
 

@@ -38,6 +38,7 @@ class Sb3Learner(Learner):
     name = NAME
     summary = "DDPG, TD3 and DQN of Stable-Baselines3, slot after slot, for every problem that repeats"
     role = "proposer"
+    in_dynamics = True
     settings = Sb3Settings
     policy = Sb3Policy
     variants: ClassVar = {"default": {}}

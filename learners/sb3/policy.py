@@ -18,8 +18,8 @@ from mecopt.learners.network import Layers, as_arrays, forward, from_trained
 from mecopt.learners.proposer import Proposer
 from mecopt.learners.sb3.settings import Sb3Settings
 from mecopt.problem import Problem
-from mecopt.quantities.settings import field_values
-from mecopt.registry import find_dynamics, find_problem
+from mecopt.quantities.settings import dynamics_values
+from mecopt.registry import find_dynamics
 from mecopt.solution import InstanceError
 from mecopt.trained import Trained
 
@@ -30,8 +30,10 @@ NAME = "sb3"
 
 def dynamics_of(problem: str, sizes: Mapping[str, int], provenance: Mapping[str, Any]) -> Dynamics[Any]:
     """Return the dynamics that a training or a card tells of: sizes, preset, and what was set."""
-    given = field_values(find_problem(problem), tuple(provenance.get("set", ())))
-    return find_dynamics(problem)(provenance.get("preset"), **{**sizes, **given})
+    cls = find_dynamics(problem)
+    given = dynamics_values(cls, tuple(provenance.get("set", ())))
+    found: Dynamics[Any] = cls(provenance.get("preset"), **{**sizes, **given})
+    return found
 
 
 def world_of(dynamics: Dynamics[Any], settings: Sb3Settings) -> SlotWorld:

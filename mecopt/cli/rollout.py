@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the path and of policies.")
 @click.option("--preset", help="Scenario the slots are drawn from; the problem's first unless given.")
 @click.option(
-    "--set", "settings", multiple=True, metavar="NAME=VALUE", help="users=5, or a field of every slot; repeatable."
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="users=5, a field of every slot, or a setting of the slots in a row, as discount=0.9; `mecopt list NAME` has them "
+    "all; repeatable.",
 )
 @strict_option
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for table, report, pictures.")
@@ -62,12 +67,12 @@ def command(
     from mecopt.dynamic.report import pictures_of, write_report
     from mecopt.dynamic.run import MAPS, RESULTS, roll_out
     from mecopt.dynamic.summary import grid
-    from mecopt.quantities.settings import field_values
+    from mecopt.quantities.settings import dynamics_values
     from mecopt.registry import find_dynamics
     from mecopt.waiting import on_behalf_of
 
     cls = find_dynamics(name)
-    dynamics = cls(preset, **field_values(cls.problem, settings))
+    dynamics = cls(preset, **dynamics_values(cls, settings))
     names = None if policies is None else [one.strip() for one in policies.split(",") if one.strip()]
     reported: list[Summary] = []
     watched = Console(stderr=True).is_terminal

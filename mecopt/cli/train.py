@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,7 +32,11 @@ WRITTEN = ("card.json", "weights.safetensors", "training.parquet", "training.png
     "--instances", "count", type=click.IntRange(2), default=10_000, show_default=True, help="Length of the stream."
 )
 @click.option(
-    "--set", "fields", multiple=True, metavar="NAME=VALUE", help="users=20, or a field of the problem, of --data too."
+    "--set",
+    "fields",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="users=20, a field of the problem, of --data too, or for sb3 a setting of the dynamics (`mecopt list NAME`).",
 )
 @rows_option
 @field_option
@@ -86,9 +90,10 @@ def command(
     given = _settings(options)
     settings = chosen.configured(variant, given)
     settings.require_effect(given)
+    _require_fields(chosen, problem, fields)
     draw = partial(chosen.stream, settings=settings)
     stream, provenance = _stream(
-        draw, problem, seed, preset, data, split, count, fields, rows=rows, field=field, ignore=ignore
+        chosen.in_dynamics, draw, problem, seed, preset, data, split, count, fields, rows=rows, field=field, ignore=ignore
     )
     stream = changed(stream, [_change(text) for text in changes])
     provenance |= {"changes": list(changes), "variant": variant}
@@ -122,7 +127,23 @@ def _require(learner: Any, stream: Problem) -> None:
         raise InstanceError(f"{reason}. {other} learns from such instances: --learner {other}" if other else reason)
 
 
+def _require_fields(learner: Any, name: str, texts: Iterable[str]) -> None:
+    """Raise `InstanceError` for what is set with --set and is a setting of the learner."""
+    import dataclasses
+
+    from mecopt.quantities.settings import settable
+    from mecopt.registry import find_problem
+    from mecopt.solution import InstanceError
+
+    known = set() if learner.in_dynamics else {f.name for f in dataclasses.fields(learner.settings)}
+    known &= settable(name).keys() - {f.name for f in dataclasses.fields(find_problem(name))}
+    for text in texts:
+        if text.partition("=")[0].strip() in known:
+            raise InstanceError(f"--set {text!r}: this is a setting of {learner.name}; write --with {text}")
+
+
 def _stream(
+    in_dynamics: bool,
     draw: Callable[..., Problem],
     name: str,
     seed: int,
@@ -137,8 +158,8 @@ def _stream(
     import numpy as np
 
     from mecopt.data import digest, load
-    from mecopt.quantities.settings import field_values
-    from mecopt.registry import find_problem
+    from mecopt.quantities.settings import dynamics_values, field_values
+    from mecopt.registry import dynamics_names, find_dynamics, find_problem
     from mecopt.solution import InstanceError
     from mecopt.stream import kept_back, passes, repeated
 
@@ -150,7 +171,9 @@ def _stream(
                 raise InstanceError(f"--{option} says how the file of --data is read; there is none")
         if split is not None:
             raise InstanceError("--split divides the instances of --data; a preset draws new ones for every purpose")
-        stream = draw(cls, rng, count, preset, field_values(cls, texts))
+        repeats = in_dynamics and name in dynamics_names()
+        values = dynamics_values(find_dynamics(name), texts) if repeats else field_values(cls, texts)
+        stream = draw(cls, rng, count, preset, values)
         return stream, {"preset": preset, "set": list(texts)}
     found = load(data, name, fields=lambda cls: field_values(cls, texts), **told)
     tell(found)

@@ -34,6 +34,8 @@ def _number(f: dataclasses.Field[Any]) -> dict[str, Any]:
     limit: dict[str, Any] = {"minimum": 0} if f.metadata["zero_allowed"] else {"exclusiveMinimum": 0}
     if f.metadata["most"] < np.inf:
         limit["maximum"] = f.metadata["most"]
+    if f.metadata["below"] < np.inf:
+        limit["exclusiveMaximum"] = f.metadata["below"]
     return {"type": ["number", "null"] if f.metadata["unlimited"] else "number", **limit}
 
 

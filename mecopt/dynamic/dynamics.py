@@ -17,7 +17,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import Field, dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import numpy as np
@@ -27,6 +28,7 @@ from numpy.typing import NDArray
 from mecopt.dynamic.average import Bracket, bracketed
 from mecopt.dynamic.charts import Chart
 from mecopt.dynamic.operators import Operator
+from mecopt.dynamic.settings import checked
 from mecopt.problem import Problem
 from mecopt.solution import InstanceError, unknown
 from mecopt.solve import allocate
@@ -88,6 +90,8 @@ class Dynamics(ABC, Generic[ProblemT]):
     problem: ClassVar[type[Any]]
     carried: ClassVar[tuple[str, ...]]
     """Fields that follow from what is done; all others are drawn."""
+    settable: ClassVar[Mapping[str, Field[Any]]] = MappingProxyType({})
+    """What it takes by name beside the problem's sizes and fields, see `mecopt.dynamic.settings`; ``--set`` sets it, too."""
     reward_name: ClassVar[str]
     reward_unit: ClassVar[str]
     costs: ClassVar[bool] = False
@@ -110,6 +114,16 @@ class Dynamics(ABC, Generic[ProblemT]):
         drawn = self.draw(np.random.default_rng(0))
         if drawn.batch_shape:
             raise InstanceError(f"the fields make a batch of shape {drawn.batch_shape}; allowed: those of a single slot")
+
+    @classmethod
+    def given(cls, name: str, value: Any) -> Any:
+        """Return what a setting is given: a word, or numbers in its unit, read and checked as fields are.
+
+        Raises
+        ------
+        InstanceError, UnknownName
+        """
+        return checked(cls.__name__, cls.settable[name], value)
 
     # ------------------------------------------------------------------ what comes anyhow
 
@@ -193,8 +207,15 @@ class Dynamics(ABC, Generic[ProblemT]):
         return None
 
     def why_unproved(self) -> str | None:
-        """Return in words why nothing is proved of the long run, without long computation; None where `grids` proves it."""
+        """Return in words why no bracket of the mean is proved, without long computation; None where `grids` proves it."""
         return f"{self.name} says no grid" if type(self).grids is Dynamics.grids else None
+
+    def proves(self) -> str | None:
+        """Return in a few words what is proved of the long run, without long computation; None: nothing."""
+        if self.why_unproved() is None:
+            return "mean bracketed"
+        bounded = self.discount is not None and type(self).most_discounted is not Dynamics.most_discounted
+        return f"{'cost' if self.costs else 'reward'} bounded" if bounded else None
 
     def summaries(self) -> Mapping[str, str]:
         """Return what its own policies and ways of acting do, by name, as lists show it; nothing by default."""

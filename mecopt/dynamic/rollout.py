@@ -6,7 +6,8 @@ generator. A whole rollout is reproducible from the seed; the digest of its path
 
 A policy is a function of the slot's problem, its lanes as a batch, and a generator. It returns decision and allocation, or a
 decision alone, which the solver answers. Names stand for policies as in `mecopt compare`: every solver of the problem, which
-is myopic then, `learned` and `learned:FOLDER`; and those that the dynamics offers.
+is myopic then, `learned` and `learned:FOLDER`; and those that the dynamics offers. Where one of these has the name of a
+solver, the name means it, and ``solver:NAME`` the solver.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ from mecopt.solution import InstanceError, SolveFailed, unknown
 from mecopt.solve import solve
 
 Array = NDArray[Any]
+
+SOLVER = "solver:"
+"""What stands before a solver's name where a policy of the dynamics has the same."""
 
 Watch = Callable[[int, Any, Array, Any, Outcome], None]
 """Is told of every slot: its number, problem, decision, allocation and outcome."""
@@ -151,7 +155,8 @@ def _earned(outcome: Outcome, lanes: int) -> Array:
 def policy_names(dynamics: Dynamics[Any]) -> list[str]:
     """Return the names of policies: those that the dynamics offers, the problem's solvers, trained ones."""
     own = dynamics.policies()
-    return [*own, *(name for name in dynamics.problem.solvers if name not in own), LEARNED, f"{LEARNED}:FOLDER"]
+    solvers = [f"{SOLVER}{name}" if name in own else name for name in dynamics.problem.solvers]
+    return [*own, *solvers, LEARNED, f"{LEARNED}:FOLDER"]
 
 
 def policy_of(dynamics: Dynamics[Any], name: str) -> Policy:
@@ -166,9 +171,10 @@ def policy_of(dynamics: Dynamics[Any], name: str) -> Policy:
         return own[name]()
     if is_learned(name):
         return policy_of_trained(dynamics, learned(dynamics.draw(np.random.default_rng(0)), name))
-    if name not in known:
+    solver = name.removeprefix(SOLVER)
+    if solver not in known:
         raise unknown(f"policy for {dynamics.name}", name, policy_names(dynamics))
-    return solved_by(dynamics.problem.solver(name))
+    return solved_by(dynamics.problem.solver(solver))
 
 
 def policy_of_trained(dynamics: Dynamics[Any], proposed: Proposed) -> Policy:

@@ -14,7 +14,7 @@ import numpy as np
 
 from mecopt.quantities.spellings import resembling
 from mecopt.solution import InstanceError
-from mecopt.units import UnknownUnit, converted, parse, tidied
+from mecopt.units import PER_POWER, UnknownUnit, converted, parse, tidied
 
 _POWER = (0, 0, 1, 0)
 _DENSITY = (0, 1, 1, 0)
@@ -32,10 +32,13 @@ _EXAMPLES = {
     (-1, 0, 0, 1): ("cycle/bit", "cycle/B"),
 }
 
+_LEVELS = {_DENSITY: ("W/Hz", "dBm/Hz"), PER_POWER: ("1/W", "dB/W")}
+"""Of fields that decibels may tell."""
+
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a field measures: its unit, and whether it is a ratio of powers, or a density, that decibels may tell."""
+    """What a field measures: its unit, and whether decibels may tell it: a ratio of powers, one at a watt, or a density."""
 
     where: str
     unit: str
@@ -52,7 +55,7 @@ class Wanted:
         exponents = parse(self.unit).exponents
         if exponents == _RATIO:
             return "write a plain number" + (", or decibels in 'dB'" if self.decibels else "")
-        known = ("W/Hz", "dBm/Hz") if self.decibels and exponents == _DENSITY else _EXAMPLES.get(exponents, ())
+        known = (_LEVELS if self.decibels else _EXAMPLES).get(exponents) or _EXAMPLES.get(exponents, ())
         return f"write for example {' or '.join(map(repr, [*dict.fromkeys((self.unit, *known))][:3]))}"
 
     def fits(self, unit: str) -> bool:
@@ -67,7 +70,7 @@ def level_unit(field: Field[Any]) -> str:
     exponents = parse(field.metadata["unit"]).exponents
     if exponents == _POWER:
         return "dBm"
-    return {_RATIO: "dB", _DENSITY: "dBm/Hz"}.get(exponents, "") if field.metadata["decibels"] else ""
+    return {_RATIO: "dB", _DENSITY: "dBm/Hz", PER_POWER: "dB/W"}.get(exponents, "") if field.metadata["decibels"] else ""
 
 
 def measures(unit: str, field: Field[Any]) -> bool:
@@ -150,6 +153,10 @@ def _misfit(given: str, wanted: Wanted, number: Any) -> str:
         return f"{refused}: it is a power, and {wanted.name} is a power per hertz; divide by the bandwidth: {ours}"
     if source.decibels and source.exponents != _RATIO and target.exponents == _RATIO and wanted.decibels:
         return f"{refused}: it is a power, and {wanted.name} is a ratio of powers; write 'dB'"
+    if source.decibels and source.exponents == _RATIO and target.exponents == PER_POWER and wanted.decibels:
+        both = [told(number, unit, wanted.unit) for unit in ("dB/W", "dB/mW")]
+        numbers = f": {', '.join(both)}" if all(both) else ""
+        return f"{refused}: {wanted.name} is a ratio at a power; write 'dB/W' (at 1 W) or 'dB/mW' (at 1 mW){numbers}"
     if source.decibels and target.exponents == _RATIO:
         return f"{refused}: {wanted.name} is no ratio of powers, so decibels make no sense here; {wanted.examples}"
     if source.decibels:

@@ -1,4 +1,4 @@
-"""NAME=VALUE of the command line: a field or a size of a problem, and what it is set to.
+"""NAME=VALUE of the command line: a field or a size of a problem, or a setting of its dynamics, and what it is set to.
 
 A value is a number or a JSON list, possibly with a unit after it (``capacity=320 Mbit/s``, ``max_power=23dBm``), a JSON list
 of text with units, or a word of a choice.
@@ -9,18 +9,32 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from mecopt.meant import unknown_field
 from mecopt.quantities.values import SEPARATED, float_of, in_units, read
-from mecopt.solution import InstanceError
+from mecopt.solution import InstanceError, UnknownName
+
+NOTHING: Mapping[str, dataclasses.Field[Any]] = MappingProxyType({})
 
 
-def field_values(cls: Any, texts: Iterable[str]) -> dict[str, Any]:
+def field_values(
+    cls: Any, texts: Iterable[str], more: Mapping[str, dataclasses.Field[Any]] = NOTHING, owner: str = ""
+) -> dict[str, Any]:
     """Read every NAME=VALUE for a class of problems, in plain numbers of each field's unit; each name may stand once.
+
+    Parameters
+    ----------
+    cls
+        of the problem.
+    texts
+        NAME=VALUE.
+    more, owner
+        what else has a name, before fields of the same one, and whose it is.
 
     Raises
     ------
@@ -29,21 +43,39 @@ def field_values(cls: Any, texts: Iterable[str]) -> dict[str, Any]:
     """
     values: dict[str, Any] = {}
     for text in texts:
-        name, value = _setting(cls, text)
+        name, value = _setting(cls, text, more, owner)
         if name in values:
             raise InstanceError(f"--set names {name!r} twice")
         values[name] = value
     return values
 
 
-def _setting(cls: Any, text: str) -> tuple[str, Any]:
+def dynamics_values(cls: Any, texts: Iterable[str]) -> dict[str, Any]:
+    """Read every NAME=VALUE for a class of dynamics: sizes and fields of its problem, and its own settings."""
+    return field_values(cls.problem, texts, cls.settable, cls.__name__)
+
+
+def settable(problem: str) -> Mapping[str, dataclasses.Field[Any]]:
+    """Return the settings of a problem's dynamics by name; none where it does not repeat."""
+    from mecopt.registry import dynamics_names, find_dynamics
+
+    found: Mapping[str, dataclasses.Field[Any]] = find_dynamics(problem).settable if problem in dynamics_names() else NOTHING
+    return found
+
+
+def _setting(cls: Any, text: str, more: Mapping[str, dataclasses.Field[Any]], owner: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     name, value = name.strip(), value.strip()
-    fields = {f.name: f for f in dataclasses.fields(cls)}
+    fields = {f.name: f for f in dataclasses.fields(cls)} | dict(more)
     if not equals:
         raise InstanceError(f"--set {text!r} has no '='; write for example --set users=10")
     sizes = cls.size_names()
     if name not in sizes and name not in fields:
+        if name in settable(cls.name):
+            raise UnknownName(
+                f"{name} is no field of {cls.name}, but a setting of its slots in a row: `mecopt rollout` takes it, and "
+                "`mecopt train` for learners that learn slot after slot"
+            )
         raise unknown_field(cls, name, [*sizes, *fields])
     if name in fields and fields[name].metadata["choices"] and value[:1].isalpha():
         return name, value
@@ -56,7 +88,9 @@ def _setting(cls: Any, text: str) -> tuple[str, Any]:
         raise InstanceError(f"--set {text!r}: write the number with a point and without separators, as 1500 or 1.5")
     if name in sizes:
         return name, parsed
-    return name, in_units({"value": parsed, "unit": unit} if unit else parsed, fields[name], cls.__name__)
+    return name, in_units(
+        {"value": parsed, "unit": unit} if unit else parsed, fields[name], owner if name in more else cls.__name__
+    )
 
 
 def _split(value: str) -> tuple[Any, str] | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from mecopt.dynamic.settings import ONE, allowed, unless_given
 from mecopt.registry import dynamics_names, environments_of, find_dynamics
 from mecopt.show.page import Column, Grid, Line
 
@@ -21,7 +22,7 @@ def sequences() -> Grid:
         (
             Column("slot after slot", list(known), right=False),
             Column("carried", [", ".join(one.carried) for one in known.values()], right=False),
-            Column("long run", ["not proved" if one.why_unproved() else "proved" for one in known.values()], right=False),
+            Column("long run", [one.proves() or "nothing proved" for one in known.values()], right=False),
             Column("environment", [", ".join(environments_of(name)) or "-" for name in known], True, False),
             Column("policies beside solvers", [", ".join(one.policies()) or "-" for one in known.values()], True, False),
         )
@@ -36,7 +37,7 @@ def sequence_of(cls: type[Problem]) -> Iterator[Line | Grid]:
 
 
 def _described(name: str, dynamics: Dynamics[Any]) -> Iterator[Line | Grid]:
-    from mecopt.dynamic.rollout import policy_names
+    from mecopt.dynamic.rollout import SOLVER, policy_names
     from mecopt.dynamic.run import INFORMATION, default_policies
 
     why, said, solvers = dynamics.why_unproved(), dynamics.summaries(), dynamics.problem.solvers
@@ -44,10 +45,12 @@ def _described(name: str, dynamics: Dynamics[Any]) -> Iterator[Line | Grid]:
     unit = "" if dynamics.reward_unit == "1" else f" [{dynamics.reward_unit}]"
     counts = f"what counts is the {dynamics.reward_name}{unit}"
     yield Line(f"{', '.join(dynamics.carried)} carried; {counts}; measures {measures or 'nothing else'}", "slot after slot")
-    proved = "its best mean reward is bracketed by proof" if why is None else f"nothing is proved of it: {why}"
-    yield Line(proved, "long run")
-    policies = {one: f"{solvers[one].summary}, slot by slot" for one in policy_names(dynamics) if one in solvers}
-    policies |= {one: said.get(one, "") for one in dynamics.policies()}
+    yield Line(_proved(dynamics), "long run")
+    if dynamics.settable:
+        yield _settings("setting of a rollout", dynamics)
+    own = dynamics.policies()
+    policies = {one: f"{said.get(one, '')}{f'; {SOLVER}{one} is the solver' if one in solvers else ''}" for one in own}
+    policies |= {f"{SOLVER}{one}" if one in own else one: f"{solvers[one].summary}, slot by slot" for one in solvers}
     shown = [one for one in policy_names(dynamics) if one in policies]
     taken = default_policies(dynamics)
     rows = [f"{policies[one]}{'; by default' if one in taken else ''}" for one in shown]
@@ -62,6 +65,31 @@ def _described(name: str, dynamics: Dynamics[Any]) -> Iterator[Line | Grid]:
     missing = "" if find_spec("gymnasium") else "; not installed: pip install 'mecopt[learn]'"
     for environment in environments_of(name):
         yield Line(f'gymnasium.make("mecopt.environments:{environment}"){missing}', "environment")
+
+
+def _proved(dynamics: Dynamics[Any]) -> str:
+    """Return in a sentence what is proved, and what is not."""
+    why, proves = dynamics.why_unproved(), dynamics.proves()
+    if why is None:
+        return f"its best mean {dynamics.reward_name} is bracketed by proof"
+    if proves is None:
+        return f"nothing is proved of it: {why}"
+    side = "below" if dynamics.costs else "above"
+    return f"proved is {side} what no policy's discounted {dynamics.reward_name} lies; of means nothing: {why}"
+
+
+def _settings(title: str, dynamics: Dynamics[Any]) -> Grid:
+    """Return what ``--set`` sets beside fields."""
+    own = dynamics.settable.values()
+    return Grid(
+        (
+            Column(title, [one.name for one in own], right=False),
+            Column("one per", ["-" if one.metadata["per"] == ONE else one.metadata["per"] for one in own], right=False),
+            Column("default", [unless_given(one) for one in own], True, False),
+            Column("allowed", [allowed(one) for one in own], True, False),
+            Column("meaning", [one.metadata["meaning"] for one in own], True, False),
+        )
+    )
 
 
 def _two(title: str, names: list[str], what: str, rows: list[str]) -> Grid:

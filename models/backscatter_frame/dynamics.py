@@ -33,6 +33,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mecopt.dynamic.dynamics import Dynamics, read_only
 from mecopt.dynamic.dynamics import Outcome as SlotOutcome
+from mecopt.dynamic.settings import listed, setting
 from mecopt.models.backscatter_frame.admission import SERVED, served, serving
 from mecopt.models.backscatter_frame.allocation import completed
 from mecopt.models.backscatter_frame.beam_actions import BEAM_ACTIONS, parts, real
@@ -265,7 +266,9 @@ class FrameDynamics(Dynamics[BackscatterFrame]):
     preset, **overrides
         see `mecopt.dynamic.Dynamics`.
     rewards
-        constants of (11).
+        constants of (11) and (12); `reliability` and `static_energy` unless given.
+    reliability, static_energy
+        those constants of (11) alone, see `Rewards`.
     """
 
     name: ClassVar[str] = "backscatter-frame"
@@ -275,14 +278,30 @@ class FrameDynamics(Dynamics[BackscatterFrame]):
     reward_unit: ClassVar[str] = "kbit/J"
     measures: ClassVar[Mapping[str, str]] = {"outage": "1", "energy": "mJ", "done": "kbit"}
     default_policies: ClassVar[tuple[str, ...]] = ("matched", "weights", "charging")
+    settable: ClassVar[Mapping[str, dataclasses.Field[Any]]] = listed(
+        reliability=setting("1", "sigma", "how much an outage counts", default=Rewards.reliability, zero_allowed=True),
+        static_energy=setting("mJ", "e_0", "energy of a frame beside that of its users", default=Rewards.static_energy),
+    )
 
-    def __init__(self, preset: str | None = None, *, rewards: Rewards | None = None, **overrides: Any) -> None:
+    def __init__(
+        self,
+        preset: str | None = None,
+        *,
+        rewards: Rewards | None = None,
+        reliability: float | None = None,
+        static_energy: float | None = None,
+        **overrides: Any,
+    ) -> None:
         super().__init__(preset, **overrides)
-        self.rewards = Rewards() if rewards is None else rewards
+        told = {"reliability": reliability, "static_energy": static_energy}
+        given = {name: float(self.given(name, value)) for name, value in told.items() if value is not None}
+        if rewards is not None and given:
+            raise InstanceError(f"rewards are given, and {' and '.join(given)} too; allowed: one or the other")
+        self.rewards = Rewards(**given) if rewards is None else rewards
 
     def settings(self) -> Mapping[str, Any]:
-        """Return the constants of the reward."""
-        return dataclasses.asdict(self.rewards)
+        """Return the constants of the reward (11)."""
+        return {name: getattr(self.rewards, name) for name in self.settable}
 
     def outcome(self, problem: BackscatterFrame, decision: Array, allocation: FrameAllocation) -> SlotOutcome:
         """Carry out a frame; see `carried_out`, whose outcome is the detail."""

@@ -22,6 +22,7 @@ none), and what an outage leaves.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import Field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -29,11 +30,11 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
-from mecopt.arguments import checked_number
 from mecopt.dynamic.chain import Chain
 from mecopt.dynamic.charts import Chart
 from mecopt.dynamic.dynamics import Dynamics, Grids, Outcome, Policy, read_only
 from mecopt.dynamic.operators import Moves
+from mecopt.dynamic.settings import listed, setting
 from mecopt.models.hybrid_slot import operation, scenarios
 from mecopt.models.hybrid_slot.grid import Grid, grid_of
 from mecopt.models.hybrid_slot.problem import HybridSlot
@@ -98,6 +99,35 @@ class HybridDynamics(Dynamics[HybridSlot]):
         "The presets' constants were CHOSEN so that the paper's ordering of policies can show: how far policies lie apart "
         "is a property of the preset, and no evidence for the paper.",
     )
+    settable: ClassVar[Mapping[str, Field[Any]]] = listed(
+        states=setting(
+            "1",
+            "|g|^2",
+            "power gains of the channel's states, all different",
+            per="state",
+            otherwise="1/4, 1/2, 3/4, 1, 5/4 of 7e-6",
+            zero_allowed=True,
+            decibels=True,
+        ),
+        matrix=setting(
+            "1",
+            "",
+            "probabilities of the next state, a row for each state",
+            per="state and state",
+            otherwise=f"{MOVES:g} a state up, and {MOVES:g} one down",
+            zero_allowed=True,
+            most=1.0,
+        ),
+        workloads=setting(
+            "kbit",
+            "R",
+            "equally likely workloads, all different",
+            per="workload",
+            otherwise="0, 1, ..., 50 kbit",
+            zero_allowed=True,
+        ),
+        step=setting("nJ", "", "distance of the batteries at which the long run is looked at", default=STEP),
+    )
     default_policies: ClassVar[tuple[str, ...]] = ("greedy-must", "greedy-optout", "shadow-price", "dynamic-program")
 
     def __init__(
@@ -110,10 +140,7 @@ class HybridDynamics(Dynamics[HybridSlot]):
         step: float = STEP,
         **overrides: Any,
     ) -> None:
-        checked_number("step", step)
-        if step == 0.0:
-            raise InstanceError("step is 0; allowed: a finite number > 0, in nJ")
-        self.step = float(step)
+        self.step = float(self.given("step", step))
         self.overrides = overrides
         self.preset = next(iter(self.problem.presets)) if preset is None else preset
         self._seen: tuple[Any, Array] | None = None
@@ -152,14 +179,14 @@ class HybridDynamics(Dynamics[HybridSlot]):
                 raise InstanceError("both gains are given, and states or matrix too; allowed: one or the other")
             both = [np.atleast_1d(getattr(self._constants(), name)) for name in GAINS]
             return (both[0], both[1]), Chain.independent([1.0])
-        gains = scenarios.GAIN * scenarios.STATES if states is None else np.array(states, dtype=float)
+        gains = scenarios.GAIN * scenarios.STATES if states is None else self.given("states", states)
         if gains.ndim != 1 or not gains.size:
             raise InstanceError(f"states has shape {gains.shape}; allowed: one power gain per state")
         for k, gain in enumerate(gains.tolist()):
-            if not 0.0 <= gain < np.inf or gain in gains[:k]:
-                raise InstanceError(f"states[{k}] is {gain:.6g}; allowed: finite power gains >= 0, all different")
+            if gain in gains[:k]:
+                raise InstanceError(f"states[{k}] is {gain:.6g} again; allowed: power gains that are all different")
         if matrix is not None:
-            chain = Chain.of(matrix)
+            chain = Chain.of(self.given("matrix", matrix))
         else:
             moves = np.full(len(gains) - 1, MOVES)
             chain = Chain.birth_death(moves, moves) if len(moves) else Chain.independent([1.0])
@@ -177,12 +204,12 @@ class HybridDynamics(Dynamics[HybridSlot]):
             if given is not None:
                 raise InstanceError("workload is given, and workloads too; allowed: one or the other")
             return np.array(one.workload)
-        work = np.arange(scenarios.MOST + 1.0) if given is None else np.array(given, dtype=float)
+        work = np.arange(scenarios.MOST + 1.0) if given is None else self.given("workloads", given)
         if work.ndim != 1 or not work.size:
             raise InstanceError(f"workloads has shape {work.shape}; allowed: one axis of workloads in kbit")
         for k, value in enumerate(work.tolist()):
-            if not 0.0 <= value < np.inf or value in work[:k]:
-                raise InstanceError(f"workloads[{k}] is {value:.6g}; allowed: finite numbers of kbit >= 0, all different")
+            if value in work[:k]:
+                raise InstanceError(f"workloads[{k}] is {value:.6g} again; allowed: numbers of kbit that are all different")
         return work
 
     def draw(self, rng: Generator, before: HybridSlot | None = None, lanes: tuple[int, ...] = ()) -> HybridSlot:
@@ -250,9 +277,10 @@ class HybridDynamics(Dynamics[HybridSlot]):
     # ------------------------------------------------------------------ the long run
 
     def settings(self) -> Mapping[str, Any]:
-        """Return the channel, the workloads and the grid's step."""
+        """Return the channel, the workloads and the grid's step; of the gains both ways where they differ."""
+        up, down = self.gains
         return {
-            "states": [gain.tolist() for gain in self.gains],
+            "states": up.tolist() if np.array_equal(up, down) else [up.tolist(), down.tolist()],
             "matrix": self.channel.matrix.tolist(),
             "workloads": self.workloads.tolist(),
             "step": self.step,

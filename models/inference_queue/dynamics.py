@@ -20,7 +20,7 @@ out, see `mecopt.models.inference_queue.scenarios`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import Field, dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -28,8 +28,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
-from mecopt.arguments import checked_number
 from mecopt.dynamic.dynamics import ControlVariate, Dynamics, Outcome, Policy, read_only
+from mecopt.dynamic.settings import listed, setting, word
 from mecopt.models.inference_queue import service, terms
 from mecopt.models.inference_queue.problem import InferenceQueue
 from mecopt.models.inference_queue.scenarios import mean_snr
@@ -69,11 +69,12 @@ class QueueDynamics(Dynamics[InferenceQueue]):
     Parameters
     ----------
     preset, **overrides
-        see `mecopt.dynamic.Dynamics`; ``users`` says how many devices.
+        see `mecopt.dynamic.Dynamics`; ``users`` says how many devices. An SNR that is given is that of every block.
     arrival_probability
         b, that a task comes in a slot of a device.
     mean_snr
-        average SNR per watt of each device, ``(users,)`` or one for all; drawn on the disc from `positions` unless given.
+        average SNR per watt of each device, ``(users,)`` or one for all; unless given, that of its place on the disc, drawn
+        from `positions`.
     positions
         seed of the places of devices.
     discount
@@ -94,6 +95,29 @@ class QueueDynamics(Dynamics[InferenceQueue]):
     reward_name: ClassVar[str] = "cost"
     reward_unit: ClassVar[str] = "1"
     costs: ClassVar[bool] = True
+    settable: ClassVar[Mapping[str, Field[Any]]] = listed(
+        arrival_probability=setting(
+            "1", "b", "probability that a task comes in a slot of a device", default=0.4, zero_allowed=True, most=1.0
+        ),
+        mean_snr=setting(
+            "1/W",
+            "",
+            "average signal-to-noise ratio of a watt",
+            per="user, or all",
+            otherwise="by the places of the devices on the disc",
+            zero="no link: the device offloads nothing",
+            decibels=True,
+        ),
+        positions=setting("1", "", "seed of the places of the devices", default=POSITIONS, zero_allowed=True, whole=True),
+        discount=setting("1", "gamma", "what a cost of the next block counts now", default=0.95, below=1.0),
+        waiting_weight=setting(
+            "1", "w_3 W", "cost of a task that waits a block at a device", default=1.0, zero_allowed=True
+        ),
+        server_waiting_weight=setting(
+            "1", "w_1 W", "cost of a task that waits a block at the server", default=1.0, zero_allowed=True
+        ),
+        arrivals=word("whether devices decide knowing the tasks that come in the block, or before they come", KNOWN, CAUSAL),
+    )
     discount: float
     default_slots: ClassVar[int] = 300
     default_lanes: ClassVar[int] = 32
@@ -124,26 +148,15 @@ class QueueDynamics(Dynamics[InferenceQueue]):
         arrivals: str = KNOWN,
         **overrides: Any,
     ) -> None:
-        for name, value in (
-            ("arrival_probability", arrival_probability),
-            ("discount", discount),
-            ("waiting_weight", waiting_weight),
-            ("server_waiting_weight", server_waiting_weight),
-        ):
-            checked_number(name, value)
-        if arrival_probability > 1.0:
-            raise InstanceError(f"arrival_probability is {arrival_probability!r}; allowed: a number from 0 to 1")
-        if not 0.0 < discount < 1.0:
-            raise InstanceError(f"discount is {discount!r}; allowed: a number above 0 and below 1")
-        if arrivals not in (KNOWN, CAUSAL):
-            raise InstanceError(f"arrivals is {arrivals!r}; allowed: {KNOWN!r} or {CAUSAL!r}")
-        self.arrival_probability, self.discount = float(arrival_probability), float(discount)
-        self.waiting_weight, self.server_waiting_weight = float(waiting_weight), float(server_waiting_weight)
-        self.causal = arrivals == CAUSAL
+        self.arrival_probability = float(self.given("arrival_probability", arrival_probability))
+        self.discount = float(self.given("discount", discount))
+        self.waiting_weight = float(self.given("waiting_weight", waiting_weight))
+        self.server_waiting_weight = float(self.given("server_waiting_weight", server_waiting_weight))
+        self.causal = self.given("arrivals", arrivals) == CAUSAL
         self.preset = next(iter(self.problem.presets)) if preset is None else preset
         self.overrides = overrides
         self.one = self._constants()
-        self.mean_snr = self._means(mean_snr, positions)
+        self.mean_snr = self._means(mean_snr, int(self.given("positions", positions)))
         super().__init__(preset, **overrides)
 
     def _constants(self) -> InferenceQueue:
@@ -165,14 +178,38 @@ class QueueDynamics(Dynamics[InferenceQueue]):
 
     def _means(self, given: ArrayLike | None, positions: int) -> Array:
         users = self.one.users
+        if not self.fades:
+            if given is not None:
+                raise InstanceError("snr_per_watt is given, and mean_snr too; allowed: one or the other")
+            return np.array(self.one.snr_per_watt)
         if given is None:
             return mean_snr(np.random.default_rng(positions), (users,))
-        means = np.array(given, dtype=float)
+        means = self.given("mean_snr", given)
         if means.shape not in ((), (users,)):
             raise InstanceError(f"mean_snr has shape {means.shape}; allowed: ({users},), or one number for all devices")
-        if not ((means >= 0.0) & (means < np.inf)).all():
-            raise InstanceError(f"mean_snr is {means.min():.6g} at least; allowed: finite numbers >= 0, in 1/W")
         return np.array(np.broadcast_to(means, (users,)))
+
+    @property
+    def fades(self) -> bool:
+        """Whether channels are drawn anew in every block; not where their SNR is given."""
+        return "snr_per_watt" not in self.overrides
+
+    def channel(self, mean: float, cells: int, end: float) -> Array:
+        """Return the SNR per watt of a device in equally likely cells of its channel.
+
+        Parameters
+        ----------
+        mean
+            its average SNR per watt.
+        cells
+            how many; a channel that does not fade has one.
+        end
+            what stands for a cell: 1 its upper end, 0 its lower one, 1/2 its median.
+        """
+        if not self.fades:
+            return np.array([mean])
+        with np.errstate(divide="ignore"):
+            return mean * -np.log1p(-(np.arange(cells) + end) / cells) if mean > 0.0 else np.zeros(cells)
 
     # ------------------------------------------------------------------ constants in the units of the mathematics
 
@@ -217,10 +254,9 @@ class QueueDynamics(Dynamics[InferenceQueue]):
     def _drawn(self, rng: Generator, shape: tuple[int, ...]) -> InferenceQueue:
         values = {name: np.broadcast_to(value, (*shape, *value.shape)) for name, value in self.one.data().items()}
         whole = (*shape, self.one.users)
-        if "snr_per_watt" not in self.overrides:
+        if self.fades:
             values["snr_per_watt"] = read_only(self.mean_snr * rayleigh_power(rng, whole))
-        if "arrivals" not in self.overrides:
-            values["arrivals"] = read_only(rng.binomial(self.block_slots, self.arrival_probability, whole).astype(float))
+        values["arrivals"] = read_only(rng.binomial(self.block_slots, self.arrival_probability, whole).astype(float))
         return self.one._with(values)
 
     # ------------------------------------------------------------------ what follows from what is done
@@ -349,8 +385,8 @@ class QueueDynamics(Dynamics[InferenceQueue]):
         return super().world(actions)
 
     def why_unproved(self) -> str:
-        """Return that discounted costs count, and that a bound on them is proved."""
-        return "discounted costs count, not averages; below what no policy's cost can be is proved by a price of the server"
+        """Return that discounted costs count."""
+        return "discounted costs count, not averages"
 
     def why_no_chart(self) -> str:
         """Return that there are as many queues as devices."""

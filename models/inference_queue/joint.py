@@ -145,7 +145,7 @@ class World:
         self.step = 1.0 / grain
         self.devices, self.laws = [], []
         for row, mean in zip(dynamics.rows, dynamics.mean_snr, strict=True):
-            snr = mean * -np.log1p(-(np.arange(cells) + 0.5) / cells)
+            snr = dynamics.channel(float(mean), cells, 0.5)
             self.devices.append(_actions(row, snr, dynamics.network.pieces, grain))
             self.laws.append(dynamics.network.arrivals)
         lengths = [longest + 1] * len(self.devices)

@@ -111,8 +111,7 @@ class Network:
             whether queues beyond the longest cost what they cost at most, or are forgotten.
         """
         dynamics, row = self.dynamics, kind[:-1]
-        with np.errstate(divide="ignore"):
-            snr = kind[-1] * -np.log1p(-(np.arange(cells) + end) / cells) if kind[-1] > 0.0 else np.zeros(cells)
+        snr = dynamics.channel(float(kind[-1]), cells, end)
         weight, arriving = dynamics.waiting_weight, dynamics.block_slots
         beyond = overflow(LONGEST, arriving, weight, row[0], row[1], dynamics.discount) if above else None
         return Backlog(costs(row, snr), self.arrivals, weight, LONGEST, beyond=beyond, causal=dynamics.causal)

@@ -81,7 +81,7 @@ class InferenceQueue(Problem[TaskAllocation, WorkPrice]):
     """
 
     snr_per_watt: Quantity = quantity(
-        "1/W", "h", "signal-to-noise ratio of a watt", zero="no link: the device offloads nothing"
+        "1/W", "h", "signal-to-noise ratio of a watt", zero="no link: the device offloads nothing", decibels=True
     )
     backlog: Quantity = quantity(
         "1", "m", "tasks in the queue, a whole number unless it is literal", zero_allowed=True, most=float(MOST_COUNTED)

@@ -25,6 +25,7 @@ from mecopt.backends.backend import installed
 from mecopt.cli.console import SILENT, at_work
 from mecopt.cli.main import COMMANDS, main
 from mecopt.data import from_mapping, load
+from mecopt.dynamic import policy_names
 from mecopt.models import BinaryOffloading, ComputationRate
 from mecopt.registry import dynamics_names, environments_of, find_dynamics, learner_names
 from mecopt.search.solver import Search, Solver
@@ -124,8 +125,9 @@ def test_list_shows_a_learner_and_a_policy_in_full(run: Run) -> None:
 
 def test_list_shows_what_repeats_and_what_there_is_for_it(run: Run) -> None:
     said = run("list").out
-    assert re.search(r"^backscatter-frame +battery +not proved +mecopt/BackscatterFrame-v0", said, re.M)
-    assert re.search(r"^hybrid-slot +battery +proved +mecopt/HybridSlot-v0", said, re.M)
+    assert re.search(r"^backscatter-frame +battery +nothing proved +mecopt/BackscatterFrame-v0", said, re.M)
+    assert re.search(r"^hybrid-slot +battery +mean bracketed +mecopt/HybridSlot-v0", said, re.M)
+    assert re.search(r"^inference-queue +backlog, server_backlog +cost bounded ", said, re.M)
     assert "shadow-price" in said
     assert "mecopt rollout" not in run("list", "binary-offloading").out
 
@@ -135,7 +137,11 @@ def test_list_says_every_policy_of_a_rollout_with_its_bound(name: str, run: Run)
     said, dynamics = run("list", name).out, find_dynamics(name)()
     told, words = said[said.index("slot after slot") :], dynamics.summaries()
     assert set(words) == {*dynamics.policies(), *dynamics.worlds()}
-    for one in (*dynamics.policies(), *dynamics.problem.solvers, *dynamics.worlds(), "learned:FOLDER"):
+    assert {one.removeprefix("solver:") for one in policy_names(dynamics)} >= {
+        *dynamics.policies(),
+        *dynamics.problem.solvers,
+    }
+    for one in (*policy_names(dynamics)[:-2], *dynamics.worlds(), *dynamics.settable, "learned:FOLDER"):
         assert re.search(rf"^{one}  +\S", told, re.M)
     assert f"policy of mecopt rollout {name}" in told
     assert all(f"mecopt.environments:{one}" in told for one in environments_of(name))
@@ -147,6 +153,26 @@ def test_list_says_every_policy_of_a_rollout_with_its_bound(name: str, run: Run)
         == ("\nperfect-information " in told)
     )
     assert proved or str(dynamics.why_unproved()) in " ".join(told.split())
+    bounded = dynamics.discount is not None and dynamics.most_discounted() is not None
+    assert bounded == ("no policy's discounted" in told) == (not proved and dynamics.proves() is not None)
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (("sample", "inference-queue"), "discount is no field of inference-queue, but a setting of its slots in a row"),
+        (("train", "inference-queue"), "discount is no field of inference-queue"),
+        (("train", "inference-queue", "--learner", "parametric-q"), "a setting of parametric-q; write --with discount=0.9"),
+        (("rollout", "hybrid-slot"), "unknown field of hybrid-slot 'discount'"),
+    ],
+)
+def test_a_setting_of_slots_in_a_row_is_told_where_it_is_set(
+    command: tuple[str, ...], message: str, tmp_path: Path, run: Run
+) -> None:
+    said = run(*command, "--set", "discount=0.9", "-o", str(tmp_path / "new"))
+    assert said.code == 2
+    assert message in said.error
+    assert not (tmp_path / "new").exists()
 
 
 def test_list_says_which_name_was_meant(run: Run) -> None:

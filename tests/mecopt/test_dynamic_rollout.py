@@ -34,6 +34,7 @@ from mecopt.dynamic import (
     rollout,
     solved_by,
 )
+from mecopt.models.hybrid_slot.dynamics import HybridDynamics
 
 Array = NDArray[Any]
 
@@ -135,6 +136,19 @@ def test_names_are_policies_as_in_comparisons() -> None:
         policy_of(DYNAMICS, "dynamic-programme")
     with pytest.raises(InstanceError, match="no trained policy ships"):
         policy_of(DYNAMICS, "learned")
+
+
+def test_a_solver_whose_name_a_policy_has_too_is_named_apart() -> None:
+    dynamics = HybridDynamics(step=10.0)
+    assert {"random", "solver:random", "exact"} < set(policy_names(dynamics))
+    assert "solver:exact" not in policy_names(dynamics)
+    slots = dynamics.draw(np.random.default_rng(0), None, (50,))
+    found = [policy_of(dynamics, name)(slots, np.random.default_rng(1))[0] for name in ("random", "solver:random")]
+    whole = solve(slots, solver="random", rng=np.random.default_rng(1))
+    assert np.array_equal(found[1], whole.decision)
+    assert not np.array_equal(found[0], whole.decision)
+    with pytest.raises(UnknownName, match="'solver:ranom'; did you mean 'solver:random'"):
+        policy_of(dynamics, "solver:ranom")
 
 
 # ---------------------------------------------------------------------- lanes that end

@@ -292,6 +292,25 @@ def test_bad_input_is_named_and_nothing_is_written(
     assert not (tmp_path / "out").exists()
 
 
+def test_settings_of_a_dynamics_are_set_as_fields_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = ["discount=.9", "mean_snr=[30, 40] dB/W", "arrivals=causal", "users=2", "max_power=23 dBm"]
+    arguments = [part for one in given for part in ("--set", one)]
+    short = ["--policies", "local", "--slots", "4", "--lanes", "2", "--jobs", "1", "--json", "-o", str(tmp_path / "out")]
+    assert command("inference-queue", *arguments, *short) == 0
+    told = json.loads(capsys.readouterr().out)["settings"]
+    assert told["mean_snr"] == pytest.approx([1e3, 1e4], rel=1e-12)
+    assert (told["discount"], told["arrivals"], told["users"]) == (0.9, "causal", 2)
+    assert told["max_power"] == pytest.approx(0.19952623, rel=1e-7)
+    for one, says in (
+        ("discount=1.5", "QueueDynamics.discount is 1.5; allowed: finite numbers > 0 and < 1"),
+        ("discont=.9", "did you mean 'discount'?"),
+        ("arrivals=2", "QueueDynamics.arrivals is 2; allowed: 'known'"),
+    ):
+        assert command("inference-queue", "--set", one, "-o", str(tmp_path / "bad")) == 2
+        assert says in capsys.readouterr().err
+    assert not (tmp_path / "bad").exists()
+
+
 def test_unknown_sequences_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command("binary-offloading", "-o", str(tmp_path / "out")) == 2
     assert "unknown sequential problem 'binary-offloading'" in capsys.readouterr().err

@@ -205,6 +205,20 @@ def test_the_bound_of_every_price_is_below_the_joint_optimum() -> None:
     assert network.price.bound >= network.bound(1.0) - 1e-9
 
 
+@pytest.mark.parametrize("decibels", [15, 35])
+def test_what_is_proved_of_channels_that_stay_is_of_them(decibels: int) -> None:
+    dynamics = QueueDynamics(users=1, snr_per_watt=[DB[decibels]], arrivals="causal")
+    path = dynamics.stream(np.random.default_rng(0), 150, 100)
+    assert (path.snr_per_watt == DB[decibels]).all()
+    together, bound = World(dynamics, grain=4).losses(np.array([1.0])).together, dynamics.most_discounted()
+    assert -bound <= together + 1e-6
+    sums = (
+        dynamics.discount ** np.arange(150)
+        @ rollout(dynamics, path, POLICIES["priced"](dynamics), np.random.default_rng(1)).reward
+    )
+    assert -sums.mean() == pytest.approx(-bound, rel=0.02, abs=4.0 * sums.std(ddof=1) / 10.0)
+
+
 @pytest.mark.parametrize("users", [1, 3])
 def test_no_policy_costs_less_than_the_bound(users: int) -> None:
     dynamics = QueueDynamics(users=users)
@@ -297,7 +311,11 @@ def test_what_cannot_be_carried_out_is_refused(
         ({"arrival_probability": 1.5}, "arrival_probability is 1.5"),
         ({"arrival_probability": -0.1}, "arrival_probability is -0.1"),
         ({"discount": 1.0}, "discount is 1.0"),
-        ({"arrivals": "guessed"}, "arrivals is 'guessed'"),
+        ({"discount": [0.9, 0.8]}, r"discount has shape \(2,\); allowed: a single number"),
+        ({"arrivals": "casual"}, "arrivals 'casual'; did you mean 'causal'"),
+        ({"arrivals": 1}, "QueueDynamics.arrivals is 1; allowed: 'known' or 'causal'"),
+        ({"positions": 1.5}, "positions is 1.5; allowed: whole numbers >= 0"),
+        ({"users": 1, "snr_per_watt": [1.0], "mean_snr": 2.0}, "snr_per_watt is given, and mean_snr too"),
         ({"mean_snr": [1.0, 2.0], "users": 3}, "mean_snr has shape"),
         ({"mean_snr": np.nan}, "mean_snr"),
         ({"queue": "literal"}, "queue is 'literal'"),
@@ -308,6 +326,12 @@ def test_what_cannot_be_carried_out_is_refused(
 def test_bad_input_is_named(given: dict[str, Any], says: str) -> None:
     with pytest.raises(InstanceError, match=says):
         QueueDynamics(**given)
+
+
+def test_settings_are_read_with_their_units() -> None:
+    plain = QueueDynamics(users=2, mean_snr=[1e3, 1e4], positions=4)
+    told = QueueDynamics(users=2, mean_snr=["30 dB/W", "10 1/mW"], positions=4)
+    assert told.mean_snr == pytest.approx(plain.mean_snr, rel=1e-12)
 
 
 def test_a_block_without_arrivals_or_a_link_is_no_exception() -> None:
