@@ -277,7 +277,7 @@ def test_a_folder_that_is_a_file_is_refused_before_anything_is_trained(
 ) -> None:
     (tmp_path / "taken").write_text("mine")
     for name in ("decision-net", "price-net"):
-        with pytest.raises(OSError, match="taken"):
+        with pytest.raises(InstanceError, match="taken is a file; allowed: a folder"):
             train(name, stream_of(BinaryOffloading), tmp_path / "taken", progress=stop_at(0))
 
 
