@@ -63,8 +63,8 @@ class Valued(Actor):
 
     worth: Array
     """Discounted value of 0, 1, ... tasks that remain, ``(users, M)``; over arrivals that are not known it is expected."""
-    price: float = 0.0
-    """What a task costs that is left to the server."""
+    price: ArrayLike = 0.0
+    """What one of its tasks costs a device that it leaves to the server, ``(users,)``, or a number."""
 
     def __call__(self, rows: Array, snr: Array, backlog: Array, arrivals: ArrayLike) -> Done:
         """Divide at best."""
@@ -73,11 +73,16 @@ class Valued(Actor):
 
     def of(self, user: int) -> Valued:
         """Return one of them."""
-        return Valued(self.worth[user : user + 1], self.price)
+        return Valued(self.worth[user : user + 1], self.prices[user : user + 1])
+
+    @property
+    def prices(self) -> Array:
+        """The price of each, ``(users,)``."""
+        return np.array(np.broadcast_to(self.price, (len(self.worth),)))
 
     def arrays(self) -> dict[str, Array]:
-        """Return the values."""
-        return {"worth": self.worth, "price": np.array([self.price])}
+        """Return values and prices."""
+        return {"worth": self.worth, "price": self.prices}
 
 
 @dataclass(frozen=True, eq=False)

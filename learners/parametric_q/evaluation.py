@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from mecopt.learners.parametric_q.actors import Actor
 from mecopt.learners.parametric_q.learning import energy_cost
 from mecopt.models.inference_queue.dynamics import QueueDynamics
-from mecopt.models.inference_queue.network import LONGEST
 
 Array = NDArray[Any]
 
@@ -36,24 +35,24 @@ def costs_of(dynamics: QueueDynamics, actor: Actor, user: int = 0, *, cells: int
     cells
         of the channel.
     price
-        what a task costs that is left to the server.
+        what a task of the server costs that is left to it.
     """
     one, law = slice(user, user + 1), dynamics.network.arrivals
-    snr = dynamics.mean_snr[user] * -np.log1p(-(np.arange(cells) + 0.5) / cells)
-    queues, known = LONGEST + 1, 1 if dynamics.causal else len(law)
-    shape = (cells, queues, known, 1)
+    snr = dynamics.channel(float(dynamics.mean_snr[user]), cells, 0.5)
+    queues, known = dynamics.network.longest + 1, 1 if dynamics.causal else len(law)
+    shape = (len(snr), queues, known, 1)
     channel = np.broadcast_to(snr[:, None, None, None], shape)
     waiting = np.broadcast_to(np.arange(queues, dtype=float)[:, None, None], shape)
     arriving = np.broadcast_to(np.arange(known, dtype=float)[:, None], shape)
     done = actor.of(user)(dynamics.rows[one], channel, waiting, arriving)
-    paid = energy_cost(dynamics, channel, done.local, done.offloaded, one) + price * done.offloaded
+    paid = energy_cost(dynamics, channel, done.local, done.offloaded, one) + price * dynamics.shares[user] * done.offloaded
     left, spent = waiting - done.leaving, paid[..., 0].mean(axis=0)
     cost = dynamics.waiting_weight * np.arange(queues) + (spent[:, 0] if known == 1 else spent @ law)
     moves = np.zeros((queues, queues))
     for a, likely in enumerate(law):
         following = np.minimum(left[:, :, min(a, known - 1), 0] + a, queues - 1).astype(int)
         for m in range(queues):
-            moves[m] += likely * np.bincount(following[:, m], minlength=queues) / cells
+            moves[m] += likely * np.bincount(following[:, m], minlength=queues) / len(snr)
     return np.asarray(np.linalg.solve(np.eye(queues) - dynamics.discount * moves, cost))
 
 
@@ -70,7 +69,7 @@ def gap(dynamics: QueueDynamics, actor: Actor, best: Array, *, cells: int = 128,
     best
         as `best_costs` returns it for the same cells and price.
     """
-    begin = np.minimum(dynamics.one.backlog, LONGEST).astype(int)
+    begin = np.minimum(dynamics.one.backlog, dynamics.network.longest).astype(int)
     paid = [costs_of(dynamics, actor, k, cells=cells, price=price)[begin[k]] for k in range(len(begin))]
     least = float(best[np.arange(len(begin)), begin].sum())
     return float(np.sum(paid)) / least - 1.0 if least > 0.0 else 0.0

@@ -31,7 +31,7 @@ def elsewhere(dynamics: QueueDynamics, mean: Array, count: int) -> Array:
 
 def is_path_of(dynamics: QueueDynamics, stream: InferenceQueue) -> bool:
     """Whether a stream may be a path of this network, of which best values are known then."""
-    if {"snr_per_watt", "arrivals"} & set(dynamics.overrides):
+    if not dynamics.fades:
         return False
     count = stream.instances
     if elsewhere(dynamics, observed(stream), count).any():

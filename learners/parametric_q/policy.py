@@ -91,7 +91,7 @@ class ParametricQ(Proposer):
             raise InstanceError(
                 f"the policy was trained in a network of {self.users} inference queues; this is {dynamics.name}{users}"
             )
-        if "snr_per_watt" not in dynamics.overrides:
+        if dynamics.fades:
             moved = np.flatnonzero(elsewhere(dynamics, self.seen_snr, self.seen_blocks))
             if moved.size:
                 k = int(moved[0])
@@ -161,8 +161,8 @@ def _actor(stored: Trained, settings: ParametricQSettings, users: int) -> Actor:
             raise InstanceError("the trained policy is damaged: powers below 0")
         return Powered(power, scale)
     worth = stored.array("worth", (users, _width(stored, "worth")))
-    price = float(stored.array("price", (1,))[0])
-    if price < 0.0:
+    price = stored.array("price", (users,))
+    if (price < 0.0).any():
         raise InstanceError("the trained policy is damaged: a price below 0")
     return Valued(worth, price)
 

@@ -29,7 +29,6 @@ from mecopt.learners.parametric_q.learning import Block, LearningDevices, energy
 from mecopt.learners.parametric_q.settings import BROADCAST, ParametricQSettings
 from mecopt.models.inference_queue.backlog import Backlog
 from mecopt.models.inference_queue.dynamics import QueueDynamics
-from mecopt.models.inference_queue.network import LONGEST
 from mecopt.models.inference_queue.pieces import piece_costs
 
 Array = NDArray[Any]
@@ -43,7 +42,7 @@ LEVELLING = 0.01
 
 
 def price_of(dynamics: QueueDynamics, settings: ParametricQSettings) -> float:
-    """Return what a device pays for a task that it leaves to the server."""
+    """Return what devices pay for a task of the server that they leave to it."""
     return dynamics.discount * dynamics.network.price.price if settings.price == BROADCAST else 0.0
 
 
@@ -52,8 +51,10 @@ class ValuingDevices(LearningDevices):
 
     def __init__(self, dynamics: QueueDynamics, settings: ParametricQSettings, seed: int) -> None:
         super().__init__(dynamics, settings, seed)
-        self.price = price_of(dynamics, settings)
-        self.values = np.tile(settings.slope * np.arange(LONGEST + 1.0), (dynamics.one.users, 1))
+        self.price = price_of(dynamics, settings) * dynamics.shares
+        """What each pays for one of its tasks that it leaves to the server, ``(users,)``."""
+        self.longest = dynamics.network.longest
+        self.values = np.tile(settings.slope * np.arange(self.longest + 1.0), (dynamics.one.users, 1))
 
     def laws(self) -> Array:
         """Return the probabilities of 0, 1, ... arrivals by what came so far, ``(users, n + 1)``."""
@@ -101,7 +102,7 @@ class Repaired(ValuingDevices):
         """Sweep over all backlogs with what is remembered."""
         held, dynamics = min(self.seen, len(self.costs)), self.dynamics
         for user, law in enumerate(counted(self.arrivals[:held], dynamics.block_slots) / held):
-            one = Backlog(self.costs[:held, user], law, dynamics.waiting_weight, LONGEST, causal=dynamics.causal)
+            one = Backlog(self.costs[:held, user], law, dynamics.waiting_weight, self.longest, causal=dynamics.causal)
             worth = -self.values[user : user + 1]
             for _ in range(self.settings.sweeps):
                 worth = one.improved(dynamics.discount * worth)
@@ -123,7 +124,7 @@ class SemiGradient(ValuingDevices):
     def __init__(self, dynamics: QueueDynamics, settings: ParametricQSettings, seed: int) -> None:
         super().__init__(dynamics, settings, seed)
         users = dynamics.one.users
-        self.features = value_features(np.arange(LONGEST + 1.0))
+        self.features = value_features(np.arange(self.longest + 1.0))
         self.parameters = np.zeros((users, self.features.shape[1]))
         self.parameters[:, -2] = settings.slope * SCALE
         self.values = self.valued()
@@ -145,7 +146,7 @@ class SemiGradient(ValuingDevices):
         costs = self.spent(block)
         users = np.arange(len(self.parameters))
         met, left = (
-            np.minimum(one, LONGEST).astype(int) for one in (slot.backlog, slot.backlog - done.leaving + slot.arrivals)
+            np.minimum(one, self.longest).astype(int) for one in (slot.backlog, slot.backlog - done.leaving + slot.arrivals)
         )
         error = costs + dynamics.discount * self.values[users, left] - self.values[users, met]
         mean = error.mean(axis=0)

@@ -17,11 +17,11 @@ about a constant over N.
 side a queue that grows beyond M is in one more state, for ever, which costs in every block
 
 .. math::
-    \bar c = w_3 (M + n) + A \lfloor z_{\max} \rfloor^3 + \frac{\gamma w_3 [n - \lfloor z_{\max} \rfloor]^+}{1 - \gamma} ,
+    \bar c = w_3 (M + n) + A z^3 + \frac{\gamma w_3 (n - z)}{1 - \gamma} , \qquad z = \min(\lfloor z_{\max} \rfloor, n) ,
 
-so that :math:`\bar c / (1 - \gamma)` is what the longest such queue costs at most who computes as many whole tasks as the
-processor can, whatever comes. (Were it to end with that, instead, constants would not pass through the operator, and what
-`mecopt.dynamic.discounted` proves would not hold.)
+so that :math:`\bar c / (1 - \gamma)` is what the longest such queue costs at most who computes z whole tasks in every
+block, or what is there, while n come: it has no more than :math:`M + n + t (n - z)` after t blocks. (Were it to end with
+that, instead, constants would not pass through the operator, and what `mecopt.dynamic.discounted` proves would not hold.)
 
 Reference: paper 002, (16)-(19), the sub-problem of a device. Ours: whole tasks, the price, the brackets.
 """
@@ -81,8 +81,8 @@ class Backlog(Sweep):
             raise InstanceError(f"costs has shape {given.shape}; allowed: (cells, pieces), finite where no task leaves")
         if law.ndim != 1 or not (law >= 0.0).all() or abs(law.sum() - 1.0) > 1e-9:
             raise InstanceError(f"arrivals sum to {law.sum():.12g}; allowed: probabilities that sum to 1")
-        if longest < given.shape[1]:
-            raise InstanceError(f"longest is {longest}; allowed: at least the {given.shape[1]} pieces")
+        if longest < 1:
+            raise InstanceError(f"longest is {longest}; allowed: at least 1")
         self.costs, self.law = given, law / law.sum()
         self.waiting, self.causal, self.beyond = float(waiting), causal, beyond
         self.queues = longest + 1
@@ -141,6 +141,6 @@ def costs_between(found: Values) -> Array:
 
 def overflow(longest: int, arriving: int, waiting: float, cube: float, most_local: float, discount: float) -> float:
     """Return what a queue beyond the longest costs at most in every block; see above."""
-    whole = np.floor(most_local)
-    grows = discount * waiting * max(arriving - whole, 0.0) / (1.0 - discount)
-    return float(waiting * (longest + arriving) + cube * min(whole, longest) ** 3 + grows)
+    whole = min(np.floor(most_local), arriving)
+    grows = discount * waiting * (arriving - whole) / (1.0 - discount)
+    return float(waiting * (longest + arriving) + cube * whole**3 + grows)

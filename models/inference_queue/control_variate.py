@@ -58,7 +58,7 @@ class DeviceLuck:
         network = dynamics.network
         self.dynamics, self.kind_of = dynamics, network.kind_of
         free = network.free(dynamics.discount * network.price.price)
-        self.costs = np.stack([free(kind[:-1], kind[-1] * CHANNELS) for kind in network.kinds])
+        self.costs = np.stack([free(kind, kind.mean_snr * CHANNELS) for kind in network.kinds])
         """Of leaving tasks, ``(kinds, nodes, pieces)``."""
         values = dynamics.discount * network.priced_values[np.unique(self.kind_of, return_index=True)[1]]
         arriving = len(network.arrivals) - 1
@@ -87,7 +87,7 @@ class DeviceLuck:
 
 def device_luck(dynamics: QueueDynamics) -> DeviceLuck | None:
     """Return the luck of devices; None where their channels are given."""
-    return None if "snr_per_watt" in dynamics.overrides else DeviceLuck(dynamics)
+    return DeviceLuck(dynamics) if dynamics.fades else None
 
 
 @compiled

@@ -2,13 +2,13 @@ r"""From block to block: what devices and their server pay, and what remains in 
 
 Every device has a queue of whole tasks, the server has one of what devices leave to it:
 
-.. math:: m' = m - s + a, \qquad Q' = Q - X + \sum_k y_k, \qquad
+.. math:: m' = m - s + a, \qquad Q' = Q - X + \sum_k \kappa_k y_k, \qquad
     \text{cost} = w_1 Q + w_2 a_s X^3 + \sum_k \big(w_3 m_k + w_4 (a z_k^3 + \tau p_k)\big) ,
 
-and what counts is :math:`\sum_t \gamma^t \text{cost}_t` from empty queues. Channels are exponential with a mean of their
-own for every device, a place on the disc that is drawn once; arrivals are binomial, :math:`a \sim \mathrm B(n, b)`. The
-decision is how many tasks leave each queue; the allocation says what is computed, what is offloaded, and what the server
-processes.
+:math:`\kappa_k = W_k / W_s` being 1 where tasks are the same at device and server, and what counts is
+:math:`\sum_t \gamma^t \text{cost}_t` from empty queues. Channels are exponential with a mean of their own for every device,
+a place on the disc that is drawn once; arrivals are binomial, :math:`a \sim \mathrm B(n, b)`. The decision is how many tasks
+leave each queue; the allocation says what is computed, what is offloaded, and what the server processes.
 
 Devices meet in the server's queue only. Its price, and the bound that it proves for all policies that decide for everybody
 together, are in `mecopt.models.inference_queue.network`.

@@ -194,8 +194,7 @@ class World:
         best = np.full((len(paid), pieces), np.inf)
         for k, s in enumerate(device.leaving.astype(int).tolist()):
             best[:, s] = np.minimum(best[:, s], paid[:, k])
-        longest = max(size - 1, pieces)
-        operator = Backlog(best, arrivals, dynamics.waiting_weight, longest, causal=True)
+        operator = Backlog(best, arrivals, dynamics.waiting_weight, max(size - 1, 1), causal=True)
         worth = dynamics.discount * discounted_values(operator, dynamics.discount, tolerance=TOLERANCE).lower[0]
         after = np.convolve(np.append(worth, np.full(len(arrivals) - 1, worth[-1])), arrivals[::-1], "valid")
         chosen = np.empty((len(paid), size), dtype=np.int64)

@@ -15,11 +15,23 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mecopt.decision import MOST_COUNTED
 from mecopt.kernels.arrays import plain
 from mecopt.models.inference_queue.terms import COLUMNS
 from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
+
+
+COUNTED = (float(MOST_COUNTED), f"numbers from 0 to {MOST_COUNTED:.6g}")
+LIMITS = {
+    "rows": (np.inf, "numbers >= 0"),
+    "snr_per_watt": (np.inf, "numbers >= 0"),
+    "started": (np.nextafter(1.0, 0.0), "numbers from 0 on and below 1"),
+    "backlog": COUNTED,
+    "arrivals": COUNTED,
+}
+"""The most that is taken of an argument, and what is allowed; others are finite numbers."""
 
 
 class Pieces(NamedTuple):
@@ -120,8 +132,8 @@ def best_pieces(
     backlog
         m, in tasks, ``(...)``.
     values
-        discounted value of 0, 1, 2, ... tasks that remain, at least two of them: ``(M,)`` for all devices, or ``(..., M)``,
-        its leading axes those of the result. Beyond the last one it is continued as in its last step.
+        discounted value of 0, 1, 2, ... tasks that remain, at least two finite numbers: ``(M,)`` for all devices, or
+        ``(..., M)``, its leading axes those of the result. Beyond the last one it is continued as in its last step.
     arrivals
         a: tasks that come in the block and are known, ``(...)``: the value is that of ``m - s + a``. Where they are not
         known give the expected values, and no arrivals.
@@ -150,6 +162,9 @@ def best_pieces(
     worth = np.asarray(values, dtype=float)
     if worth.ndim == 0 or worth.shape[-1] < 2 or worth.shape[:-1] != shape[len(shape) - worth.ndim + 1 :]:
         raise InstanceError(f"values has shape {worth.shape}; allowed: (M,) or {(*shape, 'M')}, M at least 2")
+    if not np.isfinite(worth).all():
+        index = [int(i) for i in np.argwhere(~np.isfinite(worth))[0]]
+        raise InstanceError(f"values{index} is {worth[tuple(index)]}; allowed: finite numbers")
     if stays and (np.diff(worth) < 0.0).any():
         raise InstanceError("values fall; allowed where what is offloaded remains: values that do not")
     lines = plain(worth.reshape(-1, worth.shape[-1]), np.float64)
@@ -163,10 +178,12 @@ def _laid_out(rows: Array, given: dict[str, ArrayLike]) -> tuple[Array, tuple[in
     if table.ndim == 0 or table.shape[-1] != COLUMNS:
         raise InstanceError(f"rows has shape {table.shape}; allowed: (..., {COLUMNS}), as terms.rows returns them")
     numbers = {name: np.asarray(value, dtype=float) for name, value in given.items()}
-    for name, value in numbers.items():
-        if not (value >= 0.0).all():
-            index = [int(i) for i in np.argwhere(~(value >= 0.0))[0]]
-            raise InstanceError(f"{name}{index or ''} is {value[tuple(index)]}; allowed: numbers >= 0")
+    for name, value in {"rows": table, **numbers}.items():
+        most, allowed = LIMITS.get(name, (np.finfo(float).max, "finite numbers >= 0"))
+        wrong = ~((value >= 0.0) & (value <= most))
+        if wrong.any():
+            index = [int(i) for i in np.argwhere(wrong)[0]]
+            raise InstanceError(f"{name}{index or ''} is {value[tuple(index)]}; allowed: {allowed}")
     try:
         shape = np.broadcast_shapes(table.shape[:-1], *(value.shape for value in numbers.values()))
     except ValueError:

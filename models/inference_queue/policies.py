@@ -33,6 +33,7 @@ from mecopt.models.inference_queue.server import Rule, best_rule
 
 if TYPE_CHECKING:
     from mecopt.models.inference_queue.dynamics import QueueDynamics
+    from mecopt.models.inference_queue.network import Costs, Kind
     from mecopt.models.inference_queue.problem import InferenceQueue
 
 Array = NDArray[Any]
@@ -51,7 +52,7 @@ class Offer(ABC):
     """What a device may offload."""
 
     @abstractmethod
-    def costs(self, dynamics: QueueDynamics) -> Callable[[Array, Array], Array]:
+    def costs(self, dynamics: QueueDynamics) -> Costs:
         """Return what leaving tasks cost in the cells of the channel, for the values."""
 
     @abstractmethod
@@ -63,11 +64,11 @@ class Offer(ABC):
 
 @dataclass(frozen=True)
 class Free(Offer):
-    """Whatever is best at a price per task offloaded."""
+    """Whatever is best at a price per task of the server that is left to it."""
 
     price: float = 0.0
 
-    def costs(self, dynamics: QueueDynamics) -> Callable[[Array, Array], Array]:
+    def costs(self, dynamics: QueueDynamics) -> Costs:
         """Divide at best."""
         return dynamics.network.free(self.price)
 
@@ -75,7 +76,8 @@ class Free(Offer):
         self, dynamics: QueueDynamics, slot: InferenceQueue, values: Array, arrivals: Any, rng: Generator
     ) -> tuple[Array, Array, Array]:
         """Divide at best."""
-        found = best_pieces(dynamics.rows, slot.snr_per_watt, self.price, slot.backlog, values, arrivals=arrivals)
+        price = self.price * dynamics.shares
+        found = best_pieces(dynamics.rows, slot.snr_per_watt, price, slot.backlog, values, arrivals=arrivals)
         return found.leaving, found.local_work, found.offloaded
 
 
@@ -89,15 +91,15 @@ class Fixed(Offer):
     """Whether a part that the radio does not carry is not offered, rather than cut."""
     drain: bool = False
 
-    def costs(self, dynamics: QueueDynamics) -> Callable[[Array, Array], Array]:
+    def costs(self, dynamics: QueueDynamics) -> Costs:
         """Take the cheapest of the parts; where one is drawn, cells of it beside those of the channel."""
         pieces = dynamics.network.pieces
 
-        def costs(row: Array, snr: Array) -> Array:
+        def costs(kind: Kind, snr: Array) -> Array:
             if self.drawn:
                 parts = (np.arange(DRAWN) + 0.5) / DRAWN
-                return np.concatenate([fixed_costs(row, snr, (part,), pieces=pieces) for part in parts])
-            return fixed_costs(row, snr, self.parts, pieces=pieces, whole=self.whole)
+                return np.concatenate([fixed_costs(kind.row, snr, (part,), pieces=pieces) for part in parts])
+            return fixed_costs(kind.row, snr, self.parts, pieces=pieces, whole=self.whole)
 
         return costs
 

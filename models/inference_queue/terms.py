@@ -73,9 +73,14 @@ def whole_tasks(problem: InferenceQueue) -> Array:
     return np.asarray(np.floor(problem.backlog))
 
 
+def most_at_once(local: Array) -> Array:
+    """Return the most whole tasks that leave a long queue over a perfect channel: those computed, and one more."""
+    return np.asarray(np.floor((local + 1.0) * (1.0 + TOLERATED)))
+
+
 def most_pieces(problem: InferenceQueue) -> Array:
-    """Return the most whole tasks that can leave each queue over a perfect channel: all, or those computed and one more."""
-    return np.asarray(np.minimum(whole_tasks(problem), np.floor(most_local(problem) + 1.0)))
+    """Return the most whole tasks that can leave each queue over a perfect channel."""
+    return np.asarray(np.minimum(whole_tasks(problem), most_at_once(most_local(problem))))
 
 
 def fraction(problem: InferenceQueue) -> Array:

@@ -135,8 +135,8 @@ class PieceChoices(Way):
     """
 
     def acted(self, dynamics: QueueDynamics) -> Choices:
-        """All numbers of tasks that can ever leave, `LONGEST` at most, by all parts."""
-        return Choices((min(dynamics.network.pieces, LONGEST) + 1) * len(PARTS))
+        """All numbers of tasks that can ever leave, those of the longest queue at most, by all parts."""
+        return Choices((dynamics.network.pieces + 1) * len(PARTS))
 
     def chosen(self, dynamics: QueueDynamics, slot: InferenceQueue, given: Array) -> tuple[Array, Array, Array]:
         """Let so many leave, and offload such a part, or the nearest."""

@@ -331,7 +331,8 @@ def test_other_arrays_than_the_card_says_are_refused(plan: str, folders: dict[st
         ("worth", np.zeros((2, 41)), "worth is of shape"),
         ("worth", np.zeros((3, 1)), "worth is of shape"),
         ("worth", np.zeros(3), "worth is of shape"),
-        ("price", -np.ones(1), "a price below 0"),
+        ("price", -np.ones(3), "a price below 0"),
+        ("price", np.ones(1), "price is of shape"),
         ("seen_snr", -np.ones(3), "make no sense"),
     ],
 )

@@ -19,6 +19,7 @@ from mecopt import InstanceError, Status, shapes_meant
 from mecopt.kernels.lambert import lambert_of_exponential
 from mecopt.models import InferenceQueue
 from mecopt.models.inference_queue import TaskAllocation, WorkPrice, allocation, terms
+from mecopt.models.inference_queue.dynamics import QueueDynamics
 from mecopt.models.inference_queue.operation import remaining
 from mecopt.models.inference_queue.pieces import Pieces, best_pieces, piece_costs
 from mecopt.models.inference_queue.scenarios import mean_snr
@@ -260,6 +261,19 @@ def test_without_a_radio_all_is_computed_and_without_a_processor_a_whole_task_is
     assert (mecopt.solve(nothing).decision.tolist(), float(mecopt.solve(nothing).objective)) == ([0], 12.0)
 
 
+@pytest.mark.parametrize("less", [0.0, 1e-15, 1e-13, 5e-13, 1e-12, 2e-12, 3.9e-12, 1e-11])
+@pytest.mark.parametrize("tasks", [1, 3, 4])
+def test_a_processor_that_rounding_slows_down_leaves_answers_among_the_decisions(tasks: int, less: float) -> None:
+    block = one(snr_per_watt=[1e9], backlog=[20], cpu_speed=1e9 * tasks * (1.0 - less), backlog_value=1e6)
+    for solver in ("exact", "drain"):
+        answer = mecopt.solve(block, solver=solver)
+        assert int(answer.decision[0]) in (tasks, tasks + 1)
+        assert int(answer.decision[0]) <= int(block.decision_space.most[0])
+        assert mecopt.allocate(block, answer.decision).objective == pytest.approx(float(answer.objective), rel=1e-12)
+    dynamics = QueueDynamics(users=1, cpu_speed=1e9 * tasks * (1.0 - less))
+    assert dynamics.network.pieces == int(block.decision_space.most[0])
+
+
 @pytest.mark.parametrize("snr", [1e-300, 1e-30, 1e-3, 1.0, 1e6, 1e12, 1e30, 1e300])
 @pytest.mark.parametrize("weight", [0.0, 1e-150, 8.0, 1e150])
 def test_extreme_channels_and_weights_are_proved(snr: float, weight: float) -> None:
@@ -497,6 +511,9 @@ def test_pieces_broadcast_over_a_grid_of_channels() -> None:
         ({"offload_price": -0.5}, "offload_price is -0.5"),
         ({"snr_per_watt": [1.0, 2.0, 3.0], "offload_price": [0.0, 1.0]}, "shapes do not go together"),
         ({"rows": np.ones((1, 4))}, r"rows has shape \(1, 4\)"),
+        ({"rows": np.full((1, 5), np.nan)}, r"rows\[0, 0\] is nan; allowed: numbers >= 0"),
+        ({"offload_price": np.inf}, "offload_price is inf; allowed: finite numbers >= 0"),
+        ({"started": [1.0]}, r"started\[0\] is 1.0; allowed: numbers from 0 on and below 1"),
     ],
 )
 def test_wrong_arguments_of_pieces_are_named(given: dict[str, Any], said: str) -> None:
@@ -506,13 +523,28 @@ def test_wrong_arguments_of_pieces_are_named(given: dict[str, Any], said: str) -
 
 
 @pytest.mark.parametrize(
-    ("values", "said"), [([1.0], r"values has shape \(1,\)"), (np.ones((3, 4)), r"\(3, 4\)"), (2.0, r"\(\)")]
+    ("values", "said"),
+    [
+        ([1.0], r"values has shape \(1,\)"),
+        (np.ones((3, 4)), r"\(3, 4\)"),
+        (2.0, r"\(\)"),
+        ([0.0, np.nan, 2.0], r"values\[1\] is nan; allowed: finite numbers"),
+        ([0.0, 1.0, np.inf], r"values\[2\] is inf"),
+    ],
 )
 def test_wrong_tables_of_values_are_named(values: Any, said: str) -> None:
     with pytest.raises(InstanceError, match=said):
         best_pieces(terms.rows(one()), [1.0], 0.0, [3], values)
     with pytest.raises(InstanceError, match="values fall"):
         best_pieces(terms.rows(one()), [1.0], 0.0, [3], [1.0, 0.0], stays=True)
+
+
+@pytest.mark.parametrize("name", ["backlog", "arrivals"])
+@pytest.mark.parametrize("value", [np.inf, np.nan, 1e300, -1.0])
+def test_queues_beyond_what_can_be_counted_are_named(name: str, value: float) -> None:
+    given = {"backlog": [3.0], "arrivals": [0.0], name: [value]}
+    with pytest.raises(InstanceError, match=rf"{name}\[0\] is .*; allowed: numbers from 0 to"):
+        best_pieces(terms.rows(one()), [1.0], 0.0, given["backlog"], [0.0, 1.0], arrivals=given["arrivals"])
 
 
 # ---------------------------------------------------------------------- presets and bad input
