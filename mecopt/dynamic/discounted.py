@@ -5,9 +5,10 @@ With a discount :math:`\gamma < 1` and the operator :math:`T v = \max_a r + \gam
 .. math::
     T v + \frac{\gamma}{1 - \gamma} \min (T v - v)\ \le\ V\ \le\ T v + \frac{\gamma}{1 - \gamma} \max (T v - v) ,
 
-since :math:`T^{n+1} v - T^n v \ge \gamma^n \min(T v - v)`, summed over n (MacQueen 1966, Porteus 1971). No structure of the
-chain matters: chains of several classes and periodic ones are answered like any other. The bracket is widened for rounding,
-see `mecopt.dynamic.average`; of its :math:`\delta` every later sweep adds :math:`\gamma^n \delta`.
+since :math:`T^{n+1} v - T^n v \ge \gamma^n \min(T v - v)`, summed over n (MacQueen 1966, Porteus 1971): T is monotone, and
+passes :math:`\gamma` times a constant on. No structure of the chain matters: chains of several classes and periodic ones are
+answered like any other. The bracket is widened for rounding, see `mecopt.dynamic.average`; of its :math:`\delta` every later
+sweep adds :math:`\gamma^n \delta`.
 
 Reference: MacQueen, J. Math. Anal. Appl. 14, 1966; Porteus, Manage. Sci. 18(1), 1971; Puterman, Markov Decision Processes,
 6.6.

@@ -52,6 +52,9 @@ class Sweep(ABC):
     def improved(self, following: Array) -> Array:
         """Return the best of reward plus `following` at the next point, ``(drawn, carried)``.
 
+        No value may fall as one of `following` rises, and if all rise by a number all values do by that number: what is
+        proved of sweeps needs both.
+
         Parameters
         ----------
         following

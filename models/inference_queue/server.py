@@ -6,9 +6,11 @@ here on, and what remains after a block, are
 .. math::
     V(Q) = w_1 Q + \min_{0 \le X \le \min(Q, X_{\max})} c X^3 + \gamma P(Q - X), \qquad P(r) = \mathrm E_y V(r + y) .
 
-V is convex, so the best X rises with Q and solves :math:`3 c X^2 = \gamma P'(Q - X)` inside. Devices that decide without
-looking at the server make y independent of Q, but not of the y before: that it is drawn anew is a model of theirs (the
-paper's, too), from which a rule for the server follows, and no bound. What is proved of server and devices together is in
+V is convex, so the best X rises with Q and solves :math:`3 c X^2 = \gamma P'(Q - X)` inside. A task more costs at most what
+one costs that waits for ever, :math:`w_1 / (1 - \gamma)`; on a grid that is what each costs that exceeds it, so that the
+operator stays monotone, without which `mecopt.dynamic.discounted` proves nothing. Devices that decide without looking at the
+server make y independent of Q, but not of the y before: that it is drawn anew is a model of theirs (the paper's, too), from
+which a rule for the server follows, and no bound. What is proved of server and devices together is in
 `mecopt.models.inference_queue.network`.
 
 Reference: paper 002, (20)-(22), the sub-problem of the server.
@@ -22,6 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mecopt.arguments import checked_number
 from mecopt.dynamic.chain import Chain
 from mecopt.dynamic.discounted import Values, discounted_values
 from mecopt.dynamic.operators import Sweep
@@ -53,20 +56,31 @@ class Served(Sweep):
         X_max in tasks.
     points
         how many grid points.
+    beyond
+        what a task costs that exceeds the grid, discounted; 0 forgets it.
     """
 
     chain = Chain.of([[1.0]])
 
     def __init__(
-        self, step: float, arrivals: ArrayLike, waiting: float, cube: float, most: float, points: int = POINTS
+        self,
+        step: float,
+        arrivals: ArrayLike,
+        waiting: float,
+        cube: float,
+        most: float,
+        points: int = POINTS,
+        beyond: float = 0.0,
     ) -> None:
         law = np.array(arrivals, dtype=float)
         if law.ndim != 1 or not (law >= 0.0).all() or abs(law.sum() - 1.0) > 1e-9:
             raise InstanceError(f"arrivals sum to {law.sum():.12g}; allowed: probabilities that sum to 1")
         if not 0.0 < step < np.inf or points < 2:
             raise InstanceError(f"step and points are {step!r} and {points!r}; allowed: step > 0, points of at least 2")
+        for name, value in (("waiting", waiting), ("cube", cube), ("most", most), ("beyond", beyond)):
+            checked_number(name, value)
         self.step, self.law, self.waiting, self.carried = float(step), law / law.sum(), float(waiting), int(points)
-        self.cube, self.most = float(cube), float(most)
+        self.cube, self.most, self.beyond = float(cube), float(most), float(beyond)
         work = self.step * np.arange(points)
         self.cost = np.where(work <= self.most * (1.0 + 1e-12), self.cube * work**3, np.inf)
 
@@ -76,9 +90,8 @@ class Served(Sweep):
         return len(self.law)
 
     def remaining(self, following: Array) -> Array:
-        """Return what each grid point is worth after a block, before others come; beyond the grid as in its last step."""
-        slope = following[-1] - following[-2]
-        longer = np.concatenate((following, following[-1] + slope * np.arange(1, len(self.law))))
+        """Return what each grid point is worth after a block, before others come; following is discounted."""
+        longer = np.concatenate((following, following[-1] - self.beyond * self.step * np.arange(1, len(self.law))))
         return np.convolve(longer, self.law[::-1], "valid")
 
     def improved(self, following: Array) -> Array:
@@ -133,11 +146,12 @@ def best_rule(
     if not seen.size or not (seen >= 0.0).all() or not np.isfinite(seen).all():
         raise InstanceError("arriving has no numbers, or some below 0; allowed: finite numbers of tasks >= 0")
     step = max(REACH * float(seen.mean()), float(seen.max()), 1e-9) / (points - 1)
-    operator = Served(step, on_steps(seen, step), waiting, cube, most, points)
+    beyond = discount * waiting / (1.0 - discount)
+    operator = Served(step, on_steps(seen, step), waiting, cube, most, points, beyond)
     found = discounted_values(operator, discount, tolerance=1e-6 * (1.0 + waiting * step * points))
-    worth = operator.remaining(found.lower[0])
+    worth = operator.remaining(discount * found.lower[0])
     waits = step * np.arange(points)
-    middle, price = waits[:-1] + 0.5 * step, -discount * np.diff(worth) / step
+    middle, price = waits[:-1] + 0.5 * step, -np.diff(worth) / step
     low, high = np.zeros(points), np.minimum(waits, most)
     for _ in range(50):
         work = 0.5 * (low + high)

@@ -16,7 +16,7 @@ from mecopt.models.inference_queue.allocation import spelled_out
 from mecopt.models.inference_queue.backlog import Backlog, costs_between, overflow
 from mecopt.models.inference_queue.dynamics import QueueDynamics
 from mecopt.models.inference_queue.joint import World
-from mecopt.models.inference_queue.network import LONGEST, MANY, raised
+from mecopt.models.inference_queue.network import LONGEST, MANY, lowered, raised
 from mecopt.models.inference_queue.policies import POLICIES, Devices, Fixed, Free
 from mecopt.models.inference_queue.server import Served, best_rule, on_steps
 
@@ -122,12 +122,13 @@ def test_upper_and_lower_ends_of_cells_bracket_every_number_of_them() -> None:
     assert ((ratios > 0.35) & (ratios < 0.65)).all()
 
 
-def test_queues_cut_off_are_bounded_from_both_sides() -> None:
+@pytest.mark.parametrize(("speed", "arriving"), [(4e9, 0.7), (8e9, 0.95), (1e9, 0.4)])
+def test_queues_cut_off_are_bounded_from_both_sides(speed: float, arriving: float) -> None:
     """A short grid forgets what exceeds it, or counts the most that it may cost; a long one lies between."""
-    dynamics = single(15, arrival_probability=0.7)
+    dynamics = single(15, arrival_probability=arriving, cpu_speed=speed)
     network = dynamics.network
     kind, free = network.kinds[0], network.free(0.0)
-    costs, row = network.operator(kind, free, 64, 0.5).costs, kind[:-1]
+    costs, row = network.operator(kind, free, 64, 0.5).costs, kind.row
     short = [
         Backlog(costs, network.arrivals, 1.0, 9, beyond=beyond)
         for beyond in (None, overflow(9, dynamics.block_slots, 1.0, row[0], row[1], dynamics.discount))
@@ -144,15 +145,46 @@ def test_queues_cut_off_are_bounded_from_both_sides() -> None:
 
 def test_the_rule_is_the_best_of_all_rules_on_its_grid() -> None:
     law = np.array([0.2, 0.5, 0.3])
-    served = Served(0.5, law, 1.0, 0.3, 2.0, 12)
-    found = discounted_values(served, 0.9, tolerance=1e-9)
-    value = -found.lower[0]
-    longer = np.append(value, value[-1] + (value[-1] - value[-2]) * np.arange(1, 3))
-    for q in range(12):
-        best = min(
-            0.3 * (0.5 * x) ** 3 + 0.9 * sum(law[y] * longer[q - x + y] for y in range(3)) for x in range(min(q, 4) + 1)
-        )
-        assert value[q] == pytest.approx(0.5 * q + best, abs=1e-6)
+    for steps in (4, 1):  # processed at most; with one the grid's end is passed
+        served = Served(0.5, law, 1.0, 0.3, 0.5 * steps, 12, beyond=9.0)
+        value = -discounted_values(served, 0.9, tolerance=1e-9).lower[0]
+        later = 0.9 * np.append(value, value[-1] + 0.5 * 10.0 * np.arange(1, 3))
+        for q in range(12):
+            best = min(
+                0.3 * (0.5 * x) ** 3 + sum(law[y] * later[q - x + y] for y in range(3)) for x in range(min(q, steps) + 1)
+            )
+            assert value[q] == pytest.approx(0.5 * q + best, abs=1e-6)
+
+
+@pytest.mark.parametrize("most", [0.0, 0.3, 2.0])
+@pytest.mark.parametrize("tolerance", [1.0, 1e-2, 1e-6])
+def test_brackets_of_a_server_hold_its_values_where_queues_pass_the_grids_end(most: float, tolerance: float) -> None:
+    law = np.zeros(41)
+    law[[30, 40]] = 0.5
+    served = Served(0.025, law, 1.0, 1e-4, most, 60, beyond=19.0)
+    value = np.zeros((1, 60))
+    for _ in range(900):
+        value = served.improved(0.95 * value)
+    found = discounted_values(served, 0.95, tolerance=tolerance)
+    assert (found.lower <= value + 1e-9).all()
+    assert (value <= found.upper + 1e-9).all()
+    assert found.width <= tolerance
+
+
+def test_a_server_that_keeps_up_with_nothing_pays_for_every_task_for_ever() -> None:
+    """Without a processor a task that comes waits from the next block on: 20 for each, of which 0.95^t are left."""
+    came = np.array([0.0, 1.0, 2.0])
+    rule = best_rule(came, waiting=1.0, cube=1.0, most=0.0, discount=0.95)
+    assert -rule.values.upper[0, 0] <= 0.95 * 20.0 / 0.05 <= -rule.values.lower[0, 0] + 1e-9
+    assert (rule([0.0, 5.0]) == 0.0).all()
+
+
+@pytest.mark.parametrize("name", ["waiting", "cube", "most"])
+@pytest.mark.parametrize("value", [-1.0, np.nan, np.inf])
+def test_weights_of_a_server_that_make_no_sense_are_named(name: str, value: float) -> None:
+    given: dict[str, Any] = {"waiting": 1.0, "cube": 1.0, "most": 2.0, "discount": 0.9}
+    with pytest.raises(InstanceError, match=f"{name} is {value}; allowed: a finite number >= 0"):
+        best_rule([1.0, 2.0], **{**given, name: value})
 
 
 def test_a_server_whose_energy_is_free_processes_everything_and_a_dear_one_little() -> None:
@@ -232,6 +264,65 @@ def test_no_policy_costs_less_than_the_bound(users: int) -> None:
     for name in ("even", "binary", "random", "local", "even-drain"):  # paired, far apart
         apart = costs[name] - costs["priced"]
         assert apart.mean() > 4.0 * apart.std(ddof=1) / np.sqrt(200), name
+
+
+def discounted_costs(dynamics: QueueDynamics, name: str, lanes: int = 200, blocks: int = 200) -> Array:
+    path = dynamics.stream(np.random.default_rng(0), blocks, lanes)
+    found = rollout(dynamics, path, POLICIES[name](dynamics), np.random.default_rng(1))
+    return np.asarray(-(dynamics.discount ** np.arange(blocks) @ found.reward))
+
+
+def near_and_above(dynamics: QueueDynamics, near: float) -> None:
+    """The priced policy costs no less than the bound, and little more."""
+    costs = discounted_costs(dynamics, "priced")
+    error = costs.std(ddof=1) / np.sqrt(len(costs))
+    bound = dynamics.network.price.bound
+    assert -4.0 * error < costs.mean() - bound < near * bound + 4.0 * error
+
+
+@pytest.mark.parametrize("times", [0.5, 4.0])
+def test_the_servers_unit_of_work_changes_nothing(times: float) -> None:
+    """In tasks of k times the work a k-th of them wait, and each costs k times as much: the same costs, the same bound."""
+    one = QueueDynamics(users=3, server_energy_weight=2.0)
+    other = QueueDynamics(users=3, server_energy_weight=2.0, server_task=times * 5e8, server_waiting_weight=times)
+    assert other.network.price.price == pytest.approx(times * one.network.price.price, rel=1e-6)
+    assert other.network.price.bound == pytest.approx(one.network.price.bound, rel=1e-9)
+    assert other.network.bound(1.5 * times) == pytest.approx(one.network.bound(1.5), rel=1e-9)
+    for name in ("priced", "decomposed"):
+        assert discounted_costs(other, name, 5) == pytest.approx(discounted_costs(one, name, 5), rel=1e-4)
+
+
+def test_devices_whose_tasks_are_of_different_work_pay_for_what_theirs_are_at_the_server() -> None:
+    work = np.array([2.5e8, 5e8, 1e9])
+    near_and_above(
+        QueueDynamics(users=3, work=work, output_per_cycle=1e6 / work, cpu_speed=8.0 * work, server_task=1e9), 0.01
+    )
+
+
+def test_channels_that_do_not_fade_have_values_and_a_bound_of_their_own() -> None:
+    for snr in (3e1, 1e6):
+        dynamics = QueueDynamics(users=2, snr_per_watt=[snr, 3e3])
+        assert (dynamics.mean_snr == [snr, 3e3]).all()
+        near_and_above(dynamics, 0.01)
+    with pytest.raises(InstanceError, match="mean_snr and snr_per_watt are both given; allowed: one of them"):
+        QueueDynamics(users=1, snr_per_watt=[1e3], mean_snr=1e3)
+
+
+@pytest.mark.parametrize("fields", [{"slots": 60, "cpu_speed": 3e9}, {"cpu_speed": 1e11}])
+def test_long_blocks_and_fast_processors_have_longer_queues_and_a_bound(fields: dict[str, Any]) -> None:
+    dynamics = QueueDynamics(users=1, mean_snr=DB[35], **fields)
+    near_and_above(dynamics, 0.01)
+    low, high = (one[0, 0] for one in dynamics.network.bracket(cells=64))
+    assert low <= midpoints(dynamics, cells=64).mean(axis=0)[0] <= high
+
+
+@pytest.mark.parametrize("price", [-0.1, 20.0 + 1e-9, np.nan, np.inf])
+def test_a_price_that_proves_nothing_is_refused(price: float) -> None:
+    """Beyond 20, what a task costs that waits for ever, the server would let tasks wait without end."""
+    network = single().network
+    assert network.bound(20.0, cells=8) < network.bound(1.0, cells=8)
+    with pytest.raises(InstanceError, match=r"price is .*; allowed: a number from 0 to w_1 / \(1 - gamma\), 20"):
+        network.bound(price)
 
 
 def test_a_simulated_device_costs_what_its_values_say() -> None:
@@ -361,6 +452,20 @@ def test_channels_of_many_devices_are_rounded_up_a_little() -> None:
     assert (up[-2:] == 0.0).all()
     assert len(np.unique(up)) <= MANY + 1
     assert (raised(means[:MANY]) == means[:MANY]).all()
+    down = lowered(means)
+    assert (down <= means).all()
+    assert (down[:-2] * 10.0 ** (7.0 / (MANY - 1) + 1e-9) >= means[:-2]).all()
+    assert (down[-2:] == 0.0).all()
+    assert (lowered(means[:MANY]) == means[:MANY]).all()
+
+
+def test_brackets_of_many_devices_hold_those_of_each() -> None:
+    means = 10.0 ** np.random.default_rng(0).uniform(0.5, 7.5, MANY + 50)
+    low, high = QueueDynamics(users=MANY + 50, mean_snr=means).network.bracket(cells=2)
+    for k in range(0, MANY, 50):
+        alone = QueueDynamics(users=1, mean_snr=means[k]).network.bracket(cells=2)
+        assert (low[k] <= alone[0][0] + 1e-4).all()
+        assert (high[k] >= alone[1][0] - 1e-4).all()
 
 
 def test_a_stream_begins_with_what_was_given() -> None:
