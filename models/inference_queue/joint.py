@@ -8,7 +8,9 @@ when a block is decided.
 Theorem 1 says that both are the same. They are where :math:`w_1 = w_2 = 0`; otherwise what a device offloads costs the
 server, who is nowhere in what the device minimises. With a price per task for that, most of the loss is gone.
 
-Long queues are forgotten beyond the ends of the grid, on both sides alike.
+What exceeds the server's grid waits for ever, and is paid for when it comes, :math:`w_1 / (1 - \gamma)` a task. What exceeds
+a device's is forgotten. Both sides are alike in that: with the default ends, at 35 dB, costs are within 1e-4 of those on a
+grid of half as many tasks more, and losses within 0.01 %.
 """
 
 from __future__ import annotations
@@ -96,7 +98,7 @@ class Together(Sweep):
         """Look at everything that all of them can do."""
         world = self.world
         (first, second), later = world.devices, world.expected(following.reshape(world.sizes))
-        kept = _kept(world.cost, later, world.most_grains)
+        kept = _kept(world.cost, later, world.most_grains, int(first.grains.max() + second.grains.max()), world.beyond)
         value = _together(first.costs, first.leaving, first.grains, second.costs, second.leaving, second.grains, kept)
         return np.asarray(value - world.waiting()).reshape(1, -1)
 
@@ -114,7 +116,7 @@ class Alone(Together):
         (first, second), later = world.devices, world.expected(following.reshape(world.sizes))
         value = _alone(
             first.costs, first.leaving, first.grains, second.costs, second.leaving, second.grains,
-            *self.chosen, self.rule, world.cost, later,
+            *self.chosen, self.rule, world.cost, later, world.beyond,
         )  # fmt: skip
         return np.asarray(value - world.waiting()).reshape(1, -1)
 
@@ -135,7 +137,7 @@ class World:
     """
 
     def __init__(
-        self, dynamics: QueueDynamics, *, cells: int = 8, grain: int = 4, longest: int = 8, server_longest: int = 4
+        self, dynamics: QueueDynamics, *, cells: int = 8, grain: int = 4, longest: int = 8, server_longest: int = 8
     ) -> None:
         if dynamics.one.users > 2:
             raise InstanceError(f"users is {dynamics.one.users}; allowed: 1 or 2")
@@ -157,6 +159,10 @@ class World:
         work = self.step * np.arange(self.sizes[2])
         self.cost = dynamics.server_cube * work**3
         self.most_grains = int(np.floor(dynamics.server_most * grain * (1.0 + 1e-12)))
+        self.dearest = dynamics.discount * dynamics.network.dearest
+        """What a task costs that waits at the server for ever, discounted by a block."""
+        self.beyond = self.step * self.dearest
+        """What a grain costs that exceeds the server's grid."""
 
     def waiting(self) -> Array:
         """Return what waiting costs in a block, by state."""
@@ -213,7 +219,8 @@ class World:
     def _rule(self, law: Array) -> Array:
         """Return how many grains the server keeps of every number, where such a law comes anew in every block."""
         dynamics, points = self.dynamics, self.sizes[2]
-        served = Served(self.step, law, dynamics.server_waiting_weight, dynamics.server_cube, dynamics.server_most, points)
+        waiting, cube, most = dynamics.server_waiting_weight, dynamics.server_cube, dynamics.server_most
+        served = Served(self.step, law, waiting, cube, most, points, self.dearest)
         found = discounted_values(served, dynamics.discount, tolerance=TOLERANCE)
         worth = served.remaining(dynamics.discount * found.lower[0])
         kept = np.arange(points)
@@ -245,44 +252,52 @@ def _actions(row: Array, snr: Array, pieces: int, grain: int) -> Actions:
 
 
 @compiled
-def _kept(cost: Array, later: Array, most: int) -> Array:
+def _kept(cost: Array, later: Array, most: int, arriving: int, beyond: float) -> Array:
     """Return the best of what the server keeps, by backlogs, grains that wait, and grains that come: worth less cost."""
     one, two, points = later.shape
-    coming = points
-    found = np.full((one, two, points, coming), -np.inf)
+    found = np.full((one, two, points, arriving + 1), -np.inf)
     for i in range(one):
         for j in range(two):
             for q in range(points):
-                for y in range(coming):
+                for y in range(arriving + 1):
                     for r in range(max(0, q - most), q + 1):
-                        value = later[i, j, min(r + y, points - 1)] - cost[q - r]
+                        value = _worth(later[i, j], r + y, beyond) - cost[q - r]
                         if value > found[i, j, q, y]:
                             found[i, j, q, y] = value
     return found
 
 
 @compiled
+def _worth(later: Array, grains: int, beyond: float) -> float:
+    """Return what so many grains at the server are worth; those beyond its grid wait for ever."""
+    last = later.size - 1
+    return later[grains] if grains <= last else later[last] - beyond * (grains - last)
+
+
+@compiled
 def _together(
     costs: Array, leaving: Array, grains: Array, other_costs: Array, other_leaving: Array, other_grains: Array, kept: Array
 ) -> Array:
-    one, two, points, coming = kept.shape
+    one, two, points, _ = kept.shape
     value = np.empty((one, two, points))
-    worth = np.empty((leaving.size, other_leaving.size))
+    worth, of_other = np.empty((leaving.size, other_leaving.size)), np.empty(other_leaving.size)
     for i in range(one):
         for j in range(two):
             for q in range(points):
                 for a in range(leaving.size):
                     for b in range(other_leaving.size):
                         m, n = i - int(leaving[a]), j - int(other_leaving[b])
-                        y = min(grains[a] + other_grains[b], coming - 1)
-                        worth[a, b] = kept[m, n, q, y] if m >= 0 and n >= 0 else -np.inf
+                        worth[a, b] = kept[m, n, q, grains[a] + other_grains[b]] if m >= 0 and n >= 0 else -np.inf
                 total = 0.0
                 for h in range(costs.shape[0]):
+                    for b in range(other_leaving.size):
+                        of_other[b] = -np.inf
+                        for a in range(leaving.size):
+                            of_other[b] = max(of_other[b], worth[a, b] - costs[h, a])
                     for g in range(other_costs.shape[0]):
                         best = -np.inf
-                        for a in range(leaving.size):
-                            for b in range(other_leaving.size):
-                                best = max(best, worth[a, b] - costs[h, a] - other_costs[g, b])
+                        for b in range(other_leaving.size):
+                            best = max(best, of_other[b] - other_costs[g, b])
                         total += best
                 value[i, j, q] = total / (costs.shape[0] * other_costs.shape[0])
     return value
@@ -291,7 +306,7 @@ def _together(
 @compiled
 def _alone(
     costs: Array, leaving: Array, grains: Array, other_costs: Array, other_leaving: Array, other_grains: Array,
-    chosen: Array, other_chosen: Array, rule: Array, cost: Array, later: Array,
+    chosen: Array, other_chosen: Array, rule: Array, cost: Array, later: Array, beyond: float,
 ) -> Array:  # fmt: skip
     one, two, points = later.shape
     value = np.zeros((one, two, points))
@@ -304,7 +319,7 @@ def _alone(
                     m, n = i - int(leaving[a]), j - int(other_leaving[b])
                     spent, y = costs[h, a] + other_costs[g, b], grains[a] + other_grains[b]
                     for q in range(points):
-                        value[i, j, q] += later[m, n, min(rule[q] + y, points - 1)] - spent
+                        value[i, j, q] += _worth(later[m, n], rule[q] + y, beyond) - spent
             for q in range(points):
                 value[i, j, q] = value[i, j, q] / cells - cost[q - rule[q]]
     return value

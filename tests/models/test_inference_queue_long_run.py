@@ -227,6 +227,54 @@ def test_together_is_never_dearer_and_theorem_1_holds_only_where_the_server_cost
             assert found.priced_loss < 0.2 * found.loss
 
 
+def decided_together(dynamics: QueueDynamics, cells: int, longest: int, server_longest: int) -> float:
+    """Return what one device and its server cost from empty queues, both deciding before tasks come, in halves of a task."""
+    one, gamma = dynamics.one, dynamics.discount
+    snr = dynamics.mean_snr[0] * -np.log1p(-(np.arange(cells) + 0.5) / cells)
+    law = binom.pmf(np.arange(6), 5, dynamics.arrival_probability)
+    ends = longest + 1, 2 * server_longest + 1
+    ahead = [(s, y, x) for s in range(6) for y in range(3) if y <= 2 * s for x in range(5)]
+
+    def paid(h: float, s: int, y: int) -> float:
+        power = 1.5 / h * (2.0 ** (5.0 * y) - 1.0)
+        return 8.0 * (0.05 * (s - 0.5 * y) ** 3 + 0.1 * power) if power <= 1.0 and s - 0.5 * y <= 4.0 else np.inf
+
+    cost = np.array([[paid(h, s, y) for s, y, _ in ahead] for h in snr])
+    cost = cost + [float(one.server_energy_weight) * 0.005 * (0.5 * x) ** 3 for _, _, x in ahead]
+    forever = gamma * dynamics.server_waiting_weight / (1.0 - gamma)
+    value = np.zeros(ends)
+    for _ in range(150):
+        found = np.empty(ends)
+        for m, q in np.ndindex(ends):
+            later = np.full(len(ahead), np.inf)
+            for k, (s, y, x) in enumerate(ahead):
+                if s <= m and x <= q:
+                    kept, left = min(q - x + y, ends[1] - 1), np.minimum(m - s + np.arange(6), longest)
+                    later[k] = gamma * law @ value[left, kept] + 0.5 * forever * (q - x + y - kept)
+            found[m, q] = m + 0.5 * q * dynamics.server_waiting_weight + (cost + later).min(axis=1).mean()
+        value = found
+    return float(value[0, 0])
+
+
+@pytest.mark.parametrize(("waiting", "cube"), [(1.0, 4e-5), (0.3, 1.0), (2.0, 0.2)])
+def test_decided_together_is_what_plain_value_iteration_finds(waiting: float, cube: float) -> None:
+    weights: dict[str, Any] = {"server_waiting_weight": waiting, "server_energy_weight": cube / 0.005}
+    dynamics = single(arrivals="causal", discount=0.8, **weights)
+    found = World(dynamics, cells=2, grain=2, longest=6, server_longest=2).losses(np.array([waiting])).together
+    assert found == pytest.approx(decided_together(dynamics, 2, 6, 2), rel=1e-6)
+
+
+@pytest.mark.parametrize("waiting", [0.1, 1.0])
+def test_losses_do_not_depend_on_where_the_servers_grid_ends(waiting: float) -> None:
+    """Where its energy is dear tasks wait long: were they forgotten beyond four, a tenth of the cost would be gone."""
+    dynamics = single(arrivals="causal", server_waiting_weight=waiting, server_energy_weight=200.0)
+    prices = waiting * np.array([0.95, 4.0, 10.0])
+    short, long = (World(dynamics, server_longest=ends).losses(prices) for ends in (4, 10))
+    assert short.together == pytest.approx(long.together, rel=1e-5)
+    assert short.loss == pytest.approx(long.loss, abs=1e-5)
+    assert short.priced_loss == pytest.approx(long.priced_loss, abs=1e-5)
+
+
 def test_the_bound_of_every_price_is_below_the_joint_optimum() -> None:
     """With the same cells, and devices that may offload any part, nothing on the coarse grid costs less."""
     dynamics = single(arrivals="causal", server_energy_weight=0.1 / 0.005)
@@ -297,15 +345,6 @@ def test_devices_whose_tasks_are_of_different_work_pay_for_what_theirs_are_at_th
     near_and_above(
         QueueDynamics(users=3, work=work, output_per_cycle=1e6 / work, cpu_speed=8.0 * work, server_task=1e9), 0.01
     )
-
-
-def test_channels_that_do_not_fade_have_values_and_a_bound_of_their_own() -> None:
-    for snr in (3e1, 1e6):
-        dynamics = QueueDynamics(users=2, snr_per_watt=[snr, 3e3])
-        assert (dynamics.mean_snr == [snr, 3e3]).all()
-        near_and_above(dynamics, 0.01)
-    with pytest.raises(InstanceError, match="mean_snr and snr_per_watt are both given; allowed: one of them"):
-        QueueDynamics(users=1, snr_per_watt=[1e3], mean_snr=1e3)
 
 
 @pytest.mark.parametrize("fields", [{"slots": 60, "cpu_speed": 3e9}, {"cpu_speed": 1e11}])
