@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from mecopt.concurrency import Rank, new_lock
 from mecopt.solution import BackendUnavailable, InstanceError
 from mecopt.trained import Trained
 
@@ -81,16 +84,37 @@ def torch_or_error() -> Any:
     return torch
 
 
+@dataclass
+class _Alone:
+    """Who asked that torch use one thread, and how many it used before."""
+
+    inside: int = 0
+    before: int = 1
+    lock: Any = field(default_factory=partial(new_lock, Rank.BRIEF))
+
+
+_alone = _Alone()
+
+
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """Let torch use one thread: small networks gain nothing from more, and sums keep their order."""
+    """Let torch use one thread: small networks gain nothing from more, and sums keep their order.
+
+    Of several threads that train at once the last one gives torch its threads back.
+    """
     torch = torch_or_error()
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    with _alone.lock:
+        if not _alone.inside:
+            _alone.before = torch.get_num_threads()
+        _alone.inside += 1
+        torch.set_num_threads(1)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        with _alone.lock:
+            _alone.inside -= 1
+            if not _alone.inside:
+                torch.set_num_threads(_alone.before)
 
 
 class AdamNetwork:

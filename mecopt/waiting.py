@@ -22,6 +22,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
@@ -71,7 +72,7 @@ class _Calls(threading.local):
 
 _calls = _Calls()
 _told: set[str] = set()
-_silent = False
+_silent: ContextVar[bool] = ContextVar("silent", default=False)
 _leads = False
 """Whether this process began the run that speaks with one voice."""
 _ready = False
@@ -162,12 +163,11 @@ def said() -> int:
 @contextmanager
 def silence() -> Iterator[None]:
     """Say nothing inside: whoever calls tells it in another way."""
-    global _silent
-    before, _silent = _silent, True
+    token = _silent.set(True)
     try:
         yield
     finally:
-        _silent = before
+        _silent.reset(token)
 
 
 def seconds_of_all(problem: Any) -> float | None:
@@ -197,7 +197,7 @@ def pace() -> float:
 
 
 def _say(what: str, text: str) -> None:
-    if _silent or os.environ.get(QUIET, "0") not in ("", "0"):
+    if _silent.get() or os.environ.get(QUIET, "0") not in ("", "0"):
         return
     voice = os.environ.get(VOICE)
     if voice is not None:

@@ -7,7 +7,9 @@ stopped.
 
 from __future__ import annotations
 
+import os
 import random
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -27,17 +29,33 @@ REMEMBERED = ("observations", "next_observations", "actions", "rewards", "dones"
 COUNTS = ("num_timesteps", "_n_updates", "_n_calls", "_episode_num")
 
 
+_drawing = threading.RLock()
+
+
+def _nobody_draws() -> None:
+    global _drawing
+    _drawing = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_nobody_draws)
+
+
 @contextmanager
 def own_randomness() -> Iterator[None]:
-    """Leave the generators of the process, which Stable-Baselines3 seeds and draws from, as they were."""
+    """Have the generators of the process, which Stable-Baselines3 seeds and draws from, and leave them as they were.
+
+    Trainings in threads of one process wait for each other: from common generators none would draw what it draws alone.
+    """
     torch = torch_or_error()
-    before = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
-    try:
-        yield
-    finally:
-        random.setstate(before[0])
-        np.random.set_state(before[1])  # noqa: NPY002
-        torch.set_rng_state(before[2])
+    with _drawing:
+        before = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
+        try:
+            yield
+        finally:
+            random.setstate(before[0])
+            np.random.set_state(before[1])  # noqa: NPY002
+            torch.set_rng_state(before[2])
 
 
 class Model:

@@ -8,15 +8,16 @@ That is possible because models write their programs in explicit epigraph form, 
 `cvxpy.inv_pos` would bring auxiliary variables that only cvxpy knows; here the solver's columns are the named variables and
 its rows the named constraints, nothing else.
 
-Programs are built once per shape with Parameters (DPP), kept, and refilled.
+Programs are built once per shape with Parameters (DPP), kept, and refilled; each of several threads has its own meanwhile.
 """
 
 from __future__ import annotations
 
-import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from numpy.typing import NDArray
 
 from mecopt import clock
 from mecopt.backends.backend import Feature, OneByOne, Single
+from mecopt.concurrency import INTERRUPTS, MODELLING, Lent, unheard
 from mecopt.fields import Variables
 from mecopt.problem import Problem
 from mecopt.solution import InstanceError, Solution, StartIgnored
@@ -36,6 +38,9 @@ FIRST_ORDER = 1e-2
 
 LARGEST = 1e150
 """Largest scaled iterate that SCS is started from: it squares them, and squares of 1e154 overflow."""
+
+TAKE_INTERRUPTS = ("ECOS", "SCS")
+"""Solvers that handle Ctrl-C themselves while they run, and put back the handler that they found."""
 
 LEAST_SECONDS = 1e-3
 """Of a time limit that modelling has used up: a solver may take 0 for none."""
@@ -59,7 +64,7 @@ class ConicModel(ABC):
     """Whether `point` and `multipliers` are given, so that SCS can start from a price."""
 
     def __init__(self) -> None:
-        self._programs: dict[Hashable, Program] = {}
+        self._programs: Lent[Hashable, Program] = Lent()
 
     @abstractmethod
     def shape(self, problem: Any, decision: Array) -> Hashable:
@@ -92,13 +97,25 @@ class ConicModel(ABC):
         """Answer a decision whose shape is None."""
 
     def program(self, problem: Any, decision: Array) -> Program:
-        """Return the program of this decision with its parameters filled."""
-        shape = self.shape(problem, decision)
-        if shape not in self._programs:
-            self._programs[shape] = self.build(shape)
-        program = self._programs[shape]
-        for name, value in self.numbers(problem, decision).items():
-            program.parameters[name].value = value
+        """Return a program of its own for this decision, its parameters filled."""
+        return self._filled(self._built(self.shape(problem, decision)), self.numbers(problem, decision))
+
+    @contextmanager
+    def kept_program(self, problem: Any, decision: Array) -> Iterator[Program]:
+        """Have a kept program of this decision to oneself, its parameters filled."""
+        shape, numbers = self.shape(problem, decision), self.numbers(problem, decision)
+        with self._programs.of(shape, partial(self._built, shape)) as program:
+            yield self._filled(program, numbers)
+
+    def _built(self, shape: Hashable) -> Program:
+        with MODELLING:
+            return self.build(shape)
+
+    @staticmethod
+    def _filled(program: Program, numbers: Mapping[str, Any]) -> Program:
+        with MODELLING:
+            for name, value in numbers.items():
+                program.parameters[name].value = value
         return program
 
 
@@ -117,6 +134,35 @@ _OPTIONS: dict[str, Callable[[float, float | None], dict[str, Any]]] = {
         **({} if limit is None else {"time_limit_secs": limit}),
     },
 }
+
+
+def run(
+    program: Any, solver: str, options: Mapping[str, Any], start: Callable[[Mapping[str, Any]], Any] | None = None
+) -> float:
+    """Solve a `cvxpy.Problem` beside other threads, and return the seconds of the solver alone.
+
+    Parameters
+    ----------
+    program
+        keeps its answer, as `cvxpy` has it.
+    options
+        of the solver.
+    start
+        from the solver's data to the iterates that it starts from.
+    """
+    with unheard():
+        with MODELLING:
+            data, chain, inverse = program.get_problem_data(solver, solver_opts=options)
+        cache = {} if start is None else {solver: start(data)}
+        began = clock.now()
+        with INTERRUPTS if solver in TAKE_INTERRUPTS else nullcontext():
+            raw = chain.solver.solve_via_data(
+                data, warm_start=start is not None, verbose=False, solver_opts=options, solver_cache=cache
+            )
+        seconds = clock.now() - began
+        with MODELLING:
+            program.unpack_results(raw, chain, inverse)
+    return seconds
 
 
 class Conic(OneByOne):
@@ -146,36 +192,23 @@ class Conic(OneByOne):
             return Single(allocation, dual, 0, clock.now() - began, 0.0, start_used=False)
         if time_limit is not None and self.solver == "ECOS":
             raise InstanceError("ecos knows no time limit; use clarabel or scs, or leave time_limit out")
-        program = self.model.program(problem, decision)
-        cvxpy_problem = program.problem
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with self.model.kept_program(problem, decision) as program:
             left = None if time_limit is None else max(time_limit - (clock.now() - began), LEAST_SECONDS)
-            options = _OPTIONS[self.solver](0.1 * tol, left)
-            data, chain, inverse = cvxpy_problem.get_problem_data(self.solver, solver_opts=options)
-            cache = {} if start is None else {self.solver: self._iterates(program, problem, decision, start, data)}
-            modelled = clock.now()
-            raw = chain.solver.solve_via_data(
-                data,
-                warm_start=start is not None,
-                verbose=False,
-                solver_opts=options,
-                solver_cache=cache,
-            )
-            solved = clock.now()
-            cvxpy_problem.unpack_results(raw, chain, inverse)
-        status = cvxpy_problem.status
-        values = {name: variable.value for name, variable in program.variables.items()}
+            iterates = None if start is None else partial(self._iterates, program, problem, decision, start)
+            seconds = run(program.problem, self.solver, _OPTIONS[self.solver](0.1 * tol, left), iterates)
+            status, iterations = program.problem.status, int(program.problem.solver_stats.num_iters or 0)
+            values = {name: variable.value for name, variable in program.variables.items()}
+            multipliers = {name: constraint.dual_value for name, constraint in program.constraints.items()}
+        modelled = clock.now() - began - seconds
         if any(value is None for value in values.values()):
             raise ArithmeticError(f"the solver stopped with status {status!r} and no point")
-        multipliers = {name: constraint.dual_value for name, constraint in program.constraints.items()}
         allocation, dual = self.model.read(problem, decision, values, multipliers)
         return Single(
             allocation,
             dual,
-            int(cvxpy_problem.solver_stats.num_iters or 0),
-            modelled - began,
-            solved - modelled,
+            iterations,
+            modelled,
+            seconds,
             limit=status in ("user_limit", "optimal_inaccurate") and time_limit is not None,
             message="" if status == "optimal" else f"{self.name}: {status}",
             start_used=start is not None,

@@ -5,7 +5,7 @@ want the same kernel, looks again, and only then compiles. All of this happens w
 waits is told by `mecopt.waiting`.
 
 Locks are always taken in the same order: numba's own between threads, then those of kernels from the caller to the called
-(no two kernels call each other), then that of a folder.
+(no two kernels call each other), then that of a folder. A fork waits for who compiles: the new process would for ever.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from mecopt import clock, waiting
+from mecopt.concurrency import Rank, whole_after_fork
 
 with clock.standing_still():
     from numba import njit, vectorize
@@ -26,6 +27,8 @@ with clock.standing_still():
 
     from mecopt.kernels.caches import cache_folder
     from mecopt.kernels.turns import turn
+
+whole_after_fork(Rank.COMPILING, global_compiler_lock)
 
 __all__ = ["compiled", "compiled_with", "overload", "vectorised"]
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 from numpy.typing import NDArray
+
+from mecopt.concurrency import unheard
 
 Array = NDArray[Any]
 
@@ -18,6 +19,5 @@ def slsqp(function: Callable[[Array], float], start: Array, **how: Any) -> Any:
     """Return scipy's result of SLSQP; `how` is what `scipy.optimize.minimize` takes beside function, start and method."""
     from scipy.optimize import minimize
 
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", OUTSIDE, RuntimeWarning)
+    with unheard(OUTSIDE):
         return minimize(function, start, method="SLSQP", **how)

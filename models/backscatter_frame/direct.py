@@ -7,6 +7,7 @@ solver wins by modelling time alone.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from scipy import sparse
 from mecopt import clock
 from mecopt.backends.backend import Feature, OneByOne, Single
 from mecopt.backends.conic import LEAST_SECONDS
+from mecopt.concurrency import Lent
 from mecopt.models.backscatter_frame.conic import VARIABLES, from_point, stated, unavoidable
 from mecopt.models.backscatter_frame.prices import Prices, unscaled
 from mecopt.models.backscatter_frame.terms import LN2, Terms
@@ -107,7 +109,7 @@ class ClarabelDirect(OneByOne):
     imports = ("clarabel",)
 
     def __init__(self) -> None:
-        self._layouts: dict[tuple[int, bytes], Layout] = {}
+        self._layouts: Lent[bytes, Layout] = Lent()
 
     def allocate_one(
         self, problem: Problem, decision: Array, *, start: Solution | None, tol: float, time_limit: float | None
@@ -116,14 +118,14 @@ class ClarabelDirect(OneByOne):
         began = clock.now()
         terms = problem.terms(decision)  # type: ignore[attr-defined]
         sends = np.isfinite(terms.noise)
-        layout = self._layout(terms, sends)
         values = entries(terms, sends)[2]
         left = None if time_limit is None else max(time_limit - (clock.now() - began), LEAST_SECONDS)
         settings = self._settings(tol, left)
-        layout.solver.update(q=costs(terms), A=values[layout.order], b=limits(terms, sends), settings=settings)
-        modelled = clock.now()
-        answer = layout.solver.solve()
-        solved = clock.now()
+        with self._layouts.of(sends.tobytes(), partial(self._layout, terms, sends)) as layout:
+            layout.solver.update(q=costs(terms), A=values[layout.order], b=limits(terms, sends), settings=settings)
+            modelled = clock.now()
+            answer = layout.solver.solve()
+            solved = clock.now()
         users = sends.size
         point = {name: np.asarray(answer.x)[column(name, users)] for name in VARIABLES}
         multipliers = {name: np.asarray(answer.z)[(len(SIGNED) + k) * users :][:users] for k, name in enumerate(ROWS)}
@@ -151,23 +153,20 @@ class ClarabelDirect(OneByOne):
         return settings
 
     def _layout(self, terms: Terms, sends: Array) -> Layout:
-        key = (sends.size, sends.tobytes())
-        if key not in self._layouts:
-            import clarabel
+        import clarabel
 
-            rows, columns, values = entries(terms, sends)
-            numbered = sparse.csc_matrix((np.arange(1.0, rows.size + 1.0), (rows, columns)))
-            order = numbered.data.astype(int) - 1
-            matrix = sparse.csc_matrix((values[order], numbered.indices, numbered.indptr), numbered.shape)
-            size = len(VARIABLES) * sends.size
-            here = int(sends.sum())
-            cones = [clarabel.NonnegativeConeT((len(SIGNED) + len(ROWS)) * sends.size)]
-            cones += [clarabel.ExponentialConeT()] * here
-            if here < sends.size:
-                cones.append(clarabel.ZeroConeT(3 * (sends.size - here)))
-            nothing = sparse.csc_matrix((size, size))
-            solver = clarabel.DefaultSolver(
-                nothing, costs(terms), matrix, limits(terms, sends), cones, self._settings(1e-8, None)
-            )
-            self._layouts[key] = Layout(solver, order)
-        return self._layouts[key]
+        rows, columns, values = entries(terms, sends)
+        numbered = sparse.csc_matrix((np.arange(1.0, rows.size + 1.0), (rows, columns)))
+        order = numbered.data.astype(int) - 1
+        matrix = sparse.csc_matrix((values[order], numbered.indices, numbered.indptr), numbered.shape)
+        size = len(VARIABLES) * sends.size
+        here = int(sends.sum())
+        cones = [clarabel.NonnegativeConeT((len(SIGNED) + len(ROWS)) * sends.size)]
+        cones += [clarabel.ExponentialConeT()] * here
+        if here < sends.size:
+            cones.append(clarabel.ZeroConeT(3 * (sends.size - here)))
+        nothing = sparse.csc_matrix((size, size))
+        solver = clarabel.DefaultSolver(
+            nothing, costs(terms), matrix, limits(terms, sends), cones, self._settings(1e-8, None)
+        )
+        return Layout(solver, order)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from mecopt.concurrency import MODELLING, unheard
 from mecopt.lesson import Outcome, all_of, deviation, excess, scientific
 from mecopt.models.backscatter_frame import beams as rules
 from mecopt.models.backscatter_frame import switching
@@ -136,8 +136,7 @@ def _most(charged: Array, own: Array, gain: float) -> float:
     bits = cp.log1p(cp.real(cp.trace(own @ mixture))) / LN2
     earned = cp.real(cp.trace((charged / unit) @ mixture)) + gain / unit * bits
     program = cp.Problem(cp.Maximize(earned), [mixture >> 0, cp.real(cp.trace(mixture)) <= 1.0])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with MODELLING, unheard():
         program.solve(solver="CLARABEL", tol_gap_abs=1e-9, tol_gap_rel=1e-9, tol_feas=1e-9)
     return float(program.value) * unit
 

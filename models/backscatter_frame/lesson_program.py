@@ -6,13 +6,13 @@ capacity, costs in the energy of a carrier kept on for a slot.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.concurrency import MODELLING, unheard
 from mecopt.models.backscatter_frame.problem import BackscatterFrame
 from mecopt.models.backscatter_frame.variables import FramePrices
 
@@ -107,8 +107,7 @@ def answer(
     total += float(frame.server_energy) * bits / unit * cp.sum(v["sent"] + v["reflected"])
     total += float(frame.unserved_price) * bits / unit * cp.sum(v["unserved"])
     program = cp.Problem(cp.Minimize(total - (frame.battery_price * capacity / unit) @ v["kept"]), rows)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with MODELLING, unheard():
         program.solve(solver="CLARABEL", tol_gap_abs=1e-9, tol_gap_rel=1e-9, tol_feas=1e-9)
     found = program.value if program.status in ("optimal", "optimal_inaccurate") else np.inf
     price = [np.zeros(users) if row.dual_value is None else np.maximum(row.dual_value, 0.0) for row in (work, battery, full)]

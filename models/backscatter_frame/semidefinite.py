@@ -9,7 +9,6 @@ generation leaves open.
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +17,8 @@ from numpy.typing import NDArray
 
 from mecopt import clock
 from mecopt.backends.backend import Feature
+from mecopt.backends.conic import run
+from mecopt.concurrency import MODELLING
 from mecopt.models.backscatter_frame import beams as rules
 from mecopt.models.backscatter_frame.prices import Prices
 from mecopt.models.backscatter_frame.relaxation import best_beams, harvest_weights, proved
@@ -36,6 +37,15 @@ TOLERANCE = 1e-9
 
 def relaxed(frame: BackscatterFrame) -> tuple[Array, Prices]:
     """Return the mixtures ``(users, antennas, antennas)`` and the prices of one frame, in the solver's units."""
+    with MODELLING:
+        program, mixtures, rows = _written(frame)
+    run(program, "CLARABEL", dict.fromkeys(("tol_gap_abs", "tol_gap_rel", "tol_feas"), TOLERANCE))
+    duals = (np.maximum(np.atleast_1d(row.dual_value), 0.0) for row in rows)
+    return np.array([mixture.value for mixture in mixtures]), Prices(*duals)
+
+
+def _written(frame: BackscatterFrame) -> tuple[Any, list[Any], tuple[Any, Any, Any]]:
+    """Return the program, its mixtures, and the rows of work, battery and capacity."""
     import cvxpy as cp
 
     matched = rules.matched(frame)
@@ -73,11 +83,7 @@ def relaxed(frame: BackscatterFrame) -> tuple[Array, Prices]:
     active, bit, passive, unserved = t.costs
     total = active * cp.sum(v["active"]) + bit * cp.sum(v["sent"] + v["reflected"]) + passive * cp.sum(v["passive"])
     program = cp.Problem(cp.Minimize(total + unserved * cp.sum(v["unserved"]) - t.kept @ v["kept"]), constraints)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        program.solve(solver="CLARABEL", tol_gap_abs=TOLERANCE, tol_gap_rel=TOLERANCE, tol_feas=TOLERANCE)
-    duals = (np.maximum(np.atleast_1d(constraint.dual_value), 0.0) for constraint in (work, battery, capacity))
-    return np.array([mixture.value for mixture in mixtures]), Prices(*duals)
+    return program, mixtures, (work, battery, capacity)
 
 
 class Semidefinite(Solver):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from mecopt.concurrency import MODELLING, unheard
 from mecopt.lesson import Outcome, all_of, deviation, scientific
 from mecopt.models.computation_rate.lesson_checks import frames, modes
 from mecopt.models.computation_rate.problem import ComputationRate
@@ -90,8 +90,7 @@ class _Parametric:
 
         local, gain, worth = problem.coefficients()
         self.local.value, self.gain.value, self.worth.value = local[::2].sum() / unit, gain[1::2], worth[1::2] / unit
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with MODELLING, unheard():
             try:
                 value = self.program.solve(solver="CLARABEL")
             except cp.error.SolverError:

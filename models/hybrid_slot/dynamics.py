@@ -255,9 +255,10 @@ class HybridDynamics(Dynamics[HybridSlot]):
 
     def rows(self, problem: HybridSlot) -> Array:
         """Return `terms.rows` of slots; asked for the same slots again, who act and what comes of it share them."""
-        if self._seen is None or self._seen[0] is not problem:
-            self._seen = problem, rows(problem)
-        return self._seen[1]
+        seen = self._seen
+        if seen is None or seen[0] is not problem:
+            self._seen = seen = problem, rows(problem)
+        return seen[1]
 
     def outcome(self, problem: HybridSlot, decision: Array, allocation: SlotAllocation) -> Outcome:
         """Carry out a slot, whatever was decided: what the allocation says counts, by the paper's constraints.
