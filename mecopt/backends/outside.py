@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-import sys
-import threading
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,9 +27,6 @@ PROOF_NODES = 200_000
 PROOF_SHARE = 0.1
 """Part of a time limit that is kept for our own proof of what came back."""
 
-SMALLEST_SLOPE = 1e-8
-"""Coefficients below this are dropped by linear solvers."""
-
 
 @dataclass
 class Outside:
@@ -47,29 +40,6 @@ class Outside:
     solve_seconds: float
     limit: bool
     message: str = ""
-
-
-_ONE_AT_A_TIME = threading.RLock()
-"""Pyomo redirects the output of the whole process while a solver runs: two threads that do so at once never return."""
-
-
-@contextmanager
-def pyomo_alone() -> Iterator[None]:
-    """Have Pyomo to oneself, and keep its remarks on the way off the terminal; those of other threads are still heard."""
-    mine = threading.get_ident()
-
-    def of_others(record: logging.LogRecord) -> bool:
-        return record.thread != mine
-
-    with _ONE_AT_A_TIME:
-        handlers = list(logging.getLogger("pyomo").handlers)
-        for handler in handlers:
-            handler.addFilter(of_others)
-        try:
-            yield
-        finally:
-            for handler in handlers:
-                handler.removeFilter(of_others)
 
 
 class OutsideSolver(Solver):
@@ -126,7 +96,6 @@ class OutsideSolver(Solver):
         failed, cut, answered = (np.zeros(count, dtype=bool) for _ in range(3))
         messages: dict[int, str] = {}
         model_seconds = 0.0
-        self.mend_log()
 
         def attempt(i: int, seconds: float) -> bool:
             nonlocal model_seconds
@@ -134,9 +103,8 @@ class OutsideSolver(Solver):
                 cut[i], messages[i] = True, f"{self.name}: {NOT_BEGUN}"
                 return True
             try:
-                with pyomo_alone():
-                    limit = seconds if budget.limited else None
-                    one = self.solve_one(flat[i], decisions[i] if known[i] else None, gap or 0.0, limit)
+                limit = seconds if budget.limited else None
+                one = self.solve_one(flat[i], decisions[i] if known[i] else None, gap or 0.0, limit)
                 better = not known[i] or not worse(flat[i], one.decision, decisions[i])
             except BaseException as error:
                 if not survivable(error):
@@ -173,13 +141,6 @@ class OutsideSolver(Solver):
             messages=messages,
         )
 
-    @staticmethod
-    def mend_log() -> None:
-        """Give Pyomo's log a living stream: it keeps the one of its first import, and fails once that is closed."""
-        for handler in logging.getLogger("pyomo").handlers:
-            if isinstance(handler, logging.StreamHandler) and getattr(handler.stream, "closed", False):
-                handler.stream = sys.stderr  # setStream would flush the closed one
-
 
 def local(problem: Problem) -> Array:
     """Return the decisions that compute locally wherever that is possible."""
@@ -195,43 +156,3 @@ def worse(problem: Problem, decision: Array, than: Array) -> bool:
 def by_user(model: Any, users: int) -> Array:
     """Read a binary decision out of a solved model."""
     return np.array([round(model.offload[i].value or 0.0) for i in range(users)], dtype=np.int8)
-
-
-def tangents(model: Any) -> list[Any]:
-    """Deactivate the model's convex nonlinear constraints and return them; `cut` then supplies their tangents."""
-    import pyomo.environ as pyo
-
-    found = [
-        c for c in model.component_data_objects(pyo.Constraint, active=True) if c.body.polynomial_degree() not in (0, 1)
-    ]
-    for constraint in found:
-        constraint.deactivate()
-    model.cuts = pyo.ConstraintList()
-    return found
-
-
-def cut(model: Any, constraints: list[Any]) -> None:
-    """Add the tangent of every convex constraint ``body <= upper`` at the current values: it cuts off no feasible point.
-
-    Values are moved into their bounds first (a linear solver leaves them by its tolerance). Slopes too small for a linear
-    solver are replaced by their least contribution, which keeps the tangent valid.
-    """
-    import pyomo.environ as pyo
-    from pyomo.core.expr.calculus.derivatives import Modes, differentiate
-    from pyomo.core.expr.visitor import identify_variables
-
-    for constraint in constraints:
-        variables = list(identify_variables(constraint.body, include_fixed=False))
-        for v in variables:
-            v.set_value(min(max(v.value, v.lb), v.ub))
-        slopes = differentiate(constraint.body, wrt_list=variables, mode=Modes.reverse_numeric)
-        offset = pyo.value(constraint.body) - pyo.value(constraint.upper)
-        terms = []
-        for slope, v in zip(slopes, variables, strict=True):
-            offset -= slope * v.value
-            if abs(slope) < SMALLEST_SLOPE:
-                offset += min(slope * v.lb, slope * v.ub)
-            else:
-                terms.append(slope * v)
-        if terms:
-            model.cuts.add(pyo.quicksum(terms) <= -offset)

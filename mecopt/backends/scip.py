@@ -1,14 +1,17 @@
-"""SCIP through pyscipopt (behind Pyomo), the decision open.
+"""SCIP through pyscipopt, the decision open.
 
 Says: INTEGER, WARM_PRIMAL (the incumbent goes in as a start solution). It takes the convex mixed-integer model as it is.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from mecopt import clock
 from mecopt.backends.outside import Array, Outside, OutsideSolver, local
+from mecopt.backends.written import pyomo_alone, scip_model
 from mecopt.problem import Problem
 
 FEASIBILITY = 1e-9
@@ -28,45 +31,50 @@ class Scip(OutsideSolver):
 
     def solve_one(self, problem: Problem, start: Array | None, gap: float, time_limit: float | None) -> Outside:
         """Solve one instance."""
-        from pyomo.contrib.solver.common.factory import SolverFactory
-        from pyomo.contrib.solver.common.results import TerminationCondition
-
         began = clock.now()
         unit = self.unit(problem)
-        model = self.model(problem, unit)
-        solver = SolverFactory("scip_direct")
-        if start is not None:
-            self.place(problem, model, start)
+        with pyomo_alone():
+            model = self.model(problem, unit)
+            written, pairs = scip_model(model)
+            if start is not None:
+                self.place(problem, model, start)
+                _started(written, pairs)
         modelled = clock.now()
-        left = None if time_limit is None else min(max(time_limit - (modelled - began), 0.0), LONGEST)
-        result = solver.solve(
-            model,
-            time_limit=left,
-            rel_gap=gap,
-            solver_options={"numerics/feastol": FEASIBILITY},
-            warmstart_discrete_vars=start is not None,
-            raise_exception_on_nonoptimal_result=False,
-            load_solutions=False,
-        )
+        written.setParam("limits/gap", gap)
+        written.setParam("numerics/feastol", FEASIBILITY)
+        if time_limit is not None:
+            written.setParam("limits/time", min(max(time_limit - (modelled - began), 0.0), LONGEST))
+        written.optimize()
         solved = clock.now()
-        out_of_time = result.termination_condition == TerminationCondition.maxTimeLimit
-        if result.incumbent_objective is None:
-            if not out_of_time:
-                raise ArithmeticError(f"no incumbent: {result.termination_condition.name}")
+        ended = written.getStatus()
+        if not written.getNSols():
+            if ended != "timelimit":
+                raise ArithmeticError(f"no incumbent: {ended}")
             decision = local(problem) if start is None else start
             stands = "local computing" if start is None else "the start"
             message = f"the time limit came before any answer; what stands is {stands}"
         else:
-            result.solution_loader.load_vars()
-            decision, message = self.chosen(model, problem.users), ""
-        bound = result.objective_bound
+            with pyomo_alone():
+                for variable, column in pairs:
+                    variable.set_value(written.getVal(column), skip_validation=True)
+                decision, message = self.chosen(model, problem.users), ""
+        bound = written.getDualbound()
         return Outside(
             decision=decision,
-            claimed_bound=np.nan if bound is None else unit * float(bound),
-            iterations=int(result.extra_info["NNodes"]),
+            claimed_bound=unit * float(bound) if abs(bound) < written.infinity() else np.copysign(np.inf, bound),
+            iterations=int(written.getNNodes()),
             calls=1,
             model_seconds=modelled - began,
             solve_seconds=solved - modelled,
-            limit="convergence" not in result.termination_condition.name.lower(),
+            limit=ended not in ("optimal", "gaplimit"),
             message=message,
         )
+
+
+def _started(written: Any, pairs: list[tuple[Any, Any]]) -> None:
+    """Begin at the integers among the variables' values; SCIP completes them."""
+    partial = written.createPartialSol()
+    for variable, column in pairs:
+        if variable.is_integer():
+            partial[column] = variable.value
+    written.addSol(partial)

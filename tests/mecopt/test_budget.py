@@ -10,8 +10,10 @@ import pytest
 import mecopt
 from mecopt import clock
 from mecopt.backends.backend import OneByOne, Single
-from mecopt.backends.outside import Outside, OutsideSolver, pyomo_alone
+from mecopt.backends.outside import Outside, OutsideSolver
+from mecopt.backends.written import pyomo_alone
 from mecopt.budget import Budget, in_passes, watched
+from mecopt.concurrency import MODELLING
 from mecopt.models import BinaryOffloading, ComputationRate
 from mecopt.models.binary_offloading.exact import EXACT
 from mecopt.problem import Problem
@@ -234,9 +236,7 @@ def test_one_thread_at_a_time_has_pyomo_and_only_its_remarks_are_kept_back(caplo
     others: list[bool] = []
 
     def other() -> None:
-        from mecopt.backends.outside import _ONE_AT_A_TIME
-
-        others.append(_ONE_AT_A_TIME.acquire(blocking=False))
+        others.append(MODELLING.acquire(blocking=False))
         logging.getLogger("pyomo.core").warning("from another thread")
 
     try:
