@@ -23,7 +23,19 @@ from numpy.typing import ArrayLike, NDArray
 from mecopt.quantities.spellings import BASES, Exponents, by_case, symbol
 from mecopt.solution import InstanceError
 
-__all__ = ["BASES", "Unit", "UnknownUnit", "conversion", "converted", "known_symbols", "parse", "rescaling", "tidied"]
+__all__ = [
+    "BASES",
+    "Unit",
+    "UnknownUnit",
+    "behind",
+    "conversion",
+    "converted",
+    "known_symbols",
+    "parse",
+    "rescaling",
+    "tidied",
+    "titled",
+]
 
 _FACTOR = re.compile(r"([A-Za-z]+|%|1)(?:\^(-?\d))?")
 _REFERENCES = {"dB": ("1", 1.0), "dBi": ("1", 1.0), "dBm": ("W", 1e-3), "dBmW": ("W", 1e-3), "dBW": ("W", 1.0)}
@@ -58,6 +70,24 @@ class UnknownUnit(InstanceError):
     def __init__(self, message: str, symbol: str = "") -> None:
         super().__init__(message)
         self.symbol = symbol
+
+
+def titled(name: str, unit: str) -> str:
+    """Return the title of a column or an axis with its unit; plain numbers have none.
+
+    >>> titled("data_size", "MB"), titled("weight", "1")
+    ('data_size [MB]', 'weight')
+    """
+    return name if unit == "1" else f"{name} [{unit}]"
+
+
+def behind(unit: str) -> str:
+    """Return a unit as it stands behind a number.
+
+    >>> f"4{behind('MB')}", f"4{behind('1')}"
+    ('4 MB', '4')
+    """
+    return "" if unit == "1" else f" {unit}"
 
 
 def known_symbols() -> list[str]:

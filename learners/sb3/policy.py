@@ -22,6 +22,7 @@ from mecopt.quantities.settings import dynamics_values
 from mecopt.registry import find_dynamics
 from mecopt.solution import InstanceError
 from mecopt.trained import Trained
+from mecopt.units import behind
 
 Array = NDArray[Any]
 
@@ -112,7 +113,7 @@ class Sb3Policy(Proposer):
         found = self.card["reached"]
         return [
             f"chosen after {found['chosen_after']:,} of {found['slots']:,} slots, on {found['over']}:",
-            f"{found['reward_name']} {found['reward']:.4f} {found['unit']} a slot (at the end {found['last']:.4f})",
+            f"{found['reward_name']} {found['reward']:.4f}{behind(found['unit'])} a slot (at the end {found['last']:.4f})",
         ]
 
     def usage(self, folder: Any) -> str:

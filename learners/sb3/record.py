@@ -13,6 +13,7 @@ from mecopt.dynamic.dynamics import Dynamics
 from mecopt.learners import log
 from mecopt.learners.curves import png
 from mecopt.learners.sb3.settings import Sb3Settings
+from mecopt.units import titled
 
 if TYPE_CHECKING:
     from mecopt.problem import Problem
@@ -76,7 +77,7 @@ def picture(
         axes.axvline(at, color="#8a8f98", lw=0.8)
         axes.text(at, 0.97, f" {text}", transform=axes.get_xaxis_transform(), va="top", fontsize=8)
     axes.set_xlabel("slots learned from")
-    axes.set_ylabel(f"{dynamics.reward_name}, {dynamics.reward_unit} a slot")
+    axes.set_ylabel(titled(f"{dynamics.reward_name} of a slot", dynamics.reward_unit))
     axes.set_title(title, fontsize=10, loc="left")
     axes.legend(frameon=False, fontsize=9)
     axes.grid(alpha=0.25)

@@ -57,8 +57,8 @@ def command(
     from mecopt.compare.report import PICTURES, decisions_table, table, write_report
     from mecopt.compare.run import RESULTS, STORED
     from mecopt.data import load
-    from mecopt.data.arrays import counted
     from mecopt.files import require_other
+    from mecopt.show.numbers import counted
     from mecopt.stream import kept_back, repeated
 
     require_other(file, *(output / name for name in (RESULTS, "report.html", *PICTURES)))

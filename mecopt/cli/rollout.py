@@ -66,9 +66,10 @@ def command(
     from mecopt.cli.console import at_work, console, progress
     from mecopt.dynamic.report import pictures_of, write_report
     from mecopt.dynamic.run import MAPS, RESULTS, roll_out
-    from mecopt.dynamic.summary import grid
+    from mecopt.dynamic.summary import tables
     from mecopt.quantities.settings import dynamics_values
     from mecopt.registry import find_dynamics
+    from mecopt.show.page import Grid
     from mecopt.waiting import on_behalf_of
 
     cls = find_dynamics(name)
@@ -106,8 +107,9 @@ def command(
     screen = console()
     for text in (summary.title, *summary.proved):
         screen.print(text, markup=False)
-    for row in grid(summary).lines(screen.width):
-        screen.print(row, markup=False, no_wrap=True, overflow="ignore", crop=False)
+    for part in tables(summary):
+        for row in part.lines(screen.width) if isinstance(part, Grid) else ("", part.text):
+            screen.print(row, markup=False, no_wrap=True, overflow="ignore", crop=False)
     for text in summary.findings:
         screen.print(f"- {text}", markup=False)
     tables = [RESULTS] if found.maps is None else [RESULTS, MAPS]

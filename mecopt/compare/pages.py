@@ -7,6 +7,8 @@ import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mecopt.show.numbers import plainly, says
+
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1d2530; max-width: 62rem; margin: 2rem auto; padding: 0 1rem }
 h1 { font-size: 1.5rem } h2 { font-size: 1.15rem; margin-top: 2rem }
@@ -44,8 +46,8 @@ def html_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return f'<div class="scroll"><table><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
-def plain(value: Any) -> str:
-    """Return a value as a reader's text."""
-    if isinstance(value, dict):
-        return ", ".join(f"{k} {v}" for k, v in value.items())
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+def details(told: Mapping[str, Any]) -> str:
+    """Return names and values as a list; what says nothing is left out."""
+    said = {str(name).replace("_", " "): plainly(value) for name, value in told.items() if says(value)}
+    found = "".join(f"<dt>{html.escape(name)}</dt><dd>{html.escape(text)}</dd>" for name, text in said.items())
+    return f"<dl>{found}</dl>"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mecopt.compare.decisions import habits, headers
 from mecopt.compare.figures import instances_figure, loss_figure, tradeoff_figure
-from mecopt.compare.pages import html_page, html_table, images, plain
+from mecopt.compare.pages import details, html_page, html_table, images
 from mecopt.compare.run import Comparison
 from mecopt.compare.summary import HEADERS, Summary, cells, summarise
 from mecopt.files import to_myself, write_whole
@@ -62,7 +62,6 @@ def _page(comparison: Comparison, summary: Summary, pictures: dict[str, bytes]) 
     chosen = habits(comparison)
     decisions = f"{_DECISIONS}{html_table(headers(chosen), [row.cells() for row in chosen])}" if chosen else ""
     findings = "".join(f"<li>{html.escape(text)}</li>" for text in summary.findings)
-    details = "".join(f"<dt>{html.escape(str(k))}</dt><dd>{html.escape(plain(v))}</dd>" for k, v in origin.items())
     title = f"{summary.title}, {len(summary.lines)} methods"
     return html_page(
         title,
@@ -75,5 +74,5 @@ A method with "n of m" behind its name has ratios for so many of the instances o
 {methods}
 {decisions}
 <h2>Pictures</h2>{images(pictures)}
-<h2>Provenance</h2><dl>{details}</dl>""",
+<h2>Provenance</h2>{details(origin)}""",
     )

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt import stored, waiting
+from mecopt import stored, units, waiting
 from mecopt.arguments import checked_limit, checked_problem, checked_seed
 from mecopt.backends.backend import Feature
 from mecopt.certify import VIOLATION, certify, distance, judge, reasons
@@ -175,7 +175,7 @@ def compare(
         **recorded,
         "problem": problem.name,
         "sense": problem.sense,
-        "objective": f"{problem.objective_name} [{problem.objective_unit}]",
+        "objective": units.titled(problem.objective_name, problem.objective_unit),
         "instances": flat.instances,
         "users": problem.users,
         "sizes": problem.sizes,

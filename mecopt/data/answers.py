@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.data.long import SUFFIXES, index_columns, table_bytes, titled
+from mecopt.data.long import SUFFIXES, index_columns, table_bytes
 from mecopt.data.names import Names, fitting
 from mecopt.fields import axes, declared
 from mecopt.files import write_whole
 from mecopt.solution import BackendUnavailable, InstanceError, Solution
+from mecopt.units import titled
 
 if TYPE_CHECKING:
     import pandas

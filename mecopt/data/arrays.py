@@ -24,6 +24,7 @@ from mecopt.meant import unknown_field
 from mecopt.problem import Problem
 from mecopt.quantities.values import in_units
 from mecopt.registry import find_problem, problems
+from mecopt.show.numbers import counted
 from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
@@ -47,15 +48,6 @@ class Extent:
         """The extent in words."""
         sizes = ", ".join(counted(size, name) for name, size in self.sizes.items())
         return sizes if self.instances is None else f"{counted(self.instances, 'instances')} of {sizes}"
-
-
-def counted(number: int, things: str) -> str:
-    """Write how many things there are.
-
-    >>> counted(1, "servers"), counted(2, "servers")
-    ('1 server', '2 servers')
-    """
-    return f"{number} {things.removesuffix('s') if number == 1 else things}"
 
 
 def shape_text(value: Any) -> str:

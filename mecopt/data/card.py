@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from mecopt.data.arrays import counted
 from mecopt.problem import Problem
+from mecopt.show.numbers import counted
 from mecopt.solution import Solution
 from mecopt.stream import distinct
+from mecopt.units import titled
 
 
 def card(path: Path, problem: Problem, labels: Solution | None, provenance: dict[str, Any]) -> str:
@@ -41,6 +42,6 @@ def card(path: Path, problem: Problem, labels: Solution | None, provenance: dict
         counts = ", ".join(f"{count} {name}" for name, count in labels.statuses().items())
         lines.append(
             f"made by the solver {labels.stats.method!r}: {counts}; largest proved gap {np.max(labels.gap):.2g}, "
-            f"objective in {problem.objective_unit} ({problem.sense}d)."
+            f"{titled('objective', problem.objective_unit)}, {problem.sense}d."
         )
     return "\n".join(lines) + "\n"

@@ -18,19 +18,11 @@ from mecopt.data.tables import INSTANCE, PROBLEM
 from mecopt.fields import axes, declared
 from mecopt.problem import Problem
 from mecopt.solution import InstanceError
+from mecopt.units import titled
 
 Array = NDArray[Any]
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".parquet")
-
-
-def titled(name: str, unit: str) -> str:
-    """Return the header of a column with its unit.
-
-    >>> titled("data_size", "MB"), titled("weight", "1")
-    ('data_size [MB]', 'weight')
-    """
-    return name if unit == "1" else f"{name} [{unit}]"
 
 
 def index_columns(names: Sequence[str], shape: Sequence[int]) -> dict[str, Array]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.compare.figures import png
-from mecopt.compare.pages import html_page, html_table, images, plain
+from mecopt.compare.pages import details, html_page, html_table, images
 from mecopt.dynamic.run import SAMPLED, Rollouts
-from mecopt.dynamic.summary import Summary, summarise
+from mecopt.dynamic.summary import ABOVE, BRACKET, MEASURED, Summary, summarise
 from mecopt.files import to_myself, write_whole
+from mecopt.units import titled
 
 Array = NDArray[Any]
 
@@ -43,19 +45,49 @@ def write_report(found: Rollouts, out: str | Path) -> Summary:
 
 def _page(found: Rollouts, summary: Summary, pictures: dict[str, bytes]) -> str:
     said = "".join(f"<li>{html.escape(text)}</li>" for text in (*summary.proved, *summary.findings))
-    details = "".join(f"<dt>{html.escape(k)}</dt><dd>{html.escape(plain(v))}</dd>" for k, v in found.provenance.items())
+    measured = html_table(summary.measured, [summary.measured_cells(row) for row in summary.rows])
     return html_page(
         summary.title,
         f"""<ul>{said}</ul>
 <h2>Policies</h2>
-<p>Means over all slots and lanes with the standard errors of means over blocks of slots; discounted sums from the first slot
-on, with those of means over lanes. A difference is paired: both policies met the same slots of the same path. "Of the
-bracket" is the mean over the upper and over the lower end of what is proved, "above the bound" by how much a cost exceeds
-it.</p>
+<p>{_meaning(found, summary)}</p>
 {html_table(summary.headers, [summary.cells(row) for row in summary.rows])}
+{f"<p>{html.escape(MEASURED)}</p>{measured}" if len(summary.measured) > 1 else ""}
 <h2>Pictures</h2>{images(pictures)}
-<h2>Provenance</h2><dl>{details}</dl>""",
+<h2>Provenance</h2>{details(_origin(found))}""",
     )
+
+
+def _meaning(found: Rollouts, summary: Summary) -> str:
+    """Return what the columns of the first table are, those that there are."""
+    first, discounted = html.escape(found.policies[0]), found.provenance["discount"] is not None
+    counts = "Discounted sums from the first slot on" if discounted else "Means over all slots and lanes"
+    told = [f"{counts}, with the standard errors of means over {'lanes' if discounted else 'blocks of slots'}."]
+    if len(summary.rows) > 1:
+        told.append(
+            f'"Minus {first}" is the difference to that policy, paired: both met the same slots of the same path; below 0 a '
+            f"policy {'costs' if found.provenance['costs'] else 'earns'} less."
+        )
+    if BRACKET in summary.headers:
+        told.append('"Of the bracket" is the mean over the upper and over the lower end of what is proved.')
+    if ABOVE in summary.headers:
+        told.append('"Above the bound" is by how much a cost exceeds what is proved that none is below.')
+    return " ".join(told)
+
+
+TOLD = {"costs", "chart", "bounds", "unproved", "unmapped", "notes", "reward", "discount", "measures", "carried"}
+"""Of the provenance what a page says in words, above its list."""
+
+
+def _origin(found: Rollouts) -> dict[str, Any]:
+    """Return where rollouts are from, as a reader's list."""
+    origin = found.provenance
+    counts, of = titled(*origin["reward"]), origin["discount"]
+    return {
+        "dynamics": origin["dynamics"],
+        "what counts": f"{counts}, {'mean of a slot' if of is None else f'the sum, discounted by {of:g} a slot'}",
+        **{name: value for name, value in origin.items() if name not in TOLD and name != "dynamics"},
+    }
 
 
 # ---------------------------------------------------------------------- pictures
@@ -74,7 +106,7 @@ def trajectory_figure(found: Rollouts, summary: Summary) -> bytes:
             entries = _entries(found, policy, name)
             draw_lines(axes[row, column], values.reshape(-1, entries), name)
             axes[row, column].set_title(policy, fontsize=9, loc="left")
-            axes[row, column].set_ylabel(f"{name} [{unit}]", fontsize=8)
+            axes[row, column].set_ylabel(_with_unit(name, unit), fontsize=8)
             axes[row, column].grid(alpha=0.25)
     for one in axes[-1]:
         one.set_xlabel("slot of lane 0")
@@ -91,7 +123,7 @@ def draw_lines(axes: Any, values: Array, name: str) -> None:
     if entries <= LINES:
         axes.plot(values, lw=0.9, label=[f"{name}[{i}]" for i in range(entries)] if entries > 1 else [name])
         return
-    axes.plot(values, lw=0.5, color="0.75", label=[f"{entries} of them", *[None] * (entries - 1)])
+    axes.plot(values, lw=0.5, color="0.75", label=[f"each of {entries}", *[None] * (entries - 1)])
     axes.plot(values.mean(axis=-1), lw=1.5, label="their mean")
 
 
@@ -104,17 +136,24 @@ def histogram_figure(found: Rollouts, summary: Summary) -> bytes:
     axes = figure.subplots(1, len(carried), squeeze=False)[0]
     for one, (name, unit) in zip(axes, carried.items(), strict=True):
         samples = {policy: _values(found, policy, f"carried_{name}") for policy in found.policies}
-        low, high = min(v.min() for v in samples.values()), max(v.max() for v in samples.values())
-        edges = np.linspace(low, high if high > low else low + 1.0, BINS + 1)
+        edges = bins(list(samples.values()))
         for policy, values in samples.items():
             counts = np.histogram(values, edges)[0] / values.size
             one.stairs(counts, edges, lw=1.5, label=policy)
-        one.set_xlabel(f"{name} [{unit}]")
+        one.set_xlabel(_with_unit(name, unit))
         one.set_ylabel("part of the slots")
         one.grid(alpha=0.25)
         one.legend(fontsize=8, frameon=False)
     figure.suptitle(f"{summary.title}\nwhat is carried, as slots begin", fontsize=10, x=0.01, ha="left")
     return png(figure)
+
+
+def bins(samples: Sequence[Array]) -> Array:
+    """Return the edges of bins: one around each number where all are whole ones and not too many."""
+    low, high = min(float(one.min()) for one in samples), max(float(one.max()) for one in samples)
+    if high - low < BINS and all((one == np.rint(one)).all() for one in samples):
+        return np.arange(low - 0.5, high + 1.0)
+    return np.linspace(low, high if high > low else low + 1.0, BINS + 1)
 
 
 def _values(found: Rollouts, policy: str, column: str) -> Any:
@@ -174,7 +213,7 @@ def _typeset(number: re.Match[str]) -> str:
 
 
 def _with_unit(name: str, unit: str) -> str:
-    return f"{name.replace('_', ' ')} [{unit}]" if unit != "1" else name.replace("_", " ")
+    return titled(name.replace("_", " "), unit)
 
 
 def _edges(values: Any) -> Any:

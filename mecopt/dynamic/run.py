@@ -357,15 +357,19 @@ def _check(dynamics: Dynamics[Any], chosen: list[str], acting: list[str]) -> dic
 
 
 def _bounds(dynamics: Dynamics[Any], path: Any, before: Mapping[str, list[float]], known: bool) -> dict[str, list[float]]:
-    """Return what is proved, lower and upper: of the long run, and if it is asked for, of who knows the path."""
+    """Return what is proved, lower and upper, costs as costs: of the long run, and if asked for, of who knows the path."""
+
+    def told(*rewards: float) -> list[float]:
+        return [-one for one in reversed(rewards)] if dynamics.costs else list(rewards)
+
     found, grids = dict(before), dynamics.grids()
     if "long-run" not in found and (bracket := dynamics.bracket()) is not None:
-        found["long-run"] = [bracket.lower, bracket.upper]
+        found["long-run"] = told(bracket.lower, bracket.upper)
     if "discounted" not in found and dynamics.discount is not None and (most := dynamics.most_discounted()) is not None:
-        found["discounted"] = [most]
+        found["discounted"] = told(most)
     if known and INFORMATION not in found and grids is not None:
         foreknown = perfect_information(grids.below, grids.above, grids.drawn(path), *grids.points(path[0]))
-        found[INFORMATION] = [float(foreknown.lower.mean()), float(foreknown.upper.mean())]
+        found[INFORMATION] = told(float(foreknown.lower.mean()), float(foreknown.upper.mean()))
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +11,19 @@ from numpy.typing import NDArray
 
 from mecopt.dynamic.estimates import Estimate, estimate, paired
 from mecopt.dynamic.run import INFORMATION, Rollouts
+from mecopt.show.numbers import counted
 from mecopt.show.page import Column, Grid, Line, Page
+from mecopt.units import behind, titled
 
 Array = NDArray[Any]
 
-ABOVE, PLAIN = "above the bound", "± plain"
+ABOVE, PLAIN, BRACKET, ENDED = "above the bound", "± plain", "of the bracket", "ended"
+
+MEASURED = "measured, means over all slots:"
+"""Above the second table."""
+
+NARROW = 11
+"""Columns at which titles of columns are broken."""
 
 REST = 0.01
 """What a cost after the last slot may still count of itself where discounted sums are put beside a bound on all slots."""
@@ -30,10 +39,10 @@ class Row:
     difference: Estimate | None
     """To the first policy, paired; None for that one itself."""
     reached: tuple[float, float] | None
-    """Mean over the upper and over the lower end of the bracket; None where there is none, or it is not above 0."""
+    """Mean reward over the upper and over the lower end of the bracket; None where there is none, or it is not above 0."""
     beyond: float | None
-    """By which part a discounted cost exceeds its proved bound; None where there is none, it is not above 0, or the slots
-    are so few that the sum lacks what the bound has."""
+    """By which part a cost exceeds what is proved that none is below; None where there is no such bound, it is not above 0,
+    or the slots are so few that a sum lacks what the bound has."""
     measures: dict[str, Estimate]
     ended: int
     plain: Estimate | None = None
@@ -50,21 +59,29 @@ class Summary:
     rows: list[Row]
     findings: list[str]
     headers: list[str]
+    """Of what counts."""
+    measured: list[str]
+    """Of what is measured besides."""
     counts: str = "reward"
     """What the rows' figures are called."""
 
     def cells(self, row: Row) -> list[str]:
-        """Return a row's cells in the order of the headers."""
+        """Return a row's cells of what counts, in the order of the headers."""
         shown = [row.policy, _number(row.reward.mean, row.reward.error), _error(row.reward.error)]
         if PLAIN in self.headers:
             shown.append("-" if row.plain is None else _error(row.plain.error))
-        shown += ["-", "-"] if row.difference is None else [f"{row.difference.mean:+.4g}", _error(row.difference.error)]
-        if "of the bracket" in self.headers:
+        if len(self.rows) > 1:
+            shown += ["-", "-"] if row.difference is None else [f"{row.difference.mean:+.4g}", _error(row.difference.error)]
+        if BRACKET in self.headers:
             shown.append("-" if row.reached is None else f"{100 * row.reached[0]:.1f} to {100 * row.reached[1]:.1f} %")
         if ABOVE in self.headers:
             shown.append("-" if row.beyond is None else f"{100 * row.beyond:.{2 if row.plain is None else 3}f} %")
-        shown += [_number(one.mean) for one in row.measures.values()]
-        return [*shown, str(row.ended)] if "ended" in self.headers else shown
+        return shown
+
+    def measured_cells(self, row: Row) -> list[str]:
+        """Return a row's cells of what is measured, in the order of its headers."""
+        shown = [row.policy, *(_number(one.mean) for one in row.measures.values())]
+        return [*shown, str(row.ended)] if ENDED in self.measured else shown
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain numbers, fit for JSON; what is not known is None."""
@@ -94,7 +111,9 @@ def summarise(found: Rollouts) -> Summary:
     origin, bounds = found.provenance, found.provenance["bounds"]
     name, unit = origin["reward"]
     sign = -1.0 if origin["costs"] else 1.0
-    bracket, bound, first = bounds.get("long-run"), bounds.get("discounted"), found.policies[0]
+    bracket, first = bounds.get("long-run"), found.policies[0]
+    discounted = origin["discount"] is not None
+    least = bounds.get("discounted" if discounted else "long-run", [0.0])[0] if origin["costs"] else 0.0
     rows = []
     for policy in found.policies:
         values, slots, simulated = _counted(found, policy, sign)
@@ -104,22 +123,22 @@ def summarise(found: Rollouts) -> Summary:
             for measure in origin["measures"]
         }
         difference = None if policy == first else paired(values, _counted(found, first, sign)[0], slots)
-        reached = None if bracket is None or not bracket[0] > 0.0 else (own.mean / bracket[1], own.mean / bracket[0])
-        above = bound is not None and origin["costs"] and bound[0] < 0.0 and _rest(origin) <= REST
-        beyond = own.mean / -bound[0] - 1.0 if above else None
+        earns = not (origin["costs"] or discounted) and bracket is not None and bracket[0] > 0.0
+        reached = (own.mean / bracket[1], own.mean / bracket[0]) if earns else None
+        beyond = own.mean / least - 1.0 if least > 0.0 and _rest(origin) <= REST else None
         ended = int(found.column(policy, "ended").sum())
         rows.append(Row(policy, own, difference, reached, beyond, measures, ended, plain))
     counts = f"{'mean' if origin['discount'] is None else 'discounted'} {name if origin['costs'] else ''}".strip()
-    headers = ["policy", f"{counts} [{unit}]", "± error", *([PLAIN] if any(row.plain for row in rows) else [])]
-    headers += [f"less {first}", "± paired"]
-    headers += ["of the bracket"] if any(row.reached for row in rows) else []
+    headers = ["policy", titled(counts, unit), "± error", *([PLAIN] if any(row.plain for row in rows) else [])]
+    headers += [f"minus {first}", "± paired"] if len(rows) > 1 else []
+    headers += [BRACKET] if any(row.reached for row in rows) else []
     headers += [ABOVE] if any(row.beyond is not None for row in rows) else []
-    headers += [f"{measure}{'' if of == '1' else f' [{of}]'}" for measure, of in origin["measures"].items()]
-    headers += ["ended"] if any(row.ended for row in rows) else []
-    length = f"{origin['lanes']} lanes of {origin['slots']} slots"
+    measured = ["policy", *(titled(measure.replace("_", " "), of) for measure, of in origin["measures"].items())]
+    measured += [ENDED] if any(row.ended for row in rows) else []
+    length = f"{counted(origin['lanes'], 'lanes')} of {counted(origin['slots'], 'slots')}"
     title = f"{origin['dynamics']}: {length}, preset {origin['preset']}, seed {origin['seed']}"
     told = name if origin["costs"] else "reward"
-    return Summary(title, _proved(origin, name, unit), rows, _findings(rows, first, origin), headers, told)
+    return Summary(title, _proved(origin, name, unit), rows, _findings(rows, first, origin), headers, measured, told)
 
 
 def _counted(found: Rollouts, policy: str, sign: float) -> tuple[Array, Array, Array | None]:
@@ -142,41 +161,41 @@ def _counted(found: Rollouts, policy: str, sign: float) -> tuple[Array, Array, A
 
 
 def _rest(origin: dict[str, Any]) -> float:
-    """Return what a cost after the last slot counts of itself: the discount to the power of the slots."""
-    return float(origin["discount"] ** origin["slots"])
+    """Return what a cost after the last slot counts of itself: the discount to the power of the slots; of means nothing."""
+    return 0.0 if origin["discount"] is None else float(origin["discount"] ** origin["slots"])
 
 
 def _proved(origin: dict[str, Any], name: str, unit: str) -> list[str]:
-    said, bounds = [], origin["bounds"]
+    said, bounds, of = [], origin["bounds"], behind(unit)
     if "long-run" in bounds:
         low, high = bounds["long-run"]
-        said.append(f"proved: the best long-run {name} lies in [{low:.6g}, {high:.6g}] {unit} a slot, whatever the policy")
+        said.append(f"proved: the best long-run {name} lies in [{low:.6g}, {high:.6g}]{of} a slot, whatever the policy")
     elif "discounted" not in bounds:
         said.append(f"nothing is proved of the long run: {origin['unproved']}")
     if "discounted" in bounds:
         (most,) = bounds["discounted"]
-        never = f"costs less than {-most:.6g}" if origin["costs"] else f"earns more than {most:.6g}"
-        of = "" if unit == "1" else f" {unit}"
+        never = f"costs less than {most:.6g}" if origin["costs"] else f"earns more than {most:.6g}"
         said.append(f"proved: no policy {never}{of} in the mean, discounted by {origin['discount']:g} a slot")
     if INFORMATION in bounds:
         low, high = bounds[INFORMATION]
-        said.append(f"proved: who knew this whole path would earn between {low:.6g} and {high:.6g} {unit} a slot on it")
+        does = "pay" if origin["costs"] else "earn"
+        said.append(f"proved: who knew this whole path would {does} between {low:.6g} and {high:.6g}{of} a slot on it")
     return said
 
 
 def _findings(rows: list[Row], first: str, origin: dict[str, Any]) -> list[str]:
-    found = []
+    found, of = [], behind(origin["reward"][1])
     for row in rows[1:]:
         apart = row.difference
         if apart is None or not np.isfinite(apart.error):
             continue
         if abs(apart.mean) <= apart.half_width():
-            found.append(
-                f"{row.policy} and {first} cannot be told apart on this path: {apart.mean:+.3g} ± {apart.error:.2g}, paired."
-            )
+            told = f"{apart.mean:+.3g} ± {apart.error:.2g}{of}"
+            found.append(f"{row.policy} and {first} cannot be told apart on this path: {told}, paired.")
         else:
             word, does = "more" if apart.mean > 0.0 else "less", "costs" if origin["costs"] else "earns"
-            found.append(f"{row.policy} {does} {abs(apart.mean):.4g} ± {apart.error:.2g} {word} than {first} (paired).")
+            told = f"{abs(apart.mean):.4g} ± {apart.error:.2g}{of}"
+            found.append(f"{row.policy} {does} {told} {word} than {first} (paired).")
     if rows and not np.isfinite(rows[0].reward.error):
         found.append("The path is too short for standard errors.")
     if why := origin["chart"].get("why"):
@@ -216,17 +235,25 @@ def _beyond(row: Row) -> str:
     return f"{row.policy} lies beyond what is proved: that is of the mean over all paths{error}."
 
 
-def grid(summary: Summary) -> Grid:
-    """Return the table of policies."""
-    cells = [summary.cells(row) for row in summary.rows]
-    return Grid([Column(title, [row[i] for row in cells], right=i > 0) for i, title in enumerate(summary.headers)])
+def tables(summary: Summary) -> list[Line | Grid]:
+    """Return the table of what counts, and below it that of what is measured, where anything is."""
+    counted = _grid(summary.headers, [summary.cells(row) for row in summary.rows])
+    if len(summary.measured) == 1:
+        return [counted]
+    return [counted, Line(MEASURED), _grid(summary.measured, [summary.measured_cells(row) for row in summary.rows])]
+
+
+def _grid(headers: list[str], cells: list[list[str]]) -> Grid:
+    """Return a table with narrow titles."""
+    titles = [textwrap.fill(title, NARROW, break_long_words=False, break_on_hyphens=False) for title in headers]
+    return Grid([Column(title, [row[i] for row in cells], right=i > 0) for i, title in enumerate(titles)])
 
 
 def page(found: Rollouts) -> Page:
-    """Return what is proved, the table of policies and the findings."""
+    """Return what is proved, the tables of policies and the findings."""
     summary = summarise(found)
     lines = [Line(text) for text in summary.proved]
-    return Page(summary.title, (*lines, grid(summary), *(Line(text) for text in summary.findings)))
+    return Page(summary.title, (*lines, *tables(summary), *(Line(text) for text in summary.findings)))
 
 
 def _number(value: float, error: float = np.nan) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mecopt import units
 from mecopt.backends.backend import Feature, Installable
 from mecopt.data.json import written
 from mecopt.fields import allowed
@@ -190,7 +191,7 @@ def _trained(card: Mapping[str, Any]) -> str:
 
 
 def _aim(cls: type[Problem]) -> str:
-    return f"{cls.sense}s the {cls.objective_name} [{cls.objective_unit}]"
+    return f"{cls.sense}s the {units.titled(cls.objective_name, cls.objective_unit)}"
 
 
 def _methods(cls: type[Problem]) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt import units
+
 Array = NDArray[Any]
 
 FEW = 6
@@ -23,8 +25,7 @@ def unit_of(field: Field[Any]) -> str:
 
 def titled(field: Field[Any]) -> str:
     """Return the name of a field or variable in words, with its unit."""
-    unit = unit_of(field)
-    return field.name.replace("_", " ") + (f" [{unit}]" if unit else "")
+    return units.titled(field.name.replace("_", " "), field.metadata["unit"])
 
 
 def entry(value: Any, choices: Sequence[str] = ()) -> str:
@@ -61,6 +62,44 @@ def values(array: Array, choices: Sequence[str] = ()) -> str:
     known = flat[~np.isnan(flat)]
     missing = "" if known.size == flat.size else f", {flat.size - known.size} of {flat.size} missing"
     return f"{entry(known.min())} to {entry(known.max())}{missing}"
+
+
+def counted(number: int, things: str) -> str:
+    """Write how many things there are.
+
+    >>> counted(1, "servers"), counted(12_000, "servers"), counted(1, "policies")
+    ('1 server', '12000 servers', '1 policy')
+    """
+    one = f"{things[:-3]}y" if things.endswith("ies") else things.removesuffix("s")
+    return f"{number} {one if number == 1 else things}"
+
+
+def plainly(value: Any) -> str:
+    """Write a number, a list or a mapping as a reader's text, with six digits; long lists by their range.
+
+    >>> plainly(0.1 + 0.2), plainly([[0.8, 0.2], [0, 1]]), plainly([0.5 * k for k in range(51)]), plainly({"a": 2, "b": []})
+    ('0.3', '0.8, 0.2; 0, 1', '0 to 25 (51 numbers)', 'a 2')
+    """
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    if isinstance(value, float | np.floating):
+        return f"{float(value):.6g}"
+    if isinstance(value, dict):
+        return "; ".join(f"{key} {plainly(one)}" for key, one in value.items() if says(one))
+    if not isinstance(value, list | tuple):
+        return str(value)
+    try:
+        array = np.asarray(value)
+    except ValueError:  # ragged
+        array = np.empty(0, dtype=object)
+    if array.dtype.kind in "iuf" and array.size > 2 * FEW:
+        return f"{values(array)} ({' x '.join(map(str, array.shape))} numbers)"
+    return ("; " if array.ndim > 1 else ", ").join(map(plainly, value))
+
+
+def says(value: Any) -> bool:
+    """Whether a value tells a reader anything: neither None nor empty."""
+    return value is not None and not (isinstance(value, list | tuple | dict | str) and len(value) == 0)
 
 
 def place(flat: int, shape: tuple[int, ...]) -> str:

@@ -36,7 +36,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table: its title and its cells, numbers to the right."""
+    """A column of a table: its title, of one line or several, and its cells, numbers to the right."""
 
     title: str
     cells: Sequence[str]
@@ -47,7 +47,7 @@ class Column:
     @property
     def width(self) -> int:
         """The longest cell or line of the title."""
-        return max(map(len, (self.title, *self.cells)))
+        return max(map(len, (*self.title.split("\n"), *self.cells)))
 
 
 @dataclass(frozen=True)
@@ -74,11 +74,13 @@ class Grid:
         for number, part in enumerate(self.parts(width)):
             if number:
                 yield ""
-            for row in zip(*((column.title, *column.cells) for column, _ in part), strict=True):
+            for place, row in enumerate(zip(*((column.title, *column.cells) for column, _ in part), strict=True)):
                 broken = [
-                    textwrap.wrap(cell, size, break_on_hyphens=False) if column.words else [cell]
+                    textwrap.wrap(cell, size, break_on_hyphens=False) if column.words else cell.split("\n")
                     for cell, (column, size) in zip(row, part, strict=True)
                 ]
+                if place == 0:
+                    broken = [[""] * (max(map(len, broken)) - len(lines)) + lines for lines in broken]
                 for cells in zip_longest(*broken, fillvalue=""):
                     yield _BETWEEN.join(
                         cell.rjust(size) if column.right else cell.ljust(size)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt import units
 from mecopt.fields import axes
 from mecopt.show.numbers import entry, titled, unit_of, values
 from mecopt.show.page import Column, Grid, Line, Page
@@ -34,7 +35,7 @@ def line(problem: Problem) -> str:
 def page(problem: Problem) -> Page:
     """Say what is optimised, and the numbers of every field; of a single instance also the first users' own."""
     parts: list[Line | Grid] = [
-        Line(f"{problem.sense} the {problem.objective_name} [{problem.objective_unit}]", "objective"),
+        Line(f"{problem.sense} the {units.titled(problem.objective_name, problem.objective_unit)}", "objective"),
         Line(problem.decision_summary, "decision"),
         _fields(problem),
     ]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mecopt.dynamic.settings import ONE, allowed, unless_given
 from mecopt.registry import dynamics_names, environments_of, find_dynamics
 from mecopt.show.page import Column, Grid, Line
+from mecopt.units import titled
 
 if TYPE_CHECKING:
     from mecopt.dynamic.dynamics import Dynamics
@@ -41,9 +42,8 @@ def _described(name: str, dynamics: Dynamics[Any]) -> Iterator[Line | Grid]:
     from mecopt.dynamic.run import INFORMATION, default_policies
 
     why, said, solvers = dynamics.why_unproved(), dynamics.summaries(), dynamics.problem.solvers
-    measures = ", ".join(f"{one} [{unit}]" if unit != "1" else one for one, unit in dynamics.measures.items())
-    unit = "" if dynamics.reward_unit == "1" else f" [{dynamics.reward_unit}]"
-    counts = f"what counts is the {dynamics.reward_name}{unit}"
+    measures = ", ".join(titled(one, unit) for one, unit in dynamics.measures.items())
+    counts = f"what counts is the {titled(dynamics.reward_name, dynamics.reward_unit)}"
     yield Line(f"{', '.join(dynamics.carried)} carried; {counts}; measures {measures or 'nothing else'}", "slot after slot")
     yield Line(_proved(dynamics), "long run")
     if dynamics.settable:

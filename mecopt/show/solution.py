@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt import units
 from mecopt.show.numbers import entry, place, titled, unit_of
 from mecopt.show.page import Column, Grid, Line, Page
 from mecopt.show.problem import chosen_users
@@ -224,12 +225,11 @@ def _instances(solution: Solution, which: Sequence[int]) -> Grid:
     problem, chosen = solution.problem, list(which)
     numbers = [np.ravel(part)[chosen] for part in (solution.objective, solution.bound, solution.gap, solution.violation)]
     objective, bound, gap, violation = numbers
-    unit = problem.objective_unit
     columns = [
         Column("instance", [place(k, solution.shape) for k in chosen]),
         Column("status", [status.name for status in np.ravel(solution.status)[chosen]], right=False),
-        Column(f"objective [{unit}]", [f"{x:.9g}" for x in objective]),
-        Column(f"bound [{unit}]", [f"{x:.9g}" for x in bound]),
+        Column(units.titled("objective", problem.objective_unit), [f"{x:.9g}" for x in objective]),
+        Column(units.titled("bound", problem.objective_unit), [f"{x:.9g}" for x in bound]),
         Column("gap", [_small(x) for x in gap]),
         Column("violation", [_small(x) for x in violation]),
     ]
@@ -244,9 +244,8 @@ def _instances(solution: Solution, which: Sequence[int]) -> Grid:
 
 
 def _unit(solution: Solution) -> str:
-    """Return the objective's unit as it stands behind a number: nothing for plain numbers."""
-    unit = solution.problem.objective_unit
-    return "" if unit == "1" else f" {unit}"
+    """Return the objective's unit as it stands behind a number."""
+    return units.behind(solution.problem.objective_unit)
 
 
 def _number(solution: Solution) -> str:

@@ -17,9 +17,9 @@ import mecopt
 from mecopt import BackendUnavailable, InstanceError, Problem, Solution
 from mecopt.data import save
 from mecopt.data.answers import answer_columns, write_answer
-from mecopt.data.long import titled
 from mecopt.models import BackscatterFrame, BinaryOffloading, ComputationRate
 from mecopt.registry import problems
+from mecopt.units import titled
 
 
 def solved(cls: type[Problem], shape: tuple[int, ...] = (3,)) -> Solution:

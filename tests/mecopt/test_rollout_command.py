@@ -17,7 +17,7 @@ from loading import example
 from mecopt import InstanceError
 from mecopt.cli.main import main
 from mecopt.dynamic import Chart, Dynamics, best_discounted, estimate, path_digest, policy_of, rollout, shown
-from mecopt.dynamic.report import LINES, PICTURES, draw_lines, write_report
+from mecopt.dynamic.report import BINS, LINES, PICTURES, bins, draw_lines, write_report
 from mecopt.dynamic.run import BLOCKS, INFORMATION, MAPS, RESULTS, SEGMENTS, Rollouts, default_policies, roll_out
 from mecopt.dynamic.summary import ABOVE, summarise
 from mecopt.models.backscatter_frame.dynamics import FrameDynamics
@@ -84,8 +84,10 @@ def test_summaries_are_paired_and_beside_the_bracket(tmp_path: Path) -> None:
     assert second.reached == (means[1] / high, means[1] / low)
     assert "dynamic-program earns" in summary.findings[0]
     assert "more than enumerate (paired)" in summary.findings[0]
-    assert summary.headers[-2:] == ["sold [kWh]", "level [kWh]"]
-    assert "of the bracket" in str(found)
+    assert summary.headers == ["policy", "mean", "± error", "minus enumerate", "± paired", "of the bracket"]
+    assert summary.measured == ["policy", "sold [kWh]", "level [kWh]"]
+    assert "bracket" in str(found)
+    assert "level [kWh]" in str(found)
     assert repr(found) == "<Rollouts energy-store: 2 policies, 400 slots, 3 lanes>"
 
 
@@ -238,6 +240,9 @@ def test_reports_stand_alone(tmp_path: Path) -> None:
     assert page.count("data:image/png;base64,") == len(PICTURES)
     assert "proved: the best long-run revenue lies in" in page
     assert found.provenance["path"] in page
+    origin = page[page.index("Provenance") :]
+    for name in ("trained", "unmapped", "bounds", "discount", "None"):
+        assert name not in origin
     for name in PICTURES:
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
 
@@ -251,7 +256,7 @@ def test_the_command_says_what_is_proved_first(tmp_path: Path, capsys: pytest.Ca
     assert said[0] == "energy-store: 2 lanes of 64 slots, preset paper, seed 0"
     assert said[1].startswith("proved: the best long-run revenue lies in [2.3")
     assert said[2].startswith("proved: who knew this whole path")
-    assert said[3].split()[:2] == ["policy", "mean"]
+    assert said[4].split()[:2] == ["policy", "mean"]
     assert any(line.startswith("dynamic-program") for line in said)
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"parts", "report.html", RESULTS, MAPS, *PICTURES}
     names = "out/report.html, trajectory.png, histogram.png, map.png, results.parquet, maps.parquet"
@@ -396,15 +401,16 @@ def test_costs_are_told_as_costs_and_beside_their_bound(tmp_path: Path) -> None:
     found = roll_out(Costly(), BOTH, out=tmp_path / "costs", slots=90, lanes=20, seed=4, jobs=1)
     whole = FULL * (0.9 ** np.arange(90)).sum()
     summary = summarise(found)
-    assert summary.headers[1] == "discounted loss [1]"
+    assert summary.headers[1] == "discounted loss"
     assert summary.as_dict()[BOTH[0]]["loss"]["mean"] == summary.rows[0].reward.mean
     for row, other in zip(summary.rows, summarise(earned).rows, strict=True):
         assert row.reward.mean == pytest.approx(whole - other.reward.mean, rel=1e-9)
-        assert row.beyond == pytest.approx(row.reward.mean / -found.provenance["bounds"]["discounted"][0] - 1.0, rel=1e-9)
+        assert row.beyond == pytest.approx(row.reward.mean / found.provenance["bounds"]["discounted"][0] - 1.0, rel=1e-9)
     assert any("no policy costs less than" in text for text in summary.proved)
     apart = summary.rows[1].difference
     assert apart is not None
     word = "more" if apart.mean > 0.0 else "less"
+    assert found.provenance["bounds"]["discounted"] == [-Costly().most_discounted()]
     told = f"dynamic-program costs {abs(apart.mean):.4g} ± {apart.error:.2g} {word} than enumerate"
     assert (abs(apart.mean) > apart.half_width()) == any(text.startswith(told) for text in summary.findings)
 
@@ -422,7 +428,7 @@ def test_means_beyond_what_is_proved_are_named_with_their_errors(tmp_path: Path)
     found = roll_out(Costly(), BOTH, out=tmp_path, slots=90, lanes=4, seed=4, jobs=1)
     means = [row.reward.mean for row in summarise(found).rows]
     for factor in (0.9, 1.1):
-        between = replace(found, provenance={**found.provenance, "bounds": {"discounted": [-factor * min(means)]}})
+        between = replace(found, provenance={**found.provenance, "bounds": {"discounted": [factor * min(means)]}})
         summary = summarise(between)
         told = [text for text in summary.findings if "lies beyond what is proved" in text]
         lower = [row for row in summary.rows if row.reward.mean < factor * min(means)]
@@ -431,6 +437,12 @@ def test_means_beyond_what_is_proved_are_named_with_their_errors(tmp_path: Path)
             assert text.startswith(row.policy)
             assert f"{row.reward.error:.2g}" in text
     assert lower
+
+
+def test_whole_numbers_have_a_bin_each() -> None:
+    assert bins([np.array([0.0, 3.0]), np.array([2.0])]).tolist() == [-0.5, 0.5, 1.5, 2.5, 3.5]
+    assert len(bins([np.array([0.0, 2.5])])) == len(bins([np.array([0.0, 5000.0])])) == BINS + 1
+    assert bins([np.array([0.3, 0.3])])[[0, -1]].tolist() == [0.3, 1.3]
 
 
 @pytest.mark.parametrize(("entries", "lines", "labels"), [(1, 1, 1), (LINES, LINES, LINES), (LINES + 1, LINES + 2, 2)])

@@ -341,3 +341,13 @@ def test_a_small_number_of_a_formula_is_shown_as_it_is_and_what_iterations_leave
         assert f"{time[2]:.6g}" in text
     iterated = dataclasses.replace(solution, stats=dataclasses.replace(solution.stats, method="slsqp"))
     assert [row.split()[2] for row in iterated.table().text(1000).splitlines()[3:]][2] == "~0"
+
+
+def test_titles_of_several_lines_stand_above_their_numbers() -> None:
+    grid = Grid((Column("policy", ("a", "b")), Column("discounted\ncost", ("1.5", "10")), Column("rate", ("2", "3"))))
+    assert list(grid.lines(80)) == [
+        "        discounted",
+        "policy        cost  rate",
+        "     a         1.5     2",
+        "     b          10     3",
+    ]

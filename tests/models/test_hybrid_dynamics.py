@@ -29,12 +29,13 @@ from mecopt.dynamic import (
     shown,
 )
 from mecopt.dynamic.run import roll_out
-from mecopt.dynamic.summary import grid, summarise
+from mecopt.dynamic.summary import summarise, tables
 from mecopt.models import HybridSlot
 from mecopt.models.hybrid_slot import SlotAllocation
 from mecopt.models.hybrid_slot.dynamics import HybridDynamics
 from mecopt.models.hybrid_slot.policies import BENDS, TUNING_SLOTS, WORTHS
 from mecopt.models.hybrid_slot.tables import harvest, need
+from mecopt.show.page import Grid
 
 Array = NDArray[Any]
 
@@ -430,10 +431,15 @@ def test_a_rollout_says_that_the_preset_was_chosen_and_shows_all_its_columns_in_
     found = roll_out(COARSE, ["greedy-optout", "shadow-price"], out=tmp_path, slots=64, lanes=2, jobs=1)
     summary = summarise(found)
     assert any("CHOSEN" in text and "no evidence" in text for text in summary.findings)
-    shown = list(grid(summary).lines(60))
-    assert max(map(len, shown)) <= 60
-    for header in summary.headers:
-        assert any(header in line for line in shown), header
+    counted, _, measured = tables(summary)
+    for part, headers in ((counted, summary.headers), (measured, summary.measured)):
+        assert isinstance(part, Grid)
+        narrow, whole = list(part.lines(60)), list(part.lines(100))
+        assert max(map(len, narrow)) <= 60
+        assert max(map(len, whole)) <= 100
+        assert "" not in whole  # not divided
+        for word in " ".join(headers).split():
+            assert any(word in line for line in narrow), word
 
 
 # ---------------------------------------------------------------------- bad input
