@@ -112,5 +112,5 @@ def command(
             screen.print(row, markup=False, no_wrap=True, overflow="ignore", crop=False)
     for text in summary.findings:
         screen.print(f"- {text}", markup=False)
-    tables = [RESULTS] if found.maps is None else [RESULTS, MAPS]
-    screen.print(f"written: {output}/{', '.join(('report.html', *pictures_of(found), *tables))}", markup=False)
+    files = [RESULTS] if found.maps is None else [RESULTS, MAPS]
+    screen.print(f"written: {output}/{', '.join(('report.html', *pictures_of(found), *files))}", markup=False)
