@@ -14,11 +14,17 @@ OF_ARRIVALS: Mapping[float, str] = {
     b: OF_USERS[50] if b == 0.4 else f"figure 8, b = {b:g}" for b in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 }
 """Figure 8, by the probability of an arrival in a slot; that of 0.4 is a point of figure 9, too."""
+BEYOND: Mapping[float, str] = {b: f"beyond figure 8, b = {b:g}" for b in (0.8, 0.9)}
+"""Where more comes than devices far away can do: 4 and 4.5 tasks a block, of which a processor does 4. Of no claim."""
+HIDDEN: Mapping[float, str] = {b: f"K = 50, b = {b:g}, arrivals hidden" for b in (0.2, 0.4, 0.7)}
+"""Networks of figure 8 whose devices decide before they know what comes in the block. Of no claim."""
 SYSTEMS: Mapping[str, Mapping[str, Any]] = {
     FIGURE_6: {"users": 4},
     FIGURE_7: {"users": 20},
     **{setting: {"users": users} for users, setting in OF_USERS.items()},
     **{setting: {"users": 50, "arrival_probability": b} for b, setting in OF_ARRIVALS.items()},
+    **{setting: {"users": 50, "arrival_probability": b} for b, setting in BEYOND.items()},
+    **{setting: {"users": 50, "arrival_probability": b, "arrivals": "causal"} for b, setting in HIDDEN.items()},
     MANY: {"users": 10_000},
 }
 """What every setting is, beside the preset `paper`."""
@@ -52,6 +58,7 @@ FOUR = {
 """Whom figure 7 may show: proposed, binary, even and random."""
 
 COST, BOUND, GAP = "discounted cost", "proved lower bound", "above the bound"
+ERROR, PLAIN_ERROR = "error of a seed's gap over its lanes", "that error with luck"
 BLOCK, EARLY, LATE = "cost per block", "cost per block, blocks 0 to 500", "cost per block, blocks 500 to 1,000"
 LEVEL = "cost per block that amounts to the bound"
 """A constant one, from the first block on: (1 - gamma) times the bound."""

@@ -10,8 +10,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.dynamic.control_variates import luck
 from mecopt.dynamic.dynamics import Policy
 from mecopt.dynamic.rollout import policy_of, rollout
+from mecopt.evaluation.intervals import standard_error
 from mecopt.evaluation.measurements import Row
 from mecopt.evaluation.study import Plan, Study
 from mecopt.learners.log import LOG
@@ -24,13 +26,16 @@ from mecopt.learners.paper_002.names import (
     DEVICE_GAP,
     EARLY,
     EDGES,
+    ERROR,
     FIGURE_6,
     FIGURE_7,
     GAP,
+    HIDDEN,
     LAST_STOP,
     LATE,
     LEVEL,
     MANY,
+    PLAIN_ERROR,
     PRICED,
     REPAIRED,
     SERVER_STOP,
@@ -48,10 +53,10 @@ from mecopt.models.inference_queue.dynamics import QueueDynamics
 
 Array = NDArray[Any]
 
-BLOCKS, QUICK_BLOCKS = 200, 10
-"""Of a path from empty queues; what comes later counts 0.95^200, or 4e-5, of what it costs."""
-DEVICE_LANES, QUICK_LANES = 8_000, 2
-"""Devices over all lanes of a seed, for standard errors of some 0.1 % over five seeds; at least one lane."""
+BLOCKS, LEARNED_BLOCKS, QUICK_BLOCKS = 300, 200, 10
+"""Of a path from empty queues; what comes later counts 0.95^300, or 2e-7, of what it costs. Of a training."""
+DEVICE_LANES, QUICK_LANES = 5_000, 2
+"""Devices over all lanes of a seed; at least one lane."""
 PATHS = 4
 """Networks of figure 7, each of which learns alone."""
 TRAINED = {FIGURE_6: 2_000}
@@ -73,6 +78,7 @@ class Paper002(Study):
         "preset": WARNING,
         "paths": f"{BLOCKS} blocks from empty queues, {DEVICE_LANES:,} devices over all lanes and one lane at least (figure "
         f"7: {EDGES[-1]:,} blocks in {PATHS} lanes); the same for all policies; a seed draws places, channels and arrivals",
+        "discounted costs": "less the luck of channels and arrivals, a control variate whose mean is 0 whatever the policy",
         "bound": "what no policy costs less than in the mean, whatever it knows of all queues and the past, for the places "
         "of the seed",
     }
@@ -90,7 +96,7 @@ class Paper002(Study):
                 one = path[:, lane : lane + 1]
                 train(plan, dynamics, one, seed, PATHS * seed + lane, folder / f"path-{lane}")
         else:
-            blocks = QUICK_BLOCKS if quick else TRAINED.get(plan.setting, BLOCKS)
+            blocks = QUICK_BLOCKS if quick else TRAINED.get(plan.setting, LEARNED_BLOCKS)
             path = dynamics.stream(np.random.default_rng((seed, 10)), blocks, 1)
             train(plan, dynamics, path, seed, seed, folder)
 
@@ -105,13 +111,14 @@ class Paper002(Study):
         policies: dict[str, Policy] = {name: policy_of(dynamics, name) for name in acting(setting)}
         if setting != FIGURE_7:
             policies |= {name: ParametricQ.load(folder).acting_in(dynamics) for name, folder in trained.items()}
+        control = None if setting == FIGURE_7 else dynamics.control_variate()
         for name, policy in policies.items():
             found = rollout(dynamics, path, policy, np.random.default_rng((seed, 21)))
-            cost = -found.reward.mean(axis=1)
-            if setting == FIGURE_7:
-                yield from along(cost, name, seed, quick)
+            if control is None:
+                yield from along(-found.reward.mean(axis=1), name, seed, quick)
             else:
-                yield from discounted(cost, dynamics, name, setting, seed)
+                by_chance = luck(control, path, found)
+                yield from discounted(-found.reward, -by_chance, dynamics, name, setting, seed)
         for name, folder in trained.items():
             yield from learned(folder, name, setting, seed, quick)
 
@@ -139,14 +146,23 @@ def path_of(dynamics: QueueDynamics, setting: str, seed: int, quick: bool) -> An
 
 def acting(setting: str) -> Sequence[str]:
     """Return who acts in a setting without having learned."""
-    return {FIGURE_6: (DECOMPOSED,), FIGURE_7: ALONG, MANY: (PRICED,)}.get(setting, UNTRAINED)
+    few = {FIGURE_6: (DECOMPOSED,), FIGURE_7: ALONG, MANY: (PRICED,)} | dict.fromkeys(HIDDEN.values(), (PRICED, DECOMPOSED))
+    return few.get(setting, UNTRAINED)
 
 
-def discounted(cost: Array, dynamics: QueueDynamics, name: str, setting: str, seed: int) -> Iterable[Row]:
-    """Return the discounted sum of the costs of blocks, and by which part it exceeds the bound."""
-    whole, bound = float(cost @ dynamics.discount ** np.arange(len(cost))), dynamics.network.price.bound
-    yield Row(COST, whole, name, setting, seed)
-    yield Row(GAP, whole / bound - 1.0, name, setting, seed)
+def discounted(cost: Array, by_chance: Array, dynamics: QueueDynamics, name: str, setting: str, seed: int) -> Iterable[Row]:
+    """Return the discounted sum of costs ``(blocks, lanes)`` less luck, by which part it exceeds the bound, and errors.
+
+    Errors are those of the mean over lanes, as parts of the bound, without luck and with it.
+    """
+    weights, bound = dynamics.discount ** np.arange(len(cost)), dynamics.network.price.bound
+    plain = weights @ cost
+    sums = plain - weights @ by_chance
+    yield Row(COST, float(sums.mean()), name, setting, seed)
+    yield Row(GAP, float(sums.mean()) / bound - 1.0, name, setting, seed)
+    if sums.size > 1:
+        for quantity, values in ((ERROR, sums), (PLAIN_ERROR, plain)):
+            yield Row(quantity, standard_error(values.tolist()) / bound, name, setting, seed)
 
 
 def learned(folder: Path, name: str, setting: str, seed: int, quick: bool) -> Iterable[Row]:

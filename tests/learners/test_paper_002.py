@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mecopt.dynamic import luck, policy_of, rollout
 from mecopt.evaluation.measurements import Measurements, Row
 from mecopt.learners.paper_002 import REPRODUCTION, study, theorem, trainings
 from mecopt.learners.paper_002.claims import CLAIMS
@@ -22,6 +23,7 @@ from mecopt.learners.paper_002.names import (
     EARLY,
     EDGES,
     ENERGY,
+    ERROR,
     EVEN,
     EVEN_TD,
     FIGURE_6,
@@ -32,6 +34,8 @@ from mecopt.learners.paper_002.names import (
     LOCAL,
     LOSS,
     OF_USERS,
+    PLAIN_ERROR,
+    PRICED,
     PRINTED,
     RANDOM,
     REPAIRED,
@@ -171,9 +175,33 @@ def test_a_baseline_that_learns_comes_near_its_exact_values_and_never_below() ->
 
 def test_a_constant_cost_amounts_to_a_geometric_sum() -> None:
     dynamics = study.network(OF_USERS[10], 0, quick=True)
-    cost, gap = study.discounted(np.full(7, 3.0), dynamics, EVEN, OF_USERS[10], 0)
+    cost, gap = study.discounted(np.full((7, 1), 3.0), np.zeros((7, 1)), dynamics, EVEN, OF_USERS[10], 0)
     assert cost.value == pytest.approx(3.0 * (1.0 - 0.95**7) / 0.05, rel=1e-12)
     assert gap.value == pytest.approx(cost.value / dynamics.network.price.bound - 1.0, rel=1e-12)
+
+
+def test_luck_is_taken_off_and_errors_are_those_of_lanes() -> None:
+    dynamics = study.network(OF_USERS[10], 0, quick=True)
+    bound, rng = dynamics.network.price.bound, np.random.default_rng(0)
+    by_chance = rng.normal(size=(7, 30))
+    found = {
+        row.quantity: row.value for row in study.discounted(3.0 + by_chance, by_chance, dynamics, EVEN, OF_USERS[10], 0)
+    }
+    assert found[COST] == pytest.approx(3.0 * (1.0 - 0.95**7) / 0.05, rel=1e-12)
+    assert found[ERROR] == pytest.approx(0.0, abs=1e-12)
+    sums = 0.95 ** np.arange(7) @ by_chance
+    assert found[PLAIN_ERROR] == pytest.approx(sums.std(ddof=1) / np.sqrt(30) / bound, rel=1e-9)
+
+
+def test_gaps_of_the_priced_policy_are_told_to_a_fiftieth_of_a_percent() -> None:
+    """On the lanes of the evaluation."""
+    setting = OF_USERS[10]
+    dynamics = study.network(setting, 0, quick=False)
+    path, control = study.path_of(dynamics, setting, 0, quick=False)[:, :40], dynamics.control_variate()
+    assert control is not None
+    found = rollout(dynamics, path, policy_of(dynamics, PRICED), np.random.default_rng(0))
+    rows = study.discounted(-found.reward, -luck(control, path, found), dynamics, PRICED, setting, 0)
+    assert {row.quantity: row.value for row in rows}[ERROR] < 2e-4
 
 
 def test_windows_are_those_of_the_figure() -> None:
