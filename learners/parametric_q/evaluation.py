@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from mecopt.learners.parametric_q.actors import Actor
 from mecopt.learners.parametric_q.learning import energy_cost
+from mecopt.models.inference_queue.backlog import exceeding
 from mecopt.models.inference_queue.dynamics import QueueDynamics
 
 Array = NDArray[Any]
@@ -49,8 +50,11 @@ def costs_of(dynamics: QueueDynamics, actor: Actor, user: int = 0, *, cells: int
     left, spent = waiting - done.leaving, paid[..., 0].mean(axis=0)
     cost = dynamics.waiting_weight * np.arange(queues) + (spent[:, 0] if known == 1 else spent @ law)
     moves = np.zeros((queues, queues))
+    more = exceeding(dynamics.waiting_weight, dynamics.discount)
     for a, likely in enumerate(law):
-        following = np.minimum(left[:, :, min(a, known - 1), 0] + a, queues - 1).astype(int)
+        after = left[:, :, min(a, known - 1), 0] + a
+        cost += likely * more * np.maximum(after - (queues - 1), 0.0).mean(axis=0)
+        following = np.minimum(after, queues - 1).astype(int)
         for m in range(queues):
             moves[m] += likely * np.bincount(following[:, m], minlength=queues) / len(snr)
     return np.asarray(np.linalg.solve(np.eye(queues) - dynamics.discount * moves, cost))

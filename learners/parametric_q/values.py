@@ -27,7 +27,7 @@ from mecopt.learners.network import sigmoid
 from mecopt.learners.parametric_q.actors import Valued
 from mecopt.learners.parametric_q.learning import Block, LearningDevices, energy_cost, remembered
 from mecopt.learners.parametric_q.settings import BROADCAST, ParametricQSettings
-from mecopt.models.inference_queue.backlog import Backlog
+from mecopt.models.inference_queue.backlog import Backlog, exceeding
 from mecopt.models.inference_queue.dynamics import QueueDynamics
 from mecopt.models.inference_queue.pieces import piece_costs
 
@@ -101,8 +101,10 @@ class Repaired(ValuingDevices):
     def replay(self) -> None:
         """Sweep over all backlogs with what is remembered."""
         held, dynamics = min(self.seen, len(self.costs)), self.dynamics
+        weight = dynamics.waiting_weight
+        more: dict[str, Any] = {"beyond": exceeding(weight, dynamics.discount), "causal": dynamics.causal}
         for user, law in enumerate(counted(self.arrivals[:held], dynamics.block_slots) / held):
-            one = Backlog(self.costs[:held, user], law, dynamics.waiting_weight, self.longest, causal=dynamics.causal)
+            one = Backlog(self.costs[:held, user], law, weight, self.longest, **more)
             worth = -self.values[user : user + 1]
             for _ in range(self.settings.sweeps):
                 worth = one.improved(dynamics.discount * worth)

@@ -13,15 +13,18 @@ that over a where it does not (``causal``).
 end of every cell U comes out no greater than it is, with the lower end no less. So the two bracket the continuous law, by
 about a constant over N.
 
-**The queue.** U rises with m. Cut off after M tasks, with what exceeds M forgotten, U comes out no greater. For the other
-side a queue that grows beyond M is in one more state, for ever, which costs in every block
+**The queue.** Cut it off after M tasks; what exceeds M leaves as it comes, and costs so much that waits for so many blocks,
 
-.. math::
-    \bar c = w_3 (M + n) + A z^3 + \frac{\gamma w_3 (n - z)}{1 - \gamma} , \qquad z = \min(\lfloor z_{\max} \rfloor, n) ,
+.. math:: U(M + x) \approx U(M) + x\, w_3 (1 + \gamma + \dots + \gamma^{\tau - 1}) .
 
-so that :math:`\bar c / (1 - \gamma)` is what the longest such queue costs at most who computes z whole tasks in every
-block, or what is there, while n come: it has no more than :math:`M + n + t (n - z)` after t blocks. (Were it to end with
-that, instead, constants would not pass through the operator, and what `mecopt.dynamic.discounted` proves would not hold.)
+- With :math:`\tau = \infty` U comes out no less than it is: who leaves the last x tasks where they are, for ever, pays that.
+- With :math:`\tau = \lfloor M / S \rfloor + 1` it comes out no greater, S being the most tasks that leave in a block. For
+  let the last x of M + x tasks be done last, and let M tasks be served as they are, as long as there are enough: until more
+  than M have left, in :math:`\tau` blocks at least, it is x tasks less that wait. Afterwards what is missing costs nothing,
+  since fewer tasks that leave cost no more.
+
+Both add a constant to what is known of M tasks, so that constants pass through the operator, without which
+`mecopt.dynamic.discounted` proves nothing.
 
 Reference: paper 002, (16)-(19), the sub-problem of a device. Ours: whole tasks, the price, the brackets.
 """
@@ -33,6 +36,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mecopt.arguments import checked_number
 from mecopt.dynamic.chain import Chain
 from mecopt.dynamic.discounted import Values
 from mecopt.dynamic.operators import Sweep
@@ -59,7 +63,7 @@ class Backlog(Sweep):
     longest
         M, the longest queue looked at.
     beyond
-        what a queue beyond M costs in every block, for ever; it is the grid's last point then. None forgets what exceeds M.
+        what a task costs that exceeds M, discounted by a block; 0 forgets it. See `exceeding`.
     causal
         whether who decides does not know the arrivals of the block.
     """
@@ -73,7 +77,7 @@ class Backlog(Sweep):
         waiting: float,
         longest: int,
         *,
-        beyond: float | None = None,
+        beyond: float = 0.0,
         causal: bool = False,
     ) -> None:
         given, law = np.array(costs, dtype=float), np.array(arrivals, dtype=float)
@@ -84,9 +88,9 @@ class Backlog(Sweep):
         if longest < 1:
             raise InstanceError(f"longest is {longest}; allowed: at least 1")
         self.costs, self.law = given, law / law.sum()
-        self.waiting, self.causal, self.beyond = float(waiting), causal, beyond
-        self.queues = longest + 1
-        self.carried = self.queues + (beyond is not None)
+        checked_number("beyond", beyond)
+        self.waiting, self.causal, self.beyond = float(waiting), causal, float(beyond)
+        self.carried = longest + 1
 
     @property
     def terms(self) -> int:
@@ -96,14 +100,11 @@ class Backlog(Sweep):
     def improved(self, following: Array) -> Array:
         """Take the best number of tasks in every cell and for every queue, and the mean."""
         inside, arriving = following[0], len(self.law) - 1
-        worth = np.concatenate((inside[: self.queues], np.full(arriving, inside[-1])))
+        worth = np.concatenate((inside, inside[-1] - self.beyond * np.arange(1, arriving + 1)))
         if self.causal:
             worth = np.convolve(worth, self.law[::-1], "valid")
         known = np.ones(1) if self.causal else self.law
-        found = _improved(self.costs, known, self.waiting, worth, self.queues)
-        if self.beyond is not None:
-            found = np.append(found, inside[-1] - self.beyond)
-        return np.asarray(found)[None]
+        return np.asarray(_improved(self.costs, known, self.waiting, worth, self.carried))[None]
 
 
 @compiled
@@ -139,8 +140,6 @@ def costs_between(found: Values) -> Array:
     return np.stack((-found.upper[0], -found.lower[0]))
 
 
-def overflow(longest: int, arriving: int, waiting: float, cube: float, most_local: float, discount: float) -> float:
-    """Return what a queue beyond the longest costs at most in every block; see above."""
-    whole = min(np.floor(most_local), arriving)
-    grows = discount * waiting * (arriving - whole) / (1.0 - discount)
-    return float(waiting * (longest + arriving) + cube * whole**3 + grows)
+def exceeding(waiting: float, discount: float, blocks: float = np.inf) -> float:
+    """Return what a task costs that waits from the next block on, for so many; discounted by a block."""
+    return float(discount * waiting * (1.0 - discount**blocks) / (1.0 - discount))

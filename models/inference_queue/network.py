@@ -39,7 +39,7 @@ from scipy.special import gammaln, xlog1py, xlogy
 
 from mecopt.dynamic.discounted import discounted_values
 from mecopt.dynamic.prices import best_price
-from mecopt.models.inference_queue.backlog import Backlog, costs_between, overflow
+from mecopt.models.inference_queue.backlog import Backlog, costs_between, exceeding
 from mecopt.models.inference_queue.pieces import piece_costs
 from mecopt.models.inference_queue.terms import most_at_once
 from mecopt.solution import InstanceError
@@ -51,7 +51,7 @@ Array = NDArray[Any]
 
 LONGEST, ROOM = 40, 8
 """M, the longest queue that values know: at least so many tasks, and so many blocks of a task in every slot; ours."""
-CELLS, SEARCHED, PROVED = 128, 128, 1024
+CELLS, SEARCHED, PROVED = 128, 128, 4096
 """Cells of the channel: for policies, while the price is looked for, and for the bound at it; ours."""
 MANY = 500
 """Different devices from which on their channels are rounded; ours."""
@@ -133,24 +133,27 @@ class Network:
         end
             what stands for a cell: 1 its upper end, 0 its lower one, 1/2 its median.
         above
-            whether queues beyond the longest cost what they cost at most, or are forgotten.
+            whether tasks that exceed the longest queue cost what they cost at most, or what they do at least.
         """
-        dynamics, row = self.dynamics, kind.row
-        weight, arriving = dynamics.waiting_weight, dynamics.block_slots
-        beyond = overflow(self.longest, arriving, weight, row[0], row[1], dynamics.discount) if above else None
+        dynamics = self.dynamics
+        blocks = np.inf if above else self.longest // max(float(most_at_once(kind.row[1])), 1.0) + 1.0
+        beyond = exceeding(dynamics.waiting_weight, dynamics.discount, blocks)
         known = costs(kind, dynamics.channel(kind.mean_snr, cells, end))
-        return Backlog(known, self.arrivals, weight, self.longest, beyond=beyond, causal=dynamics.causal)
+        return Backlog(known, self.arrivals, dynamics.waiting_weight, self.longest, beyond=beyond, causal=dynamics.causal)
 
     def device(self, kind: Kind, costs: Costs, cells: int, end: float, *, above: bool = False, begin: Any = None) -> Any:
         """Return bounds on what queues cost on these cells, ``(2, longest + 1)``."""
         operator = self.operator(kind, costs, cells, end, above=above)
         discount = self.dynamics.discount
         size = TOLERANCE * max(self.dynamics.waiting_weight, 1e-9) / (1.0 - discount)
-        return costs_between(discounted_values(operator, discount, tolerance=size, values=begin))[:, : self.longest + 1]
+        return costs_between(discounted_values(operator, discount, tolerance=size, values=begin))
 
     def values(self, costs: Costs, cells: int = CELLS) -> Array:
-        """Return what the queues of all devices cost, ``(users, longest + 1)``, with the cells' medians; for policies."""
-        each = np.stack([self.device(kind, costs, cells, 0.5).mean(axis=0) for kind in self.kinds])
+        """Return what the queues of all devices cost, ``(users, longest + 1)``, with the cells' medians; for policies.
+
+        What exceeds the longest queue waits for ever.
+        """
+        each = np.stack([self.device(kind, costs, cells, 0.5, above=True).mean(axis=0) for kind in self.kinds])
         return each[self.kind_of]
 
     @cached_property
@@ -218,7 +221,7 @@ class Network:
         begin: dict[int, Array] = {}
         found = best_price(lambda price: -self.bound(price, SEARCHED, begin), waiting, self.dearest)
         tried = tuple((price, -value) for price, value in found.tried)
-        return Price(found.price, self.bound(found.price), tried)
+        return Price(found.price, self.bound(found.price, begin=begin), tried)
 
 
 def raised(means: Array) -> Array:

@@ -16,7 +16,7 @@ from mecopt.learners.parametric_q.learning import Block
 from mecopt.learners.parametric_q.policy import acting
 from mecopt.learners.parametric_q.printed import PrintedDevices, PrintedServer
 from mecopt.learners.parametric_q.values import Repaired, SemiGradient
-from mecopt.models.inference_queue.backlog import Backlog, costs_between
+from mecopt.models.inference_queue.backlog import Backlog, costs_between, exceeding
 from mecopt.models.inference_queue.dynamics import QueueDynamics
 from mecopt.models.inference_queue.network import LONGEST
 from mecopt.models.inference_queue.pieces import piece_costs
@@ -329,7 +329,8 @@ def test_only_the_last_observations_are_replayed_and_all_lanes_count() -> None:
     last = path.snr_per_watt.reshape(-1)[-7:]
     costs = piece_costs(dynamics.rows, last[:, None], pieces=dynamics.network.pieces).cost[:, 0]
     law = np.bincount(path.arrivals.reshape(-1)[-7:].astype(int), minlength=6) / 7.0
-    low, high = costs_between(discounted_values(Backlog(costs, law, 1.0, LONGEST), 0.95, tolerance=1e-8))
+    operator = Backlog(costs, law, 1.0, LONGEST, beyond=exceeding(1.0, 0.95))
+    low, high = costs_between(discounted_values(operator, 0.95, tolerance=1e-8))
     assert (devices.values[0] >= low[: LONGEST + 1] - 1e-4).all()
     assert (devices.values[0] <= high[: LONGEST + 1] + 1e-4).all()
 

@@ -13,7 +13,7 @@ from scipy.stats import binom
 from mecopt import InstanceError
 from mecopt.dynamic import Outcome, discounted_values, rollout
 from mecopt.models.inference_queue.allocation import spelled_out
-from mecopt.models.inference_queue.backlog import Backlog, costs_between, overflow
+from mecopt.models.inference_queue.backlog import Backlog, costs_between, exceeding
 from mecopt.models.inference_queue.dynamics import QueueDynamics
 from mecopt.models.inference_queue.joint import World
 from mecopt.models.inference_queue.network import LONGEST, MANY, lowered, raised
@@ -124,20 +124,39 @@ def test_upper_and_lower_ends_of_cells_bracket_every_number_of_them() -> None:
 
 @pytest.mark.parametrize(("speed", "arriving"), [(4e9, 0.7), (8e9, 0.95), (1e9, 0.4)])
 def test_queues_cut_off_are_bounded_from_both_sides(speed: float, arriving: float) -> None:
-    """A short grid forgets what exceeds it, or counts the most that it may cost; a long one lies between."""
+    """On a short grid what exceeds it costs what it does at least, or at most; a long one lies between.
+
+    At least is more than nothing: what forgets it costs less still.
+    """
     dynamics = single(15, arrival_probability=arriving, cpu_speed=speed)
     network = dynamics.network
     kind, free = network.kinds[0], network.free(0.0)
-    costs, row = network.operator(kind, free, 64, 0.5).costs, kind.row
-    short = [
-        Backlog(costs, network.arrivals, 1.0, 9, beyond=beyond)
-        for beyond in (None, overflow(9, dynamics.block_slots, 1.0, row[0], row[1], dynamics.discount))
-    ]
-    below, above = (costs_between(discounted_values(one, dynamics.discount, tolerance=1e-6))[:, :10] for one in short)
+    costs = network.operator(kind, free, 64, 0.5).costs
+    least = exceeding(1.0, dynamics.discount, 9 // (costs.shape[1] - 1) + 1)
+    ends = (0.0, least, exceeding(1.0, dynamics.discount))
+    short = [Backlog(costs, network.arrivals, 1.0, 9, beyond=beyond) for beyond in ends]
+    forgetful, below, above = (costs_between(discounted_values(one, dynamics.discount, tolerance=1e-6)) for one in short)
     middle = costs_between(discounted_values(Backlog(costs, network.arrivals, 1.0, 300), dynamics.discount, tolerance=1e-6))
     assert (below[0] <= middle[1, :10]).all()
     assert (middle[0, :10] <= above[1]).all()
     assert (above[0] > below[1]).all()  # the ends matter here
+    assert (forgetful[1] < below[0]).all()
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("seed", range(3))
+def test_tasks_more_cost_between_a_few_blocks_of_waiting_and_waiting_for_ever(seed: int, causal: bool) -> None:
+    """Of costs that rise with what leaves, in queues as long as one likes."""
+    costs, law = plain_costs(seed=seed), binom.pmf(np.arange(4), 3, 0.8)
+    operator = Backlog(costs, law, 0.7, 400, causal=causal)
+    low, high = costs_between(discounted_values(operator, 0.9, tolerance=1e-8))
+    at_once = costs.shape[1] - 1
+    for longest in (1, 2, 5, 9, 30):
+        more = high[longest + 1 : longest + 20] - low[longest], low[longest + 1 : longest + 20] - high[longest]
+        count = np.arange(1.0, 20.0)
+        assert (0.9 * more[0] >= count * exceeding(0.7, 0.9, longest // at_once + 1) - 1e-6).all()
+        assert (0.9 * more[1] <= count * exceeding(0.7, 0.9) + 1e-6).all()
+    assert exceeding(0.7, 0.9, 3) == pytest.approx(0.7 * (0.9 + 0.9**2 + 0.9**3))
 
 
 # ---------------------------------------------------------------------- the server
