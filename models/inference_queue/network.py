@@ -221,7 +221,7 @@ class Network:
         begin: dict[int, Array] = {}
         found = best_price(lambda price: -self.bound(price, SEARCHED, begin), waiting, self.dearest)
         tried = tuple((price, -value) for price, value in found.tried)
-        return Price(found.price, self.bound(found.price, begin=begin), tried)
+        return Price(found.price, self.bound(found.price), tried)
 
 
 def raised(means: Array) -> Array:
