@@ -19,6 +19,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from mecopt.show.numbers import counted
 from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
@@ -100,7 +101,10 @@ def _exactly(outputs: Array, k: int, flips: int, own_included: bool, rng: Genera
 def _order_preserving(outputs: Array, k: int, flips: int, own_included: bool, rng: Generator) -> Array:
     users = outputs.shape[-1]
     if k > users + 1:
-        raise InstanceError(f"order-preserving gives at most {users + 1} decisions of {users} users; {k} were asked for")
+        raise InstanceError(
+            f"order-preserving gives at most {counted(users + 1, 'decisions')} of {counted(users, 'users')}; "
+            f"{k} were asked for"
+        )
     near = np.abs(outputs - 0.5).argsort(axis=-1, kind="stable")[:, : k - 1]
     thresholds = np.take_along_axis(outputs, near, axis=-1)[:, :, None]
     above = outputs[:, None, :] > thresholds
@@ -126,7 +130,7 @@ def _nearest(outputs: Array, k: int, flips: int, own_included: bool, rng: Genera
         kept = total.argsort(axis=-1, kind="stable")[:, :k]
         sets, total = np.take_along_axis(sets, kept[:, :, None], axis=1), np.take_along_axis(total, kept, axis=1)
     if sets.shape[1] < k:
-        raise InstanceError(f"{users} users have {sets.shape[1]} decisions; {k} were asked for")
+        raise InstanceError(f"{counted(users, 'users', 'have')} {counted(sets.shape[1], 'decisions')}; {k} were asked for")
     return own_decision(outputs)[:, None, :] ^ sets
 
 

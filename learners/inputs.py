@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mecopt.fields import axes, declared
 from mecopt.problem import Problem
+from mecopt.show.numbers import counted
 from mecopt.solution import InstanceError, unknown
 from mecopt.trained import Trained
 
@@ -220,7 +221,9 @@ def _read_entries(value: Any, shape: tuple[int, ...]) -> Any:
     if not shape:
         return _read_number(value)
     if not isinstance(value, list) or len(value) != shape[0]:
-        raise InstanceError(f"the trained policy is damaged: {value!r} among its constants; allowed: {shape[0]} entries")
+        raise InstanceError(
+            f"the trained policy is damaged: {value!r} among its constants; allowed: {counted(shape[0], 'entries')}"
+        )
     return [_read_entries(entry, shape[1:]) for entry in value]
 
 

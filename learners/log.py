@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt import stored
+from mecopt.show.numbers import counted
 from mecopt.solution import InstanceError, MecoptError
 
 Array = NDArray[Any]
@@ -77,20 +78,22 @@ def reached(log: Log, distinct: int, proved: Array, played: str) -> dict[str, An
     count = max(1, round(0.3 * log.played.size))
     solvable = np.isfinite(log.optimum[-count:])
     if not solvable.any():
-        raise InstanceError(f"none of the last {count} instances has a feasible decision, so nothing shows what was learned")
+        raise InstanceError(
+            f"none of the last {counted(count, 'instances')} has a feasible decision, so nothing shows what was learned"
+        )
 
     def ratios(values: Array) -> dict[str, float]:
         ratio = log.ratio(values)[-count:][solvable]
         return {"mean": float(ratio.mean()), "percentile_1": float(np.percentile(ratio, 1)), "least": float(ratio.min())}
 
     loss = log.loss[-count:][~np.isnan(log.loss[-count:])]
-    over = f"the last {count} instances of the stream, ratio to the proved optimum"
+    over = f"the last {counted(count, 'instances')} of the stream, ratio to the proved optimum"
     if not proved[-count:].all():
         over += f" (to the proved bound in {int((~proved[-count:]).sum())})"
     if not solvable.all():
         over += f", {int((~solvable).sum())} without any feasible decision left out"
     if distinct < log.played.size:
-        over += f"; it repeats {distinct} instances, so they were learned from before: judge by others"
+        over += f"; it repeats {counted(distinct, 'instances')}, so they were learned from before: judge by others"
     return {
         "over": over,
         played.replace(" ", "_"): ratios(log.played),

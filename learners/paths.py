@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mecopt.dynamic.dynamics import read_only
 from mecopt.problem import Problem
+from mecopt.show.numbers import counted
 from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
@@ -27,7 +28,9 @@ def as_paths(stream: Problem, lanes: int) -> Problem:
     flat = stream.flat()
     slots = flat.instances // lanes
     if not slots:
-        raise InstanceError(f"the stream has {flat.instances} slots; allowed: {lanes} or more, one for each lane")
+        raise InstanceError(
+            f"the stream has {counted(flat.instances, 'slots')}; allowed: {lanes} or more, one for each lane"
+        )
 
     def cut(values: Array) -> Array:
         return np.swapaxes(values[: slots * lanes].reshape(lanes, slots, *values.shape[1:]), 0, 1)

@@ -34,6 +34,7 @@ from mecopt.learners.inputs import SCALINGS, Inputs
 from mecopt.learners.proposer import Learner, Settings, WarmStarter, shipped_with_mecopt
 from mecopt.learners.training import finished, run_key, versions
 from mecopt.problem import Problem
+from mecopt.show.numbers import counted
 from mecopt.solution import InstanceError
 from mecopt.solve import solve
 from mecopt.stream import distinct
@@ -259,7 +260,7 @@ def _reached(policy: PriceNet, held_out: Problem) -> dict[str, Any]:
     error = np.abs(predicted.as_dict()[first.name] / np.where(counts, true, 1.0) - 1.0)[counts]
     named = {"price": first.name.replace("_", " ")} if per_user else {}
     return {
-        "over": f"{held_out.instances} instances kept back from training, at their optimal decisions",
+        "over": f"{counted(held_out.instances, 'instances')} kept back from training, at their optimal decisions",
         **named,
         "price_error": {"mean": float(error.mean()), "percentile_99": float(np.percentile(error, 99))},
         "gap": {"mean": float(start.gap.mean()), "greatest": float(start.gap.max())},

@@ -27,6 +27,7 @@ from mecopt.fields import Variables
 from mecopt.learners.inputs import Inputs
 from mecopt.problem import Problem
 from mecopt.registry import find_problem
+from mecopt.show import numbers
 from mecopt.solution import InstanceError, Solution, unknown
 
 Array = NDArray[Any]
@@ -343,10 +344,10 @@ class Learner(ABC):
 def counted(sizes: Mapping[str, int]) -> str:
     """Say sizes in words.
 
-    >>> counted({"users": 30, "servers": 2})
-    '30 users and 2 servers'
+    >>> counted({"users": 30, "servers": 1})
+    '30 users and 1 server'
     """
-    return " and ".join(f"{size} {name}" for name, size in sizes.items())
+    return " and ".join(numbers.counted(size, name) for name, size in sizes.items())
 
 
 def shipped_with_mecopt(learner: str) -> list[Path]:

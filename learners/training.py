@@ -28,6 +28,7 @@ from mecopt.learners.network import one_thread
 from mecopt.learners.proposer import Training
 from mecopt.problem import Problem
 from mecopt.search.solver import GAP, best_of, scores
+from mecopt.show.numbers import counted
 from mecopt.solution import InstanceError, Solution, Status
 from mecopt.solve import allocate, solve
 from mecopt.stream import distinct
@@ -108,7 +109,10 @@ def train(
         figures = reached(log, distinct(flat).instances, proved, training.played)
         origin = {"run": key, "seed": seed, "instances": flat.instances, "versions": versions(), "reached": figures}
         write_log(folder / LOG, log, key)
-        write_whole(folder / "training.png", curves({"": [log]}, f"{flat.name}, {flat.users} users, seed {seed}", changes))
+        write_whole(
+            folder / "training.png",
+            curves({"": [log]}, f"{flat.name}, {counted(flat.users, 'users')}, seed {seed}", changes),
+        )
         training.policy({**provenance, **origin}).save(folder)
         checkpoint.unlink(missing_ok=True)
 

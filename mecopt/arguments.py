@@ -9,6 +9,7 @@ import numpy as np
 from numpy.random import Generator
 
 from mecopt.problem import Problem
+from mecopt.show.numbers import counted
 from mecopt.solution import InstanceError, Solution
 
 
@@ -85,7 +86,7 @@ def checked_start(problem: Problem, start: Any) -> None:
     other = start.problem
     if type(other) is not type(problem) or other.users != problem.users:
         raise InstanceError(
-            f"start solves {other.name} with {other.users} users; allowed: {problem.name} with {problem.users}"
+            f"start solves {other.name} with {counted(other.users, 'users')}; allowed: {problem.name} with {problem.users}"
         )
 
 

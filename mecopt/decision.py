@@ -11,6 +11,7 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
 from mecopt.quantities.given import settled
+from mecopt.show.numbers import counted
 from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
@@ -152,7 +153,7 @@ class OneOf(DecisionSpace):
         """
         away = (decision != 0).sum(axis=-1)
         if decision.ndim > 1:
-            return f"{away.min()} to {away.max()} of {self.size} users offload, {away.mean():.4g} on average"
+            return f"{away.min()} to {away.max()} of {counted(self.size, 'users')} offload, {away.mean():.4g} on average"
         if away == 0:
             return f"none of {self.size} offloads"
         said = f"{away} of {self.size} {'offloads' if away == 1 else 'offload'}"
@@ -175,7 +176,8 @@ class OneOf(DecisionSpace):
         """Return decisions as bytes, ``(..., users)``."""
         if decision.ndim == 0 or decision.shape[-1] != self.size:
             raise InstanceError(
-                f"decision has shape {decision.shape}; allowed: {self.size} entries on the last axis, one per user"
+                f"decision has shape {decision.shape}; allowed: {counted(self.size, 'entries')} on the last "
+                "axis, one per user"
             )
         inside = np.isin(decision, range(len(self.labels)))
         if not inside.all():
@@ -263,7 +265,8 @@ class UnitBeams(DecisionSpace):
         if wrong or decision.shape[-1] % self.antennas:
             raise InstanceError(
                 f"decision has shape {decision.shape}; allowed: {(self.users, self.antennas)} as the last axes, weights of "
-                f"{self.antennas} antennas for each of {self.users} users (or of several beams, one after the other)"
+                f"{counted(self.antennas, 'antennas')} for each of {counted(self.users, 'users')} (or of "
+                "several beams, one after the other)"
             )
         beams = decision.astype(complex)
         norms = self.norms(beams)
@@ -296,7 +299,7 @@ class UnitBeams(DecisionSpace):
         """Say how many beams there are."""
         several = decision.shape[-1] // self.antennas
         beams = "a unit beam" if several == 1 else f"{several} unit beams"
-        return f"{beams} of {self.antennas} antennas for each of {self.users} users"
+        return f"{beams} of {counted(self.antennas, 'antennas')} for each of {counted(self.users, 'users')}"
 
     def stored(self, decision: Array) -> Array:
         """Return real and imaginary parts by turns, antenna after antenna, user after user."""
@@ -353,7 +356,8 @@ class Interval(DecisionSpace):
         """Return decisions as floats, ``(..., users)``."""
         if decision.ndim == 0 or decision.shape[-1] != self.size:
             raise InstanceError(
-                f"decision has shape {decision.shape}; allowed: {self.size} entries on the last axis, one per user"
+                f"decision has shape {decision.shape}; allowed: {counted(self.size, 'entries')} on the last "
+                "axis, one per user"
             )
         quantities = np.array(decision, dtype=float)
         good = ((quantities >= 0.0) & (quantities < np.inf)) | (quantities == SKIP)
@@ -453,7 +457,8 @@ class Counts(DecisionSpace):
         """Return decisions as integers, ``(..., users)``."""
         if decision.ndim == 0 or decision.shape[-1] != self.size:
             raise InstanceError(
-                f"decision has shape {decision.shape}; allowed: {self.size} entries on the last axis, one per user"
+                f"decision has shape {decision.shape}; allowed: {counted(self.size, 'entries')} on the last "
+                "axis, one per user"
             )
         good = self._good(decision)
         if not good.all():

@@ -32,6 +32,7 @@ from mecopt.quantities.given import require_one_order
 from mecopt.scenario import Reference, Scenario
 from mecopt.shapes import batch_of, question_batch, sizes_of
 from mecopt.show.fields import signature, with_parameters
+from mecopt.show.numbers import counted
 from mecopt.show.readable import Readable
 from mecopt.solution import AllocationT, DualT, InstanceError, checked_index, unknown
 
@@ -343,7 +344,7 @@ class Problem(Readable, ABC, Generic[AllocationT, DualT]):
     @property
     def size_text(self) -> str:
         """The sizes in words."""
-        return ", ".join(f"{size} {name.removesuffix('s') if size == 1 else name}" for name, size in self.sizes.items())
+        return ", ".join(counted(size, name) for name, size in self.sizes.items())
 
     @property
     def users(self) -> int:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from mecopt.fields import declared
 from mecopt.meant import unknown_field
 from mecopt.problem import Problem
+from mecopt.show.numbers import counted
 from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
@@ -74,7 +75,7 @@ def kept_back(instances: Problem, split: float) -> int:
     first = round(split * instances.instances) if 0.0 < split < 1.0 else 0
     if not 0 < first < instances.instances:
         raise InstanceError(
-            f"split {split:g} of {instances.instances} instances leaves one side empty; allowed: between 0 and 1"
+            f"split {split:g} of {counted(instances.instances, 'instances')} leaves one side empty; allowed: between 0 and 1"
         )
     return first
 

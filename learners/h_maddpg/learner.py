@@ -20,6 +20,7 @@ from mecopt.learners.proposer import Learner, shipped_with_mecopt
 from mecopt.learners.training import finished, marks, run_key, versions
 from mecopt.models.backscatter_frame.problem import BackscatterFrame
 from mecopt.problem import Problem
+from mecopt.show.numbers import counted
 from mecopt.solution import InstanceError
 
 SEEN = ("channel", "workload", "battery")
@@ -71,7 +72,7 @@ class HMaddpgLearner(Learner):
                 origin = {"run": key, "seed": seed, "instances": flat.instances, "settings": described}
                 figures = {"versions": versions(), "reached": record.reached(columns)}
                 record.write(folder / LOG, columns, key)
-                title = f"{flat.name}, {flat.users} users, seed {seed}"
+                title = f"{flat.name}, {counted(flat.users, 'users')}, seed {seed}"
                 write_whole(folder / "training.png", record.picture(columns, title, marks(provenance)))
                 _policy(training, {**provenance, **origin, **figures}).save(folder)
             checkpoint.unlink(missing_ok=True)

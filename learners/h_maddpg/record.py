@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mecopt.learners import log
 from mecopt.learners.curves import png
 from mecopt.learners.h_maddpg.algorithm import COLUMNS
+from mecopt.show.numbers import counted
 
 Array = NDArray[Any]
 
@@ -43,7 +44,7 @@ def reached(columns: Mapping[str, Array]) -> dict[str, Any]:
     count = max(1, round(LAST * len(columns["reward"])))
     last = {name: values[-count:][~np.isnan(values[-count:])] for name, values in columns.items()}
     means = {name: float(values.mean()) if values.size else None for name, values in last.items()}
-    return {"over": f"the last {count} frames of the stream, with the noise of training", **means}
+    return {"over": f"the last {counted(count, 'frames')} of the stream, with the noise of training", **means}
 
 
 def report(figures: Mapping[str, Any]) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.show.numbers import counted
 from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
@@ -44,7 +45,7 @@ def most_probable(logs: Array, k: int) -> Array:
     if k < 1:
         raise InstanceError(f"k is {k}; allowed: at least 1")
     if choices**users < k:
-        raise InstanceError(f"{users} users have {choices**users} decisions; {k} were asked for")
+        raise InstanceError(f"{counted(users, 'users', 'have')} {counted(choices**users, 'decisions')}; {k} were asked for")
     order = np.argsort(-logs, axis=-1, kind="stable")
     lost = logs.max(axis=-1, keepdims=True) - np.take_along_axis(logs, order, axis=-1)
     decisions, total = np.empty((instances, 1, users), dtype=np.int8), np.zeros((instances, 1))

@@ -16,6 +16,7 @@ from mecopt.learners.paper_001.tables import tables
 from mecopt.learners.paper_001.trainings import FRAMES, QUICK_FRAMES
 from mecopt.learners.training import versions
 from mecopt.reproduction import Findings, Progress, Reproduction
+from mecopt.show.numbers import counted
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,8 @@ class Paper001(Reproduction):
                 "constants": "preset `paper`; searched for so that the paper's claims can hold, see docs/papers/001.md",
                 "quick": quick,
                 "versions": ", ".join(f"{k} {v}" for k, v in versions().items()),
-                "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
+                "machine": f"{counted(os.cpu_count() or 1, 'cores')}, {platform.machine()}, Python "
+                f"{platform.python_version()}",
                 "command": f"mecopt reproduce 001 -o FOLDER --seeds {seeds}{' --quick' if quick else ''}",
                 "spread": "mean ± standard deviation over seeds",
             },
@@ -66,7 +68,7 @@ class Paper001(Reproduction):
 
 
 def _said(size: Size) -> str:
-    return f"{size.lanes} lanes of {size.length} per seed, the first {size.skipped} of each left out"
+    return f"{counted(size.lanes, 'lanes')} of {size.length} per seed, the first {size.skipped} of each left out"
 
 
 def measure(out: Path, seeds: int, quick: bool, count: int, progress: Progress) -> Measured:

@@ -46,6 +46,7 @@ from mecopt.learners.timing import seconds as seconds_of
 from mecopt.learners.training import versions
 from mecopt.models.binary_offloading import BinaryOffloading
 from mecopt.reproduction import Findings, Picture, Progress, Reproduction
+from mecopt.show.numbers import counted
 from mecopt.solve import solve
 
 Array = NDArray[Any]
@@ -127,7 +128,8 @@ class Paper003(Reproduction):
                 "instances of a decision time": timed,
                 "quick": quick,
                 "versions": ", ".join(f"{k} {v}" for k, v in versions().items()),
-                "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
+                "machine": f"{counted(os.cpu_count() or 1, 'cores')}, {platform.machine()}, Python "
+                f"{platform.python_version()}",
                 "command": f"mecopt reproduce 003 -o FOLDER --seeds {seeds}{' --quick' if quick else ''}",
                 "spread": "mean ± standard deviation over seeds",
             },

@@ -24,6 +24,7 @@ from mecopt.learners.paper_004.trainings import BASE, DYNAMIC, QUICK_SLOTS, SLOT
 from mecopt.learners.plans import Plan, train_all
 from mecopt.learners.training import versions
 from mecopt.reproduction import Findings, Progress, Reproduction
+from mecopt.show.numbers import counted
 
 Array = NDArray[Any]
 
@@ -93,7 +94,8 @@ class Paper004(Reproduction):
                 "slots by which the one decision for all is chosen": measured.decided.seen,
                 "quick": quick,
                 "versions": ", ".join(f"{k} {v}" for k, v in versions().items()),
-                "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
+                "machine": f"{counted(os.cpu_count() or 1, 'cores')}, {platform.machine()}, Python "
+                f"{platform.python_version()}",
                 "command": f"mecopt reproduce 004 -o FOLDER --seeds {seeds}{' --quick' if quick else ''}",
                 "spread": "mean ± standard deviation over seeds",
             },

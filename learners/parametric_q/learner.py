@@ -27,6 +27,7 @@ from mecopt.models.inference_queue import terms
 from mecopt.models.inference_queue.dynamics import QueueDynamics
 from mecopt.models.inference_queue.problem import InferenceQueue
 from mecopt.problem import Problem
+from mecopt.show.numbers import counted
 from mecopt.solution import InstanceError
 
 CHECKPOINT_BLOCKS = 200
@@ -71,7 +72,9 @@ class ParametricQLearner(Learner):
     ) -> Problem:
         """Draw paths of the network that the settings say, `count` blocks over all lanes."""
         if count < settings.lanes:
-            raise InstanceError(f"{count} blocks are too few; allowed: {settings.lanes} or more, one for each lane")
+            raise InstanceError(
+                f"{counted(count, 'blocks', 'are')} too few; allowed: {settings.lanes} or more, one for each lane"
+            )
         if cls is not InferenceQueue:
             return super().stream(cls, rng, count, preset, fields, settings)
         dynamics = QueueDynamics(preset, **{**settings.network(), **fields})
@@ -105,7 +108,10 @@ class ParametricQLearner(Learner):
                 origin = {"run": key, "seed": seed, "instances": path.instances, "settings": described}
                 figures = {"versions": versions(), "reached": record.reached(columns)}
                 record.write(folder / LOG, columns, key)
-                title = f"{path.name}, {path.users} users, devices {settings.devices}, server {settings.server}, seed {seed}"
+                title = (
+                    f"{path.name}, {counted(path.users, 'users')}, devices {settings.devices}, server "
+                    f"{settings.server}, seed {seed}"
+                )
                 write_whole(folder / "training.png", record.picture(columns, title, marks(provenance)))
                 _policy(training, {**provenance, **origin, **figures}).save(folder)
             checkpoint.unlink(missing_ok=True)

@@ -23,6 +23,7 @@ from mecopt.models.inference_queue.dynamics import QueueDynamics
 from mecopt.models.inference_queue.policies import completed
 from mecopt.models.inference_queue.problem import InferenceQueue
 from mecopt.problem import Problem
+from mecopt.show.numbers import counted
 from mecopt.solution import InstanceError
 from mecopt.trained import Trained
 
@@ -87,7 +88,7 @@ class ParametricQ(Proposer):
             where the network has another size, its devices stand elsewhere, or it is none at all.
         """
         if not isinstance(dynamics, QueueDynamics) or dynamics.one.users != self.users:
-            users = f" with {dynamics.one.users} devices" if isinstance(dynamics, QueueDynamics) else ""
+            users = f" with {counted(dynamics.one.users, 'devices')}" if isinstance(dynamics, QueueDynamics) else ""
             raise InstanceError(
                 f"the policy was trained in a network of {self.users} inference queues; this is {dynamics.name}{users}"
             )
@@ -97,7 +98,7 @@ class ParametricQ(Proposer):
                 k = int(moved[0])
                 raise InstanceError(
                     f"the policy was trained with devices at other places: device {k} observed an SNR of "
-                    f"{self.seen_snr[k]:.4g} per watt in the mean of {self.seen_blocks} blocks, and has one of "
+                    f"{self.seen_snr[k]:.4g} per watt in the mean of {counted(self.seen_blocks, 'blocks')}, and has one of "
                     f"{dynamics.mean_snr[k]:.4g} here. Train one there: mecopt train {self.problem} --learner {NAME}"
                 )
         return acting(dynamics, self.actor, self.rule)

@@ -27,6 +27,7 @@ from mecopt.learners.parametric_q.values import Repaired, SemiGradient, price_of
 from mecopt.models.inference_queue.allocation import spelled_out
 from mecopt.models.inference_queue.dynamics import QueueDynamics
 from mecopt.models.inference_queue.problem import InferenceQueue
+from mecopt.show.numbers import counted
 from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
@@ -77,12 +78,14 @@ class ParametricQTraining:
     def __init__(self, dynamics: QueueDynamics, stream: InferenceQueue, settings: ParametricQSettings, seed: int) -> None:
         if len(stream.batch_shape) != 2 or 0 in stream.batch_shape or stream.users != dynamics.one.users:
             raise InstanceError(
-                f"the stream has a batch of shape {stream.batch_shape} and {stream.users} users; allowed: blocks and lanes, "
+                f"the stream has a batch of shape {stream.batch_shape} and {counted(stream.users, 'users')}; "
+                "allowed: blocks and lanes, "
                 f"one at least, of the dynamics' {dynamics.one.users}"
             )
         if stream.batch_shape[1] > settings.memory:
             raise InstanceError(
-                f"the stream has {stream.batch_shape[1]} lanes; allowed: at most the setting memory, {settings.memory}"
+                f"the stream has {counted(stream.batch_shape[1], 'lanes')}; allowed: at most the setting "
+                f"memory, {settings.memory}"
             )
         self.dynamics, self.stream, self.settings = dynamics, stream, settings
         self.data = stream.data()

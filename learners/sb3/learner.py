@@ -27,6 +27,7 @@ from mecopt.learners.sb3.settings import Sb3Settings
 from mecopt.learners.training import finished, marks, run_key, versions
 from mecopt.problem import Problem
 from mecopt.registry import dynamics_names, find_dynamics
+from mecopt.show.numbers import counted
 from mecopt.solution import InstanceError, MecoptError
 
 Array = NDArray[Any]
@@ -71,7 +72,9 @@ class Sb3Learner(Learner):
     ) -> Problem:
         """Draw paths, `count` slots in all, by the law of the problem's dynamics: channels go on from slot to slot."""
         if count < settings.lanes:
-            raise InstanceError(f"{count} slots are too few; allowed: {settings.lanes} or more, one for each lane")
+            raise InstanceError(
+                f"{counted(count, 'slots', 'are')} too few; allowed: {settings.lanes} or more, one for each lane"
+            )
         found: Problem = find_dynamics(cls.name)(preset, **fields).stream(rng, count // settings.lanes, settings.lanes)
         return found
 

@@ -124,6 +124,7 @@ def _seen_in_training(instances: Problem, begin: int, methods: Iterable[str]) ->
     """Say which trained policies have learned from the very instances they are compared on."""
     from mecopt.data import digest
     from mecopt.search.proposed import LEARNED
+    from mecopt.show.numbers import counted
     from mecopt.trained import read_card
 
     found = []
@@ -133,7 +134,8 @@ def _seen_in_training(instances: Problem, begin: int, methods: Iterable[str]) ->
             first = origin.get("first") if isinstance(origin, dict) and origin.get("digest") == digest(instances) else None
             if isinstance(first, int) and begin < first:
                 found.append(
-                    f"{name} was trained on the first {first} instances of this very file, and is compared on them: add "
+                    f"{name} was trained on the first {counted(first, 'instances')} of this very file, and "
+                    "is compared on them: add "
                     "--split to use only those kept back."
                 )
     return found

@@ -59,9 +59,13 @@ def tell(data: Dataset) -> None:
 
 def seen_text(twice: list[tuple[int, int]], kept: int) -> str:
     """Say which instances stand on both sides of --split."""
+    from mecopt.show.numbers import counted
+
     number, other = twice[0]
     return (
-        f"{len(twice)} of the {kept} instances that --split keeps back have the data of one before it (instance {number} is "
+        f"{len(twice)} of the {counted(kept, 'instances')} that --split keeps back "
+        f"{'has' if len(twice) == 1 else 'have'} the "
+        f"data of one before it (instance {number} is "
         f"instance {other}): what is learned from the first part has seen them"
     )
 

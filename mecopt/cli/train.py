@@ -81,6 +81,7 @@ def command(
     from mecopt.cli.console import console, progress
     from mecopt.files import require_other, to_myself
     from mecopt.registry import find_learner
+    from mecopt.show.numbers import counted
     from mecopt.stream import changed
     from mecopt.waiting import on_behalf_of
 
@@ -108,7 +109,11 @@ def command(
             click.echo("the same command goes on from the last checkpoint", err=True)
             raise
     screen = console()
-    screen.print(f"{learner} for {problem}: {stream.instances} instances of {stream.users} users, seed {seed}", markup=False)
+    screen.print(
+        f"{learner} for {problem}: {counted(stream.instances, 'instances')} of "
+        f"{counted(stream.users, 'users')}, seed {seed}",
+        markup=False,
+    )
     for line in policy.report():
         screen.print(f"- {line}", markup=False)
     written = [name for name in WRITTEN if (output / name).is_file()]

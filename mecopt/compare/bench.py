@@ -23,6 +23,7 @@ from mecopt.dynamic.run import default_policies
 from mecopt.problem import Problem
 from mecopt.registry import dynamics_names, find_dynamics
 from mecopt.reproduction import Progress
+from mecopt.show.numbers import counted
 from mecopt.solve import allocate, solve
 
 TIME_LIMIT = 60.0
@@ -192,13 +193,17 @@ def _backends(cls: type[Problem], chosen: Plan, users: int) -> list[str]:
 def _fixed(cls: type[Problem], seed: int, chosen: Plan) -> Iterator[Step]:
     """Decision fixed: the default backend beside every other one, single and in batch."""
     for users in chosen.single:
-        yield Step(f"decision fixed, {users} users", 2 * SECONDS, partial(_single, cls, seed, chosen, users))
+        yield Step(f"decision fixed, {counted(users, 'users')}", 2 * SECONDS, partial(_single, cls, seed, chosen, users))
     for users, count, part in chosen.batches:
         names = [name for name in _backends(cls, chosen, users) if name not in chosen.slow]
         rows = partial(_batched, cls, seed, users, count, part, names)
-        yield Step(f"decision fixed, {count} instances of {users} users", (1 if part == 1 else 2) * SECONDS, rows)
+        yield Step(
+            f"decision fixed, {counted(count, 'instances')} of {counted(users, 'users')}",
+            (1 if part == 1 else 2) * SECONDS,
+            rows,
+        )
     for users in chosen.alone:
-        yield Step(f"decision fixed, {users} users", SECONDS, partial(_alone, cls, seed, users))
+        yield Step(f"decision fixed, {counted(users, 'users')}", SECONDS, partial(_alone, cls, seed, users))
 
 
 def _single(cls: type[Problem], seed: int, chosen: Plan, users: int) -> Iterator[Measurement]:
@@ -210,7 +215,7 @@ def _single(cls: type[Problem], seed: int, chosen: Plan, users: int) -> Iterator
     whole = medians({name: _whole(problem, decision, name) for name in (default, *others)})
     for what, times in (("solving alone", solving), ("allocate(), certified", whole)):
         for name in others:
-            group = f"decision fixed, {users} users, one instance: {what}"
+            group = f"decision fixed, {counted(users, 'users')}, one instance: {what}"
             yield Measurement(group, default, times[default], name, times[name])
 
 
@@ -219,7 +224,9 @@ def _alone(cls: type[Problem], seed: int, users: int) -> Iterator[Measurement]:
     problem = _draw(cls, seed, users)
     default = next(iter(cls.backends))
     times = medians({default: _whole(problem, _away(problem, seed), default)})
-    yield Measurement(f"decision fixed, {users} users, one instance: allocate(), certified", default, times[default])
+    yield Measurement(
+        f"decision fixed, {counted(users, 'users')}, one instance: allocate(), certified", default, times[default]
+    )
 
 
 def _batched(cls: type[Problem], seed: int, users: int, count: int, part: int, names: list[str]) -> Iterator[Measurement]:
@@ -233,7 +240,7 @@ def _batched(cls: type[Problem], seed: int, users: int, count: int, part: int, n
     kinds = {"solving alone": _solving} if part == 1 else {"solving alone": _solving, "allocate(), certified": _whole}
     for what, call in kinds.items():
         times = medians({name: call(*instances, name) for name, instances in given.items()})
-        group = f"decision fixed, {users} users, per instance of a batch of {count}: {what}"
+        group = f"decision fixed, {counted(users, 'users')}, per instance of a batch of {count}: {what}"
         for name in given:
             if name != default:
                 rival, size = (f"{name}, batched", count) if name in whole else (name, part)
@@ -273,12 +280,13 @@ def _candidates(cls: type[Problem], seed: int, chosen: Plan) -> Step:
         candidates = problem.mended(problem.decision_space.sample(np.random.default_rng(seed), (count,)))
         times = medians({"all": _timed(lambda: problem.optimal_value(candidates))})
         yield Measurement(
-            f"candidate values, {users} users, {count} candidates ({count / times['all']:.3g} a second on one core)",
+            f"candidate values, {counted(users, 'users')}, {counted(count, 'candidates')} "
+            f"({count / times['all']:.3g} a second on one core)",
             "optimal_value, per candidate",
             times["all"] / count,
         )
 
-    return Step(f"{count} candidates of {users} users", SECONDS, rows)
+    return Step(f"{counted(count, 'candidates')} of {counted(users, 'users')}", SECONDS, rows)
 
 
 def _open(cls: type[Problem], seed: int, chosen: Plan) -> Iterator[Step]:
@@ -291,10 +299,10 @@ def _open(cls: type[Problem], seed: int, chosen: Plan) -> Iterator[Step]:
             yield Step(f"{what}, all decisions", LONG, partial(_exhaustive, cls, seed, preset, group))
         for users in chosen.open:
             rows = partial(_beside, cls, seed, preset, group, users, rivals)
-            yield Step(f"{what}, {users} users, beside {', '.join(rivals)}", LONG, rows)
+            yield Step(f"{what}, {counted(users, 'users')}, beside {', '.join(rivals)}", LONG, rows)
         for users in chosen.open_alone:
             rows = partial(_beside, cls, seed, preset, group, users, [])
-            yield Step(f"{what}, {users} users", LONG / 2, rows)
+            yield Step(f"{what}, {counted(users, 'users')}", LONG / 2, rows)
 
 
 def _beside(cls: type[Problem], seed: int, preset: str, group: str, users: int, rivals: list[str]) -> Iterator[Measurement]:
@@ -303,9 +311,9 @@ def _beside(cls: type[Problem], seed: int, preset: str, group: str, users: int, 
     calls = {name: _solved(problem, name) for name in ("exact", *rivals)}
     times = medians(calls, seconds=LONG if rivals else LONG / 2)
     for name in rivals:
-        yield Measurement(group, f"exact, {users} users", times["exact"], name, times[name])
+        yield Measurement(group, f"exact, {counted(users, 'users')}", times["exact"], name, times[name])
     if not rivals:
-        yield Measurement(group, f"exact, {users} users", times["exact"])
+        yield Measurement(group, f"exact, {counted(users, 'users')}", times["exact"])
 
 
 def _solved(problem: Problem, solver: str) -> Callable[[], float]:
@@ -340,7 +348,7 @@ def _exhaustive(cls: type[Problem], seed: int, preset: str, group: str) -> Itera
         "batched": _timed(lambda: problem.optimal_value(everything)),
     }
     times = medians(calls, seconds=LONG)
-    subject, count = f"exact, {users} users", f"{len(everything):,} decisions"
+    subject, count = f"exact, {counted(users, 'users')}", f"{len(everything):,} decisions"
     yield Measurement(group, subject, times["exact"], f"{count} allocated one by one", times["allocated"])
     yield Measurement(group, subject, times["exact"], f"{count} scored one by one", times["one by one"])
     yield Measurement(group, subject, times["exact"], f"{count} in one batch", times["batched"])
@@ -350,7 +358,11 @@ def _rolled(cls: type[Problem], seed: int, chosen: Plan) -> Iterator[Step]:
     """Slot after slot: the first two policies of a rollout, whole slots with all that belongs to them."""
     if cls.name in dynamics_names():
         users, lanes, slots = chosen.rolled
-        yield Step(f"{slots} slots in {lanes} lanes of {users} users", LONG, partial(_slots, cls, seed, users, lanes, slots))
+        yield Step(
+            f"{counted(slots, 'slots')} in {counted(lanes, 'lanes')} of {counted(users, 'users')}",
+            LONG,
+            partial(_slots, cls, seed, users, lanes, slots),
+        )
 
 
 def _slots(cls: type[Problem], seed: int, users: int, lanes: int, slots: int) -> Iterator[Measurement]:
@@ -364,5 +376,5 @@ def _slots(cls: type[Problem], seed: int, users: int, lanes: int, slots: int) ->
     times = medians({name: carried_out(name) for name in policies}, seconds=LONG)
     for name, seconds in times.items():
         each = seconds / (slots * lanes * users)
-        group = f"slot after slot, {lanes} lanes of {users} users, per slot and user on one core"
+        group = f"slot after slot, {counted(lanes, 'lanes')} of {counted(users, 'users')}, per slot and user on one core"
         yield Measurement(group, f"{name} ({1.0 / each:.2g} a second)", each)

@@ -11,6 +11,7 @@ from mecopt.compare.pages import details, html_page, html_table, images
 from mecopt.compare.run import Comparison
 from mecopt.compare.summary import HEADERS, Summary, cells, summarise
 from mecopt.files import to_myself, write_whole
+from mecopt.show.numbers import counted
 from mecopt.show.page import Column, Grid
 
 _DECISIONS = """<h2>Decisions</h2>
@@ -62,7 +63,7 @@ def _page(comparison: Comparison, summary: Summary, pictures: dict[str, bytes]) 
     chosen = habits(comparison)
     decisions = f"{_DECISIONS}{html_table(headers(chosen), [row.cells() for row in chosen])}" if chosen else ""
     findings = "".join(f"<li>{html.escape(text)}</li>" for text in summary.findings)
-    title = f"{summary.title}, {len(summary.lines)} methods"
+    title = f"{summary.title}, {counted(len(summary.lines), 'methods')}"
     return html_page(
         title,
         f"""<ul>{findings}</ul>

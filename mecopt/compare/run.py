@@ -30,6 +30,7 @@ from mecopt.problem import Problem
 from mecopt.registry import shipped
 from mecopt.search.proposed import LEARNED, Proposed, is_learned, learned
 from mecopt.search.solver import GAP, Solver
+from mecopt.show.numbers import counted
 from mecopt.show.readable import Readable
 from mecopt.solution import InstanceError, Status, unknown
 from mecopt.solve import solve
@@ -72,7 +73,10 @@ class Comparison(Readable):
 
     def _line(self) -> str:
         origin = self.provenance
-        return f"Comparison {origin['problem']}: {len(self.methods)} methods on {origin['instances']} instances"
+        return (
+            f"Comparison {origin['problem']}: {counted(len(self.methods), 'methods')} on "
+            f"{counted(origin['instances'], 'instances')}"
+        )
 
     def _page(self) -> Page:
         from mecopt.compare.shown import page

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from mecopt.certify import CONTRADICTION, may_be_better
 from mecopt.compare.run import STORED, Comparison
+from mecopt.show.numbers import counted
 
 Array = NDArray[Any]
 
@@ -102,7 +103,10 @@ def summarise(comparison: Comparison) -> Summary:
     if (optimal | impossible).all():
         meaning = "the proved optimum"
     else:
-        meaning = f"the proved optimum in {int(optimal.sum())} of {count} instances, the best proved bound in the others"
+        meaning = (
+            f"the proved optimum in {int(optimal.sum())} of {counted(count, 'instances')}, the best proved bound "
+            "in the others"
+        )
     added, said = _added(objective, usable, reference, negligible)
     lines = []
     for m in methods:
@@ -128,29 +132,36 @@ def summarise(comparison: Comparison) -> Summary:
         )
     origin = comparison.provenance
     sizes = ", ".join(f"{size} {name}" for name, size in origin["sizes"].items())
-    title = f"{origin['problem']}: {origin['instances']} instances of {sizes}"
+    title = f"{origin['problem']}: {counted(origin['instances'], 'instances')} of {sizes}"
     findings = _findings(lines, optimal, comparison)
     for m in methods:
         pays = (better[m] > CONTRADICTION) & ~contradicted
         if pays.any():
             gain, most = better[m][pays].max(), overrun[m][pays].max()
             findings.append(
-                f"{m} beats the proved bound in {int(pays.sum())} instances by {gain:.2g} at most, about what its overrun "
+                f"{m} beats the proved bound in {counted(int(pays.sum()), 'instances')} by {gain:.2g} at "
+                "most, about what its overrun "
                 f"of the constraints, {most:.2g} at most, can buy; it counts as reaching the bound, not as proved."
             )
     if contradicted.any():
         findings.insert(
             0,
-            f"CONTRADICTION in {int(contradicted.sum())} instances (first: {int(np.flatnonzero(contradicted)[0])}): an "
+            f"CONTRADICTION in {counted(int(contradicted.sum()), 'instances')} (first: "
+            f"{int(np.flatnonzero(contradicted)[0])}): an "
             "answer is better than a bound that another method claims as proved. They are left out; please report them.",
         )
     if impossible.any():
         findings.insert(
-            0, f"{int(impossible.sum())} instances are proved to have no feasible decision; they are left out of all ratios."
+            0,
+            f"{counted(int(impossible.sum()), 'instances', 'are')} proved to have no feasible decision; they "
+            "are left out of all ratios.",
         )
     unbounded = int((np.isnan(reference) & ~contradicted & ~impossible).sum())
     if unbounded:
-        findings.append(f"{unbounded} instances have neither a proved optimum nor a bound; they are left out of all ratios.")
+        findings.append(
+            f"{counted(unbounded, 'instances', 'have')} neither a proved optimum nor a bound; they are left "
+            "out of all ratios."
+        )
     mistaken = mistaken_labels(comparison)
     if mistaken is not None:
         findings.insert(0, mistaken)
@@ -194,7 +205,7 @@ def _ratio(objective: Array, reference: Array, maximise: bool, added: Array) -> 
 
 
 def _findings(lines: list[Line], optimal: Array, comparison: Comparison) -> list[str]:
-    found = [f"{int(optimal.sum())} of {len(optimal)} instances are solved to proved optimality."]
+    found = [f"{int(optimal.sum())} of {counted(len(optimal), 'instances', 'are')} solved to proved optimality."]
     proving = {STORED, *comparison.provenance.get("exact_methods", ())}
     judged = [*comparison.provenance.get("policies", ()), *comparison.provenance.get("own_methods", ())]
     proving |= set(judged)
@@ -225,11 +236,11 @@ def _findings(lines: list[Line], optimal: Array, comparison: Comparison) -> list
     for line in lines:
         if line.failed:
             found.append(
-                f"{line.method} has no answer in {line.failed} instances, which are left out of its ratios"
+                f"{line.method} has no answer in {counted(line.failed, 'instances')}, which are left out of its ratios"
                 f"{_first_reason(comparison, line.method)}."
             )
         if line.limited:
-            found.append(f"{line.method} was cut short by a limit in {line.limited} instances.")
+            found.append(f"{line.method} was cut short by a limit in {counted(line.limited, 'instances')}.")
     return found
 
 
@@ -248,7 +259,8 @@ def mistaken_labels(comparison: Comparison) -> str | None:
         return None
     recorded, recomputed = origin["stored_values"]
     return (
-        f"The file's labels were made with other data: in {origin['stored_wrong']} of {origin['instances']} instances the "
+        f"The file's labels were made with other data: in {origin['stored_wrong']} of "
+        f"{counted(origin['instances'], 'instances')} the "
         f"objective they record is not that of their answer. Largest difference in instance {origin['stored_worst']}: "
         f"recorded {recorded:.9g}, recomputed {recomputed:.9g}, {100 * origin['stored_difference']:.2g} % off. If a field "
         "that the file lacks had another value, say which: --set NAME=VALUE, for example --set weight=1.5."

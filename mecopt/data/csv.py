@@ -33,6 +33,7 @@ from mecopt.data.headers import LONGEST, header, shown
 from mecopt.data.tables import LABELS, Table, read_table
 from mecopt.data.text import text_of
 from mecopt.quantities.doubts import DoubtfulData, doubt
+from mecopt.show.numbers import counted
 from mecopt.solution import InstanceError
 
 BLANK = " "
@@ -212,7 +213,7 @@ def _renamed(path: Path, names: Sequence[str], fields: Sequence[str]) -> list[st
     """Return the names of the columns as told by --field; units above the columns stay."""
     if len(fields) != len(names):
         raise InstanceError(
-            f"{path} has {len(names)} columns, and --field names {len(fields)}; allowed: one for each column"
+            f"{path} has {counted(len(names), 'columns')}, and --field names {len(fields)}; allowed: one for each column"
         )
     units = [re.search(r"\s*[\[(][^\])]*[\])]\s*$", name[-LONGEST:]) for name in names]
     bare = ["[" not in field and "(" not in field for field in fields]
@@ -235,7 +236,9 @@ def _table(path: Path, names: Sequence[str], lines: Sequence[Line], begin: int =
     for line in lines:
         if len(line.cells) < len(names) or any(line.cells[len(names) :]):
             count = len(line.cells)
-            raise InstanceError(f"{path}, line {line.number} has {count} cells; allowed: {len(names)}, one for each column")
+            raise InstanceError(
+                f"{path}, line {line.number} has {counted(count, 'cells')}; allowed: {len(names)}, one for each column"
+            )
     named = _labels(names)
     columns: dict[str, Any] = {
         name: (labels if i in named else entries)([line.cells[i] for line in lines]) for i, name in enumerate(names)

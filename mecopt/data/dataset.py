@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mecopt.fields import declared
 from mecopt.meant import unknown_field
 from mecopt.problem import Problem
-from mecopt.show.numbers import values
+from mecopt.show.numbers import counted, values
 from mecopt.show.page import Line, Page
 from mecopt.show.readable import Readable
 from mecopt.solution import InstanceError, unknown
@@ -52,7 +52,7 @@ class Labels(Readable):
         return Labels(self.decision, allocate(problem, self.decision, throw=False).allocation, self.objective)
 
     def _line(self) -> str:
-        return f"Labels of {self.objective.size} instances: objective {values(self.objective)}"
+        return f"Labels of {counted(self.objective.size, 'instances')}: objective {values(self.objective)}"
 
 
 @dataclass(frozen=True)

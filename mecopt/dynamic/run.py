@@ -30,6 +30,7 @@ from mecopt.dynamic.information import perfect_information
 from mecopt.dynamic.rollout import Rollout, path_digest, policy_of, policy_of_trained, rollout
 from mecopt.files import class_digest, code_digest, to_myself
 from mecopt.search.proposed import Proposed, is_learned, learned
+from mecopt.show.numbers import counted
 from mecopt.show.readable import Readable
 from mecopt.solution import InstanceError, SolveFailed
 
@@ -104,7 +105,8 @@ class Rollouts(Readable):
     def _line(self) -> str:
         origin = self.provenance
         return (
-            f"Rollouts {origin['dynamics']}: {len(self.policies)} policies, {origin['slots']} slots, {origin['lanes']} lanes"
+            f"Rollouts {origin['dynamics']}: {counted(len(self.policies), 'policies')}, "
+            f"{counted(origin['slots'], 'slots')}, {counted(origin['lanes'], 'lanes')}"
         )
 
     def _page(self) -> Page:

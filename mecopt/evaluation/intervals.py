@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from mecopt.show.numbers import counted
 from mecopt.solution import InstanceError
 
 CONFIDENCE = 0.95
@@ -73,7 +74,7 @@ class Interval:
         form = _form(self)
         middle, low, high = (form.format(value) for value in (self.middle, self.low, self.high))
         kind = "" if self.of == "mean" else f"{self.of} "
-        return f"{kind}{middle}, {100.0 * self.confidence:.4g} % interval {low} to {high} ({self.seeds} seeds)"
+        return f"{kind}{middle}, {100.0 * self.confidence:.4g} % interval {low} to {high} ({counted(self.seeds, 'seeds')})"
 
 
 def interval(values: Values, confidence: float = CONFIDENCE) -> Interval:

@@ -25,6 +25,7 @@ from typing import Literal
 from mecopt.evaluation.figures import Curve, Figure, Settled, Stated, difference
 from mecopt.evaluation.intervals import CONFIDENCE, Interval, NoNumber, interval
 from mecopt.evaluation.measurements import Measurements
+from mecopt.show.numbers import counted
 from mecopt.solution import InstanceError
 
 Verdict = Literal["holds", "exceeded", "fails", "cannot tell"]
@@ -178,7 +179,7 @@ class Trend(Rule):
             verdict = "holds" if whole.low > 0.0 else "cannot tell"
         means = ", ".join(f"{value:.4g}" for value in values.mean(axis=0))
         way = f"; the other way from {' and '.join(turned)}" if turned else ""
-        of = "" if len(seeds) == 1 and seeds[0] is None else f" (means of {len(seeds)} seeds)"
+        of = "" if len(seeds) == 1 and seeds[0] is None else f" (means of {counted(len(seeds), 'seeds')})"
         rise = "rise" if self.sign > 0 else "fall"
         return Answer(
             verdict, f"{self.curve} at {', '.join(f'{one:g}' for one in x)}: {means}{of}; {rise} in all {whole}{way}"

@@ -28,6 +28,7 @@ from mecopt.evaluation.pictures import Drawing
 from mecopt.evaluation.tables import Pivot
 from mecopt.files import class_digest, code_digest, to_myself
 from mecopt.reproduction import Findings, Progress, Reproduction
+from mecopt.show.numbers import counted
 from mecopt.solution import InstanceError
 
 PACKAGES = ("mecopt", "numpy", "scipy", "numba", "torch", "gymnasium", "stable-baselines3")
@@ -89,7 +90,8 @@ class Study(Reproduction):
                 "seeds": seeds,
                 "quick": quick,
                 "versions": _versions(),
-                "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
+                "machine": f"{counted(os.cpu_count() or 1, 'cores')}, {platform.machine()}, Python "
+                f"{platform.python_version()}",
                 "command": f"mecopt reproduce {self.paper} -o FOLDER --seeds {seeds}{' --quick' if quick else ''}",
                 "spread": "mean ± standard error over seeds",
                 "verdicts": "from 95 % confidence intervals over seeds, of paired differences where two methods are "

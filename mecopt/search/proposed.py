@@ -15,6 +15,7 @@ from mecopt import clock
 from mecopt.problem import Problem
 from mecopt.registry import all_shipped, find_learner, learner_names, load_policy, shipped
 from mecopt.search.solver import Search, Solver, best_of, picked, scores
+from mecopt.show.numbers import counted
 from mecopt.solution import InstanceError, UnknownName
 
 Array = NDArray[Any]
@@ -46,7 +47,7 @@ class Proposed(Solver):
 
     def __init__(self, name: str, policy: Proposes) -> None:
         self.name, self.policy = name, policy
-        self.summary = f"the best of {policy.candidates} decisions that a trained policy proposes"
+        self.summary = f"the best of {counted(policy.candidates, 'decisions')} that a trained policy proposes"
 
     def notes(self, problem: Problem) -> list[str]:
         """Say in what these instances differ from those of the training without the policy seeing it."""

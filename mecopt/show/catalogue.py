@@ -16,7 +16,7 @@ from mecopt.data.json import written
 from mecopt.fields import allowed
 from mecopt.registry import dynamics_names, find_dynamics, find_learner, find_problem, learner_names, problems
 from mecopt.show.fields import default_text
-from mecopt.show.numbers import entry, unit_of
+from mecopt.show.numbers import counted, entry, unit_of
 from mecopt.show.page import Column, Grid, Line, Page
 from mecopt.show.sequences import sequence_of, sequences
 from mecopt.solution import unknown
@@ -70,7 +70,7 @@ def problem_page(cls: type[Problem]) -> Page:
         *_variables(cls),
     ]
     for preset, scenario in cls.presets.items():
-        sizes = ", ".join(f"{getattr(scenario, size)} {size}" for size in cls.size_names())
+        sizes = ", ".join(counted(getattr(scenario, size), size) for size in cls.size_names())
         parts += [
             Line(f"preset {preset}, {sizes}: {scenario.summary}"),
             _list("field", scenario.sources, "where it is from"),
@@ -183,7 +183,7 @@ def _shipped() -> dict[str, dict[str, Any]]:
 
 
 def _trained(card: Mapping[str, Any]) -> str:
-    sizes = ", ".join(f"{card[size]} {size}" for size in find_problem(card["problem"]).size_names())
+    sizes = ", ".join(counted(card[size], size) for size in find_problem(card["problem"]).size_names())
     return f"{card['learner']} trained on {card['problem']}, preset {card.get('preset')}, {sizes}, seed {card.get('seed')}"
 
 

@@ -64,14 +64,15 @@ def values(array: Array, choices: Sequence[str] = ()) -> str:
     return f"{entry(known.min())} to {entry(known.max())}{missing}"
 
 
-def counted(number: int, things: str) -> str:
-    """Write how many things there are.
+def counted(number: int, things: str, verb: str = "") -> str:
+    """Write how many things there are, and with a verb what they are or have.
 
-    >>> counted(1, "servers"), counted(12_000, "servers"), counted(1, "policies")
-    ('1 server', '12000 servers', '1 policy')
+    >>> counted(1, "servers"), counted(12_000, "servers"), counted(1, "policies"), counted(1, "users", "have")
+    ('1 server', '12000 servers', '1 policy', '1 user has')
     """
     one = f"{things[:-3]}y" if things.endswith("ies") else things.removesuffix("s")
-    return f"{number} {one if number == 1 else things}"
+    said, does = (one, {"are": "is", "have": "has"}.get(verb, verb)) if number == 1 else (things, verb)
+    return f"{number} {said} {does}".rstrip()
 
 
 def plainly(value: Any) -> str:

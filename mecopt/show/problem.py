@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mecopt import units
 from mecopt.fields import axes
-from mecopt.show.numbers import entry, titled, unit_of, values
+from mecopt.show.numbers import counted, entry, titled, unit_of, values
 from mecopt.show.page import Column, Grid, Line, Page
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def variables_page(variables: Variables) -> Page:
 def _number(problem: Problem) -> str:
     if not problem.batch_shape:
         return ""
-    return f"{problem.instances} instances of " if problem.instances != 1 else "1 instance of "
+    return f"{counted(problem.instances, 'instances')} of "
 
 
 def _valued(f: Field[Any], array: Array) -> str:

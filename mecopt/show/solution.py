@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt import units
-from mecopt.show.numbers import entry, place, titled, unit_of
+from mecopt.show.numbers import counted, entry, place, titled, unit_of
 from mecopt.show.page import Column, Grid, Line, Page
 from mecopt.show.problem import chosen_users
 
@@ -253,9 +253,9 @@ def _number(solution: Solution) -> str:
     batch = solution.problem.batch_shape
     count = int(np.prod(solution.shape))
     if solution.shape == batch:
-        return f"{count} instances" if count != 1 else "1 instance"
+        return counted(count, "instances")
     each = int(np.prod(solution.shape[len(batch) :]))
-    return f"{each} decisions" + (f" on each of {int(np.prod(batch))} instances" if batch else "")
+    return counted(each, "decisions") + (f" on each of {counted(int(np.prod(batch)), 'instances')}" if batch else "")
 
 
 def _counts(solution: Solution) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.models.backscatter_frame.variables import FrameAllocation
+from mecopt.show.numbers import counted
 from mecopt.solution import InstanceError, Solution
 from mecopt.solve import allocate, solve
 
@@ -107,11 +108,13 @@ def admit_most(problem: BackscatterFrame, decision: Array) -> Admission:
         for more than `ENUMERATED` users, or several sets of beams for a frame.
     """
     if problem.users > ENUMERATED:
-        raise InstanceError(f"{problem.users} users have {2**problem.users} sets; allowed: {ENUMERATED} users at most")
+        raise InstanceError(
+            f"{counted(problem.users, 'users', 'have')} {2**problem.users} sets; allowed: {ENUMERATED} users at most"
+        )
     decisions = problem.decision_space.validate(decision, problem.batch_shape)
     candidates = problem.decision_space.lead(decisions)[len(problem.batch_shape) :]
     if candidates:
-        raise InstanceError(f"decision has {candidates[0]} candidates; allowed: one set of beams per frame")
+        raise InstanceError(f"decision has {counted(candidates[0], 'candidates')}; allowed: one set of beams per frame")
     flat, beams = problem.paired(decisions)
     sets = np.array(list(itertools.product((False, True), repeat=problem.users)))
     every = flat[np.repeat(np.arange(flat.instances), len(sets))]

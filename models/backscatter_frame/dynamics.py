@@ -317,13 +317,15 @@ class FrameDynamics(Dynamics[BackscatterFrame]):
 
     def why_unproved(self) -> str:
         """Return that the state has too many numbers for a grid."""
-        users = self.draw(np.random.default_rng(0)).users
-        return f"the state is the batteries, channels and work of all {users} users, too many numbers for a grid"
+        return f"the state is the batteries, channels and work of {self._whose()}, too many numbers for a grid"
 
     def why_no_chart(self) -> str:
         """Return that beams follow from too many numbers."""
+        return f"beams follow from batteries, channels and work of {self._whose()}, more numbers than a map has axes"
+
+    def _whose(self) -> str:
         users = self.draw(np.random.default_rng(0)).users
-        return f"beams follow from batteries, channels and work of all {users} users, more numbers than a map has axes"
+        return "the user" if users == 1 else f"all {users} users"
 
     def summaries(self) -> Mapping[str, str]:
         """Return what numbers stand for beams, by the way of acting."""

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.models.backscatter_frame.problem import BackscatterFrame
+from mecopt.show.numbers import counted
 from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
@@ -85,8 +86,8 @@ class Observer:
         """Return what is seen of every user, ``(*batch, users, size)``; the access point sees all rows."""
         if frame.sizes != {"users": self.users, "antennas": self.antennas}:
             raise InstanceError(
-                f"the frame has {frame.size_text}; allowed: those of the observer, {self.users} users, "
-                f"{self.antennas} antennas"
+                f"the frame has {frame.size_text}; allowed: those of the observer, {counted(self.users, 'users')}, "
+                f"{counted(self.antennas, 'antennas')}"
             )
         scale = np.where(self.strength > 0.0, self.strength, 1.0)
         gain = (np.abs(frame.channel) ** 2).sum(axis=-1) / scale

@@ -12,6 +12,7 @@ from mecopt.kernels.arrays import plain
 from mecopt.models.inference_queue import service, terms
 from mecopt.models.inference_queue.terms import TOLERATED
 from mecopt.models.inference_queue.variables import TaskAllocation, WorkPrice
+from mecopt.show.numbers import counted
 
 if TYPE_CHECKING:
     from mecopt.models.inference_queue.problem import InferenceQueue
@@ -199,7 +200,7 @@ def reason(problem: InferenceQueue, decision: Array | None) -> str:
     u = int(np.flatnonzero(given > most)[0])
     waiting, local = problem.backlog[u], terms.most_local(problem)[u]
     if given[u] > np.floor(waiting):
-        return f"{given[u]} tasks cannot leave the queue of user {u}: its backlog is {waiting:.6g}"
+        return f"{counted(given[u], 'tasks')} cannot leave the queue of user {u}: its backlog is {waiting:.6g}"
     what = f"{given[u]} task{'' if given[u] == 1 else 's'}" if given[u] else "the started task"
     why = "it has no link" if problem.snr_per_watt[u] == 0.0 else f"with a max_power of {problem.max_power[u]:.6g} W"
     return (

@@ -390,4 +390,7 @@ class QueueDynamics(Dynamics[InferenceQueue]):
 
     def why_no_chart(self) -> str:
         """Return that there are as many queues as devices."""
-        return f"policies act on the backlogs and channels of all {self.one.users} devices, more numbers than a map has axes"
+        return (
+            "policies act on the backlogs and channels of all devices and on the server's backlog, more numbers "
+            "than a map has axes"
+        )

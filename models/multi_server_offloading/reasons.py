@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.show.numbers import counted
+
 if TYPE_CHECKING:
     from mecopt.models.multi_server_offloading.problem import MultiServerOffloading
 
@@ -34,7 +36,7 @@ def why_none(problem: MultiServerOffloading) -> str:
     places = float(np.where(problem.server_speed > 0, problem.admission, 0.0).sum())
     away = int((~possible[:, 0]).sum())
     if away > places:
-        return f"{away} users cannot compute in time alone, and the servers admit {places:.0f} in all"
+        return f"{counted(away, 'users')} cannot compute in time alone, and the servers admit {places:.0f} in all"
     return ""
 
 
@@ -42,7 +44,7 @@ def why_not(problem: MultiServerOffloading, decision: Array) -> str:
     """Say which limit a decision of one instance breaks whatever the allocation."""
     held = (decision[:, None] == np.arange(1, problem.servers + 1)).sum(axis=0)
     for j in np.flatnonzero(held > problem.admission):
-        return f"server {j + 1} holds {held[j]} users and admits {problem.admission[j]:.0f}"
+        return f"server {j + 1} holds {counted(held[j], 'users')} and admits {problem.admission[j]:.0f}"
     stuck = np.flatnonzero(np.isinf(problem.choice_costs()[np.arange(problem.users), decision]))
     if stuck.size:
         i = int(stuck[0])

@@ -57,6 +57,6 @@ def test_compare_tells_of_instances_on_both_sides_of_the_split(tmp_path: Path, c
     assert told in said("--split", "0.8")
     origin = json.loads(pq.read_schema(tmp_path / "results.parquet").metadata[b"mecopt"])
     assert any(told in note for note in origin["notes"])
-    assert "1 of the 1 instances" in said("--split", "0.8", "--first", "1")
+    assert "1 of the 1 instance that --split keeps back has" in said("--split", "0.8", "--first", "1")
     assert "keeps back" not in said("--split", "0.5", "--first", "3")
     assert "keeps back" not in said()

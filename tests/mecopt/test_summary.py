@@ -52,7 +52,7 @@ def test_an_answer_better_than_a_proved_bound_is_shouted_out_and_proves_nothing(
     said = summary(
         exact=[(10.0, 10.0, "OPTIMAL"), (5.0, 5.0, "OPTIMAL")], scan=[(9.0, 1.0, "FEASIBLE"), (6.0, 1.0, "FEASIBLE")]
     )
-    assert said.findings[0].startswith("CONTRADICTION in 1 instances (first: 0)")
+    assert said.findings[0].startswith("CONTRADICTION in 1 instance (first: 0)")
     assert "1 of 2 instances are solved" in said.findings[1]
     assert np.isnan(said.lines[0].loss[0])
     assert said.lines[1].ratio_mean == pytest.approx(5.0 / 6.0)
@@ -67,7 +67,7 @@ def test_the_bound_of_a_failed_answer_proves_nothing() -> None:
 def test_instances_without_any_bound_are_left_out_and_counted() -> None:
     said = summary(scan=[(10.0, -np.inf, "FEASIBLE"), (10.0, 9.0, "FEASIBLE")])
     assert said.lines[0].ratio_mean == pytest.approx(0.9)
-    assert any("1 instances have neither" in text for text in said.findings)
+    assert any("1 instance has neither" in text for text in said.findings)
 
 
 def test_a_method_that_fails_is_never_praised() -> None:
@@ -83,7 +83,7 @@ def test_a_method_that_fails_is_never_praised() -> None:
 def test_answers_cut_short_are_counted() -> None:
     said = summary(exact=[(10.0, 9.0, "LIMIT"), (10.0, 10.0, "OPTIMAL")])
     assert said.lines[0].limited == 1
-    assert any("cut short by a limit in 1 instances" in text for text in said.findings)
+    assert any("cut short by a limit in 1 instance" in text for text in said.findings)
 
 
 def test_the_share_of_optima_counts_answers_that_are_the_reference_to_rounding() -> None:
@@ -128,9 +128,9 @@ def test_an_answer_that_beats_the_bound_by_its_overrun_reaches_the_bound_and_is_
     text = " ".join(said.findings)
     assert "CONTRADICTION" not in text
     assert "no answer" not in text
-    assert "stored beats the proved bound in 1 instances by 4e-09 at most" in text
+    assert "stored beats the proved bound in 1 instance by 4e-09 at most" in text
 
 
 def test_an_overrun_explains_a_better_answer_only_as_far_as_it_can() -> None:
     said = summary(exact=[(10.0, 10.0, "OPTIMAL")], stored=[(10.0 * (1 - 1e-5), 10.0, "FEASIBLE")], overrun=4e-9)
-    assert said.findings[0].startswith("CONTRADICTION in 1 instances")
+    assert said.findings[0].startswith("CONTRADICTION in 1 instance")
