@@ -68,6 +68,8 @@ def best_costs(dynamics: QueueDynamics, cells: int = 128, price: float = 0.0) ->
 def gap(dynamics: QueueDynamics, actor: Actor, best: Array, *, cells: int = 128, price: float = 0.0) -> float:
     """Return how much more all devices cost than at best, as a part of it, from the queues with which they begin.
 
+    It is nan where the best cost next to nothing, as without arrivals, so that no part of it can be told to a thousandth.
+
     Parameters
     ----------
     best
@@ -76,4 +78,5 @@ def gap(dynamics: QueueDynamics, actor: Actor, best: Array, *, cells: int = 128,
     begin = np.minimum(dynamics.one.backlog, dynamics.network.longest).astype(int)
     paid = [costs_of(dynamics, actor, k, cells=cells, price=price)[begin[k]] for k in range(len(begin))]
     least = float(best[np.arange(len(begin)), begin].sum())
-    return float(np.sum(paid)) / least - 1.0 if least > 0.0 else 0.0
+    told = 1e-3 * least > len(begin) * dynamics.network.resolution
+    return float(np.sum(paid)) / least - 1.0 if told else float("nan")

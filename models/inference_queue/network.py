@@ -144,9 +144,13 @@ class Network:
     def device(self, kind: Kind, costs: Costs, cells: int, end: float, *, above: bool = False, begin: Any = None) -> Any:
         """Return bounds on what queues cost on these cells, ``(2, longest + 1)``."""
         operator = self.operator(kind, costs, cells, end, above=above)
-        discount = self.dynamics.discount
-        size = TOLERANCE * max(self.dynamics.waiting_weight, 1e-9) / (1.0 - discount)
-        return costs_between(discounted_values(operator, discount, tolerance=size, values=begin))
+        found = discounted_values(operator, self.dynamics.discount, tolerance=self.resolution, values=begin)
+        return costs_between(found)
+
+    @property
+    def resolution(self) -> float:
+        """How far apart the bounds are on what a device's queues cost, on the same cells."""
+        return TOLERANCE * max(self.dynamics.waiting_weight, 1e-9) / (1.0 - self.dynamics.discount)
 
     def values(self, costs: Costs, cells: int = CELLS) -> Array:
         """Return what the queues of all devices cost, ``(users, longest + 1)``, with the cells' medians; for policies.

@@ -1,8 +1,8 @@
 r"""Who acts in a network of inference queues, block after block, by name.
 
-All of them choose how many tasks leave a queue by a value of what remains, exact for what they may do otherwise, and all
-have a server that processes by the rule that is best for what they leave to it (`mecopt.models.inference_queue.server`).
-They differ in what a device offloads of the last task:
+All of them choose how many tasks leave a queue by the values of a dynamic program for what they may do, on equally likely
+cells of the channel, and all have a server that processes by the rule that is best for what they leave to it if that comes
+anew in every block (`mecopt.models.inference_queue.server`). They differ in what a device offloads of the last task:
 
 - priced: what is best at the server's price (`mecopt.models.inference_queue.network`);
 - decomposed: what is best for the device alone, the paper's optimum by its Theorem 1;
@@ -10,7 +10,7 @@ They differ in what a device offloads of the last task:
 - binary: the whole task or nothing;
 - random: a part drawn anew in every block;
 - local: nothing;
-- even-drain, binary-drain, random-drain: the same three, but as many tasks leave as can.
+- even-drain, binary-drain, random-drain: the same three, with the same values, but as many tasks leave as can.
 """
 
 from __future__ import annotations

@@ -290,6 +290,23 @@ def test_nobody_costs_less_than_the_best_and_the_best_costs_that() -> None:
             assert (costs_of(dynamics, Valued(worth), user, cells=32) >= best[user] - 1e-4).all()
 
 
+def test_constant_values_come_as_near_as_the_preset_says() -> None:
+    dynamics = single()
+    best = best_costs(dynamics)
+    three, four = (gap(dynamics, Valued(value * np.arange(LONGEST + 1.0)[None]), best) for value in (3.0, 4.0))
+    assert 0.06 < three < 0.07
+    assert 0.03 < four < 0.04
+
+
+@pytest.mark.parametrize("fields", [{"arrival_probability": 0.0}, {"waiting_weight": 0.0}])
+@pytest.mark.parametrize("method", METHODS)
+def test_beside_a_best_that_costs_nothing_no_part_of_it_is_told(method: str, fields: dict[str, float]) -> None:
+    dynamics = single(**fields)
+    assert best_costs(dynamics)[0, 0] == pytest.approx(0.0, abs=1e-4)
+    training = trained(dynamics, path_of(dynamics, 5), devices=method)
+    assert np.isnan(training.gap())
+
+
 # ---------------------------------------------------------------------- repaired
 
 
