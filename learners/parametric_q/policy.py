@@ -19,7 +19,7 @@ from mecopt.learners.parametric_q.laws import elsewhere
 from mecopt.learners.parametric_q.settings import RESIDUAL, ParametricQSettings
 from mecopt.learners.proposer import Proposer
 from mecopt.models.inference_queue import terms
-from mecopt.models.inference_queue.dynamics import QueueDynamics
+from mecopt.models.inference_queue.dynamics import CAUSAL, KNOWN, QueueDynamics
 from mecopt.models.inference_queue.policies import completed
 from mecopt.models.inference_queue.problem import InferenceQueue
 from mecopt.problem import Problem
@@ -85,12 +85,17 @@ class ParametricQ(Proposer):
         Raises
         ------
         InstanceError
-            where the network has another size, its devices stand elsewhere, or it is none at all.
+            where the network has another size, its devices stand elsewhere or know other arrivals, or it is none at all.
         """
         if not isinstance(dynamics, QueueDynamics) or dynamics.one.users != self.users:
             users = f" with {counted(dynamics.one.users, 'devices')}" if isinstance(dynamics, QueueDynamics) else ""
             raise InstanceError(
                 f"the policy was trained in a network of {self.users} inference queues; this is {dynamics.name}{users}"
+            )
+        if isinstance(self.actor, Valued) and dynamics.causal != self.dynamics.causal:
+            learned, here = (CAUSAL if one.causal else KNOWN for one in (self.dynamics, dynamics))
+            raise InstanceError(
+                f"the policy has values for arrivals that are {learned!r} when devices decide; here they are {here!r}"
             )
         if dynamics.fades:
             moved = np.flatnonzero(elsewhere(dynamics, self.seen_snr, self.seen_blocks))

@@ -220,8 +220,8 @@ class Network:
     def price(self) -> Price:
         """The price whose bound is greatest."""
         waiting = self.dynamics.server_waiting_weight
-        if waiting == 0.0:  # nobody need ever process anything
-            return Price(0.0, self.bound(0.0), ())
+        if not waiting < self.dearest:  # nobody need ever process anything, or nothing counts but the first block
+            return Price(waiting, self.bound(waiting), ())
         begin: dict[int, Array] = {}
         found = best_price(lambda price: -self.bound(price, SEARCHED, begin), waiting, self.dearest)
         tried = tuple((price, -value) for price, value in found.tried)

@@ -227,6 +227,13 @@ def test_networks_of_another_size_or_at_other_places_are_refused(folders: dict[s
     policy_of(QueueDynamics(users=USERS, arrival_probability=0.2, discount=0.9), name)
 
 
+def test_values_for_other_arrivals_are_refused_and_powers_look_at_none(folders: dict[str, Path]) -> None:
+    for plan, knows, other in (("repaired", "known", "causal"), ("semi-gradient", "causal", "known")):
+        with pytest.raises(InstanceError, match=f"arrivals that are '{knows}' when devices decide; here they are '{other}'"):
+            policy_of(QueueDynamics(users=USERS, arrivals=other), f"learned:{folders[plan]}")
+    policy_of(QueueDynamics(users=USERS, arrivals="causal"), f"learned:{folders['printed']}")
+
+
 def test_one_device_in_a_hundred_million_is_taken_for_another_that_is_none() -> None:
     """At twice its mean over 200 blocks nobody is believed to be where it was, within a quarter everybody."""
     dynamics = QueueDynamics(users=3, mean_snr=[1.0, 100.0, 0.0])

@@ -383,6 +383,18 @@ def test_a_price_that_proves_nothing_is_refused(price: float) -> None:
         network.bound(price)
 
 
+@pytest.mark.parametrize("arriving", [0.8, 0.9, 1.0])
+def test_devices_that_cannot_do_everything_do_what_they_can(arriving: float) -> None:
+    """Of five tasks that come in a block four are computed: to let queues grow for no gain would cost more than to drain."""
+    dynamics = QueueDynamics(
+        users=2, mean_snr=[DB[15], DB[35]], arrival_probability=arriving,
+        server_waiting_weight=0.0, server_energy_weight=0.0,
+    )  # fmt: skip
+    free, greedy = discounted_costs(dynamics, "decomposed", 60), discounted_costs(dynamics, "binary-drain", 60)
+    assert free.mean() < 1.001 * greedy.mean()
+    assert free.mean() < 1.01 * dynamics.network.values(dynamics.network.free(0.0))[:, 0].sum()
+
+
 def test_a_simulated_device_costs_what_its_values_say() -> None:
     """Where the server costs nothing a lane is a device, and its discounted cost is U(0)."""
     dynamics = single(server_waiting_weight=0.0, server_energy_weight=0.0)
@@ -492,6 +504,8 @@ def test_a_block_without_arrivals_or_a_link_is_no_exception() -> None:
     assert (found.measures["offloaded"] == 0.0).all()
     silent = QueueDynamics(users=2, server_waiting_weight=0.0)
     assert silent.network.price.price == 0.0
+    brief = QueueDynamics(users=1, discount=1e-17, backlog=[2.0], server_backlog=3.0)
+    assert brief.network.price.bound == pytest.approx(2.0 + 3.0, rel=1e-9), "the first block alone"
 
 
 def test_devices_alike_are_valued_once() -> None:
