@@ -130,7 +130,8 @@ class Linear:
         part = generate_standard_repn(objective.expr, compute_values=True)
         for variable, cost in zip(part.linear_vars, part.linear_coefs, strict=True):
             self._highs.changeColCost(self._column(variable), float(cost))
-        self._highs.changeObjectiveOffset(float(part.constant))
+        self._constant = float(part.constant)
+        self._highs.changeObjectiveOffset(self._constant)
         self._highs.changeObjectiveSense(highspy.ObjSense.kMinimize if objective.sense == 1 else highspy.ObjSense.kMaximize)
 
     def _column(self, variable: Any) -> int:
@@ -175,18 +176,21 @@ class Linear:
             _interruptible(highs)
         else:
             highs.run()
-        return str(highs.modelStatusToString(highs.getModelStatus()))
+        ended = str(highs.modelStatusToString(highs.getModelStatus()))
+        return "Optimal" if ended == "Empty" else ended  # without columns nothing is left to choose
 
     @property
     def value(self) -> float:
         """The objective of the point that the last run ended at."""
-        return float(self._highs.getInfo().objective_function_value)
+        return float(self._highs.getInfo().objective_function_value) if self.variables else self._constant
 
     @property
     def bound(self) -> float:
         """What the last run claims that no point can better."""
         info = self._highs.getInfo()
-        return float(info.objective_function_value if info.mip_node_count == -1 else info.mip_dual_bound)
+        if info.mip_node_count == -1 or not self.variables:
+            return self.value
+        return float(info.mip_dual_bound)
 
     def levels(self) -> list[float]:
         """Return the values of `variables` at the point that the last run ended at."""
@@ -257,6 +261,8 @@ def scip_model(model: Any) -> tuple[Any, list[tuple[Any, Any]]]:
     translated = StreamBasedExpressionVisitor(beforeChild=leaf, exitNode=node).walk_expression
     for constraint in _constraints(model):
         body, lower, upper = translated(constraint.body), constraint.lb, constraint.ub
+        if isinstance(body, float | int):  # all variables are fixed, and a number alone is no row
+            body += written.addVar(lb=0.0, ub=0.0)
         if lower is not None and lower == upper:
             written.addCons(body == upper)
             continue

@@ -85,6 +85,7 @@ def test_two_threads_fill_programs_of_their_own() -> None:
 
 HEARD_AFTERWARDS = """
 import os, signal, sys, threading
+signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs in the background are born deaf
 import numpy as np
 import mecopt
 from mecopt.models import BinaryOffloading

@@ -125,6 +125,7 @@ def test_outside_solvers_print_nothing(name: str, capfd: pytest.CaptureFixture[s
 
 INTERRUPTED = """
 import os, signal, threading
+signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs in the background are born deaf
 import numpy as np
 import pyomo.environ as pyo
 from mecopt.backends.written import Linear
@@ -154,3 +155,20 @@ except KeyboardInterrupt:
 def test_ctrl_c_stops_highs() -> None:
     done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, check=False)
     assert done.stdout == "stopped 1\n", done.stdout + done.stderr
+
+
+def test_a_model_whose_variables_are_all_fixed_is_solved_by_highs_and_by_scip() -> None:
+    model = pyo.ConcreteModel()
+    model.x = pyo.Var(bounds=(0.0, 2.0))
+    model.x.fix(1.0)
+    model.row = pyo.Constraint(expr=model.x <= 1.5)
+    model.total = pyo.Objective(expr=3.0 * model.x)
+    master = Linear(model, {})
+    assert master.run(None) == "Optimal"
+    assert (master.value, master.bound) == (3.0, 3.0)
+    pytest.importorskip("pyscipopt")
+    written, pairs = scip_model(model)
+    written.optimize()
+    assert written.getStatus() == "optimal"
+    assert written.getObjVal() == pytest.approx(3.0)
+    assert pairs == []
