@@ -71,6 +71,7 @@ STOP, LAST_STOP = "block in which a device stops in the mean", "block in which t
 SERVER_STOP = "block in which the server stops"
 DEVICE_GAP = "devices above their dynamic program after 200 blocks"
 LOSS, PRICED_LOSS, PRICE = "loss of the decomposition", "loss with the best price tried", "that price"
+MOST_LOSS = "that loss at most, were queues endless"
 DEVICES = (1, 2)
 WAITING, ENERGY = (0.0, 0.1, 0.3, 1.0, 2.0), (None, 1.0)
 """w_1 W, what a task costs that waits at the server, and w_2 a_s, what one costs that it processes; None: the preset's."""

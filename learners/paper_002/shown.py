@@ -31,6 +31,7 @@ from mecopt.learners.paper_002.names import (
     LOCAL,
     LOSS,
     MANY,
+    MOST_LOSS,
     OF_ARRIVALS,
     OF_USERS,
     PLAIN_ERROR,
@@ -138,14 +139,15 @@ def _stops() -> Pivot:
 def _theorem() -> Pivot:
     worlds = [weighted(users, w, e) for users in DEVICES for w in WAITING for e in ENERGY]
     columns: dict[str, dict[str, Figure]] = {
-        quantity: {world: Of(quantity, world) for world in worlds} for quantity in (LOSS, PRICED_LOSS, PRICE)
+        quantity: {world: Of(quantity, world) for world in worlds} for quantity in (LOSS, MOST_LOSS, PRICED_LOSS, PRICE)
     }
     caption = (
         "Devices at 35 dB and their server on a grid, decided together and each for itself: what that costs more, and what "
         "it costs more with one price per task. w1 is what a task costs that waits a block at the server, w2 a_s what one "
         "costs that it processes."
     )
-    return pivot("Theorem 1", caption, "world", worlds, columns, {LOSS: "{:.2%}", PRICED_LOSS: "{:.2%}", PRICE: "{:.3g}"})
+    forms = dict.fromkeys((LOSS, MOST_LOSS, PRICED_LOSS), "{:.3%}") | {PRICE: "{:.3g}"}
+    return pivot("Theorem 1", caption, "world", worlds, columns, forms)
 
 
 def _per_device(figure: Figure) -> Figure:

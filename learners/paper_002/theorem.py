@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.evaluation.measurements import Row
-from mecopt.learners.paper_002.names import DEVICES, ENERGY, LOSS, PRICE, PRICED_LOSS, WAITING, weighted
+from mecopt.learners.paper_002.names import DEVICES, ENERGY, LOSS, MOST_LOSS, PRICE, PRICED_LOSS, WAITING, weighted
 from mecopt.models.inference_queue.dynamics import CAUSAL, QueueDynamics
 from mecopt.models.inference_queue.joint import World
 
@@ -19,7 +19,9 @@ SNR = 10.0**3.5
 """Average of both devices, 35 dB(1/W), near the disc's median."""
 PRICES, QUICK_PRICES = 7, 1
 """Tried between their ends."""
-BRIEF = {"cells": 2, "grain": 2, "longest": 3, "server_longest": 2}
+LONG = 32
+"""Tasks of the server's grid where it processes less than comes, since waiting for ever costs less: they pile up."""
+BRIEF: Mapping[str, Any] = {"cells": 2, "grain": 2, "longest": 3, "server_longest": 2}
 """World of a quick run."""
 
 
@@ -29,10 +31,13 @@ def losses(quick: bool) -> Iterable[Row]:
         for waiting in WAITING:
             for energy in ENERGY:
                 dynamics = network(users, waiting, energy)
-                world = World(dynamics, **BRIEF if quick else {})
+                piles_up = energy is not None and 0.0 < waiting < 0.2
+                whole: Mapping[str, Any] = {"server_longest": LONG} if piles_up else {}
+                world = World(dynamics, **BRIEF if quick else whole)
                 found = world.losses(prices(waiting, dynamics.discount, QUICK_PRICES if quick else PRICES))
                 name = weighted(users, waiting, energy)
                 yield Row(LOSS, found.loss, name)
+                yield Row(MOST_LOSS, found.most_loss, name)
                 yield Row(PRICED_LOSS, found.priced_loss, name)
                 yield Row(PRICE, found.price, name)
 

@@ -8,9 +8,11 @@ when a block is decided.
 Theorem 1 says that both are the same. They are where :math:`w_1 = w_2 = 0`; otherwise what a device offloads costs the
 server, who is nowhere in what the device minimises. With a price per task for that, most of the loss is gone.
 
-What exceeds the server's grid waits for ever, and is paid for when it comes, :math:`w_1 / (1 - \gamma)` a task. What exceeds
-a device's is forgotten. Both sides are alike in that: with the default ends, at 35 dB, costs are within 1e-4 of those on a
-grid of half as many tasks more, and losses within 0.01 %.
+What exceeds a grid, of a device or of the server, waits for ever and is paid for when it comes, :math:`w_3 / (1 - \gamma)`
+or :math:`w_1 / (1 - \gamma)` a task. Whoever plays so can do so in queues without an end: all costs are of policies there,
+and only the optimum might be less. How much less is bounded, too: where what exceeds a grid costs what it costs at least
+(`mecopt.models.inference_queue.backlog`, :math:`\tau = \lfloor M / S \rfloor + 1` blocks of waiting), nobody costs less
+than is found.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from mecopt.dynamic.chain import Chain
 from mecopt.dynamic.discounted import discounted_values
 from mecopt.dynamic.operators import Sweep
 from mecopt.kernels.compiled import compiled
-from mecopt.models.inference_queue.backlog import Backlog
+from mecopt.models.inference_queue.backlog import Backlog, exceeding
 from mecopt.models.inference_queue.fixed import fixed_costs
 from mecopt.models.inference_queue.server import Served
 from mecopt.solution import InstanceError
@@ -57,7 +59,9 @@ class Losses:
     """Discounted costs from empty queues in the same world."""
 
     together: float
-    """The least that anybody can reach."""
+    """The least that anybody can reach whose longest queues are those of the grid."""
+    least: float
+    """What nobody costs less than, in queues as long as one likes."""
     alone: float
     """Of devices that decide for themselves, the paper's decomposition."""
     priced: float
@@ -69,6 +73,11 @@ class Losses:
     def loss(self) -> float:
         """What the decomposition costs more, as a part."""
         return self.alone / self.together - 1.0
+
+    @property
+    def most_loss(self) -> float:
+        """What it costs more at most than the optimum in queues as long as one likes."""
+        return self.alone / self.least - 1.0
 
     @property
     def priced_loss(self) -> float:
@@ -98,7 +107,8 @@ class Together(Sweep):
         """Look at everything that all of them can do."""
         world = self.world
         (first, second), later = world.devices, world.expected(following.reshape(world.sizes))
-        kept = _kept(world.cost, later, world.most_grains, int(first.grains.max() + second.grains.max()), world.beyond)
+        coming = int(first.grains.max() + second.grains.max())
+        kept = _kept(world.cost, later, world.most_grains, coming, world.beyond)
         value = _together(first.costs, first.leaving, first.grains, second.costs, second.leaving, second.grains, kept)
         return np.asarray(value - world.waiting()).reshape(1, -1)
 
@@ -134,16 +144,26 @@ class World:
         parts of a task: 4 lets a device offload quarters.
     longest, server_longest
         tasks that a device's queue and the server's reach.
+    below
+        whether tasks that exceed them cost what they cost at least, or as such that wait for ever.
     """
 
     def __init__(
-        self, dynamics: QueueDynamics, *, cells: int = 8, grain: int = 4, longest: int = 8, server_longest: int = 8
+        self,
+        dynamics: QueueDynamics,
+        *,
+        cells: int = 8,
+        grain: int = 4,
+        longest: int = 12,
+        server_longest: int = 8,
+        below: bool = False,
     ) -> None:
         if dynamics.one.users > 2:
             raise InstanceError(f"users is {dynamics.one.users}; allowed: 1 or 2")
         if (dynamics.shares != 1.0).any():
             raise InstanceError("tasks of device and server are not of the same work; allowed: server_task = work")
         self.dynamics, self.grain = dynamics, grain
+        self.sized = {"cells": cells, "grain": grain, "longest": longest, "server_longest": server_longest}
         self.step = 1.0 / grain
         self.devices, self.laws = [], []
         for row, mean in zip(dynamics.rows, dynamics.mean_snr, strict=True):
@@ -158,11 +178,19 @@ class World:
         self.sizes = (*lengths, grain * server_longest + 1)
         work = self.step * np.arange(self.sizes[2])
         self.cost = dynamics.server_cube * work**3
-        self.most_grains = int(np.floor(dynamics.server_most * grain * (1.0 + 1e-12)))
-        self.dearest = dynamics.discount * dynamics.network.dearest
-        """What a task costs that waits at the server for ever, discounted by a block."""
-        self.beyond = self.step * self.dearest
-        """What a grain costs that exceeds the server's grid."""
+        able = int(np.floor(dynamics.server_most * grain * (1.0 + 1e-12)))
+        worth = self.step * exceeding(dynamics.server_waiting_weight, dynamics.discount)
+        dear = np.flatnonzero(np.diff(dynamics.server_cube * (self.step * np.arange(able + 1.0)) ** 3) > worth)
+        self.most_grains = int(dear[0]) if dear.size else able
+        """What the server processes at most: of more the last grain costs more than if it waits for ever."""
+        discount, weights = dynamics.discount, (dynamics.waiting_weight, dynamics.server_waiting_weight)
+        at_once = max(float(device.leaving.max()) for device in self.devices), self.most_grains / grain
+        ends = [longest // max(one, 1.0) + 1.0 for one, longest in zip(at_once, (longest, server_longest), strict=True)]
+        blocks = ends if below else [np.inf, np.inf]
+        beyond = [exceeding(weight, discount, count) for weight, count in zip(weights, blocks, strict=True)]
+        self.more, self.server_more = beyond
+        """What a task costs that exceeds a device's grid, or the server's, discounted by a block."""
+        self.beyond = self.step * self.server_more
 
     def waiting(self) -> Array:
         """Return what waiting costs in a block, by state."""
@@ -175,7 +203,12 @@ class World:
         found = following
         for axis, law in enumerate(self.laws):
             size = found.shape[axis]
-            moved = [np.take(found, np.minimum(np.arange(size) + a, size - 1), axis=axis) for a in range(len(law))]
+            beside = [-1 if one == axis else 1 for one in range(found.ndim)]
+            moved = []
+            for a in range(len(law)):
+                queue = np.arange(size) + a
+                paid = self.more * np.maximum(queue - (size - 1), 0).reshape(beside)
+                moved.append(np.take(found, np.minimum(queue, size - 1), axis=axis) - paid)
             found = np.tensordot(law, np.array(moved), 1)
         return np.ascontiguousarray(found)
 
@@ -200,9 +233,10 @@ class World:
         best = np.full((len(paid), pieces), np.inf)
         for k, s in enumerate(device.leaving.astype(int).tolist()):
             best[:, s] = np.minimum(best[:, s], paid[:, k])
-        operator = Backlog(best, arrivals, dynamics.waiting_weight, max(size - 1, 1), causal=True)
+        operator = Backlog(best, arrivals, dynamics.waiting_weight, max(size - 1, 1), beyond=self.more, causal=True)
         worth = dynamics.discount * discounted_values(operator, dynamics.discount, tolerance=TOLERANCE).lower[0]
-        after = np.convolve(np.append(worth, np.full(len(arrivals) - 1, worth[-1])), arrivals[::-1], "valid")
+        longer = np.append(worth, worth[-1] - self.more * np.arange(1, len(arrivals)))
+        after = np.convolve(longer, arrivals[::-1], "valid")
         chosen = np.empty((len(paid), size), dtype=np.int64)
         for m in range(size):
             left = m - device.leaving.astype(int)
@@ -220,7 +254,7 @@ class World:
         """Return how many grains the server keeps of every number, where such a law comes anew in every block."""
         dynamics, points = self.dynamics, self.sizes[2]
         waiting, cube, most = dynamics.server_waiting_weight, dynamics.server_cube, dynamics.server_most
-        served = Served(self.step, law, waiting, cube, most, points, self.dearest)
+        served = Served(self.step, law, waiting, cube, most, points, self.server_more)
         found = discounted_values(served, dynamics.discount, tolerance=TOLERANCE)
         worth = served.remaining(dynamics.discount * found.lower[0])
         kept = np.arange(points)
@@ -233,7 +267,8 @@ class World:
         together, alone = self.decided(Together(self)), self.decided(self.alone(0.0))
         tried = [(self.decided(self.alone(float(price))), float(price)) for price in prices]
         priced, price = min([(alone, 0.0), *tried])
-        return Losses(together, alone, priced, price)
+        below = World(self.dynamics, **self.sized, below=True)
+        return Losses(together, below.decided(Together(below)), alone, priced, price)
 
 
 def _actions(row: Array, snr: Array, pieces: int, grain: int) -> Actions:

@@ -260,7 +260,7 @@ def decided_together(dynamics: QueueDynamics, cells: int, longest: int, server_l
 
     cost = np.array([[paid(h, s, y) for s, y, _ in ahead] for h in snr])
     cost = cost + [float(one.server_energy_weight) * 0.005 * (0.5 * x) ** 3 for _, _, x in ahead]
-    forever = gamma * dynamics.server_waiting_weight / (1.0 - gamma)
+    forever, own = gamma * dynamics.server_waiting_weight / (1.0 - gamma), gamma / (1.0 - gamma)
     value = np.zeros(ends)
     for _ in range(150):
         found = np.empty(ends)
@@ -268,8 +268,10 @@ def decided_together(dynamics: QueueDynamics, cells: int, longest: int, server_l
             later = np.full(len(ahead), np.inf)
             for k, (s, y, x) in enumerate(ahead):
                 if s <= m and x <= q:
-                    kept, left = min(q - x + y, ends[1] - 1), np.minimum(m - s + np.arange(6), longest)
+                    kept, whole = min(q - x + y, ends[1] - 1), m - s + np.arange(6)
+                    left = np.minimum(whole, longest)
                     later[k] = gamma * law @ value[left, kept] + 0.5 * forever * (q - x + y - kept)
+                    later[k] += own * law @ (whole - left)
             found[m, q] = m + 0.5 * q * dynamics.server_waiting_weight + (cost + later).min(axis=1).mean()
         value = found
     return float(value[0, 0])
@@ -292,6 +294,23 @@ def test_losses_do_not_depend_on_where_the_servers_grid_ends(waiting: float) -> 
     assert short.together == pytest.approx(long.together, rel=1e-5)
     assert short.loss == pytest.approx(long.loss, abs=1e-5)
     assert short.priced_loss == pytest.approx(long.priced_loss, abs=1e-5)
+
+
+@pytest.mark.parametrize(("longest", "server_longest"), [(5, 2), (8, 8), (6, 10)])
+def test_what_is_decided_on_a_short_grid_brackets_queues_as_long_as_one_likes(longest: int, server_longest: int) -> None:
+    """Of much work, far from the server, whose energy is dear."""
+    dynamics = single(25, arrivals="causal", arrival_probability=0.6, server_energy_weight=100.0)
+    given: dict[str, Any] = {"cells": 3, "grain": 2}
+    prices = np.array([1.0, 4.0])
+    short = World(dynamics, longest=longest, server_longest=server_longest, **given).losses(prices)
+    long = World(dynamics, longest=40, server_longest=24, **given).losses(prices)
+    assert long.together - long.least < 1e-4 * long.together
+    assert short.least < long.least + 1e-6
+    assert long.together - 1e-6 < short.together
+    assert short.least < short.together
+    assert short.alone > short.together
+    assert short.loss <= long.most_loss + short.alone / long.alone - 1.0 + 1e-6
+    assert short.most_loss >= short.loss
 
 
 def test_the_bound_of_every_price_is_below_the_joint_optimum() -> None:
