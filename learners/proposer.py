@@ -12,6 +12,7 @@ A policy never allocates: a bad one costs quality or time, never feasibility or 
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -136,6 +137,31 @@ class Proposer(Policy):
     def usage(self, folder: str | Path) -> str:
         """Say how to compare it with exact solvers."""
         return f"mecopt compare FILE --methods exact,learned:{folder} -o FOLDER"
+
+    def rolled_out(self, folder: str | Path, beside: Sequence[str] = (), more: Sequence[str] = ()) -> str:
+        """Return the command that carries it out where it was trained: preset, sizes, and what was set.
+
+        Parameters
+        ----------
+        folder
+            in which it stands.
+        beside
+            other policies by name, the first.
+        more
+            further settings, each as NAME=VALUE.
+        """
+        cls, preset, given = find_problem(self.problem), self.card.get("preset"), [*self.card.get("set", ()), *more]
+        known = {text.partition("=")[0].strip() for text in given}
+        scenario = cls.presets.get(preset)
+        given += [
+            f"{name}={size}"
+            for name, size in self.sizes.items()
+            if name not in known and size != getattr(scenario, name, None)
+        ]
+        words = ["mecopt", "rollout", self.problem]
+        words += ["--preset", preset] if scenario is not None and preset != next(iter(cls.presets)) else []
+        words += [word for text in given for word in ("--set", text)]
+        return shlex.join([*words, "--policies", ",".join([*beside, f"learned:{folder}"]), "-o", "FOLDER"])
 
     @abstractmethod
     def propose(self, problem: Problem, k: int, rng: Generator) -> Array:

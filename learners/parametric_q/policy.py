@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -130,7 +131,11 @@ class ParametricQ(Proposer):
 
     def usage(self, folder: Any) -> str:
         """Say how to put it beside other policies."""
-        return f"mecopt rollout {self.problem} --set users={self.users} --policies decomposed,learned:{folder} -o FOLDER"
+        changed = {
+            name: value for name, value in self.settings.network().items() if value != ParametricQSettings().network()[name]
+        }
+        more = [f"{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in changed.items()]
+        return self.rolled_out(folder, ["decomposed"], more)
 
     def weights(self) -> dict[str, Array]:
         """Return values or powers, the server's rule, and where the devices stood, by name."""

@@ -110,15 +110,17 @@ class Sb3Policy(Proposer):
 
     def reported(self) -> list[str]:
         """Say what was earned on the path on which the policy was chosen."""
-        found = self.card["reached"]
+        found, counts, own = self.card["reached"], self.actor.world.dynamics.discount, self.settings.discount
+        mind = f"what counts is discounted by {counts}, and it learned with {own} (--with discount)"
         return [
+            *([mind] if counts not in (None, own) else []),
             f"chosen after {found['chosen_after']:,} of {found['slots']:,} slots, on {found['over']}:",
             f"{found['reward_name']} {found['reward']:.4f}{behind(found['unit'])} a slot (at the end {found['last']:.4f})",
         ]
 
     def usage(self, folder: Any) -> str:
         """Say how to put it beside other policies."""
-        return f"mecopt rollout {self.problem} --policies learned:{folder} -o FOLDER"
+        return self.rolled_out(folder)
 
     def weights(self) -> dict[str, Array]:
         """Return the layers by name."""

@@ -204,7 +204,7 @@ def _findings(rows: list[Row], first: str, origin: dict[str, Any]) -> list[str]:
     found += origin["notes"]
     if origin["discount"] is not None:
         found.append(_truncated(origin))
-    found += [_beyond(row) for row in rows if _is_beyond(row)]
+    found += [_beyond(row, origin) for row in rows if _is_beyond(row)]
     if any(row.plain for row in rows):
         found.append(
             "Luck whose mean is 0, whatever the policy, is taken off what was simulated (a control variate); ± plain is the "
@@ -229,10 +229,13 @@ def _is_beyond(row: Row) -> bool:
     return (row.beyond is not None and row.beyond < 0.0) or (row.reached is not None and row.reached[0] > 1.0)
 
 
-def _beyond(row: Row) -> str:
-    """Say of a mean beyond what is proved that it is one of this path."""
+def _beyond(row: Row, origin: dict[str, Any]) -> str:
+    """Say of a mean beyond what is proved that it is one of this path, and a sum one that ends."""
     error = f", and this one's has an error of {row.reward.error:.2g}" if np.isfinite(row.reward.error) else ""
-    return f"{row.policy} lies beyond what is proved: that is of the mean over all paths{error}."
+    ends = (
+        f"; and of all slots, and sums end where a cost counts {_rest(origin):.2g} of itself" if origin["discount"] else ""
+    )
+    return f"{row.policy} lies beyond what is proved: that is of the mean over all paths{error}{ends}."
 
 
 def tables(summary: Summary) -> list[Line | Grid]:

@@ -16,7 +16,7 @@ from mecopt.data.json import written
 from mecopt.fields import allowed
 from mecopt.registry import dynamics_names, find_dynamics, find_learner, find_problem, learner_names, problems
 from mecopt.show.fields import default_text
-from mecopt.show.numbers import counted, entry, unit_of
+from mecopt.show.numbers import counted, entry, plainly, says, unit_of
 from mecopt.show.page import Column, Grid, Line, Page
 from mecopt.show.sequences import sequence_of, sequences
 from mecopt.solution import unknown
@@ -168,9 +168,19 @@ def _learner(name: str) -> Page:
 
 
 def _policy(name: str, card: Mapping[str, Any]) -> Page:
-    ranges = {key: f"{entry(low)} to {entry(high)}" for key, (low, high) in card["ranges"].items()}
-    constants = {key: entry(value) for key, value in card["constants"].items()}
-    settings = {key: str(value) for key, value in card["settings"].items()}
+    known = {f.name: f for f in fields(find_problem(card["problem"]))}
+
+    def told(key: str, *numbers: float) -> str:
+        """Return numbers of a field with its unit, or its words."""
+        f = known[key]
+        return f"{' to '.join(entry(one, f.metadata['choices']) for one in numbers)} {unit_of(f)}".rstrip()
+
+    ranges = {key: told(key, low, high) for key, (low, high) in card["ranges"].items()}
+    constants = {
+        key: told(key, value) if isinstance(value, int | float) else plainly(value)
+        for key, value in card["constants"].items()
+    }
+    settings = {key: plainly(value) for key, value in card["settings"].items() if says(value)}
     inputs = _list("field it sees", {key: ranges.get(key, "") for key in card["inputs"]}, "range in training")
     parts: list[Line | Grid] = [Line(f"{card['learner']}, variant {card['variant']}", "learner"), inputs]
     parts += [_list("field held", constants, "value in training")] if constants else []

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -165,7 +166,14 @@ def test_the_log_says_what_was_paid_and_how_far_devices_are_from_the_best(folder
     printed = record.read(folders["printed"] / "training.parquet")
     assert (printed["power"] >= 0.0).all()
     assert set(np.unique(printed["server_learning"])) <= {0.0, 1.0}
-    said = load_policy(folders["printed"]).report()
+    policy = load_policy(folders["printed"])
+    assert (
+        policy.usage("run")
+        == f"mecopt rollout inference-queue --set users={USERS} --policies decomposed,learned:run -o FOLDER"
+    )
+    other = replace(policy, settings=replace(policy.settings, discount=0.9, mean_snr=(10.0, 20.0)))
+    assert "--set 'mean_snr=[10.0, 20.0]' --set discount=0.9 --set users=" in other.usage("run")
+    said = policy.report()
     assert said[-1].startswith("the server has ")
     assert "more than at best, evaluated exactly" in said[2]
 

@@ -429,6 +429,19 @@ def test_devices_and_servers_of_queues_learn_and_tell_costs_as_costs(users: int,
     assert "cost -" not in " ".join(policy.reported())
 
 
+def test_the_command_that_is_told_carries_a_policy_out_where_it_was_trained(tmp_path: Path) -> None:
+    dynamics = QueueDynamics("calibrated", users=1, discount=0.9)
+    settings = Sb3Settings(**LEARNER.brief)
+    stream = dynamics.stream(np.random.default_rng(0), 30, settings.lanes)
+    told = {"preset": "calibrated", "set": ["discount=.9", "max_power=23 dBm"]}
+    policy = LEARNER.train(stream, settings, 0, tmp_path / "run", told)
+    assert policy.usage("run") == (
+        "mecopt rollout inference-queue --preset calibrated --set discount=.9 --set 'max_power=23 dBm' --set users=1 "
+        "--policies learned:run -o FOLDER"
+    )
+    assert policy.report()[0] == "what counts is discounted by 0.9, and it learned with 0.95 (--with discount)"
+
+
 def test_the_ways_of_a_device_are_refused_for_several(tmp_path: Path) -> None:
     dynamics = QueueDynamics(users=3)
     stream, settings = dynamics.stream(np.random.default_rng(0), 10, 8), Sb3Settings(actions="proposal")

@@ -120,7 +120,9 @@ def test_list_shows_a_problem_in_full(name: str, run: Run) -> None:
 
 def test_list_shows_a_learner_and_a_policy_in_full(run: Run) -> None:
     assert re.search(r"^literal +scheme perturb-exactly", run("list", "decision-net").out, re.M)
-    assert re.search(r"^data_size +5.* to 2", run("list", "binary-offloading-paper").out, re.M)
+    assert re.search(r"^data_size +5.* to 2.* MB$", run("list", "binary-offloading-paper").out, re.M)
+    assert re.search(r"^carrier_power +10 mW$", run("list", "hybrid-slot-paper").out, re.M)
+    assert re.search(r"^service +optional$", run("list", "hybrid-slot-paper").out, re.M)
 
 
 def test_list_shows_what_repeats_and_what_there_is_for_it(run: Run) -> None:
