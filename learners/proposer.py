@@ -150,7 +150,7 @@ class Proposer(Policy):
         more
             further settings, each as NAME=VALUE.
         """
-        cls, preset, given = find_problem(self.problem), self.card.get("preset"), [*self.card.get("set", ()), *more]
+        cls, preset, given = find_problem(self.problem), str(self.card.get("preset")), [*self.card.get("set", ()), *more]
         known = {text.partition("=")[0].strip() for text in given}
         scenario = cls.presets.get(preset)
         given += [

@@ -213,7 +213,8 @@ def roll_out(
         stored.tell(unusable)
         origin["bounds"] = _bounds(dynamics, path, before, INFORMATION in chosen)
         stored.write_json(file, origin["bounds"], PROVED, key)
-        origin["unproved"] = None if "long-run" in origin["bounds"] else _why_unproved(dynamics)
+        proved = origin["bounds"].keys() & {"long-run", "discounted"}
+        origin["unproved"] = None if proved else _why_unproved(dynamics)
         done = sum(task.done for task in tasks)
         progress(done, total)
         if workers == 1:

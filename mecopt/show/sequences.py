@@ -75,7 +75,7 @@ def _proved(dynamics: Dynamics[Any]) -> str:
     if proves is None:
         return f"nothing is proved of it: {why}"
     side = "below" if dynamics.costs else "above"
-    return f"proved is {side} what no policy's discounted {dynamics.reward_name} lies; of means nothing: {why}"
+    return f"proved: a bound {side} which no policy's discounted {dynamics.reward_name} lies; nothing of means, since {why}"
 
 
 def _settings(title: str, dynamics: Dynamics[Any]) -> Grid:

@@ -302,7 +302,10 @@ def test_settings_of_a_dynamics_are_set_as_fields_are(tmp_path: Path, capsys: py
     arguments = [part for one in given for part in ("--set", one)]
     short = ["--policies", "local", "--slots", "4", "--lanes", "2", "--jobs", "1", "--json", "-o", str(tmp_path / "out")]
     assert command("inference-queue", *arguments, *short) == 0
-    told = json.loads(capsys.readouterr().out)["settings"]
+    answer = json.loads(capsys.readouterr().out)
+    told, (bound,) = answer["settings"], answer["bounds"]["discounted"]
+    assert bound > 0.0
+    assert answer["unproved"] is None
     assert told["mean_snr"] == pytest.approx([1e3, 1e4], rel=1e-12)
     assert (told["discount"], told["arrivals"], told["users"]) == (0.9, "causal", 2)
     assert told["max_power"] == pytest.approx(0.19952623, rel=1e-7)
