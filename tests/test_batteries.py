@@ -15,6 +15,7 @@ from mecopt.problem import Problem
 from mecopt.registry import find_learner, find_problem, learner_names, problem_names
 from mecopt.testing import Check, check_backends_agree, checks_of
 from mecopt.testing_batches import EXTREME_CHECKS, FAULT_CHECKS
+from mecopt.testing_mixed import MIXED_CHECKS
 from mecopt.testing_policies import (
     PROPOSER_CHECKS,
     USERS,
@@ -107,6 +108,15 @@ EXTREME = ["bandwidth-power", "binary-offloading", "computation-rate", "hybrid-s
 @pytest.mark.parametrize("name", EXTREME)
 @pytest.mark.parametrize("check", EXTREME_CHECKS, ids=lambda check: check.__name__)
 def test_an_item_of_absurd_numbers_harms_no_other_of_a_batch(check: Check, name: str) -> None:
+    check(find_problem(name))
+
+
+TAKES_LONG = {"backscatter-frame": [pytest.mark.slow]}
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=TAKES_LONG.get(name, ())) for name in problem_names()])
+@pytest.mark.parametrize("check", MIXED_CHECKS, ids=lambda check: check.__name__)
+def test_a_mixed_batch_is_answered_item_by_item(check: Check, name: str) -> None:
     check(find_problem(name))
 
 

@@ -56,7 +56,7 @@ def scaled(problem: Any, decision: Array) -> Scaled:
     server = decision[users].astype(int) - 1
     count = capacity.size
     room, lower, upper = capacity.copy(), np.zeros(users.size), np.full(users.size, np.inf)
-    if terms.lower.size:
+    if terms.bounded[0]:
         lower, upper = terms.lower[0, users, server], terms.upper[0, users, server]
         for i in np.flatnonzero((decision > 0) & (root == 0)):
             room[decision[i] - 1] -= terms.lower[0, i, decision[i] - 1]
@@ -87,7 +87,7 @@ def fitted(problem: Any, decision: Array, share: Array) -> Array:
     terms = problem.server_terms()
     own = np.maximum(decision.astype(int), 1)[:, None] - 1
     lower, upper = np.zeros(decision.size), np.full(decision.size, np.inf)
-    if terms.lower.size:
+    if terms.bounded[0]:
         lower, upper = (np.take_along_axis(bound[0], own, axis=-1)[:, 0] for bound in (terms.lower, terms.upper))
     share = np.where(decision > 0, np.clip(share, lower, upper), 0.0)
     for j, capacity in enumerate(terms.capacity[0]):
@@ -125,7 +125,7 @@ class SharingModel(ConicModel):
         """Return the numbers of sharing users and servers, and whether shares are bounded."""
         terms = problem.server_terms()
         users = int(((decision > 0) & (terms.root[0] > 0)).sum())
-        return (users, terms.capacity.shape[1], bool(terms.lower.size)) if users else None
+        return (users, terms.capacity.shape[1], bool(terms.bounded[0])) if users else None
 
     def build(self, shape: tuple[int, int, bool]) -> Program:
         """Write the program of a shape."""
@@ -151,7 +151,7 @@ class SharingModel(ConicModel):
         """Return matrix, limits, weights, and bounds where there are any."""
         s = scaled(problem, decision)
         found = {"matrix": s.matrix, "limit": s.limit, "weight": s.weight}
-        return found | ({"lower": s.lower, "upper": s.upper} if problem.server_terms().lower.size else {})
+        return found | ({"lower": s.lower, "upper": s.upper} if problem.server_terms().bounded[0] else {})
 
     def read(
         self, problem: Any, decision: Array, values: Mapping[str, Any], multipliers: Mapping[str, Any]
@@ -180,7 +180,7 @@ class SharingModel(ConicModel):
             inverse = np.clip(np.sqrt(charged / s.weight), 1.0 / s.upper, 1.0 / s.lower)
         cone = np.stack([0.5 * (1.0 + inverse**2), -inverse, 0.5 * (1.0 - inverse**2)])
         found = {"capacity": price, "hyperbola": s.weight[:, None] * cone.T}
-        if problem.server_terms().lower.size:
+        if problem.server_terms().bounded[0]:
             left = s.weight * inverse**2 - charged
             found |= {"lower": np.maximum(-left, 0.0), "upper": np.maximum(left, 0.0)}
         return found

@@ -23,6 +23,7 @@ from mecopt.kernels.compiled import compiled, compiled_with
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
 Bits = NDArray[np.int8]
+Flags = NDArray[np.bool_]
 
 ROUNDING = 1e-12
 """Relative excess of lower bounds over the capacity that counts as none."""
@@ -38,11 +39,15 @@ class Servers(NamedTuple):
     capacity: Floats
     """F, ``(instances, servers)``."""
     lower: Floats
-    """l, ``(instances, users, servers)``; of size 0 where no share is bounded."""
+    """l, ``(instances, users, servers)``; of size 0 where none is known."""
     upper: Floats
     """h, as l."""
     admission: Floats
-    """Users a server admits, ``(instances, servers)``; of size 0 where there is no limit."""
+    """Users a server admits, ``(instances, servers)``; infinite where there is no limit."""
+    bounded: Flags
+    """Whether any share of the instance is bounded, ``(instances,)``: what the others look like says nothing."""
+    limited: Flags
+    """Whether any server of the instance may admit too few users, ``(instances,)``."""
 
 
 def servers(
@@ -56,20 +61,35 @@ def servers(
     """Gather the arrays of a batch, one axis for all instances; no share exceeds the whole capacity."""
     users, choices = cost.shape[-2:]
 
-    def rows(array: Array | None, *tail: int) -> Floats:
-        if array is None:
-            return np.empty((int(np.prod(cost.shape[:-2])),) + (0,) * len(tail))
+    def rows(array: Array, *tail: int) -> Floats:
         return plain(array.reshape(-1, *tail), np.float64)
 
-    if upper is not None:
-        upper = np.minimum(upper, capacity[..., None, :])
+    capacities = rows(capacity, choices - 1)
+    instances = len(capacities)
+    places = np.full(capacities.shape, np.inf) if admission is None else rows(admission, choices - 1)
+    least = most = np.empty((instances, 0, 0))
+    bounded: Flags = np.zeros(instances, dtype=np.bool_)
+    if lower is not None and upper is not None:
+        least = rows(lower, users, choices - 1)
+        most = np.minimum(rows(upper, users, choices - 1), capacities[:, None])
+        binding = (least > 0.0) | (most < capacities[:, None])
+        bounded = np.asarray((binding & np.isfinite(rows(cost, users, choices)[..., 1:])).any(axis=(-1, -2)))
+    limited = np.asarray((places < users).any(axis=-1))
+    return Servers(rows(cost, users, choices), rows(root, users), capacities, least, most, places, bounded, limited)
+
+
+@compiled
+def of_one(servers: Servers, b: int) -> Servers:
+    """Return the terms of one instance, as a batch of one."""
     return Servers(
-        rows(cost, users, choices),
-        rows(root, users),
-        rows(capacity, choices - 1),
-        rows(lower, users, choices - 1),
-        rows(upper, users, choices - 1),
-        rows(admission, choices - 1),
+        servers.cost[b : b + 1],
+        servers.root[b : b + 1],
+        servers.capacity[b : b + 1],
+        servers.lower[b : b + 1],
+        servers.upper[b : b + 1],
+        servers.admission[b : b + 1],
+        servers.bounded[b : b + 1],
+        servers.limited[b : b + 1],
     )
 
 
@@ -111,6 +131,8 @@ def share_out(
         for k in range(members.size):
             load += root[members[k]] if free[k] else 0.0
         m = max(room, 0.0) / load
+        if not load < np.inf:  # of work that floats cannot hold nothing can be said
+            return np.inf, 0.0
         deficit, excess = 0.0, 0.0
         for k in range(members.size):
             if free[k]:
@@ -150,9 +172,9 @@ def _members(decision: Bits, choice: int) -> NDArray[np.int64]:
 def server_value(servers: Servers, b: int, decision: Bits, j: int, share: Floats) -> tuple[float, float]:
     """Return the value and shadow price of server j (from 0) under a decision of instance b, and fill its shares."""
     members = _members(decision, j + 1)
-    if servers.admission.shape[1] > 0 and members.size > servers.admission[b, j]:
+    if members.size > servers.admission[b, j]:
         return np.inf, 0.0
-    if servers.lower.shape[1] == 0:
+    if not servers.bounded[b]:
         return share_out(servers.root[b], np.empty(0), np.empty(0), servers.capacity[b, j], members, share)
     return share_out(
         servers.root[b],
@@ -165,17 +187,16 @@ def server_value(servers: Servers, b: int, decision: Bits, j: int, share: Floats
 
 
 @compiled_with(fastmath={"reassoc", "contract"})
-def _one_server(cost: Floats, root: Floats, capacity: Floats, decisions: Bits, result: Floats) -> None:
-    """Cost decisions on one server without bounds: a loop that vectorises."""
-    instances, candidates, users = decisions.shape
-    for b in range(instances):
-        for k in range(candidates):
-            linear, load = 0.0, 0.0
-            for i in range(users):
-                offloads = decisions[b, k, i] != 0
-                linear += cost[b, i, 1] if offloads else cost[b, i, 0]
-                load += root[b, i] if offloads else 0.0
-            result[b, k] = linear + load * (load / capacity[b, 0])
+def _one_server(cost: Floats, root: Floats, capacity: float, decisions: Bits, result: Floats) -> None:
+    """Cost decisions of one instance on one server without bounds: a loop that vectorises."""
+    candidates, users = decisions.shape
+    for k in range(candidates):
+        linear, load = 0.0, 0.0
+        for i in range(users):
+            offloads = decisions[k, i] != 0
+            linear += cost[i, 1] if offloads else cost[i, 0]
+            load += root[i] if offloads else 0.0
+        result[k] = linear + load * (load / capacity)
 
 
 @compiled
@@ -184,13 +205,14 @@ def costs(servers: Servers, decisions: Bits) -> Floats:
     instances, candidates, users = decisions.shape
     count = servers.capacity.shape[1]
     result, share, load = np.empty((instances, candidates)), np.empty(users), np.empty(count + 1)
-    if count == 1 and servers.lower.shape[1] == 0 and servers.admission.shape[1] == 0:
-        _one_server(servers.cost, servers.root, servers.capacity, decisions, result)
-        return result
     for b in range(instances):
+        free = not servers.bounded[b] and not servers.limited[b]
+        if free and count == 1:
+            _one_server(servers.cost[b], servers.root[b], servers.capacity[b, 0], decisions[b], result[b])
+            continue
         for k in range(candidates):
             total = 0.0
-            if servers.lower.shape[1] == 0 and servers.admission.shape[1] == 0:
+            if free:
                 load[:] = 0.0
                 for i in range(users):
                     total += servers.cost[b, i, decisions[b, k, i]]
@@ -225,8 +247,8 @@ def move_costs(servers: Servers, decision: Bits) -> Floats:
     result, share = np.empty((instances, users, choices)), np.empty(users)
     linear_after, load_after = np.zeros(users + 1), np.zeros((users + 1, choices))
     load, trial = np.empty(choices), np.empty(users, np.int8)
-    plain_case = servers.lower.shape[1] == 0 and servers.admission.shape[1] == 0
     for b in range(instances):
+        plain_case = not servers.bounded[b] and not servers.limited[b]
         for i in range(users - 1, -1, -1):
             linear_after[i] = linear_after[i + 1] + servers.cost[b, i, decision[b, i]]
             load_after[i] = load_after[i + 1]
@@ -280,7 +302,7 @@ def shares(servers: Servers, decisions: Bits) -> tuple[Floats, Floats]:
     load = np.empty(count + 1)
     for b in range(instances):
         for k in range(candidates):
-            if servers.lower.shape[1] == 0 and servers.admission.shape[1] == 0:
+            if not servers.bounded[b] and not servers.limited[b]:
                 load[:] = 0.0
                 for i in range(users):
                     load[decisions[b, k, i]] += servers.root[b, i]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.kernels.compiled import compiled
-from mecopt.kernels.servers import Servers
+from mecopt.kernels.servers import Servers, of_one
 from mecopt.search.price_and_fix import FREE, attach
 
 Floats = NDArray[np.float64]
@@ -102,15 +102,8 @@ def root_prices(servers: Servers, orders: NDArray[np.int64]) -> Floats:
     state, relaxed = np.full(users, np.int8(FREE)), np.empty(users, np.int8)
     allowed, nobody = np.ones((users, 2), np.bool_), np.full(users, -1)
     for b in range(instances):
-        one = Servers(
-            servers.cost[b : b + 1],
-            servers.root[b : b + 1],
-            servers.capacity[b : b + 1],
-            servers.lower[b : b + 1],
-            servers.upper[b : b + 1],
-            servers.admission[b : b + 1],
-        )
-        relax(OneServerData(one, orders[b], result[b], nobody, nobody), state, allowed, result[b], np.inf, relaxed)
+        one = OneServerData(of_one(servers, b), orders[b], result[b], nobody, nobody)
+        relax(one, state, allowed, result[b], np.inf, relaxed)
     return result
 
 

@@ -81,7 +81,12 @@ def mended(problem: Any, decision: Array) -> Array:
 
 def one_instance(servers: Servers, index: int) -> Servers:
     """Return the terms of one instance, as a batch of one."""
-    return type(servers)(*(part[index : index + 1] for part in servers))
+    return some_instances(servers, slice(index, index + 1))
+
+
+def some_instances(servers: Servers, which: Any) -> Servers:
+    """Return the terms of some instances, as a batch."""
+    return type(servers)(*(part[which] for part in servers))
 
 
 def compiled_data(problem: Any, polish: bool = True) -> Sequence[OneServerData | ServersData]:
@@ -89,25 +94,28 @@ def compiled_data(problem: Any, polish: bool = True) -> Sequence[OneServerData |
     from mecopt.search.twins import twins
 
     terms = problem.server_terms()
-    parts = (terms.root, terms.cost, terms.lower, terms.upper)
-    told_apart = [np.moveaxis(part.reshape(*terms.root.shape, -1), -1, 1) for part in parts if part.size]
-    links = list(map(twins, np.ascontiguousarray(np.concatenate(told_apart, axis=1))))
-    ones = [one_instance(terms, k) for k in range(problem.instances)]
-    first = np.zeros((problem.instances, 2 * terms.capacity.shape[1]))
-    first[:, : terms.capacity.shape[1]] = (2.0 * terms.root.sum(axis=1) / terms.capacity.sum(axis=1))[:, None]
-    if by_sorting(terms):
+    sorts, count = by_sorting(terms), terms.capacity.shape[1]
+    first = np.zeros((problem.instances, 2 * count))
+    first[:, :count] = (2.0 * terms.root.sum(axis=1) / terms.capacity.sum(axis=1))[:, None]
+    orders = plain(np.argsort(-saving(terms), axis=-1), np.int64) if sorts.any() else ()
+    if sorts.any():
         from mecopt.search.one_server import OneServerData
+    if not sorts.all():
+        from mecopt.search.servers import ServersData
+    found: list[OneServerData | ServersData] = []
+    for k in range(problem.instances):
+        one = one_instance(terms, k)
+        parts = (one.root, one.cost, one.lower, one.upper) if one.bounded[0] else (one.root, one.cost)
+        link = twins(np.concatenate([part.reshape(problem.users, -1).T for part in parts]))
+        found.append(
+            OneServerData(one, orders[k], first[k], *link) if sorts[k] else ServersData(one, first[k], polish, *link)
+        )
+    return found
 
-        rows = zip(ones, plain(np.argsort(-saving(terms), axis=-1), np.int64), first, links, strict=True)
-        return [OneServerData(one, order, price, *link) for one, order, price, link in rows]
-    from mecopt.search.servers import ServersData
 
-    return [ServersData(one, price, polish, *link) for one, price, link in zip(ones, first, links, strict=True)]
-
-
-def by_sorting(servers: Servers) -> bool:
-    """Whether sorting the users solves the relaxation: one server, no bounds, no limit."""
-    return bool(servers.capacity.shape[1] == 1 and not servers.lower.size and not servers.admission.size)
+def by_sorting(servers: Servers) -> Array:
+    """Whether sorting the users solves the relaxation of an instance: one server, no bounds, no limit."""
+    return ~servers.bounded & ~servers.limited & (servers.capacity.shape[1] == 1)
 
 
 def saving(servers: Servers) -> Array:
@@ -127,14 +135,17 @@ def first_prices(data: OneServerData | ServersData) -> Array:
 def relaxed_prices(problem: Any) -> tuple[Array, Array]:
     """Return the relaxation's prices of capacity, mu, and of places, nu, both ``(*batch, servers)``."""
     terms = problem.server_terms()
-    if by_sorting(terms):
+    sorts = by_sorting(terms)
+    found = np.empty((problem.instances, 2 * terms.capacity.shape[1]))
+    if sorts.any():
         from mecopt.search import one_server
 
-        found = one_server.root_prices(terms, plain(np.argsort(-saving(terms), axis=-1), np.int64))
-    else:
+        some = some_instances(terms, sorts)
+        found[sorts] = one_server.root_prices(some, plain(np.argsort(-saving(some), axis=-1), np.int64))
+    if not sorts.all():
         from mecopt.search import servers
 
-        found = servers.root_prices(terms)
+        found[~sorts] = servers.root_prices(some_instances(terms, ~sorts))
     prices = found.reshape((*problem.batch_shape, 2, -1))
     return (0.5 * prices[..., 0, :]) ** 2, prices[..., 1, :]
 
@@ -222,12 +233,12 @@ def pyomo_model(problem: Any, unit: float = 1.0, products: bool = False) -> Any:
     linear = pyo.quicksum(
         float(cost[i, j] - base[i]) * model.offload[i, j] for i in model.users for j in model.servers if cost[i, j] < np.inf
     )
-    if terms.admission.size:
+    if terms.limited[0]:
         limit = np.minimum(terms.admission[0], problem.users).tolist()
         model.admission = pyo.Constraint(
             model.servers, rule=lambda m, j: pyo.quicksum(m.offload[i, j] for i in m.users) <= limit[j - 1]
         )
-    shared = _bounded_part(model, terms, root, products) if terms.lower.size else _plain_part(model, terms, root)
+    shared = _bounded_part(model, terms, root, products) if terms.bounded[0] else _plain_part(model, terms, root)
     model.cost = pyo.Objective(expr=float(sum(base)) + linear + shared)
     return model
 

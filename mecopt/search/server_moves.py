@@ -18,7 +18,7 @@ SWAPS = 300
 @compiled
 def _part(servers: Servers, decision: Bits, j: int, load: float, share: Floats) -> tuple[int, float]:
     """Return how many users server j (from 0) has if they do not fit, else 0, and what it costs if they do, else 0."""
-    if servers.lower.shape[1] == 0 and servers.admission.shape[1] == 0:
+    if not servers.bounded[0] and not servers.limited[0]:
         return 0, load * (load / servers.capacity[0, j])
     value = server_value(servers, 0, decision, j, share)[0]
     if value < np.inf:

@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.kernels.compiled import compiled
-from mecopt.kernels.servers import ROUNDING, Servers, server_value
+from mecopt.kernels.servers import ROUNDING, Servers, of_one, server_value
 from mecopt.search.price_and_fix import FREE, attach
 from mecopt.search.server_moves import POLISHING, polish
 
@@ -66,7 +66,7 @@ class ServersData(NamedTuple):
 def _shared(servers: Servers, i: int, j: int, price: float) -> tuple[float, float, float]:
     """Return phi at a price of server j (from 0), and its first two derivatives."""
     root = servers.root[0, i]
-    if servers.lower.shape[1] == 0:
+    if not servers.bounded[0]:
         return price * root, root, 0.0
     lower, upper = servers.lower[0, i, j], servers.upper[0, i, j]
     wanted = 2.0 * root
@@ -115,7 +115,6 @@ def _smooth(
     slope[:], bend[:] = 0.0, 0.0
     own = np.zeros(count)
     weight, rise = np.empty(choices), np.zeros(choices)
-    limited = servers.admission.shape[1] > 0
     for i in range(users):
         least = cost[i].min()
         total = 0.0
@@ -149,7 +148,7 @@ def _smooth(
         half = 0.5 * servers.capacity[0, j]
         slope[j] -= half * price[j]
         bend[j, j] += min(own[j] - half, -1e-3 * half)
-        if limited and servers.admission[0, j] < users:
+        if servers.admission[0, j] < users:
             nu = price[count + j]
             smooth += tau * np.log(nu)
             slope[count + j] += tau / nu - servers.admission[0, j]
@@ -205,6 +204,8 @@ def _several_prices(data: ServersData, allowed: Flags, price: Floats, cutoff: fl
         for j in range(choices):
             left += allowed[i, j] and servers.cost[0, i, j] < np.inf
         logs += np.log(left)
+    if _nothing_fits(servers, allowed, price):
+        return np.inf
     best = choice_costs(servers, allowed, price, cost)
     best_price = price.copy()
     at, trial = price.copy(), np.empty(size)
@@ -217,7 +218,7 @@ def _several_prices(data: ServersData, allowed: Flags, price: Floats, cutoff: fl
             if cost[i, j] < np.inf:
                 dearest = max(dearest, cost[i, j])
     for j in range(count):
-        if servers.admission.shape[1] > 0 and servers.admission[0, j] < users:
+        if servers.admission[0, j] < users:
             at[count + j] = max(at[count + j], 1e-3 * scale)
     tau = 0.01 * scale
     for _ in range(60):
@@ -248,9 +249,11 @@ def _several_prices(data: ServersData, allowed: Flags, price: Floats, cutoff: fl
                 break
             at[:] = trial
             value, bound = _smooth(servers, allowed, at, tau, cost, slope, bend)
+        if _nothing_fits(servers, allowed, at):
+            return np.inf
         ceiling = value + max(decrement, 0.0) + tau * logs
         for j in range(count):
-            if servers.admission.shape[1] > 0 and servers.admission[0, j] < users:
+            if servers.admission[0, j] < users:
                 ceiling -= tau * np.log(at[count + j])
         if cutoff < np.inf and ceiling < cutoff:
             enough = 0.01 * (cutoff - ceiling)
@@ -278,14 +281,14 @@ def _smooth_value(servers: Servers, allowed: Flags, price: Floats, tau: float, c
         if total > 1.0:
             smooth -= tau * np.log(total)
     for j in range(count):
-        if servers.admission.shape[1] > 0 and servers.admission[0, j] < users:
+        if servers.admission[0, j] < users:
             smooth += tau * np.log(price[count + j])
     return smooth
 
 
 @compiled
 def _hopeless(servers: Servers, state: Bits, allowed: Flags) -> bool:
-    """Whether some user has no possible choice left, or the users held at a server do not fit."""
+    """Whether some user has no possible choice left, or the users held at a server leave nothing for one of them."""
     users, choices = allowed.shape
     for i in range(users):
         possible = False
@@ -293,17 +296,41 @@ def _hopeless(servers: Servers, state: Bits, allowed: Flags) -> bool:
             possible = possible or (allowed[i, j] and servers.cost[0, i, j] < np.inf)
         if not possible:
             return True
-    for j in range(choices - 1):
-        held, least = 0, 0.0
-        for i in range(users):
-            if state[i] == j + 1:
-                held += 1
-                least += servers.lower[0, i, j] if servers.lower.shape[1] > 0 else 0.0
-        if least > servers.capacity[0, j] * (1.0 + ROUNDING):
-            return True
-        if servers.admission.shape[1] > 0 and held > servers.admission[0, j]:
-            return True
+    if servers.bounded[0] or servers.limited[0]:
+        share = np.empty(users)
+        for j in range(choices - 1):
+            if server_value(servers, 0, state, j, share)[0] == np.inf:
+                return True
     return False
+
+
+@compiled
+def _nothing_fits(servers: Servers, allowed: Flags, price: Floats) -> bool:
+    """Whether these prices prove that least shares and places exceed what there is.
+
+    With mu = (lambda/2)^2 no decision has an allocation where the least that users can take,
+    ``sum_i min_j l_ij mu_j + nu_j``, is more than the servers have, ``sum_j F_j mu_j + m_j nu_j``: a decision with one would
+    take no more of each at any prices (Farkas).
+    """
+    users, choices = allowed.shape
+    count = choices - 1
+    taken, there = 0.0, 0.0
+    for i in range(users):
+        least = np.inf
+        for j in range(choices):
+            if allowed[i, j] and servers.cost[0, i, j] < np.inf:
+                paid = 0.0
+                if j > 0:
+                    paid = price[count + j - 1]
+                    if servers.bounded[0]:
+                        paid += 0.25 * price[j - 1] * price[j - 1] * servers.lower[0, i, j - 1]
+                least = min(least, paid)
+        taken += least
+    for j in range(count):
+        there += 0.25 * price[j] * price[j] * servers.capacity[0, j]
+        if price[count + j] > 0.0:
+            there += servers.admission[0, j] * price[count + j]
+    return taken > there * (1.0 + 10.0 * ROUNDING)
 
 
 @compiled
@@ -335,17 +362,9 @@ def root_prices(servers: Servers) -> Floats:
     state, relaxed = np.full(users, np.int8(FREE)), np.empty(users, np.int8)
     allowed, nobody = np.ones((users, choices), np.bool_), np.full(users, -1)
     for b in range(instances):
-        one = Servers(
-            servers.cost[b : b + 1],
-            servers.root[b : b + 1],
-            servers.capacity[b : b + 1],
-            servers.lower[b : b + 1],
-            servers.upper[b : b + 1],
-            servers.admission[b : b + 1],
-        )
         result[b] = 0.0
         result[b, : choices - 1] = 2.0 * servers.root[b].sum() / servers.capacity[b].sum()
-        data = ServersData(one, result[b], False, nobody, nobody)
+        data = ServersData(of_one(servers, b), result[b], False, nobody, nobody)
         relax(data, state, allowed, result[b], np.inf, relaxed)
     return result
 

@@ -79,12 +79,14 @@ def shared_cost(problem: MultiServerOffloading, price: Array, candidates: int = 
         return values.reshape(values.shape[:batch] + (1,) * candidates + values.shape[batch:])
 
     root = spread(np.sqrt(problem.weight * problem.workload)[..., None])
-    if not problem.bounded:
-        return 2.0 * root * np.sqrt(price)
+    free = 2.0 * root * np.sqrt(price)
+    if not problem.bounded.any():
+        return free
     lower, upper = (spread(bound) for bound in problem.speed_bounds())
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.clip(np.where(root > 0, root / np.sqrt(price), 0.0), lower, upper)
-        return np.where(root > 0, root * (root / share), 0.0) + price * share
+        within = np.where(root > 0, root * (root / share), 0.0) + price * share
+    return np.where(spread(problem.bounded[..., None, None]), within, free)
 
 
 def fixed_bound(problem: MultiServerOffloading, decision: Array, price: Array) -> Array:
@@ -113,12 +115,12 @@ def relaxed_bound(problem: MultiServerOffloading, price: Array, place_price: Arr
 def respond(problem: MultiServerOffloading, decision: Array, price: Array) -> SpeedAndPower:
     """Return the speeds that answer a price, made to fit; see `MultiServerOffloading.respond`."""
     best, _ = CLOSED_FORM(problem, decision)
-    if not problem.bounded:
+    if not problem.bounded.any():
         return best
     flat, decisions = problem.paired(decision)
     prices = price.reshape(-1, problem.servers)
-    speeds = np.empty(decisions.shape)
-    for k in range(len(decisions)):
+    speeds = best.server_speed.reshape(decisions.shape).copy()
+    for k in np.flatnonzero(flat.bounded):
         own = np.maximum(decisions[k].astype(int), 1) - 1
         with np.errstate(divide="ignore"):
             wanted = np.sqrt(flat[k].weight * flat[k].workload) / np.sqrt(prices[k][own])

@@ -56,18 +56,21 @@ MOST_SLOTS = 4_000_000
 def slots_apply(servers: Servers) -> Array:
     """Whether all users of each instance weigh alike and no speed is bounded."""
     spread = servers.root.max(axis=1) - servers.root.min(axis=1)
-    return np.asarray((spread <= ALIKE * servers.root.max(axis=1)) & (not servers.lower.size))
+    return np.asarray((spread <= ALIKE * servers.root.max(axis=1)) & ~servers.bounded)
 
 
 def assign(servers: Servers) -> tuple[Array, float]:
     """Return the best decision of one instance whose users weigh alike, and the bound that proves it."""
     from scipy.optimize import linear_sum_assignment
 
+    from mecopt.kernels.servers import costs
+    from mecopt.search.server_moves import POLISHING, polish
+
     cost = servers.cost[0]
     users, count = cost.shape[0], cost.shape[1] - 1
     root, capacity = float(servers.root[0].max()), servers.capacity[0]
     places = np.full(count, users)
-    if servers.admission.size:
+    if servers.limited[0]:
         places = np.minimum(servers.admission[0], users).astype(int)
     rises = [_rises(root, f, n) for f, n in zip(capacity, places, strict=True)]
     with np.errstate(invalid="ignore"):
@@ -77,9 +80,13 @@ def assign(servers: Servers) -> tuple[Array, float]:
     server = np.repeat(np.arange(count), [rise.size for rise in useful])
     local = np.broadcast_to(cost[:, :1], (users, users))
     table = np.concatenate([cost[:, 1 + server] + np.concatenate(useful), local], axis=1)
-    largest = np.max(table, where=np.isfinite(table), initial=1.0)
-    impossible = 2.0 * users * largest
-    _, column = linear_sum_assignment(np.where(np.isfinite(table), table, impossible))
+    # What alone costs more than a whole decision is in no better one, and would take the digits of the rest along.
+    known = cost.argmin(axis=1).astype(np.int8)
+    polish(servers, known, POLISHING)
+    most = float(costs(servers, known[None, None])[0, 0])
+    possible = np.isfinite(table) & (table <= most)
+    impossible = 2.0 * users * np.max(table, where=possible, initial=1.0)
+    _, column = linear_sum_assignment(np.where(possible, table, impossible))
     decision = np.where(column < server.size, 1 + np.append(server, np.zeros(users, dtype=int))[column], 0).astype(np.int8)
     if not np.isfinite(cost[np.arange(users), decision]).all():
         return decision, np.inf
@@ -95,7 +102,8 @@ def place_prices(cost: Array, rises: list[Array], decision: Array) -> Array:
     """Return prices of places at which nobody would change: shortest paths over local computing and the servers.
 
     The price of server j lies between the cost of its last taken and of its first empty place, and a user at j saves no
-    more by going to k than the prices differ.
+    more by going to k than the prices differ. Of all such prices these are the least: what a place of a full server costs
+    beyond what others would pay is subtracted again, and a large number would take the digits along.
     """
     choices = cost.shape[1]
     most = np.full((choices, choices), np.inf)  # of price[j] - price[k]
@@ -110,13 +118,10 @@ def place_prices(cost: Array, rises: list[Array], decision: Array) -> Array:
             most[j, 0] = min(most[j, 0], rises[j - 1][taken])
         if taken:
             most[0, j] = min(most[0, j], -rises[j - 1][taken - 1])
-    # A full server whose users have nowhere else to go may cost anything: something finite that nobody else would pay.
-    finite = cost[np.isfinite(cost)]
-    ceiling = 2.0 * (np.abs(finite).max(initial=1.0) + max((float(rise[-1]) for rise in rises if rise.size), default=0.0))
-    price = np.array([0.0, *(ceiling if rise.size else np.inf for rise in rises)])
+    price = np.zeros(choices)
     for _ in range(choices):
-        price = np.minimum(price, (price + most).min(axis=1))
-    return np.maximum(price[1:] - price[0], 0.0)
+        price[1:] = np.maximum(price[1:], (price[:, None] - most).max(axis=0)[1:])
+    return np.where([rise.size for rise in rises], price[1:], np.inf)
 
 
 def place_bound(cost: Array, rises: list[Array], price: Array) -> float:

@@ -232,22 +232,22 @@ class MultiServerOffloading(Problem[SpeedAndPower, ServerPrices]):
         return self.local_costs() == 0.0
 
     @property
-    def bounded(self) -> bool:
-        """Whether any share of a server's speed is bounded, by deadlines too."""
-        return bool((self.least_speed > 0).any() or (self.most_speed < np.inf).any() or (self.deadline < np.inf).any())
+    def bounded(self) -> Array:
+        """Whether any share of a server's speed is bounded, by deadlines too, ``(*batch)``."""
+        bounds = (self.least_speed > 0) | (self.most_speed < np.inf) | (self.deadline < np.inf)
+        return np.asarray(bounds.any(axis=-1))
 
     def server_terms(self) -> Servers:
         """Return the terms of V; see `mecopt.kernels.servers`."""
         from mecopt.kernels.servers import servers
 
         lower, upper = None, None
-        if self.bounded:
+        if self.bounded.any():
             lower, upper = (np.nan_to_num(bound, nan=0.0) for bound in self.speed_bounds())
-        admission = self.admission if (self.admission < self.users).any() else None
         root = np.sqrt(self.weight * self.workload)
         # A server that is off has nobody to share it: any speed does that leaves nothing to divide by 0.
         speed = np.where(self.server_speed > 0, self.server_speed, self.server_speed.max(axis=-1, keepdims=True))
-        return servers(self.choice_costs(), root, np.where(speed > 0, speed, 1.0), lower, upper, admission)
+        return servers(self.choice_costs(), root, np.where(speed > 0, speed, 1.0), lower, upper, self.admission)
 
     # ------------------------------------------------------------------ the contract
 

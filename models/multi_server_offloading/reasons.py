@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 
+ROUNDING = 1e-12
+"""Relative excess of least speeds over all speeds that counts as none."""
+
 
 def why_none(problem: MultiServerOffloading) -> str:
     """Say which limit leaves one instance without any decision; empty where no single one does."""
@@ -34,9 +37,14 @@ def why_none(problem: MultiServerOffloading) -> str:
         served = "no server that admits users can keep it" if linked else "it has no link to any server"
         return f"user {i} has no place: {alone}, and {served}{_more(stuck)}"
     places = float(np.where(problem.server_speed > 0, problem.admission, 0.0).sum())
-    away = int((~possible[:, 0]).sum())
+    alone_late = ~possible[:, 0]
+    away = int(alone_late.sum())
     if away > places:
         return f"{counted(away, 'users')} cannot compute in time alone, and the servers admit {places:.0f} in all"
+    least = np.where(possible[:, 1:], problem.speed_bounds()[0], np.inf).min(axis=-1)[alone_late].sum()
+    if least > problem.server_speed.sum() * (1.0 + ROUNDING):
+        needed = f"{counted(away, 'users')} cannot compute in time alone and need {least:.4g} cycle/s at least"
+        return f"{needed}; all servers together have {problem.server_speed.sum():.4g}"
     return ""
 
 

@@ -181,7 +181,7 @@ def test_the_limit_that_leaves_a_decision_no_allocation_is_named(decision: list[
 
 def test_of_limits_that_leave_nothing_only_together_none_is_named() -> None:
     problem = MultiServerOffloading(
-        channel_gain=np.full((2, 1), 1e-7), server_speed=3e10, least_speed=2e10, deadline=0.5, workload=1e9
+        channel_gain=np.full((3, 2), 1e-7), server_speed=3e10, least_speed=2e10, deadline=0.5, workload=1e9
     )
     answer = mecopt.solve(problem, throw=False)
     assert answer.status is Status.INFEASIBLE
