@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mecopt import waiting
 from mecopt.files import code_digest
 from mecopt.learners.log import LOG, Log, read_log
 from mecopt.learners.proposer import Learner
 from mecopt.problem import Problem
+from mecopt.workers import side_by_side
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,9 @@ def train_all(
     progress: Callable[[int, int], None],
 ) -> dict[Plan, list[Log]]:
     """Train every plan with every seed, side by side, and return their logs."""
-    from joblib import Parallel, delayed
-
-    waiting.one_voice()
     tasks = [(learner, stream, plan, plan.folder(out, seed, count), seed, count) for plan in plans for seed in range(seeds)]
-    finished = Parallel(n_jobs=-1, return_as="generator_unordered")(delayed(train_one)(*task) for task in tasks)
     progress(0, len(tasks))
-    for done, _ in enumerate(finished, start=1):
-        progress(done, len(tasks))
+    with side_by_side(train_one, tasks) as finished:
+        for done, _ in enumerate(finished, start=1):
+            progress(done, len(tasks))
     return {plan: [read_log(plan.folder(out, seed, count) / LOG) for seed in range(seeds)] for plan in plans}

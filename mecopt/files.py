@@ -4,8 +4,11 @@ import contextlib
 import hashlib
 import inspect
 import os
+import re
 import secrets
+import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -14,9 +17,16 @@ from pathlib import Path
 
 from mecopt.solution import InstanceError
 
+DAY = 86400.0
+
 LOCK, HOLDER = ".mecopt.lock", ".mecopt.holder"
 """Files of a folder that a run has to itself: the operating system's lock, which ends with its process, and whose it is."""
 
+
+TEMPORARY = re.compile(r"\.mecopt\.([1-9]\d*)\.([0-9a-f]{8})[0-9a-f]{8}")
+"""Names of files while they are written: by which process, and which of those that have had its number."""
+
+_TOKEN = secrets.token_hex(4)
 
 _held: ContextVar[frozenset[Path]] = ContextVar("held", default=frozenset())
 
@@ -85,9 +95,11 @@ def _locked(folder: Path) -> Iterator[None]:
     token = _held.set(_held.get() | {folder})
     try:
         (folder / HOLDER).write_text(f"the process {os.getpid()}", encoding="utf-8")
+        sweep(folder)
         yield
     finally:
         _held.reset(token)
+        sweep(folder)
         for name in (HOLDER, LOCK):
             with contextlib.suppress(OSError):
                 (folder / name).unlink()
@@ -113,10 +125,52 @@ def require_other(given: Path, *written: Path) -> None:
             raise InstanceError(f"{path} would replace the data that are read from {given}; name another file or folder")
 
 
+def sweep(folder: Path) -> None:
+    """Remove from a folder, and from one for parts in it, what processes that have ended left half-written."""
+    for place in (folder, folder / "parts"):
+        with contextlib.suppress(OSError):
+            for path in place.iterdir():
+                found = TEMPORARY.fullmatch(path.name)
+                if found and _gone(int(found[1]), found[2], path):
+                    path.unlink(missing_ok=True)
+
+
+def _gone(process: int, token: str, path: Path) -> bool:
+    """Whether the process that was writing a file has ended; where numbers of processes do not tell, after a day."""
+    if process == os.getpid():
+        return token != _TOKEN
+    if os.name != "posix":
+        return time.time() - path.stat().st_mtime > DAY
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def temporary_folder() -> str:
+    """Make a folder for this process among the system's temporary ones, and remove those of mecopt's that have ended."""
+    place = Path(tempfile.gettempdir())
+    with contextlib.suppress(OSError):
+        for path in place.glob(".mecopt.*"):
+            found = TEMPORARY.fullmatch(path.name)
+            if found and _gone(int(found[1]), found[2], path):
+                shutil.rmtree(path, ignore_errors=True)
+    folder = place / _temporary_name()
+    folder.mkdir(mode=0o700)
+    return str(folder)
+
+
+def _temporary_name() -> str:
+    return f".mecopt.{os.getpid()}.{_TOKEN}{secrets.token_hex(4)}"
+
+
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file completely or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".mecopt.{secrets.token_hex(8)}")
+    temporary = path.with_name(_temporary_name())
     try:
         with temporary.open("xb") as file:
             file.write(content)

@@ -17,7 +17,6 @@ import json
 import logging
 import os
 import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -29,7 +28,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from mecopt import clock
-from mecopt.files import write_whole
+from mecopt.files import temporary_folder, write_whole
 
 LOGGER = logging.getLogger("mecopt")
 
@@ -181,7 +180,7 @@ def one_voice() -> None:
     global _leads
     if VOICE not in os.environ:
         _leads = True
-        folder = tempfile.mkdtemp(prefix="mecopt-")
+        folder = temporary_folder()
         os.environ[VOICE] = folder
         atexit.register(_end_voice, folder, os.getpid())
 

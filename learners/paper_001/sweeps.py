@@ -9,14 +9,13 @@ own, schemes have other batteries and serve other users, so that neither order n
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt import waiting
 from mecopt.learners.paper_001.measures import REWARDS, Followed, Means, Size, follow
 from mecopt.learners.paper_001.policies import EVEN, EXACT, HYBRID, MATCHED, MODES, RULES, of_scheme, random_of
 from mecopt.learners.paper_001.worlds import SCALES, SWEPT, World, stream
@@ -24,6 +23,7 @@ from mecopt.models.backscatter_frame.admission import served
 from mecopt.models.backscatter_frame.dynamics import BITS_PER_ENERGY, carried_out
 from mecopt.reproduction import Progress
 from mecopt.solve import allocate, solve
+from mecopt.workers import side_by_side as at_once
 
 Array = NDArray[Any]
 
@@ -143,13 +143,14 @@ Task = tuple[Callable[..., Any], Sequence[Any]]
 
 def side_by_side(tasks: Sequence[Task], what: str, progress: Progress) -> list[Any]:
     """Run functions of modules in several processes; return what they return, in order."""
-    from joblib import Parallel, delayed
-
-    waiting.one_voice()
-    finished: Iterable[Any] = Parallel(n_jobs=-1, return_as="generator")(delayed(run)(*given) for run, given in tasks)
     progress(what, 0, len(tasks))
     results = []
-    for done, one in enumerate(finished, start=1):
-        progress(what, done, len(tasks))
-        results.append(one)
+    with at_once(_called, tasks, in_order=True) as finished:
+        for done, one in enumerate(finished, start=1):
+            progress(what, done, len(tasks))
+            results.append(one)
     return results
+
+
+def _called(run: Callable[..., Any], given: Sequence[Any]) -> Any:
+    return run(*given)

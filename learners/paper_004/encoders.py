@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt import waiting
 from mecopt.learners.inputs import LOOKED_AT, Inputs
 from mecopt.learners.network import one_thread
 from mecopt.learners.ojrs.autoencoder import Autoencoder, UnitScale
@@ -26,6 +25,7 @@ from mecopt.learners.ojrs.settings import OjrsSettings
 from mecopt.learners.paper_004.trainings import MOST_SERVERS, SERVERS, STEADY, stream
 from mecopt.models.multi_server_offloading import MultiServerOffloading
 from mecopt.reproduction import Progress
+from mecopt.workers import side_by_side
 
 Array = NDArray[Any]
 
@@ -157,13 +157,10 @@ def measure_updates(seeds: int, updates: int, progress: Progress) -> dict[str, l
 
 def _side_by_side(what: str, tasks: Sequence[tuple[Any, ...]], progress: Progress) -> Ways:
     """Train encoders, `trained` of each task, in several processes."""
-    from joblib import Parallel, delayed
-
-    waiting.one_voice()
-    finished = Parallel(n_jobs=-1, return_as="generator")(delayed(trained)(*task) for task in tasks)
     found: Ways = {}
     progress(what, 0, len(tasks))
-    for done, ((name, _, servers, *_), result) in enumerate(zip(tasks, finished, strict=True), start=1):
-        found.setdefault((name, servers), []).append(result)
-        progress(what, done, len(tasks))
+    with side_by_side(trained, tasks, in_order=True) as finished:
+        for done, ((name, _, servers, *_), result) in enumerate(zip(tasks, finished, strict=True), start=1):
+            found.setdefault((name, servers), []).append(result)
+            progress(what, done, len(tasks))
     return found

@@ -32,7 +32,12 @@ Exit codes:
   2    bad input or wrong use, or stored answers made with other data
   3    a solver is not installed
   4    a limit cut at least one answer short (it is printed, with its true gap)
-  130  interrupted; finished parts are kept"""
+  5    a worker process was lost; finished parts are kept
+  130  interrupted; finished parts are kept (143: by SIGTERM)"""
+
+
+class Terminated(KeyboardInterrupt):
+    """A signal asks this process to end, as an interrupt does; says which."""
 
 
 class Commands(click.Group):
@@ -73,8 +78,11 @@ def main(arguments: list[str] | None = None) -> Any:
     """Run a command; errors of ours become one line on standard error."""
     from mecopt.cli.doubts import told_in_a_line
     from mecopt.solution import BackendUnavailable, MecoptError, SolveFailed
+    from mecopt.workers import WorkerLost
 
     lacking = _replacing_what_a_code_page_lacks()
+    if arguments is None:
+        _tidy_when_terminated()
     if arguments is None and hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `mecopt list | head` ends like any other program
     try:
@@ -82,9 +90,11 @@ def main(arguments: list[str] | None = None) -> Any:
             code = group.main(args=arguments, prog_name="mecopt", standalone_mode=False)
     except click.exceptions.Exit as error:
         code = error.exit_code
-    except (click.Abort, KeyboardInterrupt):  # click turns the one into the other while a command runs
-        click.echo("interrupted", err=True)
-        code = 130
+    except (click.Abort, KeyboardInterrupt) as error:  # click turns the one into the other while a command runs
+        cause = error.__cause__ or error
+        told = isinstance(cause, Terminated)
+        click.echo(f"ended by {signal.Signals(cause.args[0]).name}" if told else "interrupted", err=True)
+        code = 128 + (cause.args[0] if told else signal.SIGINT)
     except click.ClickException as error:
         error.show()
         code = error.exit_code
@@ -94,6 +104,9 @@ def main(arguments: list[str] | None = None) -> Any:
     except SolveFailed as error:
         click.echo(f"error: {error}", err=True)
         code = 1
+    except WorkerLost as error:
+        click.echo(f"error: {error}", err=True)
+        code = 5
     except MecoptError as error:
         click.echo(f"error: {error}", err=True)
         code = 2
@@ -105,6 +118,19 @@ def main(arguments: list[str] | None = None) -> Any:
             f"note: {encoding} lacks characters of this output, which are ? in it; set PYTHONUTF8=1 for them", err=True
         )
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _tidy_when_terminated() -> None:
+    """Let a request to end, made once, leave nothing behind; one more ends the process at once."""
+
+    def end(number: int, frame: Any) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        raise Terminated(number)
+
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, end)
 
 
 def _replacing_what_a_code_page_lacks() -> set[str]:

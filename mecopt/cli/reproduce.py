@@ -38,14 +38,19 @@ def command(paper: str | None, output: Path | None, seeds: int | None, quick: bo
     reproduction = find_reproduction(paper)
     if output is None:
         raise InstanceError("reproduce needs a folder for its results: -o FOLDER")
-    with to_myself(output), told_progress(screen) as progress:
-        findings = reproduction.run(
-            output,
-            seeds=seeds or (2 if quick else reproduction.seeds),
-            quick=quick,
-            progress=progress,
-        )
-    written = findings.write(output)
+    with to_myself(output):
+        try:
+            with told_progress(screen) as progress:
+                findings = reproduction.run(
+                    output,
+                    seeds=seeds or (2 if quick else reproduction.seeds),
+                    quick=quick,
+                    progress=progress,
+                )
+        except KeyboardInterrupt:
+            click.echo(f"what was finished is kept in {output}: the same command goes on from there", err=True)
+            raise
+        written = findings.write(output)
     screen.print(f"[bold]{escape(findings.title)}[/bold]")
     if quick:
         screen.print(

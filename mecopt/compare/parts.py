@@ -1,12 +1,9 @@
-"""What runs in parts share: names of their files, processes that leave Ctrl-C to one, where results are from."""
+"""What runs in parts share: names of their files, and where results are from."""
 
 from __future__ import annotations
 
 import contextlib
 import re
-import signal
-import threading
-from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 
 from mecopt.files import class_digest
@@ -15,19 +12,6 @@ from mecopt.stored import digest_of
 
 TABLE = "table of results"
 """Kind of the table that a run leaves, see `mecopt.stored`."""
-
-
-@contextlib.contextmanager
-def deaf_to_interrupts(wanted: bool) -> Iterator[None]:
-    """Start processes that ignore Ctrl-C: this one hears it, stops them, and has the only word."""
-    if not wanted or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def versions() -> dict[str, str]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt import stored, units, waiting
+from mecopt import stored, units
 from mecopt.arguments import checked_limit, checked_problem, checked_seed
 from mecopt.backends.backend import Feature
 from mecopt.certify import VIOLATION, certify, distance, judge, reasons
-from mecopt.compare.parts import TABLE, deaf_to_interrupts, file_name, name_of, origin_of, versions
+from mecopt.compare.parts import TABLE, file_name, name_of, origin_of, versions
 from mecopt.data import Labels, digest
 from mecopt.files import class_digest, code_digest, to_myself
 from mecopt.problem import Problem
@@ -34,6 +33,7 @@ from mecopt.show.numbers import counted
 from mecopt.show.readable import Readable
 from mecopt.solution import InstanceError, Status, unknown
 from mecopt.solve import solve
+from mecopt.workers import cores, side_by_side
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -152,8 +152,6 @@ def compare(
     ------
     UnknownName, BackendUnavailable, InstanceError
     """
-    from joblib import Parallel, delayed
-
     checked_problem(problem)
     checked_limit(time_limit)
     seed, time_limit = checked_seed(seed), None if time_limit is None else float(time_limit)
@@ -201,7 +199,7 @@ def compare(
         "python": platform.python_version(),
         "data": digest(flat),
     }
-    folder = Path(out).absolute() / "parts"  # worker processes are kept, and stay in the folder they began in
+    folder = Path(out).absolute() / "parts"
     parts, tasks = [], []
     for method in chosen:
         solver = own.get(method) or policies.get(method, method)  # chosen once, not anew for each part
@@ -214,7 +212,6 @@ def compare(
             parts.append(_Part(path, key, method, first, rows.stop - first))
             tasks.append((path, flat[rows], method, solver, some, (seed, number), first, time_limit, key))
     total = len(parts)
-    cores = os.cpu_count() or 1
     with to_myself(Path(out)):
         unusable: list[str] = []
         stand = [part.method not in own and stored.standing(part.read, unusable) is not None for part in parts]
@@ -222,13 +219,11 @@ def compare(
         tasks = [task for task, stands in zip(tasks, stand, strict=True) if not stands]
         done = sum(stand)
         progress(done, total)
-        workers = int(jobs or 0) or (cores if len(tasks) > 2 * cores else 1)
-        waiting.one_voice()
-        with deaf_to_interrupts(workers > 1):
-            running = Parallel(n_jobs=workers, return_as="generator_unordered")(delayed(_part)(*task) for task in tasks)
-        for _ in running:
-            done += 1
-            progress(done, total)
+        workers = int(jobs or 0) or (cores() if len(tasks) > 2 * cores() else 1)
+        with side_by_side(_part, tasks, workers) as running:
+            for _ in running:
+                done += 1
+                progress(done, total)
         comparison = Comparison(_gathered(parts, origin), origin)
         stored.write_table(Path(out) / RESULTS, comparison.table, TABLE)
         report(comparison)

@@ -8,7 +8,6 @@ finished parts, takes those that are what was written (`mecopt.stored`), and goe
 from __future__ import annotations
 
 import json
-import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -19,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt import stored, waiting
+from mecopt import stored
 from mecopt.arguments import checked_seed
-from mecopt.compare.parts import TABLE, deaf_to_interrupts, file_name, name_of, origin_of, versions
+from mecopt.compare.parts import TABLE, file_name, name_of, origin_of, versions
 from mecopt.dynamic.charts import Chart, shown
 from mecopt.dynamic.control_variates import luck
 from mecopt.dynamic.dynamics import Dynamics, Outcome, Policy
@@ -33,6 +32,7 @@ from mecopt.search.proposed import Proposed, is_learned, learned
 from mecopt.show.numbers import counted
 from mecopt.show.readable import Readable
 from mecopt.solution import InstanceError, SolveFailed
+from mecopt.workers import cores, side_by_side
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -164,8 +164,6 @@ def roll_out(
     ------
     UnknownName, BackendUnavailable, InstanceError, SolveFailed
     """
-    from joblib import Parallel, delayed
-
     seed = checked_seed(seed)
     slots = dynamics.default_slots if slots is None else slots
     lanes = dynamics.default_lanes if lanes is None else lanes
@@ -203,7 +201,7 @@ def roll_out(
     chart = dynamics.chart()
     origin["chart"] = {"why": dynamics.why_no_chart()} if chart is None else _told(dynamics, chart)
     total = sum(len(task.files()) for task in tasks)
-    workers = min(int(jobs or os.cpu_count() or 1), len(tasks))
+    workers = min(int(jobs or cores()), len(tasks))
     with to_myself(Path(out)):
         unusable: list[str] = []
         key = _key(origin, "bounds", None)
@@ -223,12 +221,10 @@ def roll_out(
                     done += 1
                     progress(done, total)
         else:
-            waiting.one_voice()
-            with deaf_to_interrupts(True):
-                running = Parallel(n_jobs=workers, return_as="generator")(delayed(_all_of)(task) for task in tasks)
-            for task, _ in zip(tasks, running, strict=True):
-                done += len(task.files()) - task.done
-                progress(done, total)
+            with side_by_side(_all_of, [(task,) for task in tasks], workers, in_order=True) as running:
+                for task, _ in zip(tasks, running, strict=True):
+                    done += len(task.files()) - task.done
+                    progress(done, total)
         drawn = [] if chart is None else [task.map(chart) for task in tasks]
         failed = [(one.schema.metadata or {}).get(b"failed") for one in drawn]
         origin["unmapped"] = {name: why.decode() for name, why in zip(acting, failed, strict=False) if why is not None}

@@ -20,16 +20,16 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, ClassVar
 
-from mecopt import stored, waiting
-from mecopt.compare.parts import deaf_to_interrupts
+from mecopt import stored
 from mecopt.evaluation.claims import Claim
 from mecopt.evaluation.measurements import Measurements, Row, gathered
 from mecopt.evaluation.pictures import Drawing
 from mecopt.evaluation.tables import Pivot
-from mecopt.files import class_digest, code_digest, to_myself
+from mecopt.files import class_digest, code_digest, sweep, to_myself
 from mecopt.reproduction import Findings, Progress, Reproduction
 from mecopt.show.numbers import counted
 from mecopt.solution import InstanceError
+from mecopt.workers import side_by_side
 
 PACKAGES = ("mecopt", "numpy", "scipy", "numba", "torch", "gymnasium", "stable-baselines3")
 """Whose versions a report names, where they are installed."""
@@ -123,6 +123,7 @@ class Study(Reproduction):
                 learned = {method: _left(folder) for method, folder in trained.items()}
                 where = places.file(f"{setting}-{seed}", [setting, seed, [_said(plan) for plan in plans], learned])
                 parts.append(_Measuring(self, setting, seed, trained, *where, quick))
+        sweep(parts[0].file.parent)
         unusable: list[str] = []
         left = [part for part in parts if stored.standing(part.read, unusable) is None]
         stored.tell(unusable)
@@ -192,16 +193,12 @@ _Part = _Once | _Measuring
 
 def _all(tasks: Sequence[Callable[[], None]], what: str, progress: Progress) -> None:
     """Do all tasks side by side."""
-    from joblib import Parallel, delayed
-
     if not tasks:
         return
-    waiting.one_voice()
     progress(what, 0, len(tasks))
-    with deaf_to_interrupts(True):
-        finished = Parallel(n_jobs=-1, return_as="generator_unordered")(delayed(_do)(task) for task in tasks)
-    for done, _ in enumerate(finished, start=1):
-        progress(what, done, len(tasks))
+    with side_by_side(_do, [(task,) for task in tasks]) as finished:
+        for done, _ in enumerate(finished, start=1):
+            progress(what, done, len(tasks))
 
 
 def _do(task: Callable[[], None]) -> None:

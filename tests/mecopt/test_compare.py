@@ -449,14 +449,16 @@ def test_stored_answers_may_have_any_batch_shape(shape: tuple[int, ...], tmp_pat
 
 PARTS, SHORT = 6, 20
 ENDLESS = f"""
+import os
 import signal
+import sys
 from mecopt.cli.main import main
 from mecopt.compare import run
 
 def endless(path, problem, method, solver, labels, seed, *rest):
     from mecopt.compare import run  # that of the process at work
     if seed[1] >= 2:
-        print("at work on a part", flush=True)
+        print("at work on a part:", os.getpid(), file=sys.stderr, flush=True)
         while True:
             run.solve(problem, solver=solver, throw=False)
     getattr(run, "sound", run._part)(path, problem, method, solver, labels, seed, *rest)
@@ -486,8 +488,11 @@ def parts_of(out: Path) -> dict[str, int]:
     return {path.name: path.stat().st_mtime_ns for path in (out / "parts").glob("*.parquet")}
 
 
-def interrupted(file: Path, out: Path, jobs: int, sign: signal.Signals) -> tuple[int, str]:
-    """Start a comparison in its own process group, as a terminal does, and signal the group when it is at work on part 3."""
+def interrupted(file: Path, out: Path, jobs: int, sign: signal.Signals, whom: str) -> tuple[int, str]:
+    """Start a comparison in its own process group, as a terminal does, and send a signal when it is at work on part 3.
+
+    What it says is read until all its processes have ended.
+    """
     arguments = ["compare", str(file), "--methods", "cd-slsqp", "--jobs", str(jobs), "-o", str(out)]
     process = subprocess.Popen(
         [sys.executable, "-c", ENDLESS, *arguments],
@@ -497,27 +502,50 @@ def interrupted(file: Path, out: Path, jobs: int, sign: signal.Signals) -> tuple
         start_new_session=True,
     )
     with process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "at work on a part\n"
-        os.killpg(process.pid, sign)
+        assert process.stderr is not None
+        told = re.match("at work on a part: ([0-9]+)\n", next(line for line in process.stderr if "still" not in line))
+        assert told is not None
+        if whom == "group":
+            os.killpg(process.pid, sign)
+        else:
+            os.kill(process.pid if whom == "owner" else int(told[1]), sign)
         _, said = process.communicate()
     return process.returncode, said
 
 
-@pytest.mark.parametrize(("sign", "jobs"), [(signal.SIGKILL, 1), (signal.SIGINT, 1), (signal.SIGINT, 2)])
+@pytest.mark.parametrize(
+    ("sign", "jobs", "whom", "expected", "words"),
+    [
+        ("SIGKILL", 1, "group", -9, ""),
+        ("SIGKILL", 2, "owner", -9, ""),
+        ("SIGQUIT", 2, "owner", -3, ""),
+        ("SIGINT", 1, "group", 130, "interrupted"),
+        ("SIGINT", 2, "group", 130, "interrupted"),
+        ("SIGTERM", 1, "owner", 143, "ended by SIGTERM"),
+        ("SIGTERM", 2, "owner", 143, "ended by SIGTERM"),
+        ("SIGKILL", 2, "worker", 5, "error: a worker process was ended by SIGKILL before its work was done"),
+    ],
+)
 def test_an_interrupted_comparison_keeps_its_finished_parts_and_goes_on(
-    sign: signal.Signals, jobs: int, parted: tuple[Path, list[dict[str, Any]]], tmp_path: Path
+    sign: str,
+    jobs: int,
+    whom: str,
+    expected: int,
+    words: str,
+    parted: tuple[Path, list[dict[str, Any]]],
+    tmp_path: Path,
 ) -> None:
     file, undisturbed = parted
     out = tmp_path / "out"
-    code, said = interrupted(file, out, jobs, sign)
+    code, said = interrupted(file, out, jobs, getattr(signal, sign), whom)
     kept = parts_of(out)
     assert len(kept) == 2 if jobs == 1 else 1 <= len(kept) <= 2
     assert not (out / "results.parquet").exists()
     assert "Traceback" not in said
-    if sign is signal.SIGINT:
-        assert code == 130
-        assert "interrupted" in said
+    assert code == expected
+    if words:
+        assert words in said
+        assert {path.name for path in out.iterdir()} == {"parts"}
         assert [path.name for path in (out / "parts").iterdir() if path.suffix != ".parquet"] == []
     for name in kept:
         assert pq.read_table(out / "parts" / name).num_rows == SHORT
@@ -527,6 +555,7 @@ def test_an_interrupted_comparison_keeps_its_finished_parts_and_goes_on(
     assert len(parts_of(out)) == PARTS
     assert kept.items() <= parts_of(out).items()
     assert answered(pq.read_table(out / "results.parquet")) == undisturbed
+    assert not [path for path in out.rglob(".*")]
 
 
 def test_a_run_that_is_repeated_computes_nothing_again(tmp_path: Path) -> None:
