@@ -166,18 +166,24 @@ def is_warm(cls: type[Problem]) -> bool:
     if not isinstance(note, dict) or note.get("of") != _depends_on(cls):
         return False
     files = note.get("files")
-    return isinstance(files, list) and all(Path(str(name)).is_file() for name in files)
+    return isinstance(files, dict) and all(_size(name) == size for name, size in files.items())
+
+
+def _size(name: str) -> int | None:
+    try:
+        return Path(name).stat().st_size
+    except OSError:
+        return None
 
 
 def note_warm(cls: type[Problem]) -> None:
     """Note that nothing is left to compile for a problem, whose kernels this process has loaded."""
-    from mecopt.kernels.caches import used_folders
+    from mecopt.kernels.caches import used_files
 
     folder = home()
     if folder is None:
         return
-    files = sorted(str(path) for used in used_folders() for path in used.glob("*.nb[ic]"))
-    note = {"of": _depends_on(cls), "files": files}
+    note = {"of": _depends_on(cls), "files": used_files()}
     with contextlib.suppress(OSError):
         write_whole(folder / NOTES, json.dumps({**_notes(), cls.name: note}, indent=1).encode())
 

@@ -1,8 +1,11 @@
-"""Compiled kernels on disk that were built from the sources that run, and no others, whoever else uses the same folder.
+"""Compiled kernels on disk: whole, built from what runs, and not believed otherwise, whoever else uses the folder.
 
-numba notices when the file of a kernel changes, but not when one that it calls from another file does. So every folder of
-caches holds a stamp, the digest of the sources of all kernels. Who comes with other sources empties the folder; who runs
-older ones, in a process that began before, neither reads from it nor writes to it any more.
+A kernel is a file, found by everything that its code depends on: the functions and constants that run, the types, the
+compiler, the processor. numba's own caches notice when the file of a kernel changes, but not when one that it calls from
+another file does, and they unpickle what they find. Here a digest stands in front of what was pickled and is compared first:
+what is damaged, cut short or of another make is as good as missing, and replaced. Nobody reads what other sources built.
+
+The digest is no signature. Who may write to the folder can make whoever reads it run anything, as with `__pycache__`.
 """
 
 from __future__ import annotations
@@ -10,93 +13,211 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Callable
+import re
+import secrets
+import sys
+import time
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from mecopt.files import write_whole
-from mecopt.kernels.turns import turn
+import numpy as np
 
-STAMP, LOCK = "compiled.sha256", "compiled.lock"
+MAGIC = b"mecopt kernel 1\n"
+HEAD = len(MAGIC) + hashlib.sha256().digest_size
 
-PATIENCE = 10.0
-"""Seconds to wait for who empties or writes to a folder, which takes milliseconds."""
+OTHERS = 2
+"""Versions of the sources whose kernels are kept beside those of the newest writer."""
+
+ABANDONED = 86400.0
+"""Seconds after which a file that nobody finished belongs to a process that was killed."""
+
+NAMED = re.compile(r"\.([0-9a-f]{12})\.[0-9a-f]{16}\.nbc$")
+
+KERNELS = (b"numba", b"kernels.compiled")
+"""What sources of compiled code speak of."""
+
+
+# ---------------------------------------------------------------------- what a kernel is built from
 
 
 def digest_of(root: Path) -> str:
-    """Name the sources of all compiled code below a folder."""
+    """Name the sources of all compiled code below a folder, or in one file."""
     sources = []
-    for folder, _, files in os.walk(root, followlinks=True):
-        for name in files:
-            if name.endswith(".py"):
-                content = Path(folder, name).read_bytes()
-                if b"numba" in content or b"compiled" in content:
-                    sources.append((name, content))
+    for path in _sources(root):
+        content = path.read_bytes()
+        if any(word in content for word in KERNELS):
+            sources.append((path.name, content))
     return hashlib.sha256(repr(sorted(sources)).encode()).hexdigest()
 
 
+def _sources(root: Path) -> Iterator[Path]:
+    if root.is_file():
+        yield root
+    for folder, _, files in os.walk(root, followlinks=True):
+        yield from (Path(folder, name) for name in files if name.endswith(".py"))
+
+
+@cache
+def own_digest() -> str:
+    """Name mecopt's own sources of compiled code."""
+    return digest_of(Path(__file__).parents[1])
+
+
+@cache
+def _digest_of_package(name: str) -> str:
+    """Name the sources of compiled code of somebody else's package, or module."""
+    module = sys.modules.get(name)
+    places = [*getattr(module, "__path__", ())] or [getattr(module, "__file__", None) or name]
+    return ",".join(digest_of(Path(place)) for place in places)
+
+
+def built_from(function: FunctionType, kinds: tuple[type, ...] = ()) -> str:
+    """Name what the code of a kernel is made of: the functions that it calls and the constants that it reads, as they run.
+
+    Parameters
+    ----------
+    function
+        that is compiled.
+    kinds
+        classes among the types of its arguments. What stands for a function where it is called with them, numba's
+        `overload`, is found by the sources of their package.
+    """
+    reached, waiting, parts = {id(function)}, [function], []
+    while waiting:
+        part, called = _part(waiting.pop())
+        parts.append(part)
+        for one in called:
+            if id(one) not in reached:
+                reached.add(id(one))
+                waiting.append(one)
+    packages = {one.__module__.partition(".")[0] for one in (function, *kinds)} - {"mecopt"}
+    foreign = [_digest_of_package(name) for name in sorted(packages)]
+    whole = own_digest(), foreign, [_constant(kind) for kind in kinds], parts[0], sorted(parts)
+    return hashlib.sha256(repr(whole).encode()).hexdigest()
+
+
+@cache
+def _part(function: FunctionType) -> tuple[str, tuple[FunctionType, ...]]:
+    """Name one function and the constants that it reads, without the functions that it calls, and return these."""
+    codes = list(_codes(function.__code__))
+    names = sorted({name for code in codes for name in code.co_names})
+    values = [(name, function.__globals__[name]) for name in names if name in function.__globals__]
+    values += [(str(k), cell.cell_contents) for k, cell in enumerate(function.__closure__ or ())]
+    values += [
+        (f"{name}.{part}", getattr(module, part))
+        for name, module in list(values)
+        if isinstance(module, ModuleType)
+        for part in names
+        if hasattr(module, part)
+    ]
+    said = [repr((code.co_code, list(map(_constant, code.co_consts)), code.co_names)) for code in codes]
+    said += [_constant(function.__defaults__), *(f"{name} = {_constant(value)}" for name, value in values)]
+    called = (getattr(value, "py_func", value) for _, value in values)
+    followed = tuple(one for one in called if isinstance(one, FunctionType) and not _outside(one))
+    return hashlib.sha256("\n".join(said).encode()).hexdigest(), followed
+
+
+def _outside(function: FunctionType) -> bool:
+    """Whether a function belongs to the compiler, which has its own version, and knows it by name."""
+    return function.__module__.partition(".")[0] in ("numba", "numpy", "math")
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _codes(constant)
+
+
+def _constant(value: Any) -> str:
+    """Return the value of what is compiled into code; of functions and modules, which have no value, the kind alone."""
+    if isinstance(value, bool | int | float | complex | str | bytes | np.generic | None):
+        return repr(value)
+    if isinstance(value, tuple | list):
+        return repr([_constant(entry) for entry in value])
+    if isinstance(value, frozenset):
+        return repr(sorted(map(_constant, value)))
+    if isinstance(value, np.ndarray):
+        return repr((value.dtype.str, value.shape, value.tobytes()))
+    if isinstance(value, type):
+        return repr((value.__qualname__, getattr(value, "_fields", ())))
+    return type(value).__name__
+
+
+# ---------------------------------------------------------------------- files
+
+
 class CacheFolder:
-    """A folder of caches, as a process sees it whose sources have a digest."""
+    """A folder of kernels, as a process sees it whose sources have a digest."""
 
     def __init__(self, path: Path, digest: str) -> None:
         self.path, self.digest = path, digest
+        self._tidy = False
 
-    def current(self) -> bool:
-        """Whether what lies in the folder was built from these sources."""
+    def file(self, name: str, key: str) -> Path:
+        """Return where a kernel is kept."""
+        return self.path / f"{name}.{self.digest[:12]}.{hashlib.sha256(key.encode()).hexdigest()[:16]}.nbc"
+
+    def files(self) -> list[Path]:
+        """Return the kernels of these sources."""
+        return sorted(self.path.glob(f"*.{self.digest[:12]}.*.nbc"))
+
+    def load(self, name: str, key: str) -> bytes | None:
+        """Return what was kept of a kernel, or None where there is nothing that can be believed."""
         try:
-            return (self.path / STAMP).read_text(encoding="ascii", errors="replace") == self.digest
+            content = self.file(name, key).read_bytes()
         except OSError:
-            return False
-
-    def claim(self) -> int:
-        """Empty the folder unless it is current, and stamp it; return how many files went.
-
-        Where one of them cannot be deleted the folder is not stamped, and so not used.
-        """
-        if self.current():
-            return 0
-        with turn(self.path / LOCK, PATIENCE):
-            if self.current():
-                return 0
-            caches = [path for path in self.path.glob("*.nb[ic]") if path.is_file()]
-            for path in caches:
-                path.unlink(missing_ok=True)
-            write_whole(self.path / STAMP, self.digest.encode())
-        return len(caches)
-
-    def load(self, loader: Callable[[], Any]) -> Any:
-        """Return what is loaded from the folder, or None if it is not, or no longer, current."""
-        if not self.current():
             return None
-        found = loader()
-        return found if self.current() else None
+        head, payload = content[:HEAD], content[HEAD:]
+        return payload if head == MAGIC + _seal(key, payload) else None
 
-    def save(self, saver: Callable[[], None]) -> None:
-        """Write to the folder if it is current; nobody empties it meanwhile."""
-        with turn(self.path / LOCK, PATIENCE):
-            if self.current():
-                saver()
+    def save(self, name: str, key: str, payload: bytes) -> None:
+        """Keep a kernel; where it cannot be written the next process compiles it again."""
+        path = self.file(name, key)
+        begun = self.path / f".{path.name}.{secrets.token_hex(4)}"
+        try:
+            begun.write_bytes(MAGIC + _seal(key, payload) + payload)
+            os.replace(begun, path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                begun.unlink()
+        if not self._tidy:
+            self._tidy = True
+            self.tidy()
+
+    def tidy(self) -> None:
+        """Delete what nobody will read: kernels of all other sources but the newest, and what was never finished."""
+        versions: dict[str, list[tuple[float, Path]]] = {}
+        gone: list[Path] = []
+        with contextlib.suppress(OSError):
+            for path in self.path.iterdir():
+                named = NAMED.search(path.name)
+                if named is not None and named[1] != self.digest[:12]:
+                    versions.setdefault(named[1], []).append((path.stat().st_mtime, path))
+                elif ".nbc." in path.name and path.stat().st_mtime < time.time() - ABANDONED:
+                    gone.append(path)
+        for old in sorted(versions, key=lambda version: max(versions[version]), reverse=True)[OTHERS:]:
+            gone += [path for _, path in versions[old]]
+        for path in gone:
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
+def _seal(key: str, payload: bytes) -> bytes:
+    return hashlib.sha256(key.encode() + b"\0" + payload).digest()
 
 
 _used: dict[Path, CacheFolder] = {}
 
 
 def cache_folder(path: Path) -> CacheFolder:
-    """Return a folder of caches for the kernels of this process, emptied of all others."""
-    if path not in _used:
-        _used[path] = CacheFolder(path, own_digest())
-        with contextlib.suppress(OSError):
-            _used[path].claim()
-    return _used[path]
+    """Return a folder of kernels for this process."""
+    return _used.setdefault(path, CacheFolder(path, own_digest()))
 
 
-def used_folders() -> list[Path]:
-    """Return the folders in which the kernels that this process has imported are kept."""
-    return sorted(_used)
-
-
-@cache
-def own_digest() -> str:
-    """Name the sources that this process runs."""
-    return digest_of(Path(__file__).parents[1])
+def used_files() -> dict[str, int]:
+    """Return the files in which kernels like those that this process has imported are kept, and their sizes."""
+    return {str(path): path.stat().st_size for folder in _used.values() for path in folder.files()}

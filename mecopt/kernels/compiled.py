@@ -1,16 +1,19 @@
 """The decorator of compiled code: numba without the interpreter, cached on disk, compiled by one process for all.
 
-A kernel that a call needs is loaded from the caches. If they do not have it, the process takes its turn with all others that
-want the same kernel, looks again, and only then compiles. All of this happens while `mecopt.clock` stands still, and who
-waits is told by `mecopt.waiting`.
+A kernel that a call needs is loaded from the caches. If they do not have it whole, the process takes its turn with all
+others that want the same kernel, looks again, and only then compiles. All of this happens while `mecopt.clock` stands still,
+and who waits is told by `mecopt.waiting`.
 
 Locks are always taken in the same order: numba's own between threads, then those of kernels from the caller to the called
-(no two kernels call each other), then that of a folder. A fork waits for who compiles: the new process would for ever.
+(no two kernels call each other). A fork waits for who compiles: the new process would for ever.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import pickle
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -18,14 +21,19 @@ from typing import Any
 
 from mecopt import clock, waiting
 from mecopt.concurrency import Rank, whole_after_fork
+from mecopt.solution import BackendUnavailable
 
 with clock.standing_still():
+    import llvmlite
+    import numba
     from numba import njit, vectorize
-    from numba.core.caching import FunctionCache
+    from numba.core import config
+    from numba.core.caching import CompileResultCacheImpl, FunctionCache, InTreeCacheLocator
     from numba.core.compiler_lock import global_compiler_lock
+    from numba.core.serialize import dumps
     from numba.extending import overload
 
-    from mecopt.kernels.caches import cache_folder
+    from mecopt.kernels.caches import CacheFolder, built_from, cache_folder
     from mecopt.kernels.turns import turn
 
 whole_after_fork(Rank.COMPILING, global_compiler_lock)
@@ -34,6 +42,18 @@ __all__ = ["compiled", "compiled_with", "overload", "vectorised"]
 
 PATIENCE = 600.0
 """Seconds to wait for a process that compiles the same kernel before compiling it beside that process."""
+
+FLAGS = (
+    "OPT",
+    "LOOP_VECTORIZE",
+    "SLP_VECTORIZE",
+    "BOUNDSCHECK",
+    "DEBUGINFO_DEFAULT",
+    "ENABLE_AVX",
+    "CPU_NAME",
+    "CPU_FEATURES",
+)
+"""Settings of numba, from the environment, that change the code it makes."""
 
 Function = Callable[..., Any]
 
@@ -48,10 +68,10 @@ def compiled_with(**options: Any) -> Callable[[Function], Any]:
 
     def decorate(function: Function) -> Any:
         with clock.standing_still():
+            _require_compiler()
             kernel: Any = njit(error_model="numpy", **options)(function)
-            if hasattr(kernel, "py_func"):  # it is the function itself where NUMBA_DISABLE_JIT asks for that
-                kernel._cache = cache = _cache_of(function, kernel._cache)
-                kernel.compile = partial(_made_ready, cache, function, kernel.compile)
+            kernel._cache = cache = _cache_of(function, kernel._cache)
+            kernel.compile = partial(_made_ready, cache, function, kernel.compile)
         return kernel
 
     return decorate
@@ -62,6 +82,7 @@ def vectorised(signature: str) -> Callable[[Function], Any]:
 
     def decorate(function: Function) -> Any:
         with clock.standing_still():
+            _require_compiler()
             entrywise = vectorize(function)
             dispatcher = entrywise._dispatcher
             dispatcher.cache = cache = _cache_of(function, dispatcher.cache)
@@ -72,8 +93,18 @@ def vectorised(signature: str) -> Callable[[Function], Any]:
     return decorate
 
 
+def _require_compiler() -> None:
+    if config.DISABLE_JIT:
+        raise BackendUnavailable(
+            "NUMBA_DISABLE_JIT turns numba's compiler off, and mecopt's own solvers are compiled code; unset it "
+            "(NUMBA_BOUNDSCHECK=1 checks every index of compiled code)"
+        )
+
+
 def _cache_of(function: Function, none: Any) -> Any:
-    """Return the cache of a function, or `none` where numba finds no folder that it may write to."""
+    """Return the cache of a function, or `none` where it is in no file, or numba is told of no folder for it."""
+    if not Path(function.__code__.co_filename).is_file():
+        return none
     try:
         return SharedCache(function)
     except RuntimeError:
@@ -90,13 +121,30 @@ def _made_ready(cache: Any, function: Function, compile_: Callable[[Any], Any], 
         return compile_(signature)
 
 
+class _AsInstalled(InTreeCacheLocator):
+    """The folder beside the source, where nothing may be written: what was warmed up before holds kernels all the same."""
+
+    def ensure_cache_path(self) -> None:
+        """Take it as it is."""
+
+
+class _Files(CompileResultCacheImpl):
+    """Where numba keeps a kernel, or where it can at least be read."""
+
+    _locator_classes = (*CompileResultCacheImpl._locator_classes, _AsInstalled)
+
+
 class SharedCache(FunctionCache):
     """The cache of one kernel, shared with other processes: what it lacks is compiled by one of them."""
 
+    _impl_class = _Files
+
     def __init__(self, function: Function) -> None:
         super().__init__(function)
-        path = Path(self.cache_path)
-        self.folder = cache_folder(path)
+        path, beside = Path(self.cache_path), Path(function.__code__.co_filename).parent / "__pycache__"
+        self.kept = None if isinstance(self._impl.locator, _AsInstalled) else cache_folder(path)
+        folders = {path: cache_folder(path)} | ({} if config.CACHE_DIR else {beside: cache_folder(beside)})
+        self._cache_file = _Kernel(function, self._impl.filename_base, self.kept, list(folders.values()))
         stem = Path(function.__code__.co_filename).stem
         self.lock = path / f"{stem}.{function.__qualname__}-{function.__code__.co_firstlineno}.lock"
         self.module = function.__module__
@@ -105,17 +153,63 @@ class SharedCache(FunctionCache):
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return what is on disk, if need be after a process that compiles it has put it there; None asks to compile."""
-        load = partial(self.folder.load, partial(super().load_overload, sig, target_context))
-        found = load()
-        if found is None:
+        found = self._loaded(sig, target_context)
+        if found is None and self.kept is not None:
             self.turns.enter_context(turn(self.lock, PATIENCE, waiting.another_compiles))
-            found = load()
+            found = self._loaded(sig, target_context)
         if found is None:
-            waiting.compiles(self.module, self.folder.path)
+            waiting.compiles(self.module, None if self.kept is None else self.kept.path)
         else:
             waiting.loaded()
         return found
 
+    def _loaded(self, sig: Any, target_context: Any) -> Any:
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception:  # whatever a file that numba cannot use after all makes it raise
+            return None
+
     def save_overload(self, sig: Any, data: Any) -> None:
-        """Write what was compiled."""
-        self.folder.save(partial(super().save_overload, sig, data))
+        """Write what was compiled, where that is possible."""
+        if self.kept is not None:
+            with contextlib.suppress(OSError):
+                super().save_overload(sig, data)
+
+
+def _kinds(types: Any) -> Iterator[type]:
+    """Return the named tuples among numba's types."""
+    for one in types:
+        if hasattr(one, "instance_class"):
+            yield one.instance_class
+        yield from _kinds(getattr(one, "types", ()))
+
+
+class _Kernel:
+    """The files of one kernel, one for each of its signatures and all else that its code depends on; numba asks for them."""
+
+    def __init__(self, function: Any, name: str, kept: CacheFolder | None, folders: list[CacheFolder]) -> None:
+        self.function, self.name, self.kept, self.folders = function, name, kept, folders
+
+    def _key(self, asked: tuple[Any, ...]) -> str | None:
+        """Return what a file is found by; None for what only this process has a name for."""
+        signature, *rest = asked
+        kinds = tuple(_kinds(getattr(signature, "args", signature)))
+        flags = [getattr(config, name, None) for name in FLAGS]
+        versions = numba.__version__, llvmlite.__version__, sys.version
+        key = repr((built_from(self.function, kinds), signature, rest, flags, versions))
+        return None if " at 0x" in key else key
+
+    def load(self, asked: tuple[Any, ...]) -> Any:
+        """Return what was kept, or None."""
+        key = self._key(asked)
+        for folder in self.folders if key is not None else []:
+            payload = folder.load(self.name, str(key))
+            if payload is not None:
+                return pickle.loads(payload)
+        return None
+
+    def save(self, asked: tuple[Any, ...], data: Any) -> None:
+        """Keep what was compiled."""
+        key = self._key(asked)
+        if key is not None and self.kept is not None:
+            self.kept.save(self.name, key, dumps(data))

@@ -18,7 +18,7 @@ Output = pytest.CaptureFixture[str]
 @pytest.fixture(autouse=True)
 def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine without kernels, whose every problem takes one call and leaves one file."""
-    kernel = tmp_path / "kernel.nbi"
+    kernel = tmp_path / "kernel.nbc"
 
     def compile_() -> None:
         if not kernel.exists():
@@ -28,7 +28,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     monkeypatch.setattr(warm_up, "home", lambda: tmp_path)
     monkeypatch.setattr(warm_up, "steps", lambda cls: [warm_up.Step(cls.name, compile_)])
-    monkeypatch.setattr(caches, "used_folders", lambda: [tmp_path])
+    monkeypatch.setattr(caches, "used_files", lambda: {str(kernel): kernel.stat().st_size})
     return kernel
 
 
@@ -65,6 +65,8 @@ def test_kernels_that_are_gone_are_compiled_again(kept: Path) -> None:
     run("binary-offloading")
     assert warm_up.is_warm(BinaryOffloading)
     assert not warm_up.is_warm(ComputationRate)
+    kept.write_bytes(b"cut short")
+    assert not warm_up.is_warm(BinaryOffloading)
     kept.unlink()
     assert not warm_up.is_warm(BinaryOffloading)
 
@@ -76,7 +78,7 @@ def test_kernels_of_other_sources_do_not_count(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize(
-    "content", ["", "[]", '{"binary-offloading": 1}', '{"binary-offloading": {"of": "x", "files": []}}']
+    "content", ["", "[]", '{"binary-offloading": 1}', '{"binary-offloading": {"of": "x", "files": {}}}']
 )
 def test_damaged_notes_are_no_notes(content: str, tmp_path: Path) -> None:
     (tmp_path / warm_up.NOTES).write_text(content)
