@@ -463,7 +463,9 @@ def endless(path, problem, method, solver, labels, seed, *rest):
             run.solve(problem, solver=solver, throw=False)
     getattr(run, "sound", run._part)(path, problem, method, solver, labels, seed, *rest)
 
-signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs in the background are born deaf to some signals
+if os.name == "posix":
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 run.CHUNK, run.sound, run._part = {SHORT}, run._part, endless
 main()
 """

@@ -122,8 +122,10 @@ def test_the_command_line_says_so_and_ends_in_5(capsys: pytest.CaptureFixture[st
 
 
 OWNER = """
-import itertools, os, sys
+import itertools, os, signal, sys
 from mecopt import workers
+for sign in (signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM):
+    signal.signal(sign, signal.SIG_DFL)  # jobs in the background are born deaf to some of them
 def at_work(number):
     os.write(2, b"at work\\n")
     sum(itertools.repeat(0))  # for ever, and without a pause for other threads
