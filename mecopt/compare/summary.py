@@ -153,8 +153,8 @@ def summarise(comparison: Comparison) -> Summary:
     if impossible.any():
         findings.insert(
             0,
-            f"{counted(int(impossible.sum()), 'instances', 'are')} proved to have no feasible decision; they "
-            "are left out of all ratios.",
+            f"{counted(int(impossible.sum()), 'instances', 'are')} proved to have no feasible decision, "
+            "and left out of all ratios.",
         )
     unbounded = int((np.isnan(reference) & ~contradicted & ~impossible).sum())
     if unbounded:
@@ -236,7 +236,7 @@ def _findings(lines: list[Line], optimal: Array, comparison: Comparison) -> list
     for line in lines:
         if line.failed:
             found.append(
-                f"{line.method} has no answer in {counted(line.failed, 'instances')}, which are left out of its ratios"
+                f"{line.method} has no answer in {counted(line.failed, 'instances')}, left out of its ratios"
                 f"{_first_reason(comparison, line.method)}."
             )
         if line.limited:

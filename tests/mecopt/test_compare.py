@@ -333,7 +333,7 @@ def test_failed_instances_are_counted_and_left_out_of_the_ratios(
     lines = {line.method: line for line in summary.lines}
     assert lines["fragile"].failed == count
     assert np.isnan(lines["fragile"].loss).sum() == count
-    assert f"fragile has no answer in {count} instances" in " ".join(summary.findings)
+    assert f"fragile has no answer in {count} instance{'s' * (count > 1)}, left out" in " ".join(summary.findings)
     assert not any("nan" in text for text in summary.findings)
     assert all(line.failed == 0 for name, line in lines.items() if name != "fragile")
     habit = next(row for row in habits(comparison) if row.method == "fragile")

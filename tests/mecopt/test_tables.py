@@ -266,7 +266,7 @@ def test_separators_of_thousands_are_read_where_the_file_decides(text: str, size
         ("data_size,capacity\n1,30\n2,x\n", r"line 3, column 2 \(capacity\) is 'x', which is no number"),
         ("data_size,capacity\n1,30\n,30\n", r"line 3, column 1 \(data_size\) is empty"),
         ("data_size,capacity\n1,30\nNaN,30\n", r"line 3, column 1 \(data_size\) is empty"),
-        ("data_size,capacity\n1,30\n2\n", "line 3 has 1 cells; allowed: 2"),
+        ("data_size,capacity\n1,30\n2\n", "line 3 has 1 cell; allowed: 2"),
         ("data_size,capacity\n1,30\n2,3,4\n", "line 3 has 3 cells; allowed: 2"),
         ("data_size,\n1,30\n", "column 2 has no name, but cells"),
         ("data_size,data_size\n1,30\n", "the column 'data_size' stands twice"),
