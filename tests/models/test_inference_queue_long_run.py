@@ -17,6 +17,7 @@ from mecopt.models.inference_queue.backlog import Backlog, costs_between, exceed
 from mecopt.models.inference_queue.dynamics import QueueDynamics
 from mecopt.models.inference_queue.joint import World
 from mecopt.models.inference_queue.network import LONGEST, MANY, lowered, raised
+from mecopt.models.inference_queue.pieces import best_pieces
 from mecopt.models.inference_queue.policies import POLICIES, Devices, Fixed, Free
 from mecopt.models.inference_queue.server import Served, best_rule, on_steps
 
@@ -369,8 +370,8 @@ def near_and_above(dynamics: QueueDynamics, near: float) -> None:
 @pytest.mark.parametrize("times", [0.5, 4.0])
 def test_the_servers_unit_of_work_changes_nothing(times: float) -> None:
     """In tasks of k times the work a k-th of them wait, and each costs k times as much: the same costs, the same bound."""
-    one = QueueDynamics(users=3, server_energy_weight=2.0)
-    other = QueueDynamics(users=3, server_energy_weight=2.0, server_task=times * 5e8, server_waiting_weight=times)
+    one = QueueDynamics(users=3, server_energy_weight=100.0)
+    other = QueueDynamics(users=3, server_energy_weight=100.0, server_task=times * 5e8, server_waiting_weight=times)
     assert other.network.price.price == pytest.approx(times * one.network.price.price, rel=1e-6)
     assert other.network.price.bound == pytest.approx(one.network.price.bound, rel=1e-9)
     assert other.network.bound(1.5 * times) == pytest.approx(one.network.bound(1.5), rel=1e-9)
@@ -391,6 +392,46 @@ def test_long_blocks_and_fast_processors_have_longer_queues_and_a_bound(fields: 
     near_and_above(dynamics, 0.01)
     low, high = (one[0, 0] for one in dynamics.network.bracket(cells=64))
     assert low <= midpoints(dynamics, cells=64).mean(axis=0)[0] <= high
+
+
+def test_bounds_rise_with_the_cells_and_stay_below_what_devices_cost_at_most() -> None:
+    """Upper ends of halved cells are worse channels, and none is better than the cell's."""
+    dynamics = QueueDynamics(users=2, mean_snr=[DB[25], DB[45]])
+    network, price = dynamics.network, 1.2
+    bounds = [network.bound(price, cells) for cells in (1, 2, 4, 16, 64, 256)]
+    assert (np.diff(bounds) > 1e-3).all()
+    most = network.bracket(0.95 * price, cells=256)[1][:, 0].sum() + network.server(price)
+    assert bounds[-1] <= most
+    assert bounds[0] < 0.9 * most < bounds[2]
+
+
+def test_priced_devices_pay_the_price_of_the_next_block() -> None:
+    dynamics = QueueDynamics(users=4, discount=0.6, mean_snr=DB[30:50:5])
+    drawn = dynamics.draw(np.random.default_rng(0), None, (100,))
+    backlog = np.random.default_rng(1).integers(0, 8, (100, 4)).astype(float)
+    slots = drawn._with({**drawn.__dict__, "backlog": backlog})
+    price = 0.6 * dynamics.network.price.price
+    assert price > 0.6 - 1e-9
+    values = 0.6 * dynamics.network.values(dynamics.network.free(price))
+    found = best_pieces(dynamics.rows, slots.snr_per_watt, price, backlog, values, arrivals=slots.arrivals)
+    leaving, allocation = POLICIES["priced"](dynamics)(slots, np.random.default_rng(0))
+    assert np.array_equal(leaving, found.leaving)
+    assert np.array_equal(allocation.offloaded, found.offloaded)
+
+
+@pytest.mark.parametrize("price", [0.0, 0.7, 1.3, 6.0, 20.0])
+@pytest.mark.parametrize("backlog", [0.0, 1.5, 9.0])
+def test_the_servers_part_is_the_least_of_its_lagrangian_block_by_block(price: float, backlog: float) -> None:
+    """Of what it pays, less the price of what it processes, with a queue that it may choose from the second block on."""
+    dynamics = single(server_backlog=backlog, server_energy_weight=0.1 / 0.005, discount=0.95)
+    assert dynamics.server_most == pytest.approx(2.0)
+    work = np.linspace(0.0, 2.0, 2001)
+    spent = 0.1 * work**3
+    first = backlog + (spent - 0.95 * price * (work - backlog))[work <= backlog].min()
+    queues = np.linspace(0.0, 40.0, 401)[:, None]
+    every = np.where(work <= queues, queues + spent + 0.95 * price * (queues - work) - price * queues, np.inf).min()
+    later = sum(0.95**t * every for t in range(1, 800))
+    assert dynamics.network.server(min(price, dynamics.network.dearest)) == pytest.approx(first + later, rel=1e-5, abs=1e-5)
 
 
 @pytest.mark.parametrize("price", [-0.1, 20.0 + 1e-9, np.nan, np.inf])
