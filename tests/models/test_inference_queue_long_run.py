@@ -18,7 +18,7 @@ from mecopt.models.inference_queue.dynamics import QueueDynamics
 from mecopt.models.inference_queue.joint import World
 from mecopt.models.inference_queue.network import LONGEST, MANY, lowered, raised
 from mecopt.models.inference_queue.pieces import best_pieces
-from mecopt.models.inference_queue.policies import POLICIES, Devices, Fixed, Free
+from mecopt.models.inference_queue.policies import PARTS, POLICIES, Devices, Fixed, Free, of_offer
 from mecopt.models.inference_queue.server import Served, best_rule, on_steps
 
 Array = NDArray[Any]
@@ -392,6 +392,20 @@ def test_long_blocks_and_fast_processors_have_longer_queues_and_a_bound(fields: 
     near_and_above(dynamics, 0.01)
     low, high = (one[0, 0] for one in dynamics.network.bracket(cells=64))
     assert low <= midpoints(dynamics, cells=64).mean(axis=0)[0] <= high
+
+
+@pytest.mark.parametrize(("arriving", "best"), [(0.15, 0.25), (0.5, 1.0)])
+def test_even_allocation_takes_the_part_that_costs_least(arriving: float, best: float) -> None:
+    dynamics = QueueDynamics(users=6, arrival_probability=arriving)
+    path = dynamics.stream(np.random.default_rng(0), 150, 40)
+    weights = dynamics.discount ** np.arange(150)
+
+    def cost(policy: Any) -> float:
+        return -float((weights @ rollout(dynamics, path, policy, np.random.default_rng(1)).reward).mean())
+
+    costs = {part: cost(of_offer(dynamics, Fixed((part,)))) for part in PARTS}
+    assert min(costs, key=costs.__getitem__) == best
+    assert cost(POLICIES["even"](dynamics)) == costs[best] < 0.99 * max(costs.values())
 
 
 def test_bounds_rise_with_the_cells_and_stay_below_what_devices_cost_at_most() -> None:
