@@ -18,7 +18,7 @@ from mecopt.models.inference_queue.dynamics import QueueDynamics
 from mecopt.models.inference_queue.joint import World
 from mecopt.models.inference_queue.network import LONGEST, MANY, lowered, raised
 from mecopt.models.inference_queue.pieces import best_pieces
-from mecopt.models.inference_queue.policies import PARTS, POLICIES, Devices, Fixed, Free, of_offer
+from mecopt.models.inference_queue.policies import PARTS, POLICIES, Devices, Fixed, Free, of_offer, worth_of
 from mecopt.models.inference_queue.server import Served, best_rule, on_steps
 
 Array = NDArray[Any]
@@ -406,6 +406,15 @@ def test_even_allocation_takes_the_part_that_costs_least(arriving: float, best: 
     costs = {part: cost(of_offer(dynamics, Fixed((part,)))) for part in PARTS}
     assert min(costs, key=costs.__getitem__) == best
     assert cost(POLICIES["even"](dynamics)) == costs[best] < 0.99 * max(costs.values())
+
+
+def test_values_of_what_remains_are_expected_over_arrivals_that_are_not_known() -> None:
+    dynamics = QueueDynamics(users=1, arrivals="causal", arrival_probability=0.2)
+    law, values = binom.pmf(np.arange(6), 5, 0.2), np.arange(41.0)[None] ** 1.5
+    found = worth_of(dynamics, values)
+    assert found.shape == (1, 36)
+    for m in (0, 3, 35):
+        assert found[0, m] == pytest.approx(0.95 * sum(law[a] * (m + a) ** 1.5 for a in range(6)), rel=1e-12)
 
 
 def test_bounds_rise_with_the_cells_and_stay_below_what_devices_cost_at_most() -> None:
