@@ -185,9 +185,10 @@ def _panels(along: Callable[[str, str], Across], x: Axis) -> list[Panel]:
             "costs",
             x,
             Axis(COST, "log"),
-            curves={**{method: along(COST, method) for method in ACTING}, BOUND: along(BOUND, "")},
+            curves={method: along(COST, method) for method in ACTING},
+            bounds={BOUND: along(BOUND, "")},
         ),
-        Panel("gaps", x, Axis(GAP), curves={method: along(GAP, method) for method in ACTING}),
+        Panel("gaps", x, Axis(GAP, "log"), curves={method: along(GAP, method) for method in ACTING}),
     ]
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -17,7 +18,15 @@ from mecopt.reproduction import Picture
 LEVELS = ("#1d2530", "#8a8f98", "#b08968", "#6c8a5b")
 """Colours of what is drawn across a picture, taken in turn like `COLOURS`."""
 
-COLOURS = ("#1f5f8b", "#c0392b", "#2e8b57", "#8e6bbf", "#b8860b", "#5b6470", "#d16ba5", "#3c9d9b")
+COLOURS = ("#1f5f8b", "#c0392b", "#2e8b57", "#8e6bbf", "#b8860b", "#5b6470", "#d16ba5", "#3c9d9b", "#7a4b2a", "#3f4b8a")
+
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
+
+INSIDE = 4
+"""As many words of a legend stand within their panel; more would hide what is drawn."""
+
+WIDTHS = (3.0, 1.2)
+"""Of the first curve and of the last: where curves coincide the earlier ones are seen beneath the later."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +56,9 @@ class Panel:
     x: Axis
     y: Axis
     curves: Mapping[str, Curve] = field(default_factory=dict)
+    bounds: Mapping[str, Curve] = field(default_factory=dict)
+    """What no curve can pass: drawn over them, broken, without a spread."""
+
     dots: Mapping[str, Figure] = field(default_factory=dict)
     bars: Mapping[str, Figure] = field(default_factory=dict)
     bands: Sequence[Band] = ()
@@ -67,8 +79,10 @@ class Drawing:
         from matplotlib.figure import Figure as Sheet
 
         sheet = Sheet(figsize=(self.width * len(self.panels), self.height), layout="constrained")
+        styles = _styles(tuple(dict.fromkeys(name for panel in self.panels for name in panel.curves)))
         for axes, panel in zip(np.atleast_1d(sheet.subplots(1, len(self.panels))), self.panels, strict=True):
-            _draw(axes, panel, found)
+            _draw(axes, panel, found, styles)
+        _legends(sheet)
         buffer = io.BytesIO()
         sheet.savefig(buffer, format="png", dpi=130)
         return Picture(
@@ -76,20 +90,37 @@ class Drawing:
         )
 
 
-def _draw(axes: Any, panel: Panel, found: Measurements) -> None:
+class Style(NamedTuple):
+    """How a curve is drawn, the same in every panel of a drawing."""
+
+    colour: str
+    marker: str
+    width: float
+
+
+def _styles(names: Sequence[str]) -> dict[str, Style]:
+    styles = zip(itertools.cycle(COLOURS), itertools.cycle(MARKERS), np.linspace(*WIDTHS, len(names)).tolist(), strict=False)
+    return {name: Style(*style) for name, style in zip(names, styles, strict=True)}
+
+
+def _draw(axes: Any, panel: Panel, found: Measurements, styles: Mapping[str, Style]) -> None:
     for k, band in enumerate(panel.bands):
         colour = LEVELS[k % len(LEVELS)]
         low, high = (float(np.mean(list(figure.values(found).values()))) for figure in (band.low, band.high))
         axes.axhspan(low, high, color=colour, alpha=0.25, lw=0)
         axes.axhline(0.5 * (low + high), color=colour, lw=1.0, ls="--", label=band.label)
-    for (label, curve), colour in zip(panel.curves.items(), _colours(panel.curves), strict=True):
+    for label, curve in panel.curves.items():
+        colour, marker, width = styles[label]
         seeds, x, values = curve.points(found)
         mean = values.mean(axis=0)
-        axes.plot(x, mean, color=colour, lw=1.6, label=label, marker="o" if x.size < 15 else None, ms=4)
+        axes.plot(x, mean, color=colour, lw=width, label=label, marker=marker if x.size < 15 else None, ms=2.5 + width)
         if len(seeds) > 1:
             each = [interval(dict(zip(seeds, point.tolist(), strict=True))) for point in values.T]
             low, high = np.array([[one.low, one.high] for one in each]).T
             axes.fill_between(x, low, high, np.isfinite(low) & np.isfinite(high), color=colour, alpha=0.15, lw=0)
+    for (label, curve), colour in zip(panel.bounds.items(), itertools.cycle(LEVELS), strict=False):
+        _, x, values = curve.points(found)
+        axes.plot(x, values.mean(axis=0), color=colour, lw=1.0, ls="--", label=label)
     single = {**panel.dots, **panel.bars}
     for at, ((label, figure), colour) in enumerate(zip(single.items(), _colours(single), strict=True)):
         try:
@@ -108,7 +139,8 @@ def _draw(axes: Any, panel: Panel, found: Measurements) -> None:
         axes.set_xticks(range(len(single)), list(single), rotation=25, ha="right", fontsize=8)
     else:
         axes.set_xscale(panel.x.scale)
-    axes.set_yscale(panel.y.scale)
+    if panel.y.scale == "linear" or axes.dataLim.minposy < np.inf:  # there is something a logarithm can show
+        axes.set_yscale(panel.y.scale)
     axes.set_xlabel(panel.x.label)
     axes.set_ylabel(panel.y.label)
     axes.set_ylim(panel.y.low, panel.y.high)
@@ -117,8 +149,20 @@ def _draw(axes: Any, panel: Panel, found: Measurements) -> None:
     axes.set_title(panel.title, fontsize=10, loc="left")
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
-    if panel.curves or panel.bands:
-        axes.legend(frameon=False, fontsize=8)
+
+
+def _legends(sheet: Any) -> None:
+    """Write what colours mean: beside the panels where one of them has them all, else into each."""
+    told = [(axes, *axes.get_legend_handles_labels()) for axes in sheet.axes]
+    told = [one for one in told if one[2]]
+    if len(told) > 1:
+        _, handles, most = max(told, key=lambda one: len(one[2]))
+        if all(set(labels) <= set(most) for _, _, labels in told):
+            sheet.legend(handles, most, loc="outside right upper", frameon=False, fontsize=8)
+            return
+    for axes, handles, labels in told:
+        beside: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)} if len(labels) > INSIDE else {}
+        axes.legend(handles, labels, frameon=False, fontsize=8, **beside)
 
 
 def _colours(named: Mapping[str, Any]) -> list[str]:

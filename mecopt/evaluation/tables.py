@@ -55,8 +55,14 @@ class Pivot:
             return "-"
         form = self.format if isinstance(self.format, str) else self.format[head]
         numbers = list(values.values())
-        mean, error = form.format(float(np.mean(numbers))), standard_error(numbers)
+        mean, error = _told(float(np.mean(numbers)), form), standard_error(numbers)
         return mean if math.isnan(error) else f"{mean} ± {form.format(error)}"
+
+
+def _told(value: float, form: str) -> str:
+    """Return a number in words; what is told as zero has no sign."""
+    said = form.format(value)
+    return form.format(0.0) if said == form.format(-0.0) else said
 
 
 def pivot(

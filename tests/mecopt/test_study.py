@@ -195,7 +195,7 @@ def test_all_levels_of_a_picture_are_drawn() -> None:
     axes = Sheet().subplots()
     bands = [Band(f"m{k}", Of("R", f"m{k}"), Of("R", f"m{k}")) for k in range(6)]
     never = Of("R", "m0") / Of("R", "m0")
-    _draw(axes, Panel("", Axis(""), Axis(""), dots={"no number": never, "one": Of("R", "m1")}, bands=bands), found)
+    _draw(axes, Panel("", Axis(""), Axis(""), dots={"no number": never, "one": Of("R", "m1")}, bands=bands), found, {})
     assert axes.get_legend_handles_labels()[1] == [f"m{k}" for k in range(6)]
 
 
