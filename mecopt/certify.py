@@ -19,6 +19,11 @@ theorem: where a limit leaves next to no room (an energy budget a millionth abov
 
 So OPTIMAL says that no feasible answer is better by more than the tolerance, and that this one satisfies every constraint to
 1e-8 of its limit; it does not say that it satisfies them exactly.
+
+The gap is relative to the objective itself. Where a problem names a `Problem.negligible` objective, since objectives may be
+0 or of either sign, a billionth of that is added (`NOTHING`), so that 0 beside 0 is proved. What rounding leaves is another
+matter: it counts beside all of what is negligible, of which objectives may be the small difference. An answer that beats its
+bound by no more than that contradicts nothing; it is proved only if the two agree relative to the objective.
 """
 
 from __future__ import annotations
@@ -43,18 +48,23 @@ BOUGHT = 1e2
 """What an overrun of constraints may make an answer better than its bound, relative to the overrun."""
 ROUNDING = 1e-13
 """Scaled constraint violation that sums and quotients of floats leave of themselves."""
+NOTHING = 1e-9
+"""Part of `Problem.negligible` that is added to objectives beside which gaps count."""
 
 
-def relative_gap(problem: Problem, objective: Array, bound: Array) -> Array:
+def relative_gap(problem: Problem, objective: Array, bound: Array, beside: float = NOTHING) -> Array:
     """Return ``|objective - bound| / |objective|``: 0 for equal numbers, inf where nothing is proved.
 
-    Where a problem names a negligible objective, it is added to the denominator; see `Problem.negligible`.
+    Parameters
+    ----------
+    beside
+        part of `Problem.negligible` that is added to the denominator.
     """
     objective, bound = np.asarray(objective), np.asarray(bound)
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         excess = problem.sign * (objective - bound)
         missing = (1,) * (objective.ndim - len(problem.batch_shape))
-        scale = np.abs(objective) + np.reshape(problem.negligible, (*problem.batch_shape, *missing))
+        scale = np.abs(objective) + beside * np.reshape(problem.negligible, (*problem.batch_shape, *missing))
         gap = np.where(excess == 0.0, 0.0, excess / np.where(scale > 0, scale, np.abs(bound)))
     proved = np.isfinite(bound) & np.isfinite(objective)
     # A bound that no value reaches says that there is no answer: beside one it is the grossest contradiction.
@@ -95,8 +105,8 @@ def certify(problem: Problem, decision: Array, allocation: Variables, bound: Arr
         broken = violation(problem, decision, allocation)
     worthless = -np.inf if problem.sense == "minimise" else np.inf
     bound = np.where(np.isnan(bound), worthless, bound)
-    gap = relative_gap(problem, objective, bound)
-    return Certificate(objective, bound, gap, broken)
+    gap, better = relative_gap(problem, objective, bound), -relative_gap(problem, objective, bound, beside=1.0)
+    return Certificate(objective, bound, gap, broken, better)
 
 
 def denied(certificate: Certificate, nothing: Array) -> Certificate:
@@ -107,6 +117,7 @@ def denied(certificate: Certificate, nothing: Array) -> Certificate:
         certificate,
         objective=np.where(nothing, np.nan, certificate.objective),
         gap=np.where(nothing, np.inf, certificate.gap),
+        better=np.where(nothing, -np.inf, certificate.better),
         violation=np.where(nothing, np.inf, certificate.violation),
     )
 
@@ -126,11 +137,12 @@ def judge(
     """
     shape = certificate.objective.shape
     feasible = _feasible(certificate)
-    contradiction = feasible & (certificate.gap < -may_be_better(certificate.violation))
+    contradiction = feasible & (certificate.better > may_be_better(certificate.violation))
+    proved = (certificate.gap <= tolerance) & (certificate.gap >= -max(tolerance, CONTRADICTION))
     status = np.empty(shape, dtype=object)
     status[...] = Status.FEASIBLE
     status[np.broadcast_to(limit, shape)] = Status.LIMIT
-    status[(certificate.gap <= tolerance) & ~overrun_pays(certificate)] = Status.OPTIMAL
+    status[proved & ~overrun_pays(certificate)] = Status.OPTIMAL
     status[~feasible | contradiction | np.broadcast_to(failed, shape)] = Status.FAILED
     status[~feasible & np.broadcast_to(infeasible, shape)] = Status.INFEASIBLE
     return (status if shape else status.item()), contradiction
@@ -143,14 +155,18 @@ def may_be_better(overrun: Array) -> Array:
 
 def overrun_pays(certificate: Certificate) -> Array:
     """Whether an answer is better than its bound by more than rounding, and no more than its overrun can make it."""
-    better = -certificate.gap
-    within = better <= may_be_better(certificate.violation)
-    return np.asarray(_feasible(certificate) & (better > CONTRADICTION) & within)
+    within = certificate.better <= may_be_better(certificate.violation)
+    return np.asarray(_feasible(certificate) & (certificate.better > CONTRADICTION) & within)
 
 
 def distance(certificate: Certificate) -> Array:
-    """Return the gap as it is shown: never negative, 0 for what is better by rounding, else how far the bound is away."""
-    return np.where(overrun_pays(certificate), -certificate.gap, np.maximum(certificate.gap, 0.0))
+    """Return the gap as it is shown: never negative, 0 for what is better by rounding, else how far the bound is away.
+
+    Of a contradiction it is 0: the bound is wrong, or the answer.
+    """
+    stands = certificate.better <= may_be_better(certificate.violation)
+    away = _feasible(certificate) & stands & (certificate.gap < -CONTRADICTION)
+    return np.where(away, -certificate.gap, np.maximum(certificate.gap, 0.0))
 
 
 def _feasible(certificate: Certificate) -> Array:
@@ -167,7 +183,7 @@ def reasons(
     failed
         which answers count as none. Of those that a method did not give at all it has to say itself why.
     """
-    better, overrun = np.ravel(-certificate.gap), np.ravel(certificate.violation)
+    better, overrun = np.ravel(certificate.better), np.ravel(certificate.violation)
     pays, feasible, objective = np.ravel(overrun_pays(certificate)), np.ravel(_feasible(certificate)), certificate.objective
     wanted = np.flatnonzero(np.ravel(failed) | pays)
     if not wanted.size:

@@ -167,7 +167,10 @@ class Problem(Readable, ABC, Generic[AllocationT, DualT]):
 
     @property
     def negligible(self) -> Array:
-        """An objective beside which differences count, per instance: 0, unless objectives may be 0 or have either sign."""
+        """What objectives are made of that may be 0 or of either sign, per instance: 0 unless they may.
+
+        An answer contradicts its bound by more than rounding beside it; gaps count beside `mecopt.certify.NOTHING` of it.
+        """
         return np.zeros(self.batch_shape)
 
     @property

@@ -139,7 +139,10 @@ class Certificate(Readable):
     objective: Array
     bound: Array
     gap: Array
+    """Relative to the objective, negative where the answer is better than the bound; see `mecopt.certify`."""
     violation: Array
+    better: Array
+    """By how much the answer is better than the bound, relative to the objective and what is negligible beside it."""
 
     def _line(self) -> str:
         from mecopt.show.numbers import values

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt import units
+from mecopt.certify import NOTHING
 from mecopt.show.numbers import counted, entry, place, titled, unit_of
 from mecopt.show.page import Column, Grid, Line, Page
 from mecopt.show.problem import chosen_users
@@ -92,7 +93,7 @@ def statistics_page(stats: Statistics) -> Page:
 
 def _single_page(solution: Solution, whole: bool) -> Page:
     problem, stats = solution.problem, solution.stats
-    beside = float(problem.negligible)
+    beside = NOTHING * float(problem.negligible)
     unit = _unit(solution)
     relative = f" (of the objective and {beside:.6g}{unit})" if beside else ""
     scope = " for the given decision" if stats.method in problem.backends else ""

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mecopt import clock
 from mecopt.backends.backend import Answer, Backend, Feature
+from mecopt.certify import NOTHING
 from mecopt.kernels.arrays import plain
 from mecopt.models.backscatter_frame.prices import Prices, gain, reflecting, scaled, sending, unscaled
 from mecopt.models.backscatter_frame.terms import LN2, Terms, sending_energy
@@ -22,10 +23,25 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 
 PROVED = 1e-9
-"""Gap at which the path ends, relative to the cost and a carrier kept on for a slot."""
+"""Gap at which the path ends, relative to the cost and `NOTHING` of a carrier kept on for a slot."""
+
+LACKING = 1e-8
+"""Part of what a user harvests that rounding may make it lack."""
+
+OFF = 1e-12
+"""Slots of carrier in a frame, and part of its work that a user sends, below which it is tried whether any is needed."""
+
+ROUNDED = 5e-16
+"""Part of a user's work that is missing only in the rounded sum of what is computed of it."""
+
+SMALL = 0.1
+"""Part of a slot of carrier below which all costs of a frame may count in a unit of their own."""
 
 NEEDED = 0.1
 """Part of the tolerance asked for that the path proves, so that rounding between units does not matter."""
+
+COSTS = Terms._fields.index("kept"), Terms._fields.index("costs")
+"""Of the terms, those that count in the unit of costs."""
 
 SET_ASIDE = "the start was weighed and set aside: a guess proved more"
 
@@ -53,7 +69,11 @@ class Near(NamedTuple):
 
 
 def follow(terms: Terms, tolerance: float, owner: Array | None = None, near: Near | None = None) -> Followed:
-    """Follow the path of every frame; the beams are one per user, or those of the given owners."""
+    """Follow the path of every frame; the beams are one per user, or those of the given owners.
+
+    Frames that cost next to nothing beside a slot of carrier are followed once more in a unit of their own, where the gap is
+    not closed relative to what they cost.
+    """
     from mecopt.models.backscatter_frame.path import follow_batch
     from mecopt.models.backscatter_frame.system import VARIABLES, workspace
 
@@ -67,12 +87,36 @@ def follow(terms: Terms, tolerance: float, owner: Array | None = None, near: Nea
         np.array(np.broadcast_to(part, (*lead, *own)), order="C").reshape(-1, *own)
         for part, own in zip(given, shapes, strict=True)
     ]
-    steps, used = follow_batch(rows[0], owner, *rows[1:], tolerance, near is not None, *ends, workspace(users, owner.size))
+    room = workspace(users, owner.size)
+    steps, used, cost, proved = follow_batch(rows[0], owner, *rows[1:], tolerance, NOTHING, near is not None, *ends, room)
     point, passive, prices = ends
+    size = _size(rows, point, passive)
+    open_ = (cost - proved > tolerance * (np.abs(cost) + NOTHING)) & (size < SMALL)
+    if open_.any():
+        unit = np.maximum(size[open_], NOTHING)
+        scaled_rows, others = [part[open_] for part in rows], [np.zeros_like(part[open_]) for part in ends]
+        for k in COSTS:
+            scaled_rows[k] /= unit[:, None]
+        more, _, cheaper, higher = follow_batch(
+            scaled_rows[0], owner, *scaled_rows[1:], tolerance, NOTHING, False, *others, room
+        )
+        steps[open_] += more
+        better, closer = cheaper * unit < cost[open_], higher * unit > proved[open_]
+        where = np.flatnonzero(open_)
+        point[where[better]], passive[where[better]] = others[0][better], others[1][better]
+        prices[where[closer]] = others[2][closer] * unit[closer, None, None]
     found = np.moveaxis(prices, 1, 0).reshape(3, *shape)
     return Followed(
         point.reshape(*shape, -1), passive.reshape(*lead, -1), Prices(*found), steps.reshape(lead), used.reshape(lead)
     )
+
+
+def _size(rows: list[Array], point: Array, passive: Array) -> Array:
+    """Return the sum of all costs and of what is kept, in slots of carrier."""
+    kept, costs = (rows[k] for k in COSTS)
+    active, sent, _, _, reflected, unserved, stored = np.moveaxis(point, -1, 0)
+    parts = (active.sum(axis=-1), (sent + reflected).sum(axis=-1), passive.sum(axis=-1), unserved.sum(axis=-1))
+    return np.asarray(np.stack(parts, axis=-1) * costs).sum(axis=-1) + (kept * stored).sum(axis=-1)
 
 
 def near(terms: Terms, start: Solution) -> Near:
@@ -101,17 +145,42 @@ def near(terms: Terms, start: Solution) -> Near:
 def allocated(problem: BackscatterFrame, decision: Array, terms: Terms, found: Followed) -> FrameAllocation:
     """Turn points of the solver into allocations: what nobody computes, spends, harvests and keeps follows from the rest.
 
-    Points are feasible to rounding. Where energy is dear that is not enough: what rounding overspends may be worth more than
-    the gap.
+    Points are feasible to rounding, some 1e-16 of the units. Where energy is dear that is not enough: what rounding
+    overspends may be worth more than the gap. Nor is it where work is little and unserved work dear: bits that are missing
+    are sent or reflected, where energy and carrier leave room for them.
     """
     active, sent, radiated, local, reflected, _, _ = np.moveaxis(found.point, -1, 0)
     time, bits = terms.time_unit, terms.bit_unit
-    sent, reflected = (
-        np.minimum(sent, carried(active, radiated, terms.noise)),
-        np.minimum(reflected, terms.rate * found.passive),
+    most_sent, most_reflected = carried(active, radiated, terms.noise), terms.rate * found.passive
+    sent, reflected = np.minimum(sent, most_sent), np.minimum(reflected, most_reflected)
+    missing = np.maximum(terms.work - sent - reflected - local, 0.0)
+    more = np.minimum(missing, most_sent - sent)
+    sent, reflected = sent + more, reflected + np.minimum(missing - more, most_reflected - reflected)
+    passive = stretched(terms, active, found.passive, sent, local)
+    parts = (active * time, passive * time, sent * bits, reflected * bits, local * bits)
+    best = completed(problem, decision, *fitted(problem, decision, *parts))
+    if not (passive.sum(axis=-1) < OFF).any():
+        return best
+    some, nothing = sent > OFF * terms.work, 0.0 * sent
+    alone = np.minimum(terms.work - np.where(some, sent, 0.0), terms.fastest)
+    off = (np.where(some, parts[0], nothing), nothing, np.where(some, parts[2], nothing), nothing, alone * bits)
+    without = completed(problem, decision, *fitted(problem, decision, *off))
+    cheaper = problem.objective(decision, without) < problem.objective(decision, best)
+    names = best.as_dict()
+    return FrameAllocation(
+        **{name: np.where(cheaper[..., None], getattr(without, name), value) for name, value in names.items()}
     )
-    parts = (active * time, found.passive * time, sent * bits, reflected * bits, local * bits)
-    return completed(problem, decision, *fitted(problem, decision, *parts))
+
+
+def stretched(terms: Terms, active: Array, passive: Array, sent: Array, local: Array) -> Array:
+    """Return times of the carrier, longer by the part of its harvest that some user lacks, if that is rounding."""
+    with np.errstate(all="ignore"):
+        radiated = terms.noise * active * np.expm1(LN2 * sent / active)
+        spent = np.where((sent > 0.0) & (active > 0.0), radiated, 0.0) + terms.circuit * active + terms.cpu * local
+        harvested = (terms.harvest * passive[..., None, :]).sum(axis=-1)
+        lacking = np.where(spent <= 1.0, (spent - terms.energy) / harvested - 1.0, 0.0)
+    part = np.where(lacking <= LACKING, np.maximum(lacking, 0.0), 0.0).max(axis=-1, keepdims=True)
+    return np.minimum(passive * (1.0 + part), np.maximum(1.0 - active, passive))
 
 
 def carried(active: Array, radiated: Array, noise: Array) -> Array:
@@ -138,11 +207,10 @@ def completed(
 
     Bits beyond the work are left out, local ones first: a solver may compute them where that is free.
     """
-    beyond = np.maximum(active_bits + passive_bits + local_bits - problem.aligned("workload", decision), 0.0)
-    less = np.minimum(beyond, local_bits)
-    local_bits, beyond = local_bits - less, beyond - less
-    less = np.minimum(beyond, passive_bits)
-    passive_bits, active_bits = passive_bits - less, active_bits - (beyond - less)
+    work = problem.aligned("workload", decision)
+    active_bits = np.minimum(active_bits, work)
+    passive_bits = np.minimum(passive_bits, work - active_bits)
+    local_bits = np.minimum(local_bits, work - active_bits - passive_bits)
     bandwidth = problem.aligned("bandwidth", decision)[..., None]
     capacity, battery = problem.aligned("battery_capacity", decision), problem.aligned("battery", decision)
     found = problem.links(decision)
@@ -150,14 +218,14 @@ def completed(
     spent = spent + problem.aligned("circuit_power", decision) * active_time
     spent = spent + problem.aligned("compute_energy", decision) * local_bits
     harvested = (found.harvest * passive_time[..., None, :]).sum(axis=-1)
-    served = active_bits + passive_bits + local_bits
+    unserved = work - (active_bits + passive_bits + local_bits)
     return FrameAllocation(
         active_time=active_time,
         passive_time=passive_time,
         active_bits=active_bits,
         passive_bits=passive_bits,
         local_bits=local_bits,
-        unserved_bits=np.maximum(problem.aligned("workload", decision) - served, 0.0),
+        unserved_bits=np.where(unserved <= ROUNDED * work, 0.0, unserved),
         spent_energy=spent,
         harvested_energy=harvested,
         kept_energy=np.clip(battery + harvested - spent, 0.0, capacity),

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from mecopt import clock
 from mecopt.backends.backend import Feature
 from mecopt.budget import NOT_BEGUN, Budget, in_passes
-from mecopt.models.backscatter_frame import beams, prices, relaxation, switching
-from mecopt.models.backscatter_frame.generation import Generated, generate
+from mecopt.certify import NOTHING
+from mecopt.models.backscatter_frame import beams, prices, relaxation
+from mecopt.models.backscatter_frame.generation import Generated, attained, generate, realised
 from mecopt.models.backscatter_frame.prices import Prices
 from mecopt.models.backscatter_frame.semidefinite import Semidefinite, relaxed
 from mecopt.models.backscatter_frame.variables import FramePrices
@@ -27,8 +28,6 @@ Array = NDArray[Any]
 
 CLOSED = 1e-8
 """Gap to which beams are generated unless a greater one is asked for."""
-USED = 1e-9
-"""Part of a slot below which its carrier is as good as off, and its mixture rounding."""
 ENOUGH = 1e-7
 """Gap beyond which what generation has left open goes to the semidefinite program."""
 
@@ -69,7 +68,7 @@ class BeamGeneration(Solver):
             found, begun = generate_within(flat, tolerance, budget)  # type: ignore[arg-type]
         else:
             found, begun = generate(flat, tolerance), np.ones(flat.instances, dtype=bool)  # type: ignore[arg-type]
-        left = max(tolerance, ENOUGH) * (np.abs(found.value) + flat.negligible)
+        left = max(tolerance, ENOUGH) * (np.abs(found.value) + NOTHING * flat.negligible)
         late, messages = ~begun, dict.fromkeys(np.flatnonzero(~begun).tolist(), f"{NOT_BEGUN}; the matched beams stand")
         for k in np.flatnonzero(begun & (found.value - found.bound > left)):
             late[k] = budget.spent
@@ -109,7 +108,7 @@ def generate_within(problem: BackscatterFrame, tolerance: float, budget: Budget)
         part = generate(problem[rows], tolerance, ends)
         begun[rows] = True
         keep_better(found, rows, part)
-        missing = part.value - part.bound > tolerance * (np.abs(part.value) + problem.negligible[rows])
+        missing = part.value - part.bound > tolerance * (np.abs(part.value) + NOTHING * problem.negligible[rows])
         return bool(missing.any()) and clock.now() >= ends
 
     in_passes(-(-problem.instances // TOGETHER), budget, attempt, anew=True)
@@ -142,32 +141,10 @@ def settle(problem: BackscatterFrame, found: Generated, k: int) -> str:
         found.bound[k] = bound
         for mine, new in zip(found.prices, multipliers, strict=True):
             mine[k] = new
-    value = float(frame.optimal_value(beams.principal(mixture)))
+    value = float(frame.optimal_value(realised(frame.flat(), mixture[None])[0]))
     if value < found.value[k]:
         found.value[k], found.mixture[k] = value, mixture
     return ""
-
-
-def attained(problem: BackscatterFrame, found: Generated, tolerance: float) -> Array:
-    """Return beams that attain the mixtures of a flat batch: one per slot where that is enough, else several in equal parts.
-
-    Beams of one batch are arrays of one shape: where one frame needs several beams in a slot, those of others stand several
-    times.
-    """
-    single = beams.principal(found.mixture)
-    value = problem.optimal_value(single)
-    missed = value - found.value > tolerance * (np.abs(value) + problem.negligible)
-    used = np.trace(found.mixture, axis1=-2, axis2=-1).real > USED
-    mixed = missed[:, None] & used
-    parts = int(switching.rank(found.mixture[mixed]).max(initial=1))
-    if parts == 1:
-        return single
-    several = np.tile(single, parts)
-    for k, i in np.argwhere(mixed):
-        several[k, i] = switching.decomposed(found.mixture[k, i], problem.channel[k, i], parts).ravel()
-    kept = ~(problem.optimal_value(several) <= value)
-    several[kept] = np.tile(single[kept], parts)
-    return several
 
 
 def attained_where(begun: Array, problem: BackscatterFrame, found: Generated, tolerance: float) -> Array:
@@ -175,9 +152,7 @@ def attained_where(begun: Array, problem: BackscatterFrame, found: Generated, to
     whole = beams.matched(problem).astype(complex)
     if not begun.any():
         return whole
-    prices_of = Prices(*(mine[begun] for mine in found.prices))
-    part = Generated(found.mixture[begun], prices_of, found.bound[begun], found.value[begun], found.rounds[begun])
-    mine = attained(problem[begun], part, tolerance)
+    mine = attained(problem[begun], found.mixture[begun], found.value[begun], tolerance)
     whole = np.tile(whole, mine.shape[-1] // whole.shape[-1])
     whole[begun] = mine
     return whole

@@ -2,11 +2,13 @@ r"""Open beams, exactly: beams are added where prices say that they pay, until n
 
 A slot may be divided among several beams; the specialised solver finds the best times of all beams at hand, and its prices
 say which further beam would bring most (`mecopt.models.backscatter_frame.relaxation`). The value of the frame with the beams
-at hand and the bound that the prices prove close in on each other. Beside the beams that prices ask for, each round adds the
-principal eigenvector of what a slot's mixture of beams amounts to: where two beams nearly agree it stands between them.
+at hand and the bound that the prices prove close in on each other. Beside the beams that prices ask for, each round adds
+those that a slot's mixture of beams :math:`S_i = \sum_k t_k w_k w_k^H` amounts to: its principal eigenvector, which
+stands between beams that nearly agree, and where S is of higher rank, as where channels are orthogonal, the beams of its
+equal parts (`mecopt.models.backscatter_frame.switching`). They feed the others as the mixture does and carry more of the
+slot's own user, whose rate is concave in what it receives.
 
-What remains is a matrix :math:`S_i = \sum_k t_k w_k w_k^H` per slot. Where it is of rank one, its principal eigenvector is
-the beam; where it is not, `mecopt.models.backscatter_frame.switching` divides the slot.
+What remains is S. Where it is of rank one, its principal eigenvector is the beam; where it is not, the slot is divided.
 """
 
 from __future__ import annotations
@@ -17,7 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt import clock
+from mecopt.certify import NOTHING
 from mecopt.models.backscatter_frame import beams as rules
+from mecopt.models.backscatter_frame import switching
 from mecopt.models.backscatter_frame.allocation import follow
 from mecopt.models.backscatter_frame.prices import Prices
 from mecopt.models.backscatter_frame.relaxation import best_beams, proved
@@ -28,6 +32,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 
+USED = 1e-9
+"""Part of a slot below which its carrier is as good as off, and its mixture rounding."""
 ROUNDS = 40
 KEPT = 6
 """Beams of a slot that go into the next round, those with most time."""
@@ -73,8 +79,63 @@ def between(new: Prices, best: Prices) -> Prices:
     return Prices(*(STEP * one + (1.0 - STEP) * other for one, other in zip(new, best, strict=True)))
 
 
+def attained(problem: BackscatterFrame, mixture: Array, value: Array, tolerance: float) -> Array:
+    """Return beams that attain mixtures of a flat batch: one per slot where that is enough, else several in equal parts.
+
+    Beams of one batch are arrays of one shape: where one frame needs several beams in a slot, those of others stand several
+    times.
+
+    Parameters
+    ----------
+    mixture
+        of each slot, ``(instances, users, antennas, antennas)``.
+    value
+        what the mixtures cost, in mJ; one beam is enough where it is missed by no more than the tolerance.
+    """
+    single = rules.principal(mixture)
+    cost = problem.optimal_value(single)
+    missed = ~(cost - value <= tolerance * (np.abs(cost) + NOTHING * problem.negligible))
+    if not missed.any():
+        return single
+    mixed = realised(problem[missed], mixture[missed])
+    several = np.tile(single.astype(complex), mixed.shape[-1] // single.shape[-1])
+    better = problem[missed].optimal_value(mixed) < cost[missed]
+    several[np.flatnonzero(missed)[better]] = mixed[better]
+    return several
+
+
+def realised(problem: BackscatterFrame, mixture: Array) -> Array:
+    """Return the beams that mixtures ``(instances, users, antennas, antennas)`` are in equal parts, of least rank each."""
+    own, identity, least = rules.outer(problem.channel), np.eye(mixture.shape[-1])[None], mixture.astype(complex)
+    used = np.trace(mixture, axis1=-2, axis2=-1).real > USED
+    for k, i in np.argwhere(used):
+        least[k, i] = switching.reduced(mixture[k, i], np.concatenate([identity, own[k]]))
+    ranks = np.where(used, switching.rank(least), 1)
+    parts = int(ranks.max())
+    whole = np.tile(rules.principal(least), parts)
+    for k, i in np.argwhere(ranks > 1):
+        whole[k, i] = switching.decomposed(least[k, i], problem.channel[k, i], parts).ravel()
+    return np.asarray(whole)
+
+
+def parts_of(mixture: Array, channel: Array, where: Array) -> list[Array]:
+    """Return beams of the equal parts of mixtures, ``(instances, users, k, antennas)``; none where all are of rank one.
+
+    Those, and instances that are not asked for, get their principal eigenvectors.
+    """
+    used = where[:, None] & (np.trace(mixture, axis1=-2, axis2=-1).real > USED)
+    ranks = np.where(used, switching.rank(mixture), 1)
+    most = int(ranks.max())
+    if most == 1:
+        return []
+    found = np.repeat(rules.principal(mixture)[:, :, None], most, axis=2)
+    for k, i in np.argwhere(ranks > 1):
+        found[k, i, : ranks[k, i]] = switching.decomposed(mixture[k, i], channel[k, i], int(ranks[k, i]))
+    return [found]
+
+
 def generate(problem: BackscatterFrame, gap: float, deadline: float = np.inf) -> Generated:
-    """Close the gap of every instance of a flat batch to `gap`, relative to its value and a carrier kept on for a slot.
+    """Close the gap of every instance of a flat batch to `gap`, relative to its value and next to nothing.
 
     After the `deadline` of `mecopt.clock.now` no further round begins; the first one always runs.
     """
@@ -103,10 +164,11 @@ def generate(problem: BackscatterFrame, gap: float, deadline: float = np.inf) ->
         rounds[left] += 1
         improved = cost < best[left]
         best[left[improved]], mixture[left[improved]] = cost[improved], whole[improved]
-        open_ = best[left] - bound[left] > gap * (np.abs(best[left]) + problem.negligible[left])
+        open_ = best[left] - bound[left] > gap * (np.abs(best[left]) + NOTHING * problem.negligible[left])
         if not open_.any() or clock.now() > deadline:
             break
         kept = np.argsort(-times, axis=-1)[..., :KEPT, None]
         more = (np.take_along_axis(at_hand, kept, axis=2), *asked, rules.principal(whole)[:, :, None])
+        more = (*more, *parts_of(whole, part.channel, open_))
         at_hand, left = np.concatenate(more, axis=2)[open_], left[open_]
     return Generated(mixture, prices, bound, best, rounds)

@@ -39,6 +39,8 @@ from mecopt.models.backscatter_frame.system import (
     couple,
 )
 
+LOOSE = 1.0
+"""Part of a slot of carrier beside which, and beside the cost, a gap is small enough not to begin anew for it."""
 MOST_STEPS = 100
 """Of one attempt."""
 CLOSE = 1e-4
@@ -52,9 +54,9 @@ PATIENCE = 15
 
 
 @compiled
-def _closed(frame: Frame, best: float, proved: float, tolerance: float) -> bool:
-    """Whether a bound proves a cost within the tolerance."""
-    return best < np.inf and best - proved <= tolerance * (frame.passive_cost + abs(best))
+def _closed(frame: Frame, best: float, proved: float, tolerance: float, beside: float) -> bool:
+    """Whether a bound proves a cost within the tolerance, relative to it and a part of a slot of carrier."""
+    return best < np.inf and best - proved <= tolerance * (beside * frame.passive_cost + abs(best))
 
 
 @compiled
@@ -75,6 +77,7 @@ def _attempt(
     work: Work,
     count: int,
     tolerance: float,
+    beside: float,
     together: bool,
     best: float,
     proved: float,
@@ -102,7 +105,7 @@ def _attempt(
                 best = value
                 point[:] = work.slack[:, :VARIABLES]
                 passive[:] = work.passive[SLACK]
-        if ends or _closed(frame, best, proved, tolerance):
+        if ends or _closed(frame, best, proved, tolerance, beside):
             break
         assemble(frame, work)
         couple(frame, work)
@@ -120,21 +123,22 @@ def _attempt(
 
 @compiled
 def follow(
-    frame: Frame, work: Work, tolerance: float, warm: bool, point: Floats, passive: Floats, prices: Floats
-) -> tuple[int, bool]:
+    frame: Frame, work: Work, tolerance: float, beside: float, warm: bool, point: Floats, passive: Floats, prices: Floats
+) -> tuple[int, bool, float, float]:
     """Follow the path of a frame; write the best point ``(users, 7)``, passive times and prices ``(3, users)`` found.
 
     Where `warm` they hold on entry what to begin near. Where that leads nowhere the path begins anew, without a start, and
-    at last with steps of slacks and multipliers together. Returns the number of all steps, and whether the start led there.
+    at last with steps of slacks and multipliers together. Returns the number of all steps, whether the start led there, the
+    cost, and what is proved.
     """
     steps, best, proved, used = 0, np.inf, -np.inf, False
     for attempt in range(0 if warm else 1, 3):
         (count, used), together = begin(frame, work, attempt == 0, point, passive, prices), attempt == 2
-        more, best, proved = _attempt(frame, work, count, tolerance, together, best, proved, point, passive, prices)
+        more, best, proved = _attempt(frame, work, count, tolerance, beside, together, best, proved, point, passive, prices)
         steps += more
-        if _closed(frame, best, proved, tolerance):
+        if _closed(frame, best, proved, tolerance, LOOSE):
             break
-    return steps, used
+    return steps, used, best, proved
 
 
 @compiled
@@ -151,16 +155,19 @@ def follow_batch(
     kept: Floats,
     costs: Floats,
     tolerance: float,
+    beside: float,
     warm: bool,
     points: Floats,
     passive: Floats,
     prices: Floats,
     room: Work,
-) -> tuple[Ints, NDArray[np.bool_]]:
+) -> tuple[Ints, NDArray[np.bool_], Floats, Floats]:
     """Follow the path of every frame; entries as in `Frame`, `owner` the same for all, costs ``(frames, 4)``.
 
     Parameters
     ----------
+    tolerance, beside
+        gap at which a path ends, relative to the cost and this part of a slot of carrier.
     warm
         whether the next three hold what to begin near.
     points, passive, prices
@@ -169,13 +176,16 @@ def follow_batch(
 
     Returns
     -------
-    numbers of steps, and which starts led to the answers
+    numbers of steps, which starts led to the answers, costs, and what is proved of them
     """
     used = np.zeros(work.shape[0], dtype=np.bool_)
     steps = np.zeros(work.shape[0], dtype=np.int64)
+    value, proved = np.empty(work.shape[0]), np.empty(work.shape[0])
     for k in range(work.shape[0]):
         c, n = costs[k], noise[k]
         own = work[k], owner, rate[k], harvest[k], n, energy[k], fastest[k], circuit[k], cpu[k], kept[k]
         frame = Frame(*own, c[0], c[1], c[2], c[3])
-        steps[k], used[k] = follow(frame, room, tolerance, warm, points[k], passive[k], prices[k])
-    return steps, used
+        steps[k], used[k], value[k], proved[k] = follow(
+            frame, room, tolerance, beside, warm, points[k], passive[k], prices[k]
+        )
+    return steps, used, value, proved

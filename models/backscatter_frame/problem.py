@@ -165,7 +165,7 @@ class BackscatterFrame(Problem[FrameAllocation, FramePrices]):
 
     @property
     def negligible(self) -> Array:
-        """The energy of a carrier kept on for a slot: objectives are judged beside it, since they may be 0."""
+        """The energy of a carrier kept on for a slot: rounding is judged beside it, since objectives may be 0."""
         return np.asarray(self.carrier_power * self.slot)
 
     def links(self, decision: Array) -> Links:

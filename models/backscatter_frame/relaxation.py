@@ -12,9 +12,12 @@ the sum over those who harvest in the slot. The logarithm lies below each of its
     \max_W \le f(\nu) = \lambda_{\max}(\Lambda_i + \nu c_i h_i h_i^H)
     + g B \log_2\frac{g B}{\nu \ln 2} - \frac{g B}{\ln 2} + \nu ,
 
-convex in :math:`\nu`, and equal to the maximum at its least, where the principal eigenvector is the beam (or, where the
-eigenvalue is double, a mixture of the eigenvectors on both sides is). One search in one dimension replaces the
-semidefinite program.
+convex in :math:`\nu`, and equal to the maximum at its least, where the principal eigenvector is the beam. Where the
+eigenvalue is double there, as with orthogonal channels, the eigenvectors just below and just above bring the slot's own user
+too little and too much; but in the plane of both some unit beams bring it exactly what the tangent asks,
+:math:`c_i |h_i^H w|^2 = g B/(\nu \ln 2) - 1`, and each of them attains the maximum. With u the unit vector in that plane
+along the user's channel and v the one across, they are :math:`\cos\delta\, u + e^{i \psi} \sin\delta\, v` for any phase;
+three are tried, which mixed leave nothing of it. One search in one dimension replaces the semidefinite program.
 """
 
 from __future__ import annotations
@@ -34,6 +37,11 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 
+APART = 1e-9
+"""Sine of the angle between beams below which they are one."""
+
+PHASES = 2.0 * np.pi / 3.0 * np.arange(3)
+
 HALVINGS = 45
 """Of the logarithm of the slope's interval; its ends differ by 1 + c |h|^2, so to rounding."""
 
@@ -44,7 +52,7 @@ class Best(NamedTuple):
     reflected: Array
     """``(..., users)``"""
     beams: Array
-    """The two ends of the last interval, ``(..., users, 2, antennas)``; the same beam twice where it is unique."""
+    """Beams that attain it, or nearly, ``(..., users, k, antennas)``; the same beam several times where it is unique."""
 
 
 def harvest_weights(problem: BackscatterFrame, terms: Terms, prices: Prices) -> Array:
@@ -84,7 +92,38 @@ def best_beams(problem: BackscatterFrame, terms: Terms, prices: Prices) -> Best:
         tangent = np.where(slope > 0.0, gain * np.log2(np.maximum(gain, 1e-300) / (safe * LN2)) - gain / LN2 + slope, 0.0)
         least = np.minimum(least, value + tangent)
         beams.append(beam)
+    asked = gain / (LN2 * np.where(high > 0.0, np.sqrt(low) * np.sqrt(high), 1.0)) - 1.0
+    beams += between(problem.channel, ratio, asked, *beams)
     return Best(np.asarray(terms.costs[..., 2:3] - least), np.stack(beams, axis=-2))
+
+
+def between(channel: Array, ratio: Array, asked: Array, low: Array, high: Array) -> list[Array]:
+    """Return unit beams in the plane of two that bring the slot's own user what is asked; none where all pairs are one beam.
+
+    Parameters
+    ----------
+    ratio, asked
+        c and :math:`c |h^H w|^2`, ``(..., users)``.
+    low, high
+        beams that bring less and more, ``(..., users, antennas)``.
+    """
+    across = high - (low.conj() * high).sum(axis=-1, keepdims=True) * low
+    width = np.linalg.norm(across, axis=-1, keepdims=True)
+    apart = width > APART
+    if not apart.any():
+        return []
+    across = across / np.where(apart, width, 1.0)
+    first, second = ((one.conj() * channel).sum(axis=-1, keepdims=True) for one in (low, across))
+    length = np.hypot(np.abs(first), np.abs(second))
+    some = apart & (length > 0.0)
+    safe = np.where(some, length, 1.0)
+    own = (first * low + second * across) / safe
+    other = (second.conj() * low - first.conj() * across) / safe
+    with np.errstate(all="ignore"):
+        part = asked[..., None] / (ratio[..., None] * safe**2)
+    part = np.clip(np.where(np.isfinite(part), part, 0.0), 0.0, 1.0)
+    turned = [np.sqrt(part) * own + np.exp(1j * phase) * np.sqrt(1.0 - part) * other for phase in PHASES]
+    return [np.where(some, beam, high) for beam in turned]
 
 
 def powered(problem: BackscatterFrame, terms: Terms) -> Array:

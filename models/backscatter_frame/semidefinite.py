@@ -20,12 +20,13 @@ from mecopt.backends.backend import Feature
 from mecopt.backends.conic import run
 from mecopt.concurrency import MODELLING
 from mecopt.models.backscatter_frame import beams as rules
+from mecopt.models.backscatter_frame.generation import attained
 from mecopt.models.backscatter_frame.prices import Prices
 from mecopt.models.backscatter_frame.relaxation import best_beams, harvest_weights, proved
 from mecopt.models.backscatter_frame.terms import LN2, passive_gain
 from mecopt.problem import Problem
 from mecopt.rescue import said, survivable
-from mecopt.search.solver import Search, Solver
+from mecopt.search.solver import GAP, Search, Solver
 
 if TYPE_CHECKING:
     from mecopt.models.backscatter_frame.problem import BackscatterFrame
@@ -87,10 +88,10 @@ def _written(frame: BackscatterFrame) -> tuple[Any, list[Any], tuple[Any, Any, A
 
 
 class Semidefinite(Solver):
-    """The joint semidefinite program, one frame at a time; principal eigenvectors of its mixtures."""
+    """The joint semidefinite program, one frame at a time; beams that attain its mixtures."""
 
     name = "semidefinite"
-    summary = "joint semidefinite program by cvxpy with Clarabel, principal eigenvectors of its mixtures"
+    summary = "joint semidefinite program by cvxpy with Clarabel, beams that attain its mixtures"
     features = Feature.INTEGER
     package = "cvxpy"
     imports = ("cvxpy",)
@@ -100,7 +101,8 @@ class Semidefinite(Solver):
     ) -> Search:
         """Solve frame after frame; where Clarabel fails the matched beams stand in."""
         flat: Any = problem.flat()
-        chosen, bounds, messages = rules.matched(flat).astype(complex), np.full(flat.instances, -np.inf), {}
+        matched, bounds, messages = rules.matched(flat), np.full(flat.instances, -np.inf), {}
+        chosen = np.einsum("fia,fib->fiab", matched, matched.conj()).astype(complex)
         deadline = None if time_limit is None else clock.now() + time_limit
         done = 0
         for k in range(flat.instances):
@@ -108,16 +110,16 @@ class Semidefinite(Solver):
                 break
             frame, done = flat[k], k + 1
             try:
-                mixtures, prices = relaxed(frame)
+                chosen[k], prices = relaxed(frame)
             except BaseException as error:
                 if not survivable(error):
                     raise
                 messages[k] = said(self.name, error)  # any failure inside an outside solver marks this frame only
                 continue
             terms = frame.terms(rules.matched(frame))
-            chosen[k] = rules.principal(mixtures)
             bounds[k] = proved(frame, terms, prices, best_beams(frame, terms, prices))
         shape = problem.batch_shape
         late = (np.arange(flat.instances) >= done).reshape(shape)
-        decision = chosen.reshape(*shape, *problem.sizes.values())
+        decision = attained(flat, chosen, bounds, GAP)
+        decision = decision.reshape(*shape, *decision.shape[1:])
         return Search(decision, bound=bounds.reshape(shape), solver_calls=1, limit=late, messages=messages)

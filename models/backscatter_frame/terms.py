@@ -18,6 +18,10 @@ FAINT = 1e-6
 """Rate or energy, in the solver's units, below which a network sees no difference."""
 
 
+ORTHOGONAL = (4.0 * np.finfo(float).eps) ** 2
+"""Part of its channel's strength below which what a user receives of a unit beam is what rounding leaves of nothing."""
+
+
 class Links(NamedTuple):
     """What beams bring, leading axes those of batch and candidates."""
 
@@ -54,11 +58,12 @@ class Terms(NamedTuple):
 
 
 def gains(problem: BackscatterFrame, decision: Array) -> Array:
-    """Return ``|h_j^H w_i|^2`` as ``[..., j, i, k]`` for every beam k of user i's slot."""
+    """Return ``|h_j^H w_i|^2`` as ``[..., j, i, k]`` for every beam k of user i's slot; 0 where it is all rounding."""
     channel = problem.aligned("channel", decision)
     antennas = channel.shape[-1]
     beams = decision.reshape(*decision.shape[:-1], -1, antennas)
-    return np.asarray(np.abs(np.einsum("...ja,...ika->...jik", channel.conj(), beams)) ** 2)
+    found = np.abs(np.einsum("...ja,...ika->...jik", channel.conj(), beams)) ** 2
+    return np.where(found > ORTHOGONAL * strength(problem, decision)[..., None, None], found, 0.0)
 
 
 def strength(problem: BackscatterFrame, decision: Array) -> Array:

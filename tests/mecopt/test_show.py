@@ -79,7 +79,7 @@ def fits_a_screen(shown: Any) -> None:
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_every_object_is_a_line_and_a_page_whatever_the_batch(name: str, shape: tuple[int, ...]) -> None:
     solution = drawn(name, shape)
-    certificate = mecopt.Certificate(solution.objective, solution.bound, solution.gap, solution.violation)
+    certificate = mecopt.Certificate(solution.objective, solution.bound, solution.gap, solution.violation, -solution.gap)
     for one in (solution, solution.problem, solution.allocation, solution.dual, solution.stats, certificate):
         fits_a_screen(one)
     fits_a_screen(Dataset(solution.problem, provenance={"seed": 0}))

@@ -61,6 +61,50 @@ def test_an_overrun_frame_gains_what_it_overruns_and_is_judged_by_that(overrun: 
         assert said[0] == f"the answer violates the constraint 'frame' by {overrun:.2g} of its limit"
 
 
+def judged(objective: float, bound: float, size: float, tolerance: float = GAP) -> Status:
+    """Return the status of an exact allocation whose objective and bound are these, beside a negligible objective."""
+    problem = MadeUp.sample(np.random.default_rng(0), users=2, preset="paper", data_size=[objective, size])
+    allocation = mecopt.allocate(BinaryOffloading(data_size=[1.0, 1.0]), [0, 0]).allocation
+    return judge(certify(problem, np.zeros(2, np.int8), allocation, np.asarray(bound)), tolerance, False, False)[0]  # type: ignore[no-any-return]
+
+
+class MadeUp(BinaryOffloading):
+    """An objective that is a datum, and so is what is negligible."""
+
+    def objective(self, decision: Any, allocation: Any) -> Any:
+        return np.asarray(self.data_size[0])
+
+    def violations(self, decision: Any, allocation: Any) -> dict[str, Any]:
+        return {"none": np.zeros(())}
+
+    @property
+    def negligible(self) -> Any:
+        return np.asarray(self.data_size[1])
+
+
+@pytest.mark.parametrize(
+    ("objective", "bound", "size", "status"),
+    [
+        (1.0, 1.0 - 9e-7, 0.0, Status.OPTIMAL),
+        (1.0, 1.0 - 2e-6, 0.0, Status.FEASIBLE),
+        (1.0, 1.0 - 2e-6, 1e6, Status.FEASIBLE),  # the gap is nothing beside a million, and not proved
+        (1e-3, 0.92e-3, 6e3, Status.FEASIBLE),
+        (1e-3, 1e-3 * (1.0 - 9e-7), 6e3, Status.OPTIMAL),
+        (1e-3, 1.08e-3, 6e6, Status.FEASIBLE),  # better than the bound, by no more than rounding of six million
+        (1e-3, 1e-3 + 1e-10, 6e6, Status.OPTIMAL),
+        (1e-3, 1.08e-3, 0.0, Status.FAILED),
+        (0.0, 0.0, 0.0, Status.OPTIMAL),
+        (0.0, -1e-13, 1e3, Status.OPTIMAL),  # 0 but for the rounding of a thousand
+        (0.0, -1e-3, 1e3, Status.FEASIBLE),
+        (0.0, -1e-300, 0.0, Status.FEASIBLE),
+    ],
+)
+def test_a_gap_counts_beside_the_objective_and_rounding_beside_what_it_is_made_of(
+    objective: float, bound: float, size: float, status: Status
+) -> None:
+    assert judged(objective, bound, size) is status
+
+
 def test_the_tolerances_agree() -> None:
     """The greatest admissible overrun buys what a proof may leave open, and no overrun buys nothing but rounding."""
     assert may_be_better(np.array(0.0)) == CONTRADICTION
