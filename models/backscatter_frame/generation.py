@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 
+DUST = 2e-16
+"""Part of a slot of carrier that the path leaves of nothing."""
+HUNGRY = 1e-2
+"""Part of what a user receives of a beam matched to it below which it counts as not fed."""
 USED = 1e-9
 """Part of a slot below which its carrier is as good as off, and its mixture rounding."""
 ROUNDS = 40
@@ -118,20 +122,15 @@ def realised(problem: BackscatterFrame, mixture: Array) -> Array:
     return np.asarray(whole)
 
 
-def parts_of(mixture: Array, channel: Array, where: Array) -> list[Array]:
-    """Return beams of the equal parts of mixtures, ``(instances, users, k, antennas)``; none where all are of rank one.
+def parts_of(mixture: Array, channel: Array, ranks: Array) -> Array:
+    """Return beams of the equal parts of mixtures, ``(instances, users, k, antennas)``, k the greatest rank.
 
-    Those, and instances that are not asked for, get their principal eigenvectors.
+    Of mixtures of rank one they are the principal eigenvector.
     """
-    used = where[:, None] & (np.trace(mixture, axis1=-2, axis2=-1).real > USED)
-    ranks = np.where(used, switching.rank(mixture), 1)
-    most = int(ranks.max())
-    if most == 1:
-        return []
-    found = np.repeat(rules.principal(mixture)[:, :, None], most, axis=2)
+    found = np.repeat(rules.principal(mixture)[:, :, None], int(ranks.max()), axis=2)
     for k, i in np.argwhere(ranks > 1):
         found[k, i, : ranks[k, i]] = switching.decomposed(mixture[k, i], channel[k, i], int(ranks[k, i]))
-    return [found]
+    return found
 
 
 def generate(problem: BackscatterFrame, gap: float, deadline: float = np.inf) -> Generated:
@@ -144,31 +143,76 @@ def generate(problem: BackscatterFrame, gap: float, deadline: float = np.inf) ->
     instances, users, _, antennas = at_hand.shape
     mixture = np.zeros((instances, users, antennas, antennas), dtype=complex)
     prices = Prices(*(np.zeros((instances, users)) for _ in range(3)))
-    bound, best = np.full(instances, -np.inf), np.full(instances, np.inf)
-    rounds, left = np.zeros(instances, dtype=int), np.arange(instances)
+    unknown = np.full(instances, np.inf)
+    state = Generated(mixture, prices, -unknown, unknown, np.zeros(instances, dtype=int))
+    missed, each = hungry(problem, at_hand), feeding(problem)
+    alike = [(left, at_hand[left]) for left in (np.flatnonzero(~missed),) if left.size]
+    alike += [(left, np.concatenate([at_hand[left], each[left]], axis=2)) for left in (np.flatnonzero(missed),) if left.size]
     for _ in range(ROUNDS):
-        part, own = problem[left], Terms(*(entry[left] for entry in terms))
-        divided, owner = columns(part, own, at_hand)
-        found = follow(divided, TIGHT, owner)
-        cost, asked = value(divided, found.point, found.passive), []
-        for trial in (found.prices, between(found.prices, Prices(*(mine[left] for mine in prices)))):
-            better = best_beams(part, own, trial)
-            asked.append(better.beams)
-            reached = proved(part, own, trial, better)
-            higher = reached > bound[left]
-            bound[left[higher]] = reached[higher]
-            for mine, new in zip(prices, trial, strict=True):
-                mine[left[higher]] = new[higher]
-        times = found.passive.reshape(left.size, users, -1)
-        whole = np.einsum("fik,fika,fikb->fiab", times, at_hand, at_hand.conj())
-        rounds[left] += 1
-        improved = cost < best[left]
-        best[left[improved]], mixture[left[improved]] = cost[improved], whole[improved]
-        open_ = best[left] - bound[left] > gap * (np.abs(best[left]) + NOTHING * problem.negligible[left])
-        if not open_.any() or clock.now() > deadline:
+        alike = [
+            (more, np.concatenate([beams, each[more]], axis=2) if missed[more[0]] else beams)
+            for left, at_hand in alike
+            for more, beams in _round(problem, terms, state, gap, left, at_hand)
+        ]
+        if not alike or clock.now() > deadline:
             break
-        kept = np.argsort(-times, axis=-1)[..., :KEPT, None]
-        more = (np.take_along_axis(at_hand, kept, axis=2), *asked, rules.principal(whole)[:, :, None])
-        more = (*more, *parts_of(whole, part.channel, open_))
-        at_hand, left = np.concatenate(more, axis=2)[open_], left[open_]
-    return Generated(mixture, prices, bound, best, rounds)
+    return state
+
+
+def feeding(problem: BackscatterFrame) -> Array:
+    """Return beams matched to every user, for every slot, ``(instances, users, users, antennas)``."""
+    matched = rules.matched(problem)
+    return np.broadcast_to(matched[:, None], (problem.instances, problem.users, *matched.shape[1:]))
+
+
+def hungry(problem: BackscatterFrame, beams: Array) -> Array:
+    """Whether somebody of an instance can be fed, and is not by beams ``(instances, users, k, antennas)``.
+
+    What no beam at hand feeds has no price of energy there, and no further beam would be asked for it.
+    """
+    strength = (np.abs(problem.channel) ** 2).sum(axis=-1)
+    received = np.abs(np.einsum("fja,fika->fjik", problem.channel.conj(), beams)) ** 2
+    others = ~np.eye(problem.users, dtype=bool)[:, :, None]
+    most = np.where(others, received, 0.0).max(axis=(-2, -1))
+    return np.asarray(((strength > 0.0) & (most < HUNGRY * strength)).any(axis=-1))
+
+
+def _round(
+    problem: BackscatterFrame, terms: Terms, state: Generated, gap: float, left: Array, at_hand: Array
+) -> list[tuple[Array, Array]]:
+    """Take instances with equally many beams a round further; return those that are open with the beams to go on with.
+
+    They are put together by how many these are, which depends on nothing but the instance itself.
+    """
+    part, own, users = problem[left], Terms(*(entry[left] for entry in terms)), at_hand.shape[1]
+    divided, owner = columns(part, own, at_hand)
+    found = follow(divided, TIGHT, owner)
+    cost, asked = value(divided, found.point, found.passive), []
+    for trial in (found.prices, between(found.prices, Prices(*(mine[left] for mine in state.prices)))):
+        better = best_beams(part, own, trial)
+        asked.append(better)
+        reached = proved(part, own, trial, better)
+        higher = reached > state.bound[left]
+        state.bound[left[higher]] = reached[higher]
+        for mine, new in zip(state.prices, trial, strict=True):
+            mine[left[higher]] = new[higher]
+    times = found.passive.reshape(left.size, users, -1)
+    whole = np.einsum("fik,fika,fikb->fiab", times, at_hand, at_hand.conj())
+    state.rounds[left] += 1
+    improved = cost < state.value[left]
+    state.value[left[improved]], state.mixture[left[improved]] = cost[improved], whole[improved]
+    size = np.abs(state.value[left]) + NOTHING * problem.negligible[left]
+    open_ = state.value[left] - state.bound[left] > gap * size + DUST * problem.negligible[left]
+    kept = np.argsort(-times, axis=-1)[..., :KEPT, None]
+    usual = (np.take_along_axis(at_hand, kept, axis=2), *(best.beams for best in asked), rules.principal(whole)[:, :, None])
+    apart = np.any([best.apart.any(axis=-1) for best in asked], axis=0)
+    ranks = np.where(np.trace(whole, axis1=-2, axis2=-1).real > USED, switching.rank(whole), 1)
+    most = ranks.max(axis=-1)
+    again = []
+    for plane, parts in sorted({(bool(apart[k]), int(most[k])) for k in np.flatnonzero(open_)}):
+        mine = np.flatnonzero(open_ & (apart == plane) & (most == parts))
+        more = [each[mine] for each in (*usual, *((best.between for best in asked) if plane else ()))]
+        if parts > 1:
+            more.append(parts_of(whole[mine], part.channel[mine], ranks[mine]))
+        again.append((left[mine], np.concatenate(more, axis=2)))
+    return again

@@ -52,7 +52,11 @@ class Best(NamedTuple):
     reflected: Array
     """``(..., users)``"""
     beams: Array
-    """Beams that attain it, or nearly, ``(..., users, k, antennas)``; the same beam several times where it is unique."""
+    """The two ends of the last interval, ``(..., users, 2, antennas)``; the same beam twice where it is unique."""
+    between: Array
+    """Beams in the plane of both, ``(..., users, 3, antennas)``; the same again where it is unique."""
+    apart: Array
+    """Whether there is such a plane, ``(..., users)``."""
 
 
 def harvest_weights(problem: BackscatterFrame, terms: Terms, prices: Prices) -> Array:
@@ -93,12 +97,12 @@ def best_beams(problem: BackscatterFrame, terms: Terms, prices: Prices) -> Best:
         least = np.minimum(least, value + tangent)
         beams.append(beam)
     asked = gain / (LN2 * np.where(high > 0.0, np.sqrt(low) * np.sqrt(high), 1.0)) - 1.0
-    beams += between(problem.channel, ratio, asked, *beams)
-    return Best(np.asarray(terms.costs[..., 2:3] - least), np.stack(beams, axis=-2))
+    found, apart = between(problem.channel, ratio, asked, *beams)
+    return Best(np.asarray(terms.costs[..., 2:3] - least), np.stack(beams, axis=-2), found, apart)
 
 
-def between(channel: Array, ratio: Array, asked: Array, low: Array, high: Array) -> list[Array]:
-    """Return unit beams in the plane of two that bring the slot's own user what is asked; none where all pairs are one beam.
+def between(channel: Array, ratio: Array, asked: Array, low: Array, high: Array) -> tuple[Array, Array]:
+    """Return unit beams in the plane of two that bring the slot's own user what is asked, and whether they make a plane.
 
     Parameters
     ----------
@@ -110,8 +114,6 @@ def between(channel: Array, ratio: Array, asked: Array, low: Array, high: Array)
     across = high - (low.conj() * high).sum(axis=-1, keepdims=True) * low
     width = np.linalg.norm(across, axis=-1, keepdims=True)
     apart = width > APART
-    if not apart.any():
-        return []
     across = across / np.where(apart, width, 1.0)
     first, second = ((one.conj() * channel).sum(axis=-1, keepdims=True) for one in (low, across))
     length = np.hypot(np.abs(first), np.abs(second))
@@ -123,7 +125,7 @@ def between(channel: Array, ratio: Array, asked: Array, low: Array, high: Array)
         part = asked[..., None] / (ratio[..., None] * safe**2)
     part = np.clip(np.where(np.isfinite(part), part, 0.0), 0.0, 1.0)
     turned = [np.sqrt(part) * own + np.exp(1j * phase) * np.sqrt(1.0 - part) * other for phase in PHASES]
-    return [np.where(some, beam, high) for beam in turned]
+    return np.stack([np.where(some, beam, high) for beam in turned], axis=-2), some[..., 0]
 
 
 def powered(problem: BackscatterFrame, terms: Terms) -> Array:
