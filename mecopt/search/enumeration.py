@@ -18,7 +18,11 @@ Array = NDArray[Any]
 
 
 class Enumeration(Solver):
-    """Score all decisions; the proof is exhaustion, each score being bounded by weak duality."""
+    """Score all decisions; the proof is exhaustion, each of them being bounded by weak duality at its own dual.
+
+    A score is a model's own, and no proof: were one too high, the best decision could be passed over. The bound of what is
+    passed over is the least of all bounds.
+    """
 
     name = "enumerate"
     summary = "every decision scored in batches; at most 4,194,304 of them, such as 22 users with two choices have"
@@ -42,7 +46,7 @@ class Enumeration(Solver):
         count = flat.instances
         best, decision = np.full(count, np.inf), np.zeros((count, problem.users), dtype=np.int8)
         budget, scored = Budget(time_limit), np.zeros(count, dtype=int)
-        scored_all = np.ones(count, dtype=bool)
+        least_bound = np.full(count, np.inf)
         rows = max(1, (1 << 18) // self.chunk)
         for block in space.enumerate(self.chunk):
             for first in range(0, count, rows):
@@ -50,9 +54,8 @@ class Enumeration(Solver):
                 candidates = np.broadcast_to(block, (part.stop - part.start, *block.shape))
                 # An infinite value says that a decision has no allocation; a nan says nothing.
                 values = problem.sign * flat[part].optimal_value(candidates)
-                unknown = np.isnan(values)
-                scored_all[part] &= ~unknown.any(axis=1)
-                values[unknown] = np.inf
+                values[np.isnan(values)] = np.inf
+                least_bound[part] = np.minimum(least_bound[part], _bounds(flat[part], candidates).min(axis=1))
                 least = values.argmin(axis=1)
                 value = np.take_along_axis(values, least[:, None], axis=1)[:, 0]
                 better = value < best[part]
@@ -65,12 +68,15 @@ class Enumeration(Solver):
                 break
         cut = scored < space.count
         shape = problem.batch_shape
-        decisions = decision.reshape((*shape, problem.users))
-        bound = problem.bound(decisions, problem.closed_form(decisions)[1])
-        bound = np.where(np.isinf(best).reshape(shape), problem.sign * np.inf, bound)
         return Search(
-            decision=decisions,
-            bound=None if cut.any() else np.where(scored_all.reshape(shape), bound, -problem.sign * np.inf),
+            decision=decision.reshape((*shape, problem.users)),
+            bound=None if cut.any() else problem.sign * least_bound.reshape(shape),
             solver_calls=scored.reshape(shape),
             limit=cut.reshape(shape),
         )
+
+
+def _bounds(problem: Problem, decision: Array) -> Array:
+    """Return what is proved of each decision, smaller being better: infinite where it has no allocation."""
+    proved = problem.sign * problem.bound(decision, problem.closed_form(decision)[1])
+    return np.where(problem.infeasible(decision), np.inf, np.where(np.isnan(proved), -np.inf, proved))

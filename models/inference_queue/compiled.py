@@ -150,9 +150,13 @@ def inner_split(device: Device, link: Link, work: float, least: float, most: flo
 
 @compiled
 def work_price(device: Device, link: Link, split: Split) -> float:
-    """Return what the last of the work costs per task: of the processor, or of the radio where it has to help."""
+    """Return what the last of the work costs per task: of the processor, or of the radio where it has to help.
+
+    What is computed is the small difference of a piece and what is offloaded of it, where the processor is slow.
+    """
     price = 3.0 * device.cube * split.local * split.local
-    if split.offloaded > 0.0 and split.local >= device.most_local * (1.0 - TOLERATED):
+    rounding = TOLERATED * (split.local + split.offloaded)
+    if split.offloaded > 0.0 and split.local >= device.most_local - rounding:
         return max(price, sending_slope(device, link, split.offloaded))
     return price
 

@@ -199,3 +199,21 @@ def test_an_infeasible_decision_is_not_handed_out() -> None:
     problem = MultiServerOffloading(channel_gain=np.full((2, 1), 1e-7), admission=1.0)
     with pytest.raises(mecopt.MecoptError, match="this decision has no allocation"):
         problem.to_cvxpy([1, 1])
+
+
+def test_enumeration_proves_every_decision_and_believes_no_score() -> None:
+    """Were the score of the best decision too high, it would be passed over; its bound says so."""
+
+    class Passing(BinaryOffloading):
+        def optimal_value(self, decision: Any) -> Any:
+            return super().optimal_value(decision) * np.where((decision == best).all(axis=-1), 3.0, 1.0)
+
+    for instance in BinaryOffloading.sample(np.random.default_rng(34), (5,), preset="heterogeneous", users=5):
+        right = mecopt.solve(instance, solver="enumerate")
+        assert right.status is Status.OPTIMAL
+        best = right.decision
+        passed = mecopt.solve(Passing(**instance.data()), solver="enumerate")
+        assert (passed.decision != best).any()
+        assert passed.status is Status.FEASIBLE
+        assert float(passed.bound) <= float(right.objective) * (1.0 + 1e-12)
+        assert float(passed.gap) >= 1.0 - float(right.objective / passed.objective) - 1e-12

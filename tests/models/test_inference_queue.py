@@ -641,3 +641,13 @@ def test_allocations_of_other_origin_are_judged() -> None:
     assert allocation.told(block, answer.decision, answer.allocation.offloaded).transmit_power == pytest.approx(
         answer.allocation.transmit_power, rel=1e-15
     )
+
+
+def test_a_processor_that_does_a_ten_millionth_of_a_task_still_has_a_price_of_work() -> None:
+    """What it computes is the small difference of a task and what is offloaded, by which it seems short of its limit."""
+    speed = 276.4885303071945
+    queue = InferenceQueue(snr_per_watt=[450.0, 24000.0, 280.0], backlog=[5, 6, 6], backlog_value=3.0, cpu_speed=speed)
+    best = mecopt.solve(queue)
+    assert best.status is Status.OPTIMAL
+    assert best.decision.max() == 1
+    assert float(mecopt.allocate(queue, best.decision).gap) <= 1e-12
