@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from mecopt import clock
 from mecopt.backends.backend import OneByOne, Single
+from mecopt.certify import NOTHING
 from mecopt.fields import declared
 from mecopt.kernels.arrays import plain
 from mecopt.models.hybrid_slot import allocation
@@ -114,7 +115,7 @@ def _unproved(problem: HybridSlot, decision: Array, single: Single) -> float:
     """Return by how much an answer is below what its claims, checked, leave possible."""
     bound = problem.bound(decision, single.dual)  # type: ignore[arg-type]
     value = problem.objective(decision, single.allocation)  # type: ignore[arg-type]
-    return float((bound - value) / (np.abs(value) + problem.negligible or 1.0))
+    return float((bound - value) / (np.abs(value) + NOTHING * problem.negligible or 1.0))
 
 
 def _by_user(
