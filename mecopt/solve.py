@@ -16,7 +16,7 @@ from mecopt.backends.backend import Backend, Feature
 from mecopt.certify import certify, denied, distance, judge, reasons
 from mecopt.problem import Problem
 from mecopt.rescue import hearing, rescued
-from mecopt.search.proposed import solver_for
+from mecopt.search.named import solver_for
 from mecopt.search.solver import GAP, LEAST_GAP, Search, Solver
 from mecopt.solution import AllocationT, DualT, InstanceError, Solution, SolveFailed, StartIgnored, Statistics, Status
 
@@ -110,7 +110,8 @@ def solve(
     problem
         one instance or a batch.
     solver
-        a key of ``problem.solvers``; the first one, exact, is the default. Or "learned" for the policy that ships for such
+        a key of ``problem.solvers``; the first one, exact, is the default; settings may follow, as in
+        "annealing:iterations=20" (`mecopt.search.named`). Or "learned" for the policy that ships for such
         instances, "learned:FOLDER" for one that `mecopt train` wrote; or a solver itself.
     start
         an earlier solution or a decision per instance, used as incumbent or starting point; an error where it is useless.

@@ -27,7 +27,8 @@ from mecopt.data import Labels, digest
 from mecopt.files import class_digest, code_digest, to_myself
 from mecopt.problem import Problem
 from mecopt.registry import shipped
-from mecopt.search.proposed import LEARNED, Proposed, is_learned, learned
+from mecopt.search.named import base_name, solver_for
+from mecopt.search.proposed import LEARNED, Proposed, is_learned
 from mecopt.search.solver import GAP, Solver
 from mecopt.show.numbers import counted
 from mecopt.show.readable import Readable
@@ -165,8 +166,8 @@ def compare(
     own = _own(problem, given)
     chosen: list[Any] = [method.name if isinstance(method, Solver) else method for method in given]
     flat = problem.flat()
-    policies = _check(flat, chosen, own, labels)
-    known = {**problem.solvers, **own}
+    known = _check(flat, chosen, own, labels)
+    policies = {name: solver for name, solver in known.items() if isinstance(solver, Proposed)}
     recorded: dict[str, Any] = {}
     if labels is not None:
         labels = _flat_labels(labels, flat)
@@ -239,7 +240,7 @@ def _own(problem: Problem, methods: Sequence[Any]) -> dict[str, Solver]:
         if not isinstance(method, Solver):
             continue
         name = getattr(method, "name", None)
-        if not isinstance(name, str) or name == STORED or is_learned(name) or name in problem.solvers:
+        if not isinstance(name, str) or name == STORED or is_learned(name) or base_name(name) in problem.solvers:
             raise InstanceError(
                 f"the {type(method).__name__} among the methods is named {name!r}; allowed: a name of its own, none of "
                 f"{', '.join([*problem.solvers, LEARNED, STORED])}"
@@ -249,15 +250,16 @@ def _own(problem: Problem, methods: Sequence[Any]) -> dict[str, Solver]:
     return found
 
 
-def _check(problem: Problem, methods: list[Any], own: Mapping[str, Solver], labels: Labels | None) -> dict[str, Proposed]:
-    """Refuse methods that cannot run; return the trained policies among them."""
-    policies: dict[str, Proposed] = {}
+def _check(problem: Problem, methods: list[Any], own: Mapping[str, Solver], labels: Labels | None) -> dict[str, Solver]:
+    """Refuse methods that cannot run; return the solvers behind the others, stored answers apart."""
+    found: dict[str, Solver] = {}
     if not methods:
         raise InstanceError("methods is empty; name at least one")
     for method in methods:
         if methods.count(method) > 1:
             raise InstanceError(f"the method {method!r} is named twice")
         if isinstance(method, str) and method in own:
+            found[method] = own[method]
             continue
         if not isinstance(method, str):
             raise InstanceError(
@@ -266,13 +268,11 @@ def _check(problem: Problem, methods: list[Any], own: Mapping[str, Solver], labe
         if method == STORED:
             if labels is None:
                 raise InstanceError("the method 'stored' needs a file that stores answers; this one has none")
-        elif is_learned(method):
-            policies[method] = learned(problem, method)
-        elif method in problem.solvers:
-            problem.solver(method)
+        elif is_learned(method) or base_name(method) in problem.solvers:
+            found[method] = solver_for(problem, method)
         else:
             raise unknown(f"method for {problem.name}", method, [*problem.solvers, LEARNED, f"{LEARNED}:FOLDER", STORED])
-    return policies
+    return found
 
 
 def _digest_of(labels: Labels) -> str:

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from mecopt.data import digest
 from mecopt.dynamic.dynamics import Dynamics, Outcome, Policy, read_only
 from mecopt.problem import Problem
+from mecopt.search.named import base_name, solver_for
 from mecopt.search.proposed import LEARNED, Proposed, is_learned, learned
 from mecopt.search.solver import Solver
 from mecopt.solution import InstanceError, SolveFailed, unknown
@@ -166,15 +167,16 @@ def policy_of(dynamics: Dynamics[Any], name: str) -> Policy:
     ------
     UnknownName, BackendUnavailable, InstanceError
     """
-    own, known = dynamics.policies(), dynamics.problem.solvers
+    own = dynamics.policies()
     if name in own:
         return own[name]()
-    if is_learned(name):
-        return policy_of_trained(dynamics, learned(dynamics.draw(np.random.default_rng(0)), name))
     solver = name.removeprefix(SOLVER)
-    if solver not in known:
+    if not is_learned(name) and base_name(solver) not in dynamics.problem.solvers:
         raise unknown(f"policy for {dynamics.name}", name, policy_names(dynamics))
-    return solved_by(dynamics.problem.solver(solver))
+    slot = dynamics.draw(np.random.default_rng(0))
+    if is_learned(name):
+        return policy_of_trained(dynamics, learned(slot, name))
+    return solved_by(solver_for(slot, solver))
 
 
 def policy_of_trained(dynamics: Dynamics[Any], proposed: Proposed) -> Policy:

@@ -17,7 +17,7 @@ A temperature counts in the value of the start, so that one schedule serves all 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.random import Generator
@@ -27,7 +27,7 @@ from mecopt import clock
 from mecopt.backends.backend import Feature
 from mecopt.problem import Problem
 from mecopt.search.descent import random_decision
-from mecopt.search.solver import Search, Solver
+from mecopt.search.solver import Adjustable, Search, Solver, judged
 from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
@@ -127,7 +127,7 @@ def anneal(
     if neighbour != "one-user" and guidance is None:
         raise InstanceError(f"the neighbour {neighbour!r} needs guidance, what each server is worth to each user")
     steps, score = np.broadcast_to(iterations, len(start)), problem.scorer()
-    current, value = start.copy(), _judged(problem, score(start))
+    current, value = start.copy(), judged(problem, score(start))
     best, least = current.copy(), value.copy()
     heat, unit = temperature, np.abs(value)
     longest = int(steps.max(initial=0))
@@ -135,7 +135,7 @@ def anneal(
         if deadline is not None and clock.now() > deadline:
             return best, least, step
         trial = NEIGHBOURS[neighbour](current, guidance, choices, rng)
-        reached = _judged(problem, score(trial))
+        reached = judged(problem, score(trial))
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             chance = np.exp((value - reached) / (heat * unit))
         taken = (steps > step) & ((reached <= value) | (chance > rng.random(reached.size)))
@@ -147,22 +147,26 @@ def anneal(
     return best, least, longest
 
 
-def _judged(problem: Problem, values: Array) -> Array:
-    """Return values of which smaller ones are better; what is no number is infinitely bad."""
-    signed = problem.sign * values
-    return np.where(np.isnan(signed), np.inf, signed)
-
-
 class Annealing(Solver):
     """Simulated annealing of so many steps from all-local, a random decision, or a start."""
 
     features = Feature.WARM_PRIMAL
+    adjustable: ClassVar = {
+        "iterations": Adjustable(int, 1, 10_000_000),
+        "temperature": Adjustable(float, 0.0, 1e6),
+        "cooling": Adjustable(float, 0.0, 1.0),
+    }
 
     def __init__(
-        self, name: str, iterations: int, summary: str, neighbour: str = "one-user", guidance: Guidance | None = None
+        self, name: str, iterations: int, what: str, neighbour: str = "one-user", guidance: Guidance | None = None
     ) -> None:
-        self.name, self.iterations, self.neighbour, self.guidance = name, iterations, neighbour, guidance
-        self.summary = f"{summary}, {iterations} steps from a random decision"
+        self.name, self.iterations, self.what, self.neighbour, self.guidance = name, iterations, what, neighbour, guidance
+        self.temperature, self.cooling = TEMPERATURE, COOLING
+
+    @property
+    def summary(self) -> str:  # type: ignore[override]
+        """Say what it does, and for how long."""
+        return f"{self.what}, {self.iterations} steps from a random decision"
 
     def search(
         self, problem: Problem, *, start: Array | None, gap: float | None, time_limit: float | None, rng: Generator
@@ -173,7 +177,15 @@ class Annealing(Solver):
         guide = None if self.guidance is None else self.guidance(flat)
         deadline = None if time_limit is None else clock.now() + time_limit
         decision, _, steps = anneal(
-            flat, first, self.iterations, rng, neighbour=self.neighbour, guidance=guide, deadline=deadline
+            flat,
+            first,
+            self.iterations,
+            rng,
+            neighbour=self.neighbour,
+            guidance=guide,
+            temperature=self.temperature,
+            cooling=self.cooling,
+            deadline=deadline,
         )
         return Search(
             decision.reshape((*shape, problem.users)),

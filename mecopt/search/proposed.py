@@ -16,7 +16,7 @@ from mecopt.problem import Problem
 from mecopt.registry import all_shipped, find_learner, learner_names, load_policy, shipped
 from mecopt.search.solver import Search, Solver, best_of, picked, scores
 from mecopt.show.numbers import counted
-from mecopt.solution import InstanceError, UnknownName
+from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
 
@@ -91,21 +91,6 @@ def learned(problem: Problem, name: str) -> Proposed:
             raise InstanceError(f"{name} holds a policy that predicts starts, not decisions")
     policy.require(problem)
     return Proposed(name, policy)
-
-
-def solver_for(problem: Problem, name: str | Solver | None) -> Solver:
-    """Return a solver by name, one of the problem's own or a trained policy; a solver itself is returned as it is."""
-    if isinstance(name, Solver):
-        name.require()
-        return name
-    if name is not None and is_learned(name):
-        return learned(problem, name)
-    if isinstance(name, str) and name not in problem.solvers and name in problem.backends:
-        raise UnknownName(
-            f"{name!r} is no solver of {problem.name} but a backend, which answers given decisions: "
-            f"mecopt.allocate(problem, decision, backend={name!r})"
-        )
-    return problem.solver(name)
 
 
 def _nothing_ships(problem: Problem) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.random import Generator
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mecopt.problem import Problem
 from mecopt.search.descent import all_local
-from mecopt.search.solver import Search, Solver, scores
+from mecopt.search.solver import Adjustable, Search, Solver, scores
 
 Array = NDArray[Any]
 
@@ -40,9 +40,15 @@ class Constant(Solver):
 class BestOfRandom(Solver):
     """The best of some uniformly random decisions, each with its best allocation; one is plain random."""
 
+    adjustable: ClassVar = {"draws": Adjustable(int, 1, 1_000_000)}
+
     def __init__(self, name: str, draws: int) -> None:
         self.name, self.draws = name, draws
-        self.summary = "a uniformly random decision" if draws == 1 else f"the best of {draws} uniformly random decisions"
+
+    @property
+    def summary(self) -> str:  # type: ignore[override]
+        """Say how many are drawn."""
+        return "a uniformly random decision" if self.draws == 1 else f"the best of {self.draws} uniformly random decisions"
 
     def search(
         self, problem: Problem, *, start: Array | None, gap: float | None, time_limit: float | None, rng: Generator

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.random import Generator
@@ -14,6 +17,7 @@ from mecopt.backends.backend import Feature, Installable
 from mecopt.decision import DecisionSpace
 from mecopt.fields import Variables
 from mecopt.problem import Problem
+from mecopt.solution import InstanceError, unknown
 
 Array = NDArray[Any]
 
@@ -46,11 +50,50 @@ class Search:
     messages: dict[int, str] = field(default_factory=dict)
 
 
+class Adjustable(NamedTuple):
+    """A number of a solver's that its name may set, as in ``annealing:iterations=20``, and what is allowed."""
+
+    kind: type[int] | type[float]
+    least: float
+    most: float
+
+    def read(self, setting: str, text: str) -> int | float:
+        """Return the number that a text says, or raise `InstanceError`."""
+        what = "a whole number" if self.kind is int else "a number"
+        try:
+            value = self.kind(text)
+        except ValueError:
+            value = math.nan
+        if not self.least <= value <= self.most:
+            raise InstanceError(f"{setting} is {text!r}; allowed: {what} from {self.least:g} to {self.most:g}")
+        return value
+
+
 class Solver(Installable, ABC):
     """Answers ``min over decisions`` of the inner optimum, or tries to; one that proves its answer says INTEGER."""
 
     summary: str
     features: Feature = Feature.NONE
+    adjustable: ClassVar[Mapping[str, Adjustable]] = {}
+    """Attributes that a name may set; see `mecopt.search.named`."""
+
+    def adjusted(self, name: str, given: Mapping[str, str]) -> Self:
+        """Return this solver with other numbers, under a name that says them.
+
+        Raises
+        ------
+        InstanceError
+            where a number is none of what is allowed.
+        UnknownName
+            where the solver has no such setting.
+        """
+        other = copy.copy(self)
+        other.name = name
+        for setting, text in given.items():
+            if setting not in self.adjustable:
+                raise unknown(f"setting of the solver {self.name}", setting, self.adjustable)
+            setattr(other, setting, self.adjustable[setting].read(f"{self.name}:{setting}", text))
+        return other
 
     @abstractmethod
     def search(
@@ -63,10 +106,15 @@ class Solver(Installable, ABC):
         """
 
 
+def judged(problem: Problem, values: Array) -> Array:
+    """Return values of which smaller ones are better; what is no number is infinitely bad."""
+    signed = problem.sign * values
+    return np.where(np.isnan(signed), np.inf, signed)
+
+
 def scores(problem: Problem, decision: Array) -> Array:
     """Return the optimal values of decisions, smaller being better; what is no number counts as infinitely bad."""
-    values = problem.sign * problem.optimal_value(decision)
-    return np.where(np.isnan(values), np.inf, values)
+    return judged(problem, problem.optimal_value(decision))
 
 
 def best_of(values: Array, decisions: Array) -> Array:

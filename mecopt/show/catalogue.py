@@ -215,4 +215,6 @@ def _how(one: Installable) -> str:
 
 def _notes(one: Any) -> str:
     found = [text for flag, text in STARTS.items() if flag in one.features]
+    if numbers := getattr(one, "adjustable", None):
+        found.append("set by " + "".join(f":{name}={getattr(one, name):g}" for name in numbers))
     return "".join(f"; {text}" for text in [*found, *([] if one.is_available() else [_how(one)])])

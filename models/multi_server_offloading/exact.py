@@ -25,6 +25,7 @@ from mecopt.search.annealing import Annealing
 from mecopt.search.descent import CoordinateDescent
 from mecopt.search.enumeration import Enumeration
 from mecopt.search.exact import PriceAndFix, TheoremFirst
+from mecopt.search.particle_swarm import ParticleSwarm
 from mecopt.search.server_choice import (
     ROUNDING,
     MoveSearch,
@@ -218,6 +219,7 @@ SOLVERS: dict[str, Solver] = {
         Annealing("annealing", 500, "simulated annealing by single users"),
         Annealing("annealing-guided", 500, "simulated annealing, single users drawn by channel", "guided", channels),
         Annealing("annealing-literal", 500, "the paper's ASA, h-mutation to the letter", "literal", channels),
+        ParticleSwarm(),
         ROUNDING,
         StrongestServer(),
         BestOfRandom("random", 1),

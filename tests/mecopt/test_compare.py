@@ -505,8 +505,8 @@ def interrupted(file: Path, out: Path, jobs: int, sign: signal.Signals, whom: st
     )
     with process:
         assert process.stderr is not None
-        told = re.match("at work on a part: ([0-9]+)\n", next(line for line in process.stderr if "still" not in line))
-        assert told is not None
+        at_work = (re.match("at work on a part: ([0-9]+)\n", line) for line in process.stderr)  # among notes of compiling
+        told = next(filter(None, at_work))
         if whom == "group":
             os.killpg(process.pid, sign)
         else:
