@@ -9,7 +9,11 @@ at every instance, with the change :math:`\Delta\delta_t` of the loss at the las
 printed (30) has no absolute value around :math:`\Delta\delta`, (32) has: `rise` reads it as printed, so that T grows while
 the loss rises, `change` as its size. Neither tells whether the network is any good: a loss that has stopped falling
 far from the optimum lets T fall to 1, and learning with it; one that stays noisy lets T grow for ever. Hence a floor in
-place of the 1, and a ceiling.
+place of the 1, and a ceiling. `loss` compares the loss itself with epsilon, by which T does what the paper says of it: it
+falls as the network learns, and rises when the environment varies.
+
+`epsilon-greedy` is what the paper compares with in figure 10, "DRL with epsilon-greedy": of the own decision and one in
+which every user takes any choice with probability epsilon, the better one is learned.
 
 `local-search` descends by single moves, and by exchanges where the problem's compiled search knows them; `optimum` is the
 proved one, to see what better labels would bring.
@@ -29,17 +33,22 @@ from mecopt.problem import Problem
 from mecopt.search.annealing import anneal
 from mecopt.search.descent import descend, optimal, optimal_moves
 from mecopt.search.server_choice import MoveSearch
+from mecopt.search.solver import scores
 from mecopt.solution import InstanceError, unknown
 from mecopt.solve import solve
 
 Array = NDArray[Any]
 
 
-def steps_ahead(steps: int, change: float, count: int, settings: OjrsSettings) -> Array:
-    """Return T of the next instances by (30), the last of which had `steps`; `change` is nan before the second update."""
-    if settings.adaptive == "fixed" or np.isnan(change):
+def steps_ahead(steps: int, loss: float, change: float, count: int, settings: OjrsSettings) -> Array:
+    """Return T of the next instances by (30), the last of which had `steps`.
+
+    `loss` is nan before the first update, its `change` before the second one.
+    """
+    seen = {"fixed": np.nan, "rise": change, "change": abs(change), "loss": loss}[settings.adaptive]
+    if np.isnan(seen):
         return np.full(count, steps)
-    grows = (change if settings.adaptive == "rise" else abs(change)) >= settings.change_threshold
+    grows = seen >= settings.change_threshold
     ahead = np.arange(1, count + 1)
     if grows:
         return np.minimum(steps + ahead, max(steps, settings.most_steps))
@@ -71,6 +80,10 @@ def searched(problem: Problem, own: Array, steps: Array, settings: OjrsSettings,
     if settings.labels == "optimum":
         best = solve(problem, throw=False)
         return np.where(np.isfinite(best.objective)[:, None], best.decision, own)
+    if settings.labels == "epsilon-greedy":
+        any_choice = problem.mended(problem.decision_space.sample(rng, problem.batch_shape))
+        tried = np.where(rng.random(own.shape) < settings.exploration, any_choice, own)
+        return np.where((scores(problem, tried) < scores(problem, own))[:, None], tried, own)
     if settings.labels == "annealing":
         found, _, _ = anneal(
             problem,

@@ -8,8 +8,9 @@ r"""Encoder, network, search and memory of paper 004 in its two alternating stag
    :math:`\lambda/2\,\|\theta\|^2`.
 
 Read differently from the print: (25) adds the entropies of a and of 1 - a over 30 outputs; with a softmax per user it is the
-entropy of the choice found. The paper trains "until the loss is below a threshold" it does not name; here the number of
-steps is fixed. What the memory holds is compressed anew when it is drawn, so that a fit of the encoder leaves no old codes.
+entropy of the choice found. The paper trains "until the loss is below a threshold" it does not name: `loss_threshold`, or
+`updates` steps at the latest. What the memory holds is compressed anew when it is drawn, so that a fit of the encoder leaves
+no old codes.
 """
 
 from __future__ import annotations
@@ -148,7 +149,7 @@ class OjrsTraining(Training):
         return float(sum(np.square(array, dtype=float).sum() for layer in self.network.layers for array in layer))
 
     def _ahead(self, count: int) -> Array:
-        return steps_ahead(self.steps, self.change, count, self.settings)
+        return steps_ahead(self.steps, self.loss, self.change, count, self.settings)
 
     def own(self, problem: Problem) -> Array:
         """Return the most probable decision."""
@@ -184,10 +185,14 @@ class OjrsTraining(Training):
         return self._update(rng)
 
     def _update(self, rng: Generator) -> float:
-        drawn = [self.replay.draw(self.settings.batch, rng) for _ in range(self.settings.updates)]
-        for places in drawn:
+        drawn = []
+        for _ in range(self.settings.updates):
+            places = self.replay.draw(self.settings.batch, rng)
             value = self._loss(self.replay.seen[places], self.replay.found[places])
             latest = self.network.descend(value, self.settings.learning_rate)
+            drawn.append(places)
+            if latest < self.settings.loss_threshold:
+                break
         self.loss, self.change = latest, latest - self.loss
         if not np.isnan(self.change):
             self.replay.judge(np.concatenate(drawn), self.change)

@@ -13,8 +13,8 @@ from mecopt.search.annealing import COOLING, NEIGHBOURS, TEMPERATURE
 from mecopt.solution import InstanceError
 
 ENCODERS = ("none", "ae", "sae", "2r-sae")
-LABELS = ("annealing", "local-search", "optimum")
-ADAPTIVE = ("fixed", "change", "rise")
+LABELS = ("annealing", "epsilon-greedy", "local-search", "optimum")
+ADAPTIVE = ("fixed", "change", "rise", "loss")
 CROSS_ENTROPIES = ("mean", "sum")
 MOST_CANDIDATES = 10_000
 
@@ -58,7 +58,10 @@ class OjrsSettings(Settings):
     """Instances between two fits ("periodically"); 0: the offline stage alone."""
 
     labels: str = "local-search"
-    """"annealing" (paper), "local-search", "optimum"; see `mecopt.learners.ojrs.labels`."""
+    """"annealing" (paper), "epsilon-greedy" (its rival of figure 10), "local-search", "optimum"; see
+    `mecopt.learners.ojrs.labels`."""
+    exploration: float = 0.1
+    """epsilon of the labels "epsilon-greedy", the chance of a user to try any choice; the paper is silent."""
     neighbour: str = "guided"
     """How annealing changes a decision: "literal" (paper), "guided", "one-user"; see `mecopt.search.annealing`."""
     guidance: str = ""
@@ -66,7 +69,7 @@ class OjrsSettings(Settings):
     steps: int = 100
     """T_SA of the beginning, steps of annealing for an instance (paper: 20)."""
     adaptive: str = "fixed"
-    """Whether (30) changes T_SA, by the "change" of the loss or its "rise", or not ("fixed")."""
+    """Whether (30) changes T_SA, by the "change" of the loss, its "rise" or the "loss" itself, or not ("fixed")."""
     change_threshold: float = 0.02
     """epsilon of (30) (paper: 0.02)."""
     least_steps: int = 20
@@ -96,7 +99,10 @@ class OjrsSettings(Settings):
     interval: int = 10
     """phi, instances between two updates (paper: 10)."""
     updates: int = 2
-    """Steps of Adam in an update (paper: 1)."""
+    """Steps of Adam in an update, at most."""
+    loss_threshold: float = 0.0
+    """An update ends below this loss (25), before its most steps; 0 takes them all. The paper trains "until the loss
+    value is below a required threshold", and does not say which."""
     learning_rate: float = 0.001
     """Of Adam; the paper is silent."""
     l2: float = 0.0
@@ -115,7 +121,7 @@ class OjrsSettings(Settings):
             *("code", "between", "encoder_steps", "encoder_memory", "offline", "steps", "least_steps", "most_steps"),
             *("memory", "hidden", "batch", "interval", "updates", "candidates"),
         )
-        self.require_fraction("learning_rate", "encoder_rate", "temperature", "cooling")
+        self.require_fraction("learning_rate", "encoder_rate", "temperature", "cooling", "exploration")
         for name, allowed in (
             ("encoder", ENCODERS),
             ("activation", tuple(ACTIVATIONS)),
@@ -127,7 +133,15 @@ class OjrsSettings(Settings):
             ("scaling", SCALINGS),
         ):
             self.require_one_of(name, allowed)
-        for name in ("relative_weight", "weight_decay", "error_threshold", "change_threshold", "priority_power", "l2"):
+        for name in (
+            "relative_weight",
+            "weight_decay",
+            "error_threshold",
+            "change_threshold",
+            "priority_power",
+            "l2",
+            "loss_threshold",
+        ):
             if not 0.0 <= getattr(self, name) < float("inf"):
                 raise InstanceError(f"setting {name} is {getattr(self, name)}; allowed: finite numbers >= 0")
         if not 0.0 < self.least_priority < float("inf"):
@@ -157,6 +171,7 @@ class OjrsSettings(Settings):
             (self.neighbour == "one-user", "neighbour=one-user", ("guidance",)),
             (self.adaptive == "fixed", "adaptive=fixed", bounds),
             (self.labels != "annealing", f"labels={self.labels}", (*annealing, *bounds)),
+            (self.labels != "epsilon-greedy", f"labels={self.labels}", ("exploration",)),
         )
         return {name: cause for is_off, cause, names in off if is_off for name in names}
 

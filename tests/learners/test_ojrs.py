@@ -44,25 +44,32 @@ def blocks(stream: Any, size: int) -> list[Any]:
 
 def test_t_follows_its_law_at_every_instance() -> None:
     paper = OjrsSettings(adaptive="rise", change_threshold=0.02, least_steps=1)
-    assert steps_ahead(20, 0.02, 3, paper).tolist() == [21, 22, 23]
-    assert steps_ahead(20, 0.0199, 3, paper).tolist() == [19, 18, 17]
-    assert steps_ahead(2, -5.0, 4, paper).tolist() == [1, 1, 1, 1]
-    assert steps_ahead(20, float("nan"), 2, paper).tolist() == [20, 20]
+    assert steps_ahead(20, 9.0, 0.02, 3, paper).tolist() == [21, 22, 23]
+    assert steps_ahead(20, 9.0, 0.0199, 3, paper).tolist() == [19, 18, 17]
+    assert steps_ahead(2, 9.0, -5.0, 4, paper).tolist() == [1, 1, 1, 1]
+    assert steps_ahead(20, 9.0, float("nan"), 2, paper).tolist() == [20, 20]
 
 
 def test_t_by_the_size_of_the_change_grows_while_the_loss_falls() -> None:
     settings = OjrsSettings(adaptive="change", change_threshold=0.02, least_steps=1)
-    assert steps_ahead(20, -0.05, 2, settings).tolist() == [21, 22]
-    assert steps_ahead(20, -0.01, 2, settings).tolist() == [19, 18]
+    assert steps_ahead(20, 9.0, -0.05, 2, settings).tolist() == [21, 22]
+    assert steps_ahead(20, 9.0, -0.01, 2, settings).tolist() == [19, 18]
+
+
+def test_t_by_the_loss_itself_falls_as_the_network_learns_and_grows_again_where_it_errs() -> None:
+    settings = OjrsSettings(adaptive="loss", change_threshold=0.5, least_steps=1)
+    assert steps_ahead(20, 0.7, -9.0, 2, settings).tolist() == [21, 22]
+    assert steps_ahead(20, 0.4, 9.0, 2, settings).tolist() == [19, 18]
+    assert steps_ahead(20, float("nan"), float("nan"), 2, settings).tolist() == [20, 20]
 
 
 def test_t_never_falls_below_its_floor_or_rises_above_its_ceiling_but_may_begin_there() -> None:
     settings = OjrsSettings(adaptive="change", least_steps=20, most_steps=30)
-    assert steps_ahead(22, 0.0, 4, settings).tolist() == [21, 20, 20, 20]
-    assert steps_ahead(5, 0.0, 2, settings).tolist() == [5, 5]
-    assert steps_ahead(28, 1.0, 4, settings).tolist() == [29, 30, 30, 30]
-    assert steps_ahead(45, 1.0, 2, settings).tolist() == [45, 45]
-    assert steps_ahead(7, 9.0, 2, OjrsSettings(adaptive="fixed")).tolist() == [7, 7]
+    assert steps_ahead(22, 9.0, 0.0, 4, settings).tolist() == [21, 20, 20, 20]
+    assert steps_ahead(5, 9.0, 0.0, 2, settings).tolist() == [5, 5]
+    assert steps_ahead(28, 9.0, 1.0, 4, settings).tolist() == [29, 30, 30, 30]
+    assert steps_ahead(45, 9.0, 1.0, 2, settings).tolist() == [45, 45]
+    assert steps_ahead(7, 9.0, 9.0, 2, OjrsSettings(adaptive="fixed")).tolist() == [7, 7]
 
 
 def test_the_log_tells_t_of_every_instance_and_it_is_the_law_of_the_losses(stream_of: Any) -> None:
@@ -72,7 +79,7 @@ def test_the_log_tells_t_of_every_instance_and_it_is_the_law_of_the_losses(strea
     steps, expected, losses = 5, [], log.loss[3::4]
     for block in range(15):
         change = losses[block - 1] - losses[block - 2] if block >= 2 else np.nan
-        expected += steps_ahead(steps, change, 4, OjrsSettings(adaptive="rise", least_steps=1)).tolist()
+        expected += steps_ahead(steps, np.nan, change, 4, OjrsSettings(adaptive="rise", least_steps=1)).tolist()
         steps = int(expected[-1])
     assert log.more["steps"].tolist() == expected
     assert len(set(expected)) > 2
@@ -82,7 +89,7 @@ def test_the_log_tells_t_of_every_instance_and_it_is_the_law_of_the_losses(strea
 
 
 @pytest.mark.parametrize("cls", MODELS, ids=lambda cls: cls.name)
-@pytest.mark.parametrize("labels", ["annealing", "local-search", "optimum"])
+@pytest.mark.parametrize("labels", ["annealing", "epsilon-greedy", "local-search", "optimum"])
 def test_what_is_found_is_never_worse_than_the_own_decision(labels: str, cls: type[Problem], stream_of: Any) -> None:
     stream = stream_of(cls, 20)
     own = stream.decision_space.sample(np.random.default_rng(5), (20,))
@@ -125,7 +132,41 @@ def test_the_field_of_users_and_servers_guides_and_without_servers_nothing_does(
         begin(one, guidance="data_size")
 
 
+def test_epsilon_greedy_changes_as_many_users_as_epsilon_says(stream_of: Any) -> None:
+    """Of 6,000 users a tenth takes any of the choices, own ones among them; what is no better is not learned."""
+    stream = stream_of(MultiServerOffloading, 1500)
+    own = solve(stream, solver="all-local").decision
+    worse = np.zeros(1500, dtype=bool)
+    for seed in range(3):
+        settings = OjrsSettings(labels="epsilon-greedy", exploration=0.1)
+        found = searched(stream, own, np.zeros(1500), settings, np.random.default_rng(seed))
+        changed = (found != own).mean(axis=-1)
+        share = 0.1 * (1 - 1 / len(stream.choices.labels))
+        assert 0 < changed.mean() <= share + 4 * np.sqrt(share / own.size)
+        worse |= scores(stream, found) > scores(stream, own)
+    assert not worse.any()
+
+
 # ---------------------------------------------------------------------- one update
+
+
+def test_an_update_ends_below_its_threshold(stream_of: Any) -> None:
+    """Of the same draws the losses of single steps: the first one below the threshold is the last one taken."""
+    stream = stream_of(MultiServerOffloading, 64)
+    labels = solve(stream).decision
+
+    def after(**given: Any) -> tuple[float, OjrsTraining]:
+        training = begin(stream, batch=32, interval=64, learning_rate=0.05, **given)
+        return training.learn(allocate(stream, labels), np.random.default_rng(1)), training
+
+    losses = [after(updates=count)[0] for count in range(1, 9)]
+    threshold = 0.5 * (losses[0] + losses[-1])
+    stop = next(k for k, loss in enumerate(losses) if loss < threshold)
+    assert 0 < stop < 7
+    loss, training = after(updates=8, loss_threshold=threshold)
+    assert loss == losses[stop]
+    same, expected = training.state(), after(updates=stop + 1)[1].state()
+    assert all(np.array_equal(same[key], expected[key], equal_nan=True) for key in expected)
 
 
 @pytest.mark.parametrize("given", [{}, {"cross_entropy": "sum", "l2": 0.02}, {"updates": 3}], ids=str)
