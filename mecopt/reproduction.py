@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from mecopt.files import write_whole
 
-Verdict = Literal["holds", "exceeded", "fails", "cannot tell", "cannot be tested", "not judged"]
+Verdict = Literal["holds", "exceeded", "fails", "depends on the reading", "cannot tell", "cannot be tested", "not judged"]
 Progress = Callable[[str, int, int], None]
 
 

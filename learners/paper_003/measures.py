@@ -1,9 +1,10 @@
-"""What is read off logs: levels, when they settle, what a change costs and for how long; and baselines on the same tasks."""
+"""How paper 003's methods decide: its own with SLSQP, for their times, and solvers in their place, for their ratios."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import itertools
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,99 +12,79 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mecopt.kernels.slsqp import slsqp
-from mecopt.learners import figures
 from mecopt.learners.decision_net import DecisionNet
-from mecopt.learners.log import Log
+from mecopt.learners.paper_003.names import (
+    BY_SIZE,
+    CLOSED,
+    CLOSED_DESCENT,
+    DESCENT,
+    DIFFERENT,
+    IN_BATCH,
+    OURS,
+    PROVED,
+    RATE,
+    SPANS,
+    STEADY,
+    SWITCHED,
+    TIMED,
+    USERS,
+    USERS_OFF,
+    WEIGHT,
+)
+from mecopt.learners.timing import seconds_of_each
 from mecopt.models.binary_offloading import BinaryOffloading
 from mecopt.models.binary_offloading.exact import best_prefix
+from mecopt.models.computation_rate import ComputationRate
 from mecopt.problem import Problem
 from mecopt.search.solver import scores
 from mecopt.solve import solve
+from mecopt.stream import changed
 
 Array = NDArray[Any]
 
-RECOVERED, LOSS_RECOVERED = 1e-3, 1.1
-"""A change is over when the ratio is this close to the level regained, and the loss at most this many times its level."""
+BATCH = 1_000
 
 
-def last_part(log: Log, values: Array) -> Array:
-    """Return the ratio over the last 30 % of the instances."""
-    return log.ratio(values)[-max(1, round(0.3 * values.size)) :]
+def change_points(count: int) -> tuple[int, int]:
+    """Return the instances at which the paper changes its setting and changes it back: 5,000 and 7,000 of 10,000."""
+    end = SPANS[-1][1]
+    first, second = (count * begin // end for begin, _ in SPANS)
+    return first, second
 
 
-def window_of(log: Log) -> int:
-    """Return the paper's window of 200 instances, shorter in a short run."""
-    return max(5, log.played.size // 50)
+def stream(setting: str, seed: int, count: int, users: int | None = None) -> Problem:
+    """Draw the instances of one seed: the same tasks for every method, setting and change."""
+    users = USERS.get(setting, 10) if users is None else users
+    rng = np.random.default_rng((seed, users, 3))
+    if setting == RATE:
+        return ComputationRate.sample(rng, (count,), users=users)
+    preset = "heterogeneous" if setting == DIFFERENT else "paper"
+    drawn = BinaryOffloading.sample(rng, (count,), preset=preset, users=users)
+    first, second = change_points(count)
+    changes: dict[str, list[tuple[int, dict[str, float]]]] = {
+        WEIGHT: [(first, {"energy_weight": 3.0}), (second, {"energy_weight": 1.0})],
+        SWITCHED: [(first, {"users_off": USERS_OFF}), (second, {"users_off": 0})],
+    }
+    return changed(drawn, changes.get(setting, []))
 
 
-def reached(log: Log, level: float) -> float:
-    """Return the first instance at which the mean of the last 200 reaches a level; inf where it never does."""
-    return figures.reached(log.ratio(log.played), level, window_of(log))
-
-
-@dataclass(frozen=True)
-class Change:
-    """What a change costs against the level that the network has regained before the next one.
-
-    All are means over windows fixed beforehand, or the first window that meets a condition: the least of many noisy means
-    would show a dip where there is none.
-    """
-
-    level: float
-    """Mean ratio over the last two windows before the next change."""
-    cost: float
-    """By how much the ratio is lower in the first two windows after the change."""
-    back: float
-    """Instances after which a window's mean ratio is within `RECOVERED` of the level."""
-    loss_level: float
-    """Mean loss over the last two windows."""
-    loss: float
-    """Mean loss over the first two."""
-    loss_back: float
-    """Instances after which a window's mean loss is at most `LOSS_RECOVERED` times its level."""
-
-
-def change(log: Log, at: int, until: int) -> Change:
-    """Measure a change at one instance, before another one or the end."""
-    window = window_of(log)
-    ratio, losses = log.ratio(log.played)[at:until], log.loss[at:until]
-    steps = np.flatnonzero(~np.isnan(losses))
-    few = max(1, int(np.searchsorted(steps, window)))
-    level, loss_level = float(ratio[-2 * window :].mean()), float(np.nanmean(losses[-2 * window :]))
-    quiet = np.flatnonzero(figures.sliding(ratio, window) >= level - RECOVERED)
-    low = np.flatnonzero(figures.sliding(losses[steps], few) <= LOSS_RECOVERED * loss_level)
-    return Change(
-        level=level,
-        cost=level - float(ratio[: 2 * window].mean()),
-        back=float(quiet[0]) if quiet.size else float("inf"),
-        loss_level=loss_level,
-        loss=float(np.nanmean(losses[: 2 * window])),
-        loss_back=float(steps[low[0]]) if low.size else float("inf"),
-    )
-
-
-# ---------------------------------------------------------------------- baselines
-
-
-BY_SIZE = "sorted by size"
-
-
-def ratios(problem: Problem, methods: Sequence[str], seed: int) -> dict[str, tuple[Array, Array]]:
+def ratios(problem: Problem, methods: Mapping[str, str], seed: int) -> Iterable[tuple[str, Array, Array]]:
     """Return ratio to the proved optimum and solver calls of each method on every instance.
 
     `sorted by size` takes the users with the most work first and scores N + 1 prefixes: the top-k theorem, exact for
     identical users, a heuristic for others.
     """
     optimum = solve(problem).objective
-    found = {}
-    for name in methods:
+    for name, solver in methods.items():
         if name == BY_SIZE:
             value, calls = best_prefix(problem)[1], np.full(problem.instances, problem.users + 1)  # type: ignore[arg-type]
         else:
-            answer = solve(problem, solver=name, rng=np.random.default_rng((seed, 4)))
+            answer = solve(problem, solver=solver, rng=np.random.default_rng((seed, 4)))
             value, calls = answer.objective, answer.stats.solver_calls
-        found[name] = (optimum / value if problem.sense == "minimise" else value / optimum, np.asarray(calls))
-    return found
+        yield name, optimum / value if problem.sense == "minimise" else value / optimum, np.asarray(calls)
+
+
+# ---------------------------------------------------------------------- the paper's methods with SLSQP
 
 
 def paper_slsqp(problem: BinaryOffloading, decision: Array) -> float:
@@ -126,7 +107,7 @@ def paper_slsqp(problem: BinaryOffloading, decision: Array) -> float:
     return fixed + float(result.fun)
 
 
-def paper_descent(problem: BinaryOffloading, rng: np.random.Generator) -> float:
+def paper_descent(problem: BinaryOffloading, rng: Generator) -> float:
     """Run the paper's CD_SLSQP on one instance: steepest single flip from a random decision, every score by SLSQP."""
     decision = rng.integers(0, 2, problem.users, dtype=np.int8)
     cost = paper_slsqp(problem, decision)
@@ -139,11 +120,35 @@ def paper_descent(problem: BinaryOffloading, rng: np.random.Generator) -> float:
         decision, cost = flips[best], costs[best]
 
 
-def paper_proposal(problem: BinaryOffloading, policy: DecisionNet, rng: Generator) -> float:
+def _proposed(policy: DecisionNet, problem: BinaryOffloading, rng: Generator) -> float:
     """Run the paper's algorithm on one instance: K proposals, each allocated by SLSQP, the best kept."""
     return min(paper_slsqp(problem, decision) for decision in policy.propose(problem, policy.candidates, rng))
 
 
-def our_proposal(problem: BinaryOffloading, policy: DecisionNet, rng: Generator) -> float:
+def _closed(policy: DecisionNet, problem: BinaryOffloading, rng: Generator) -> float:
     """Run the same with the square-root rule in place of SLSQP: all proposals in one call."""
     return float(scores(problem, policy.propose(problem, policy.candidates, rng)).min())
+
+
+def decision_times(batch: Problem, instances: int, networks: Mapping[str, DecisionNet]) -> Mapping[str, float]:
+    """Return the median time of a decision in seconds, inference included, by way of deciding; and that in a batch."""
+    ways: dict[str, Callable[[Any, Generator], Any]] = {
+        **{TIMED[name]: partial(_proposed, policy) for name, policy in networks.items()},
+        DESCENT: paper_descent,
+        CLOSED: partial(_closed, networks[OURS]),
+        CLOSED_DESCENT: lambda instance, rng: solve(instance, solver="cd-random", rng=rng),
+        PROVED: lambda instance, rng: solve(instance),
+    }
+    found = {name: float(np.median(taken)) for name, taken in seconds_of_each(ways, batch[-instances:]).items()}
+    whole = solve(batch).stats
+    return {**found, IN_BATCH: float(whole.solve_seconds + whole.certify_seconds) / batch.instances}
+
+
+def all_decisions_by_slsqp(users: int, instances: int) -> float:
+    """Find the least cost as the paper does, every decision allocated by SLSQP, and compare it with the proved optimum."""
+    worst = 0.0
+    for instance in stream(STEADY, 0, instances, users):
+        decisions = itertools.product((0, 1), repeat=users)
+        least = min(paper_slsqp(instance, np.array(decision)) for decision in decisions)  # type: ignore[arg-type]
+        worst = max(worst, abs(least / float(solve(instance).objective) - 1.0))
+    return worst

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mecopt.evaluation.measurements import Measurements
-from mecopt.evaluation.rules import Answer, Rule, Verdict
+from mecopt.evaluation.rules import Answer, Rule, Verdict, common
 from mecopt.reproduction import Claim as Judged
 from mecopt.reproduction import Verdict as Reported
 from mecopt.solution import InstanceError
@@ -32,7 +32,7 @@ class Claim:
             raise InstanceError(f"the claim {self.text!r} needs either readings or a reason why it cannot be tested")
 
     def judge(self, found: Measurements) -> Answer:
-        """Say what all readings agree on; where they disagree, the reading decides and nobody can tell."""
+        """Say what all readings agree on, or that clear ones contradict one another and the claim depends on the reading."""
         if self.untestable:
             return Answer("cannot tell", self.untestable)
         readings = {"": self.readings} if isinstance(self.readings, Rule) else self.readings
@@ -52,7 +52,7 @@ class Claim:
 
 
 def _common(verdicts: Sequence[Verdict]) -> Verdict:
-    """Return what several readings agree on; to hold and to be exceeded is to hold."""
-    if len(set(verdicts)) == 1:
-        return verdicts[0]
-    return "holds" if set(verdicts) == {"holds", "exceeded"} else "cannot tell"
+    """Return what several readings agree on, that some contradict others, or that one of them leaves it open."""
+    agreed = common(verdicts)
+    contradict = "fails" in verdicts and not {"holds", "exceeded"}.isdisjoint(verdicts)
+    return "depends on the reading" if contradict else agreed

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -48,6 +49,9 @@ class Figure(ABC):
 
     def __sub__(self, other: Figure) -> Figure:
         return Combined(self, other, "less", _difference)
+
+    def __mul__(self, other: Figure) -> Figure:
+        return Combined(self, other, "times", operator.mul)
 
 
 def _ratio(a: float, b: float) -> float:
@@ -164,6 +168,14 @@ class Curve:
         """Return the mean over the last part of the curve."""
         return Late(self, part)
 
+    def mean(self) -> Figure:
+        """Return the mean over the curve."""
+        return Mean(self)
+
+    def between(self, after: float, until: float) -> Within:
+        """Return the curve at the x that are greater than one and no greater than another."""
+        return Within(self.quantity, self.method, self.setting, whole=self, after=after, until=until)
+
     def __str__(self) -> str:
         return str(Of(self.quantity, self.method, self.setting))
 
@@ -192,6 +204,83 @@ class Across(Curve):
                 raise InstanceError(f"{self} was measured with other seeds at {one:g} than at {x[0]:g}")
         seeds = list(each[0])
         return seeds, np.array(x), np.array([[values[seed] for values in each] for seed in seeds])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Within(Curve):
+    """A part of another curve, by its x."""
+
+    whole: Curve
+    after: float
+    until: float
+
+    def points(self, found: Measurements) -> tuple[list[int | None], Array, Array]:
+        """Return seeds, x in rising order ``(points)``, and values ``(seeds, points)``.
+
+        Raises
+        ------
+        InstanceError
+            where nothing was measured there.
+        """
+        seeds, x, values = self.whole.points(found)
+        here = (self.after < x) & (x <= self.until)
+        if not here.any():
+            raise InstanceError(f"{self} was measured nowhere; it was from {x[0]:g} to {x[-1]:g}")
+        return seeds, x[here], values[:, here]
+
+    def __str__(self) -> str:
+        return f"{self.whole} from {self.after:g} to {self.until:g}"
+
+
+@dataclass(frozen=True)
+class Mean(Figure):
+    """The mean of a curve over its points, seed by seed."""
+
+    curve: Curve
+
+    def values(self, found: Measurements) -> Values:
+        """Return the mean of every seed."""
+        seeds, _, values = self.curve.points(found)
+        return dict(zip(seeds, values.mean(axis=1).tolist(), strict=True))
+
+    def __str__(self) -> str:
+        return f"mean {self.curve}"
+
+
+@dataclass(frozen=True)
+class Reached(Figure):
+    """At which x means over a window of points first are at a level, or beyond it; infinite where they never are.
+
+    The x is that of the last point of the window.
+    """
+
+    curve: Curve
+    level: Figure
+    window: int
+    falling: bool = False
+    """Whether the level is reached from above."""
+
+    def __post_init__(self) -> None:
+        if self.window < 1:
+            raise InstanceError(f"means over {self.window} points; allowed: at least 1")
+
+    def values(self, found: Measurements) -> Values:
+        """Return the x of every seed."""
+        seeds, x, values = self.curve.points(found)
+        if x.size < self.window:
+            raise InstanceError(f"{self.curve} has {x.size} points; allowed: at least {self.window}, one window")
+        means = np.lib.stride_tricks.sliding_window_view(values, self.window, axis=1).mean(axis=-1)
+        rows = dict(zip(seeds, means, strict=True))
+        reached = {}
+        for seed, _, level in paired(dict.fromkeys(seeds, 0.0), self.level.values(found), f"{self.curve} and {self.level}"):
+            row = rows[seed if seed in rows else None]
+            there = np.flatnonzero(row <= level if self.falling else row >= level)
+            reached[seed] = float(x[there[0] + self.window - 1]) if there.size else math.inf
+        return reached
+
+    def __str__(self) -> str:
+        way = "falls to" if self.falling else "reaches"
+        return f"where {self.curve} {way} {self.level} (means of {self.window} points)"
 
 
 @dataclass(frozen=True)

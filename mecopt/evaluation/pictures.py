@@ -62,6 +62,8 @@ class Panel:
     dots: Mapping[str, Figure] = field(default_factory=dict)
     bars: Mapping[str, Figure] = field(default_factory=dict)
     bands: Sequence[Band] = ()
+    marks: Mapping[str, float] = field(default_factory=dict)
+    """What happens at some x, in words, drawn across the curves."""
 
 
 @dataclass(frozen=True)
@@ -127,14 +129,17 @@ def _draw(axes: Any, panel: Panel, found: Measurements, styles: Mapping[str, Sty
             single_values = figure.values(found)
         except NoNumber:
             continue
-        there = interval(single_values)
+        level = interval(single_values)
         if label in panel.bars:
-            axes.bar(at, there.middle, color=colour, alpha=0.55, width=0.65)
+            axes.bar(at, level.middle, color=colour, alpha=0.55, width=0.65)
         else:
             axes.plot([at] * len(single_values), list(single_values.values()), ".", color=colour, alpha=0.5)
-            axes.plot(at, there.middle, "o", color=colour, ms=6)
-        if there.seeds > 1 and np.isfinite([there.low, there.high]).all():
-            axes.plot([at, at], [there.low, there.high], color=colour, lw=1.6)
+            axes.plot(at, level.middle, "o", color=colour, ms=6)
+        if level.seeds > 1 and np.isfinite([level.low, level.high]).all():
+            axes.plot([at, at], [level.low, level.high], color=colour, lw=1.6)
+    for words, there in panel.marks.items():
+        axes.axvline(there, color=LEVELS[1], lw=0.8)
+        axes.text(there, 1.01, words, transform=axes.get_xaxis_transform(), ha="center", va="bottom", fontsize=8)
     if single:
         axes.set_xticks(range(len(single)), list(single), rotation=25, ha="right", fontsize=8)
     else:

@@ -19,7 +19,8 @@ from __future__ import annotations
 import itertools
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 from mecopt.evaluation.figures import Curve, Figure, Settled, Stated, difference
@@ -28,7 +29,8 @@ from mecopt.evaluation.measurements import Measurements
 from mecopt.show.numbers import counted
 from mecopt.solution import InstanceError
 
-Verdict = Literal["holds", "exceeded", "fails", "cannot tell"]
+Verdict = Literal["holds", "exceeded", "fails", "cannot tell", "depends on the reading"]
+"""Of a rule, and of a claim: the last one where clear readings of it contradict one another."""
 
 
 @dataclass(frozen=True)
@@ -235,6 +237,35 @@ class Every(Rule):
         elif verdicts == {"exceeded"}:
             verdict = "exceeded"
         return Answer(verdict, "; ".join(answer.evidence for answer in answers))
+
+
+def common(verdicts: Sequence[Verdict]) -> Verdict:
+    """Return what several verdicts agree on; to hold and to be exceeded is to hold."""
+    if len(set(verdicts)) == 1:
+        return verdicts[0]
+    return "holds" if set(verdicts) == {"holds", "exceeded"} else "cannot tell"
+
+
+@dataclass(frozen=True)
+class OnScales(Rule):
+    """A rule on several scales that are ours, such as widths of means: a paper is not judged by which one is taken."""
+
+    rules: Mapping[str, Rule] = field(hash=False)
+    """By what the scale is."""
+
+    def _judged(self, found: Measurements, confidence: float) -> Answer:
+        """Say what all scales agree on; where they do not, nobody can tell."""
+        answers = {name: rule.judge(found, confidence) for name, rule in self.rules.items()}
+        verdict = common([answer.verdict for answer in answers.values()])
+        each = "; ".join(f"{name}: {answer.evidence} ({answer.verdict})" for name, answer in answers.items())
+        return Answer(verdict, each)
+
+
+def on_scales(rules: Mapping[str, Rule]) -> Rule:
+    """Read a sentence on several scales of ours, which must agree."""
+    if len(rules) < 2:
+        raise InstanceError(f"a sentence on {counted(len(rules), 'scales')}; allowed: at least two, or the rule itself")
+    return OnScales(rules)
 
 
 def every(*parts: Rule) -> Rule:

@@ -2,9 +2,9 @@
 
 A study says which plans are trained and how all methods are measured on the stream of one setting and seed; everything that
 is random hangs on the seed, so methods meet the same luck and differences are paired. The runner trains the plans side by
-side, measures, keeps each finished part in a file, and goes on where it was interrupted. Parts that another study, other
-code, other versions of `PACKAGES` or other trainings wrote are not taken for its own, nor what is not as it was written.
-Tables, pictures and verdicts follow from the one table of measurements.
+side, measures, takes times one after the other, keeps each finished part in a file, and goes on where it was interrupted.
+Parts that another study, other code, other versions of `PACKAGES` or other trainings wrote are not taken for its own, nor
+what is not as it was written. Tables, pictures and verdicts follow from the one table of measurements.
 """
 
 from __future__ import annotations
@@ -54,6 +54,8 @@ class Study(Reproduction):
 
     settings: ClassVar[Sequence[str]]
     """What is measured separately: presets, reward weights, sizes."""
+    timed: ClassVar[Sequence[str]] = ()
+    """Settings in which times are measured, too, when nothing else is at work."""
     claims: ClassVar[Sequence[Claim]]
     tables: ClassVar[Sequence[Pivot]] = ()
     drawings: ClassVar[Sequence[Drawing]] = ()
@@ -74,6 +76,10 @@ class Study(Reproduction):
 
         Its rows are of this setting and this seed.
         """
+
+    def measure_times(self, setting: str, seed: int, trained: Mapping[str, Path], quick: bool) -> Iterable[Row]:
+        """Measure what work beside it would disturb, in a setting of `timed`; otherwise as `measure`."""
+        return ()
 
     def measure_once(self, quick: bool) -> Iterable[Row]:
         """Measure what no seed changes: proved bounds, times; rows without a seed, of a setting or of none."""
@@ -121,13 +127,16 @@ class Study(Reproduction):
             for seed in numbers:
                 trained = {plan.method: places.folder(plan, seed) for plan in plans if plan.setting == setting}
                 learned = {method: _left(folder) for method, folder in trained.items()}
-                where = places.file(f"{setting}-{seed}", [setting, seed, [_said(plan) for plan in plans], learned])
-                parts.append(_Measuring(self, setting, seed, trained, *where, quick))
+                key = [setting, seed, [_said(plan) for plan in plans], learned]
+                parts.append(_Measuring(self, setting, seed, trained, *places.file(f"{setting}-{seed}", key), quick))
+                if setting in self.timed:
+                    parts.append(_Timing(self, setting, seed, trained, *places.file(f"times-{setting}-{seed}", key), quick))
         sweep(parts[0].file.parent)
         unusable: list[str] = []
         left = [part for part in parts if stored.standing(part.read, unusable) is None]
         stored.tell(unusable)
-        _all(left, "measuring", progress)
+        _all([part for part in left if not isinstance(part, _Timing)], "measuring", progress)
+        _all([part for part in left if isinstance(part, _Timing)], "measuring times", progress, jobs=1)
         return gathered(part.read() for part in parts)
 
 
@@ -175,9 +184,13 @@ class _Measuring:
     quick: bool
 
     def __call__(self) -> None:
-        rows = tuple(self.study.measure(self.setting, self.seed, self.trained, self.quick))
+        rows = tuple(self.measure())
         self.require(rows)
         Measurements(rows).write(self.file, self.key)
+
+    def measure(self) -> Iterable[Row]:
+        """Measure what is to stand in the file."""
+        return self.study.measure(self.setting, self.seed, self.trained, self.quick)
 
     def read(self) -> Measurements:
         """Return what was measured; raises `mecopt.stored.Unusable`."""
@@ -188,15 +201,22 @@ class _Measuring:
         _require(rows, f"in {self.setting!r} with seed {self.seed}", (self.setting,), self.seed)
 
 
+@dataclass(frozen=True)
+class _Timing(_Measuring):
+    def measure(self) -> Iterable[Row]:
+        """Measure times."""
+        return self.study.measure_times(self.setting, self.seed, self.trained, self.quick)
+
+
 _Part = _Once | _Measuring
 
 
-def _all(tasks: Sequence[Callable[[], None]], what: str, progress: Progress) -> None:
-    """Do all tasks side by side."""
+def _all(tasks: Sequence[Callable[[], None]], what: str, progress: Progress, jobs: int | None = None) -> None:
+    """Do all tasks side by side, or one after the other."""
     if not tasks:
         return
     progress(what, 0, len(tasks))
-    with side_by_side(_do, [(task,) for task in tasks]) as finished:
+    with side_by_side(_do, [(task,) for task in tasks], jobs) as finished:
         for done, _ in enumerate(finished, start=1):
             progress(what, done, len(tasks))
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mecopt.evaluation.figures import Figure
-from mecopt.evaluation.intervals import NoNumber, standard_error
+from mecopt.evaluation.intervals import NoNumber, interval, standard_error
 from mecopt.evaluation.measurements import Measurements
 from mecopt.reproduction import Table
 from mecopt.solution import UnknownName
@@ -34,7 +34,11 @@ class Pivot:
     corner: str
     """What the rows are."""
     rows: Mapping[str, Mapping[str, Figure]]
-    """By label of row and head of column; a figure that was not measured leaves its cell empty, - is one that is none."""
+    """By label of row and head of column.
+
+    A figure that was not measured leaves its cell empty, - is one that is none; of what never happened with some seeds the
+    median is told.
+    """
     format: str | Mapping[str, str] = "{:.4g}"
     """Of numbers; by head of column where they differ."""
 
@@ -55,6 +59,11 @@ class Pivot:
             return "-"
         form = self.format if isinstance(self.format, str) else self.format[head]
         numbers = list(values.values())
+        never = numbers.count(math.inf)
+        if never:
+            middle = interval(values).middle
+            times = "never" if never == len(numbers) else f"never in {never} of {len(numbers)}"
+            return times if math.isinf(middle) else f"{_told(middle, form)}, {times}"
         mean, error = _told(float(np.mean(numbers)), form), standard_error(numbers)
         return mean if math.isnan(error) else f"{mean} ± {form.format(error)}"
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from mecopt.evaluation.claims import Claim
-from mecopt.evaluation.figures import Across, Curve, Of, Scatter, Settled, Stated
+from mecopt.evaluation.figures import Across, Curve, Of, Reached, Scatter, Settled, Stated
 from mecopt.evaluation.intervals import NoNumber, Values, interval, paired, standard_error
 from mecopt.evaluation.measurements import Measurements, Row
 from mecopt.evaluation.rules import (
@@ -23,6 +23,7 @@ from mecopt.evaluation.rules import (
     every,
     falls,
     more,
+    on_scales,
     ordered,
     proved_more,
     reaches,
@@ -311,6 +312,42 @@ def test_the_end_of_a_curve_is_its_last_part() -> None:
     assert R.late(0.3).values(curve([0.0] * 7 + [1.0, 2.0, 3.0])) == {0: 2.0}
 
 
+def test_a_part_of_a_curve_begins_after_one_x_and_ends_with_another() -> None:
+    found = curve([0.0, 1.0, 4.0, 9.0, 16.0], [0.0, 2.0, 8.0, 18.0, 32.0])
+    part = R.between(1.0, 3.0)
+    assert part.points(found)[1].tolist() == [2.0, 3.0]
+    assert part.mean().values(found) == {0: 6.5, 1: 13.0}
+    assert (R.mean() * Stated(2.0)).values(found) == {0: 12.0, 1: 24.0}
+    assert str(part.mean()) == "mean R from 1 to 3"
+    with pytest.raises(InstanceError, match="R from 5 to 6 was measured nowhere; it was from 0 to 4"):
+        R.between(5.0, 6.0).mean().values(found)
+
+
+def test_a_level_is_reached_with_the_first_window_whose_mean_is_there() -> None:
+    found = curve([0.0] * 10 + [1.0] * 20, [0.0] * 20 + [1.0] * 10)
+    assert Reached(R, Stated(1.0), 5).values(found) == {0: 14.0, 1: 24.0}
+    assert Reached(R, Stated(0.2), 5).values(found) == {0: 10.0, 1: 20.0}, "a fifth of a window is there"
+    assert Reached(R, Stated(1.1), 5).values(found) == {0: math.inf, 1: math.inf}
+    assert Reached(R, Stated(0.0), 5, falling=True).values(found) == {0: 4.0, 1: 4.0}
+    assert Reached(R, R.late() - Stated(0.5), 1).values(found) == {0: 10.0, 1: 20.0}
+    assert Reached(R.between(9.0, 29.0), Stated(1.0), 2).values(found) == {0: 11.0, 1: 21.0}
+    with pytest.raises(InstanceError, match="has 30 points; allowed: at least 31, one window"):
+        Reached(R, Stated(1.0), 31).values(found)
+    with pytest.raises(InstanceError, match="means over 0 points"):
+        Reached(R, Stated(1.0), 0)
+
+
+def test_cells_say_how_often_something_never_happened() -> None:
+    shown = Pivot("T", "", "", {"a": {"x": A}}, "{:.0f}")
+    for values, cell in (
+        ([3.0, 5.0, math.inf], "5, never in 1 of 3"),
+        ([3.0, math.inf, math.inf], "never in 2 of 3"),
+        ([math.inf, math.inf], "never"),
+        ([3.0, 5.0], "4 ± 1"),
+    ):
+        assert shown.table(measured(a=values)).rows == [["a", cell]]
+
+
 def test_scatter_is_of_the_last_part_and_blind_to_the_level() -> None:
     found = curve([9.0] * 7 + [1.0, 2.0, 3.0], [0.0] * 7 + [11.0, 12.0, 13.0])
     assert Scatter(R, 0.3).values(found) == {0: 1.0, 1: 1.0}
@@ -352,13 +389,40 @@ def test_a_curve_across_settings_needs_two_and_the_same_seeds() -> None:
 
 @pytest.mark.parametrize(
     ("first", "second", "expected"),
-    [(1.0, 2.0, "holds"), (4.0, 5.0, "fails"), (1.0, 5.0, "cannot tell")],
+    [(1.0, 2.0, "holds"), (4.0, 5.0, "fails"), (1.0, 5.0, "depends on the reading")],
 )
-def test_readings_that_disagree_leave_a_claim_open(first: float, second: float, expected: str) -> None:
+def test_readings_that_contradict_one_another_decide_themselves(first: float, second: float, expected: str) -> None:
     claim = Claim("figure 1", "at most 3", {"this way": at_most(A, 3.0), "that way": at_most(B, 3.0)})
     answer = claim.judge(measured(a=first, b=second))
     assert answer.verdict == expected
     assert "this way: R of a: 1" in answer.evidence or first != 1.0
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "expected"),
+    [
+        ("holds, cannot tell", "cannot tell"),
+        ("fails, cannot tell", "cannot tell"),
+        ("exceeded, cannot tell", "cannot tell"),
+        ("exceeded, fails", "depends on the reading"),
+        ("holds, cannot tell, fails", "depends on the reading"),
+        ("exceeded, exceeded", "exceeded"),
+    ],
+)
+def test_only_clear_readings_contradict_one_another(verdicts: str, expected: str) -> None:
+    figures = {"holds": [1.0, 1.01], "exceeded": [3.0, 3.01], "fails": [-1.0, -1.01], "cannot tell": [0.0, 2.0]}
+    words = verdicts.split(", ")
+    readings = {str(k): around(Of("R", str(k)), 1.0, margin=0.5, better="more") for k in range(len(words))}
+    found = measured(**{str(k): figures[word] for k, word in enumerate(words)})
+    assert Claim("", "", readings).judge(found).verdict == expected
+    scales = on_scales(readings).judge(found)
+    assert scales.verdict == ("cannot tell" if expected == "depends on the reading" else expected)
+    assert scales.evidence.count("R of ") == len(words)
+
+
+def test_one_scale_is_none() -> None:
+    with pytest.raises(InstanceError, match="on 1 scale; allowed: at least two"):
+        on_scales({"alone": at_most(A, 1.0)})
 
 
 def test_holding_by_one_reading_and_exceeding_by_another_is_holding() -> None:

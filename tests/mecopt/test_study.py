@@ -13,7 +13,7 @@ from mecopt.evaluation import study as study_module
 from mecopt.evaluation.claims import Claim
 from mecopt.evaluation.figures import Curve, Of
 from mecopt.evaluation.measurements import KIND, Measurements, Row
-from mecopt.evaluation.pictures import Axis, Band, Drawing, Panel, _draw
+from mecopt.evaluation.pictures import Axis, Band, Drawing, Panel, _draw, _styles
 from mecopt.evaluation.rules import more, rises
 from mecopt.evaluation.study import LONG, Plan, Study
 from mecopt.evaluation.tables import Pivot, pivot
@@ -107,6 +107,15 @@ class Other(Toy):
         yield Row("score", 30.0, "best")
 
 
+class Timed(Toy):
+    """Takes times in one setting."""
+
+    timed = ("easy",)
+
+    def measure_times(self, setting: str, seed: int, trained: Mapping[str, Path], quick: bool) -> Iterable[Row]:
+        yield Row("time", float((trained["trained"] / "done").read_text()), "trained", setting, seed)
+
+
 class Twice(Toy):
     """Plans one method twice."""
 
@@ -177,6 +186,18 @@ def test_what_another_study_or_other_versions_left_is_not_taken(tmp_path: Path, 
     assert len(list(tmp_path.rglob("*.parquet"))) == files + 3
 
 
+def test_times_are_taken_after_all_else_one_after_the_other_and_kept(tmp_path: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+    found = Timed().measured(tmp_path, seeds=2, quick=False, progress=lambda *what: told.append(what))
+    assert found.series("time", "trained", "easy") == {0: {None: 10.0}, 1: {None: 11.0}}
+    assert [what for what in told if "times" in what[0]] == [("measuring times", k, 2) for k in range(3)]
+    assert told[-1] == ("measuring times", 2, 2)
+    told.clear()
+    again = Timed().measured(tmp_path, seeds=2, quick=False, progress=lambda *what: told.append(what))
+    assert set(again.rows) == set(found.rows)
+    assert {what for what, _, _ in told} == {"training"}
+
+
 def test_studies_that_cannot_be_run_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InstanceError, match="'trained' is planned twice in the setting 'easy'"):
         Twice().measured(tmp_path, seeds=1, quick=False, progress=silent)
@@ -197,6 +218,17 @@ def test_all_levels_of_a_picture_are_drawn() -> None:
     never = Of("R", "m0") / Of("R", "m0")
     _draw(axes, Panel("", Axis(""), Axis(""), dots={"no number": never, "one": Of("R", "m1")}, bands=bands), found, {})
     assert axes.get_legend_handles_labels()[1] == [f"m{k}" for k in range(6)]
+
+
+def test_what_happens_along_curves_is_marked_where_it_does() -> None:
+    from matplotlib.figure import Figure as Sheet
+
+    found = Measurements(tuple(Row("R", float(k), x=float(k)) for k in range(6)))
+    axes = Sheet().subplots()
+    panel = Panel("", Axis(""), Axis(""), curves={"R": Curve("R")}, marks={"on": 2.0, "off": 4.0})
+    _draw(axes, panel, found, _styles(["R"]))
+    assert {(text.get_text(), text.get_position()[0]) for text in axes.texts} == {("on", 2.0), ("off", 4.0)}
+    assert [float(np.asarray(line.get_xdata())[0]) for line in axes.lines[1:]] == [2.0, 4.0]
 
 
 def test_measurements_survive_their_file(tmp_path: Path) -> None:
