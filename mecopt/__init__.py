@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
+from mecopt import interrupts as interrupts  # the first, so that an interrupt while the rest is imported ends quietly
 from mecopt.decision import Binary, DecisionSpace
 from mecopt.problem import Problem
 from mecopt.quantities.doubts import AmbiguousShape, DoubtfulData, ImplausibleData, shapes_meant, strict

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
+from mecopt import memory
 from mecopt.decision import DecisionSpace, OneOf
 from mecopt.fields import ABSENT, Variables, allowed, axes, declarations, declared, numbers, question_magnitudes
 from mecopt.formulas import FORMULAS, OF_DECISIONS, of_decisions, of_prices
@@ -440,6 +441,7 @@ class Problem(Readable, ABC, Generic[AllocationT, DualT]):
         if not all(isinstance(n, int | np.integer) and n >= 1 for n in shape):
             raise InstanceError(f"batch_shape is {batch_shape!r}; allowed: whole numbers of at least 1")
         shape = tuple(int(n) for n in shape)
+        _require_room(cls, math.prod(shape), {name: int(size) for name, size in sizes.items()})
         with batch_told(shape):
             return cls(**{**scenario.draw(rng, (*shape, *map(int, sizes.values()))), **overrides})
 
@@ -495,6 +497,14 @@ class Problem(Readable, ABC, Generic[AllocationT, DualT]):
     def sign(self) -> float:
         """+1 when minimising, -1 when maximising: multiplied by it, smaller is better."""
         return 1.0 if self.sense == "minimise" else -1.0
+
+
+def _require_room(cls: type[Problem], instances: int, sizes: Mapping[str, int]) -> None:
+    """Raise `InstanceError` where so many instances of these sizes are more than memory holds."""
+    entries = sum(math.prod(sizes[axis] for axis in axes(f)) * (2 if f.metadata["complex"] else 1) for f in declared(cls))
+    count = f"{memory.told(instances)} instance{'s' if instances > 1 else ''}"
+    told = ", ".join(f"{memory.told(size)} {name}" for name, size in sizes.items())
+    memory.require(8 * instances * entries, f"{count} of {told}")
 
 
 def _restored(cls: type[Any], state: Mapping[str, Any]) -> Any:

@@ -23,7 +23,7 @@ def _entries(group: str) -> dict[str, str]:
 def _loaded(group: str, kind: str, name: str) -> Any:
     if name not in _entries(group):
         raise unknown(kind, name, _entries(group))
-    (entry,) = (e for e in entry_points(group=group, name=name))
+    entry = next(iter(entry_points(group=group, name=name)))  # of two installations the one that is found first
     return entry.load()
 
 

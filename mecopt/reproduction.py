@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mecopt.files import write_whole
+from mecopt.show.printable import encoded
 
 Verdict = Literal["holds", "exceeded", "fails", "depends on the reading", "cannot tell", "cannot be tested", "not judged"]
 Progress = Callable[[str, int, int], None]
@@ -92,7 +93,7 @@ class Findings:
             "tables": [asdict(table) for table in self.tables],
         }
         write_whole(folder / "results.json", (json.dumps(content, indent=1, default=str) + "\n").encode())
-        write_whole(folder / "results.md", self.markdown().encode())
+        write_whole(folder / "results.md", encoded(self.markdown()))
         return ["results.md", "results.json", *(_file(picture.name) for picture in self.pictures)]
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.show.printable import printable
 from mecopt.show.readable import Readable
 
 if TYPE_CHECKING:
@@ -32,8 +33,15 @@ else:
 Array = NDArray[Any]
 
 
+LISTED, COMPARED = 100, 1000
+"""Names that an error lists, and with which it compares an unknown one."""
+
+
 class MecoptError(Exception):
-    """Base of every error that mecopt raises on purpose."""
+    """Base of every error that mecopt raises on purpose; names from files are shown in it as a terminal may have them."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class InstanceError(MecoptError, ValueError):
@@ -64,7 +72,7 @@ class SolveFailed(MecoptError, RuntimeError):
         self.solution = solution
 
     def __str__(self) -> str:
-        return str(self.args[0])
+        return printable(str(self.args[0]))
 
 
 def checked_index(index: Any, shape: tuple[int, ...], owner: str) -> tuple[Any, ...]:
@@ -116,7 +124,8 @@ def closest(name: object, known: Iterable[str]) -> str:
 def unknown(kind: str, name: object, known: Iterable[str]) -> UnknownName:
     """Return the error for a `name` that is not among the `known` ones of its `kind`."""
     known = list(known)
-    return UnknownName(f"unknown {kind} {name!r}{closest(name, known)} Known: {', '.join(known)}")
+    more = f" and {len(known) - LISTED} more" if len(known) > LISTED else ""
+    return UnknownName(f"unknown {kind} {name!r}{closest(name, known[:COMPARED])} Known: {', '.join(known[:LISTED])}{more}")
 
 
 class Status(Enum):

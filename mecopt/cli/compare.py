@@ -50,8 +50,6 @@ def command(
     be it proved to have none; a method that fails where another one answers does not change it. It is 2 if the file's own
     answers are compared and the objectives they record are not theirs: they were made with other data.
     """
-    from rich.console import Console
-
     from mecopt.cli.console import at_work, console, progress
     from mecopt.compare import compare
     from mecopt.compare.report import PICTURES, decisions_table, table, write_report
@@ -76,7 +74,7 @@ def command(
     instances = instances[rows]
     if labels is not None:
         labels = labels[rows]
-    shown = Console(stderr=True).is_interactive
+    shown = console(errors=True).is_interactive
     with progress("comparing") as tell_done, nullcontext() if shown else at_work():
         reported: list[Summary] = []
         origin = {f"file_{name}": value for name, value in data.provenance.items() if name != "file"}

@@ -1,15 +1,18 @@
 """What every command prints to, and the sign of life of those that take long."""
 
 import re
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock, Timer
+from typing import Any
 
 import click
 from rich.console import Console
 
 from mecopt import clock
 from mecopt.reproduction import Progress
+from mecopt.show.printable import printable
 
 WIDE = 150
 """Columns where the output is no terminal, so that a table in a file or a pipe is whole."""
@@ -24,10 +27,20 @@ SILENT = 5.0
 _LOWERED = str.maketrans("⁻⁺⁰¹²³⁴⁵⁶⁷⁸⁹", "-+0123456789")
 
 
-def console() -> Console:
+class _Screen(Console):
+    """A console that colours what it is told to, and spells out what its texts would do."""
+
+    def print(self, *objects: Any, **how: Any) -> None:
+        """Print texts and tables."""
+        super().print(*(printable(one) if isinstance(one, str) else one for one in objects), **how)
+
+
+def console(errors: bool = False) -> Console:
     """Return a console that never cuts a table where the output is no terminal."""
-    screen = Console(highlight=False)
-    return screen if screen.is_terminal else Console(highlight=False, width=WIDE)
+    stream: Any = sys.stderr if errors else sys.stdout
+    file = getattr(stream, "whole", stream)
+    screen = _Screen(highlight=False, file=file)
+    return screen if screen.is_terminal else _Screen(highlight=False, file=file, width=WIDE)
 
 
 def spelt(text: str, encoding: str) -> str:
@@ -55,7 +68,7 @@ def columns() -> int:
 @contextmanager
 def told_progress(screen: Console) -> Iterator[Progress]:
     """Show where long work is: a bar where a terminal can move it, else a line on standard error now and then."""
-    errors = Console(stderr=True, highlight=False)
+    errors = console(errors=True)
     watched = screen if screen.is_terminal else errors
     began = said = clock.now()
     if watched.is_interactive:
@@ -107,7 +120,7 @@ def at_work() -> Iterator[None]:
 @contextmanager
 def progress(task: str, wanted: bool = True) -> Iterator[Callable[[int, int], None]]:
     """Show a bar on standard error where a terminal can move it; what it yields takes how much is done, and of how much."""
-    with _bar(Console(stderr=True), task, wanted) as told:
+    with _bar(console(errors=True), task, wanted) as told:
         yield lambda done, total: told(task, done, total)
 
 

@@ -6,10 +6,14 @@ import codecs
 import importlib
 import signal
 import sys
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 import click
+
+from mecopt import interrupts
+from mecopt.cli.screened import emptied, screened
 
 COMMANDS = {
     "list": "Problems, their backends, solvers and presets, and what is installed.",
@@ -33,6 +37,7 @@ Exit codes:
   3    a solver is not installed
   4    a limit cut at least one answer short (it is printed, with its true gap)
   5    a worker process was lost; finished parts are kept
+  6    what should not happen; a file with its traceback is named
   130  interrupted; finished parts are kept (143: by SIGTERM)"""
 
 
@@ -75,49 +80,70 @@ def group() -> None:
 
 
 def main(arguments: list[str] | None = None) -> Any:
-    """Run a command; errors of ours become one line on standard error."""
-    from mecopt.cli.doubts import told_in_a_line
-    from mecopt.solution import BackendUnavailable, MecoptError, SolveFailed
-    from mecopt.workers import WorkerLost
-
-    lacking = _replacing_what_a_code_page_lacks()
+    """Run a command; errors become one line on standard error, and an exit code."""
+    lacking = _spelling_out_what_a_code_page_lacks()
     if arguments is None:
         _tidy_when_terminated()
     if arguments is None and hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `mecopt list | head` ends like any other program
+    with screened():
+        code = _code(arguments)
+        for encoding in sorted(lacking):
+            _say(f"note: {encoding} lacks characters of this output, which are spelt out; set PYTHONUTF8=1 for them")
+        why = emptied()
+        if why is not None:
+            _say(f"error: not all of the output could be written: {why}")
+            code = code or 2
+    if arguments is None:
+        interrupts.end_quietly()
+    sys.exit(code)
+
+
+def _code(arguments: list[str] | None) -> int:
+    """Run a command, and return its exit code."""
+    from mecopt.cli.doubts import told_in_a_line
+    from mecopt.solution import BackendUnavailable, MecoptError, SolveFailed
+    from mecopt.workers import WorkerLost
+
     try:
+        interrupts.hear()
         with told_in_a_line():
             code = group.main(args=arguments, prog_name="mecopt", standalone_mode=False)
+        return code if isinstance(code, int) else 0
     except click.exceptions.Exit as error:
-        code = error.exit_code
+        return error.exit_code
     except (click.Abort, KeyboardInterrupt) as error:  # click turns the one into the other while a command runs
         cause = error.__cause__ or error
-        told = isinstance(cause, Terminated)
-        click.echo(f"ended by {signal.Signals(cause.args[0]).name}" if told else "interrupted", err=True)
-        code = 128 + (cause.args[0] if told else signal.SIGINT)
+        number = cause.args[0] if isinstance(cause, Terminated) else signal.SIGINT
+        _say("interrupted" if number == signal.SIGINT else f"ended by {signal.Signals(number).name}")
+        return 128 + int(number)
     except click.ClickException as error:
         error.show()
-        code = error.exit_code
-    except BackendUnavailable as error:
-        click.echo(f"error: {error}", err=True)
-        code = 3
-    except SolveFailed as error:
-        click.echo(f"error: {error}", err=True)
-        code = 1
-    except WorkerLost as error:
-        click.echo(f"error: {error}", err=True)
-        code = 5
+        return error.exit_code
     except MecoptError as error:
-        click.echo(f"error: {error}", err=True)
-        code = 2
-    except (OSError, MemoryError) as error:
-        click.echo(f"error: {error}", err=True)
-        code = 2
-    for encoding in sorted(lacking):
-        click.echo(
-            f"note: {encoding} lacks characters of this output, which are ? in it; set PYTHONUTF8=1 for them", err=True
-        )
-    sys.exit(code if isinstance(code, int) else 0)
+        codes = {BackendUnavailable: 3, SolveFailed: 1, WorkerLost: 5}
+        _say(f"error: {error}")
+        return next((code for kind, code in codes.items() if isinstance(error, kind)), 2)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename and error.strerror else ""
+        _say(f"error: {place}{error.strerror or error}")
+        return 2
+    except MemoryError as error:
+        _say(f"error: there is not enough memory{f': {error}' if str(error) else ''}")
+        return 2
+    except SystemExit:
+        raise
+    except BaseException as error:  # the last line of defence, against panics of compiled Rust as well
+        from mecopt.cli.unforeseen import kept
+
+        _say(f"error: {kept(error)}")
+        return 6
+
+
+def _say(text: str) -> None:
+    """Print a line on standard error, if it takes one."""
+    with suppress(OSError):
+        click.echo(text, err=True)
 
 
 def _tidy_when_terminated() -> None:
@@ -133,7 +159,7 @@ def _tidy_when_terminated() -> None:
             signal.signal(number, end)
 
 
-def _replacing_what_a_code_page_lacks() -> set[str]:
+def _spelling_out_what_a_code_page_lacks() -> set[str]:
     """Let no character that an output cannot show cost the work; the set returned will name whatever lacked one."""
     lacking: set[str] = set()
 
@@ -141,7 +167,7 @@ def _replacing_what_a_code_page_lacks() -> set[str]:
         if not isinstance(error, UnicodeEncodeError):
             raise error
         lacking.add(encoding)
-        return "?" * (error.end - error.start), error.end
+        return error.object[error.start : error.end].encode("ascii", errors="backslashreplace").decode("ascii"), error.end
 
     for name, stream in (("mecopt.stdout", sys.stdout), ("mecopt.stderr", sys.stderr)):
         if getattr(stream, "errors", None) in ("strict", "surrogateescape", name):  # the second is the locale C's

@@ -61,8 +61,6 @@ def command(
     """
     import json
 
-    from rich.console import Console
-
     from mecopt.cli.console import at_work, console, progress
     from mecopt.dynamic.report import pictures_of, write_report
     from mecopt.dynamic.run import MAPS, RESULTS, roll_out
@@ -76,7 +74,7 @@ def command(
     dynamics = cls(preset, **dynamics_values(cls, settings))
     names = None if policies is None else [one.strip() for one in policies.split(",") if one.strip()]
     reported: list[Summary] = []
-    watched = Console(stderr=True).is_terminal
+    watched = console(errors=True).is_terminal
     with (
         progress("rolling out", not as_json) as told,
         nullcontext() if watched or as_json else at_work(),

@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from mecopt.files import class_digest
 from mecopt.search.proposed import Proposed
+from mecopt.solution import InstanceError
 from mecopt.stored import digest_of
 
 TABLE = "table of results"
@@ -35,6 +36,14 @@ def origin_of(solver: Proposed) -> str:
 def name_of(solver: Proposed) -> str:
     """Name a policy by all that its proposals depend on: its whole card, which names its weights, and its code."""
     return digest_of([dict(solver.policy.card), class_digest(type(solver.policy))])
+
+
+def require_text(kind: str, name: str) -> None:
+    """Raise `InstanceError` where the name of a method or policy, as of a folder, is no text: no table could hold it."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise InstanceError(f"the {kind} {name!r} is no text in UTF-8; allowed: text, as by a link to the folder") from None
 
 
 def file_name(method: str) -> str:

@@ -13,6 +13,7 @@ from mecopt.compare.summary import HEADERS, Summary, cells, summarise
 from mecopt.files import to_myself, write_whole
 from mecopt.show.numbers import counted
 from mecopt.show.page import Column, Grid
+from mecopt.show.printable import encoded
 
 _DECISIONS = """<h2>Decisions</h2>
 <p>The share of users by choice, over the instances that the method has an answer to, and the share of users whose choice is
@@ -53,7 +54,7 @@ def write_report(comparison: Comparison, out: str | Path) -> Summary:
                 write_whole(out / name, pictures[name])
             else:
                 (out / name).unlink(missing_ok=True)  # of an earlier run
-        write_whole(out / "report.html", _page(comparison, summary, pictures).encode(errors="replace"))
+        write_whole(out / "report.html", encoded(_page(comparison, summary, pictures)))
     return summary
 
 

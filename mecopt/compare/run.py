@@ -22,7 +22,7 @@ from mecopt import stored, units
 from mecopt.arguments import checked_limit, checked_problem, checked_seed
 from mecopt.backends.backend import Feature
 from mecopt.certify import VIOLATION, certify, distance, judge, reasons
-from mecopt.compare.parts import TABLE, file_name, name_of, origin_of, versions
+from mecopt.compare.parts import TABLE, file_name, name_of, origin_of, require_text, versions
 from mecopt.data import Labels, digest
 from mecopt.files import class_digest, code_digest, to_myself
 from mecopt.problem import Problem
@@ -31,6 +31,7 @@ from mecopt.search.named import base_name, solver_for
 from mecopt.search.proposed import LEARNED, Proposed, is_learned
 from mecopt.search.solver import GAP, Solver
 from mecopt.show.numbers import counted
+from mecopt.show.printable import encodable
 from mecopt.show.readable import Readable
 from mecopt.solution import InstanceError, Status, unknown
 from mecopt.solve import solve
@@ -265,6 +266,7 @@ def _check(problem: Problem, methods: list[Any], own: Mapping[str, Solver], labe
             raise InstanceError(
                 f"a method is a {type(method).__name__}; allowed: names of solvers, or a mecopt.search.solver.Solver"
             )
+        require_text("method", method)
         if method == STORED:
             if labels is None:
                 raise InstanceError("the method 'stored' needs a file that stores answers; this one has none")
@@ -385,7 +387,7 @@ def _part(
         "model_seconds": np.full(count, stats.model_seconds / count),
         "solve_seconds": np.full(count, stats.solve_seconds / count),
         "predict_seconds": np.full(count, stats.predict_seconds / count),
-        "message": [stats.messages.get(k, "") for k in range(count)],
+        "message": [encodable(stats.messages.get(k, "")) for k in range(count)],
     }
     stored.write_table(path, _rows(method, first, columns), PART, key)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.data.long import SUFFIXES, index_columns, table_bytes
+from mecopt.data.long import SUFFIXES, index_columns, table_bytes, words
 from mecopt.data.names import Names, fitting
 from mecopt.fields import axes, declared
 from mecopt.files import write_whole
@@ -98,7 +98,7 @@ def _arrow(values: Any) -> Any:
     import pyarrow as pa
 
     known = isinstance(values, np.ndarray) and values.dtype.kind == "f"
-    return pa.array(values, mask=np.isnan(values)) if known else pa.array(values)
+    return pa.array(values, mask=np.isnan(values)) if known else pa.array(words(values))
 
 
 def to_frame(solution: Solution, names: Names | None = None) -> pandas.DataFrame:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.data.dataset import Dataset, Labels, Rows, Told
-from mecopt.data.headers import header, meant
+from mecopt.data.headers import few, header, meant
 from mecopt.data.mapping import built, problem_of
 from mecopt.decision import OneOf
 from mecopt.fields import allowed, axes, declared
@@ -151,13 +151,13 @@ def understood(cls: type[Problem], arrays: Mapping[str, Array], told: Told, wher
     names = [name for name in told.remaining(arrays, where) if name != "problem"]
     foreign = [name for name in names if name not in (*fields, *answers)]
     if foreign:
-        listed = ", ".join(f"{name} ({shape_text(arrays[name])})" for name in foreign)
-        options = " ".join(f"--ignore {name}" for name in foreign)
+        listed = ", ".join(few([f"{name} ({shape_text(arrays[name])})" for name in foreign]))
+        options = " ".join(few([f"--ignore {name}" for name in foreign]))
         hint = meant(cls, foreign, [*fields, *answers])
-        known = ", ".join([*fields, *answers])
+        known, ignored = ", ".join([*fields, *answers]), ", ".join(few([repr(name) for name in foreign]))
         raise InstanceError(
             f"{where} has entries that are not understood: {listed}{hint} {cls.name} knows {known}. "
-            f"Where the others mean the same without them: {options} (in Python ignore={foreign})"
+            f"Where the others mean the same without them: {options} (in Python ignore=[{ignored}])"
         )
     holders: dict[str, str] = {}
     for name in names:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import accumulate
@@ -225,13 +226,14 @@ def _table(path: Path, names: Sequence[str], lines: Sequence[Line], begin: int =
     names = list(names)
     while names and not names[-1] and not any(any(line.cells[len(names) - 1 :]) for line in lines):
         names.pop()
+    times = Counter(names)
     for number, name in enumerate(names, 1):
         if not name:
             raise InstanceError(
                 f"{path}: column {number} has no name, but cells, and line {begin} is read as the names of columns; "
                 "allowed: a field's name above every column, and above the names lines that begin with #"
             )
-        if names.count(name) > 1:
+        if times[name] > 1:
             raise InstanceError(f"{path}: the column {shown(name)} stands twice")
     for line in lines:
         if len(line.cells) < len(names) or any(line.cells[len(names) :]):

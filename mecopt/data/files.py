@@ -22,6 +22,7 @@ from mecopt.data.mat import mat_bytes, read_mat
 from mecopt.data.npz import npz_bytes, read_npy, read_npz
 from mecopt.files import write_whole
 from mecopt.problem import Problem
+from mecopt.show.printable import encoded
 from mecopt.solution import InstanceError, Solution
 
 
@@ -117,7 +118,7 @@ def save(
         raise InstanceError(f"{path} has suffix {path.suffix!r}; allowed: {', '.join(writers)}")
     content = writers[suffix](problem, labels, origin)
     write_whole(path, content)
-    write_whole(path.with_name(path.name + ".card.md"), card(path, problem, labels, origin).encode(errors="replace"))
+    write_whole(path.with_name(path.name + ".card.md"), encoded(card(path, problem, labels, origin)))
 
 
 def _plain(provenance: dict[str, Any]) -> dict[str, Any]:

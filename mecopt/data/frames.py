@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from mecopt.data.dataset import Dataset, Rows, Told, words
+from mecopt.data.limits import require_unpacked
 from mecopt.data.mapping import name_of
 from mecopt.data.tables import PROBLEM, Table, read_table
 from mecopt.problem import Problem
@@ -94,13 +95,20 @@ def from_frame(
 
 def read_parquet(path: Path, told: Told) -> Dataset:
     """Read a Parquet file."""
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         with path.open("rb") as file:  # pyarrow itself opens no name that is no text
-            found = pq.read_table(file)
-    except (pa.ArrowException, OSError) as error:
+            source = pq.ParquetFile(file, page_checksum_verification=True)
+            groups = [source.metadata.row_group(n) for n in range(source.metadata.num_row_groups)]
+            entries = sum(group.column(n).num_values for group in groups for n in range(group.num_columns))
+            require_unpacked(path, 8 * entries)
+            found = source.read()
+    except InstanceError:
+        raise
+    except UnicodeDecodeError as error:
+        raise InstanceError(f"{path} is damaged: its words are no text, {error}") from None
+    except Exception as error:  # Arrow raises many kinds for a damaged file
         raise InstanceError(f"{path} is damaged or not a Parquet file: {error}") from None
     columns = _columns(found)
     head = (found.schema.metadata or {}).get(HEADER)

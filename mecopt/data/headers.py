@@ -26,6 +26,19 @@ def shown(text: str) -> str:
     return repr(text if len(text) <= 60 else f"{text[:60]}...")
 
 
+MANY = 20
+"""Names that a message lists."""
+
+
+def few(texts: Sequence[str]) -> list[str]:
+    """Return the first ones of very many, and how many more there are.
+
+    >>> few(["a", "b"]), few(["a"] * 30)[-2:]
+    (['a', 'b'], ['a', '... and 10 more'])
+    """
+    return [*texts[:MANY], *([f"... and {len(texts) - MANY} more"] if len(texts) > MANY else [])]
+
+
 @dataclass(frozen=True)
 class Header:
     """What a header names: a field or an axis, which of its entries, and the unit of its numbers."""

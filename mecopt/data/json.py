@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.data.dataset import Dataset, Told, compact
+from mecopt.data.limits import DEEPEST, LONGEST, require_names
 from mecopt.data.mapping import built
 from mecopt.data.text import text_of
 from mecopt.problem import Problem
@@ -19,25 +20,34 @@ from mecopt.solution import InstanceError, Solution
 
 Array = NDArray[Any]
 
-DEEPEST = 50
-"""Brackets within brackets."""
+DIGITS = 400
+"""Of a whole number; a float holds 309."""
 
 
 def read_json(path: Path, told: Told) -> Dataset:
     """Read a JSON file; a key that stands twice is an error."""
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        names = [name for name, _ in pairs]
-        for name in names:
-            if names.count(name) > 1:
+        require_names(path, len(pairs))
+        found: dict[str, Any] = {}
+        for name, value in pairs:
+            if len(name) > LONGEST:
+                raise InstanceError(f"{path}: a key has {len(name)} characters; allowed: {LONGEST}")
+            if name in found:
                 raise InstanceError(f"{path}: the key {name!r} stands twice")
-        return dict(pairs)
+            found[name] = value
+        return found
+
+    def whole(digits: str) -> int:
+        if len(digits) > DIGITS:
+            raise ValueError(f"a whole number of {len(digits)} digits; allowed: {DIGITS}")
+        return int(digits)
 
     text = text_of(path, unicode_alone=True)
     if not text.strip():
         raise InstanceError(f"{path} is not JSON: it is empty")
     try:
-        content = json.loads(text, object_pairs_hook=once, parse_float=float_of)
+        content = json.loads(text, object_pairs_hook=once, parse_float=float_of, parse_int=whole)
     except InstanceError:
         raise
     except (ValueError, RecursionError) as error:

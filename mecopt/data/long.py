@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from mecopt.data.tables import INSTANCE, PROBLEM
 from mecopt.fields import axes, declared
 from mecopt.problem import Problem
+from mecopt.show.printable import encodable, encoded
 from mecopt.solution import InstanceError
 from mecopt.units import titled
 
@@ -62,7 +63,7 @@ def table_bytes(suffix: str, columns: Mapping[str, Any], head: Mapping[str, Any]
     writer = csv.writer(text, delimiter="," if suffix == ".csv" else "\t", lineterminator="\n")
     writer.writerow(columns)
     writer.writerows(zip(*(_cells(values) for values in columns.values()), strict=True))
-    return text.getvalue().encode()
+    return encoded(text.getvalue())
 
 
 def _cells(values: Any) -> list[str]:
@@ -74,13 +75,18 @@ def _cells(values: Any) -> list[str]:
     ]
 
 
+def words(values: Any) -> Any:
+    """Return a column as Arrow takes it: words that cannot be encoded are spelt out."""
+    return [encodable(one) if isinstance(one, str) else one for one in values] if isinstance(values, list) else values
+
+
 def _parquet(columns: Mapping[str, Any], head: Mapping[str, Any] | None) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table = pa.table({name: pa.array(values) for name, values in columns.items()})
+    table = pa.table({encodable(name): pa.array(words(values)) for name, values in columns.items()})
     if head is not None:
         table = table.replace_schema_metadata({"mecopt": json.dumps(head)})
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink)
+    pq.write_table(table, sink, write_page_checksum=True)
     return bytes(sink.getvalue().to_pybytes())

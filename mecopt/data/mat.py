@@ -1,7 +1,7 @@
 """MATLAB files: instances by the names of their fields or by those of a problem's authors, and the answers stored with them.
 
 A file is understood whole or refused: an entry that nothing is known of may be what makes the instances another problem.
-Versions 4 to 7 are read by scipy, version 7.3, which is HDF5, by `mecopt.data.mat73`.
+Versions 4 to 7 are read by `mecopt.data.mat5`, version 7.3, which is HDF5, by `mecopt.data.mat73`.
 """
 
 from __future__ import annotations
@@ -9,13 +9,16 @@ from __future__ import annotations
 import dataclasses
 import io
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.data.arrays import read_arrays, shape_text
+from mecopt.data.arrays import read_arrays
 from mecopt.data.dataset import Dataset, Told, compact
+from mecopt.data.limits import LONGEST
+from mecopt.data.mat5 import Other, read_version_5
+from mecopt.data.mat73 import read_version_73
 from mecopt.problem import Problem
 from mecopt.solution import InstanceError, Solution
 
@@ -27,12 +30,10 @@ SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 def read_mat(path: Path, told: Told) -> Dataset:
     """Read a MATLAB file."""
-    from mecopt.data.mat73 import read_version_73
-
     with path.open("rb") as file:
         begin = file.read(520)
     recent = begin.startswith(b"MATLAB 7.3") or SIGNATURE in (begin[:8], begin[512:])
-    content = read_version_73(path) if recent else _read_version_5(path)
+    content = read_version_73(path) if recent else read_version_5(path)
     kept = told.remaining(content, path.name)
     content = {name: _numbers(path, name, content[name]) for name in kept} | {
         name: content[name] for name in content if name not in kept
@@ -40,36 +41,26 @@ def read_mat(path: Path, told: Told) -> Dataset:
     return read_arrays(content, told, path.name)
 
 
-def _read_version_5(path: Path) -> dict[str, Any]:
-    from scipy.io import loadmat
-
-    try:
-        return {name: value for name, value in loadmat(path).items() if not name.startswith("__")}
-    except Exception as error:  # scipy raises many kinds for a damaged file
-        raise InstanceError(f"{path} is damaged or not a MATLAB file: {error}") from None
-
-
 def _numbers(path: Path, name: str, value: Any) -> Any:
     """Return an entry as an array of numbers, or as a word; say what else it is, and what to save instead."""
-    import scipy.sparse
-
-    if scipy.sparse.issparse(value):
-        return value.toarray()
-    kind = type(value).__name__
-    if kind == "MatlabOpaque":
-        raise InstanceError(f"{path}: {name} is an object of MATLAB (a table, a string); allowed: numbers, see table2array")
-    value = np.asarray(value)
-    if value.dtype.names or kind == "MatlabFunction":
-        parts = ", ".join(value.dtype.names or ())
-        raise InstanceError(
-            f"{path}: {name} is a struct ({parts}); allowed: numbers. save('{path.name}', '-struct', '{name}') in MATLAB "
-            "saves its fields themselves"
-        )
-    if value.dtype == object:
-        raise InstanceError(f"{path}: {name} is a cell array of {shape_text(value)}; allowed: numbers, see cell2mat")
+    if isinstance(value, Other):
+        _refuse(path, name, value)
     if value.dtype.kind == "U":
         return str(value.reshape(-1)[0]) if value.size == 1 else value
     return value.astype(float) if value.dtype.kind in "biu" else value
+
+
+def _refuse(path: Path, name: str, value: Other) -> NoReturn:
+    """Say what an entry is that holds no numbers."""
+    if value.kind == "object":
+        raise InstanceError(f"{path}: {name} is an object of MATLAB (a table, a string); allowed: numbers, see table2array")
+    if value.kind == "cell":
+        size = " x ".join(map(str, value.shape))
+        raise InstanceError(f"{path}: {name} is a cell array of {size}; allowed: numbers, see cell2mat")
+    raise InstanceError(
+        f"{path}: {name} is a struct ({', '.join(value.parts)[:LONGEST]}); allowed: numbers. "
+        f"save('{path.name}', '-struct', '{name}') in MATLAB saves its fields themselves"
+    )
 
 
 def mat_bytes(problem: Problem, labels: Solution | None, provenance: dict[str, Any]) -> bytes:

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.data.limits import require_names, require_unpacked
+from mecopt.data.mat5 import Other, dense
 from mecopt.solution import BackendUnavailable, InstanceError
 
 Array = NDArray[Any]
@@ -38,6 +40,7 @@ def read_version_73(path: Path) -> dict[str, Any]:
         ) from None
     try:
         with h5py.File(path, "r") as file:
+            require_names(path, len(file))
             return {name: _entry(path, name, node) for name, node in file.items() if not name.startswith("#")}
     except InstanceError:
         raise
@@ -49,20 +52,19 @@ def _entry(path: Path, name: str, node: Any) -> Any:
     kind = node.attrs.get("MATLAB_class", b"")
     kind = kind.decode() if isinstance(kind, bytes) else str(kind)
     if "MATLAB_sparse" in node.attrs:
-        return _sparse(node)
+        return _sparse(path, node)
     if not hasattr(node, "shape"):
-        return np.zeros((1, 1), dtype=[(part, object) for part in node])  # a struct, as scipy tells of one
+        return Other("struct", parts=tuple(node))
     if not kind:
         raise InstanceError(f"{path}: {name} does not say its class, so MATLAB has not written it; save it as .npz")
     if "MATLAB_object_decode" in node.attrs or kind not in (*NUMBERS, "char", "cell"):
-        from scipy.io.matlab import MatlabOpaque
-
-        return MatlabOpaque(np.empty((1, 1), dtype=[("class", object)]))  # a string or table, as scipy tells of one
+        return Other("object")
+    require_unpacked(path, node.size * node.dtype.itemsize)
     if node.attrs.get("MATLAB_empty", 0):
         return np.zeros(tuple(int(size) for size in node[()]))
     value = np.asarray(node[()])
     if kind == "cell":
-        return np.empty(value.T.shape, dtype=object)
+        return Other("cell", value.T.shape)
     if kind == "char":
         return np.array(["".join(chr(code) for code in row) for row in np.atleast_2d(value.T)])
     if value.dtype.names == ("real", "imag"):
@@ -70,13 +72,12 @@ def _entry(path: Path, name: str, node: Any) -> Any:
     return value.T
 
 
-def _sparse(node: Any) -> Array:
+def _sparse(path: Path, node: Any) -> Array:
     """Return a sparse matrix in full: compressed columns, of so many rows."""
-    from scipy.sparse import csc_matrix
-
+    rows, count = int(node.attrs["MATLAB_sparse"]), node["jc"].size - 1
+    require_unpacked(path, 16 * max(rows, 0) * max(count, 0))
     starts = np.asarray(node["jc"][()]).astype(np.int64)
-    rows, count = int(node.attrs["MATLAB_sparse"]), starts.size - 1
     if "data" not in node:
         return np.zeros((rows, count))
-    data = np.asarray(node["data"][()])
-    return np.asarray(csc_matrix((data, np.asarray(node["ir"][()]).astype(np.int64), starts), shape=(rows, count)).toarray())
+    require_unpacked(path, 16 * node["data"].size)
+    return dense(rows, starts, np.asarray(node["ir"][()]).astype(np.int64), np.asarray(node["data"][()]))

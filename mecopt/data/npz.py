@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from mecopt.data.arrays import read_arrays, read_matrix
 from mecopt.data.dataset import Dataset, Told, compact
+from mecopt.data.limits import LONGEST, require_names, require_unpacked
 from mecopt.data.mapping import built
 from mecopt.problem import Problem
 from mecopt.solution import InstanceError, Solution
@@ -34,7 +36,10 @@ def read_npz(path: Path, told: Told) -> Dataset:
         raise InstanceError(f"{path} is damaged or not an NPZ file")
     try:
         with np.load(path, allow_pickle=False) as archive:
+            _require_small(path, archive.zip)
             arrays = {name: archive[name] for name in archive.files}
+    except InstanceError:
+        raise
     except Exception as error:  # numpy, zipfile and zlib raise many kinds for a damaged file
         raise InstanceError(f"{path} is damaged or not an NPZ file of numbers: {error}") from None
     if _HEADER not in arrays:
@@ -42,7 +47,7 @@ def read_npz(path: Path, told: Told) -> Dataset:
     try:
         header = json.loads(str(arrays.pop(_HEADER)))
         named, form, provenance = header["problem"], header["format"], header["provenance"]
-    except (KeyError, TypeError, json.JSONDecodeError):
+    except (KeyError, TypeError, ValueError, RecursionError):
         raise InstanceError(f"{path}: its entry {_HEADER!r} was not written by mecopt; leave it out") from None
     if form != FORMAT:
         raise InstanceError(f"{path} has format {form}; this version of mecopt reads format {FORMAT}")
@@ -52,10 +57,35 @@ def read_npz(path: Path, told: Told) -> Dataset:
     return Dataset(instances, provenance=provenance, notes=notes)
 
 
+def _require_small(path: Path, archive: zipfile.ZipFile) -> None:
+    """Refuse an archive that unpacks to more than it should, before it is unpacked."""
+    entries = archive.infolist()
+    require_names(path, len(entries))
+    require_unpacked(path, sum(entry.file_size for entry in entries))
+    for entry in entries:
+        if len(entry.filename) > LONGEST:
+            raise InstanceError(f"{path}: the name of an entry has {len(entry.filename)} characters; allowed: {LONGEST}")
+        with archive.open(entry) as file:
+            _require_as_said(path, entry.filename, file, entry.file_size)
+
+
+def _require_as_said(path: Path, name: str, file: IO[bytes], size: int) -> None:
+    """Refuse an array whose header says other numbers than there are."""
+    headers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    shape, _, kind = headers[np.lib.format.read_magic(file)](file)  # a later version is of columns with names
+    said = math.prod(shape) * kind.itemsize
+    if not kind.hasobject and said != size - file.tell():
+        raise InstanceError(f"{path} is damaged: {name[:LONGEST]} is of {said} bytes, and {size - file.tell()} are there")
+
+
 def read_npy(path: Path, told: Told) -> Dataset:
     """Read the array of a single field."""
     try:
+        with path.open("rb") as file:
+            _require_as_said(path, path.name, file, path.stat().st_size)
         matrix = np.load(path, allow_pickle=False)
+    except InstanceError:
+        raise
     except Exception as error:  # numpy raises many kinds for a damaged file
         raise InstanceError(f"{path} is damaged or not an NPY file of numbers: {error}") from None
     if not isinstance(matrix, np.ndarray):

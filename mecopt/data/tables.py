@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +25,7 @@ from numpy.typing import NDArray
 from mecopt.data import names
 from mecopt.data.arrays import ASK
 from mecopt.data.dataset import Dataset, Told
-from mecopt.data.headers import LONGEST, Header, header, meant, shown
+from mecopt.data.headers import LONGEST, Header, few, header, meant, shown
 from mecopt.data.mapping import built, problem_of
 from mecopt.fields import ABSENT, AXES, allowed, axes, declared
 from mecopt.problem import Problem
@@ -96,7 +97,7 @@ def _fields(cls: type[Problem], table: Table, told: Told) -> tuple[dict[str, Any
     if first.name not in (*columns, *given):
         raise InstanceError(
             f"{table.where} lacks a column {first.name!r}: {first.metadata['meaning']}, in {first.metadata['unit']}; it has "
-            f"{', '.join(table.columns)}"
+            f"{', '.join(few(list(table.columns)))}"
         )
     labels = {h.name: _labels(table, h) for h in headers if h.name in (INSTANCE, *own_axes)}
     depth = {name: values.ndim - 1 for name, values in columns.items()}
@@ -126,22 +127,23 @@ def _headers(cls: type[Problem], table: Table, told: Told, labels: Sequence[str]
             if united
             else meant(cls, foreign, [*own, *labels])
         )
-        options = " ".join(f"--ignore {shown(text)}" for text in foreign)
+        named = ", ".join(few([shown(text) for text in foreign]))
+        options = " ".join(few([f"--ignore {shown(text)}" for text in foreign]))
         raise InstanceError(
-            f"{table.where} has columns that are not understood: {', '.join(map(shown, foreign))}{hint} {cls.name} knows "
+            f"{table.where} has columns that are not understood: {named}{hint} {cls.name} knows "
             f"{', '.join([*own, *labels])}. Where the others mean the same without them: {options} "
-            f"(in Python ignore=[{', '.join(map(shown, foreign))}])"
+            f"(in Python ignore=[{named}])"
         )
     found = [one for one in read.values() if one is not None]
-    alone = [one.name for one in found]
+    alone = Counter(one.name for one in found)
     for label in labels:
-        if alone.count(label) > 1:
+        if alone[label] > 1:
             texts = ", ".join(shown(one.text) for one in found if one.name == label)
             raise InstanceError(f"{table.where}: the columns {texts} all say whose a row is; allowed: one {label!r}")
     # "weight [1]" is of the unit 1, and not the column of user 1, where no other column is of another user.
     return [
         Header(one.text, one.name, (), "1")
-        if one.index == (1,) and one.unit is None and alone.count(one.name) == 1 and one.text.rstrip().endswith("]")
+        if one.index == (1,) and one.unit is None and alone[one.name] == 1 and one.text.rstrip().endswith("]")
         else one
         for one in found
     ]

@@ -5,7 +5,11 @@ from __future__ import annotations
 import codecs
 from pathlib import Path
 
+from mecopt import memory
 from mecopt.solution import InstanceError
+
+PARSED = 8
+"""Bytes of what becomes of each byte of text, at least."""
 
 _OTHERS = {
     b"PK\x03\x04": "a spreadsheet (.xlsx, .ods) or an archive, of which one sheet can be saved as CSV",
@@ -30,6 +34,7 @@ def text_of(path: Path, *, unicode_alone: bool = False) -> str:
         if the content is no text but what is known by its first bytes; or naming the line with bytes that no encoding has,
         where names would come back as others.
     """
+    memory.require(PARSED * path.stat().st_size, f"the numbers in {path}")
     content = path.read_bytes()
     for begin, what in _OTHERS.items():
         if content.startswith(begin):

@@ -25,6 +25,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from mecopt import memory
 from mecopt.dynamic.average import Bracket, bracketed
 from mecopt.dynamic.charts import Chart
 from mecopt.dynamic.operators import Operator
@@ -149,9 +150,7 @@ class Dynamics(ABC, Generic[ProblemT]):
 
     def stream(self, rng: Generator, slots: int, lanes: int) -> ProblemT:
         """Draw whole paths ``(slots, lanes)`` as one batch; by default by `draw`, at once where that is independent."""
-        for kind, value in (("slots", slots), ("lanes", lanes)):
-            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-                raise InstanceError(f"{kind} is {value!r}; allowed: a whole number of at least 1")
+        self.require_room(slots, lanes)
         if type(self).draw is Dynamics.draw:
             found: ProblemT = self.problem.sample(rng, (slots, lanes), preset=self.preset, **self.overrides)
             return found
@@ -159,6 +158,17 @@ class Dynamics(ABC, Generic[ProblemT]):
         for _ in range(slots - 1):
             drawn.append(self.draw(rng, drawn[-1]))
         return stacked(drawn)
+
+    def require_room(self, slots: int, lanes: int) -> None:
+        """Raise `InstanceError` where these are no numbers of slots and lanes, or more than memory holds."""
+        for kind, value in (("slots", slots), ("lanes", lanes)):
+            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+                raise InstanceError(f"{kind} is {value!r}; allowed: a whole number of at least 1")
+        one = self.draw(np.random.default_rng(0))
+        size = sum(value.nbytes for value in one.data().values())
+        memory.require(
+            size * int(slots) * int(lanes), f"{memory.told(slots)} slots of {memory.told(lanes)} lanes with {one.size_text}"
+        )
 
     # ------------------------------------------------------------------ what follows from what is done
 

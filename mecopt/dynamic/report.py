@@ -17,6 +17,7 @@ from mecopt.compare.pages import details, html_page, html_table, images
 from mecopt.dynamic.run import SAMPLED, Rollouts
 from mecopt.dynamic.summary import ABOVE, BRACKET, MEASURED, Summary, summarise
 from mecopt.files import to_myself, write_whole
+from mecopt.show.printable import encoded
 from mecopt.units import titled
 
 Array = NDArray[Any]
@@ -39,7 +40,7 @@ def write_report(found: Rollouts, out: str | Path) -> Summary:
             (out / name).unlink(missing_ok=True)
         for name, content in pictures.items():
             write_whole(out / name, content)
-        write_whole(out / "report.html", _page(found, summary, pictures).encode())
+        write_whole(out / "report.html", encoded(_page(found, summary, pictures)))
     return summary
 
 

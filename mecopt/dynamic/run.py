@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from mecopt import stored
 from mecopt.arguments import checked_seed
-from mecopt.compare.parts import TABLE, file_name, name_of, origin_of, versions
+from mecopt.compare.parts import TABLE, file_name, name_of, origin_of, require_text, versions
 from mecopt.dynamic.charts import Chart, shown
 from mecopt.dynamic.control_variates import luck
 from mecopt.dynamic.dynamics import Dynamics, Outcome, Policy
@@ -343,6 +343,7 @@ def _check(dynamics: Dynamics[Any], chosen: list[str], acting: list[str]) -> dic
     for name in chosen:
         if chosen.count(name) > 1:
             raise InstanceError(f"the policy {name!r} is named twice")
+        require_text("policy", name)
         if name == INFORMATION and dynamics.grids() is None:
             raise InstanceError(f"{INFORMATION} needs a grid, and {dynamics.name} says none: {_why_unproved(dynamics)}")
         if name == INFORMATION or name in dynamics.policies():

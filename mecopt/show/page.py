@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
+from mecopt.show.printable import printable
+
 WIDTH = 100
 """Columns of a page where no terminal says how wide it is."""
 
@@ -33,6 +35,10 @@ class Line:
     text: str
     label: str = ""
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", printable(self.text))
+        object.__setattr__(self, "label", printable(self.label))
+
 
 @dataclass(frozen=True)
 class Column:
@@ -43,6 +49,10 @@ class Column:
     words: bool = False
     """Whether cells are sentences, which may be wrapped."""
     right: bool = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "title", printable(self.title))
+        object.__setattr__(self, "cells", tuple(map(printable, self.cells)))
 
     @property
     def width(self) -> int:
@@ -128,6 +138,9 @@ class Page:
 
     title: str
     parts: Sequence[Line | Grid]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "title", printable(self.title))
 
     def text(self, width: int | None = None) -> str:
         """Lay the page out in plain text; without a width, for the terminal that there is."""

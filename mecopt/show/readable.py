@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mecopt.show.printable import printable
+
 if TYPE_CHECKING:
     from mecopt.show.page import Page
 
@@ -28,7 +30,7 @@ class Readable:
         return Page(self._line(), ())
 
     def __repr__(self) -> str:
-        return f"<{self._line()}>"
+        return printable(f"<{self._line()}>")
 
     def __str__(self) -> str:
         return self._page().text()

@@ -222,6 +222,7 @@ class HybridDynamics(Dynamics[HybridSlot]):
 
     def stream(self, rng: Generator, slots: int, lanes: int) -> HybridSlot:
         """Draw whole paths ``(slots, lanes)``."""
+        self.require_room(slots, lanes)
         states = self.channel.sample(rng, slots, lanes)
         return self._drawn(rng, states)
 

@@ -246,9 +246,7 @@ class QueueDynamics(Dynamics[InferenceQueue]):
 
     def stream(self, rng: Generator, slots: int, lanes: int) -> InferenceQueue:
         """Draw whole paths ``(slots, lanes)``."""
-        for kind, value in (("slots", slots), ("lanes", lanes)):
-            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-                raise InstanceError(f"{kind} is {value!r}; allowed: a whole number of at least 1")
+        self.require_room(slots, lanes)
         return self._drawn(rng, (slots, lanes))
 
     def _drawn(self, rng: Generator, shape: tuple[int, ...]) -> InferenceQueue:

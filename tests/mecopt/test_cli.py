@@ -611,7 +611,7 @@ def test_wrong_use_ends_in_2_and_says_what_is_wrong(
         ("data_size=5", "allowed: one entry per user"),
         ("data_size=[]", "at least one user"),
         ("local_rate=[1, 2, 3]", "10 entries on the last axis"),
-        ("users=100000000000000", "Unable to allocate"),
+        ("users=100000000000000", "GB of memory"),
     ],
 )
 def test_a_setting_that_makes_no_sense_ends_in_2(setting: str, message: str, tmp_path: Path, run: Run) -> None:

@@ -168,7 +168,8 @@ with side_by_side(printing, [(1,), (2,)], 2, in_order=True) as found:
 
 def test_what_workers_print_is_in_nobodys_way() -> None:
     found = subprocess.run([sys.executable, "-c", PRINTING], capture_output=True, text=True, check=True)
-    assert (found.stdout, found.stderr) == ("[1, 2]\n", "hello\nhello\n")
+    assert found.stdout == "[1, 2]\n"
+    assert found.stderr.count("hello") == 2
     closed = f"{sys.executable} -c '{PRINTING}' 2>&-"
     if os.name == "posix":
         assert subprocess.run(closed, shell=True, stdout=subprocess.PIPE, text=True, check=True).stdout == "[1, 2]\n"
