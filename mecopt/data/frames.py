@@ -21,6 +21,9 @@ from mecopt.solution import InstanceError
 HEADER = b"mecopt"
 """Key of the metadata of a Parquet file that mecopt wrote."""
 
+ROWS = 100_000
+"""Of a Parquet file that are unpacked at once."""
+
 
 def read_frame(
     frame: Any,
@@ -95,15 +98,8 @@ def from_frame(
 
 def read_parquet(path: Path, told: Told) -> Dataset:
     """Read a Parquet file."""
-    import pyarrow.parquet as pq
-
     try:
-        with path.open("rb") as file:  # pyarrow itself opens no name that is no text
-            source = pq.ParquetFile(file, page_checksum_verification=True)
-            groups = [source.metadata.row_group(n) for n in range(source.metadata.num_row_groups)]
-            entries = sum(group.column(n).num_values for group in groups for n in range(group.num_columns))
-            require_unpacked(path, 8 * entries)
-            found = source.read()
+        found = _parquet(path)
     except InstanceError:
         raise
     except UnicodeDecodeError as error:
@@ -120,6 +116,22 @@ def read_parquet(path: Path, told: Told) -> Dataset:
     except (ValueError, TypeError, KeyError, RecursionError):
         raise InstanceError(f"{path}: its metadata {HEADER.decode()!r} was not written by mecopt; leave it out") from None
     return read_table(Table(path.name, {**columns, PROBLEM: [named] * found.num_rows}), told, provenance)
+
+
+def _parquet(path: Path) -> Any:
+    """Return a Parquet file's table; its columns' own metadata are not asked, as damaged ones end the process in Arrow."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    batches, size = [], 0
+    with path.open("rb") as file:  # pyarrow itself opens no name that is no text
+        source = pq.ParquetFile(file, page_checksum_verification=True)
+        require_unpacked(path, 8 * source.metadata.num_rows * source.metadata.num_columns)
+        for batch in source.iter_batches(ROWS):
+            size += batch.nbytes
+            require_unpacked(path, size)
+            batches.append(batch)
+        return pa.Table.from_batches(batches, source.schema_arrow)
 
 
 def _table(frame: Any) -> Table:

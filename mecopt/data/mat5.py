@@ -39,6 +39,9 @@ CLASSES = range(6, 16)
 COMPLEX, LOGICAL = 0x0800, 0x0200
 """Flags of a matrix that has imaginary parts, and of one whose entries are true or false."""
 
+MOST_AXES = 32
+"""Of a matrix; no problem has a tenth of them."""
+
 MOST = 2.0**53
 """Above all whole numbers that version 4 can write."""
 
@@ -229,15 +232,15 @@ class _Recent:
             return source.name(), Other("object")
         sizes = tuple(source.whole().tolist())
         name = source.name()
-        if len(sizes) < 2 or min(sizes) < 0:
-            raise _Damaged(f"{name!r} has the dimensions {sizes}")
+        if not 2 <= len(sizes) <= MOST_AXES or min(sizes) < 0:
+            raise _Damaged(f"{name!r} has the dimensions {sizes[:MOST_AXES]}")
         if kind == CELL:
             return name, Other("cell", sizes)
         if kind in (STRUCT, OBJECT):
             return name, Other("struct", sizes, self.parts(source, kind))
         if kind == FUNCTION:
             return name, Other("object")
-        self.count(math.prod(sizes) * (16 if is_complex else 8))
+        self.count(_least(sizes) * (16 if is_complex else 8))
         if kind == CHAR:
             return name, _words(_characters(source, math.prod(sizes)), sizes)
         if kind == SPARSE:
@@ -291,6 +294,7 @@ class _Old:
             known = machine in (0, 1) and zero == 0 and number < len(OLD_NUMBERS) and kind <= OLD_SPARSE
             if not known or imaginary not in (0, 1) or min(rows, columns) < 0 or not 0 < length <= LONGEST:
                 raise _Damaged(f"there is no matrix of type {code}, {rows} x {columns}")
+            require_unpacked(self.path, 8 * _least((rows, columns)))
             name = source.take(length).partition(b"\0")[0].decode("latin-1")
             parts = [self.part(source, OLD_NUMBERS[number], rows, columns) for _ in range(1 + imaginary)]
             value = parts[0] + 1j * parts[1] if imaginary else parts[0]
@@ -321,6 +325,11 @@ class _Old:
         return found
 
 
+def _least(sizes: Sequence[int]) -> int:
+    """Return how many entries to count for a matrix; those without any have rows all the same, each of which is a word."""
+    return math.prod(max(size, 1) for size in sizes)
+
+
 def _characters(source: _Bytes, count: int) -> str:
     """Return the characters of a matrix, one for each entry."""
     kind, data = source.element()
@@ -347,6 +356,7 @@ def _codes(numbers: Array) -> str:
 
 def _words(text: str, sizes: Sequence[int]) -> Array:
     """Return a matrix of characters as words, one for each row."""
-    rows: Any = np.array(list(text), dtype="U1").reshape(sizes, order="F").reshape(-1, sizes[-1]) if text else []
-    words = ["".join(row) for row in rows] or [""] * math.prod(sizes[:-1])
-    return np.array(words, dtype=f"U{max(1, sizes[-1])}").reshape(sizes[:-1])
+    if not text:
+        return np.zeros(sizes[:-1], dtype="U1")
+    rows = np.array(list(text), dtype="U1").reshape(sizes, order="F").reshape(-1, sizes[-1])
+    return np.array(["".join(row) for row in rows], dtype=f"U{sizes[-1]}").reshape(sizes[:-1])

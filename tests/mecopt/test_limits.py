@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import random
+import struct
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -199,6 +200,36 @@ def test_what_matlab_wrote_is_read_as_scipy_reads_it() -> None:
                 assert same(found[name], value), (path, name)
                 read += 1
     assert read > 50
+
+
+def matrix(kind: int, sizes: tuple[int, ...], data: bytes = b"") -> bytes:
+    """Return a file of one matrix of a class, with sizes that may be anything."""
+
+    def element(code: int, content: bytes) -> bytes:
+        return struct.pack("<2I", code, len(content)) + content + bytes(-len(content) % 8)
+
+    flags, dimensions = struct.pack("<2I", kind, 0), struct.pack(f"<{len(sizes)}i", *sizes)
+    content = element(6, flags) + element(5, dimensions) + element(1, b"data_size") + element(2, data)
+    return b"MATLAB 5.0".ljust(124) + b"\x00\x01IM" + element(14, content)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (matrix(4, (2**31 - 1, 0)), r"unpacks to 17\.2 GB"),
+        (matrix(6, (2**31 - 1, 2**31 - 1, 0)), "unpacks to"),
+        (matrix(6, (2**30, 2**30)), "unpacks to"),
+        (matrix(6, (1,) * 65, b"7"), r"has the dimensions \(1, 1"),
+        (matrix(6, (-1, 1), b"7"), r"has the dimensions \(-1, 1\)"),
+        (matrix(6, (1,), b"7"), r"has the dimensions \(1,\)"),
+        (struct.pack("<5i", 1, 2**31 - 1, 0, 0, 2) + b"a\0", r"unpacks to 17\.2 GB"),
+    ],
+    ids=["rows of no words", "an empty product", "too large", "too many axes", "below 0", "one axis", "version 4"],
+)
+def test_sizes_in_files_of_matlab_are_not_believed(content: bytes, said: str, tmp_path: Path) -> None:
+    (tmp_path / "x.mat").write_bytes(content)
+    with pytest.raises(InstanceError, match=said):
+        read_version_5(tmp_path / "x.mat")
 
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, 20))])
