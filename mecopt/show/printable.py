@@ -11,8 +11,8 @@ _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202
 def printable(text: str) -> str:
     r"""Return a text with escapes in place of what has no place on a screen.
 
-    >>> printable("caf\u00e9 \x1b[2J"), printable("name\udcff")
-    ('café \\x1b[2J', 'name\\udcff')
+    >>> printable("Z\u00fcrich \x1b[2J"), printable("name\udcff")
+    ('Zürich \\x1b[2J', 'name\\udcff')
     """
     return text if text.isprintable() else _UNSEEN.sub(_spelt, text)
 
@@ -20,8 +20,8 @@ def printable(text: str) -> str:
 def encoded(text: str) -> bytes:
     r"""Return a text in UTF-8; halves of characters, as names of files that are no text have them, are spelt out.
 
-    >>> encoded("caf\u00e9 \udcff")
-    b'caf\xc3\xa9 \\udcff'
+    >>> encoded("Z\u00fcrich \udcff")
+    b'Z\xc3\xbcrich \\udcff'
     """
     return text.encode(errors="backslashreplace")
 
@@ -29,8 +29,8 @@ def encoded(text: str) -> bytes:
 def encodable(text: str) -> str:
     r"""Return a text that every file of words holds.
 
-    >>> encodable("caf\u00e9 \udcff")
-    'café \\udcff'
+    >>> encodable("Z\u00fcrich \udcff")
+    'Zürich \\udcff'
     """
     return encoded(text).decode()
 
