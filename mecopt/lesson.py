@@ -255,15 +255,13 @@ class Pricing:
 def pricing(problem: Problem) -> Pricing:
     """Price one instance as the root of the exact search does, every slack in full."""
     from mecopt.search.exact import PriceAndFix
-    from mecopt.search.price_and_fix import FREE, root
+    from mecopt.search.trees import tree_of
 
     solver = problem.solver("exact")
     if not isinstance(solver, PriceAndFix):
         raise InstanceError(f"the solver 'exact' of {problem.name} does not price")
     (data,) = solver.compile_data(problem.flat())
-    state = np.full(problem.users, FREE, dtype=np.int8)
-    allowed = np.ones((problem.users, len(problem.choices.labels)), dtype=np.bool_)
-    relaxed, bound, slack = root(data, state, allowed, solver.price(data), np.inf)
+    relaxed, bound, slack = tree_of(data).root(data, problem.users, len(problem.choices.labels), solver.price(data))
     slack[np.arange(problem.users), relaxed] = np.inf
     return Pricing(relaxed, bound, slack.min(axis=-1))
 

@@ -38,7 +38,7 @@ with clock.standing_still():
 
 whole_after_fork(Rank.COMPILING, global_compiler_lock)
 
-__all__ = ["compiled", "compiled_with", "overload", "vectorised"]
+__all__ = ["by_data", "compiled", "compiled_inside", "compiled_with", "overload", "vectorised"]
 
 PATIENCE = 600.0
 """Seconds to wait for a process that compiles the same kernel before compiling it beside that process."""
@@ -63,6 +63,11 @@ def compiled(function: Function) -> Any:
     return compiled_with()(function)
 
 
+def compiled_inside(function: Function) -> Any:
+    """Compile a function that compiled code alone calls, without what Python would need to call it: that takes less time."""
+    return compiled_with(no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+
+
 def compiled_with(**options: Any) -> Callable[[Function], Any]:
     """Compile a function with more of numba's options, such as `fastmath`."""
 
@@ -75,6 +80,17 @@ def compiled_with(**options: Any) -> Callable[[Function], Any]:
         return kernel
 
     return decorate
+
+
+def by_data(generic: Function, kind: type, kernel: Any) -> None:
+    """Let compiled code call `kernel` for `generic` where the first argument is a NamedTuple of the type `kind`.
+
+    What is compiled is the function behind the kernel, within its caller.
+    """
+
+    @overload(generic, jit_options={"error_model": "numpy"}, strict=False)
+    def _kernel(data, *others):  # type: ignore[no-untyped-def]
+        return kernel.py_func if getattr(data, "instance_class", None) is kind else None
 
 
 def vectorised(signature: str) -> Callable[[Function], Any]:

@@ -1,4 +1,4 @@
-"""Exact search by price-and-fix, its root node alone as a heuristic, and theorems that come before it."""
+"""Exact search by prices, its root node alone as a heuristic, and theorems that come before it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ Array = NDArray[Any]
 
 
 class PriceAndFix(Solver):
-    """Branch and bound by the price of the shared resource; see `mecopt.search.price_and_fix`.
+    """Branch and bound by the price of the shared resource.
+
+    `mecopt.search.count_tree` has the engine for decisions of one bit a user, `mecopt.search.price_and_fix` that for several
+    choices; the data say which.
 
     Parameters
     ----------
@@ -67,11 +70,11 @@ class PriceAndFix(Solver):
     ) -> Search:
         """Search from an incumbent; the bound holds for every decision, whoever found the incumbent."""
         began, budget = clock.now(), Budget(time_limit)
-        from mecopt.search.price_and_fix import price_and_fix
+        from mecopt.search.trees import search_all
 
         instances = self.compile_data(problem)
         modelled = clock.now()
-        decisions, bounds, nodes, cut = price_and_fix(
+        decisions, bounds, nodes, cut = search_all(
             instances,
             problem.users,
             len(problem.choices.labels),
@@ -95,13 +98,14 @@ class PriceAndFix(Solver):
 
 
 class TheoremFirst(PriceAndFix):
-    """A theorem's own algorithm on the instances where the theorem holds, price-and-fix on the others."""
+    """A theorem's own algorithm on the instances where it proves what is asked, price-and-fix on the others."""
 
     @abstractmethod
-    def theorem(self, flat: Any) -> tuple[Array, Array, Array, int]:
-        """Return where the theorem holds, and there decisions, proved bounds, and how many were scored for an instance.
+    def theorem(self, flat: Any, gap: float | None) -> tuple[Array, Array, Array, int]:
+        """Return where the theorem proves its decisions within a relative gap, decisions, bounds, and how many were scored.
 
-        Instances along one axis; what stands where it does not hold is not looked at.
+        Instances along one axis, costs to be minimised. A bound of minus infinity says that the theorem says nothing; any
+        other is valid and not thrown away, whether it is enough or not. A gap of None asks for equality to rounding.
         """
 
     def prove(
@@ -115,19 +119,22 @@ class TheoremFirst(PriceAndFix):
     ) -> Search:
         """Split the batch; a start stands where nothing better is found."""
         flat, shape, budget = problem.flat(), problem.batch_shape, Budget(time_limit)
-        holds, decision, bound, scored = self.theorem(flat)
-        if not holds.any():
+        proved, decision, bound, scored = self.theorem(flat, gap)
+        said = bound > -np.inf
+        if not said.any():
             return super().prove(problem, start, gap=gap, time_limit=budget.limit, node_limit=node_limit)
         given = None if start is None else start.reshape(decision.shape)
         if given is not None:
-            tied = holds & (scores(flat, given) <= scores(flat, decision))
-            decision[tied] = given[tied]
+            kept = ~said | (scores(flat, given) <= scores(flat, decision))
+            decision[kept] = given[kept]
         calls, cut, model_seconds = np.full(flat.instances, scored), np.zeros(flat.instances, dtype=bool), 0.0
-        rest = ~holds
+        rest = ~proved
         if rest.any():
-            starts = None if given is None else given[rest]
+            starts = None if given is None and not (said & rest).any() else decision[rest]
             hard = super().prove(flat[rest], starts, gap=gap, time_limit=budget.limit, node_limit=node_limit)
-            decision[rest], bound[rest], calls[rest], cut[rest] = hard.decision, hard.bound, hard.solver_calls, hard.limit
+            assert hard.bound is not None
+            decision[rest], bound[rest] = hard.decision, np.maximum(bound[rest], hard.bound)
+            calls[rest], cut[rest] = hard.solver_calls, hard.limit
             model_seconds = hard.model_seconds
         return Search(
             decision.reshape((*shape, problem.users)),

@@ -37,33 +37,21 @@ class Groups(NamedTuple):
 
 
 @compiled
-def sort_users(key: Floats, users: Whole, first: int, last: int, spare: Whole) -> None:
-    """Sort ``users[first:last]`` by rising key in place; equal ones stay as they stand. `spare` is as long as `users`."""
-    for begin in range(first, last, 8):
-        for k in range(begin + 1, min(begin + 8, last)):
+def sort_users(key: Floats, users: Whole) -> None:
+    """Sort users by rising key in place, equal ones by number; what is nearly sorted takes less (Shell 1959)."""
+    step = users.size
+    while step > 1:
+        step = max(step * 5 // 11, 1)
+        for k in range(step, users.size):
             user, place = users[k], k
-            while place > begin and key[users[place - 1]] > key[user]:
-                users[place] = users[place - 1]
-                place -= 1
-            users[place] = user
-    length = 8
-    while length < last - first:
-        for begin in range(first, last - length, 2 * length):
-            middle, end = begin + length, min(begin + 2 * length, last)
-            if not key[users[middle - 1]] > key[users[middle]]:
-                continue
-            spare[begin:middle] = users[begin:middle]
-            one, other = begin, middle
-            for k in range(begin, end):
-                if other >= end or (one < middle and not key[spare[one]] > key[users[other]]):
-                    users[k] = spare[one]
-                    one += 1
-                else:
-                    users[k] = users[other]
-                    other += 1
-                if one == middle:
+            value = key[user]
+            while place >= step:
+                other = users[place - step]
+                if key[other] < value or (key[other] == value and other < user):
                     break
-        length *= 2
+                users[place] = other
+                place -= step
+            users[place] = user
 
 
 @compiled
@@ -77,14 +65,16 @@ def groups(quantities: Floats) -> Groups:
         is measured relative to its largest value in their group.
     """
     count, users = quantities.shape
-    order, spare = np.arange(users), np.empty(users, np.int64)
-    most = max(2 * users - 1, 1)
+    order, most = np.empty(users, np.int64), max(2 * users - 1, 1)
     first, last = np.empty(most, np.int64), np.empty(most, np.int64)
-    left, right = np.full(most, -1), np.full(most, -1)
+    left, right = np.empty(most, np.int64), np.empty(most, np.int64)
     first[ALL], last[ALL] = 0, users
+    for i in range(users):
+        order[i] = i
     found, g = 1, 0
     while g < found:
         widest, cut, by = 0.0, 0.0, -1
+        left[g] = right[g] = -1
         for q in range(count):
             low, high, finite = np.inf, -np.inf, -np.inf
             for k in range(first[g], last[g]):
@@ -101,7 +91,7 @@ def groups(quantities: Floats) -> Groups:
                 if not low <= cut < high:
                     cut = low
         if by >= 0:
-            sort_users(quantities[by], order, first[g], last[g], spare)
+            sort_users(quantities[by], order[first[g] : last[g]])
             middle = first[g]
             while quantities[by, order[middle]] <= cut:
                 middle += 1

@@ -1,9 +1,10 @@
-r"""The relaxation of offloading to one server without bounds or limits, compiled for price-and-fix: sorting solves it.
+r"""The relaxation of offloading to one server without bounds or limits, compiled for branching on counts: sorting solves it.
 
 The case of one server of `mecopt.search.servers`: with :math:`\lambda = 2 S/F` the price of a unit of square-root work,
 user i costs :math:`\min(b_{i0}, b_{i1} + \lambda s_i)`, and the bound is the sum of these less :math:`\lambda^2 F/4`. The
 best price takes users in the order of :math:`(b_{i0} - b_{i1})/s_i` while that ratio exceeds :math:`2 S/F`; at most one of
-them is taken in part, so that rounding leaves nothing worth a local search.
+them is taken in part, so that rounding leaves nothing worth a local search. Where counts are limited the users are sorted at
+every price (`mecopt.search.one_price`).
 """
 
 from typing import NamedTuple
@@ -13,36 +14,50 @@ from numpy.typing import NDArray
 
 from mecopt.kernels.compiled import compiled
 from mecopt.kernels.servers import Servers, of_one
-from mecopt.search.price_and_fix import FREE, attach
+from mecopt.search.count_tree import attach
+from mecopt.search.families import FREE, Family, everyone
+from mecopt.search.one_price import attach_offer, best_price, offered_uses
 
 Floats = NDArray[np.float64]
 Bits = NDArray[np.int8]
-Flags = NDArray[np.bool_]
 
 
 class OneServerData(NamedTuple):
-    """One instance: `Servers` with one row, the order of users by (b0 - b1) / s, and identical users."""
+    """One instance: `Servers` with one row, and the order of users by (b0 - b1) / s."""
 
     servers: Servers
     order: NDArray[np.int64]
     first: Floats
     """A price to begin with; sorting needs none."""
-    earlier: NDArray[np.int64]
-    later: NDArray[np.int64]
 
 
 @compiled
-def relax(data: OneServerData, state: Bits, allowed: Flags, price: Floats, cutoff: float, relaxed: Bits) -> float:
+def offer(data: OneServerData, state: Bits, price: float, kept: Floats, paid: Floats, used: Floats) -> tuple[float, float]:
+    """Fill in what users cost local and offloaded at a price, and their work; return what the bound loses, and its slope."""
+    cost, root = data.servers.cost[0], data.servers.root[0]
+    for i in range(state.size):
+        kept[i], paid[i], used[i] = cost[i, 0], cost[i, 1] + price * root[i], root[i]
+    half = 0.5 * data.servers.capacity[0, 0] * price
+    return 0.5 * half * price, half
+
+
+@compiled
+def relax(data: OneServerData, family: Family, price: Floats, cutoff: float, more: Bits, less: Bits, slope: Floats) -> float:
     """Take users in order while their ratio exceeds the price ``2 S / F``; at most one of them in part."""
-    cost, root, capacity = data.servers.cost[0], data.servers.root[0], data.servers.capacity[0, 0]
+    if family.limited > 0:
+        return float(best_price(data, family, price, cutoff, more, less, slope))
+    state, cost, root, capacity = family.state, data.servers.cost[0], data.servers.root[0], data.servers.capacity[0, 0]
     fixed_root, bound = 0.0, 0.0
     for i in range(state.size):
+        more[i] = less[i] = max(state[i], 0)
         if state[i] == 1:
             fixed_root += root[i]
             bound += cost[i, 1]
         elif state[i] == 0:
             bound += cost[i, 0]
-    load = fixed_root
+        elif root[i] <= 0.0:
+            more[i] = less[i] = 1 if cost[i, 1] < cost[i, 0] else 0
+    load, taken, tied = fixed_root, fixed_root, 0.0
     for k in range(state.size):
         i = data.order[k]
         if state[i] >= 0 or root[i] <= 0.0:
@@ -50,36 +65,27 @@ def relax(data: OneServerData, state: Bits, allowed: Flags, price: Floats, cutof
         ratio = (cost[i, 0] - cost[i, 1]) / root[i]
         if ratio * capacity <= 2.0 * load:
             break
+        more[i] = 1
         load += root[i]
         if ratio * capacity < 2.0 * load:
-            load = 0.5 * ratio * capacity
+            load, tied = 0.5 * ratio * capacity, root[i]
             break
+        less[i] = 1
+        taken = load
     price[0] = 2.0 * load / capacity
+    slope[0], slope[1] = taken + tied - load, taken - load
     for i in range(state.size):
-        if state[i] >= 0:
-            relaxed[i] = state[i]
-            continue
-        offloaded = cost[i, 1] + price[0] * root[i]
-        relaxed[i] = 1 if offloaded < cost[i, 0] else 0
-        bound += min(offloaded, cost[i, 0])
+        if state[i] == FREE:
+            bound += min(cost[i, 1] + price[0] * root[i], cost[i, 0])
     return bound + price[0] * fixed_root - 0.5 * price[0] * load
 
 
 @compiled
-def slacks(
-    data: OneServerData,
-    state: Bits,
-    allowed: Flags,
-    price: Floats,
-    bound: float,
-    cutoff: float,
-    relaxed: Bits,
-    slack: Floats,
-) -> None:
-    """Fill how much more each side costs than the relaxed one at the price: its reduced cost."""
+def slacks(data: OneServerData, state: Bits, price: float, bound: float, cutoff: float, slack: Floats) -> None:
+    """Fill how much more each side costs than the cheaper one at the price: its reduced cost."""
     cost, root = data.servers.cost[0], data.servers.root[0]
     for i in range(state.size):
-        difference = cost[i, 1] + price[0] * root[i] - cost[i, 0]
+        difference = cost[i, 1] + price * root[i] - cost[i, 0]
         slack[i, 0] = max(-difference, 0.0)
         slack[i, 1] = max(difference, 0.0)
 
@@ -98,13 +104,13 @@ def evaluate(data: OneServerData, decision: Bits) -> float:
 def root_prices(servers: Servers, orders: NDArray[np.int64]) -> Floats:
     """Return the best price of every instance, all users free, as `mecopt.search.servers.root_prices` does."""
     instances, users = servers.root.shape
-    result = np.zeros((instances, 2))
-    state, relaxed = np.full(users, np.int8(FREE)), np.empty(users, np.int8)
-    allowed, nobody = np.ones((users, 2), np.bool_), np.full(users, -1)
+    result, slope = np.zeros((instances, 2)), np.empty(2)
+    state, more, less = np.full(users, np.int8(FREE)), np.empty(users, np.int8), np.empty(users, np.int8)
     for b in range(instances):
-        one = OneServerData(of_one(servers, b), orders[b], result[b], nobody, nobody)
-        relax(one, state, allowed, result[b], np.inf, relaxed)
+        one = OneServerData(of_one(servers, b), orders[b], result[b])
+        relax(one, everyone(state), result[b], np.inf, more, less, slope)
     return result
 
 
-attach(OneServerData, model_relax=relax, model_slacks=slacks, model_evaluate=evaluate)
+attach_offer(OneServerData, offer)
+attach(OneServerData, model_relax=relax, model_slacks=slacks, model_evaluate=evaluate, model_uses=offered_uses)

@@ -32,25 +32,18 @@ and, after a limit, of the bounds of the nodes still open.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt import clock
-from mecopt.budget import Budget, in_passes
 from mecopt.kernels.compiled import compiled, overload
+from mecopt.search.trees import DONE, NODES, SearchTree, searches
 
 FREE = -1
-SEARCH_ROUNDING = 1e-12
-"""Relative difference below which two values count as equal in the search."""
 
-_FIRST_SLICE, _SLICE_SECONDS = 2_000, 0.02
-"""The clock and the keyboard are looked at between slices of nodes, which grow until one takes that long; the first has as
-many nodes as have so many choices of users together."""
-
-_DEPTH, _TRAIL, _NODES, _DONE = range(4)
+_DEPTH, _TRAIL = range(DONE + 1, DONE + 3)
 _UPPER, _CLOSED = range(2)
 
 
@@ -113,6 +106,8 @@ def attach(
         if getattr(data, "instance_class", None) is kind:
             return lambda data, decision: model_evaluate(data, decision)
         return None
+
+    searches(kind, Tree)
 
 
 @compiled
@@ -193,11 +188,11 @@ def _descend(
     slack = np.empty((users, choices))
     depth, filled = cursor[_DEPTH], cursor[_TRAIL]
     upper, closed = values[_UPPER], values[_CLOSED]
-    last = cursor[_NODES] + budget
-    while cursor[_NODES] < last:
+    last = cursor[NODES] + budget
+    while cursor[NODES] < last:
         cutoff = upper - gap * abs(upper) if np.isfinite(upper) else np.inf
         own = relax(data, state, allowed, price, cutoff, relaxed)
-        cursor[_NODES] += 1
+        cursor[NODES] += 1
         bound = max(own, level_bound[depth - 1]) if depth > 0 else own
         branch = -1
         if bound < cutoff:
@@ -242,7 +237,7 @@ def _descend(
         while depth > 0 and level_flipped[depth - 1]:
             depth -= 1
         if depth == 0:
-            cursor[_DONE] = 1
+            cursor[DONE] = 1
             break
         while filled > level_trail[depth - 1]:
             filled -= 1
@@ -256,8 +251,7 @@ def _descend(
 
 
 @compiled
-def root(data: Any, state: Bits, allowed: Flags, price: Floats, cutoff: float) -> tuple[Bits, float, Floats]:
-    """Return the relaxed decision, the bound and the slacks of one node, as the search sees them."""
+def _root(data: Any, state: Bits, allowed: Flags, price: Floats, cutoff: float) -> tuple[Bits, float, Floats]:
     relaxed, slack = np.empty(state.size, np.int8), np.zeros(allowed.shape)
     bound = relax(data, state, allowed, price, np.inf, relaxed)
     slacks(data, state, allowed, price, bound, cutoff, relaxed, slack)
@@ -269,7 +263,7 @@ def _value(data: Any, decision: Bits) -> float:
     return float(evaluate(data, decision))
 
 
-class Tree:
+class Tree(SearchTree):
     """The search of one instance: arrays that `_descend` moves on, resumable between slices of nodes.
 
     Users who are idle have no choice but 0 from the start: their choices tie, and no price could tell them apart.
@@ -295,8 +289,8 @@ class Tree:
             np.empty(most),
         )
         self.cursor = np.zeros(4, dtype=np.int64)
-        self.nodes_at_once = max(1, _FIRST_SLICE // (users * choices))
         self.values = np.array([np.inf if start is None else _value(data, self.best), np.inf])
+        super().__init__(users * choices)
 
     def descend(self, gap: float, budget: int) -> None:
         """Search at most `budget` more nodes."""
@@ -313,30 +307,6 @@ class Tree:
             budget,
         )
 
-    def search(self, gap: float, seconds: float, node_limit: int | None) -> bool:
-        """Search for so many seconds, for a node at least; return whether they cut the search."""
-        began, first = clock.now(), True
-        while not self.done and (node_limit is None or self.nodes < node_limit):
-            sliced = clock.now()
-            if not first and sliced - began >= seconds:
-                return True
-            budget = self.nodes_at_once if seconds > 0.0 else 1
-            self.descend(gap, budget if node_limit is None else min(budget, node_limit - self.nodes))
-            first = False
-            if clock.now() - sliced < _SLICE_SECONDS:
-                self.nodes_at_once *= 2
-        return False
-
-    @property
-    def done(self) -> bool:
-        """Whether the tree is closed."""
-        return bool(self.cursor[_DONE])
-
-    @property
-    def nodes(self) -> int:
-        """How many nodes were priced."""
-        return int(self.cursor[_NODES])
-
     @property
     def bound(self) -> float:
         """The proved bound: the least over closed parts and, if the search is not done, over open nodes."""
@@ -349,57 +319,9 @@ class Tree:
             least = min(least, current, *waiting)
         return float(least)
 
-
-def price_and_fix(
-    instances: Sequence[Any],
-    users: int,
-    choices: int,
-    *,
-    price: Callable[[Any], Floats],
-    starts: NDArray[np.int8] | None,
-    idle: Flags,
-    gap: float | None,
-    time_limit: float | None,
-    node_limit: int | None = None,
-) -> tuple[NDArray[np.int8], NDArray[np.float64], NDArray[np.int64], NDArray[np.bool_]]:
-    """Search every instance to the end, to a limit, or to the relative gap asked for.
-
-    Parameters
-    ----------
-    instances
-        the models' compiled data, one NamedTuple per instance.
-    price
-        first prices to try for an instance; any positive numbers are valid.
-    starts
-        incumbents ``(instances, users)``, or None.
-    idle
-        users whose choice 0 is among their best ones whatever the others choose, ``(instances, users)``.
-    gap
-        None searches until nothing better than rounding can exist.
-    time_limit
-        seconds for all instances together. Each gets an equal share of what is left, and what easy ones do not use goes
-        to those that were cut, which go on where they stopped; every one has its root priced, whatever the limit.
-
-    Returns
-    -------
-    decisions, bounds (in the sense "minimise"), nodes, and whether a limit cut the search
-    """
-    count = len(instances)
-    decisions = np.zeros((count, users), dtype=np.int8)
-    bounds, nodes, cut = np.empty(count), np.zeros(count, dtype=np.int64), np.zeros(count, dtype=bool)
-    tolerance = SEARCH_ROUNDING if gap is None else max(gap * (1.0 - 1e-6), SEARCH_ROUNDING)
-    trees: dict[int, Tree] = {}
-
-    def searched(k: int, seconds: float) -> bool:
-        tree = trees.pop(k, None)
-        if tree is None:
-            start = None if starts is None else starts[k]
-            tree = Tree(instances[k], users, choices, price(instances[k]), start, idle[k])
-        out_of_time = tree.search(tolerance, seconds, node_limit)
-        decisions[k], bounds[k], nodes[k], cut[k] = tree.best, tree.bound, tree.nodes, not tree.done
-        if out_of_time:
-            trees[k] = tree
-        return out_of_time
-
-    in_passes(count, Budget(time_limit), searched, anew=False)
-    return decisions, bounds, nodes, cut
+    @staticmethod
+    def root(data: Any, users: int, choices: int, price: Floats) -> tuple[Bits, float, Floats]:
+        """Return the relaxed decision, the bound and the slacks of the root, as the search sees them."""
+        state, allowed = np.full(users, FREE, dtype=np.int8), np.ones((users, choices), dtype=np.bool_)
+        relaxed, bound, slack = _root(data, state, allowed, price, np.inf)
+        return relaxed, bound, slack

@@ -91,8 +91,6 @@ def some_instances(servers: Servers, which: Any) -> Servers:
 
 def compiled_data(problem: Any, polish: bool = True) -> Sequence[OneServerData | ServersData]:
     """Return the compiled data of every instance; with `polish` rounded decisions are bettered by local search."""
-    from mecopt.search.twins import twins
-
     terms = problem.server_terms()
     sorts, count = by_sorting(terms), terms.capacity.shape[1]
     first = np.zeros((problem.instances, 2 * count))
@@ -102,14 +100,16 @@ def compiled_data(problem: Any, polish: bool = True) -> Sequence[OneServerData |
         from mecopt.search.one_server import OneServerData
     if not sorts.all():
         from mecopt.search.servers import ServersData
+        from mecopt.search.twins import twins
     found: list[OneServerData | ServersData] = []
     for k in range(problem.instances):
         one = one_instance(terms, k)
+        if sorts[k]:
+            found.append(OneServerData(one, orders[k], first[k]))
+            continue
         parts = (one.root, one.cost, one.lower, one.upper) if one.bounded[0] else (one.root, one.cost)
         link = twins(np.concatenate([part.reshape(problem.users, -1).T for part in parts]))
-        found.append(
-            OneServerData(one, orders[k], first[k], *link) if sorts[k] else ServersData(one, first[k], polish, *link)
-        )
+        found.append(ServersData(one, first[k], polish, *link))
     return found
 
 

@@ -1,9 +1,10 @@
-r"""Prices of bandwidth, compiled: of one decision, and the relaxation for price-and-fix.
+r"""Prices of bandwidth, compiled: of one decision, and the relaxation for branching on counts.
 
 What single users do at a price is in `mecopt.models.bandwidth_power.upload`. The band that the users of a decision take
 together falls with the price, and the best price is where it is the whole band. Over all decisions
 :math:`\sum_i \min(L_i, S_i + v_i(\beta)) - \beta B` is concave in the price and bounds every cost from below: each user
-has a critical price, above which it stays local, and between neighbouring critical prices the decision is fixed.
+has a critical price, above which it stays local, and between neighbouring critical prices the decision is fixed. Where
+counts are limited the users are sorted at every price (`mecopt.search.one_price`).
 """
 
 from typing import NamedTuple
@@ -13,11 +14,13 @@ from numpy.typing import NDArray
 
 from mecopt.kernels.compiled import compiled
 from mecopt.models.bandwidth_power.upload import answer, limits
-from mecopt.search.price_and_fix import FREE, attach
+from mecopt.search.count_tree import attach
+from mecopt.search.families import FREE, Family, everyone
+from mecopt.search.groups import sort_users
+from mecopt.search.one_price import attach_offer, best_price, offered_uses
 
 Floats = NDArray[np.float64]
 Bits = NDArray[np.int8]
-Flags = NDArray[np.bool_]
 Whole = NDArray[np.int64]
 
 
@@ -118,7 +121,7 @@ def share(users: Uploads, decision: Bits, band: Floats) -> tuple[float, float]:
 
     Uploads without work, of no data or no weight, take no band.
     """
-    sending, count = np.empty(decision.size, np.int64), 0
+    sending, count = np.empty(decision.size, np.int64), np.int64(0)  # a literal 0 would have callees compiled once more
     band[:] = 0.0
     for i in range(decision.size):
         if decision[i] == 1:
@@ -156,7 +159,7 @@ def shares(work: Floats, reach: Floats, ceiling: Floats, band: Floats, decisions
 
 
 class OffloadingData(NamedTuple):
-    """One instance: costs of computing locally and of the server's part, the uploads, and identical users.
+    """One instance: costs of computing locally and of the server's part, and the uploads.
 
     `critical` is the logarithm of the price at which offloading stops paying, -inf where it never pays; `order` sorts by it,
     the highest first.
@@ -167,8 +170,6 @@ class OffloadingData(NamedTuple):
     users: Uploads
     critical: Floats
     order: Whole
-    earlier: Whole
-    later: Whole
 
 
 @compiled
@@ -225,20 +226,12 @@ def critical_prices(users: Uploads, saving: Floats) -> Floats:
 
 
 @compiled
-def offloading(
-    local: Floats,
-    server: Floats,
-    work: Floats,
-    reach: Floats,
-    ceiling: Floats,
-    band: float,
-    earlier: Whole,
-    later: Whole,
-) -> OffloadingData:
+def offloading(local: Floats, server: Floats, work: Floats, reach: Floats, ceiling: Floats, band: float) -> OffloadingData:
     """Prepare one instance."""
     users = uploads(work, reach, ceiling, band)
-    prices = critical_prices(users, local - server)
-    return OffloadingData(local, server, users, prices, np.argsort(-prices), earlier, later)
+    prices, order = critical_prices(users, local - server), np.arange(local.size)
+    sort_users(-prices, order)
+    return OffloadingData(local, server, users, prices, order)
 
 
 @compiled
@@ -251,26 +244,39 @@ def critical(local: Floats, server: Floats, work: Floats, reach: Floats, ceiling
 
 
 @compiled
-def evaluate(data: OffloadingData, decision: Bits) -> float:
-    """Return the least cost of a decision."""
-    cost = 0.0
-    for i in range(decision.size):
-        cost += data.server[i] if decision[i] == 1 else data.local[i]
-    return cost + share(data.users, decision, np.empty(decision.size))[0]
+def offer(data: OffloadingData, state: Bits, price: float, kept: Floats, paid: Floats, used: Floats) -> tuple[float, float]:
+    """Fill in what users cost local and offloaded at a price, and their bands; return what all bands cost, and the band."""
+    users = data.users
+    for i in range(state.size):
+        kept[i], paid[i], used[i] = data.local[i], np.inf, 0.0
+        if state[i] == 0 or users.ceiling[i] <= 0.0:
+            continue
+        if users.work[i] <= 0.0:
+            paid[i] = data.server[i]
+        elif price <= 0.0:
+            paid[i], used[i] = data.server[i] + users.work[i] / users.reach[i], np.inf
+        else:
+            used[i], _ = _band(users, i, np.log(price))
+            paid[i] = data.server[i] + (_time(users, i, used[i]) + price * used[i])
+    return price * users.band, users.band
 
 
 @compiled
-def relax(data: OffloadingData, state: Bits, allowed: Flags, price: Floats, cutoff: float, relaxed: Bits) -> float:
-    """Maximise the Lagrangian over prices; return the bound, and leave the best price.
+def relax(
+    data: OffloadingData, family: Family, price: Floats, cutoff: float, more: Bits, less: Bits, slope: Floats
+) -> float:
+    """Maximise the Lagrangian over prices; return the bound, and leave the best price and the decisions that tie there.
 
     The demand of those who offload at a price falls with it, and jumps where a free user leaves, at its critical price. So
     the best price is found among these by bisection, then either it is one of them, where the demand jumps across the
     band, or the market price of the users that stay.
     """
-    count = 0
+    if family.limited > 0:
+        return float(best_price(data, family, price, cutoff, more, less, slope))
+    state, count = family.state, 0
     sending = np.empty(state.size, np.int64)
     for i in range(state.size):
-        relaxed[i] = max(state[i], 0)
+        more[i] = max(state[i], 0)
         if state[i] == 1:
             if data.users.ceiling[i] <= 0.0:
                 return np.inf
@@ -280,7 +286,7 @@ def relax(data: OffloadingData, state: Bits, allowed: Flags, price: Floats, cuto
     held = count
     for i in data.order:
         if state[i] == FREE and data.critical[i] == np.inf:
-            relaxed[i] = 1
+            more[i] = 1
         elif state[i] == FREE and data.critical[i] > -np.inf:
             sending[count] = i
             count += 1
@@ -292,11 +298,14 @@ def relax(data: OffloadingData, state: Bits, allowed: Flags, price: Floats, cuto
             first = middle
         else:
             last = middle - 1
-    staying, tied = first, False
+    staying, slope[0], slope[1] = first, 0.0, 0.0
     if staying > held:
         log_price = data.critical[sending[staying - 1]]
-        tied = _demand(data.users, sending, staying, log_price)[0] >= data.users.band
+        slope[0] = max(_demand(data.users, sending, staying, log_price)[0] - data.users.band, 0.0)
+        slope[1] = slope[0] - _band(data.users, sending[staying - 1], log_price)[0]
+    tied = slope[0] > 0.0
     if not tied:
+        slope[1] = 0.0
         log_price = market_price(data.users, sending, staying) if staying > 0 else -np.inf
     price[0] = np.exp(log_price)
     bound = -price[0] * data.users.band
@@ -309,46 +318,43 @@ def relax(data: OffloadingData, state: Bits, allowed: Flags, price: Floats, cuto
         else:
             bound += min(data.local[i], upload)
     for k in range(held, staying):
-        relaxed[sending[k]] = 1
-    if tied and bound < cutoff:
-        # both decisions that tie in the bound are worth a look; they do not tie in what they cost
-        with_last = evaluate(data, relaxed)
-        relaxed[sending[staying - 1]] = 0
-        if with_last < evaluate(data, relaxed):
-            relaxed[sending[staying - 1]] = 1
+        more[sending[k]] = 1
+    for i in range(state.size):
+        less[i] = more[i]
+    if tied:
+        less[sending[staying - 1]] = 0
     return bound
 
 
 @compiled
-def slacks(
-    data: OffloadingData,
-    state: Bits,
-    allowed: Flags,
-    price: Floats,
-    bound: float,
-    cutoff: float,
-    relaxed: Bits,
-    slack: Floats,
-) -> None:
-    """Fill how much the bound rises when a free user is forced to its other side at the same price."""
+def slacks(data: OffloadingData, state: Bits, price: float, bound: float, cutoff: float, slack: Floats) -> None:
+    """Fill how much the bound rises when a free user is forced to a side at the same price."""
     for i in range(state.size):
-        if state[i] == FREE:
-            rise = data.server[i] + _upload_cost(data.users, i, price[0]) - data.local[i]
-            slack[i, 1 - relaxed[i]] = max(-rise if relaxed[i] == 1 else rise, 0.0)
+        rise = data.server[i] + _upload_cost(data.users, i, price) - data.local[i]
+        slack[i, 0], slack[i, 1] = max(-rise, 0.0), max(rise, 0.0)
+
+
+@compiled
+def evaluate(data: OffloadingData, decision: Bits) -> float:
+    """Return the least cost of a decision."""
+    cost = 0.0
+    for i in range(decision.size):
+        cost += data.server[i] if decision[i] == 1 else data.local[i]
+    return cost + share(data.users, decision, np.empty(decision.size))[0]
 
 
 @compiled
 def relaxed_prices(local: Floats, server: Floats, work: Floats, reach: Floats, ceiling: Floats, band: Floats) -> Floats:
     """Return the price of the relaxation of every instance, all users free."""
     instances, users = local.shape
-    result, price = np.empty(instances), np.empty(1)
-    state, nobody = np.full(users, np.int8(FREE)), np.full(users, -1)
-    allowed, relaxed = np.ones((users, 2), np.bool_), np.empty(users, np.int8)
+    result, price, slope = np.empty(instances), np.empty(1), np.empty(2)
+    state, more, less = np.full(users, np.int8(FREE)), np.empty(users, np.int8), np.empty(users, np.int8)
     for b in range(instances):
-        data = offloading(local[b], server[b], work[b], reach[b], ceiling[b], band[b], nobody, nobody)
-        relax(data, state, allowed, price, -np.inf, relaxed)
+        data = offloading(local[b], server[b], work[b], reach[b], ceiling[b], band[b])
+        relax(data, everyone(state), price, -np.inf, more, less, slope)
         result[b] = price[0]
     return result
 
 
-attach(OffloadingData, model_relax=relax, model_slacks=slacks, model_evaluate=evaluate)
+attach_offer(OffloadingData, offer)
+attach(OffloadingData, model_relax=relax, model_slacks=slacks, model_evaluate=evaluate, model_uses=offered_uses)

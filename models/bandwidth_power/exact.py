@@ -48,11 +48,8 @@ def _by_instance(problem: BandwidthPower) -> tuple[Array, ...]:
 def compiled_data(problem: BandwidthPower) -> list[OffloadingData]:
     """Return the compiled data of every instance."""
     from mecopt.models.bandwidth_power.compiled import offloading
-    from mecopt.search.twins import twins
 
-    columns = _by_instance(problem)
-    identical = map(twins, np.stack([columns[3], *columns[:3], columns[4]], axis=1))
-    return [offloading(*row, *links) for *row, links in zip(*columns, identical, strict=True)]
+    return [offloading(*row) for row in zip(*_by_instance(problem), strict=True)]
 
 
 def relaxation_price(problem: BandwidthPower) -> Array:

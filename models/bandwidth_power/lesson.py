@@ -2,6 +2,7 @@
 
 from mecopt.lesson import Lesson, Step
 from mecopt.models.bandwidth_power import lesson_checks as checks
+from mecopt.models.bandwidth_power.lesson_alike import check_counts
 from mecopt.models.bandwidth_power.lesson_ratios import check_ratios
 
 PROGRAM = Step(
@@ -252,13 +253,46 @@ is known. The few users left are searched by branch and bound, each node with a 
     check=checks.check_reduced_costs,
 )
 
+COUNTS = Step(
+    title="Users nearly alike are counted",
+    statement="""
+Where users are nearly alike, their critical prices are, too: nobody is fixed, and who is held at one side is replaced
+by another. What is left to decide is how many offload. So that is branched on: at most k of a group of like users, or
+more. For any limits l and u on the number |S| of the set S of those, sorting finds the least bound
+
+    L(β) = Σ Lᵢ − βB − max over l ≤ |S| ≤ u of Σ (Lᵢ − Sᵢ − vᵢ(β))
+
+With their number fixed, what the best L(β) lacks to the best decision is of second order in the differences between
+users, and 0 where they are equal.
+""",
+    formula=r"""
+\max_{\beta \ge 0}\; \sum_i L_i - \beta B - \max_{l \le |S| \le u} \sum_{i \in S} \left( L_i - S_i - v_i(\beta) \right)
+\;\le\; \min_{l \le |S| \le u} V(S) , \qquad |S| = k:\quad \text{it lacks at most } \frac{\delta^2}{8 c}
+""",
+    argument="""
+The two children have all decisions between them, and the bound holds word for word within limits; only the least sum
+has to be found. Sort the users by what they save, Lᵢ − Sᵢ − vᵢ(β). The first l offload in any case, the next ones as
+long as they save something and are fewer than u. Limits may stand on groups within groups; then the inner ones come
+first.
+
+Let W(t) be the least cost of a decision on the band tB. It is convex, because the program is, in the bands and in what
+there is of them together. At its best price the bound is the convex hull of the W of all decisions within the limits,
+at t = 1. Where that is none of the W, it mixes one at some t below 1 with another at some t above 1. Let their slopes
+at 1 differ by δ, let their curvature be at least c, and let m be the distance of each t from 1 times its weight, the
+same for both. Then the mixture is below the mean of both W at 1 by mδ − 2cm² at most, so by no more than δ²/(8c), and
+the cheaper of the two is below that mean. The slopes are −βB at the price β of each decision: for one number of users
+that differ by ε, δ is of the size of ε.
+""",
+    check=check_counts,
+)
+
 LESSON = Lesson(
     problem="bandwidth-power",
     title="Bandwidth and power: from a ratio to one price",
     introduction="""
 Users upload tasks over one band. More bandwidth and more power both make an upload faster; the band is shared, the
 power is capped, and so is the energy. The delay is a ratio, bits over a rate in two variables, and the sum of ratios
-has the name of a hard problem. Ten steps show that it is not: a ratio of this kind is convex, and one price of
+has the name of a hard problem. Eleven steps show that it is not: a ratio of this kind is convex, and one price of
 bandwidth settles it.
 
 Every step is a statement, its proof, and a check that measures it by other means on random instances.
@@ -274,5 +308,6 @@ Every step is a statement, its proof, and a check that measures it by other mean
         ANY_PRICE,
         BEST_PRICE,
         REDUCED_COSTS,
+        COUNTS,
     ),
 )

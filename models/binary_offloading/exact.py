@@ -48,7 +48,10 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 
 IDENTICAL = 1e-12
-"""Relative loss that users who are identical but for rounding may cause; above it the theorem is not used."""
+"""Relative loss that users who are identical but for rounding may cause where no gap is asked for."""
+
+ABOUT = 1e-6
+"""Relative spread of (L - u) / c up to which the best prefix is worth a look, whatever gap is asked for."""
 
 
 def _by_user(problem: BinaryOffloading) -> tuple[Array, Array, Array, Array, Array]:
@@ -98,14 +101,15 @@ def best_prefix(problem: BinaryOffloading) -> tuple[Array, Array, Array]:
     return decision, cost, cost - 2.0 * error
 
 
-def proves(cost: Array, bound: Array) -> Array:
-    """Whether bounds of prefixes prove their costs, infinite ones of instances without any decision among them."""
+def proves(cost: Array, bound: Array, gap: float | None) -> Array:
+    """Whether bounds of prefixes prove their costs within a gap, infinite ones where there is no decision among them."""
+    within = max(gap or 0.0, IDENTICAL)
     with np.errstate(invalid="ignore"):
-        return np.asarray((bound >= cost - IDENTICAL * np.abs(cost)) | ((cost == np.inf) & (bound == np.inf)))
+        return np.asarray((bound >= cost - within * np.abs(cost)) | ((cost == np.inf) & (bound == np.inf)))
 
 
-def theorem_may_hold(problem: BinaryOffloading) -> Array:
-    """Whether (L - u) / c is about the same for all users of a flat instance: a cheap look before sorting.
+def theorem_may_hold(problem: BinaryOffloading, spread: float) -> Array:
+    """Whether (L - u) / c is the same to so much for all users of a flat instance: a cheap look before sorting.
 
     Not where somebody has to offload: the theorem is about free choices.
     """
@@ -115,9 +119,9 @@ def theorem_may_hold(problem: BinaryOffloading) -> Array:
     work = root**2
     some = work > 0
     ratio = (local - upload) / np.where(some, work, 1.0)
-    spread = np.where(some, ratio, -np.inf).max(axis=-1) - np.where(some, ratio, np.inf).min(axis=-1)
+    apart = np.where(some, ratio, -np.inf).max(axis=-1) - np.where(some, ratio, np.inf).min(axis=-1)
     size = np.where(some, (local + upload) / np.where(some, work, 1.0), 0.0).max(axis=-1)
-    return np.asarray(free & (~some.any(axis=-1) | (spread <= 1e-9 * size)))
+    return np.asarray(free & (~some.any(axis=-1) | (apart <= spread * size)))
 
 
 class Prefix(Solver):
@@ -130,9 +134,9 @@ class Prefix(Solver):
     def search(
         self, problem: Problem, *, start: Array | None, gap: float | None, time_limit: float | None, rng: Generator
     ) -> Search:
-        """Return the best prefix; the theorem says that it is optimal."""
+        """Return the best prefix; the theorem says that it is optimal, within the gap that is asked for."""
         decision, cost, bound = best_prefix(problem)  # type: ignore[arg-type]
-        broken = np.flatnonzero(~proves(cost, bound))
+        broken = np.flatnonzero(~proves(cost, bound, gap))
         if broken.size:
             raise InstanceError(
                 f"prefix is exact only where (L - u) / c is the same for all users, which fails in instance {broken[0]}. "
@@ -143,15 +147,16 @@ class Prefix(Solver):
 
 
 class Exact(TheoremFirst):
-    """The top-k theorem where its condition holds, price-and-fix where it does not."""
+    """The top-k theorem where it proves what is asked, branching on counts where it does not."""
 
-    def theorem(self, flat: Any) -> tuple[Array, Array, Array, int]:
-        """Score prefixes; users alike but for their size have nearly equal bounds, which would be hard to search."""
-        holds = theorem_may_hold(flat)
-        if not holds.any():
-            return holds, np.empty(0), np.empty(0), 0
+    def theorem(self, flat: Any, gap: float | None) -> tuple[Array, Array, Array, int]:
+        """Score prefixes where users are about alike but for their size."""
+        about = theorem_may_hold(flat, max(gap or 0.0, ABOUT))
+        if not about.any():
+            return about, np.empty(0), np.full(flat.instances, -np.inf), 0
         decision, cost, bound = best_prefix(flat)
-        return holds & proves(cost, bound), decision, bound, flat.users + 1
+        bound = np.where(about, bound, -np.inf)
+        return about & proves(cost, bound, gap), decision, bound, flat.users + 1
 
 
 def slsqp_cost(problem: Problem, decision: Array) -> Array:

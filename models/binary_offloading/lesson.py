@@ -3,6 +3,7 @@
 from mecopt.lesson import Lesson, Step
 from mecopt.models.binary_offloading import lesson_checks as checks
 from mecopt.models.binary_offloading import lesson_sorting as sorting
+from mecopt.models.binary_offloading.lesson_alike import check_counts
 from mecopt.models.binary_offloading.lesson_scaling import check_scaling
 
 PROGRAM = Step(
@@ -225,6 +226,38 @@ known is optimal, and that is a proof.
     check=checks.check_reduced_costs,
 )
 
+COUNTS = Step(
+    title="Users nearly alike are counted",
+    statement="""
+Where users are nearly alike, their reduced costs are all about 0: nobody is fixed, and who is held at one side is
+replaced by another. What is left to decide is how many offload. So that is branched on: at most k of a group of like
+users, or more. For any limits l and u on the number |S| of the set S of those, sorting finds the least bound
+
+    D(λ) = Σ Lᵢ − λ²F/4 − max over l ≤ |S| ≤ u of Σ (Lᵢ − uᵢ − λsᵢ)
+
+With their number fixed, what the best D lacks to the best decision is of second order in the differences between users,
+and 0 where they are equal.
+""",
+    formula=r"""
+\max_{\lambda \ge 0}\; \sum_i L_i - \tfrac{\lambda^2 F}{4} - \max_{l \le |S| \le u} \sum_{i \in S} (L_i - u_i - \lambda s_i)
+\;\le\; \min_{l \le |S| \le u} V(S) , \qquad |S| = k:\quad \text{it lacks at most } \frac{\delta^2}{8 c}
+""",
+    argument="""
+The bound of step 6 holds word for word among the decisions within the limits; only the least of their sums has to be
+found. Sort the users by what they save, Lᵢ − uᵢ − λsᵢ. The first l offload in any case, the next ones as long as they
+save something and are fewer than u. Limits may stand on groups within groups; then the inner ones come first. The two
+children, at most k and at least k + 1, have all decisions between them.
+
+Let W(t) be the cost of a decision on a server of the capacity tF: constants plus (Σ sᵢ)²/(tF), convex in t. At its best
+price the bound is the convex hull of the W of all decisions within the limits, at t = 1. Where that is none of the W,
+it mixes one at some t below 1 with another at some t above 1. Let their slopes at 1 differ by δ, let their curvature be
+at least c, and let m be the distance of each t from 1 times its weight, the same for both. Then the mixture is below
+the mean of both W at 1 by mδ − 2cm² at most, so by no more than δ²/(8c), and the cheaper of the two is below that mean.
+The slopes are −(Σ sᵢ)²/F: for one number of users that differ by ε, δ is of the size of ε.
+""",
+    check=check_counts,
+)
+
 SCALING = Step(
     title="Scale before a generic solver sees numbers",
     statement="""
@@ -255,10 +288,21 @@ LESSON = Lesson(
     title="Binary offloading: from a mixed-integer program to one price",
     introduction="""
 N users each have a task. A user computes it itself, or uploads it to one server whose capacity all offloading users
-share. Who should offload, and how is the server shared? As written, that is 2ᴺ programs. Nine steps turn it into a
+share. Who should offload, and how is the server shared? As written, that is 2ᴺ programs. Ten steps turn it into a
 formula for the rates, sorting where users are alike, and one price where they differ.
 
 Every step is a statement, its proof, and a check that measures it by other means on random instances.
 """,
-    steps=(PROGRAM, SQUARE_ROOT_RULE, RANK_ONE, TOP_K, LIMITS, ANY_PRICE, BEST_PRICE, REDUCED_COSTS, SCALING),
+    steps=(
+        PROGRAM,
+        SQUARE_ROOT_RULE,
+        RANK_ONE,
+        TOP_K,
+        LIMITS,
+        ANY_PRICE,
+        BEST_PRICE,
+        REDUCED_COSTS,
+        COUNTS,
+        SCALING,
+    ),
 )

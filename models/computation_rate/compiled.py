@@ -1,4 +1,4 @@
-r"""Time prices of the computation rate, compiled: one mode at a time, and the relaxation for price-and-fix.
+r"""Time prices of the computation rate, compiled: one mode at a time, and the relaxation for branching on counts.
 
 At a time price :math:`\nu` an offloading user earns :math:`C_i(\nu) = w_i e\, g_i e^{-u_i}` per unit of harvesting time,
 with :math:`u_i` from `mecopt.kernels.lambert` at :math:`q = \nu/(w_i e)`, and transmits for :math:`g_i/z_i` of it, where
@@ -9,6 +9,17 @@ For a fixed mode the price is the root of
 :math:`a = 1/(1 + \sum_{x_i=1} g_i/z_i)` and :math:`A = \sum_{x_i=0} A_i`. Over all modes
 :math:`L(\nu) = \max_{0\le a\le1} \nu(1-a) + \sum_i \max(A_i a^{1/3}, C_i(\nu) a)` is convex in :math:`\nu` and bounds
 every rate; user i offloads iff :math:`a \ge (A_i/C_i)^{3/2}`, so sorted by that threshold only the N + 1 prefixes compete.
+
+Over a family F of modes with limits on counts (`mecopt.search.families`) the same is, with :math:`t = a^{2/3}`,
+
+.. math:: L(\nu) = \max_{0 \le a \le 1} \nu(1-a) + a^{1/3} v(t), \qquad
+   v(t) = \max_{S \in F} \Big( \sum_{i \notin S} A_i + t \sum_{i \in S} C_i \Big) .
+
+Sorting the gains :math:`C_i t - A_i` finds v and its line at any t. As a maximum of lines v is convex, so between two such t
+it is at most its chord :math:`\alpha + \beta t`, and :math:`\nu(1-a) + \alpha a^{1/3} + \beta a` has its maximum in closed
+form (:math:`\alpha \ge 0`, since the lines at the two ends meet between them). The interval of the highest such bound is
+divided where they meet, until a mode attains the bound: each division finds a new line or proves that there is none (Eisner
+and Severance 1976), and the highest bound is valid whenever one stops.
 """
 
 from typing import NamedTuple
@@ -16,23 +27,31 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.kernels.compiled import compiled
+from mecopt.kernels.compiled import compiled, compiled_inside
 from mecopt.kernels.lambert import log_ratio
-from mecopt.search.price_and_fix import attach
+from mecopt.search.count_tree import attach
+from mecopt.search.families import FREE, Family, best_set, everyone, free_users
+from mecopt.search.groups import sort_users
+from mecopt.search.one_price import attach_dual, best_price, dual
 
 Floats = NDArray[np.float64]
 Bits = NDArray[np.int8]
-Flags = NDArray[np.bool_]
+Whole = NDArray[np.int64]
+
+DIVISIONS = 100
+"""Most intervals of the harvesting time; a bound that they leave inexact is still a bound."""
+ENOUGH = 2e-14
+"""Relative precision of the maximum over harvesting times."""
+PART = 1e-3
+"""Part of what a bound is above one that is enough to which it is exact."""
 
 
 class RateData(NamedTuple):
-    """One instance: local rate coefficient A, energy-to-noise gain g, worth w e of offloading, and identical users."""
+    """One instance: local rate coefficient A, energy-to-noise gain g, and worth w e of offloading."""
 
     local: Floats
     gain: Floats
     worth: Floats
-    earlier: NDArray[np.int64]
-    later: NDArray[np.int64]
 
 
 @compiled
@@ -131,62 +150,149 @@ def _peak(local: float, earned: float, price: float) -> tuple[float, float]:
     return price + 2.0 / 3.0 * local * root, root * root * root
 
 
-@compiled
-def _lagrangian(
-    data: RateData,
-    state: Bits,
-    price: float,
-    earning: Floats,
-    spending: Floats,
-    thresholds: Floats,
-    free: NDArray[np.int64],
-    peaks: Floats,
-) -> tuple[float, int, float, int]:
-    """Return the bound at a price, its best prefix, its slope, and the number of free users.
+@compiled_inside
+def _peak_between(local: float, earned: float, price: float, low: float, high: float) -> float:
+    """Return the maximum over a in [low, high] of ``price (1 - a) + local a^(1/3) + earned a``."""
+    net, at = price - earned, high
+    if net > 0.0:
+        root = np.sqrt(local / (3.0 * net))
+        at = min(max(root * root * root, low), high)
+    return float(price * (1.0 - at) + local * np.cbrt(at) + earned * at)
 
-    Fills what every user earns and spends at this price, the free users sorted by threshold, and the N + 1 peaks.
-    """
-    local, earned, spent, count = 0.0, 0.0, 0.0, 0
+
+@compiled_inside
+def _offers(data: RateData, state: Bits, price: float, earning: Floats, spending: Floats) -> None:
+    """Fill in what every user that may offload earns and spends per unit of harvesting time at a price."""
     for i in range(state.size):
+        earning[i], spending[i] = 0.0, 0.0
         if state[i] != 0 and data.gain[i] > 0.0:
             u = log_ratio(price / data.worth[i])
             shrunk, rest = np.exp(-u), -np.expm1(-u)
             received = data.gain[i] * shrunk
             earning[i] = data.worth[i] * received
             spending[i] = received / rest if rest > 0.0 else np.inf
-        if state[i] == 0:
-            local += data.local[i]
-        elif state[i] == 1:
+
+
+@compiled_inside
+def _prefixes(
+    data: RateData, state: Bits, price: float, earning: Floats, spending: Floats, users: Whole, free: int, peaks: Floats
+) -> tuple[float, int, float]:
+    """Return the bound at a price over all modes, its best prefix, and its slope.
+
+    Sorts the free users by threshold, and fills in the N + 1 peaks.
+    """
+    local, earned, spent, fixed = 0.0, 0.0, 0.0, 0.0
+    threshold = np.empty(state.size)
+    for i in range(state.size):
+        if state[i] == 1:
             earned += earning[i]
             spent += spending[i]
         else:
             local += data.local[i]
-            ratio = data.local[i] / earning[i] if earning[i] > 0.0 else np.inf
-            thresholds[count] = ratio
-            free[count] = i
-            count += 1
-    order = np.argsort(thresholds[:count])
-    free[:count] = free[:count][order]
-    best, where = _peak(local, earned, price)
-    peaks[0] = best
-    prefix, total, chosen_spent = 0, local, spent
-    for k in range(count):
-        i = free[k]
-        total -= data.local[i]
-        earned += earning[i]
-        spent += spending[i]
-        # The last prefix leaves only fixed users local; their sum is recomputed where cancellation would leave dust.
-        if k == count - 1:
-            total = 0.0
-            for j in range(state.size):
-                if state[j] == 0:
-                    total += data.local[j]
-        value, at = _peak(max(total, 0.0), earned, price)
-        peaks[k + 1] = value
+            fixed += data.local[i] if state[i] == 0 else 0.0
+            threshold[i] = data.local[i] / earning[i] if earning[i] > 0.0 else np.inf
+    sort_users(threshold, users[:free])
+    best, where, prefix, chosen_spent = -np.inf, 0.0, 0, 0.0
+    for k in range(free + 1):
+        if k > 0:
+            i = users[k - 1]
+            local -= data.local[i]
+            earned += earning[i]
+            spent += spending[i]
+        # The last prefix leaves only fixed users local, where their difference would leave dust.
+        value, at = _peak(max(local, 0.0) if k < free else fixed, earned, price)
+        peaks[k] = value
         if not value <= best:  # a nan must win: it is no bound, and must not hide among those that are
-            best, where, prefix, chosen_spent = value, at, k + 1, spent
-    slope = 1.0 - where * (1.0 + chosen_spent) if where > 0.0 else 1.0
-    return best, prefix, slope, count
+            best, where, prefix, chosen_spent = value, at, k, spent
+    return best, prefix, 1.0 - where * (1.0 + chosen_spent) if where > 0.0 else 1.0
+
+
+@compiled_inside
+def _intervals(
+    data: RateData,
+    family: Family,
+    price: float,
+    enough: float,
+    earning: Floats,
+    spending: Floats,
+    users: Whole,
+    free: int,
+    chosen: Bits,
+) -> tuple[float, float]:
+    """Return the bound at a price over the modes of a family, and its slope; fill in a mode that attains it.
+
+    A bound of `enough` or less need not be exact. It is infinite downwards where the family is empty.
+    """
+    size = family.state.size
+    gain = np.empty(size)
+    t, earned, local, upper = np.empty(DIVISIONS), np.empty(DIVISIONS), np.empty(DIVISIONS), np.empty(DIVISIONS)
+    best, best_at, where, best_spent, top = -np.inf, 0.0, 0.0, 0.0, np.inf
+    trial, ends = 0.0, 0
+    while ends < DIVISIONS:
+        for i in range(size):
+            gain[i] = earning[i] * trial - data.local[i]
+        if not best_set(family, gain, users, free, chosen):
+            return -np.inf, 0.0
+        k = ends
+        while k > 0 and t[k - 1] > trial:
+            t[k], earned[k], local[k], upper[k] = t[k - 1], earned[k - 1], local[k - 1], upper[k - 1]
+            k -= 1
+        t[k], earned[k], local[k], spent = trial, 0.0, 0.0, 0.0
+        for i in range(size):
+            if chosen[i] == 1:
+                earned[k] += earning[i]
+                spent += spending[i]
+            else:
+                local[k] += data.local[i]
+        ends += 1
+        value, at = _peak(local[k], earned[k], price)
+        if not value <= best:
+            best, best_at, where, best_spent = value, trial, at, spent
+        if ends == 1:
+            trial = 1.0
+            continue
+        for j in range(max(k - 1, 0), min(k + 1, ends - 1)):
+            left, right = local[j] + earned[j] * t[j], local[j + 1] + earned[j + 1] * t[j + 1]
+            rise = (right - left) / (t[j + 1] - t[j])
+            upper[j] = _peak_between(max(left - rise * t[j], 0.0), rise, price, t[j] ** 1.5, t[j + 1] ** 1.5)
+        top, j = best, -1
+        for k in range(ends - 1):
+            if not upper[k] <= top:
+                top, j = upper[k], k
+        exact = top - best <= ENOUGH * best or (enough > -np.inf and top - best <= PART * (best - enough))
+        if j < 0 or top <= enough or exact:
+            break
+        trial = 0.5 * (t[j] + t[j + 1])
+        if ends > 3:
+            meet = (local[j] - local[j + 1]) / (earned[j + 1] - earned[j])
+            trial = meet if t[j] < meet < t[j + 1] else trial
+        if not t[j] < trial < t[j + 1]:
+            break
+    for i in range(size):
+        gain[i] = earning[i] * best_at - data.local[i]
+    best_set(family, gain, users, free, chosen)
+    return top, 1.0 - where * (1.0 + best_spent) if where > 0.0 else 1.0
+
+
+@compiled
+def lagrangian(
+    data: RateData, family: Family, price: float, cutoff: float, users: Whole, free: int, chosen: Bits
+) -> tuple[float, float]:
+    """Return the bound at a price with its sign turned, and its slope, and fill in a mode that attains it."""
+    size = family.state.size
+    earning, spending = np.empty(size), np.empty(size)
+    _offers(data, family.state, price, earning, spending)
+    if family.limited == 0:
+        bound, prefix, left_over = _prefixes(data, family.state, price, earning, spending, users, free, np.empty(free + 1))
+        for i in range(size):
+            chosen[i] = family.state[i]
+        for k in range(free):
+            chosen[users[k]] = 1 if k < prefix else 0
+    else:
+        bound, left_over = _intervals(data, family, price, -cutoff, earning, spending, users, free, chosen)
+    if bound == np.inf:  # beyond what floats hold nothing is proved
+        return np.nan, 0.0
+    return -bound, -left_over
 
 
 @compiled
@@ -204,136 +310,60 @@ def first_price(data: RateData) -> float:
 
 
 @compiled
-def relax(data: RateData, state: Bits, allowed: Flags, price: Floats, cutoff: float, relaxed: Bits) -> float:
-    """Minimise the Lagrangian over prices; return the bound with its sign turned, and leave the best price.
-
-    The minimum of a convex function of one variable is bracketed by slopes of both signs; the next price is where the
-    two tangents meet (exact at a kink, where two modes tie) or where the chord of the slopes vanishes (fast where the
-    function is smooth), by turns.
-    """
-    users = state.size
-    earning, spending = np.zeros(users), np.zeros(users)
-    thresholds, peaks = np.empty(users), np.empty(users + 1)
-    free = np.empty(users, np.int64)
-    if data.local.max() == 0.0 and data.gain.max() == 0.0:  # nobody has any energy or weight: every rate is 0
-        for i in range(users):
-            relaxed[i] = max(state[i], 0)
+def relax(data: RateData, family: Family, price: Floats, cutoff: float, more: Bits, less: Bits, slope: Floats) -> float:
+    """Minimise the Lagrangian over prices; return the bound with its sign turned, and leave the best price."""
+    state, some = family.state, False
+    for i in range(state.size):
+        more[i] = less[i] = max(state[i], 0)
+        some = some or data.local[i] > 0.0 or data.gain[i] > 0.0
+    if not some:  # nobody has any energy or weight: every rate is 0
         price[0] = 0.0
         return 0.0
-    if state.min() >= 0:  # one mode: its own price is best
+    users = np.empty(state.size, np.int64)
+    free = free_users(state, users)
+    if free == 0:  # one mode: its own price is best
         price[0] = mode_price(data.local, data.gain, data.worth, state)[1]
-        relaxed[:] = state
-        return -_lagrangian(data, state, price[0], earning, spending, thresholds, free, peaks)[0]
-    enough = -cutoff  # a bound this low closes the node
-    left, right = 0.0, np.inf
-    left_value, right_value, left_slope, right_slope = np.inf, np.inf, -1.0, 1.0
-    trial, best_price, best_value = price[0], price[0], np.inf
-    for turn in range(100):
-        value, prefix, slope, _ = _lagrangian(data, state, trial, earning, spending, thresholds, free, peaks)
-        if not np.isfinite(value):  # beyond what floats hold nothing is proved, and the engine is told so
-            for i in range(users):
-                relaxed[i] = max(state[i], 0)
-            return np.nan
-        if value < best_value:
-            best_value, best_price = value, trial
-        if value <= enough or slope == 0.0:
-            break
-        if slope < 0.0:
-            left, left_value, left_slope = trial, value, slope
-        else:
-            right, right_value, right_slope = trial, value, slope
-        if left == 0.0:
-            trial = 0.25 * right
-            continue
-        if right == np.inf:
-            trial = 4.0 * left
-            continue
-        meet = (left_value - right_value + right_slope * right - left_slope * left) / (right_slope - left_slope)
-        floor = left_value + left_slope * (meet - left)
-        # Once no price can close the node, a bound that is exact to a part of what is missing fixes as many users.
-        missing = floor - enough if np.isfinite(enough) else 0.0
-        if best_value - floor <= max(2e-14 * best_value, 0.01 * missing) or right - left <= 1e-15 * right:
-            break
-        if turn % 3 == 0:
-            trial = meet
-        elif turn % 3 == 1 and np.isfinite(left_slope):
-            trial = left - left_slope * (right - left) / (right_slope - left_slope)
-        else:
-            trial = np.sqrt(left) * np.sqrt(right)
-        if not left < trial < right:
-            trial = np.sqrt(left) * np.sqrt(right)
-            if not left < trial < right:
-                break
-    # At a kink the modes on its two sides tie in the bound but not in their rates: keep the one that earns more.
-    earns_most = -np.inf
-    candidate = relaxed.copy()
-    for side in (best_price, left, right):
-        if side == 0.0 or side == np.inf or (side == best_price and earns_most > -np.inf):
-            continue
-        _, prefix, _, _ = _lagrangian(data, state, side, earning, spending, thresholds, free, peaks)
-        for i in range(users):
-            candidate[i] = state[i] if state[i] >= 0 else 0
-        for k in range(prefix):
-            candidate[free[k]] = 1
-        if earns_most > -np.inf and (candidate == relaxed).all():
-            continue
-        rate = mode_price(data.local, data.gain, data.worth, candidate)[0]
-        if rate > earns_most:
-            earns_most = rate
-            relaxed[:] = candidate
-        if best_value <= enough:
-            break
-    price[0] = best_price
-    return -best_value
+        slope[0] = slope[1] = 0.0
+        return float(dual(data, family, price[0], cutoff, users, free, more)[0])
+    return float(best_price(data, family, price, cutoff, more, less, slope))
 
 
 @compiled
-def slacks(
-    data: RateData,
-    state: Bits,
-    allowed: Flags,
-    price: Floats,
-    bound: float,
-    cutoff: float,
-    relaxed: Bits,
-    slack: Floats,
-) -> None:
-    """Fill how much the bound falls when a free user is forced to its other side at the same price.
+def slacks(data: RateData, state: Bits, price: float, bound: float, cutoff: float, slack: Floats) -> None:
+    """Fill how much the bound falls when a free user is forced to a side at the same price.
 
     Only prefixes whose own peak beats the incumbent can matter. The best forced choice is attained at some harvesting
     time, where it differs in one user from the prefix that is best there, so that prefix's own peak is no lower; every
     other prefix stays within what is enough to fix the user.
     """
-    users = state.size
-    earning, spending = np.zeros(users), np.zeros(users)
-    thresholds, peaks = np.empty(users), np.empty(users + 1)
-    free = np.empty(users, np.int64)
-    _, _, _, count = _lagrangian(data, state, price[0], earning, spending, thresholds, free, peaks)
+    size = state.size
+    earning, spending, peaks, users = np.empty(size), np.empty(size), np.empty(size + 1), np.empty(size, np.int64)
+    free = free_users(state, users)
+    _offers(data, state, price, earning, spending)
+    _prefixes(data, state, price, earning, spending, users, free, peaks)
     local, earned = 0.0, 0.0
-    for i in range(users):
+    for i in range(size):
         if state[i] == 1:
             earned += earning[i]
         else:
             local += data.local[i]
-    forced = np.full(count, -cutoff)
-    for k in range(count + 1):
+        slack[i, 0] = slack[i, 1] = cutoff - bound
+    for k in range(free + 1):
         if k > 0:
-            local -= data.local[free[k - 1]]
-            earned += earning[free[k - 1]]
+            local -= data.local[users[k - 1]]
+            earned += earning[users[k - 1]]
         if peaks[k] <= -cutoff:
             continue
-        for j in range(count):
-            i = free[j]
-            offloads = j < k
-            if offloads != (relaxed[i] == 1):
-                peak = peaks[k]
-            elif offloads:
-                peak = _peak(local + data.local[i], earned - earning[i], price[0])[0]
+        for j in range(free):
+            i = users[j]
+            if j < k:
+                other = _peak(local + data.local[i], earned - earning[i], price)[0]
+                slack[i, 1] = min(slack[i, 1], -bound - peaks[k])
+                slack[i, 0] = min(slack[i, 0], -bound - other)
             else:
-                peak = _peak(max(local - data.local[i], 0.0), earned + earning[i], price[0])[0]
-            forced[j] = max(forced[j], peak)
-    for j in range(count):
-        slack[free[j], 1 - relaxed[free[j]]] = -bound - forced[j]
+                other = _peak(max(local - data.local[i], 0.0), earned + earning[i], price)[0]
+                slack[i, 0] = min(slack[i, 0], -bound - peaks[k])
+                slack[i, 1] = min(slack[i, 1], -bound - other)
 
 
 @compiled
@@ -343,20 +373,24 @@ def evaluate(data: RateData, decision: Bits) -> float:
 
 
 @compiled
+def uses(data: RateData, price: float, used: Floats) -> None:
+    """Fill in the time that every user would spend per unit of harvesting time."""
+    _offers(data, np.ones(used.size, np.int8), price, np.empty(used.size), used)
+
+
+@compiled
 def relaxed_prices(local: Floats, gain: Floats, worth: Floats) -> Floats:
     """Return the time price of the relaxation of every instance, all users free."""
     instances, users = local.shape
-    result = np.empty(instances)
-    state = np.full(users, np.int8(-1))
-    relaxed, nobody = np.empty(users, np.int8), np.full(users, -1)
-    allowed = np.ones((users, 2), np.bool_)
-    price = np.empty(1)
+    result, price, slope = np.empty(instances), np.empty(1), np.empty(2)
+    state, more, less = np.full(users, np.int8(FREE)), np.empty(users, np.int8), np.empty(users, np.int8)
     for b in range(instances):
-        data = RateData(local[b], gain[b], worth[b], nobody, nobody)
+        data = RateData(local[b], gain[b], worth[b])
         price[0] = first_price(data)
-        relax(data, state, allowed, price, np.inf, relaxed)
+        relax(data, everyone(state), price, np.inf, more, less, slope)
         result[b] = price[0]
     return result
 
 
-attach(RateData, model_relax=relax, model_slacks=slacks, model_evaluate=evaluate)
+attach_dual(RateData, lagrangian)
+attach(RateData, model_relax=relax, model_slacks=slacks, model_evaluate=evaluate, model_uses=uses)

@@ -62,11 +62,8 @@ def relaxation_price(problem: ComputationRate) -> Array:
 def compiled_data(problem: ComputationRate) -> list[RateData]:
     """Return the compiled data of every instance."""
     from mecopt.models.computation_rate.compiled import RateData
-    from mecopt.search.twins import twins
 
-    local, gain, worth = rows(problem)
-    identical = map(twins, np.stack([gain, local, worth], axis=1))
-    return [RateData(*row, *links) for *row, links in zip(local, gain, worth, identical, strict=True)]
+    return [RateData(*row) for row in zip(*rows(problem), strict=True)]
 
 
 def offloading_index(problem: ComputationRate) -> Array:

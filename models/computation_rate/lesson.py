@@ -3,7 +3,7 @@
 from mecopt.lesson import Lesson, Step
 from mecopt.models.computation_rate import lesson_checks as checks
 from mecopt.models.computation_rate import lesson_solvers as solvers
-from mecopt.models.computation_rate.lesson_alike import check_alike
+from mecopt.models.computation_rate.lesson_alike import check_alike, check_counts
 
 PROGRAM = Step(
     title="The program: who offloads, and how the frame is shared",
@@ -246,7 +246,7 @@ are few.
 )
 
 ALIKE = Step(
-    title="Where the proof gets hard: users that are nearly alike",
+    title="Where one price is not enough: users that are nearly alike",
     statement="""
 If all users are the same, so are their thresholds (Aᵢ/Cᵢ)^(3/2): at every a the relaxation lets either all offload or
 none. As their number N grows, the best mode passes from all to none, and the gap of the root opens, peaks where about
@@ -255,7 +255,7 @@ half of them offload, and closes; over weak channels nobody offloads from the st
     C(NA/3) ≤ A   ⟹   min L(ν) = NA, the rate if nobody offloads
 
 and that holds from some N on. While the gap is open, nearly equal users are the hard case: in the frames below reduced
-costs fix none of them, and the search has to tell them apart one by one.
+costs fix none of them. The search counts them instead of telling them apart.
 """,
     formula=r"""
 A_i = A,\ C_i = C: \quad L(\nu) = \max_{0 \le a \le 1} \nu (1 - a) + N \max\left(A\, a^{1/3},\, C(\nu)\, a\right),
@@ -272,11 +272,48 @@ value NA: the rate of that mode, so there is no gap. C(ν) falls to 0 as ν rise
 Where all offload, the gap is never 0, though small for few users: only that mode's own price ν = NC could prove its
 rate NC, and there a small a > 0 is worth ν(1 − a) + NA∛a > NC.
 
-Exactly equal users are no difficulty, since only their number matters and an order among them removes the rest. Nearly
-equal ones are: give a time limit, and the answer carries its true gap. Fading makes users differ, and then a handful of
-nodes suffices.
+Of equal users only the number that offloads matters, so it is the number that is branched on: at most k of them, or more.
+Of nearly equal users it matters nearly alone. Fading makes users differ, and then a handful of nodes suffices.
 """,
     check=check_alike,
+)
+
+COUNTS = Step(
+    title="Users nearly alike are counted",
+    statement="""
+What is left to decide among users nearly alike is how many offload. So that is branched on: at most k of a group of
+like users, or more. For any limits l and u on the number |S| of the set S of those, and with t = a^(2/3),
+
+    L(ν) = max over 0 ≤ a ≤ 1 of   ν(1 − a) + ∛a v(t)
+    v(t) = max over l ≤ |S| ≤ u of   Σ Aᵢ of the others + t Σ Cᵢ of S
+
+bounds their rates. Sorting finds v, and v is convex: a few harvesting times settle the maximum over a. With their
+number fixed, what the least L lacks to the best mode is of second order in the differences between users, and 0 where
+they are equal.
+""",
+    formula=r"""
+L(\nu) = \max_{0 \le a \le 1} \nu (1 - a) + a^{1/3} v\big(a^{2/3}\big), \quad
+v(t) = \max_{l \le |S| \le u} \sum_{i \notin S} A_i + t \sum_{i \in S} C_i(\nu) \;; \qquad
+|S| = k:\quad \min_\nu L(\nu) \text{ lacks at most } \frac{\delta^2}{8 c}
+""",
+    argument="""
+The two children have all modes between them, and the bound of step 7 holds word for word within limits. At a given a
+sort the users by Cᵢt − Aᵢ: the first l offload in any case, the next ones as long as that is positive and they are
+fewer than u. Limits may stand on groups within groups; then the inner ones come first.
+
+For each S the sum is a line in t, so v is convex and between two values of t below its chord. For a chord the maximum
+over a has a closed form. Where it exceeds what a mode attains, the interval is divided where the lines at its ends
+meet: there a new line is found, or it is seen that there is none.
+
+Let W(T) be the best rate of a mode in the time T to harvest and send. It is concave, because the program is. At its
+best price the bound is the concave hull of the W of all modes within the limits, at T = 1. Where that is none of the W,
+it mixes one at some T below 1 with another at some T above 1. Let their slopes at 1 differ by δ, let their curvature be
+at least c downwards, and let m be the distance of each T from 1 times its weight, the same for both. Then the mixture
+is above the mean of both W at 1 by mδ − 2cm² at most, so by no more than δ²/(8c), and the better of the two is above
+that mean. The slopes are the time prices of the modes: for one number of users that differ by ε, δ is of the size of ε.
+With numbers that are not fixed it is not, and that is the gap of the step before.
+""",
+    check=check_counts,
 )
 
 LESSON = Lesson(
@@ -285,7 +322,7 @@ LESSON = Lesson(
     introduction="""
 Wireless-powered users live on the energy that an access point broadcasts. Each either computes locally or offloads; the
 longer the broadcast, the more energy all have, and the less time is left to send. Who should offload, and how is the
-frame shared? Ten steps turn 2ᴺ convex programs into one price of time.
+frame shared? Eleven steps turn 2ᴺ convex programs into one price of time.
 
 Every step is a statement, its proof, and a check that measures it by other means on random frames.
 """,
@@ -300,5 +337,6 @@ Every step is a statement, its proof, and a check that measures it by other mean
         BEST_PRICE,
         REDUCED_COSTS,
         ALIKE,
+        COUNTS,
     ),
 )

@@ -1,4 +1,4 @@
-"""The check of the lesson on the computation rate that is about users who are alike, where the root's gap is large."""
+"""The checks of the lesson on the computation rate that are about users who are alike, where the root's gap is large."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mecopt.lesson import Outcome, all_of, best_value, core, deviation, scientific
+from mecopt.lesson_counts import Counted, about, counted_bound, counting, near, nodes_needed
 from mecopt.models.computation_rate.lesson_checks import ROUNDING, Bound, earned_by_lambert
 from mecopt.models.computation_rate.problem import ComputationRate
 from mecopt.solve import solve
@@ -76,3 +77,16 @@ def check_alike(
 
 def _alike(rng: Generator, gain: float, users: int, spread: float) -> ComputationRate:
     return ComputationRate(channel_gain=gain * np.exp(spread * rng.standard_normal((4, users))), weight=1.0)
+
+
+def nearly(rng: Generator, users: int, spread: float) -> ComputationRate:
+    """Draw four frames in which some offload and some do not, and nothing but `spread` tells users apart."""
+    return ComputationRate(
+        bandwidth=about(rng, 1e5 * users), channel_gain=near(rng, 3e-6, users, spread), weight=near(rng, 1.0, users, spread)
+    )
+
+
+def check_counts(rng: Generator, counted: Counted = counted_bound, searched: Searched = nodes_needed) -> Outcome:
+    """Bounds of counts hold, lack what is of second order, and prove users nearly alike."""
+    seed = int(rng.integers(2**32))
+    return counting(lambda users, spread: nearly(np.random.default_rng(seed), users, spread), counted, searched)

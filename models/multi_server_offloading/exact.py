@@ -163,11 +163,11 @@ class Slots(Solver):
 class Exact(TheoremFirst):
     """Slots where they apply and the assignment problem is small, price-and-fix elsewhere."""
 
-    def theorem(self, flat: Any) -> tuple[Array, Array, Array, int]:
+    def theorem(self, flat: Any, gap: float | None) -> tuple[Array, Array, Array, int]:
         """Assign the instances whose users weigh alike."""
         terms, users = flat.server_terms(), flat.users
         holds = slots_apply(terms) & (users * users * (terms.capacity.shape[1] + 1) <= MOST_SLOTS)
-        decision, bound = np.zeros((flat.instances, users), dtype=np.int8), np.empty(flat.instances)
+        decision, bound = np.zeros((flat.instances, users), dtype=np.int8), np.full(flat.instances, -np.inf)
         for k in np.flatnonzero(holds).tolist():
             decision[k], bound[k] = assign(one_instance(terms, k))
         return holds, decision, bound, 1

@@ -1,4 +1,4 @@
-r"""Prices of interference, compiled: the best power of one user, one decision, and the relaxation for price-and-fix.
+r"""Prices of interference, compiled: the best power of one user, one decision, and the relaxation for branching on counts.
 
 Everything is a function of the spectral efficiency :math:`u = \ln(1 + g p)` in nats. In units of its work
 :math:`\omega = w D \ln 2/B` and at a price :math:`\lambda` of the whole limit a user's cost is
@@ -25,11 +25,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.kernels.compiled import compiled, vectorised
-from mecopt.search.price_and_fix import attach
+from mecopt.search.count_tree import attach
+from mecopt.search.families import FREE, Family, everyone
+from mecopt.search.one_price import attach_offer, best_price, offered_uses
 
 Floats = NDArray[np.float64]
 Bits = NDArray[np.int8]
-Flags = NDArray[np.bool_]
 
 SMALL = 0.05
 """Below it q(u) is summed by its series, because the difference cancels."""
@@ -41,7 +42,7 @@ DEAREST = 1e300
 
 
 class PowerData(NamedTuple):
-    """One instance: what users cost, the parts of the limit they take, their greatest efficiency, and identical users."""
+    """One instance: what users cost, the parts of the limit they take, and their greatest efficiency."""
 
     local: Floats
     """Cost of computing locally, s."""
@@ -55,8 +56,6 @@ class PowerData(NamedTuple):
     """Part of the interference limit per unit of signal-to-noise ratio; 0 where there is no limit."""
     cap: Floats
     """U: greatest efficiency that power and energy budget allow; 0 where the budget cannot carry the task."""
-    earlier: NDArray[np.int64]
-    later: NDArray[np.int64]
 
 
 @compiled
@@ -170,9 +169,9 @@ def decision_costs(
 ) -> Floats:
     """Return the least cost of decisions ``(instances, candidates, users)``."""
     instances, candidates, users = decisions.shape
-    costs, efficiency, nobody = np.empty((instances, candidates)), np.empty(users), np.empty(0, np.int64)
+    costs, efficiency = np.empty((instances, candidates)), np.empty(users)
     for b in range(instances):
-        data = PowerData(local[b], fixed[b], work[b], energy[b], part[b], cap[b], nobody, nobody)
+        data = PowerData(local[b], fixed[b], work[b], energy[b], part[b], cap[b])
         for k in range(candidates):
             costs[b, k] = settle(data, decisions[b, k], efficiency)[0]
     return costs
@@ -185,9 +184,8 @@ def decision_efficiencies(
     """Return efficiencies and price of decisions ``(instances, candidates, users)``; nan where one is infeasible."""
     instances, candidates, _ = decisions.shape
     efficiency, prices = np.empty(decisions.shape), np.empty((instances, candidates))
-    nobody = np.empty(0, np.int64)
     for b in range(instances):
-        data = PowerData(local[b], fixed[b], work[b], energy[b], part[b], cap[b], nobody, nobody)
+        data = PowerData(local[b], fixed[b], work[b], energy[b], part[b], cap[b])
         for k in range(candidates):
             cost, prices[b, k] = settle(data, decisions[b, k], efficiency[b, k])
             if cost == np.inf and np.isnan(prices[b, k]):
@@ -196,116 +194,39 @@ def decision_efficiencies(
 
 
 @compiled
-def _lagrangian(data: PowerData, state: Bits, price: float, offloaded: Floats) -> tuple[float, float]:
-    """Return the bound at a price and its slope; fill what every user that may offload costs there."""
-    value, slope = -price, -1.0
+def offer(data: PowerData, state: Bits, price: float, kept: Floats, paid: Floats, used: Floats) -> tuple[float, float]:
+    """Fill in what users cost local and offloaded at a price, and their parts of the limit; return its price, and 1."""
     for i in range(state.size):
-        offloaded[i], taken = np.inf, 0.0
+        kept[i], paid[i], used[i] = data.local[i], np.inf, 0.0
         if state[i] != 0 and data.cap[i] > 0.0 and data.work[i] <= 0.0:
-            offloaded[i] = data.fixed[i]
+            paid[i] = data.fixed[i]
         elif state[i] != 0 and data.cap[i] > 0.0:
             m = price * data.part[i] / data.work[i]
             if m < DEAREST:
                 u = best_efficiency(data.energy[i], m, data.cap[i])
                 ratio = np.expm1(u)
-                taken = data.part[i] * ratio
-                offloaded[i] = data.fixed[i] + data.work[i] * (1.0 + data.energy[i] * ratio) / u + price * taken
+                used[i] = data.part[i] * ratio
+                paid[i] = data.fixed[i] + data.work[i] * (1.0 + data.energy[i] * ratio) / u + price * used[i]
             else:  # the least of 1/u + m u, below what any efficiency costs and near the least of it where u is this small
-                taken = np.sqrt(data.work[i]) * np.sqrt(data.part[i]) / np.sqrt(price)
-                offloaded[i] = data.fixed[i] + 2.0 * np.sqrt(data.work[i]) * np.sqrt(data.part[i]) * np.sqrt(price)
-        if state[i] == 1 or (state[i] != 0 and offloaded[i] < data.local[i]):
-            value += offloaded[i]
-            slope += taken
-        else:
-            value += data.local[i]
-    return value, slope
+                used[i] = np.sqrt(data.work[i]) * np.sqrt(data.part[i]) / np.sqrt(price)
+                paid[i] = data.fixed[i] + 2.0 * np.sqrt(data.work[i]) * np.sqrt(data.part[i]) * np.sqrt(price)
+    return price, 1.0
 
 
 @compiled
-def relax(data: PowerData, state: Bits, allowed: Flags, price: Floats, cutoff: float, relaxed: Bits) -> float:
-    """Maximise the Lagrangian over prices; return the bound and leave the best price.
-
-    The maximum of a concave function of one variable is bracketed by slopes of both signs; the next price is where the two
-    tangents meet (exact at a kink, where a user's sides tie) or where the chord of the slopes vanishes (fast where the
-    function is smooth), by turns.
-    """
-    users = state.size
-    offloaded, efficiency = np.empty(users), np.empty(users)
-    left, right = -1.0, np.inf
-    left_value, right_value, left_slope, right_slope = 0.0, 0.0, 1.0, -1.0
-    trial, best_price, best_value = price[0], price[0], -np.inf
-    for turn in range(100):
-        value, slope = _lagrangian(data, state, trial, offloaded)
-        if not np.isfinite(value):  # no decision left is feasible, or beyond what floats hold nothing is proved
-            for i in range(users):
-                relaxed[i] = max(state[i], 0)
-            return value
-        if value > best_value:
-            best_value, best_price = value, trial
-        if value >= cutoff or slope == 0.0 or (slope < 0.0 and trial == 0.0):
-            break
-        if slope > 0.0:
-            left, left_value, left_slope = trial, value, slope
-        else:
-            right, right_value, right_slope = trial, value, slope
-        if left < 0.0:
-            trial = 0.0
-            continue
-        if right == np.inf:
-            trial = max(4.0 * left, _first_price(data, state))
-            continue
-        meet = (right_value - left_value + left_slope * left - right_slope * right) / (left_slope - right_slope)
-        ceiling = left_value + left_slope * (meet - left)
-        # Once no price can close the node, a bound that is exact to a part of what is missing fixes as many users.
-        missing = max(cutoff - ceiling, 0.0) if np.isfinite(cutoff) else 0.0
-        if ceiling - best_value <= max(2e-14 * abs(best_value), 0.01 * missing) or right - left <= 1e-15 * right:
-            break
-        if turn % 3 == 0:
-            trial = meet
-        elif turn % 3 == 1:
-            trial = left + left_slope * (right - left) / (left_slope - right_slope)
-        else:
-            trial = np.sqrt(left) * np.sqrt(right)
-        if not left < trial < right:
-            trial = 0.5 * (left + right)
-            if not left < trial < right:
-                break
-    price[0] = best_price
-    # At a kink the decisions on its two sides tie in the bound but not in their costs: keep the one that costs less.
-    least, candidate = np.inf, relaxed.copy()
-    for side in (best_price, left, right):
-        if side < 0.0 or side == np.inf or (side == best_price and least < np.inf):
-            continue
-        _lagrangian(data, state, side, offloaded)
-        for i in range(users):
-            candidate[i] = state[i] if state[i] >= 0 else np.int8(offloaded[i] < data.local[i])
-        cost = settle(data, candidate, efficiency)[0]
-        if cost < least or least == np.inf:
-            least = cost
-            relaxed[:] = candidate
-        if best_value >= cutoff:
-            break
-    return best_value
+def relax(data: PowerData, family: Family, price: Floats, cutoff: float, more: Bits, less: Bits, slope: Floats) -> float:
+    """Maximise the Lagrangian over prices; return the bound and leave the best price and the decisions that tie there."""
+    return float(best_price(data, family, price, cutoff, more, less, slope))
 
 
 @compiled
-def slacks(
-    data: PowerData,
-    state: Bits,
-    allowed: Flags,
-    price: Floats,
-    bound: float,
-    cutoff: float,
-    relaxed: Bits,
-    slack: Floats,
-) -> None:
-    """Fill how much the bound rises when a free user is forced to its other side at the same price."""
-    offloaded = np.empty(state.size)
-    _lagrangian(data, state, price[0], offloaded)
+def slacks(data: PowerData, state: Bits, price: float, bound: float, cutoff: float, slack: Floats) -> None:
+    """Fill how much the bound rises when a free user is forced to a side at the same price."""
+    kept, paid = np.empty(state.size), np.empty(state.size)
+    offer(data, state, price, kept, paid, np.empty(state.size))
     for i in range(state.size):
-        if state[i] < 0:
-            least = min(offloaded[i], data.local[i])
-            slack[i, 1 - relaxed[i]] = (data.local[i] if relaxed[i] == 1 else offloaded[i]) - least
+        least = min(kept[i], paid[i])
+        slack[i, 0], slack[i, 1] = kept[i] - least, paid[i] - least
 
 
 @compiled
@@ -318,17 +239,15 @@ def evaluate(data: PowerData, decision: Bits) -> float:
 def relaxed_prices(local: Floats, fixed: Floats, work: Floats, energy: Floats, part: Floats, cap: Floats) -> Floats:
     """Return the price of the relaxation of every instance, all users free."""
     instances, users = local.shape
-    result = np.empty(instances)
-    state = np.full(users, np.int8(-1))
-    relaxed, nobody = np.empty(users, np.int8), np.empty(0, np.int64)
-    allowed = np.ones((users, 2), np.bool_)
-    price = np.empty(1)
+    result, price, slope = np.empty(instances), np.empty(1), np.empty(2)
+    state, more, less = np.full(users, np.int8(FREE)), np.empty(users, np.int8), np.empty(users, np.int8)
     for b in range(instances):
-        data = PowerData(local[b], fixed[b], work[b], energy[b], part[b], cap[b], nobody, nobody)
-        price[0] = 0.0
-        relax(data, state, allowed, price, np.inf, relaxed)
+        data = PowerData(local[b], fixed[b], work[b], energy[b], part[b], cap[b])
+        price[0] = _first_price(data, np.ones(users, np.int8))
+        relax(data, everyone(state), price, np.inf, more, less, slope)
         result[b] = price[0]
     return result
 
 
-attach(PowerData, model_relax=relax, model_slacks=slacks, model_evaluate=evaluate)
+attach_offer(PowerData, offer)
+attach(PowerData, model_relax=relax, model_slacks=slacks, model_evaluate=evaluate, model_uses=offered_uses)

@@ -44,10 +44,8 @@ def relaxation_price(problem: PricedPower) -> Array:
 def compiled_data(problem: PricedPower) -> list[PowerData]:
     """Return the compiled data of every instance."""
     from mecopt.models.priced_power.compiled import PowerData
-    from mecopt.search.twins import twins
 
-    fields = np.stack(rows(problem), axis=1)
-    return [PowerData(*row, *twins(row)) for row in fields]
+    return [PowerData(*row) for row in np.stack(rows(problem), axis=1)]
 
 
 def first_price(data: PowerData) -> Array:

@@ -3,6 +3,7 @@
 from mecopt.lesson import Lesson, Step
 from mecopt.models.priced_power import lesson_checks as checks
 from mecopt.models.priced_power import lesson_ratios as ratios
+from mecopt.models.priced_power.lesson_alike import check_counts
 
 PROGRAM = Step(
     title="The program: a sum of ratios under one common limit",
@@ -229,13 +230,45 @@ numbers is replaced by the larger one. A user whose budget cannot carry its task
     check=checks.check_reduced_costs,
 )
 
+COUNTS = Step(
+    title="Users nearly alike are counted",
+    statement="""
+Where users are nearly alike, all of their two sides tie at one price: nobody is fixed, and who is held at one side is
+replaced by another. What is left to decide is how many offload. So that is branched on: at most k of a group of like
+users, or more. For any limits l and u on the number |S| of the set S of those, sorting finds the least bound
+
+    Σ Lᵢ − μI − max over l ≤ |S| ≤ u of Σ (Lᵢ − vᵢ(μ))
+
+With their number fixed, what the best of these bounds lacks to the best decision is of second order in the differences
+between users, and 0 where they are equal.
+""",
+    formula=r"""
+\max_{\mu \ge 0}\; \sum_i L_i - \mu I - \max_{l \le |S| \le u} \sum_{i \in S} \left( L_i - v_i(\mu) \right)
+\;\le\; \min_{l \le |S| \le u} V(S) , \qquad |S| = k:\quad \text{it lacks at most } \frac{\delta^2}{8 c}
+""",
+    argument="""
+The two children have all decisions between them, and the bound holds word for word within limits; only the least sum
+has to be found. Sort the users by what they save, Lᵢ − vᵢ(μ). The first l offload in any case, the next ones as long as
+they save something and are fewer than u. Limits may stand on groups within groups; then the inner ones come first.
+
+Let W(t) be the least cost of a decision under the limit tI. It is convex, because the program is, in the efficiencies
+and in the limit together. At its best price the bound is the convex hull of the W of all decisions within the limits,
+at t = 1. Where that is none of the W, it mixes one at some t below 1 with another at some t above 1. Let their slopes
+at 1 differ by δ, let their curvature be at least c, and let m be the distance of each t from 1 times its weight, the
+same for both. Then the mixture is below the mean of both W at 1 by mδ − 2cm² at most, so by no more than δ²/(8c), and
+the cheaper of the two is below that mean. The slopes are −μI at the price μ of each decision: for one number of users
+that differ by ε, δ is of the size of ε.
+""",
+    check=check_counts,
+)
+
 LESSON = Lesson(
     problem="priced-power",
     title="Priced power: from ratios that are not convex to one price",
     introduction="""
 Users upload tasks on bands of their own, pay for time and energy, and together may not disturb a neighbour more than it
 tolerates. The literal program is a sum of ratios that is not convex in the powers, the case for which fractional programming
-is brought up. Is it needed? Nine steps: test first, see what the methods for ratios can do, and find the variable in which
+is brought up. Is it needed? Ten steps: test first, see what the methods for ratios can do, and find the variable in which
 none of them is needed.
 
 Every step is a statement, its proof, and a check that measures it by other means on random instances.
@@ -250,5 +283,6 @@ Every step is a statement, its proof, and a check that measures it by other mean
         DECISION_PRICE,
         ANY_PRICE,
         REDUCED_COSTS,
+        COUNTS,
     ),
 )

@@ -138,16 +138,15 @@ def test_no_price_whatever_makes_a_bound_that_the_optimum_contradicts(problem: P
 
 def test_interference_dearer_than_a_float_is_answered_by_less_than_any_efficiency_costs() -> None:
     """The price per work overflows; the bound stays below the cost of every efficiency, and near the least of them."""
-    from mecopt.models.priced_power.compiled import PowerData, _lagrangian
+    from mecopt.models.priced_power.compiled import PowerData, offer
 
-    price, part, work, nobody = 1e150, 1e150, 1e-10, np.full(1, -1)
+    price, part, work, paid = 1e150, 1e150, 1e-10, np.empty(1)
     local, fixed, work_, energy, part_, cap = (np.full(1, value) for value in (1e200, 3.0, work, 0.5, part, 1.0))
-    one = PowerData(local, fixed, work_, energy, part_, cap, nobody, nobody)
-    value, _ = _lagrangian(one, np.ones(1, np.int8), price, np.empty(1))
+    offer(PowerData(local, fixed, work_, energy, part_, cap), np.ones(1, np.int8), price, np.empty(1), paid, np.empty(1))
     u = np.logspace(-200.0, 0.0, 20_001)
     costs = 3.0 + work * (1.0 + 0.5 * np.expm1(u)) / u + price * (part * np.expm1(u))
-    assert value + price == pytest.approx(costs.min(), rel=1e-3)
-    assert value + price <= costs.min()
+    assert paid[0] == pytest.approx(costs.min(), rel=1e-3)
+    assert paid[0] <= costs.min()
 
 
 # ---------------------------------------------------------------------- choices that do not exist

@@ -17,7 +17,7 @@ from mecopt.concurrency import MODELLING
 from mecopt.models import BinaryOffloading, ComputationRate
 from mecopt.models.binary_offloading.exact import EXACT
 from mecopt.problem import Problem
-from mecopt.search import price_and_fix
+from mecopt.search import count_tree
 from mecopt.search.server_choice import cost_unit, place, pyomo_model
 from mecopt.solution import Solution, SolveFailed, Status
 
@@ -99,14 +99,14 @@ def test_somebody_can_watch_how_far_a_batch_is() -> None:
 @pytest.fixture
 def second_a_node(hand: Hand, monkeypatch: pytest.MonkeyPatch) -> Hand:
     """The search of a tree takes a second a node, and looks at the clock after each."""
-    honest = price_and_fix.Tree.descend
+    honest = count_tree.CountTree.descend
 
     def descend(tree: Any, gap: float, budget: int) -> None:
         before = tree.nodes
         honest(tree, gap, 1)
         hand.time += tree.nodes - before
 
-    monkeypatch.setattr(price_and_fix.Tree, "descend", descend)
+    monkeypatch.setattr(count_tree.CountTree, "descend", descend)
     return hand
 
 

@@ -61,17 +61,16 @@ def test_what_is_impossible_to_some_parts_them_from_those_to_whom_it_is_possible
     assert {tuple(sorted(_members(found, part))) for part in (found.left[ALL], found.right[ALL])} == {(0, 2), (1, 3)}
 
 
-@pytest.mark.parametrize("users", [1, 8, 9, 16, 17, 100, 1000])
-def test_sorting_leaves_equal_users_as_they_stand(users: int) -> None:
+@pytest.mark.parametrize("users", [1, 2, 9, 17, 100, 1000])
+def test_equal_users_are_sorted_by_their_numbers(users: int) -> None:
     rng = np.random.default_rng(users)
     for ties in (3, users * 1000):
         key, order = rng.integers(0, ties, users).astype(float), rng.permutation(users)
-        expected = order[np.argsort(key[order], kind="stable")]
-        sort_users(key, order, 0, users, np.empty(users, np.int64))
-        assert (order == expected).all()
+        sort_users(key, order)
+        assert (order == np.argsort(key, kind="stable")).all()
 
 
-def test_a_part_is_sorted_alone() -> None:
+def test_some_of_the_users_are_sorted_alone() -> None:
     key, order = np.arange(20.0)[::-1].copy(), np.arange(20)
-    sort_users(key, order, 5, 17, np.empty(20, np.int64))
+    sort_users(key, order[5:17])
     assert order.tolist() == [*range(5), *range(16, 4, -1), *range(17, 20)]

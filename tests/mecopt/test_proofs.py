@@ -60,20 +60,25 @@ class LyingData(NamedTuple):
     servers: Any
     order: Any
     first: Any
-    earlier: Any
-    later: Any
 
 
 def test_a_value_that_lies_costs_the_gap_and_not_the_proof() -> None:
-    from mecopt.search import one_server, price_and_fix
+    from mecopt.search import count_tree, one_price, one_server
 
     def dear(data: Any, decision: Any) -> float:
         return float(10.0 * one_server.evaluate(data, decision))
 
-    price_and_fix.attach(LyingData, model_relax=one_server.relax, model_slacks=one_server.slacks, model_evaluate=njit(dear))
+    one_price.attach_offer(LyingData, one_server.offer)
+    count_tree.attach(
+        LyingData,
+        model_relax=one_server.relax,
+        model_slacks=one_server.slacks,
+        model_evaluate=njit(dear),
+        model_uses=one_price.offered_uses,
+    )
     for problem in BinaryOffloading.sample(np.random.default_rng(33), (5,), preset="heterogeneous", users=6):
         (data,) = BinaryOffloading.solvers["exact"].compile_data(problem)  # type: ignore[attr-defined]
-        tree = price_and_fix.Tree(LyingData(*data), 6, 2, data.first.copy(), None)
+        tree = count_tree.CountTree(LyingData(*data), 6, 2, data.first.copy(), None)
         tree.descend(1e-12, 1000)
         assert tree.done
         assert tree.bound <= float(mecopt.solve(problem).objective) * (1 + 1e-12)

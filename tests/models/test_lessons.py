@@ -12,8 +12,10 @@ import pytest
 from numpy.random import Generator
 
 from mecopt.lesson import Outcome, Pricing, pricing
+from mecopt.lesson_counts import counted_bound
 from mecopt.models import BandwidthPower, BinaryOffloading, ComputationRate, PricedPower
 from mecopt.models.bandwidth_power import BandwidthPrice, Transmission
+from mecopt.models.bandwidth_power import lesson_alike as band_alike
 from mecopt.models.bandwidth_power import lesson_checks as band
 from mecopt.models.bandwidth_power import lesson_ratios as ratios
 from mecopt.models.bandwidth_power.allocation import power_per_band
@@ -21,6 +23,7 @@ from mecopt.models.bandwidth_power.exact import critical_price
 from mecopt.models.bandwidth_power.exact import relaxation_price as bandwidth_price
 from mecopt.models.bandwidth_power.upload import upload_costs
 from mecopt.models.binary_offloading import CapacityPrice, ServerRate
+from mecopt.models.binary_offloading import lesson_alike as binary_alike
 from mecopt.models.binary_offloading import lesson_checks as binary
 from mecopt.models.binary_offloading import lesson_scaling as scaling
 from mecopt.models.binary_offloading import lesson_sorting as sorting
@@ -32,6 +35,7 @@ from mecopt.models.computation_rate import lesson_solvers as solvers
 from mecopt.models.computation_rate.allocation import earning
 from mecopt.models.computation_rate.exact import relaxation_price as time_price
 from mecopt.models.priced_power import InterferencePrice, TransmitPower
+from mecopt.models.priced_power import lesson_alike as priced_alike
 from mecopt.models.priced_power import lesson_checks as priced
 from mecopt.models.priced_power import lesson_ratios as literal
 from mecopt.models.priced_power.exact import relaxation_price as interference_price
@@ -42,6 +46,8 @@ from mecopt.registry import find_problem, problem_names
 MODELS: tuple[type[Problem], ...] = (BandwidthPower, BinaryOffloading, ComputationRate, PricedPower)
 CASES = [(cls, number) for cls in MODELS for number in range(1, len(cls.lesson().steps) + 1)]
 Check = Callable[..., Outcome]
+Case = tuple[Check, dict[str, Any], set[int]]
+"""A check, the wrong formula it is given, and the parts of the check that this formula must make fail."""
 
 
 @pytest.mark.parametrize(("cls", "number"), CASES, ids=lambda case: getattr(case, "name", str(case)))
@@ -125,6 +131,29 @@ def _timid(problem: Any) -> Pricing:
     return replace(found, slack=0.0 * found.slack)
 
 
+def _uncounted(problem: Any, least: int, most: int) -> float:
+    """Forget the limits."""
+    return counted_bound(problem, 0, problem.users)
+
+
+def _counted_too_many(problem: Any, least: int, most: int) -> float:
+    """Ask for one user more."""
+    return counted_bound(problem, min(least + 1, problem.users), min(most + 1, problem.users))
+
+
+def _as_many_nodes_as_decisions(problem: Any) -> Any:
+    return np.full(problem.batch_shape, 2.0**problem.users)
+
+
+def _counting(check: Check) -> list[Case]:
+    """Return the wrong formulas of a check of bounds of counts, and the parts that they make fail."""
+    return [
+        (check, {"counted": _uncounted}, {1, 2}),
+        (check, {"counted": _counted_too_many}, {0}),
+        (check, {"searched": _as_many_nodes_as_decisions}, {3}),
+    ]
+
+
 def _work_without_waiting_power(problem: BinaryOffloading, decision: Any, rates: ServerRate) -> Any:
     return binary.cost_by_terms(replace(problem, waiting_power=0.0), decision, rates)
 
@@ -161,9 +190,6 @@ def _sum_of_squares(problem: BinaryOffloading, decision: Any) -> Any:
     return np.where(decision == 1, offloaded, local).sum(axis=-1)
 
 
-Case = tuple[Check, dict[str, Any], set[int]]
-"""A check, the wrong formula it is given, and the parts of the check that this formula must make fail."""
-
 BINARY: list[Case] = [
     (binary.check_program, {"cost": _work_without_waiting_power}, {0}),
     (binary.check_program, {"cost": _waiting_that_grows}, {0, 1}),
@@ -186,6 +212,7 @@ BINARY: list[Case] = [
     (binary.check_reduced_costs, {"priced": _doubled}, {0, 1}),
     (binary.check_reduced_costs, {"priced": _everyone_fixed}, {0, 1}),
     (binary.check_reduced_costs, {"priced": _timid}, {0, 2, 3}),
+    *_counting(binary_alike.check_counts),
     (scaling.check_scaling, {"bytes_": scaling.rates_in(1.0)}, {0}),
     (scaling.check_scaling, {"hertz": scaling.rates_in(1.0)}, {1, 4}),
     (scaling.check_scaling, {"scaled": scaling.rates_in(1e6)}, {2}),
@@ -275,6 +302,7 @@ RATE: list[Case] = [
     (rate.check_reduced_costs, {"priced": _doubled}, {0, 1}),
     (rate.check_reduced_costs, {"priced": _everyone_fixed}, {0, 1}),
     (rate.check_reduced_costs, {"priced": _timid}, {0, 2, 3}),
+    *_counting(alike.check_counts),
     (alike.check_alike, {"bound": _growing_gap}, {0, 2}),
     (alike.check_alike, {"bound": _largest_gap_of_ten}, {1}),
     (alike.check_alike, {"closes": lambda problem: problem.users >= 20}, {2}),
@@ -359,6 +387,7 @@ BAND: list[Case] = [
     (band.check_reduced_costs, {"priced": _doubled}, {0, 1}),
     (band.check_reduced_costs, {"priced": _everyone_fixed}, {0, 1}),
     (band.check_reduced_costs, {"priced": _timid}, {0, 2, 3}),
+    *_counting(band_alike.check_counts),
 ]
 
 
@@ -424,6 +453,7 @@ PRICED: list[Case] = [
     (priced.check_reduced_costs, {"priced": _doubled}, {0, 1}),
     (priced.check_reduced_costs, {"priced": _everyone_fixed}, {0, 1}),
     (priced.check_reduced_costs, {"priced": _timid}, {0, 2, 3}),
+    *_counting(priced_alike.check_counts),
 ]
 
 
