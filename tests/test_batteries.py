@@ -102,19 +102,17 @@ def test_an_item_that_fails_harms_no_other_of_a_batch(check: Check, name: str) -
     check(find_problem(name))
 
 
-EXTREME = ["bandwidth-power", "binary-offloading", "computation-rate", "hybrid-slot", "inference-queue"]
+TAKES_LONG = {"backscatter-frame": [pytest.mark.slow]}
+NAMES = [pytest.param(name, marks=TAKES_LONG.get(name, ())) for name in problem_names()]
 
 
-@pytest.mark.parametrize("name", EXTREME)
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("check", EXTREME_CHECKS, ids=lambda check: check.__name__)
 def test_an_item_of_absurd_numbers_harms_no_other_of_a_batch(check: Check, name: str) -> None:
     check(find_problem(name))
 
 
-TAKES_LONG = {"backscatter-frame": [pytest.mark.slow]}
-
-
-@pytest.mark.parametrize("name", [pytest.param(name, marks=TAKES_LONG.get(name, ())) for name in problem_names()])
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("check", MIXED_CHECKS, ids=lambda check: check.__name__)
 def test_a_mixed_batch_is_answered_item_by_item(check: Check, name: str) -> None:
     check(find_problem(name))

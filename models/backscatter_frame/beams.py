@@ -32,9 +32,16 @@ def principal(matrix: Array) -> Array:
     return np.asarray(np.linalg.eigh(matrix)[1][..., :, -1])
 
 
+def of_ordinary_size(channel: Array) -> Array:
+    """Return channels times a power of two each, whose squares neither overflow nor vanish: directions stay."""
+    most = np.maximum(np.abs(channel.real), np.abs(channel.imag)).max(axis=-1, keepdims=True)
+    power = -np.frexp(most)[1]
+    return np.asarray(np.ldexp(channel.real, power) + 1j * np.ldexp(channel.imag, power))
+
+
 def matched(problem: BackscatterFrame) -> Array:
     """Return beams matched to the channel of the slot's own user (maximum-ratio transmission)."""
-    channel = problem.channel
+    channel = of_ordinary_size(problem.channel)
     norm = np.linalg.norm(channel, axis=-1, keepdims=True)
     first = np.zeros(channel.shape[-1])
     first[0] = 1.0
@@ -49,7 +56,7 @@ def weighted(problem: BackscatterFrame, weight: Array) -> Array:
     weight
         q of shape ``(*batch, *candidates, users, users)``: row i for the slot of user i; none negative.
     """
-    channel = problem.aligned("channel", weight)
+    channel = of_ordinary_size(problem.aligned("channel", weight))
     strength = (np.abs(channel) ** 2).sum(axis=-1)[..., None, None]
     unit = outer(channel) / np.where(strength > 0.0, strength, 1.0)
     return principal(np.einsum("...ij,...jab->...iab", weight, unit))

@@ -145,6 +145,8 @@ class OriginalForm(OneByOne):
         form = Form(terms, np.isfinite(terms.noise))
         point = form.neutral() if start is None else form.packed(start.allocation)
         if not np.isfinite(point).all():
+            if start is None:
+                raise ArithmeticError("what this frame's units are made of cannot be multiplied in floats")
             raise StartIgnored("slsqp starts from an allocation, and that of the given solution is not finite")
         modelled = clock.now()
 
