@@ -37,25 +37,6 @@ def spread(figures: Sequence[float]) -> Spread:
     return Spread(tuple(float(f) for f in figures))
 
 
-def instances(counts: Sequence[float]) -> str:
-    """Write counts of instances over seeds, of which some may be infinite: never."""
-    finite = [count for count in counts if np.isfinite(count)]
-    if not finite:
-        return "never"
-    least, greatest = min(finite), max(finite)
-    span = f"{least:.0f} to {greatest:.0f}" if greatest > least else f"{least:.0f}"
-    return span if len(finite) == len(counts) else f"{span}, never in {len(counts) - len(finite)} of {len(counts)}"
-
-
-def two_digits(value: float) -> str:
-    """Write a positive number with two significant digits, without an exponent.
-
-    >>> [two_digits(value) for value in (0.294, 7.24, 14.6, 138.7)]
-    ['0.29', '7.2', '15', '139']
-    """
-    return f"{value:.0f}" if value >= 10 else f"{value:.2g}"
-
-
 def sliding(values: Array, window: int) -> Array:
     """Return the mean of every run of `window` values, in order."""
     total = np.cumsum(np.concatenate([[0.0], values]))

@@ -17,11 +17,6 @@ Array = NDArray[Any]
 Call = Callable[[Any, Generator], Any]
 
 
-def seconds(call: Call, batch: Problem) -> Array:
-    """Return the time of a call on each instance; see `seconds_of_each`."""
-    return seconds_of_each({"": call}, batch)[""]
-
-
 def seconds_of_each(calls: Mapping[str, Call], batch: Problem) -> dict[str, Array]:
     """Return the times of several calls on each instance, after a first one that does not count.
 

@@ -1,4 +1,4 @@
-"""How verdicts are made from measurements: the same rules for every paper."""
+"""How verdicts are made from measurements for paper 001, whose evaluation is not yet on `mecopt.evaluation`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.learners import figures
 from mecopt.learners.figures import Spread
 from mecopt.reproduction import Verdict
 
@@ -73,10 +72,3 @@ def falling(found: Sequence[Spread]) -> Reading:
         return None
     rises = any(clearly_above(after, before) for before, after in itertools.pairwise(found))
     return clearly_above(found[0], found[-1]) and not rises
-
-
-def settling(curves: Sequence[Array], tolerance: float) -> tuple[list[float], str]:
-    """Return from where on curves stay within a tolerance of their end, by each of `BLOCKS`, and say so."""
-    found = [figures.settled(curves, tolerance, parts) for parts in BLOCKS]
-    widths = " and ".join(f"{curves[0].size // parts:,}" for parts in BLOCKS)
-    return found, f"means over {widths} instances stay there from instance {found[0]:.0f} and {found[1]:.0f} on"

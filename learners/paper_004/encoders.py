@@ -22,10 +22,8 @@ from mecopt.learners.network import one_thread
 from mecopt.learners.ojrs.autoencoder import Autoencoder, UnitScale
 from mecopt.learners.ojrs.compression import Kept, by_components, by_mean, channel_feature
 from mecopt.learners.ojrs.settings import OjrsSettings
-from mecopt.learners.paper_004.trainings import MOST_SERVERS, SERVERS, STEADY, stream
+from mecopt.learners.paper_004.trainings import SERVERS, STEADY, stream
 from mecopt.models.multi_server_offloading import MultiServerOffloading
-from mecopt.reproduction import Progress
-from mecopt.workers import side_by_side
 
 Array = NDArray[Any]
 
@@ -130,37 +128,3 @@ def trained(
             losses.append([np.square(one - other).mean() for one, other in pairs])
             accuracy.append(Kept.of(*pairs[1], servers).accuracy)
     return reconstruction(pairs, servers, losses, accuracy)
-
-
-Ways = dict[tuple[str, int], list[Reconstruction]]
-"""Measurements of each seed, by way of compressing and number of servers."""
-
-
-def measure(seeds: int, episodes: int, progress: Progress) -> Ways:
-    """Measure every way of compressing at two servers, and those of table III at each other number, seed by seed."""
-    names = [(name, SERVERS) for name in ENCODERS]
-    names += [(SAE, servers) for servers in range(2, MOST_SERVERS + 1) if servers != SERVERS]
-    tasks = [(name, seed, servers, episodes) for name, servers in names for seed in range(seeds)]
-    found = _side_by_side("encoders", tasks, progress)
-    for servers in range(2, MOST_SERVERS + 1):
-        for seed in range(seeds):
-            for name, result in untrained(seed, servers).items():
-                found.setdefault((name, servers), []).append(result)
-    return found
-
-
-def measure_updates(seeds: int, updates: int, progress: Progress) -> dict[str, list[Reconstruction]]:
-    """Measure AE and SAE from update to update, as figure 4 may mean it."""
-    tasks = [(name, seed, SERVERS, updates, 1) for name in (AE, SAE) for seed in range(seeds)]
-    return {name: found for (name, _), found in _side_by_side("encoders, update by update", tasks, progress).items()}
-
-
-def _side_by_side(what: str, tasks: Sequence[tuple[Any, ...]], progress: Progress) -> Ways:
-    """Train encoders, `trained` of each task, in several processes."""
-    found: Ways = {}
-    progress(what, 0, len(tasks))
-    with side_by_side(trained, tasks, in_order=True) as finished:
-        for done, ((name, _, servers, *_), result) in enumerate(zip(tasks, finished, strict=True), start=1):
-            found.setdefault((name, servers), []).append(result)
-            progress(what, done, len(tasks))
-    return found

@@ -6,7 +6,6 @@ import bisect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,12 +14,11 @@ from numpy.typing import NDArray
 
 from mecopt.kernels.sum_of_ratios import midpoint_test
 from mecopt.learners.ojrs import Ojrs
-from mecopt.learners.paper_004.trainings import BASE, STEADY, stream
+from mecopt.learners.paper_004.trainings import BASES, STEADY, stream
 from mecopt.learners.timing import seconds_of_each
 from mecopt.models.multi_server_offloading import MultiServerOffloading
 from mecopt.models.multi_server_offloading.scenarios import distances, server_places, user_places
 from mecopt.models.multi_server_offloading.variables import SpeedAndPower
-from mecopt.reproduction import Progress
 from mecopt.search.annealing import anneal
 from mecopt.search.server_choice import MoveSearch
 from mecopt.search.solver import scores
@@ -85,11 +83,11 @@ Decide = Callable[[MultiServerOffloading, Generator], Array]
 NEAREST, STRONGEST, RANDOM, EXACT = "Greedy, nearest server", "Greedy, strongest server", "Random", "exact, proved"
 CONSTANT = "one decision for all slots"
 ASA, ASA_LONG = "ASA, T = 20", "ASA, T = 500"
-OJRS = {plan.name: f"OJRS, {plan.name}" for plan in BASE}
+OJRS = {base: f"OJRS, {base}" for base in BASES}
 COMPARED, QUICK_COMPARED = 1000, 40
 SEEN = 1000
 """First slots of the training by which the one decision for all is chosen."""
-TIMED, QUICK_TIMED = 100, 3
+TIMED, QUICK_TIMED = 20, 3
 
 
 def nearest(problem: MultiServerOffloading) -> Array:
@@ -130,12 +128,11 @@ def _own(policy: Ojrs) -> Decide:
     return lambda problem, rng: policy.propose(problem, 1, rng)[..., 0, :]
 
 
-def strategies(out: Path, seed: int, count: int) -> dict[str, Decide]:
-    """Return every way of deciding in table II, the networks trained on so many slots of a seed among them."""
+def strategies(networks: Mapping[str, Ojrs], seed: int, count: int) -> dict[str, Decide]:
+    """Return every way of deciding in table II, networks that were trained on so many slots of a seed among them."""
     always = constant(stream(STEADY, seed, count)[:SEEN])
-    networks = {OJRS[plan.name]: _own(Ojrs.load(plan.folder(out, seed, count))) for plan in BASE}
     return {
-        **networks,
+        **{OJRS[name]: _own(policy) for name, policy in networks.items()},
         CONSTANT: lambda problem, rng: np.broadcast_to(always, (*problem.batch_shape, problem.users)),
         NEAREST: lambda problem, rng: nearest(problem),
         STRONGEST: _solver("greedy"),
@@ -149,32 +146,17 @@ def strategies(out: Path, seed: int, count: int) -> dict[str, Decide]:
     }
 
 
-@dataclass(frozen=True)
-class Decided:
-    """How good the decisions of table II are, and how long they take."""
-
-    latency: Mapping[str, list[Array]]
-    """In s, of every slot, per seed."""
-    seconds: Mapping[str, Array]
-    """For one slot at a time, decision and its value."""
-    seen: int
-    """Slots by which the one decision for all was chosen."""
+def latencies(ways: Mapping[str, Decide], seed: int, slots: int) -> Mapping[str, Array]:
+    """Return the latency of every way on fresh slots, the same for all, in s."""
+    problem = fresh(seed, slots)
+    rng = {name: np.random.default_rng((seed, 9, number)) for number, name in enumerate(ways)}
+    return {name: _value(decide, problem, rng[name]) for name, decide in ways.items()}
 
 
-def decided(out: Path, seeds: int, count: int, slots: int, timed: int, progress: Progress) -> Decided:
-    """Decide fresh slots, seed by seed, each seed with its own networks; time those of the first one, slot by slot."""
-    progress("strategies", 0, seeds)
-    latency: dict[str, list[Array]] = {}
-    times: dict[str, Array] = {}
-    for seed in range(seeds):
-        ways, problem = strategies(out, seed, count), fresh(seed, slots)
-        for number, (name, decide) in enumerate(ways.items()):
-            decision = decide(problem, np.random.default_rng((seed, 9, number)))
-            latency.setdefault(name, []).append(scores(problem, decision))
-        if seed == 0:
-            times = seconds_of_each({name: partial(_value, decide) for name, decide in ways.items()}, fresh(0, timed))
-        progress("strategies", seed + 1, seeds)
-    return Decided(latency, times, min(SEEN, count))
+def decision_times(ways: Mapping[str, Decide], seed: int, slots: int) -> Mapping[str, float]:
+    """Return the median time of a decision and its value, one slot at a time, in s."""
+    taken = seconds_of_each({name: partial(_value, decide) for name, decide in ways.items()}, fresh(seed, slots))
+    return {name: float(np.median(times)) for name, times in taken.items()}
 
 
 def _value(decide: Decide, problem: MultiServerOffloading, rng: Generator) -> Array:

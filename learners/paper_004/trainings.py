@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from mecopt.evaluation.study import Plan
 from mecopt.learners.ojrs.settings import PAPER, SANE
-from mecopt.learners.plans import Plan
 from mecopt.models.multi_server_offloading import MultiServerOffloading
-from mecopt.problem import Problem
 
 SLOTS, QUICK_SLOTS = 10_000, 100
 USERS, SERVERS = 30, 2
 MOST_SERVERS = 5
 
 STEADY, CHANGED = "steady", "weights change"
+DYNAMIC: Mapping[float, str] = {n: f"table III, {n} {'servers' if n > 1 else 'server'}" for n in range(1, MOST_SERVERS + 1)}
+"""Table III, by servers."""
+CHANNELS: Mapping[float, str] = {n: f"channels of {n} servers" for n in range(2, MOST_SERVERS + 1)}
+"""What is compressed, by servers."""
+SEARCHES = "searches"
+SETTINGS = (STEADY, *DYNAMIC.values(), *CHANNELS.values(), SEARCHES)
 
 PAPER_NAME, SANE_NAME, OURS_NAME = "paper", "sane", "ours"
 BASES: Mapping[str, Mapping[str, Any]] = {PAPER_NAME: PAPER, SANE_NAME: SANE, OURS_NAME: {}}
@@ -79,27 +84,29 @@ CHANGED_ALONE = {
 """The ablation: what is changed, each alone, from which settings."""
 
 
-def varied(base: str, change: str = "", stream: str = STEADY, servers: int = SERVERS) -> Plan:
-    """Return the plan of some settings with one change."""
-    name = f"{base}, {change}" if change else base
-    return Plan(name, stream, {**BASES[base], **CHANGES.get(change, {})}, USERS, servers)
+def varied(base: str, change: str = "") -> str:
+    """Return the name of some settings with one change."""
+    return f"{base}, {change}" if change else base
 
 
-BASE = tuple(varied(base) for base in BASES)
-DYNAMIC_BASES = (PAPER_NAME, SANE_NAME, OURS_NAME)
-UNCOMPRESSED = varied(SANE_NAME, RAW, CHANGED, MOST_SERVERS)
+def plan(base: str, change: str = "", setting: str = STEADY) -> Plan:
+    """Return the training of some settings with one change."""
+    return Plan(varied(base, change), setting, "ojrs", {**BASES[base], **CHANGES.get(change, {})})
+
+
+UNCOMPRESSED = varied(SANE_NAME, RAW)
 """What table III would have for most servers if nothing were compressed, as nothing is for one."""
-DYNAMIC = (
-    *(varied(base, "", CHANGED, servers) for base in DYNAMIC_BASES for servers in range(1, MOST_SERVERS + 1)),
-    UNCOMPRESSED,
-)
-"""Table III: one to five servers, the weights drawn anew at half time."""
 
 
-def ablation(quick: bool) -> tuple[Plan, ...]:
-    """Return the plans in which one component is changed."""
+def plans(quick: bool) -> Sequence[Plan]:
+    """Return the three settings and the ablation on two servers, and table III: the weights drawn anew at half time."""
     alone = QUICK_CHANGED_ALONE if quick else CHANGED_ALONE
-    return tuple(varied(base, change) for base, changes in alone.items() for change in changes)
+    return [
+        *(plan(base) for base in BASES),
+        *(plan(base, change) for base, changes in alone.items() for change in changes),
+        *(plan(base, "", setting) for setting in DYNAMIC.values() for base in BASES),
+        plan(SANE_NAME, RAW, DYNAMIC[MOST_SERVERS]),
+    ]
 
 
 def change_point(count: int) -> int:
@@ -117,6 +124,7 @@ def stream(kind: str, seed: int, count: int, servers: int = SERVERS) -> MultiSer
     return MultiServerOffloading(**{**drawn.data(), "weight": weight})
 
 
-def stream_of(plan: Plan, seed: int, count: int) -> Problem:
-    """Return the stream of a plan."""
-    return stream(plan.stream, seed, count, plan.servers or SERVERS)
+def stream_of(setting: str, seed: int, count: int) -> MultiServerOffloading:
+    """Return the stream of a setting in which something is trained."""
+    servers = next((int(n) for n, name in DYNAMIC.items() if name == setting), SERVERS)
+    return stream(STEADY if setting == STEADY else CHANGED, seed, count, servers)

@@ -36,8 +36,8 @@ class Pivot:
     rows: Mapping[str, Mapping[str, Figure]]
     """By label of row and head of column.
 
-    A figure that was not measured leaves its cell empty, - is one that is none; of what never happened with some seeds the
-    median is told.
+    A figure that was not measured leaves its cell empty, and a row of such cells is left out; - is one that is none; of what
+    never happened with some seeds the median is told.
     """
     format: str | Mapping[str, str] = "{:.4g}"
     """Of numbers; by head of column where they differ."""
@@ -46,7 +46,7 @@ class Pivot:
         """Return the table in words."""
         heads = list(dict.fromkeys(head for row in self.rows.values() for head in row))
         lines = [[label, *(self._cell(row.get(head), head, found) for head in heads)] for label, row in self.rows.items()]
-        return Table(self.name, self.caption, (self.corner, *heads), lines)
+        return Table(self.name, self.caption, (self.corner, *heads), [line for line in lines if any(line[1:])])
 
     def _cell(self, figure: Figure | None, head: str, found: Measurements) -> str:
         if figure is None:

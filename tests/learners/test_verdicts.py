@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mecopt.learners import figures
 from mecopt.learners.figures import spread
-from mecopt.learners.timing import seconds, seconds_of_each
+from mecopt.learners.timing import seconds_of_each
 from mecopt.learners.verdicts import agreed, at_most, clearly_above, clearly_more, every, falling
 from mecopt.models import MultiServerOffloading
 
@@ -71,4 +72,24 @@ def test_the_first_call_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     def call(*_: object) -> None:
         passed[0] += next(takes)
 
-    assert seconds(call, batch).tolist() == [1.0, 2.0]
+    assert seconds_of_each({"": call}, batch)[""].tolist() == [1.0, 2.0]
+
+
+def test_sliding_means_and_levels_are_of_the_last_values() -> None:
+    values = np.random.default_rng(0).random(50)
+    expected = [values[i - 7 : i].mean() for i in range(7, 51)]
+    np.testing.assert_allclose(figures.sliding(values, 7), expected, rtol=1e-12)
+    ratio = np.concatenate([np.full(1000, 0.9), np.full(9000, 1.0)])
+    assert figures.reached(ratio, 0.9499, 200) == 1100
+    assert figures.reached(ratio, 1.1, 200) == np.inf
+
+
+def test_settled_is_the_first_block_from_which_all_stay_near_the_end() -> None:
+    curve = np.concatenate([np.full(2100, 0.9), np.full(7900, 1.0)])
+    assert figures.settled([curve], 0.05, 10) == 2000  # the block from there on still has 100 low ones: its mean is 0.99
+    assert figures.settled([curve], 0.005, 10) == 3000
+    assert figures.settled([curve], 0.005, 20) == 2500
+    assert figures.settled([np.ones(10_000)], 1e-6, 10) == 0
+    late = np.ones(10_000)
+    late[-1] = 0.0
+    assert figures.settled([late], 1e-4, 10) == 10_000
