@@ -16,6 +16,7 @@ from mecopt.registry import find_learner, find_problem, learner_names, problem_n
 from mecopt.testing import Check, check_backends_agree, checks_of
 from mecopt.testing_batches import EXTREME_CHECKS, FAULT_CHECKS
 from mecopt.testing_mixed import MIXED_CHECKS
+from mecopt.testing_parallel import PARALLEL_CHECKS, check_processes_of_loky
 from mecopt.testing_policies import (
     PROPOSER_CHECKS,
     USERS,
@@ -99,6 +100,20 @@ def test_a_backend_with_a_fault_is_found(fault: Any, name: str, monkeypatch: pyt
 @pytest.mark.parametrize("name", problem_names())
 @pytest.mark.parametrize("check", FAULT_CHECKS, ids=lambda check: check.__name__)
 def test_an_item_that_fails_harms_no_other_of_a_batch(check: Check, name: str) -> None:
+    check(find_problem(name))
+
+
+SIDE_BY_SIDE = "bandwidth-power"
+"""Whose methods are asked side by side in every run of the tests; minutes of work for all problems."""
+
+
+@pytest.mark.parametrize(
+    "name", [name if name == SIDE_BY_SIDE else pytest.param(name, marks=pytest.mark.slow) for name in problem_names()]
+)
+@pytest.mark.parametrize("check", PARALLEL_CHECKS, ids=lambda check: check.__name__)
+def test_threads_and_processes_answer_as_one_does(check: Check, name: str) -> None:
+    if check is check_processes_of_loky:
+        pytest.importorskip("joblib")
     check(find_problem(name))
 
 

@@ -7,7 +7,6 @@ solver wins by modelling time alone.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,6 @@ from scipy import sparse
 from mecopt import clock
 from mecopt.backends.backend import Feature, OneByOne, Single
 from mecopt.backends.conic import LEAST_SECONDS
-from mecopt.concurrency import Lent
 from mecopt.models.backscatter_frame.conic import VARIABLES, from_point, stated, unavoidable
 from mecopt.models.backscatter_frame.prices import Prices, unscaled
 from mecopt.models.backscatter_frame.terms import LN2, Terms
@@ -30,13 +28,17 @@ SIGNED = tuple(name for name in VARIABLES if name != "whole")
 ROWS = ("work", "time", "rate", "fastest", "battery", "capacity", "full")
 
 
-@dataclass
+@dataclass(frozen=True)
 class Layout:
     """Where the numbers of a frame go in the matrix of its program ``A x + s = b``."""
 
-    solver: Any
+    pattern: Any
     order: Array
     """Which entry stands at each place of the matrix's data."""
+
+    def filled(self, values: Array) -> Any:
+        """Return the matrix with the values of entries."""
+        return sparse.csc_matrix((values[self.order], self.pattern.indices, self.pattern.indptr), self.pattern.shape)
 
 
 def column(name: str, users: int) -> Array:
@@ -109,7 +111,7 @@ class ClarabelDirect(OneByOne):
     imports = ("clarabel",)
 
     def __init__(self) -> None:
-        self._layouts: Lent[bytes, Layout] = Lent()
+        self._layouts: dict[bytes, Layout] = {}
 
     def allocate_one(
         self, problem: Problem, decision: Array, *, start: Solution | None, tol: float, time_limit: float | None
@@ -118,14 +120,16 @@ class ClarabelDirect(OneByOne):
         began = clock.now()
         terms = problem.terms(decision)  # type: ignore[attr-defined]
         sends = np.isfinite(terms.noise)
-        values = entries(terms, sends)[2]
+        rows, columns, values = entries(terms, sends)
+        kind = sends.tobytes()
+        if kind not in self._layouts:
+            self._layouts[kind] = self._layout(rows, columns)
+        matrix = self._layouts[kind].filled(values)
         left = None if time_limit is None else max(time_limit - (clock.now() - began), LEAST_SECONDS)
-        settings = self._settings(tol, left)
-        with self._layouts.of(sends.tobytes(), partial(self._layout, terms, sends)) as layout:
-            layout.solver.update(q=costs(terms), A=values[layout.order], b=limits(terms, sends), settings=settings)
-            modelled = clock.now()
-            answer = layout.solver.solve()
-            solved = clock.now()
+        solver = self._solver(terms, sends, matrix, self._settings(tol, left))
+        modelled = clock.now()
+        answer = solver.solve()
+        solved = clock.now()
         users = sends.size
         point = {name: np.asarray(answer.x)[column(name, users)] for name in VARIABLES}
         multipliers = {name: np.asarray(answer.z)[(len(SIGNED) + k) * users :][:users] for k, name in enumerate(ROWS)}
@@ -152,13 +156,16 @@ class ClarabelDirect(OneByOne):
             settings.time_limit = time_limit
         return settings
 
-    def _layout(self, terms: Terms, sends: Array) -> Layout:
+    @staticmethod
+    def _layout(rows: Array, columns: Array) -> Layout:
+        numbered = sparse.csc_matrix((np.arange(1.0, rows.size + 1.0), (rows, columns)))
+        return Layout(numbered, numbered.data.astype(int) - 1)
+
+    @staticmethod
+    def _solver(terms: Terms, sends: Array, matrix: Any, settings: Any) -> Any:
+        """Return a new solver: one whose numbers are replaced keeps the scaling of those that it began with."""
         import clarabel
 
-        rows, columns, values = entries(terms, sends)
-        numbered = sparse.csc_matrix((np.arange(1.0, rows.size + 1.0), (rows, columns)))
-        order = numbered.data.astype(int) - 1
-        matrix = sparse.csc_matrix((values[order], numbered.indices, numbered.indptr), numbered.shape)
         size = len(VARIABLES) * sends.size
         here = int(sends.sum())
         cones = [clarabel.NonnegativeConeT((len(SIGNED) + len(ROWS)) * sends.size)]
@@ -166,7 +173,4 @@ class ClarabelDirect(OneByOne):
         if here < sends.size:
             cones.append(clarabel.ZeroConeT(3 * (sends.size - here)))
         nothing = sparse.csc_matrix((size, size))
-        solver = clarabel.DefaultSolver(
-            nothing, costs(terms), matrix, limits(terms, sends), cones, self._settings(1e-8, None)
-        )
-        return Layout(solver, order)
+        return clarabel.DefaultSolver(nothing, costs(terms), matrix, limits(terms, sends), cones, settings)

@@ -168,6 +168,17 @@ def test_computing_that_takes_no_energy_needs_none(backend: str) -> None:
     assert answer.objective == pytest.approx(frame.unserved_price * left.sum(), rel=1e-9 + float(answer.gap))
 
 
+def test_clarabel_knows_nothing_of_the_frame_before() -> None:
+    (before, frame), beams = drawn(2, users=3)
+    solved = {}
+    for first in (before, frame):
+        backend = type(BackscatterFrame.backends["clarabel-direct"])()
+        for one, beam in ((first, beams[0]), (frame, beams[1])):
+            solved[id(first)] = backend.allocate(one, beam, start=None, tol=1e-8, time_limit=None).allocation.as_dict()
+    alone, after = solved[id(frame)], solved[id(before)]
+    assert all(np.array_equal(alone[name], after[name]) for name in alone)
+
+
 def fill(room: Any, value: float) -> None:
     """Fill all arrays of numbers with a value, those of tuples in tuples, too."""
     for part in room:
