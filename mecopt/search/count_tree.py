@@ -82,6 +82,8 @@ from mecopt.search.trees import NODES, SearchTree, searches
 
 Flags = NDArray[np.bool_]
 
+ROWS_AT_FIRST = 8
+"""Rows for nodes that a tree begins with: most trees need no more."""
 MEMORY = 1 << 26
 """Bytes of waiting nodes, about, beyond which the newest one is taken next and not the best."""
 
@@ -289,20 +291,21 @@ class CountTree(SearchTree):
         most_waiting: int | None = None,
     ) -> None:
         self.data = data
-        state = np.full((1, users), FREE, dtype=np.int8)
         self.best = np.zeros(users, dtype=np.int8) if start is None else np.array(start, dtype=np.int8)
-        if idle is not None and idle.any():
-            state[0, idle], self.best[idle] = 0, 0
         self.arrays = Nodes(
-            state,
-            np.array([[-np.inf, price[0]]]),
-            np.zeros((1, 4), dtype=np.int64),
-            np.empty((1, LIMITS, 4), dtype=np.int32),
-            np.zeros((4, 1), dtype=np.int64),
+            np.full((ROWS_AT_FIRST, users), FREE, dtype=np.int8),
+            np.full((ROWS_AT_FIRST, 2), -np.inf),
+            np.zeros((ROWS_AT_FIRST, 4), dtype=np.int64),
+            np.empty((ROWS_AT_FIRST, LIMITS, 4), dtype=np.int32),
+            np.zeros((4, ROWS_AT_FIRST), dtype=np.int64),
         )
+        self.arrays.number[0, PRICE] = price[0]
+        self.arrays.queue[UNUSED] = np.arange(ROWS_AT_FIRST - 1, -1, -1)
+        if idle is not None and idle.any():
+            self.arrays.state[0, idle], self.best[idle] = 0, 0
         self.used = np.zeros(users)
         self.cursor = np.zeros(9, dtype=np.int64)
-        self.cursor[PARENT], self.cursor[ROOM] = -1, 1
+        self.cursor[PARENT], self.cursor[ROOM] = -1, ROWS_AT_FIRST
         self.cursor[MOST] = MEMORY // (users + 16 * LIMITS) if most_waiting is None else most_waiting
         self.totals = np.array([np.inf if start is None else _value(data, self.best), np.inf, 0.0, 0.0])
         super().__init__(users * choices)
@@ -318,12 +321,11 @@ class CountTree(SearchTree):
     def _make_room(self) -> None:
         """Double the number of rows, all in use."""
         rows = len(self.arrays.state)
-        more = max(rows, 15)
-        longer = [np.concatenate([part, np.empty((more, *part.shape[1:]), part.dtype)]) for part in self.arrays[:4]]
-        queue = np.concatenate([self.arrays.queue, np.zeros((4, more), dtype=np.int64)], axis=1)
-        queue[UNUSED, :more] = np.arange(rows + more - 1, rows - 1, -1)
+        longer = [np.concatenate([part, np.empty_like(part)]) for part in self.arrays[:4]]
+        queue = np.concatenate([self.arrays.queue, np.zeros_like(self.arrays.queue)], axis=1)
+        queue[UNUSED, :rows] = np.arange(2 * rows - 1, rows - 1, -1)
         self.arrays = Nodes(longer[0], longer[1], longer[2], longer[3], queue)
-        self.cursor[ROOM] = more
+        self.cursor[ROOM] = rows
 
     @property
     def bound(self) -> float:

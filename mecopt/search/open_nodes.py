@@ -86,7 +86,7 @@ def next_node(nodes: Nodes, order: Whole, cursor: Whole, totals: Floats, gap: fl
     """Write the next node to price to an unused row and return it; -1 where none is left, or no row is unused."""
     queue, cutoff = nodes.queue, cutoff_of(totals[UPPER], gap)
     if cursor[NODES] == 0:
-        return int(queue[UNUSED, 0])
+        return int(queue[UNUSED, cursor[ROOM] - 1])
     while True:
         if cursor[PARENT] >= 0 and cursor[SIDE] < 2 and nodes.number[cursor[PARENT], BOUND] < cutoff:
             break

@@ -118,6 +118,38 @@ def test_users_whom_millions_of_nodes_did_not_prove_are_proved(
     assert -20.0 * spread * abs(best) - 1e-12 * abs(best) <= lost <= 1e-6 * abs(best)
 
 
+def _absent_or_local(cls: type[mecopt.Problem]) -> tuple[str, str]:
+    """Return the field of which 0 makes a user absent, and the one of which 0 keeps it from offloading."""
+    return {
+        BinaryOffloading: ("data_size", "upload_rate"),
+        ComputationRate: ("weight", "channel_gain"),
+        BandwidthPower: ("weight", "energy_budget"),
+        PricedPower: ("data_size", "max_power"),
+    }[cls]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cls", ONE_RESOURCE)
+def test_thousands_of_instances_of_users_alike_are_never_proved_wrong(cls: type[mecopt.Problem]) -> None:
+    """Users differ by a spread, are of few classes, or some of them have zeros."""
+    rng, seen, parted = np.random.default_rng(15), 0, 0
+    for spread, users, kind in itertools.product((0.0, 1e-12, 1e-6, 1e-3, 0.1, 0.999), (3, 6, 8, 10), range(3)):
+        data = _alike(cls, rng, users, spread, 30).data()
+        if kind == 1:
+            member = rng.integers(0, 2, (30, users))
+            data = {
+                name: np.take_along_axis(value, member, axis=1) if value.shape == member.shape else value
+                for name, value in data.items()
+            }
+        elif kind == 2:
+            for name in _absent_or_local(cls):
+                data[name] = np.where(rng.random((30, users)) < 0.2, 0.0, data[name])
+        counts = (_agrees(cls(**data), gap=(None, 1e-6, 1e-3)[int(rng.integers(3))]).decision == 1).sum(axis=-1)
+        seen, parted = seen + counts.size, parted + int(((counts > 0) & (counts < users)).sum())
+    assert seen > 2_000
+    assert parted > 500
+
+
 @pytest.mark.parametrize("cls", ONE_RESOURCE)
 def test_classes_of_equal_and_nearly_equal_users_are_proved(cls: type[mecopt.Problem]) -> None:
     rng = np.random.default_rng(5)
@@ -149,22 +181,12 @@ def test_the_unit_of_the_objective_changes_no_proof(cls: type[mecopt.Problem], u
         _agrees(cls(**{name: value * unit if name in scaled else value for name, value in base.items()}))
 
 
-@pytest.mark.parametrize(
-    ("cls", "absent", "elsewhere"),
-    [
-        (BinaryOffloading, "data_size", "upload_rate"),
-        (ComputationRate, "weight", "channel_gain"),
-        (BandwidthPower, "weight", "energy_budget"),
-        (PricedPower, "data_size", "max_power"),
-    ],
-)
-def test_users_who_are_absent_or_cannot_offload_stand_among_users_nearly_alike(
-    cls: type[mecopt.Problem], absent: str, elsewhere: str
-) -> None:
+@pytest.mark.parametrize("cls", ONE_RESOURCE)
+def test_users_who_are_absent_or_cannot_offload_stand_among_users_nearly_alike(cls: type[mecopt.Problem]) -> None:
     rng = np.random.default_rng(7)
     for spread in (0.0, 1e-12, 1e-3):
         base = _alike(cls, rng, 9, spread, 8).data()
-        for name in (absent, elsewhere):
+        for name in _absent_or_local(cls):
             base[name] = np.where(rng.random((8, 9)) < 0.3, 0.0, base[name])
         _agrees(cls(**base))
 
