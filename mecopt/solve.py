@@ -14,6 +14,7 @@ from mecopt import clock, waiting
 from mecopt.arguments import checked_gap, checked_generator, checked_limit, checked_problem, checked_start
 from mecopt.backends.backend import Backend, Feature
 from mecopt.certify import certify, denied, distance, judge, reasons
+from mecopt.decision import OneOf
 from mecopt.problem import Problem
 from mecopt.rescue import hearing, rescued
 from mecopt.search.named import solver_for
@@ -21,6 +22,9 @@ from mecopt.search.solver import GAP, LEAST_GAP, Search, Solver
 from mecopt.solution import AllocationT, DualT, InstanceError, Solution, SolveFailed, StartIgnored, Statistics, Status
 
 Array = NDArray[Any]
+
+UNCERTAIN = 1e-8
+"""Relative difference by which a decision's own dual proves less than what a search says of all decisions."""
 
 
 @waiting.told("backend", "backends")
@@ -224,7 +228,7 @@ def _solved(
         dual = problem.relaxed_dual()
         bound = problem.relaxed_bound(dual)
     else:
-        bound = found.bound
+        bound = _no_more_than_of_this(problem, found, dual)
     allocation: Any = best if found.allocation is None else found.allocation
     certificate = certify(problem, found.decision, allocation, bound)
     # A bound that no value reaches proves that no decision has an allocation.
@@ -260,6 +264,20 @@ def _solved(
         ),
         problem=problem,
     )
+
+
+def _no_more_than_of_this(problem: Problem, found: Search, dual: Any) -> Array:
+    """Return the bound of all decisions, or of the one found where digits leave less of that by more than rounding.
+
+    A search bounds a decision in the end by what it costs. Where next to nothing is left of what is shared, that is right to
+    few digits, and only the decision's own dual tells.
+    """
+    bound = np.asarray(found.bound)
+    if not isinstance(problem.decision_space, OneOf):
+        return bound
+    own = problem.sign * problem.bound(found.decision, dual)
+    less = np.isfinite(own) & (problem.sign * bound - own > UNCERTAIN * np.abs(bound))
+    return np.asarray(np.where(less, problem.sign * own, bound))
 
 
 def _admitted(problem: Problem, chosen: Solver, found: Search) -> Search:

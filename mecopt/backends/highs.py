@@ -20,6 +20,9 @@ MASTER_CONSISTENCY = 1e-6
 MASTER_ROUNDING = 1e-9
 """Relative gap between master and incumbent that HiGHS's own tolerances cannot reliably resolve."""
 
+OUT_OF_TIME = "Time limit reached"
+"""HiGHS's word for it."""
+
 OPTIONS = {"mip_rel_gap": 0.0, "mip_abs_gap": 1e-9, "random_seed": 0}
 
 
@@ -58,7 +61,7 @@ class Highs(OutsideSolver):
             value = float(problem.sign * problem.optimal_value(best))
             self.place(problem, model, best)
             master.add(tangents(constraints))
-        bound, rounds, out_of_time, starts, seen = -math.inf, 0, False, True, {best.tobytes()}
+        bound, rounds, out_of_time, starts, message, seen = -math.inf, 0, False, True, "", {best.tobytes()}
         while True:
             left = None if time_limit is None else time_limit - (clock.now() - began)
             if left is not None and left <= 0:
@@ -69,9 +72,8 @@ class Highs(OutsideSolver):
             ended = master.run(left)
             rounds += 1
             if ended != "Optimal":
-                if left is None:
-                    raise ArithmeticError(f"the master stopped: {ended}")
-                out_of_time = True
+                out_of_time = ended == OUT_OF_TIME
+                message = "" if out_of_time else f"the master stopped: {ended}; what stands is the best found before that"
                 break
             with pyomo_alone():
                 if starts and not _consistent(model, master):
@@ -99,4 +101,5 @@ class Highs(OutsideSolver):
             model_seconds=modelled - began,
             solve_seconds=clock.now() - modelled,
             limit=out_of_time,
+            message=message,
         )

@@ -121,7 +121,7 @@ class OutsideSolver(Solver):
             messages.pop(i, None)
             if one.message:
                 messages[i] = f"{self.name}: {one.message}"
-            return one.limit
+            return one.limit and budget.limited
 
         in_passes(count, Budget(None if time_limit is None else (1.0 - PROOF_SHARE) * time_limit), attempt, anew=True)
         found = decisions.reshape((*shape, users))

@@ -216,9 +216,11 @@ class ComputationRate(Problem[FrameTimes, TimePrice]):
         cpu_speed = np.cbrt(energy / self.aligned("capacitance", decision))
         local_rate = cpu_speed / self.aligned("cycles_per_bit", decision)
         positive = time > 0
-        snr = energy * h / (self.aligned("noise_power", decision)[..., None] * np.where(positive, time, 1.0))
-        with np.errstate(invalid="ignore"):  # a negative harvesting time is reported as a violation
-            spectral = np.where(positive, np.log1p(snr) / np.log(2.0), 0.0)
+        safe, noise = np.where(positive, time, 1.0), self.aligned("noise_power", decision)[..., None]
+        with np.errstate(invalid="ignore", divide="ignore"):  # a negative harvesting time is reported as a violation
+            snr = energy * h / (noise * safe)
+            beyond = np.log(energy * h) - np.log(noise) - np.log(safe)  # of ratios that floats do not hold
+            spectral = np.where(positive, np.where(np.isinf(snr), beyond, np.log1p(snr)) / np.log(2.0), 0.0)
         overhead = self.aligned("communication_overhead", decision)[..., None]
         offload_rate = self.aligned("bandwidth", decision)[..., None] / overhead * np.where(positive, time, 0.0) * spectral
         offload_rate = np.where(np.isnan(time), np.nan, offload_rate)

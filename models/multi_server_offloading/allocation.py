@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 
+DOUBT = 1e-9
+"""Part of a bound that rounding may have added to it."""
+
 LEAST_FRACTION = 1e-9
 """Smallest part of a power or speed that SLSQP may try."""
 
@@ -99,7 +102,8 @@ def fixed_bound(problem: MultiServerOffloading, decision: Array, price: Array) -
     shared = np.where(np.isnan(shared), np.inf, shared)
     whole = cost + np.concatenate([np.zeros((*shared.shape[:-1], 1)), shared], axis=-1)
     chosen = np.take_along_axis(whole, decision[..., None].astype(int), axis=-1)[..., 0]
-    return np.asarray(chosen.sum(axis=-1) - (price * problem.aligned("server_speed", decision[..., :1])).sum(axis=-1))
+    found = chosen.sum(axis=-1) - (price * problem.aligned("server_speed", decision[..., :1])).sum(axis=-1)
+    return within_rounding(problem, found, price)
 
 
 def relaxed_bound(problem: MultiServerOffloading, price: Array, place_price: Array) -> Array:
@@ -109,7 +113,30 @@ def relaxed_bound(problem: MultiServerOffloading, price: Array, place_price: Arr
     least = np.fmin(cost[..., 0], np.where(np.isnan(remote), np.inf, remote).min(axis=-1)).sum(axis=-1)
     places = place_price * np.where(place_price > 0, problem.admission, 0.0)
     with np.errstate(invalid="ignore"):  # where prices and costs are both infinite nothing is proved
-        return np.asarray(least - (price * problem.server_speed + places).sum(axis=-1))
+        found = least - (price * problem.server_speed + places).sum(axis=-1)
+    return within_rounding(problem, found, price)
+
+
+def within_rounding(problem: MultiServerOffloading, bound: Array, price: Array) -> Array:
+    r"""Return bounds at prices ``(*batch, *candidates, servers)``, less what rounding may have added.
+
+    Where least speeds leave next to nothing of a server, its price times its speed is subtracted from as much again. Sums
+    of n speeds are right to n units in the last place; the least speed by a deadline T beside an upload t to
+    :math:`(T + t)/(T - t)` of them.
+    """
+    if not problem.bounded.any():
+        return np.asarray(bound)
+    upload, deadline = problem.upload_time(), problem.deadline[..., None]
+    with np.errstate(all="ignore"):
+        lower = np.nan_to_num(problem.speed_bounds()[0])
+        units = np.where((deadline < np.inf) & (deadline > upload), (deadline + upload) / (deadline - upload), 1.0)
+        speeds = (problem.users + 2.0) * problem.server_speed + (lower * units).sum(axis=-2)
+        missing = price.ndim - 1 - len(problem.batch_shape)
+        batch = speeds.shape[:-1]
+        spread = speeds.reshape(*batch, *(1,) * missing, problem.servers)
+        doubt = np.finfo(float).eps * (price * spread).sum(axis=-1)
+        doubtful = (doubt > DOUBT * np.abs(bound)) & np.isfinite(doubt)
+        return np.asarray(np.where(doubtful, bound - doubt, bound))
 
 
 def respond(problem: MultiServerOffloading, decision: Array, price: Array) -> SpeedAndPower:

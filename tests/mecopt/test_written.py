@@ -172,3 +172,31 @@ def test_a_model_whose_variables_are_all_fixed_is_solved_by_highs_and_by_scip() 
     assert written.getStatus() == "optimal"
     assert written.getObjVal() == pytest.approx(3.0)
     assert pairs == []
+
+
+@pytest.mark.parametrize(
+    ("ended", "limit"),
+    [
+        ("Unknown", None),
+        ("Unknown", 60.0),
+        ("Solve error", 60.0),
+        ("Time limit reached", None),
+        ("Time limit reached", 0.05),
+    ],
+)
+def test_a_master_that_stops_is_told_from_one_whose_time_is_up(
+    ended: str, limit: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What stands is the best decision so far, here the first one, judged by our own proof."""
+    instance = BinaryOffloading.sample(np.random.default_rng(6), users=5, preset="heterogeneous")
+    first = mecopt.solve(instance, solver="all-local")
+    assert first.objective > mecopt.solve(instance).objective * 1.01
+    monkeypatch.setattr(Linear, "run", lambda self, time_limit: ended)
+    answer = mecopt.solve(instance, solver="highs", time_limit=limit)
+    assert answer.objective == first.objective
+    assert answer.bound <= mecopt.solve(instance).objective * (1.0 + 1e-9)
+    if ended == "Time limit reached":
+        assert answer.status is mecopt.Status.LIMIT
+    else:
+        assert answer.status is mecopt.Status.FEASIBLE
+        assert answer.stats.messages == {0: f"highs: the master stopped: {ended}; what stands is the best found before that"}

@@ -147,3 +147,21 @@ def test_the_authors_optima_are_reproduced_on_every_instance(name: str) -> None:
     assert np.array_equal(answer.decision, data.labels.decision)
     assert np.allclose(answer.objective, data.labels.objective, rtol=2e-7, atol=0.0)
     assert answer.statuses() == {"OPTIMAL": 10_000}
+
+
+def test_a_ratio_of_signal_and_noise_that_floats_do_not_hold_has_its_logarithm() -> None:
+    """Next to no time is sent in by a user whom others outweigh by 1e21: its rate is next to nothing, not infinite."""
+    problem = ComputationRate(
+        channel_gain=[1.00707332e-13, 4.98669413e-13, 6.55300947e-03],
+        cycles_per_bit=1.27963599e-05,
+        noise_power=2.5686338543204345e-18,
+        weight=[1.0, 1.5, 1.0],
+    )
+    answer = mecopt.allocate(problem, [1, 0, 1])
+    assert answer.status is mecopt.Status.OPTIMAL
+    assert answer.allocation.offload_time[0] < 1e-300
+    times = FrameTimes(harvest_time=np.array(0.5), offload_time=np.array([1e-310, 0.0, 0.5]))
+    rate = problem.rates(np.array([1, 0, 1]), times)[0]
+    received = 0.5 * 0.7 * 3.0 * 1.00707332e-13**2
+    right = 2e6 / 1.1 * 1e-310 * (np.log2(received / 2.5686338543204345e-18) + 310.0 * np.log2(10.0))
+    assert rate == pytest.approx(right, rel=1e-9)

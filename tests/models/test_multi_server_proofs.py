@@ -129,3 +129,39 @@ def test_least_speeds_above_all_that_there_is_are_refuted_at_the_root(users: int
     assert f"{users} users cannot compute in time alone and need" in answer.stats.messages[0]
     roomier = replace(problem, least_speed=problem.least_speed * 0.5)
     assert mecopt.solve(roomier, solver=solver, gap=0.1, time_limit=5.0, throw=False).status is not Status.INFEASIBLE
+
+
+def test_what_a_deadline_leaves_of_a_server_is_proved_only_as_far_as_its_digits_go() -> None:
+    """A deadline takes all of a server but a few units in the last place of its speed: the other cost is their inverse."""
+    import mpmath
+
+    mpmath.mp.dps = 60
+    fields: dict[str, Any] = {
+        "channel_gain": [[0.7150717577328745], [0.6250076336936401]],
+        "workload": [920511536.4564525, 920511536.4564565],
+        "data_size": [540132.5322288133, 995456.7957621336],
+        "weight": [0.8082294635607554, 1.3260814650494497],
+        "bandwidth": 1e6,
+        "max_power": 2.9351140391046047e-09,
+        "noise_power": 1e-8,
+        "local_speed": 0.0,
+        "server_speed": [8321859257.076673],
+        "deadline": [2.075689450902349, np.inf],
+    }
+    problem = MultiServerOffloading(**fields)
+    exact = {name: [mpmath.mpf(float(v)) for v in np.ravel(getattr(problem, name))] for name in fields}
+    snr = [p * h / exact["noise_power"][0] for p, h in zip(exact["max_power"], exact["channel_gain"], strict=True)]
+    rate = [b * mpmath.log(1 + s, 2) for b, s in zip(exact["bandwidth"], snr, strict=True)]
+    up = [d / r for d, r in zip(exact["data_size"], rate, strict=True)]
+    left = exact["server_speed"][0] - exact["workload"][0] / (exact["deadline"][0] - up[0])
+    assert 0 < left < 1e-5
+    right = exact["weight"][0] * exact["deadline"][0] + exact["weight"][1] * (up[1] + exact["workload"][1] / left)
+    for answer in (
+        *(mecopt.solve(problem, solver=name, throw=False) for name in ("exact", "price-and-fix", "enumerate")),
+        mecopt.allocate(problem, [1, 1], throw=False),
+    ):
+        assert answer.decision.tolist() == [1, 1]
+        assert float(answer.bound) <= right
+        assert answer.status is mecopt.Status.FEASIBLE
+    roomy = mecopt.solve(replace(problem, deadline=[2.1, np.inf]))
+    assert roomy.status is mecopt.Status.OPTIMAL

@@ -16,6 +16,9 @@ Array = NDArray[Any]
 
 GAIN = 5e-6
 
+NEVER = 1e100
+"""Energy that nobody has."""
+
 
 class Oracle:
     """One user's slot by the formulas of the paper: a lower hull of sampled points, bisection, interval branch and bound."""
@@ -25,7 +28,8 @@ class Oracle:
             return float(np.ravel(getattr(slot, name))[user if getattr(slot, name).ndim else 0])
 
         length, self.work, self.floor = of("slot"), of("workload"), of("energy_floor")
-        noise = of("noise_power") / of("uplink_gain") * length
+        uplink = of("uplink_gain")
+        noise = of("noise_power") / uplink * length if uplink > 0.0 else NEVER
         gain = of("reflection") ** 2 * of("uplink_gain") * of("downlink_gain")
         passive = of("bandwidth") * np.log2(1.0 + gain * of("carrier_power") * 1e6 / of("noise_power")) * length
         self.harvest = of("harvesting_efficiency") * of("carrier_power") * 1e6 * of("downlink_gain") * length
