@@ -50,6 +50,9 @@ Array = NDArray[Any]
 ALIKE = 1e-13
 """Relative difference of square-root workloads up to which users count as alike."""
 
+ROUNDED = 1e-12
+"""Relative difference by which the cost of a decision may fall short of that of the only place in it, by rounding."""
+
 MOST_SLOTS = 4_000_000
 """Entries of the assignment problem beyond which price-and-fix is faster than it."""
 
@@ -85,7 +88,7 @@ def assign(servers: Servers) -> tuple[Array, float]:
     known = cost.argmin(axis=1).astype(np.int8)
     polish(servers, known, POLISHING)
     most = float(costs(servers, known[None, None])[0, 0])
-    possible = np.isfinite(table) & (table <= most)
+    possible = np.isfinite(table) & (table <= most * (1.0 + ROUNDED))
     impossible = 2.0 * users * np.max(table, where=possible, initial=1.0)
     _, column = linear_sum_assignment(np.where(possible, table, impossible))
     decision = np.where(column < server.size, 1 + np.append(server, np.zeros(users, dtype=int))[column], 0).astype(np.int8)

@@ -165,3 +165,16 @@ def test_what_a_deadline_leaves_of_a_server_is_proved_only_as_far_as_its_digits_
         assert answer.status is mecopt.Status.FEASIBLE
     roomy = mecopt.solve(replace(problem, deadline=[2.1, np.inf]))
     assert roomy.status is mecopt.Status.OPTIMAL
+
+
+@pytest.mark.parametrize("solver", ["exact", "slots"])
+def test_the_only_place_of_a_decision_is_not_above_its_cost_by_rounding(solver: str) -> None:
+    """What a user costs alone is summed in two ways, which differ in a last digit in one draw of some hundreds."""
+    rng = np.random.default_rng(38)
+    gain = 1e-8 * 10.0 ** rng.uniform(-1.0, 1.0, (3000, 1, 3))
+    weight = 1.0 + 1e-7 * rng.uniform(-1.0, 1.0, (3000, 1))
+    problem = MultiServerOffloading(channel_gain=gain, weight=weight, data_size=13669.0, server_speed=[5e10] * 3)
+    answer = mecopt.solve(problem, solver=solver)
+    assert answer.is_optimal.all()
+    alone = [problem.objective(np.full((3000, 1), k), problem.closed_form(np.full((3000, 1), k))[0]) for k in range(4)]
+    np.testing.assert_allclose(answer.objective, np.min(alone, axis=0), rtol=1e-12)

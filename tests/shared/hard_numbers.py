@@ -587,8 +587,10 @@ def of_slots(problem: HybridSlot) -> Rival:
         for user in np.flatnonzero(problem.workload[k] > 0.0):
             with np.errstate(all="ignore"):
                 reward = Oracle(problem[k], int(user)).best(1e-6)[0]
-            if own["service"][k, user] == 0.0 or reward == -np.inf:
+            if own["service"][k, user] == 0.0:
                 reward = max(reward, -float(own["outage_penalty"][k, user]))
+            elif reward == -np.inf:  # the samples serve nobody; whether skipping is allowed they do not tell
+                reward = np.nan
             total += reward
         value[k] = total
     return Rival(value, np.zeros(problem.instances, dtype=bool), 1e-9 * problem.negligible)
