@@ -9,7 +9,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from mecopt.models.backscatter_frame.users_environment import BackscatterUsersEnv
+from mecopt.models.backscatter_frame.dynamics.users_environment import BackscatterUsersEnv
 
 EPISODES, FRAMES = 4, 50
 

@@ -14,8 +14,10 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
 from mecopt import Problem, shapes_meant
-from mecopt.backends.backend import Answer, Backend, Feature
-from mecopt.decision import OneOf
+from mecopt.contract.backend import Answer, Backend, Feature
+from mecopt.contract.decision import OneOf
+from mecopt.contract.fields import Quantity, Variables, quantity, variable
+from mecopt.contract.scenario import Reference, Scenario
 from mecopt.dynamic import (
     Chain,
     Chart,
@@ -29,8 +31,6 @@ from mecopt.dynamic import (
     policy_of,
     rollout,
 )
-from mecopt.fields import Quantity, Variables, quantity, variable
-from mecopt.scenario import Reference, Scenario
 from mecopt.search.enumeration import Enumeration
 
 Array = NDArray[Any]

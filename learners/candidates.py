@@ -19,8 +19,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from mecopt.contract.errors import InstanceError
 from mecopt.show.numbers import counted
-from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
 

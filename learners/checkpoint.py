@@ -9,14 +9,14 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from mecopt import stored
-from mecopt.solution import InstanceError
+from mecopt.contract.errors import InstanceError
+from mecopt.storage import sealed as stored
 
 Array = NDArray[Any]
 
 CHECKPOINT = "checkpoint.safetensors"
 KIND = "checkpoint of a training"
-"""Kind of the file, see `mecopt.stored`."""
+"""Kind of the file, see `mecopt.storage.sealed`."""
 
 LOGGED = "log_"
 """Begins the names of the log's columns in a checkpoint."""

@@ -11,11 +11,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.fields import axes, declared
-from mecopt.problem import Problem
+from mecopt.contract.errors import InstanceError, unknown
+from mecopt.contract.fields import axes, declared
+from mecopt.contract.problem import Problem
 from mecopt.show.numbers import counted
-from mecopt.solution import InstanceError, unknown
-from mecopt.trained import Trained
+from mecopt.storage.trained import Trained
 
 Array = NDArray[Any]
 

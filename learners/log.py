@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt import stored
+from mecopt.contract.errors import InstanceError, MecoptError
 from mecopt.show.numbers import counted
-from mecopt.solution import InstanceError, MecoptError
+from mecopt.storage import sealed as stored
 
 Array = NDArray[Any]
 
 LOG = "training.parquet"
 KIND = "log of a training"
-"""Name of the file, and its kind, see `mecopt.stored`."""
+"""Name of the file, and its kind, see `mecopt.storage.sealed`."""
 
 CONTRADICTION = 1e-9
 """Relative difference by which rounding may put an answer beyond the optimum."""

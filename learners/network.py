@@ -13,9 +13,9 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from mecopt.concurrency import Rank, new_lock
-from mecopt.solution import BackendUnavailable, InstanceError
-from mecopt.trained import Trained
+from mecopt.contract.errors import BackendUnavailable, InstanceError
+from mecopt.running.concurrency import Rank, new_lock
+from mecopt.storage.trained import Trained
 
 Array = NDArray[Any]
 Layers = list[tuple[Array, Array]]

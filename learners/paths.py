@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.contract.errors import InstanceError
+from mecopt.contract.problem import Problem
 from mecopt.dynamic.dynamics import read_only
-from mecopt.problem import Problem
 from mecopt.show.numbers import counted
-from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mecopt.files import code_digest
+from mecopt.contract.problem import Problem
 from mecopt.learners.proposer import Learner
-from mecopt.problem import Problem
+from mecopt.storage.atomic import code_digest
 
 
 @dataclass(frozen=True)

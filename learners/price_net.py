@@ -1,8 +1,8 @@
 r"""A network that predicts the prices of a decision, from which a solver of the allocation can start: learner `price-net`.
 
 Every allocation problem here hides prices (of capacity, of time, of each user's work). The network sees the varying fields
-and what a decision brings, and predicts the logarithms of its prices; `mecopt.warmstart.from_dual` turns them into an
-allocation with its true gap. It is trained by least squares on optimal decisions and on others (choices a few flips away;
+and what a decision brings, and predicts the logarithms of its prices; `mecopt.contract.warmstart.from_dual` turns them into
+an allocation with its true gap. It is trained by least squares on optimal decisions and on others (choices a few flips away;
 beams of simple rules, or random ones), whose prices the closed form gives: plain supervised learning, since the labels are
 exact and cost microseconds. That they do is also why such a start cannot pay where a closed form exists;
 `mecopt bench --warm-starts` says so with numbers.
@@ -25,21 +25,21 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from mecopt.decision import OneOf
-from mecopt.fields import Variables, axes, declared
-from mecopt.files import to_myself
+from mecopt.contract.decision import OneOf
+from mecopt.contract.errors import InstanceError
+from mecopt.contract.fields import Variables, axes, declared
+from mecopt.contract.problem import Problem
+from mecopt.contract.warmstart import from_dual
+from mecopt.data.stream import distinct
 from mecopt.learners import network
 from mecopt.learners.candidates import candidates
 from mecopt.learners.inputs import SCALINGS, Inputs
 from mecopt.learners.proposer import Learner, Settings, WarmStarter, shipped_with_mecopt
 from mecopt.learners.training import finished, run_key, versions
-from mecopt.problem import Problem
 from mecopt.show.numbers import counted
-from mecopt.solution import InstanceError
 from mecopt.solve import solve
-from mecopt.stream import distinct
-from mecopt.trained import Trained
-from mecopt.warmstart import from_dual
+from mecopt.storage.atomic import to_myself
+from mecopt.storage.trained import Trained
 
 Array = NDArray[Any]
 

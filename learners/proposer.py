@@ -4,7 +4,7 @@
 - `Training`: a policy in the making. It proposes candidates for the next instances, is told the winning `Solution` of each,
   and learns from it. torch lives here and nowhere else.
 - `Policy`: what training leaves, saved as safetensors and JSON, running on numpy alone. A `Proposer` proposes decisions, a
-  `WarmStarter` predicts the dual of a decision, from which `mecopt.warmstart` makes a start for a solver.
+  `WarmStarter` predicts the dual of a decision, from which `mecopt.contract.warmstart` makes a start for a solver.
 
 A policy never allocates: a bad one costs quality or time, never feasibility or honesty.
 """
@@ -22,14 +22,15 @@ from typing import Any, ClassVar, Literal, Self
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from mecopt import trained
-from mecopt.backends.backend import Feature
-from mecopt.fields import Variables
+from mecopt.contract.backend import Feature
+from mecopt.contract.errors import InstanceError, unknown
+from mecopt.contract.fields import Variables
+from mecopt.contract.problem import Problem
+from mecopt.contract.solution import Solution
 from mecopt.learners.inputs import Inputs
-from mecopt.problem import Problem
 from mecopt.registry import find_problem
 from mecopt.show import numbers
-from mecopt.solution import InstanceError, Solution, unknown
+from mecopt.storage import trained
 
 Array = NDArray[Any]
 
@@ -61,7 +62,7 @@ class Policy(ABC):
         """Rebuild the policy from what `save` wrote."""
 
     def save(self, folder: str | Path) -> None:
-        """Write the policy to a folder; see `mecopt.trained`."""
+        """Write the policy to a folder; see `mecopt.storage.trained`."""
         card = {
             "learner": self.learner,
             "problem": self.problem,
@@ -182,7 +183,7 @@ class WarmStarter(Policy):
         takes = Feature.WARM_PRIMAL | Feature.WARM_PRIMAL_DUAL
         backend = next(one.name for one in backends if one.features & takes)
         return (
-            "import mecopt; from mecopt.warmstart import from_dual; "
+            "import mecopt; from mecopt.contract.warmstart import from_dual; "
             f'start = from_dual(problem, decision, mecopt.load_policy("{folder}").predict(problem, decision)); '
             f'mecopt.allocate(problem, decision, backend="{backend}", start=start)'
         )

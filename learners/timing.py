@@ -9,8 +9,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from mecopt import clock
-from mecopt.problem import Problem
+from mecopt.contract.problem import Problem
+from mecopt.running import clock
 
 Array = NDArray[Any]
 

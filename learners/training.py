@@ -17,22 +17,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt import stored
-from mecopt.arguments import checked_seed
+from mecopt.contract.arguments import checked_seed
+from mecopt.contract.errors import InstanceError
+from mecopt.contract.problem import Problem
+from mecopt.contract.solution import Solution, Status
+from mecopt.contract.solver import GAP, best_of, scores
 from mecopt.data import digest
-from mecopt.files import code_digest, to_myself, write_whole
+from mecopt.data.stream import distinct
 from mecopt.learners.checkpoint import CHECKPOINT, resume, write_checkpoint
 from mecopt.learners.curves import curves
 from mecopt.learners.log import LOG, Log, reached, read_columns, write_log
 from mecopt.learners.network import one_thread
 from mecopt.learners.proposer import Training
-from mecopt.problem import Problem
-from mecopt.search.solver import GAP, best_of, scores
 from mecopt.show.numbers import counted
-from mecopt.solution import InstanceError, Solution, Status
 from mecopt.solve import allocate, solve
-from mecopt.stream import distinct
-from mecopt.trained import CARD, read, read_card
+from mecopt.storage import sealed as stored
+from mecopt.storage.atomic import code_digest, to_myself, write_whole
+from mecopt.storage.trained import CARD, read, read_card
 
 Array = NDArray[Any]
 

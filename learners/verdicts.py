@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.evaluation.reproduction import Verdict
 from mecopt.learners.figures import Spread
-from mecopt.reproduction import Verdict
 
 Array = NDArray[Any]
 

@@ -9,25 +9,23 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-from mecopt import interrupts as interrupts  # the first, so that an interrupt while the rest is imported ends quietly
-from mecopt.decision import Binary, DecisionSpace
-from mecopt.problem import Problem
-from mecopt.quantities.doubts import AmbiguousShape, DoubtfulData, ImplausibleData, shapes_meant, strict
-from mecopt.registry import find_problem, load_policy, problems
-from mecopt.scenario import Reference, Scenario
-from mecopt.solution import (
+# The first, so that an interrupt while the rest is imported ends quietly.
+from mecopt.running import interrupts as interrupts  # isort: skip
+from mecopt.contract.decision import Binary, DecisionSpace
+from mecopt.contract.errors import (
     BackendUnavailable,
-    Certificate,
     InstanceError,
     MecoptError,
     NoSuchInstance,
-    Solution,
     SolveFailed,
     StartIgnored,
-    Statistics,
-    Status,
     UnknownName,
 )
+from mecopt.contract.problem import Problem
+from mecopt.contract.scenario import Reference, Scenario
+from mecopt.contract.solution import Certificate, Solution, Statistics, Status
+from mecopt.quantities.doubts import AmbiguousShape, DoubtfulData, ImplausibleData, shapes_meant, strict
+from mecopt.registry import find_problem, load_policy, problems
 from mecopt.solve import allocate, solve
 
 if not (Path(__file__).parent / "models" / "__init__.py").is_file():  # no wheel, and no link of a clone

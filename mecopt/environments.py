@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from importlib.metadata import entry_points
 
-from mecopt.solution import BackendUnavailable
+from mecopt.contract.errors import BackendUnavailable
 
 try:
     # Not from the package itself: earlier Gymnasium runs this module while its own import has not ended.

@@ -19,10 +19,10 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from mecopt.arguments import checked_seed
-from mecopt.problem import Problem
+from mecopt.contract.arguments import checked_seed
+from mecopt.contract.errors import InstanceError
+from mecopt.contract.problem import Problem
 from mecopt.show.readable import Readable
-from mecopt.solution import InstanceError
 
 if TYPE_CHECKING:
     from mecopt.show.page import Page

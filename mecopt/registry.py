@@ -7,10 +7,10 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Literal
 
-from mecopt.problem import Problem
-from mecopt.reproduction import Reproduction
-from mecopt.solution import InstanceError, unknown
-from mecopt.trained import read_card
+from mecopt.contract.errors import InstanceError, unknown
+from mecopt.contract.problem import Problem
+from mecopt.evaluation.reproduction import Reproduction
+from mecopt.storage.trained import read_card
 
 Role = Literal["proposer", "warm-starter"]
 

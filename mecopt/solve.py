@@ -10,16 +10,17 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
-from mecopt import clock, waiting
-from mecopt.arguments import checked_gap, checked_generator, checked_limit, checked_problem, checked_start
-from mecopt.backends.backend import Backend, Feature
-from mecopt.certify import certify, denied, distance, judge, reasons
-from mecopt.decision import OneOf
-from mecopt.problem import Problem
-from mecopt.rescue import hearing, rescued
+from mecopt.contract.arguments import checked_gap, checked_generator, checked_limit, checked_problem, checked_start
+from mecopt.contract.backend import Backend, Feature
+from mecopt.contract.certificate import certify, denied, distance, judge, reasons
+from mecopt.contract.decision import OneOf
+from mecopt.contract.errors import InstanceError, SolveFailed, StartIgnored
+from mecopt.contract.problem import Problem
+from mecopt.contract.solution import AllocationT, DualT, Solution, Statistics, Status
+from mecopt.contract.solver import GAP, LEAST_GAP, Search, Solver
+from mecopt.running import clock, waiting
+from mecopt.running.rescue import hearing, rescued
 from mecopt.search.named import solver_for
-from mecopt.search.solver import GAP, LEAST_GAP, Search, Solver
-from mecopt.solution import AllocationT, DualT, InstanceError, Solution, SolveFailed, StartIgnored, Statistics, Status
 
 Array = NDArray[Any]
 

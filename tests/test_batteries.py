@@ -10,14 +10,13 @@ import pytest
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from mecopt.backends.backend import Answer, Backend
-from mecopt.problem import Problem
+from mecopt.contract.backend import Answer, Backend
+from mecopt.contract.problem import Problem
 from mecopt.registry import find_learner, find_problem, learner_names, problem_names
-from mecopt.testing import Check, check_backends_agree, checks_of
-from mecopt.testing_batches import EXTREME_CHECKS, FAULT_CHECKS
-from mecopt.testing_mixed import MIXED_CHECKS
-from mecopt.testing_parallel import PARALLEL_CHECKS, check_processes_of_loky
-from mecopt.testing_policies import (
+from mecopt.testing.batches import EXTREME_CHECKS, FAULT_CHECKS
+from mecopt.testing.mixed import MIXED_CHECKS
+from mecopt.testing.parallel import PARALLEL_CHECKS, check_processes_of_loky
+from mecopt.testing.policies import (
     PROPOSER_CHECKS,
     USERS,
     WARM_STARTER_CHECKS,
@@ -31,6 +30,7 @@ from mecopt.testing_policies import (
     check_warm_starter,
     trained_example,
 )
+from mecopt.testing.problems import Check, check_backends_agree, checks_of
 
 Array = NDArray[Any]
 

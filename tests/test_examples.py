@@ -23,8 +23,8 @@ import pytest
 from mecopt import UnknownName, find_problem, problems
 from mecopt.cli.main import COMMANDS, group, main
 from mecopt.compare.run import STORED
+from mecopt.contract.errors import unknown
 from mecopt.search.proposed import LEARNED
-from mecopt.solution import unknown
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]

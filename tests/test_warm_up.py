@@ -25,7 +25,7 @@ event.register("numba:compile", Heard())
 
 WARMING = """
 from mecopt.registry import find_problem
-from mecopt.warm_up import steps
+from mecopt.running.warm_up import steps
 for step in steps(find_problem(sys.argv[1])):
     step()
 """
@@ -34,12 +34,12 @@ USING = """
 import tempfile
 import numpy as np
 import mecopt
-from mecopt import clock
-from mecopt.backends.backend import Feature
+from mecopt.running import clock
+from mecopt.contract.backend import Feature
 from mecopt.compare import compare, default_methods
 from mecopt.dynamic import Choices, State, luck, policy_of, rollout
 from mecopt.registry import all_shipped, dynamics_names, find_dynamics, find_problem
-from mecopt.warmstart import from_dual
+from mecopt.contract.warmstart import from_dual
 
 cls = find_problem(sys.argv[1])
 

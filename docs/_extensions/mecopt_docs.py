@@ -30,8 +30,8 @@ from sphinx.util.nodes import nested_parse_with_titles
 from sphinx.util.typing import stringify_annotation
 
 from mecopt import Problem, find_problem
-from mecopt.backends.backend import Feature
 from mecopt.cli.main import COMMANDS
+from mecopt.contract.backend import Feature
 from mecopt.quantities.hints import level_unit
 
 logger = logging.getLogger(__name__)

@@ -20,17 +20,17 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from mecopt.decision import Binary
+from mecopt.contract.decision import Binary
+from mecopt.contract.problem import Problem
+from mecopt.contract.solution import Solution
 from mecopt.learners import network, training
 from mecopt.learners.candidates import candidates, own_decision
 from mecopt.learners.decision_net.settings import LITERAL, PAPER, DecisionNetSettings
 from mecopt.learners.inputs import Inputs
 from mecopt.learners.log import report
 from mecopt.learners.proposer import Learner, Proposer, Training, shipped_with_mecopt
-from mecopt.problem import Problem
-from mecopt.solution import Solution
 from mecopt.solve import solve
-from mecopt.trained import Trained
+from mecopt.storage.trained import Trained
 
 Array = NDArray[Any]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mecopt.contract.errors import InstanceError
 from mecopt.learners.candidates import SCHEMES
 from mecopt.learners.inputs import SCALINGS
 from mecopt.learners.proposer import Settings
-from mecopt.solution import InstanceError
 
 RATE_SCHEDULES = ("constant", "linear")
 LABELS = ("own", "optimum")

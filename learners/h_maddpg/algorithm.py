@@ -33,9 +33,9 @@ from numpy.typing import NDArray
 from mecopt.learners.h_maddpg.agents import Agents, Learned
 from mecopt.learners.h_maddpg.settings import HMaddpgSettings
 from mecopt.learners.h_maddpg.shares import NUMBERS, alternatives, shares_of
-from mecopt.models.backscatter_frame.beam_actions import action_size, beams_of
-from mecopt.models.backscatter_frame.dynamics import Outcome, carried_out, estimated, from_shares
-from mecopt.models.backscatter_frame.observation import Observer, flattened
+from mecopt.models.backscatter_frame.dynamics.beam_actions import action_size, beams_of
+from mecopt.models.backscatter_frame.dynamics.observation import Observer, flattened
+from mecopt.models.backscatter_frame.dynamics.steps import Outcome, carried_out, estimated, from_shares
 from mecopt.models.backscatter_frame.problem import BackscatterFrame
 
 Array = NDArray[Any]

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from mecopt.files import to_myself, write_whole
+from mecopt.contract.errors import InstanceError
+from mecopt.contract.problem import Problem
 from mecopt.learners.checkpoint import CHECKPOINT, resume, write_checkpoint
 from mecopt.learners.h_maddpg import record
 from mecopt.learners.h_maddpg.algorithm import HMaddpgTraining
@@ -19,9 +20,8 @@ from mecopt.learners.network import one_thread
 from mecopt.learners.proposer import Learner, shipped_with_mecopt
 from mecopt.learners.training import finished, marks, run_key, versions
 from mecopt.models.backscatter_frame.problem import BackscatterFrame
-from mecopt.problem import Problem
 from mecopt.show.numbers import counted
-from mecopt.solution import InstanceError
+from mecopt.storage.atomic import to_myself, write_whole
 
 SEEN = ("channel", "workload", "battery")
 """The fields that the agents see."""

@@ -21,8 +21,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from mecopt.contract.errors import InstanceError
 from mecopt.learners.network import ACTIVATIONS, sigmoid, torch_or_error
-from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
 

@@ -10,20 +10,20 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from mecopt.contract.errors import InstanceError
+from mecopt.contract.problem import Problem
 from mecopt.learners.h_maddpg import record
 from mecopt.learners.h_maddpg.networks import act, actor_shapes
 from mecopt.learners.h_maddpg.settings import HMaddpgSettings
 from mecopt.learners.h_maddpg.shares import NUMBERS
 from mecopt.learners.inputs import Inputs
 from mecopt.learners.proposer import Proposer
-from mecopt.models.backscatter_frame.beam_actions import action_size, beams_of
-from mecopt.models.backscatter_frame.dynamics import carried_out, estimated, from_shares
-from mecopt.models.backscatter_frame.observation import Observer, flattened
+from mecopt.models.backscatter_frame.dynamics.beam_actions import action_size, beams_of
+from mecopt.models.backscatter_frame.dynamics.observation import Observer, flattened
+from mecopt.models.backscatter_frame.dynamics.steps import carried_out, estimated, from_shares
 from mecopt.models.backscatter_frame.problem import BackscatterFrame
 from mecopt.models.backscatter_frame.variables import FrameAllocation
-from mecopt.problem import Problem
-from mecopt.solution import InstanceError
-from mecopt.trained import Trained
+from mecopt.storage.trained import Trained
 
 Array = NDArray[Any]
 

@@ -6,11 +6,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mecopt.contract.errors import InstanceError
 from mecopt.learners.network import ACTIVATIONS
 from mecopt.learners.proposer import Settings
-from mecopt.models.backscatter_frame.beam_actions import BEAM_ACTIONS
-from mecopt.models.backscatter_frame.dynamics import Rewards
-from mecopt.solution import InstanceError
+from mecopt.models.backscatter_frame.dynamics.beam_actions import BEAM_ACTIONS
+from mecopt.models.backscatter_frame.dynamics.steps import Rewards
 
 USERS = ("optimised", "optimisation-driven", "model-free")
 USER_REWARDS = ("own", "team")
@@ -31,7 +31,7 @@ class HMaddpgSettings(Settings):
     optimiser (the paper's rival)."""
     beams: str = "weights"
     """What the access point's action means: "raw" antenna weights (paper), or "weights" of users, of whose channels the
-    beams are principal eigenvectors; see `mecopt.models.backscatter_frame.beam_actions`."""
+    beams are principal eigenvectors; see `mecopt.models.backscatter_frame.dynamics.beam_actions`."""
     user_reward: str = "own"
     """What a user learns from: its "own" reward (12) (paper), or the "team"'s (11)."""
     executed: str = "better"
@@ -75,7 +75,7 @@ class HMaddpgSettings(Settings):
     reliability: float = 1.0
     """sigma of (11); the paper is silent."""
     static_energy: float = 600.0
-    """e_0 of (11), mJ per frame; ours, see `mecopt.models.backscatter_frame.dynamics`."""
+    """e_0 of (11), mJ per frame; ours, see `mecopt.models.backscatter_frame.dynamics.steps`."""
     service_price: float = 0.2
     """mu_1 of (12) (section IV)."""
     carrier_price: float = 0.4

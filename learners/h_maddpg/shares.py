@@ -1,11 +1,11 @@
 r"""Users' actions as three numbers each, between allocations and networks.
 
-`mecopt.models.backscatter_frame.dynamics.from_shares` reads an action as parts :math:`(a_1, a_2)` of the slot for sending
-and for the carrier, and a part :math:`a_3` of what the user could compute itself; the carrier takes what it can of the rest,
-and the remainder is sent. Times and local bits of an optimal allocation give such an action, which serves the same users at
-the same energy of the access point; where the optimiser sends what the carrier could take, in the same times, the user keeps
-more of its energy than in the estimate. A user who is not served does nothing but keep the carrier on for others, and what
-its action stands for fails as it does.
+`mecopt.models.backscatter_frame.dynamics.steps.from_shares` reads an action as parts :math:`(a_1, a_2)` of the slot for
+sending and for the carrier, and a part :math:`a_3` of what the user could compute itself; the carrier takes what it can of
+the rest, and the remainder is sent. Times and local bits of an optimal allocation give such an action, which serves the same
+users at the same energy of the access point; where the optimiser sends what the carrier could take, in the same times, the
+user keeps more of its energy than in the estimate. A user who is not served does nothing but keep the carrier on for others,
+and what its action stands for fails as it does.
 """
 
 from __future__ import annotations

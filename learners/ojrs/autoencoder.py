@@ -28,11 +28,11 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from mecopt.fields import axes, declared
+from mecopt.contract.fields import axes, declared
+from mecopt.contract.problem import Problem
 from mecopt.learners import network
 from mecopt.learners.inputs import LOOKED_AT, Inputs
 from mecopt.learners.ojrs.settings import OjrsSettings
-from mecopt.problem import Problem
 
 Array = NDArray[Any]
 

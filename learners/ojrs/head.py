@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.contract.errors import InstanceError
 from mecopt.show.numbers import counted
-from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
 

@@ -27,14 +27,14 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from mecopt.fields import declared
+from mecopt.contract.errors import InstanceError, unknown
+from mecopt.contract.fields import declared
+from mecopt.contract.problem import Problem
+from mecopt.contract.solver import scores
 from mecopt.learners.ojrs.settings import OjrsSettings
-from mecopt.problem import Problem
 from mecopt.search.annealing import anneal
 from mecopt.search.descent import descend, optimal, optimal_moves
 from mecopt.search.server_choice import MoveSearch
-from mecopt.search.solver import scores
-from mecopt.solution import InstanceError, unknown
 from mecopt.solve import solve
 
 Array = NDArray[Any]

@@ -26,7 +26,9 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from mecopt.decision import OneOf
+from mecopt.contract.decision import OneOf
+from mecopt.contract.problem import Problem
+from mecopt.contract.solution import Solution
 from mecopt.learners import network, training
 from mecopt.learners.inputs import Inputs
 from mecopt.learners.log import report
@@ -36,9 +38,7 @@ from mecopt.learners.ojrs.labels import guide, searched, steps_ahead
 from mecopt.learners.ojrs.replay import Replay
 from mecopt.learners.ojrs.settings import PAPER, SANE, OjrsSettings
 from mecopt.learners.proposer import Learner, Proposer, Training, shipped_with_mecopt
-from mecopt.problem import Problem
-from mecopt.solution import Solution
-from mecopt.trained import Trained
+from mecopt.storage.trained import Trained
 
 Array = NDArray[Any]
 

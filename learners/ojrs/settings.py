@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mecopt.contract.errors import InstanceError
 from mecopt.learners.inputs import SCALINGS
 from mecopt.learners.network import ACTIVATIONS
 from mecopt.learners.ojrs.replay import REPLAYS
 from mecopt.learners.proposer import Settings
 from mecopt.search.annealing import COOLING, NEIGHBOURS, TEMPERATURE
-from mecopt.solution import InstanceError
 
 ENCODERS = ("none", "ae", "sae", "2r-sae")
 LABELS = ("annealing", "epsilon-greedy", "local-search", "optimum")

@@ -1,10 +1,10 @@
 r"""The best that a finite set of actions can earn in the long run: what the quantisation of DQN's actions alone costs.
 
-As for all actions (`mecopt.models.hybrid_slot.grid`), a grid of the battery is rounded down and up. An action that serves at
-a battery x serves at every greater one, earns the same and leaves no less; one that does not is an outage, the same as to
-skip, which is among the actions and leaves no less at a greater battery either. So actions are matched one by one, and both
-bounds of `mecopt.dynamic.average.bracketed` hold for the user that has these actions and no others. Parts of the energy, as
-with a solver in the loop, mean something else at every battery, and no such proof is known.
+As for all actions (`mecopt.models.hybrid_slot.dynamics.grid`), a grid of the battery is rounded down and up. An action that
+serves at a battery x serves at every greater one, earns the same and leaves no less; one that does not is an outage, the
+same as to skip, which is among the actions and leaves no less at a greater battery either. So actions are matched one by
+one, and both bounds of `mecopt.dynamic.average.bracketed` hold for the user that has these actions and no others. Parts of
+the energy, as with a solver in the loop, mean something else at every battery, and no such proof is known.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.contract.errors import InstanceError
 from mecopt.dynamic.average import Bracket, bracketed
 from mecopt.dynamic.operators import Tables
 from mecopt.dynamic.worlds import SlotWorld, State
-from mecopt.models.hybrid_slot.dynamics import HybridDynamics
-from mecopt.models.hybrid_slot.grid import Rounding
-from mecopt.models.hybrid_slot.worlds import RawChoices
-from mecopt.solution import InstanceError
+from mecopt.models.hybrid_slot.dynamics.grid import Rounding
+from mecopt.models.hybrid_slot.dynamics.steps import HybridDynamics
+from mecopt.models.hybrid_slot.dynamics.worlds import RawChoices
 
 Array = NDArray[Any]
 

@@ -39,7 +39,7 @@ from mecopt.learners.paper_000.names import (
 )
 from mecopt.learners.paper_000.shown import DRAWINGS, TABLES, WARNING
 from mecopt.learners.sb3 import LEARNER, Sb3Policy, record
-from mecopt.models.hybrid_slot.dynamics import HybridDynamics
+from mecopt.models.hybrid_slot.dynamics.steps import HybridDynamics
 
 LANES, PATH, QUICK_PATH = 20, 1000, 40
 """Lanes and slots of the paths on which policies are compared."""

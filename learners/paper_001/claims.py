@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mecopt.evaluation.reproduction import Claim
 from mecopt.learners.paper_001 import claims_efficiency, claims_learning, claims_ours, claims_sharing
-from mecopt.reproduction import Claim
 
 if TYPE_CHECKING:
     from mecopt.learners.paper_001.evaluation import Measured

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.evaluation.reproduction import Claim
 from mecopt.learners.figures import spread
 from mecopt.learners.paper_001.claims_sharing import SEARCHED
 from mecopt.learners.paper_001.policies import EVEN, MATCHED
 from mecopt.learners.paper_001.sweeps import MEAN_EFFICIENCY, MEAN_REWARD, RATIO_OF_SUMS, WAYS
 from mecopt.learners.paper_001.worlds import NOMINAL, SCALES
 from mecopt.learners.verdicts import Reading, agreed, clearly_more, every, falling
-from mecopt.reproduction import Claim
 
 if TYPE_CHECKING:
     from mecopt.learners.paper_001.sweeps import Swept

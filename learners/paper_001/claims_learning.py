@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mecopt.evaluation.reproduction import Claim
 from mecopt.learners.figures import reached, settled, spread
 from mecopt.learners.paper_001.policies import COMPLETED, EVEN, EXACT, MATCHED, PRICES, priced
 from mecopt.learners.paper_001.trainings import ALONE, BEAMS, DRIVEN, FIGURE, KINDS, RIVALS
 from mecopt.learners.plans import Plan
 from mecopt.learners.verdicts import BLOCKS, Reading, about, agreed, clearly_more, every
-from mecopt.reproduction import Claim
 
 if TYPE_CHECKING:
     from mecopt.learners.paper_001.comparison import Compared

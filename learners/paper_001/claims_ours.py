@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mecopt.evaluation.reproduction import Claim
 from mecopt.learners.paper_001.claims_learning import levels
 from mecopt.learners.paper_001.policies import ANY_BEAMS, ANY_WEIGHTS, COMPLETED, EVEN, EXACT, MATCHED, PRICES, priced
 from mecopt.learners.paper_001.trainings import (
@@ -29,7 +30,6 @@ from mecopt.learners.paper_001.trainings import (
 )
 from mecopt.learners.plans import Plan
 from mecopt.learners.verdicts import Reading, agreed, at_most, clearly_more, every
-from mecopt.reproduction import Claim
 
 if TYPE_CHECKING:
     from mecopt.learners.paper_001.comparison import Compared

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from mecopt.evaluation.reproduction import Claim
 from mecopt.learners.figures import Spread, spread
 from mecopt.learners.paper_001.measures import Means
 from mecopt.learners.paper_001.sweeps import WAYS
 from mecopt.learners.paper_001.worlds import LOADS, NOMINAL, POWERS, SCALES, World
 from mecopt.learners.verdicts import Reading, agreed, clearly_more, falling
-from mecopt.reproduction import Claim
 
 if TYPE_CHECKING:
     from mecopt.learners.paper_001.sweeps import Swept

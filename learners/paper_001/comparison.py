@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from mecopt.evaluation.reproduction import Progress
 from mecopt.learners.figures import Spread, spread
 from mecopt.learners.h_maddpg import HMaddpg
 from mecopt.learners.paper_001 import trainings
@@ -23,7 +24,6 @@ from mecopt.learners.paper_001.sweeps import Task, side_by_side
 from mecopt.learners.paper_001.worlds import NOMINAL, stream
 from mecopt.learners.plans import Plan
 from mecopt.models.backscatter_frame import BackscatterFrame
-from mecopt.reproduction import Progress
 
 SIZE, QUICK_SIZE = Size(40, 20, 60), Size(3, 1, 2)
 EVERY, QUICK_EVERY = 6, 2

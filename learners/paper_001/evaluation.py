@@ -7,6 +7,7 @@ import platform
 from dataclasses import dataclass
 from pathlib import Path
 
+from mecopt.evaluation.reproduction import Findings, Progress, Reproduction
 from mecopt.learners.paper_001 import comparison, pictures, sweeps
 from mecopt.learners.paper_001.claims import judged
 from mecopt.learners.paper_001.comparison import Compared
@@ -15,7 +16,6 @@ from mecopt.learners.paper_001.sweeps import Swept
 from mecopt.learners.paper_001.tables import tables
 from mecopt.learners.paper_001.trainings import FRAMES, QUICK_FRAMES
 from mecopt.learners.training import versions
-from mecopt.reproduction import Findings, Progress, Reproduction
 from mecopt.show.numbers import counted
 
 

@@ -14,7 +14,7 @@ from mecopt.dynamic.dynamics import Policy
 from mecopt.dynamic.rollout import Record, rollout
 from mecopt.learners.paper_001.policies import random_of
 from mecopt.models.backscatter_frame import BackscatterFrame
-from mecopt.models.backscatter_frame.dynamics import BITS_PER_ENERGY, FrameDynamics, Outcome, Rewards, carried_out
+from mecopt.models.backscatter_frame.dynamics.steps import BITS_PER_ENERGY, FrameDynamics, Outcome, Rewards, carried_out
 from mecopt.models.backscatter_frame.variables import FrameAllocation
 from mecopt.solve import solve
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.evaluation.reproduction import Picture
 from mecopt.learners.curves import COLOURS, png
 from mecopt.learners.paper_001.claims_sharing import PARTS, SEARCHED
 from mecopt.learners.paper_001.policies import COMPLETED, EVEN, EXACT, MATCHED, MODES, PRICES, priced
@@ -15,7 +16,6 @@ from mecopt.learners.paper_001.sweeps import MEAN_REWARD, RATIO_OF_SUMS, WAYS
 from mecopt.learners.paper_001.trainings import BEAMS, FIGURE, KINDS
 from mecopt.learners.paper_001.worlds import LOADS, NOMINAL, POWERS, SCALES, World
 from mecopt.learners.plans import Plan
-from mecopt.reproduction import Picture
 
 if TYPE_CHECKING:
     from mecopt.learners.paper_001.comparison import Compared

@@ -19,9 +19,10 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mecopt.dynamic.dynamics import Policy
-from mecopt.models.backscatter_frame import BackscatterFrame, FrameAllocation, beams
+from mecopt.models.backscatter_frame import BackscatterFrame, FrameAllocation
 from mecopt.models.backscatter_frame.admission import admit_open
-from mecopt.models.backscatter_frame.dynamics import SHARES, estimated, from_shares
+from mecopt.models.backscatter_frame.dynamics.steps import SHARES, estimated, from_shares
+from mecopt.models.backscatter_frame.exact import beams
 
 Array = NDArray[Any]
 

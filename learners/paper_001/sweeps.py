@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.evaluation.reproduction import Progress
 from mecopt.learners.paper_001.measures import REWARDS, Followed, Means, Size, follow
 from mecopt.learners.paper_001.policies import EVEN, EXACT, HYBRID, MATCHED, MODES, RULES, of_scheme, random_of
 from mecopt.learners.paper_001.worlds import SCALES, SWEPT, World, stream
 from mecopt.models.backscatter_frame.admission import served
-from mecopt.models.backscatter_frame.dynamics import BITS_PER_ENERGY, carried_out
-from mecopt.reproduction import Progress
+from mecopt.models.backscatter_frame.dynamics.steps import BITS_PER_ENERGY, carried_out
+from mecopt.running.workers import side_by_side as at_once
 from mecopt.solve import allocate, solve
-from mecopt.workers import side_by_side as at_once
 
 Array = NDArray[Any]
 

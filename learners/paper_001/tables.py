@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mecopt.evaluation.reproduction import Table
 from mecopt.learners.figures import Spread, spread
 from mecopt.learners.paper_001.claims_sharing import SEARCHED
 from mecopt.learners.paper_001.measures import NOTHING, Means
@@ -14,7 +15,6 @@ from mecopt.learners.paper_001.policies import EVEN, MATCHED, MODES
 from mecopt.learners.paper_001.sweeps import MEAN_EFFICIENCY, MEAN_REWARD, RATIO_OF_SUMS, WAYS
 from mecopt.learners.paper_001.worlds import LOADS, POWERS, SCALES, World
 from mecopt.learners.plans import Plan
-from mecopt.reproduction import Table
 
 if TYPE_CHECKING:
     from mecopt.learners.paper_001.comparison import Compared

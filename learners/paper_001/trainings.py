@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from mecopt.contract.problem import Problem
 from mecopt.learners.h_maddpg import LEARNER, record
 from mecopt.learners.h_maddpg.settings import MODEL_FREE, PAPER
 from mecopt.learners.log import LOG
@@ -15,7 +16,6 @@ from mecopt.learners.paper_001.measures import Array
 from mecopt.learners.paper_001.policies import random_of
 from mecopt.learners.plans import Plan, train_one
 from mecopt.models.backscatter_frame import BackscatterFrame
-from mecopt.problem import Problem
 
 FRAMES, QUICK_FRAMES = 4000, 70
 USERS = 3

@@ -49,7 +49,7 @@ from mecopt.learners.paper_002.shown import ALONG, DRAWINGS, TABLES, WARNING
 from mecopt.learners.paper_002.theorem import losses
 from mecopt.learners.paper_002.trainings import plans, stops, train
 from mecopt.learners.parametric_q import ParametricQ, record
-from mecopt.models.inference_queue.dynamics import QueueDynamics
+from mecopt.models.inference_queue.dynamics.steps import QueueDynamics
 
 Array = NDArray[Any]
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from mecopt.evaluation.measurements import Row
 from mecopt.learners.paper_002.names import DEVICES, ENERGY, LOSS, MOST_LOSS, PRICE, PRICED_LOSS, WAITING, weighted
-from mecopt.models.inference_queue.dynamics import CAUSAL, QueueDynamics
-from mecopt.models.inference_queue.joint import World
+from mecopt.models.inference_queue.dynamics.joint import World
+from mecopt.models.inference_queue.dynamics.steps import CAUSAL, QueueDynamics
 
 Array = NDArray[Any]
 

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mecopt import stored
 from mecopt.evaluation.study import Plan
 from mecopt.learners.log import LOG
 from mecopt.learners.paper_002.names import (
@@ -30,8 +29,9 @@ from mecopt.learners.parametric_q import LEARNER, ParametricQSettings, Parametri
 from mecopt.learners.parametric_q.actors import Done, Valued
 from mecopt.learners.parametric_q.values import SemiGradient
 from mecopt.learners.training import run_key
-from mecopt.models.inference_queue.dynamics import QueueDynamics
-from mecopt.models.inference_queue.fixed import fixed_pieces
+from mecopt.models.inference_queue.allocation.fixed import fixed_pieces
+from mecopt.models.inference_queue.dynamics.steps import QueueDynamics
+from mecopt.storage import sealed as stored
 
 Array = NDArray[Any]
 

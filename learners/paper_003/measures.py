@@ -11,6 +11,9 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from mecopt.contract.problem import Problem
+from mecopt.contract.solver import scores
+from mecopt.data.stream import changed
 from mecopt.kernels.slsqp import slsqp
 from mecopt.learners.decision_net import DecisionNet
 from mecopt.learners.paper_003.names import (
@@ -35,10 +38,7 @@ from mecopt.learners.timing import seconds_of_each
 from mecopt.models.binary_offloading import BinaryOffloading
 from mecopt.models.binary_offloading.exact import best_prefix
 from mecopt.models.computation_rate import ComputationRate
-from mecopt.problem import Problem
-from mecopt.search.solver import scores
 from mecopt.solve import solve
-from mecopt.stream import changed
 
 Array = NDArray[Any]
 

@@ -40,7 +40,7 @@ from mecopt.learners.paper_003.names import (
     TIME,
 )
 from mecopt.learners.paper_003.shown import DRAWINGS, TABLES
-from mecopt.trained import read_card
+from mecopt.storage.trained import read_card
 
 Array = NDArray[Any]
 

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.contract.problem import Problem
 from mecopt.learners import figures
 from mecopt.learners.log import Log
 from mecopt.learners.ojrs import Ojrs
 from mecopt.learners.paper_004.trainings import change_point
-from mecopt.problem import Problem
 
 Array = NDArray[Any]
 

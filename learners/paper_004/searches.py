@@ -12,6 +12,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from mecopt.contract.solver import scores
 from mecopt.kernels.sum_of_ratios import midpoint_test
 from mecopt.learners.ojrs import Ojrs
 from mecopt.learners.paper_004.trainings import BASES, STEADY, stream
@@ -21,7 +22,6 @@ from mecopt.models.multi_server_offloading.scenarios import distances, server_pl
 from mecopt.models.multi_server_offloading.variables import SpeedAndPower
 from mecopt.search.annealing import anneal
 from mecopt.search.server_choice import MoveSearch
-from mecopt.search.solver import scores
 from mecopt.solve import allocate, solve
 
 Array = NDArray[Any]

@@ -1,7 +1,7 @@
 r"""What devices do once they have learned: a value of what remains, or a power; and what the server does.
 
 - `Valued`: the block solver chooses how many tasks leave and where the last is cut, by the value of what remains
-  (`mecopt.models.inference_queue.pieces.best_pieces`).
+  (`mecopt.models.inference_queue.allocation.pieces.best_pieces`).
 - `Powered`: Algorithm 1 leaves a power that depends on nothing. It carries :math:`y = \ln(1 + h p / \Gamma) / L` of a task,
   at most one, and p at most :math:`p_{\max}`. That fixes y, but not how many tasks leave; as many as can do.
 - `Processed`: what the server processes, linear between points.
@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mecopt.models.inference_queue.fixed import fixed_pieces
-from mecopt.models.inference_queue.pieces import best_pieces
+from mecopt.models.inference_queue.allocation.fixed import fixed_pieces
+from mecopt.models.inference_queue.allocation.pieces import best_pieces
 
 Array = NDArray[Any]
 

@@ -3,8 +3,8 @@ r"""What devices cost that have learned, exactly, on equally likely cells of the
 A device that acts alone makes a chain of its queue: from m tasks, in cell i of N with arrivals a, it leads to
 :math:`m - s(i, m, a) + a`, at a cost of :math:`w_3 m + A z^3 + R (e^{L y} - 1) + \lambda y`. What m tasks cost from here
 on is the solution of as many linear equations as there are queues, :math:`U = c + \gamma P U`, without iterations. The
-cells' medians and what exceeds the longest queue are taken as `mecopt.models.inference_queue.network` takes them for the
-best values, so the two differ by what devices do, and by nothing else.
+cells' medians and what exceeds the longest queue are taken as `mecopt.models.inference_queue.dynamics.network` takes them
+for the best values, so the two differ by what devices do, and by nothing else.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from mecopt.learners.parametric_q.actors import Actor
 from mecopt.learners.parametric_q.learning import energy_cost
-from mecopt.models.inference_queue.backlog import exceeding
-from mecopt.models.inference_queue.dynamics import QueueDynamics
+from mecopt.models.inference_queue.dynamics.backlog import exceeding
+from mecopt.models.inference_queue.dynamics.steps import QueueDynamics
 
 Array = NDArray[Any]
 

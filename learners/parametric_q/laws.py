@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import bdtr, bdtrc, gammainc, gammaincc
 
-from mecopt.models.inference_queue.dynamics import QueueDynamics
+from mecopt.models.inference_queue.dynamics.steps import QueueDynamics
 from mecopt.models.inference_queue.problem import InferenceQueue
 
 Array = NDArray[Any]

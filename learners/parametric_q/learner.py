@@ -10,8 +10,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.random import Generator
 
-from mecopt.arguments import checked_seed
-from mecopt.files import to_myself, write_whole
+from mecopt.contract.arguments import checked_seed
+from mecopt.contract.errors import InstanceError
+from mecopt.contract.problem import Problem
 from mecopt.learners.checkpoint import CHECKPOINT, resume, write_checkpoint
 from mecopt.learners.inputs import Inputs
 from mecopt.learners.log import LOG
@@ -24,11 +25,10 @@ from mecopt.learners.paths import as_paths
 from mecopt.learners.proposer import Learner, shipped_with_mecopt
 from mecopt.learners.training import finished, marks, run_key, versions
 from mecopt.models.inference_queue import terms
-from mecopt.models.inference_queue.dynamics import QueueDynamics
+from mecopt.models.inference_queue.dynamics.steps import QueueDynamics
 from mecopt.models.inference_queue.problem import InferenceQueue
-from mecopt.problem import Problem
 from mecopt.show.numbers import counted
-from mecopt.solution import InstanceError
+from mecopt.storage.atomic import to_myself, write_whole
 
 CHECKPOINT_BLOCKS = 200
 """Blocks between two checkpoints."""

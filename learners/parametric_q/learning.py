@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mecopt.learners.parametric_q.actors import Actor, Done, Processed
 from mecopt.learners.parametric_q.settings import ParametricQSettings
-from mecopt.models.inference_queue.dynamics import QueueDynamics
+from mecopt.models.inference_queue.dynamics.steps import QueueDynamics
 from mecopt.models.inference_queue.problem import InferenceQueue
 
 Array = NDArray[Any]

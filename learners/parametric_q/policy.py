@@ -12,6 +12,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from mecopt.contract.errors import InstanceError
+from mecopt.contract.problem import Problem
 from mecopt.dynamic.dynamics import Dynamics, Policy
 from mecopt.learners.inputs import Inputs
 from mecopt.learners.parametric_q import record
@@ -20,13 +22,11 @@ from mecopt.learners.parametric_q.laws import elsewhere
 from mecopt.learners.parametric_q.settings import RESIDUAL, ParametricQSettings
 from mecopt.learners.proposer import Proposer
 from mecopt.models.inference_queue import terms
-from mecopt.models.inference_queue.dynamics import CAUSAL, KNOWN, QueueDynamics
-from mecopt.models.inference_queue.policies import completed
+from mecopt.models.inference_queue.dynamics.policies import completed
+from mecopt.models.inference_queue.dynamics.steps import CAUSAL, KNOWN, QueueDynamics
 from mecopt.models.inference_queue.problem import InferenceQueue
-from mecopt.problem import Problem
 from mecopt.show.numbers import counted
-from mecopt.solution import InstanceError
-from mecopt.trained import Trained
+from mecopt.storage.trained import Trained
 
 Array = NDArray[Any]
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from mecopt.contract.errors import MecoptError
 from mecopt.learners.parametric_q.actors import Powered, Processed
 from mecopt.learners.parametric_q.learning import Block, Learning, LearningDevices, LearningServer, watt_cost
 from mecopt.learners.parametric_q.residual import (
@@ -26,9 +27,8 @@ from mecopt.learners.parametric_q.residual import (
     sigmoids,
 )
 from mecopt.learners.parametric_q.settings import RAW, SIGNED, ParametricQSettings
-from mecopt.models.inference_queue.dynamics import QueueDynamics
+from mecopt.models.inference_queue.dynamics.steps import QueueDynamics
 from mecopt.models.inference_queue.problem import InferenceQueue
-from mecopt.solution import MecoptError
 
 Array = NDArray[Any]
 

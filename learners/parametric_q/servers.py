@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from mecopt.learners.parametric_q.actors import Processed
 from mecopt.learners.parametric_q.learning import Block, LearningServer, remembered
 from mecopt.learners.parametric_q.settings import ParametricQSettings
-from mecopt.models.inference_queue.dynamics import QueueDynamics
-from mecopt.models.inference_queue.policies import server_rule
+from mecopt.models.inference_queue.dynamics.policies import server_rule
+from mecopt.models.inference_queue.dynamics.steps import QueueDynamics
 
 Array = NDArray[Any]
 
@@ -38,7 +38,7 @@ class DrainingServer(LearningServer):
 class EmpiricalServer(LearningServer):
     """Takes what came in the last blocks for what will come, each amount as likely, and follows the rule best for that.
 
-    See `mecopt.models.inference_queue.server`; until the first rule it processes what it can.
+    See `mecopt.models.inference_queue.dynamics.server`; until the first rule it processes what it can.
     """
 
     def __init__(self, dynamics: QueueDynamics, settings: ParametricQSettings, seed: int) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mecopt.contract.errors import InstanceError
 from mecopt.learners.proposer import Settings
-from mecopt.models.inference_queue.dynamics import CAUSAL, KNOWN, POSITIONS
-from mecopt.solution import InstanceError
+from mecopt.models.inference_queue.dynamics.steps import CAUSAL, KNOWN, POSITIONS
 
 REPAIRED, SEMI_GRADIENT, SIGNED, PRINTED = "repaired", "semi-gradient", "signed", "printed"
 EMPIRICAL, DRAIN = "empirical", "drain"

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.contract.errors import InstanceError
 from mecopt.dynamic.dynamics import Outcome
 from mecopt.learners.parametric_q.actors import Actor, Processed
 from mecopt.learners.parametric_q.evaluation import best_costs, gap
@@ -24,11 +25,10 @@ from mecopt.learners.parametric_q.settings import (
     ParametricQSettings,
 )
 from mecopt.learners.parametric_q.values import Repaired, SemiGradient, price_of
-from mecopt.models.inference_queue.allocation import spelled_out
-from mecopt.models.inference_queue.dynamics import QueueDynamics
+from mecopt.models.inference_queue.allocation.splits import spelled_out
+from mecopt.models.inference_queue.dynamics.steps import QueueDynamics
 from mecopt.models.inference_queue.problem import InferenceQueue
 from mecopt.show.numbers import counted
-from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
 

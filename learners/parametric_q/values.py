@@ -4,8 +4,8 @@ A device acts by :math:`\min_s e(s, h) + \gamma U(m - s + a)`. So it has to know
 
 - `Repaired`: channel and arrivals do not depend on what is done, and the queue's map is known. So every observed channel h
   and every observed number of arrivals tells an unbiased sweep at ALL backlogs. The last N channels are the cells of a
-  `mecopt.models.inference_queue.backlog.Backlog`, the last N arrivals its law; every few blocks some sweeps go on from the
-  values that are there.
+  `mecopt.models.inference_queue.dynamics.backlog.Backlog`, the last N arrivals its law; every few blocks some sweeps go on
+  from the values that are there.
 - `SemiGradient`: sigmoids of m around their middle, with m and 1 beside them since U goes on linearly, and one temporal
   difference a block at the backlog that is met, :math:`\theta \mathrel{+}= \alpha_t (\delta - \ell) \phi(m) / |\phi(m)|^2`,
   the target held fixed. What all values have in common decides nothing and is learned slowest: the running mean
@@ -27,9 +27,9 @@ from mecopt.learners.network import sigmoid
 from mecopt.learners.parametric_q.actors import Valued
 from mecopt.learners.parametric_q.learning import Block, LearningDevices, energy_cost, remembered
 from mecopt.learners.parametric_q.settings import BROADCAST, ParametricQSettings
-from mecopt.models.inference_queue.backlog import Backlog, exceeding
-from mecopt.models.inference_queue.dynamics import QueueDynamics
-from mecopt.models.inference_queue.pieces import piece_costs
+from mecopt.models.inference_queue.allocation.pieces import piece_costs
+from mecopt.models.inference_queue.dynamics.backlog import Backlog, exceeding
+from mecopt.models.inference_queue.dynamics.steps import QueueDynamics
 
 Array = NDArray[Any]
 

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from mecopt.contract.errors import InstanceError, MecoptError
+from mecopt.contract.problem import Problem
 from mecopt.dynamic.dynamics import Dynamics
 from mecopt.dynamic.rollout import rollout
-from mecopt.files import to_myself, write_whole
 from mecopt.learners.checkpoint import CHECKPOINT, resume, write_checkpoint
 from mecopt.learners.inputs import Inputs
 from mecopt.learners.log import LOG
@@ -25,10 +26,9 @@ from mecopt.learners.sb3.model import Model, own_randomness
 from mecopt.learners.sb3.policy import NAME, Actor, Sb3Policy, dynamics_of, world_of
 from mecopt.learners.sb3.settings import Sb3Settings
 from mecopt.learners.training import finished, marks, run_key, versions
-from mecopt.problem import Problem
 from mecopt.registry import dynamics_names, find_dynamics
 from mecopt.show.numbers import counted
-from mecopt.solution import InstanceError, MecoptError
+from mecopt.storage.atomic import to_myself, write_whole
 
 Array = NDArray[Any]
 

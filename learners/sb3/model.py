@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.contract.errors import BackendUnavailable
 from mecopt.dynamic.worlds import SlotWorld
 from mecopt.learners.network import Layers, torch_or_error
 from mecopt.learners.sb3.policy import layers_of
 from mecopt.learners.sb3.settings import Sb3Settings
-from mecopt.solution import BackendUnavailable
 
 Array = NDArray[Any]
 

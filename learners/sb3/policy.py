@@ -11,18 +11,18 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from mecopt.contract.errors import InstanceError
+from mecopt.contract.problem import Problem
+from mecopt.contract.units import behind
 from mecopt.dynamic.dynamics import Dynamics
 from mecopt.dynamic.worlds import Choices, SlotWorld, State
 from mecopt.learners.inputs import Inputs
 from mecopt.learners.network import Layers, as_arrays, forward, from_trained
 from mecopt.learners.proposer import Proposer
 from mecopt.learners.sb3.settings import Sb3Settings
-from mecopt.problem import Problem
 from mecopt.quantities.settings import dynamics_values
 from mecopt.registry import find_dynamics
-from mecopt.solution import InstanceError
-from mecopt.trained import Trained
-from mecopt.units import behind
+from mecopt.storage.trained import Trained
 
 Array = NDArray[Any]
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.contract.units import titled
 from mecopt.dynamic.dynamics import Dynamics
 from mecopt.learners import log
 from mecopt.learners.curves import png
 from mecopt.learners.sb3.settings import Sb3Settings
-from mecopt.units import titled
 
 if TYPE_CHECKING:
-    from mecopt.problem import Problem
+    from mecopt.contract.problem import Problem
 
 Array = NDArray[Any]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mecopt.contract.errors import InstanceError
 from mecopt.learners.network import ACTIVATIONS
 from mecopt.learners.proposer import Settings
-from mecopt.solution import InstanceError
 
 ALGORITHMS = ("ddpg", "td3", "dqn")
 """By the names of Stable-Baselines3: the first two for numbers, the last for choices."""

@@ -23,12 +23,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt import clock
-from mecopt.backends.backend import Feature, OneByOne, Single
-from mecopt.concurrency import INTERRUPTS, MODELLING, Lent, unheard
-from mecopt.fields import Variables
-from mecopt.problem import Problem
-from mecopt.solution import InstanceError, Solution, StartIgnored
+from mecopt.contract.backend import Feature, OneByOne, Single
+from mecopt.contract.errors import InstanceError, StartIgnored
+from mecopt.contract.fields import Variables
+from mecopt.contract.problem import Problem
+from mecopt.contract.solution import Solution
+from mecopt.running import clock
+from mecopt.running.concurrency import INTERRUPTS, MODELLING, Lent, unheard
 
 Array = NDArray[Any]
 

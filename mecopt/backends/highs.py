@@ -10,10 +10,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from mecopt import clock
 from mecopt.backends.outside import Array, Outside, OutsideSolver, local
 from mecopt.backends.written import Linear, nonlinear, pyomo_alone, tangents
-from mecopt.problem import Problem
+from mecopt.contract.problem import Problem
+from mecopt.running import clock
 
 MASTER_CONSISTENCY = 1e-6
 """Difference between a master's value and that of its point, in parts of the unit, that HiGHS's own tolerances explain."""

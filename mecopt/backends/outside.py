@@ -11,13 +11,13 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from mecopt import clock
-from mecopt.backends.backend import Feature
-from mecopt.budget import NOT_BEGUN, Budget, in_passes
-from mecopt.problem import Problem
-from mecopt.rescue import said, survivable
+from mecopt.contract.backend import Feature
+from mecopt.contract.problem import Problem
+from mecopt.contract.solver import Search, Solver
+from mecopt.running import clock
+from mecopt.running.budget import NOT_BEGUN, Budget, in_passes
+from mecopt.running.rescue import said, survivable
 from mecopt.search.exact import PriceAndFix
-from mecopt.search.solver import Search, Solver
 
 Array = NDArray[Any]
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from mecopt import clock
 from mecopt.backends.outside import Array, Outside, OutsideSolver, local
 from mecopt.backends.written import pyomo_alone, scip_model
-from mecopt.problem import Problem
+from mecopt.contract.problem import Problem
+from mecopt.running import clock
 
 FEASIBILITY = 1e-9
 """SCIP's default of 1e-6 lets it undervalue a convex cost by as much."""

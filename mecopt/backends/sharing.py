@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.backends.conic import ConicModel, Program
-from mecopt.fields import Variables
+from mecopt.contract.fields import Variables
 
 Array = NDArray[Any]
 

@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt import clock
-from mecopt.backends.backend import Feature, OneByOne, Single
-from mecopt.fields import Variables
+from mecopt.contract.backend import Feature, OneByOne, Single
+from mecopt.contract.errors import StartIgnored
+from mecopt.contract.fields import Variables
+from mecopt.contract.problem import Problem
+from mecopt.contract.solution import Solution
 from mecopt.kernels.slsqp import slsqp
-from mecopt.problem import Problem
-from mecopt.solution import Solution, StartIgnored
+from mecopt.running import clock
 
 Array = NDArray[Any]
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from mecopt.concurrency import MODELLING
+from mecopt.running.concurrency import MODELLING
 
 SMALLEST_SLOPE = 1e-8
 """Coefficients below this are dropped by linear solvers."""

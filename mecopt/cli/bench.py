@@ -9,7 +9,7 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from mecopt.problem import Problem
+    from mecopt.contract.problem import Problem
 
 
 @click.command("bench")

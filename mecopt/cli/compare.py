@@ -13,7 +13,7 @@ from mecopt.cli.files import file_options, seen_text, tell
 
 if TYPE_CHECKING:
     from mecopt.compare.summary import Summary
-    from mecopt.problem import Problem
+    from mecopt.contract.problem import Problem
 
 
 @click.command("compare")
@@ -55,9 +55,9 @@ def command(
     from mecopt.compare.report import PICTURES, decisions_table, table, write_report
     from mecopt.compare.run import RESULTS, STORED
     from mecopt.data import load
-    from mecopt.files import require_other
+    from mecopt.data.stream import kept_back, repeated
     from mecopt.show.numbers import counted
-    from mecopt.stream import kept_back, repeated
+    from mecopt.storage.atomic import require_other
 
     require_other(file, *(output / name for name in (RESULTS, "report.html", *PICTURES)))
     data = load(file, problem, **told)
@@ -123,7 +123,7 @@ def _seen_in_training(instances: Problem, begin: int, methods: Iterable[str]) ->
     from mecopt.data import digest
     from mecopt.search.proposed import LEARNED
     from mecopt.show.numbers import counted
-    from mecopt.trained import read_card
+    from mecopt.storage.trained import read_card
 
     found = []
     for name in methods:

@@ -10,8 +10,8 @@ from typing import Any
 import click
 from rich.console import Console
 
-from mecopt import clock
-from mecopt.reproduction import Progress
+from mecopt.evaluation.reproduction import Progress
+from mecopt.running import clock
 from mecopt.show.printable import printable
 
 WIDE = 150
@@ -90,8 +90,8 @@ def told_progress(screen: Console) -> Iterator[Progress]:
 def at_work() -> Iterator[None]:
     """Say once on standard error, after a while, that work goes on.
 
-    Who waits for kernels knows that already, see `mecopt.waiting`: their time does not count. Nothing is said once the work
-    has ended, even where the timer has fired in the same moment.
+    Who waits for kernels knows that already, see `mecopt.running.waiting`: their time does not count. Nothing is said once
+    the work has ended, even where the timer has fired in the same moment.
     """
     working, speaking = True, Lock()
     timers: list[Timer] = []

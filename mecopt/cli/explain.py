@@ -47,8 +47,8 @@ def command(problem: str | None, seed: int, step: int | None, markdown: bool) ->
 
 def _list() -> None:
     from mecopt.cli.console import console
+    from mecopt.contract.errors import InstanceError
     from mecopt.registry import problems
-    from mecopt.solution import InstanceError
 
     screen = console()
     for name, cls in problems().items():

@@ -12,8 +12,8 @@ from typing import Any
 
 import click
 
-from mecopt import interrupts
 from mecopt.cli.screened import emptied, screened
+from mecopt.running import interrupts
 
 COMMANDS = {
     "list": "Problems, their backends, solvers and presets, and what is installed.",
@@ -61,7 +61,7 @@ class Commands(click.Group):
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         """Say which command was meant where a name is unknown."""
-        from mecopt.solution import closest
+        from mecopt.contract.errors import closest
 
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             ctx.fail(f"no command {args[0]!r}{closest(args[0], COMMANDS)} Commands: {', '.join(COMMANDS)}")
@@ -102,8 +102,8 @@ def main(arguments: list[str] | None = None) -> Any:
 def _code(arguments: list[str] | None) -> int:
     """Run a command, and return its exit code."""
     from mecopt.cli.doubts import told_in_a_line
-    from mecopt.solution import BackendUnavailable, MecoptError, SolveFailed
-    from mecopt.workers import WorkerLost
+    from mecopt.contract.errors import BackendUnavailable, MecoptError, SolveFailed
+    from mecopt.running.workers import WorkerLost
 
     try:
         interrupts.hear()

@@ -26,9 +26,9 @@ def command(paper: str | None, output: Path | None, seeds: int | None, quick: bo
     from rich.table import Table
 
     from mecopt.cli.console import console, told_progress
-    from mecopt.files import to_myself
+    from mecopt.contract.errors import InstanceError
     from mecopt.registry import find_reproduction, reproduction_names
-    from mecopt.solution import InstanceError
+    from mecopt.storage.atomic import to_myself
 
     screen = console()
     if paper is None:

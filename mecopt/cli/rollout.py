@@ -67,8 +67,8 @@ def command(
     from mecopt.dynamic.summary import tables
     from mecopt.quantities.settings import dynamics_values
     from mecopt.registry import find_dynamics
+    from mecopt.running.waiting import on_behalf_of
     from mecopt.show.page import Grid
-    from mecopt.waiting import on_behalf_of
 
     cls = find_dynamics(name)
     dynamics = cls(preset, **dynamics_values(cls, settings))

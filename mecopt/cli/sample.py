@@ -32,10 +32,10 @@ def command(problem: str, count: int, seed: int, preset: str, settings: tuple[st
     import numpy as np
 
     from mecopt.data import save
-    from mecopt.files import require_file
     from mecopt.quantities.settings import field_values
     from mecopt.registry import find_problem
     from mecopt.solve import solve
+    from mecopt.storage.atomic import require_file
 
     require_file(output)
     cls = find_problem(problem)

@@ -49,15 +49,15 @@ def command(
 
     import numpy as np
 
-    from mecopt.budget import watched
     from mecopt.cli.console import at_work, columns, progress
+    from mecopt.contract.errors import InstanceError
     from mecopt.data import load
     from mecopt.data.answers import answer_dict, require_answer_suffix, write_answer
     from mecopt.data.names import of_instance
-    from mecopt.files import require_file, require_other
+    from mecopt.running.budget import watched
     from mecopt.show.solution import page
-    from mecopt.solution import InstanceError
     from mecopt.solve import solve
+    from mecopt.storage.atomic import require_file, require_other
 
     if output is not None:
         require_answer_suffix(output)

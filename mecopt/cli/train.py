@@ -14,7 +14,7 @@ from mecopt.cli.doubts import strict_option
 from mecopt.cli.files import field_option, ignore_option, rows_option, tell, tell_repeated
 
 if TYPE_CHECKING:
-    from mecopt.problem import Problem
+    from mecopt.contract.problem import Problem
 
 
 WRITTEN = ("card.json", "weights.safetensors", "training.parquet", "training.png")
@@ -79,11 +79,11 @@ def command(
     was interrupted or killed goes on when the same command is given again, and ends with the same weights.
     """
     from mecopt.cli.console import console, progress
-    from mecopt.files import require_other, to_myself
+    from mecopt.data.stream import changed
     from mecopt.registry import find_learner
+    from mecopt.running.waiting import on_behalf_of
     from mecopt.show.numbers import counted
-    from mecopt.stream import changed
-    from mecopt.waiting import on_behalf_of
+    from mecopt.storage.atomic import require_other, to_myself
 
     if data is not None:
         require_other(data, *(output / name for name in WRITTEN))
@@ -123,8 +123,8 @@ def command(
 
 def _require(learner: Any, stream: Problem) -> None:
     """Raise `InstanceError` where a learner refuses such instances, and name one that does not."""
+    from mecopt.contract.errors import InstanceError
     from mecopt.search.proposed import fitting_learner
-    from mecopt.solution import InstanceError
 
     reason = learner.refusal(stream)
     if reason is not None:
@@ -136,9 +136,9 @@ def _require_fields(learner: Any, name: str, texts: Iterable[str]) -> None:
     """Raise `InstanceError` for what is set with --set and is a setting of the learner."""
     import dataclasses
 
+    from mecopt.contract.errors import InstanceError
     from mecopt.quantities.settings import settable
     from mecopt.registry import find_problem
-    from mecopt.solution import InstanceError
 
     known = set() if learner.in_dynamics else {f.name for f in dataclasses.fields(learner.settings)}
     known &= settable(name).keys() - {f.name for f in dataclasses.fields(find_problem(name))}
@@ -162,11 +162,11 @@ def _stream(
     """Return the instances to learn from, in their order, and where they are from."""
     import numpy as np
 
+    from mecopt.contract.errors import InstanceError
     from mecopt.data import digest, load
+    from mecopt.data.stream import kept_back, passes, repeated
     from mecopt.quantities.settings import dynamics_values, field_values
     from mecopt.registry import dynamics_names, find_dynamics, find_problem
-    from mecopt.solution import InstanceError
-    from mecopt.stream import kept_back, passes, repeated
 
     cls = find_problem(name)
     rng = np.random.default_rng((seed, 2))
@@ -193,7 +193,7 @@ def _stream(
 
 
 def _settings(texts: tuple[str, ...]) -> dict[str, Any]:
-    from mecopt.solution import InstanceError
+    from mecopt.contract.errors import InstanceError
 
     found: dict[str, Any] = {}
     for name, value in map(_option, texts):
@@ -205,7 +205,7 @@ def _settings(texts: tuple[str, ...]) -> dict[str, Any]:
 
 def _option(text: str) -> tuple[str, Any]:
     """Read NAME=VALUE; what is no JSON is a word."""
-    from mecopt.solution import InstanceError
+    from mecopt.contract.errors import InstanceError
 
     name, equals, value = text.partition("=")
     if not equals:
@@ -220,7 +220,7 @@ def _option(text: str) -> tuple[str, Any]:
 
 def _change(text: str) -> tuple[int, dict[str, float]]:
     """Read N:NAME=VALUE."""
-    from mecopt.solution import InstanceError
+    from mecopt.contract.errors import InstanceError
 
     number, _, rest = text.partition(":")
     name, _, value = rest.partition("=")

@@ -16,10 +16,10 @@ def command(problems: tuple[str, ...]) -> int:
     They are kept in the package's own folders, or in the user's where nobody may write to those (NUMBA_CACHE_DIR names
     another one), until mecopt, numba, Python or the processor changes. The exit code is 1 if they cannot be kept.
     """
-    from mecopt import waiting
     from mecopt.cli.console import progress
     from mecopt.registry import find_problem, problem_names
-    from mecopt.warm_up import is_warm, note_warm, steps
+    from mecopt.running import waiting
+    from mecopt.running.warm_up import is_warm, note_warm, steps
 
     began, compiled = time.perf_counter(), 0.0
     wanted = [find_problem(name) for name in dict.fromkeys(problems or problem_names())]
@@ -48,7 +48,7 @@ def command(problems: tuple[str, ...]) -> int:
 
 def _kept() -> int:
     """Say where the kernels are kept; return the exit code."""
-    from mecopt.warm_up import home
+    from mecopt.running.warm_up import home
 
     folder, package = home(), Path(__file__).parents[1]
     if folder is None:

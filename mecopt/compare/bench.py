@@ -14,15 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from mecopt import clock
-from mecopt.backends.backend import ClosedForm, Feature, OneByOne, installed
 from mecopt.compare.summary import duration
-from mecopt.decision import Counts, Interval, OneOf
+from mecopt.contract.backend import ClosedForm, Feature, OneByOne, installed
+from mecopt.contract.decision import Counts, Interval, OneOf
+from mecopt.contract.problem import Problem
 from mecopt.dynamic.rollout import policy_of, rollout
 from mecopt.dynamic.run import default_policies
-from mecopt.problem import Problem
+from mecopt.evaluation.reproduction import Progress
 from mecopt.registry import dynamics_names, find_dynamics
-from mecopt.reproduction import Progress
+from mecopt.running import clock
 from mecopt.show.numbers import counted
 from mecopt.solve import allocate, solve
 

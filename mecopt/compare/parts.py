@@ -6,13 +6,13 @@ import contextlib
 import re
 from importlib.metadata import PackageNotFoundError, version
 
-from mecopt.files import class_digest
+from mecopt.contract.errors import InstanceError
 from mecopt.search.proposed import Proposed
-from mecopt.solution import InstanceError
-from mecopt.stored import digest_of
+from mecopt.storage.atomic import class_digest
+from mecopt.storage.sealed import digest_of
 
 TABLE = "table of results"
-"""Kind of the table that a run leaves, see `mecopt.stored`."""
+"""Kind of the table that a run leaves, see `mecopt.storage.sealed`."""
 
 
 def versions() -> dict[str, str]:

@@ -10,10 +10,10 @@ from mecopt.compare.figures import instances_figure, loss_figure, tradeoff_figur
 from mecopt.compare.pages import details, html_page, html_table, images
 from mecopt.compare.run import Comparison
 from mecopt.compare.summary import HEADERS, Summary, cells, summarise
-from mecopt.files import to_myself, write_whole
 from mecopt.show.numbers import counted
 from mecopt.show.page import Column, Grid
 from mecopt.show.printable import encoded
+from mecopt.storage.atomic import to_myself, write_whole
 
 _DECISIONS = """<h2>Decisions</h2>
 <p>The share of users by choice, over the instances that the method has an answer to, and the share of users whose choice is

@@ -2,7 +2,7 @@
 
 Instances are cut into chunks; a part is one method on one chunk, solved as a batch and written as a Parquet file under a
 name that depends on everything that determines it. A run that was killed finds its finished parts, takes those that are what
-was written (`mecopt.stored`), and computes the rest.
+was written (`mecopt.storage.sealed`), and computes the rest.
 """
 
 from __future__ import annotations
@@ -18,24 +18,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt import stored, units
-from mecopt.arguments import checked_limit, checked_problem, checked_seed
-from mecopt.backends.backend import Feature
-from mecopt.certify import VIOLATION, certify, distance, judge, reasons
 from mecopt.compare.parts import TABLE, file_name, name_of, origin_of, require_text, versions
+from mecopt.contract import units
+from mecopt.contract.arguments import checked_limit, checked_problem, checked_seed
+from mecopt.contract.backend import Feature
+from mecopt.contract.certificate import VIOLATION, certify, distance, judge, reasons
+from mecopt.contract.errors import InstanceError, unknown
+from mecopt.contract.problem import Problem
+from mecopt.contract.solution import Status
+from mecopt.contract.solver import GAP, Solver
 from mecopt.data import Labels, digest
-from mecopt.files import class_digest, code_digest, to_myself
-from mecopt.problem import Problem
 from mecopt.registry import shipped
+from mecopt.running.workers import cores, side_by_side
 from mecopt.search.named import base_name, solver_for
 from mecopt.search.proposed import LEARNED, Proposed, is_learned
-from mecopt.search.solver import GAP, Solver
 from mecopt.show.numbers import counted
 from mecopt.show.printable import encodable
 from mecopt.show.readable import Readable
-from mecopt.solution import InstanceError, Status, unknown
 from mecopt.solve import solve
-from mecopt.workers import cores, side_by_side
+from mecopt.storage import sealed as stored
+from mecopt.storage.atomic import class_digest, code_digest, to_myself
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -48,7 +50,7 @@ STORED, RESULTS = "stored", "results.parquet"
 CHUNK = 250
 
 PART = "part of a comparison"
-"""Kind of the files that hold parts, see `mecopt.stored`."""
+"""Kind of the files that hold parts, see `mecopt.storage.sealed`."""
 
 _DEFAULTS = (
     "exact",
@@ -132,8 +134,8 @@ def compare(
         the instances; a single one counts as a batch of one.
     methods
         names of solvers, "learned" or "learned:FOLDER" for trained policies, or "stored" for the labels; or a
-        `mecopt.search.solver.Solver` of one's own, whose parts are computed anew every time, since its code may be another.
-        None takes `default_methods`.
+        `mecopt.contract.solver.Solver` of one's own, whose parts are computed anew every time, since its code may be
+        another. None takes `default_methods`.
     out
         folder for the results; finished parts live in ``out/parts``.
     labels
@@ -264,7 +266,7 @@ def _check(problem: Problem, methods: list[Any], own: Mapping[str, Solver], labe
             continue
         if not isinstance(method, str):
             raise InstanceError(
-                f"a method is a {type(method).__name__}; allowed: names of solvers, or a mecopt.search.solver.Solver"
+                f"a method is a {type(method).__name__}; allowed: names of solvers, or a mecopt.contract.solver.Solver"
             )
         require_text("method", method)
         if method == STORED:
@@ -342,7 +344,7 @@ class _Part:
     count: int
 
     def read(self) -> pa.Table:
-        """Return the rows; raises `mecopt.stored.Unusable` where they are not those of this part."""
+        """Return the rows; raises `mecopt.storage.sealed.Unusable` where they are not those of this part."""
         table = stored.read_table(self.path, PART, self.key, dict.fromkeys(("instance_id", "method", "status")))
         numbers = np.arange(self.first, self.first + self.count)
         if not np.array_equal(table["instance_id"].to_numpy(), numbers) or set(table["method"].to_pylist()) != {self.method}:

@@ -9,8 +9,9 @@
 
 Earlier answers are a solver's own, found cold, where it proves nothing: it would not have the optimum at hand. Where the
 decision is open the start is a decision. Where it is fixed, to the optimal one, the start is a price, which fits whatever is
-decided; another instance's allocation does not. `mecopt.warmstart.from_dual` makes an allocation of it. A solver that can
-make something of another instance's allocation is measured from whole answers, too: the optimum's is then its own answer.
+decided; another instance's allocation does not. `mecopt.contract.warmstart.from_dual` makes an allocation of it. A solver
+that can make something of another instance's allocation is measured from whole answers, too: the optimum's is then its own
+answer.
 
 Making a start is charged with what its user would wait for: the look-up, the rounding, the policy, and the answer to a price
 where an allocation is needed. Certificates are not charged, as they are not charged to solving, nor is what lies ready:
@@ -26,13 +27,13 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from mecopt import clock
-from mecopt.fields import axes, declared
-from mecopt.problem import Problem
+from mecopt.contract.fields import axes, declared
+from mecopt.contract.problem import Problem
+from mecopt.contract.solution import Solution
+from mecopt.contract.warmstart import from_dual
+from mecopt.running import clock
 from mecopt.search.proposed import Proposed
-from mecopt.solution import Solution
 from mecopt.solve import solve
-from mecopt.warmstart import from_dual
 
 Array = NDArray[Any]
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.certify import CONTRADICTION, may_be_better
 from mecopt.compare.run import STORED, Comparison
+from mecopt.contract.certificate import CONTRADICTION, may_be_better
 from mecopt.show.numbers import counted
 
 Array = NDArray[Any]

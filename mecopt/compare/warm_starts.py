@@ -19,16 +19,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt import clock
-from mecopt.backends.backend import Backend, Feature
 from mecopt.compare.bench import TIME_LIMIT, medians
 from mecopt.compare.starts import FREE, SOURCES, Memory, Source, Starts, Taken, drifting
 from mecopt.compare.summary import duration
-from mecopt.problem import Problem
+from mecopt.contract.backend import Backend, Feature
+from mecopt.contract.problem import Problem
+from mecopt.contract.solution import Solution
+from mecopt.contract.solver import Solver
+from mecopt.evaluation.reproduction import Progress
 from mecopt.registry import shipped
-from mecopt.reproduction import Progress
-from mecopt.search.solver import Solver
-from mecopt.solution import Solution
+from mecopt.running import clock
 from mecopt.solve import allocate, solve
 
 Array = NDArray[Any]

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.contract.errors import BackendUnavailable, InstanceError
+from mecopt.contract.fields import axes, declared
+from mecopt.contract.solution import Solution
+from mecopt.contract.units import titled
 from mecopt.data.long import SUFFIXES, index_columns, table_bytes, words
 from mecopt.data.names import Names, fitting
-from mecopt.fields import axes, declared
-from mecopt.files import write_whole
-from mecopt.solution import BackendUnavailable, InstanceError, Solution
-from mecopt.units import titled
+from mecopt.storage.atomic import write_whole
 
 if TYPE_CHECKING:
     import pandas

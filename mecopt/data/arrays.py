@@ -15,17 +15,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.contract.decision import OneOf
+from mecopt.contract.errors import InstanceError
+from mecopt.contract.fields import allowed, axes, declared
+from mecopt.contract.meant import unknown_field
+from mecopt.contract.problem import Problem
 from mecopt.data.dataset import Dataset, Labels, Rows, Told
 from mecopt.data.headers import few, header, meant
 from mecopt.data.mapping import built, problem_of
-from mecopt.decision import OneOf
-from mecopt.fields import allowed, axes, declared
-from mecopt.meant import unknown_field
-from mecopt.problem import Problem
 from mecopt.quantities.values import in_units
 from mecopt.registry import find_problem, problems
 from mecopt.show.numbers import counted
-from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
 

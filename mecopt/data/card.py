@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from mecopt.problem import Problem
+from mecopt.contract.problem import Problem
+from mecopt.contract.solution import Solution
+from mecopt.contract.units import titled
+from mecopt.data.stream import distinct
 from mecopt.show.numbers import counted
-from mecopt.solution import Solution
-from mecopt.stream import distinct
-from mecopt.units import titled
 
 
 def card(path: Path, problem: Problem, labels: Solution | None, provenance: dict[str, Any]) -> str:

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from mecopt.contract.errors import InstanceError
 from mecopt.quantities.values import LONGEST, read
-from mecopt.solution import InstanceError
 
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?inf(inity)?", re.IGNORECASE)
 MISSING = ("", "na", "n/a", "nan", "null", "none", "-", "#n/a", "#nv")

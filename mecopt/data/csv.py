@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from mecopt.contract.errors import InstanceError
 from mecopt.data.arrays import for_example, read_matrix
 from mecopt.data.cells import (
     MISSING,
@@ -35,7 +36,6 @@ from mecopt.data.tables import LABELS, Table, read_table
 from mecopt.data.text import text_of
 from mecopt.quantities.doubts import DoubtfulData, doubt
 from mecopt.show.numbers import counted
-from mecopt.solution import InstanceError
 
 BLANK = " "
 

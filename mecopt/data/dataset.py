@@ -11,13 +11,13 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.fields import declared
-from mecopt.meant import unknown_field
-from mecopt.problem import Problem
+from mecopt.contract.errors import InstanceError, unknown
+from mecopt.contract.fields import declared
+from mecopt.contract.meant import unknown_field
+from mecopt.contract.problem import Problem
 from mecopt.show.numbers import counted, values
 from mecopt.show.page import Line, Page
 from mecopt.show.readable import Readable
-from mecopt.solution import InstanceError, unknown
 
 Array = NDArray[Any]
 

@@ -11,6 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from mecopt.contract.errors import InstanceError
+from mecopt.contract.problem import Problem
+from mecopt.contract.solution import Solution
 from mecopt.data.card import card
 from mecopt.data.csv import read_csv
 from mecopt.data.dataset import Dataset, Rows, Told, words
@@ -20,10 +23,8 @@ from mecopt.data.long import SUFFIXES, instance_columns, table_bytes
 from mecopt.data.mapping import name_of
 from mecopt.data.mat import mat_bytes, read_mat
 from mecopt.data.npz import npz_bytes, read_npy, read_npz
-from mecopt.files import write_whole
-from mecopt.problem import Problem
 from mecopt.show.printable import encoded
-from mecopt.solution import InstanceError, Solution
+from mecopt.storage.atomic import write_whole
 
 
 def load(

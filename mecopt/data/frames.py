@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from mecopt.contract.errors import InstanceError
+from mecopt.contract.problem import Problem
 from mecopt.data.dataset import Dataset, Rows, Told, words
 from mecopt.data.limits import require_unpacked
 from mecopt.data.mapping import name_of
 from mecopt.data.tables import PROBLEM, Table, read_table
-from mecopt.problem import Problem
 from mecopt.quantities.doubts import DoubtfulData, doubt
 from mecopt.quantities.given import require_one_order
-from mecopt.solution import InstanceError
 
 HEADER = b"mecopt"
 """Key of the metadata of a Parquet file that mecopt wrote."""

@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mecopt.meant import by_symbol
-from mecopt.problem import Problem
-from mecopt.solution import closest
+from mecopt.contract.errors import closest
+from mecopt.contract.meant import by_symbol
+from mecopt.contract.problem import Problem
 
 _BRACKET = re.compile(r"^(.*?)\s*(?:\[([^\[\]]*)\]|\(([^()]*)\))$")
 _NUMBERED = re.compile(r"^(.*?)((?:_\d+)+)$")

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.contract.errors import InstanceError
+from mecopt.contract.problem import Problem
+from mecopt.contract.solution import Solution
 from mecopt.data.dataset import Dataset, Told, compact
 from mecopt.data.limits import DEEPEST, LONGEST, require_names
 from mecopt.data.mapping import built
 from mecopt.data.text import text_of
-from mecopt.problem import Problem
 from mecopt.quantities.values import float_of
-from mecopt.solution import InstanceError, Solution
 
 Array = NDArray[Any]
 

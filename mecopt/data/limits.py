@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mecopt import memory
-from mecopt.solution import InstanceError
+from mecopt.contract.errors import InstanceError
+from mecopt.running import memory
 
 FREE = 2**30
 """Bytes to which any file may unpack."""

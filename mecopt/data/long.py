@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.contract.errors import InstanceError
+from mecopt.contract.fields import axes, declared
+from mecopt.contract.problem import Problem
+from mecopt.contract.units import titled
 from mecopt.data.tables import INSTANCE, PROBLEM
-from mecopt.fields import axes, declared
-from mecopt.problem import Problem
 from mecopt.show.printable import encodable, encoded
-from mecopt.solution import InstanceError
-from mecopt.units import titled
 
 Array = NDArray[Any]
 

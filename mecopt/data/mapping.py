@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from mecopt.contract.errors import InstanceError
+from mecopt.contract.fields import axes, declared
+from mecopt.contract.meant import unknown_field
+from mecopt.contract.problem import Problem
 from mecopt.data.dataset import Told
-from mecopt.fields import axes, declared
-from mecopt.meant import unknown_field
-from mecopt.problem import Problem
 from mecopt.quantities.doubts import batch_told
 from mecopt.quantities.values import in_units
 from mecopt.registry import find_problem, problem_names
-from mecopt.solution import InstanceError
 
 
 def name_of(problem: str | type[Problem] | None) -> str | None:

@@ -14,13 +14,14 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.contract.errors import InstanceError
+from mecopt.contract.problem import Problem
+from mecopt.contract.solution import Solution
 from mecopt.data.arrays import read_arrays
 from mecopt.data.dataset import Dataset, Told, compact
 from mecopt.data.limits import LONGEST
 from mecopt.data.mat5 import Other, read_version_5
 from mecopt.data.mat73 import read_version_73
-from mecopt.problem import Problem
-from mecopt.solution import InstanceError, Solution
 
 Array = NDArray[Any]
 

@@ -20,8 +20,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.contract.errors import InstanceError
 from mecopt.data.limits import LONGEST, most, require_names, require_unpacked
-from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
 

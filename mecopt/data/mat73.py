@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.contract.errors import BackendUnavailable, InstanceError
 from mecopt.data.limits import require_names, require_unpacked
 from mecopt.data.mat5 import Other, dense
-from mecopt.solution import BackendUnavailable, InstanceError
 
 Array = NDArray[Any]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mecopt.problem import Problem
+from mecopt.contract.problem import Problem
 
 SHOWN = 5
 """Names that a note spells out."""

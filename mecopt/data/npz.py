@@ -11,12 +11,13 @@ from typing import IO, Any
 
 import numpy as np
 
+from mecopt.contract.errors import InstanceError
+from mecopt.contract.problem import Problem
+from mecopt.contract.solution import Solution
 from mecopt.data.arrays import read_arrays, read_matrix
 from mecopt.data.dataset import Dataset, Told, compact
 from mecopt.data.limits import LONGEST, require_names, require_unpacked
 from mecopt.data.mapping import built
-from mecopt.problem import Problem
-from mecopt.solution import InstanceError, Solution
 
 FORMAT = 1
 _HEADER = "mecopt"

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from mecopt.fields import axes
-from mecopt.problem import Problem
+from mecopt.contract.fields import axes
+from mecopt.contract.problem import Problem
 from mecopt.quantities.values import PARTS, PATTERN
 
 

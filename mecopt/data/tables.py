@@ -22,17 +22,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.contract.errors import InstanceError
+from mecopt.contract.fields import ABSENT, AXES, allowed, axes, declared
+from mecopt.contract.problem import Problem
 from mecopt.data import names
 from mecopt.data.arrays import ASK
 from mecopt.data.dataset import Dataset, Told
 from mecopt.data.headers import LONGEST, Header, few, header, meant, shown
 from mecopt.data.mapping import built, problem_of
-from mecopt.fields import ABSENT, AXES, allowed, axes, declared
-from mecopt.problem import Problem
 from mecopt.quantities.doubts import DoubtfulData, doubt
 from mecopt.quantities.hints import measures
 from mecopt.quantities.values import in_units, read
-from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
 

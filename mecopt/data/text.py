@@ -5,8 +5,8 @@ from __future__ import annotations
 import codecs
 from pathlib import Path
 
-from mecopt import memory
-from mecopt.solution import InstanceError
+from mecopt.contract.errors import InstanceError
+from mecopt.running import memory
 
 PARSED = 8
 """Bytes of what becomes of each byte of text, at least."""

@@ -30,9 +30,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mecopt.arguments import checked_number
+from mecopt.contract.arguments import checked_number
+from mecopt.contract.errors import InstanceError
 from mecopt.dynamic.operators import Operator, Sweep
-from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
 

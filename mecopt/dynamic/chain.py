@@ -27,8 +27,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
+from mecopt.contract.errors import InstanceError
 from mecopt.kernels.compiled import compiled
-from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from mecopt.solution import InstanceError
+from mecopt.contract.errors import InstanceError
 
 if TYPE_CHECKING:
     from mecopt.dynamic.dynamics import Dynamics, Policy

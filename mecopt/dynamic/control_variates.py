@@ -36,9 +36,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mecopt.contract.errors import InstanceError
+from mecopt.contract.problem import Problem
 from mecopt.dynamic.dynamics import ControlVariate, read_only
-from mecopt.problem import Problem
-from mecopt.solution import InstanceError
 
 if TYPE_CHECKING:
     from mecopt.dynamic.rollout import Rollout

@@ -23,10 +23,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mecopt.arguments import checked_number
+from mecopt.contract.arguments import checked_number
+from mecopt.contract.errors import InstanceError
 from mecopt.dynamic.average import PATIENCE, SHRINKS, SWEEPS, TOLERANCE, Ending, checked_limits, rounding, started
 from mecopt.dynamic.operators import Operator, Sweep
-from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
 

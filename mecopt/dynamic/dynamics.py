@@ -25,13 +25,13 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from mecopt import memory
+from mecopt.contract.errors import InstanceError, unknown
+from mecopt.contract.problem import Problem
 from mecopt.dynamic.average import Bracket, bracketed
 from mecopt.dynamic.charts import Chart
 from mecopt.dynamic.operators import Operator
 from mecopt.dynamic.settings import checked
-from mecopt.problem import Problem
-from mecopt.solution import InstanceError, unknown
+from mecopt.running import memory
 from mecopt.solve import allocate
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from mecopt.contract.errors import BackendUnavailable, InstanceError
 from mecopt.dynamic.dynamics import Dynamics
 from mecopt.dynamic.worlds import Choices, Numbers, SlotWorld, State
-from mecopt.solution import BackendUnavailable, InstanceError
 
 try:
     import gymnasium

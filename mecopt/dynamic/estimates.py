@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mecopt.solution import InstanceError
+from mecopt.contract.errors import InstanceError
 
 Array = NDArray[Any]
 

@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mecopt.contract.errors import InstanceError
 from mecopt.dynamic.average import EPSILON
 from mecopt.dynamic.operators import Operator
-from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
 

@@ -24,9 +24,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mecopt.contract.errors import InstanceError
 from mecopt.dynamic.chain import Chain
 from mecopt.kernels.compiled import compiled
-from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
 

@@ -31,7 +31,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mecopt.solution import InstanceError
+from mecopt.contract.errors import InstanceError
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.contract.errors import InstanceError
 from mecopt.dynamic.chain import Chain
-from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
 

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from mecopt.compare.figures import png
 from mecopt.compare.pages import details, html_page, html_table, images
+from mecopt.contract.units import titled
 from mecopt.dynamic.run import SAMPLED, Rollouts
 from mecopt.dynamic.summary import ABOVE, BRACKET, MEASURED, Summary, summarise
-from mecopt.files import to_myself, write_whole
 from mecopt.show.printable import encoded
-from mecopt.units import titled
+from mecopt.storage.atomic import to_myself, write_whole
 
 Array = NDArray[Any]
 

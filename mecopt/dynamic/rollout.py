@@ -20,13 +20,13 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from mecopt.contract.errors import InstanceError, SolveFailed, unknown
+from mecopt.contract.problem import Problem
+from mecopt.contract.solver import Solver
 from mecopt.data import digest
 from mecopt.dynamic.dynamics import Dynamics, Outcome, Policy, read_only
-from mecopt.problem import Problem
 from mecopt.search.named import base_name, solver_for
 from mecopt.search.proposed import LEARNED, Proposed, is_learned, learned
-from mecopt.search.solver import Solver
-from mecopt.solution import InstanceError, SolveFailed, unknown
 from mecopt.solve import solve
 
 Array = NDArray[Any]

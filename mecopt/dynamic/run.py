@@ -2,7 +2,8 @@
 
 A part is one policy on one segment of the path, all lanes at once, written as a Parquet file under a name that depends on
 everything that determines it, with the carried fields that the next segment begins with. A run that was killed finds its
-finished parts, takes those that are what was written (`mecopt.stored`), and goes on from there; policies run side by side.
+finished parts, takes those that are what was written (`mecopt.storage.sealed`), and goes on from there; policies run side by
+side.
 """
 
 from __future__ import annotations
@@ -18,21 +19,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt import stored
-from mecopt.arguments import checked_seed
 from mecopt.compare.parts import TABLE, file_name, name_of, origin_of, require_text, versions
+from mecopt.contract.arguments import checked_seed
+from mecopt.contract.errors import InstanceError, SolveFailed
 from mecopt.dynamic.charts import Chart, shown
 from mecopt.dynamic.control_variates import luck
 from mecopt.dynamic.dynamics import Dynamics, Outcome, Policy
 from mecopt.dynamic.estimates import block_means, blocks_of
 from mecopt.dynamic.information import perfect_information
 from mecopt.dynamic.rollout import Rollout, path_digest, policy_of, policy_of_trained, rollout
-from mecopt.files import class_digest, code_digest, to_myself
+from mecopt.running.workers import cores, side_by_side
 from mecopt.search.proposed import Proposed, is_learned, learned
 from mecopt.show.numbers import counted
 from mecopt.show.readable import Readable
-from mecopt.solution import InstanceError, SolveFailed
-from mecopt.workers import cores, side_by_side
+from mecopt.storage import sealed as stored
+from mecopt.storage.atomic import class_digest, code_digest, to_myself
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -47,7 +48,7 @@ MAPS = "maps.parquet"
 """What every policy does on the chart of its dynamics, a row per place, where there is a chart."""
 
 SEGMENT, MAP, PROVED = "segment of a rollout", "map of a policy", "set of bounds"
-"""Kinds of the files that hold parts, see `mecopt.stored`."""
+"""Kinds of the files that hold parts, see `mecopt.storage.sealed`."""
 
 INFORMATION = "perfect-information"
 """Named among policies: the bound of who knows the whole path."""
@@ -271,7 +272,7 @@ class _Task:
         return self.folder / f"{file_name(self.name)}-{self.key[:12]}-map.parquet"
 
     def segment(self, number: int) -> pa.Table:
-        """Return the rows of a segment; raises `mecopt.stored.Unusable` where they are not its own."""
+        """Return the rows of a segment; raises `mecopt.storage.sealed.Unusable` where they are not its own."""
         file, blocks = self.files()[number], self.segments()
         before = sum(len(part) for part in blocks[:number])
         table = stored.read_table(file, SEGMENT, f"{self.key} {number}", dict.fromkeys(("policy", "block", "reward")))
@@ -281,7 +282,7 @@ class _Task:
         return table
 
     def map(self, chart: Chart) -> pa.Table:
-        """Return the policy's map, or why there is none; raises `mecopt.stored.Unusable`."""
+        """Return the policy's map, or why there is none; raises `mecopt.storage.sealed.Unusable`."""
         table = stored.read_table(self.map_file(), MAP, self.key, dict.fromkeys(("policy", "panel", "done")))
         if table.num_rows != chart.slots.instances and b"failed" not in (table.schema.metadata or {}):
             raise stored.Unusable(f"{self.map_file()} has {table.num_rows} rows, its chart {chart.slots.instances} places")

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt import fields
+from mecopt.contract import fields
+from mecopt.contract.errors import InstanceError, unknown
 from mecopt.show.fields import default_text
 from mecopt.show.numbers import unit_of
-from mecopt.solution import InstanceError, unknown
 
 Array = NDArray[Any]
 
@@ -41,7 +41,7 @@ def setting(
     Parameters
     ----------
     unit, symbol, meaning, default, **more
-        see `mecopt.fields.quantity`.
+        see `mecopt.contract.fields.quantity`.
     per
         whose numbers it holds, in words; a single one unless said.
     otherwise

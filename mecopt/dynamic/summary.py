@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.contract.units import behind, titled
 from mecopt.dynamic.estimates import Estimate, estimate, paired
 from mecopt.dynamic.run import INFORMATION, Rollouts
 from mecopt.show.numbers import counted
 from mecopt.show.page import Column, Grid, Line, Page
-from mecopt.units import behind, titled
 
 Array = NDArray[Any]
 

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
+from mecopt.contract.errors import InstanceError
 from mecopt.dynamic.dynamics import Dynamics, Outcome
-from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
 
@@ -47,7 +47,7 @@ class Choices:
 
 
 class SlotWorld(ABC):
-    """A `mecopt.world.World` over a dynamics; a model derives one for each way of acting in it."""
+    """A `mecopt.contract.world.World` over a dynamics; a model derives one for each way of acting in it."""
 
     dynamics: Dynamics[Any]
     reward_scale: float = 1.0

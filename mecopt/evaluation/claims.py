@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from mecopt.contract.errors import InstanceError
 from mecopt.evaluation.measurements import Measurements
+from mecopt.evaluation.reproduction import Claim as Judged
+from mecopt.evaluation.reproduction import Verdict as Reported
 from mecopt.evaluation.rules import Answer, Rule, Verdict, common
-from mecopt.reproduction import Claim as Judged
-from mecopt.reproduction import Verdict as Reported
-from mecopt.solution import InstanceError
 
 
 @dataclass(frozen=True)

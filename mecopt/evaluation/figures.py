@@ -23,9 +23,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.contract.errors import InstanceError
 from mecopt.evaluation.intervals import NoNumber, Values, paired
 from mecopt.evaluation.measurements import Measurements
-from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
 

@@ -29,8 +29,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from mecopt.contract.errors import InstanceError
 from mecopt.show.numbers import counted
-from mecopt.solution import InstanceError
 
 CONFIDENCE = 0.95
 """Of an interval, unless a rule divides it among several comparisons."""

@@ -9,8 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from mecopt import stored
-from mecopt.solution import InstanceError, unknown
+from mecopt.contract.errors import InstanceError, unknown
+from mecopt.storage import sealed as stored
 
 
 class Row(NamedTuple):
@@ -33,7 +33,7 @@ Series = Mapping[int | None, Mapping[float | None, float]]
 """By seed and x."""
 
 KIND = "table of measurements"
-"""Kind of its files, see `mecopt.stored`."""
+"""Kind of its files, see `mecopt.storage.sealed`."""
 
 _NAMES = ("quantity", "method", "setting")
 
@@ -105,7 +105,10 @@ class Measurements:
         return list(dict.fromkeys(getattr(row, column) for row in self.rows))
 
     def write(self, path: Path, key: str = "") -> None:
-        """Write the table as Parquet, completely or not at all; the key names what it depends on, see `mecopt.stored`."""
+        """Write the table as Parquet, completely or not at all.
+
+        The key names what it depends on, see `mecopt.storage.sealed`.
+        """
         import pyarrow as pa
 
         columns = zip(*self.rows, strict=True) if self.rows else ([],) * len(Row._fields)

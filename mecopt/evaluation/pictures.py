@@ -13,7 +13,7 @@ import numpy as np
 from mecopt.evaluation.figures import Curve, Figure
 from mecopt.evaluation.intervals import NoNumber, interval
 from mecopt.evaluation.measurements import Measurements
-from mecopt.reproduction import Picture
+from mecopt.evaluation.reproduction import Picture
 
 LEVELS = ("#1d2530", "#8a8f98", "#b08968", "#6c8a5b")
 """Colours of what is drawn across a picture, taken in turn like `COLOURS`."""

@@ -23,11 +23,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from mecopt.contract.errors import InstanceError
 from mecopt.evaluation.figures import Curve, Figure, Settled, Stated, difference
 from mecopt.evaluation.intervals import CONFIDENCE, Interval, NoNumber, interval
 from mecopt.evaluation.measurements import Measurements
 from mecopt.show.numbers import counted
-from mecopt.solution import InstanceError
 
 Verdict = Literal["holds", "exceeded", "fails", "cannot tell", "depends on the reading"]
 """Of a rule, and of a claim: the last one where clear readings of it contradict one another."""

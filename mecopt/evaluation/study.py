@@ -20,16 +20,16 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, ClassVar
 
-from mecopt import stored
+from mecopt.contract.errors import InstanceError
 from mecopt.evaluation.claims import Claim
 from mecopt.evaluation.measurements import Measurements, Row, gathered
 from mecopt.evaluation.pictures import Drawing
+from mecopt.evaluation.reproduction import Findings, Progress, Reproduction
 from mecopt.evaluation.tables import Pivot
-from mecopt.files import class_digest, code_digest, sweep, to_myself
-from mecopt.reproduction import Findings, Progress, Reproduction
+from mecopt.running.workers import side_by_side
 from mecopt.show.numbers import counted
-from mecopt.solution import InstanceError
-from mecopt.workers import side_by_side
+from mecopt.storage import sealed as stored
+from mecopt.storage.atomic import class_digest, code_digest, sweep, to_myself
 
 PACKAGES = ("mecopt", "numpy", "scipy", "numba", "torch", "gymnasium", "stable-baselines3")
 """Whose versions a report names, where they are installed."""
@@ -165,7 +165,7 @@ class _Once:
         Measurements(rows).write(self.file, self.key)
 
     def read(self) -> Measurements:
-        """Return what was measured; raises `mecopt.stored.Unusable`."""
+        """Return what was measured; raises `mecopt.storage.sealed.Unusable`."""
         return _read(self)
 
     def require(self, rows: Sequence[Row]) -> None:
@@ -193,7 +193,7 @@ class _Measuring:
         return self.study.measure(self.setting, self.seed, self.trained, self.quick)
 
     def read(self) -> Measurements:
-        """Return what was measured; raises `mecopt.stored.Unusable`."""
+        """Return what was measured; raises `mecopt.storage.sealed.Unusable`."""
         return _read(self)
 
     def require(self, rows: Sequence[Row]) -> None:

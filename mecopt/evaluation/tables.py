@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mecopt.contract.errors import UnknownName
 from mecopt.evaluation.figures import Figure
 from mecopt.evaluation.intervals import NoNumber, interval, standard_error
 from mecopt.evaluation.measurements import Measurements
-from mecopt.reproduction import Table
-from mecopt.solution import UnknownName
+from mecopt.evaluation.reproduction import Table
 
 
 @dataclass(frozen=True)

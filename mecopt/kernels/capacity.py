@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 from array_api_compat import array_namespace
 
-from mecopt.solution import InstanceError
+from mecopt.contract.errors import InstanceError
 
 
 class Capacity(NamedTuple):

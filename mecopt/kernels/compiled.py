@@ -1,8 +1,8 @@
 """The decorator of compiled code: numba without the interpreter, cached on disk, compiled by one process for all.
 
 A kernel that a call needs is loaded from the caches. If they do not have it whole, the process takes its turn with all
-others that want the same kernel, looks again, and only then compiles. All of this happens while `mecopt.clock` stands still,
-and who waits is told by `mecopt.waiting`.
+others that want the same kernel, looks again, and only then compiles. All of this happens while `mecopt.running.clock`
+stands still, and who waits is told by `mecopt.running.waiting`.
 
 Locks are always taken in the same order: numba's own between threads, then those of kernels from the caller to the called
 (no two kernels call each other). A fork waits for who compiles: the new process would for ever.
@@ -19,9 +19,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mecopt import clock, waiting
-from mecopt.concurrency import Rank, whole_after_fork
-from mecopt.solution import BackendUnavailable
+from mecopt.contract.errors import BackendUnavailable
+from mecopt.running import clock, waiting
+from mecopt.running.concurrency import Rank, whole_after_fork
 
 with clock.standing_still():
     import llvmlite

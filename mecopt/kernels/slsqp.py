@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from mecopt.concurrency import unheard
+from mecopt.running.concurrency import unheard
 
 Array = NDArray[Any]
 

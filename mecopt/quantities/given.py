@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from mecopt.solution import InstanceError
+from mecopt.contract.errors import InstanceError
 
 _PLAIN = {int, float, bool, str, bytes, complex, type(None), dict}
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from mecopt.contract.errors import InstanceError
+from mecopt.contract.units import PER_POWER, UnknownUnit, converted, parse, tidied
 from mecopt.quantities.spellings import resembling
-from mecopt.solution import InstanceError
-from mecopt.units import PER_POWER, UnknownUnit, converted, parse, tidied
 
 _POWER = (0, 0, 1, 0)
 _DENSITY = (0, 1, 1, 0)

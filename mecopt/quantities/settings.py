@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from mecopt.meant import unknown_field
+from mecopt.contract.errors import InstanceError, UnknownName
+from mecopt.contract.meant import unknown_field
 from mecopt.quantities.values import SEPARATED, float_of, in_units, read
-from mecopt.solution import InstanceError, UnknownName
 
 NOTHING: Mapping[str, dataclasses.Field[Any]] = MappingProxyType({})
 

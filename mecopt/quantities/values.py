@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.contract.errors import InstanceError
+from mecopt.contract.units import converted, parse
 from mecopt.quantities.given import entries_of, settled
 from mecopt.quantities.hints import Wanted, require
-from mecopt.solution import InstanceError
-from mecopt.units import converted, parse
 
 Array = NDArray[Any]
 

@@ -23,12 +23,12 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from mecopt import clock
-from mecopt.backends.backend import Feature
-from mecopt.problem import Problem
+from mecopt.contract.backend import Feature
+from mecopt.contract.errors import InstanceError
+from mecopt.contract.problem import Problem
+from mecopt.contract.solver import Adjustable, Search, Solver, judged
+from mecopt.running import clock
 from mecopt.search.descent import random_decision
-from mecopt.search.solver import Adjustable, Search, Solver, judged
-from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
 Guidance = Callable[[Any], Array]
@@ -119,7 +119,7 @@ def anneal(
     cooling
         the factor after each step.
     deadline
-        of `mecopt.clock.now`, after which the best so far is returned.
+        of `mecopt.running.clock.now`, after which the best so far is returned.
     """
     choices = len(problem.choices.labels)
     if neighbour not in NEIGHBOURS:

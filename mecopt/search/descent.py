@@ -9,10 +9,10 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from mecopt import clock
-from mecopt.backends.backend import Feature
-from mecopt.problem import Problem
-from mecopt.search.solver import Search, Solver
+from mecopt.contract.backend import Feature
+from mecopt.contract.problem import Problem
+from mecopt.contract.solver import Search, Solver
+from mecopt.running import clock
 
 Array = NDArray[Any]
 Scores = Callable[[Problem, Array], Array]

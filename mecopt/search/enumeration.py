@@ -8,11 +8,11 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from mecopt.backends.backend import Feature
-from mecopt.budget import Budget
-from mecopt.problem import Problem
-from mecopt.search.solver import Search, Solver
-from mecopt.solution import InstanceError
+from mecopt.contract.backend import Feature
+from mecopt.contract.errors import InstanceError
+from mecopt.contract.problem import Problem
+from mecopt.contract.solver import Search, Solver
+from mecopt.running.budget import Budget
 
 Array = NDArray[Any]
 

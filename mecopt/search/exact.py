@@ -10,11 +10,11 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from mecopt import clock
-from mecopt.backends.backend import Feature
-from mecopt.budget import Budget
-from mecopt.problem import Problem
-from mecopt.search.solver import Search, Solver, scores
+from mecopt.contract.backend import Feature
+from mecopt.contract.problem import Problem
+from mecopt.contract.solver import Search, Solver, scores
+from mecopt.running import clock
+from mecopt.running.budget import Budget
 
 Array = NDArray[Any]
 

@@ -1,17 +1,18 @@
 """Solvers by name, for every verb and command: a problem's own, with other numbers where the name says so, or a policy.
 
 ``annealing`` is a solver of the problem, ``annealing:iterations=20:temperature=0.01`` the same with numbers of its
-`mecopt.search.solver.Solver.adjustable`, ``learned`` the policy that ships for such instances, ``learned:FOLDER`` one's own.
+`mecopt.contract.solver.Solver.adjustable`, ``learned`` the policy that ships for such instances, ``learned:FOLDER`` one's
+own.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from mecopt.problem import Problem
+from mecopt.contract.errors import InstanceError, UnknownName
+from mecopt.contract.problem import Problem
+from mecopt.contract.solver import Solver
 from mecopt.search.proposed import is_learned, learned
-from mecopt.search.solver import Solver
-from mecopt.solution import InstanceError, UnknownName
 
 
 def solver_for(problem: Problem, name: str | Solver | None) -> Solver:

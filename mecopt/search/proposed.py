@@ -11,12 +11,12 @@ from typing import Any, Protocol
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from mecopt import clock
-from mecopt.problem import Problem
+from mecopt.contract.errors import InstanceError
+from mecopt.contract.problem import Problem
+from mecopt.contract.solver import Search, Solver, best_of, picked, scores
 from mecopt.registry import all_shipped, find_learner, learner_names, load_policy, shipped
-from mecopt.search.solver import Search, Solver, best_of, picked, scores
+from mecopt.running import clock
 from mecopt.show.numbers import counted
-from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
 

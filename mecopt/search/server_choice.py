@@ -15,14 +15,14 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from mecopt import clock
-from mecopt.backends.backend import Feature
-from mecopt.budget import Budget, in_passes
+from mecopt.contract.backend import Feature
+from mecopt.contract.errors import InstanceError
+from mecopt.contract.problem import Problem
+from mecopt.contract.solver import Search, Solver
 from mecopt.kernels.arrays import plain
-from mecopt.problem import Problem
+from mecopt.running import clock
+from mecopt.running.budget import Budget, in_passes
 from mecopt.search.exact import PriceAndFix
-from mecopt.search.solver import Search, Solver
-from mecopt.solution import InstanceError
 
 if TYPE_CHECKING:
     from mecopt.kernels.servers import Servers

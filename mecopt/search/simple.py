@@ -9,9 +9,9 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from mecopt.problem import Problem
+from mecopt.contract.problem import Problem
+from mecopt.contract.solver import Adjustable, Search, Solver, scores
 from mecopt.search.descent import all_local
-from mecopt.search.solver import Adjustable, Search, Solver, scores
 
 Array = NDArray[Any]
 

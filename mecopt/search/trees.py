@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt import clock
-from mecopt.budget import Budget, in_passes
+from mecopt.running import clock
+from mecopt.running.budget import Budget, in_passes
 
 Bits = NDArray[np.int8]
 Flags = NDArray[np.bool_]

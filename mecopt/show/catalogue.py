@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mecopt import units
-from mecopt.backends.backend import Feature, Installable
+from mecopt.contract import units
+from mecopt.contract.backend import Feature, Installable
+from mecopt.contract.errors import unknown
+from mecopt.contract.fields import allowed
 from mecopt.data.json import written
-from mecopt.fields import allowed
 from mecopt.registry import dynamics_names, find_dynamics, find_learner, find_problem, learner_names, problems
 from mecopt.show.fields import default_text
 from mecopt.show.numbers import counted, entry, plainly, says, unit_of
 from mecopt.show.page import Column, Grid, Line, Page
 from mecopt.show.sequences import sequence_of, sequences
-from mecopt.solution import unknown
-from mecopt.trained import read_card
+from mecopt.storage.trained import read_card
 
 if TYPE_CHECKING:
-    from mecopt.problem import Problem
+    from mecopt.contract.problem import Problem
 
 STARTS = {Feature.WARM_PRIMAL: "takes a start", Feature.WARM_PRIMAL_DUAL: "takes a primal-dual start"}
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt import units
+from mecopt.contract import units
 
 Array = NDArray[Any]
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt import units
-from mecopt.fields import axes
+from mecopt.contract import units
+from mecopt.contract.fields import axes
 from mecopt.show.numbers import counted, entry, titled, unit_of, values
 from mecopt.show.page import Column, Grid, Line, Page
 
 if TYPE_CHECKING:
-    from mecopt.fields import Variables
-    from mecopt.problem import Problem
+    from mecopt.contract.fields import Variables
+    from mecopt.contract.problem import Problem
 
 Array = NDArray[Any]
 
@@ -51,7 +51,7 @@ def page(problem: Problem) -> Page:
 
 def table(problem: Problem, users: Iterable[int] | slice | None) -> Page:
     """Return the fields of the users asked for, all of them by default."""
-    from mecopt.solution import InstanceError
+    from mecopt.contract.errors import InstanceError
 
     if problem.batch_shape:
         raise InstanceError("a table shows the users of one instance, and this is a batch; take one: `problem[0].table()`")
@@ -65,7 +65,7 @@ def table(problem: Problem, users: Iterable[int] | slice | None) -> Page:
 
 def chosen_users(rows: Iterable[int] | slice | None, count: int, kind: str) -> Sequence[int]:
     """Return the numbers of users or instances asked for, or say which is none."""
-    from mecopt.solution import InstanceError
+    from mecopt.contract.errors import InstanceError
 
     if rows is None:
         return range(count)

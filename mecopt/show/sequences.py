@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from mecopt.contract.units import titled
 from mecopt.dynamic.settings import ONE, allowed, unless_given
 from mecopt.registry import dynamics_names, environments_of, find_dynamics
 from mecopt.show.page import Column, Grid, Line
-from mecopt.units import titled
 
 if TYPE_CHECKING:
+    from mecopt.contract.problem import Problem
     from mecopt.dynamic.dynamics import Dynamics
-    from mecopt.problem import Problem
 
 
 def sequences() -> Grid:

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt import units
-from mecopt.certify import NOTHING
+from mecopt.contract import units
+from mecopt.contract.certificate import NOTHING
 from mecopt.show.numbers import counted, entry, place, titled, unit_of
 from mecopt.show.page import Column, Grid, Line, Page
 from mecopt.show.problem import chosen_users
 
 if TYPE_CHECKING:
-    from mecopt.fields import Variables
-    from mecopt.solution import Solution, Statistics
+    from mecopt.contract.fields import Variables
+    from mecopt.contract.solution import Solution, Statistics
 
 Array = NDArray[Any]
 
@@ -159,7 +159,7 @@ def _users(solution: Solution, users: Sequence[int]) -> Grid:
 
 def _iterates(solution: Solution) -> bool:
     """Whether the allocation is what an iteration came to, and not a formula's own numbers."""
-    from mecopt.backends.backend import ClosedForm
+    from mecopt.contract.backend import ClosedForm
 
     backends, method = solution.problem.backends, solution.stats.method
     return not isinstance(backends.get(method if method in backends else ClosedForm.name), ClosedForm)
@@ -206,7 +206,7 @@ def _batch_page(solution: Solution, whole: bool) -> Page:
 
 def _statuses(solution: Solution) -> Iterator[Line]:
     """Say each status with its meaning, and of what went wrong where it did so first, and why."""
-    from mecopt.solution import Status
+    from mecopt.contract.solution import Status
 
     flat = np.ravel(solution.status)
     label = "status"

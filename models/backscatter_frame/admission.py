@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.contract.errors import InstanceError
+from mecopt.contract.solution import Solution
 from mecopt.models.backscatter_frame.variables import FrameAllocation
 from mecopt.show.numbers import counted
-from mecopt.solution import InstanceError, Solution
 from mecopt.solve import allocate, solve
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ as a lower bound, where :math:`c_a = \min_\rho p_{ar} + \eta(p_o + \kappa(2^\rho
 sending costs at these prices, all of it never below :math:`-g l`, and
 :math:`c_{b,i} = p + p_{br} - g_i r_i - \sum_j \lambda_j G_{ji}` what a second of carrier does. A
 user that can never have energy does not send or keep any, nor compute where that takes any, and drops out of those terms.
-For open beams :math:`c_b` is replaced by its least over all beams; see `mecopt.models.backscatter_frame.relaxation`.
+For open beams :math:`c_b` is replaced by its least over all beams; see `mecopt.models.backscatter_frame.exact.relaxation`.
 
 The unserved work makes every frame feasible: where K exceeds every work price, an exact penalty, only what cannot be served
 is left. `mecopt.models.backscatter_frame.admission` turns it into a set of users served.
@@ -47,19 +47,21 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
-from mecopt.backends.backend import Backend
-from mecopt.decision import UnitBeams
-from mecopt.fields import Quantity, choice, quantity
+from mecopt.contract.backend import Backend
+from mecopt.contract.decision import UnitBeams
+from mecopt.contract.fields import Quantity, choice, quantity
+from mecopt.contract.problem import Problem
+from mecopt.contract.scenario import Reference, Scenario
+from mecopt.contract.solver import Solver
 from mecopt.lesson import Lesson
-from mecopt.models.backscatter_frame import allocation, conic, exact, prices
-from mecopt.models.backscatter_frame.backends import BACKENDS
+from mecopt.models.backscatter_frame.allocation import conic, prices
+from mecopt.models.backscatter_frame.allocation import specialised as allocation
+from mecopt.models.backscatter_frame.allocation.backends import BACKENDS
+from mecopt.models.backscatter_frame.exact import solvers as exact
 from mecopt.models.backscatter_frame.scenarios import PRESETS
 from mecopt.models.backscatter_frame.terms import Links, Terms, features, links, sending_energy, terms
 from mecopt.models.backscatter_frame.variables import FrameAllocation, FramePrices
-from mecopt.problem import Problem
-from mecopt.radio import AMPLITUDE_GAIN, THERMAL_POWER
-from mecopt.scenario import Reference, Scenario
-from mecopt.search.solver import Solver
+from mecopt.quantities.radio import AMPLITUDE_GAIN, THERMAL_POWER
 
 Array = NDArray[Any]
 
@@ -292,7 +294,7 @@ class BackscatterFrame(Problem[FrameAllocation, FramePrices]):
         return allocation.followed(self, decision)
 
     def respond(self, decision: Array, dual: FramePrices) -> FrameAllocation:
-        """Return a feasible allocation for prices; see `mecopt.models.backscatter_frame.allocation.response`."""
+        """Return a feasible allocation for prices; see `mecopt.models.backscatter_frame.allocation.specialised.response`."""
         return allocation.response(self, decision, dual)
 
     def optimal_value(self, decision: Array) -> Array:
@@ -305,7 +307,7 @@ class BackscatterFrame(Problem[FrameAllocation, FramePrices]):
 
     @classmethod
     def lesson(cls) -> Lesson:
-        """Return the steps of `mecopt.models.backscatter_frame.lesson`."""
-        from mecopt.models.backscatter_frame.lesson import LESSON
+        """Return the steps of `mecopt.models.backscatter_frame.lesson.steps`."""
+        from mecopt.models.backscatter_frame.lesson.steps import LESSON
 
         return LESSON

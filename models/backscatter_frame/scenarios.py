@@ -12,7 +12,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
-from mecopt.scenario import Scenario
+from mecopt.contract.scenario import Scenario
 
 PLACES = np.array([[5.0, 5.0], [3.0, 3.0], [-2.0, 4.0]])
 """Of the paper's three users, m; the access point is at the origin."""

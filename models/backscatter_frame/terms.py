@@ -34,7 +34,7 @@ class Links(NamedTuple):
 
 
 class Terms(NamedTuple):
-    """Entries of `mecopt.models.backscatter_frame.frame.Frame` for many frames, and the units they count in."""
+    """Entries of `mecopt.models.backscatter_frame.allocation.frame.Frame` for many frames, and the units they count in."""
 
     work: Array
     rate: Array

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.backends.backend import ClosedForm
 from mecopt.backends.conic import ConicModel, Program
 from mecopt.backends.slsqp import SmoothProgram
-from mecopt.fields import Variables
+from mecopt.contract.backend import ClosedForm
+from mecopt.contract.errors import InstanceError
+from mecopt.contract.fields import Variables
+from mecopt.contract.scaling import characteristic
 from mecopt.kernels.arrays import plain
 from mecopt.models.bandwidth_power.variables import BandwidthPrice, Transmission
-from mecopt.scaling import characteristic
-from mecopt.solution import InstanceError
 
 if TYPE_CHECKING:
     from mecopt.models.bandwidth_power.problem import BandwidthPower

@@ -36,18 +36,18 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
-from mecopt.backends.backend import Backend
 from mecopt.backends.conic import Conic
 from mecopt.backends.slsqp import Slsqp
-from mecopt.decision import Binary
-from mecopt.fields import ABSENT, Quantity, quantity
+from mecopt.contract.backend import Backend
+from mecopt.contract.decision import Binary
+from mecopt.contract.fields import ABSENT, Quantity, quantity
+from mecopt.contract.problem import Problem
+from mecopt.contract.scaling import quotient
+from mecopt.contract.scenario import Reference, Scenario
+from mecopt.contract.solver import Solver
 from mecopt.models.bandwidth_power import allocation, exact
 from mecopt.models.bandwidth_power.variables import BandwidthPrice, Transmission
-from mecopt.problem import Problem
-from mecopt.radio import POWER_GAIN, THERMAL_DENSITY, rayleigh_amplitude, reference_gain
-from mecopt.scaling import quotient
-from mecopt.scenario import Reference, Scenario
-from mecopt.search.solver import Solver
+from mecopt.quantities.radio import POWER_GAIN, THERMAL_DENSITY, rayleigh_amplitude, reference_gain
 
 if TYPE_CHECKING:
     from mecopt.lesson import Lesson
@@ -355,8 +355,8 @@ class BandwidthPower(Problem[Transmission, BandwidthPrice]):
 
     @classmethod
     def lesson(cls) -> Lesson:
-        """Return the steps of `mecopt.models.bandwidth_power.lesson`."""
-        from mecopt.models.bandwidth_power.lesson import LESSON
+        """Return the steps of `mecopt.models.bandwidth_power.lesson.steps`."""
+        from mecopt.models.bandwidth_power.lesson.steps import LESSON
 
         return LESSON
 

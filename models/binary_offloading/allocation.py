@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.backends.backend import ClosedForm
 from mecopt.backends.sharing import SharingModel
 from mecopt.backends.slsqp import SmoothProgram
-from mecopt.fields import Variables
+from mecopt.contract.backend import ClosedForm
+from mecopt.contract.errors import InstanceError
+from mecopt.contract.fields import Variables
+from mecopt.contract.scaling import characteristic
 from mecopt.kernels.arrays import plain
 from mecopt.models.binary_offloading.variables import CapacityPrice, ServerRate
-from mecopt.scaling import characteristic
-from mecopt.solution import InstanceError
 
 if TYPE_CHECKING:
     from mecopt.models.binary_offloading.problem import BinaryOffloading

@@ -18,11 +18,13 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from mecopt.backends.backend import Feature
 from mecopt.backends.highs import Highs
 from mecopt.backends.scip import Scip
+from mecopt.contract.backend import Feature
+from mecopt.contract.errors import InstanceError
+from mecopt.contract.problem import Problem
+from mecopt.contract.solver import Search, Solver
 from mecopt.models.binary_offloading.allocation import equal_split, equal_split_cost, equal_split_moves
-from mecopt.problem import Problem
 from mecopt.search.annealing import Annealing
 from mecopt.search.descent import CoordinateDescent, LocalSearch
 from mecopt.search.enumeration import Enumeration
@@ -39,8 +41,6 @@ from mecopt.search.server_choice import (
     saving,
 )
 from mecopt.search.simple import BestOfRandom, Constant, IndexScan
-from mecopt.search.solver import Search, Solver
-from mecopt.solution import InstanceError
 
 if TYPE_CHECKING:
     from mecopt.models.binary_offloading.problem import BinaryOffloading

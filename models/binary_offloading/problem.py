@@ -33,18 +33,18 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
-from mecopt.backends.backend import Backend
 from mecopt.backends.conic import Conic
 from mecopt.backends.slsqp import Slsqp
-from mecopt.decision import Binary
-from mecopt.fields import ABSENT, Quantity, quantity
+from mecopt.contract.backend import Backend
+from mecopt.contract.decision import Binary
+from mecopt.contract.fields import ABSENT, Quantity, quantity
+from mecopt.contract.problem import Problem
+from mecopt.contract.scaling import quotient
+from mecopt.contract.scenario import Reference, Scenario
+from mecopt.contract.solver import Solver
 from mecopt.models.binary_offloading import allocation, exact
 from mecopt.models.binary_offloading.variables import CapacityPrice, ServerRate
-from mecopt.problem import Problem
-from mecopt.scaling import quotient
-from mecopt.scenario import Reference, Scenario
 from mecopt.search import server_choice
-from mecopt.search.solver import Solver
 
 if TYPE_CHECKING:
     from mecopt.kernels.servers import Servers
@@ -349,7 +349,7 @@ class BinaryOffloading(Problem[ServerRate, CapacityPrice]):
 
     @classmethod
     def lesson(cls) -> Lesson:
-        """Return the steps of `mecopt.models.binary_offloading.lesson`."""
-        from mecopt.models.binary_offloading.lesson import LESSON
+        """Return the steps of `mecopt.models.binary_offloading.lesson.steps`."""
+        from mecopt.models.binary_offloading.lesson.steps import LESSON
 
         return LESSON

@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.backends.highs import Highs
+from mecopt.contract.errors import InstanceError
+from mecopt.contract.solver import Solver
 from mecopt.models.computation_rate.allocation import blocks, earning, peak, rows
 from mecopt.search.annealing import Annealing
 from mecopt.search.descent import CoordinateDescent, LocalSearch
 from mecopt.search.enumeration import Enumeration
 from mecopt.search.exact import PriceAndFix
 from mecopt.search.simple import BestOfRandom, Constant, IndexScan
-from mecopt.search.solver import Solver
-from mecopt.solution import InstanceError
 
 if TYPE_CHECKING:
     from mecopt.models.computation_rate.compiled import RateData

@@ -38,17 +38,17 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
-from mecopt.backends.backend import Backend
 from mecopt.backends.conic import Conic
 from mecopt.backends.slsqp import Slsqp
-from mecopt.decision import Binary
-from mecopt.fields import ABSENT, Quantity, quantity
+from mecopt.contract.backend import Backend
+from mecopt.contract.decision import Binary
+from mecopt.contract.fields import ABSENT, Quantity, quantity
+from mecopt.contract.problem import Problem
+from mecopt.contract.scenario import Reference, Scenario
+from mecopt.contract.solver import Solver
 from mecopt.models.computation_rate import allocation, exact
 from mecopt.models.computation_rate.variables import FrameTimes, TimePrice
-from mecopt.problem import Problem
-from mecopt.radio import PART, POWER_GAIN, THERMAL_POWER, path_gain, rayleigh_power
-from mecopt.scenario import Reference, Scenario
-from mecopt.search.solver import Solver
+from mecopt.quantities.radio import PART, POWER_GAIN, THERMAL_POWER, path_gain, rayleigh_power
 
 if TYPE_CHECKING:
     from mecopt.lesson import Lesson
@@ -290,7 +290,7 @@ class ComputationRate(Problem[FrameTimes, TimePrice]):
 
     @classmethod
     def lesson(cls) -> Lesson:
-        """Return the steps of `mecopt.models.computation_rate.lesson`."""
-        from mecopt.models.computation_rate.lesson import LESSON
+        """Return the steps of `mecopt.models.computation_rate.lesson.steps`."""
+        from mecopt.models.computation_rate.lesson.steps import LESSON
 
         return LESSON

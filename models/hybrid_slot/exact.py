@@ -8,13 +8,13 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from mecopt.backends.backend import Feature
-from mecopt.decision import SKIP
-from mecopt.models.hybrid_slot import allocation
+from mecopt.contract.backend import Feature
+from mecopt.contract.decision import SKIP
+from mecopt.contract.problem import Problem
+from mecopt.contract.solver import Search, Solver
+from mecopt.models.hybrid_slot.allocation import division as allocation
 from mecopt.models.hybrid_slot.variables import RewardCeiling
-from mecopt.problem import Problem
 from mecopt.search.simple import BestOfRandom
-from mecopt.search.solver import Search, Solver
 
 if TYPE_CHECKING:
     from mecopt.models.hybrid_slot.problem import HybridSlot

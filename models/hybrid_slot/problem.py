@@ -18,10 +18,10 @@ Users do not disturb each other; the objective is the sum of their rewards, and 
 earn nothing and harvest. The reward is a sum of two ratios and not concave, in whatever variables. But
 
 - sending D in the time :math:`\tau` costs :math:`\tau \Phi(D/\tau)` at least, with :math:`\Phi` the lower convex hull of
-  doing nothing, reflecting and sending (`mecopt.models.hybrid_slot.compiled`);
+  doing nothing, reflecting and sending (`mecopt.models.hybrid_slot.compiled.slot`);
 - for a given local part both ratios are best at the longest time that the energy allows, so one variable is left;
 - in it, a rate price bounds the reward of a whole piece, exactly to first order, and a branch and bound of a few pieces
-  proves the optimum to 1e-10 (`mecopt.models.hybrid_slot.compiled_bound`).
+  proves the optimum to 1e-10 (`mecopt.models.hybrid_slot.compiled.bound`).
 
 What stands for a dual is a claim, an upper bound for each user: `bound` believes none, and returns what it can prove.
 
@@ -45,20 +45,21 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
-from mecopt.backends.backend import Backend
-from mecopt.decision import SKIP, Interval
-from mecopt.fields import ABSENT, Quantity, choice, quantity
-from mecopt.models.hybrid_slot import allocation, exact
-from mecopt.models.hybrid_slot.backends import BACKENDS
+from mecopt.contract.backend import Backend
+from mecopt.contract.decision import SKIP, Interval
+from mecopt.contract.errors import InstanceError
+from mecopt.contract.fields import ABSENT, Quantity, choice, quantity
+from mecopt.contract.problem import Problem
+from mecopt.contract.scaling import quotient
+from mecopt.contract.scenario import Reference, Scenario
+from mecopt.contract.solver import Solver
+from mecopt.models.hybrid_slot import exact
+from mecopt.models.hybrid_slot.allocation import division as allocation
+from mecopt.models.hybrid_slot.allocation.backends import BACKENDS
 from mecopt.models.hybrid_slot.scenarios import PRESETS
 from mecopt.models.hybrid_slot.terms import STRICT, harvested, local_rates, passive_rates
 from mecopt.models.hybrid_slot.variables import RewardCeiling, SlotAllocation
-from mecopt.problem import Problem
-from mecopt.radio import PART, POWER_GAIN, THERMAL_POWER
-from mecopt.scaling import quotient
-from mecopt.scenario import Reference, Scenario
-from mecopt.search.solver import Solver
-from mecopt.solution import InstanceError
+from mecopt.quantities.radio import PART, POWER_GAIN, THERMAL_POWER
 
 if TYPE_CHECKING:
     from mecopt.lesson import Lesson
@@ -359,7 +360,7 @@ class HybridSlot(Problem[SlotAllocation, RewardCeiling]):
 
     @classmethod
     def lesson(cls) -> Lesson:
-        """Return the steps of `mecopt.models.hybrid_slot.lesson`."""
-        from mecopt.models.hybrid_slot.lesson import LESSON
+        """Return the steps of `mecopt.models.hybrid_slot.lesson.steps`."""
+        from mecopt.models.hybrid_slot.lesson.steps import LESSON
 
         return LESSON

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
-from mecopt.scenario import Scenario
+from mecopt.contract.scenario import Scenario
 
 Array = NDArray[np.float64]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.scaling import quotient
+from mecopt.contract.scaling import quotient
 
 if TYPE_CHECKING:
     from mecopt.models.hybrid_slot.problem import HybridSlot

@@ -8,13 +8,15 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from mecopt.backends.backend import Feature
+from mecopt.contract.backend import Feature
+from mecopt.contract.problem import Problem
+from mecopt.contract.solver import Search, Solver
 from mecopt.kernels.arrays import plain
-from mecopt.models.inference_queue import allocation, service, terms
+from mecopt.models.inference_queue import terms
+from mecopt.models.inference_queue.allocation import service
+from mecopt.models.inference_queue.allocation import splits as allocation
 from mecopt.models.inference_queue.variables import WorkPrice
-from mecopt.problem import Problem
 from mecopt.search.simple import BestOfRandom
-from mecopt.search.solver import Search, Solver
 
 if TYPE_CHECKING:
     from mecopt.models.inference_queue.problem import InferenceQueue
@@ -27,7 +29,7 @@ def settled(problem: InferenceQueue) -> tuple[Array, Array, Array]:
 
     Of shape ``(*batch, users)``; -1, infinite and nan where not even a started task can leave.
     """
-    from mecopt.models.inference_queue.compiled_batch import settled_queues
+    from mecopt.models.inference_queue.compiled.batch import settled_queues
 
     rows, snr, price = allocation.constants(problem)
     backlog, worth = allocation.by_device(problem, problem.backlog, problem.backlog_value)
@@ -39,7 +41,7 @@ def settled(problem: InferenceQueue) -> tuple[Array, Array, Array]:
 
 def relaxed_bound(problem: InferenceQueue, dual: WorkPrice) -> Array:
     """Return the bound over all decisions that prices of work give: the least of a line over the pieces."""
-    from mecopt.models.inference_queue.compiled_batch import least_lines
+    from mecopt.models.inference_queue.compiled.batch import least_lines
 
     rows, snr, price = allocation.constants(problem)
     shape = problem.backlog.shape

@@ -18,7 +18,7 @@ convex in y alone:
     A = w_4 \frac{\xi W^3}{(n \tau)^2}, \quad L = \frac{\zeta W \ln 2}{\tau B}, \quad R = \frac{w_4 \tau \Gamma}{h} .
 
 - Equal rates in all slots are best, by Jensen's inequality.
-- Without a price the split is Lambert's W, with one Newton's on logarithms (`mecopt.models.inference_queue.compiled`).
+- Without a price the split is Lambert's W, with one Newton's on logarithms (`mecopt.models.inference_queue.compiled.piece`).
 - For ANY price :math:`\mu` of work, :math:`\mu s + \min_z (A z^3 - \mu z) + \min_y (R (e^{L y} - 1) + \lambda y - \mu y)`
   bounds e(s) from below. That is a line in s, so one price bounds all pieces at once.
 - e is convex in s. The best piece lies beside the work at which a task more costs v, and the prices of two neighbours
@@ -43,20 +43,22 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
-from mecopt.backends.backend import Backend
-from mecopt.decision import MOST_COUNTED, Counts
-from mecopt.fields import Quantity, choice, quantity
-from mecopt.models.inference_queue import allocation, exact, service, terms
-from mecopt.models.inference_queue.backends import BACKENDS
-from mecopt.models.inference_queue.operation import remaining
+from mecopt.contract.backend import Backend
+from mecopt.contract.decision import MOST_COUNTED, Counts
+from mecopt.contract.errors import InstanceError
+from mecopt.contract.fields import Quantity, choice, quantity
+from mecopt.contract.problem import Problem
+from mecopt.contract.scaling import quotient
+from mecopt.contract.scenario import Reference, Scenario
+from mecopt.contract.solver import Solver
+from mecopt.models.inference_queue import exact, terms
+from mecopt.models.inference_queue.allocation import service
+from mecopt.models.inference_queue.allocation import splits as allocation
+from mecopt.models.inference_queue.allocation.backends import BACKENDS
+from mecopt.models.inference_queue.dynamics.operation import remaining
 from mecopt.models.inference_queue.scenarios import PRESETS
 from mecopt.models.inference_queue.terms import LITERAL
 from mecopt.models.inference_queue.variables import TaskAllocation, WorkPrice
-from mecopt.problem import Problem
-from mecopt.scaling import quotient
-from mecopt.scenario import Reference, Scenario
-from mecopt.search.solver import Solver
-from mecopt.solution import InstanceError
 
 if TYPE_CHECKING:
     from mecopt.lesson import Lesson
@@ -344,13 +346,13 @@ class InferenceQueue(Problem[TaskAllocation, WorkPrice]):
         Its variables are ``local_work`` and ``offloaded`` in tasks and ``power``, parts of the power caps, one entry per
         device. Add constraints by ``cvxpy.Problem(problem.objective, [*problem.constraints, ...])``.
         """
-        from mecopt.models.inference_queue.conic import cvxpy_problem
+        from mecopt.models.inference_queue.allocation.conic import cvxpy_problem
 
         return cvxpy_problem(self, self.decision_space.validate(decision, self.batch_shape))
 
     @classmethod
     def lesson(cls) -> Lesson:
-        """Return the steps of `mecopt.models.inference_queue.lesson`."""
-        from mecopt.models.inference_queue.lesson import LESSON
+        """Return the steps of `mecopt.models.inference_queue.lesson.steps`."""
+        from mecopt.models.inference_queue.lesson.steps import LESSON
 
         return LESSON

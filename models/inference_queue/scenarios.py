@@ -15,8 +15,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
-from mecopt.radio import rayleigh_power
-from mecopt.scenario import Scenario
+from mecopt.contract.scenario import Scenario
+from mecopt.quantities.radio import rayleigh_power
 
 Array = NDArray[np.float64]
 

@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.backends.backend import ClosedForm
 from mecopt.backends.conic import Program
 from mecopt.backends.sharing import SharingModel, fitted, scaled
 from mecopt.backends.slsqp import SmoothProgram
-from mecopt.fields import Variables
+from mecopt.contract.backend import ClosedForm
+from mecopt.contract.errors import InstanceError
+from mecopt.contract.fields import Variables
 from mecopt.kernels.arrays import plain
 from mecopt.models.multi_server_offloading.variables import ServerPrices, SpeedAndPower
-from mecopt.solution import InstanceError
 
 if TYPE_CHECKING:
     from mecopt.models.multi_server_offloading.problem import MultiServerOffloading

@@ -41,21 +41,21 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
-from mecopt.backends.backend import Backend
 from mecopt.backends.conic import Conic
 from mecopt.backends.slsqp import Slsqp
-from mecopt.decision import OneOf
-from mecopt.fields import Quantity, quantity
+from mecopt.contract.backend import Backend
+from mecopt.contract.decision import OneOf
+from mecopt.contract.errors import InstanceError
+from mecopt.contract.fields import Quantity, quantity
+from mecopt.contract.problem import Problem
+from mecopt.contract.scaling import quotient
+from mecopt.contract.scenario import Reference, Scenario
+from mecopt.contract.solver import Solver
 from mecopt.models.multi_server_offloading import allocation, exact, reasons
 from mecopt.models.multi_server_offloading.scenarios import PRESETS
 from mecopt.models.multi_server_offloading.variables import ServerPrices, SpeedAndPower
-from mecopt.problem import Problem
-from mecopt.radio import POWER_GAIN, THERMAL_POWER
-from mecopt.scaling import quotient
-from mecopt.scenario import Reference, Scenario
+from mecopt.quantities.radio import POWER_GAIN, THERMAL_POWER
 from mecopt.search import server_choice
-from mecopt.search.solver import Solver
-from mecopt.solution import InstanceError
 
 if TYPE_CHECKING:
     from mecopt.kernels.servers import Servers
@@ -407,8 +407,8 @@ class MultiServerOffloading(Problem[SpeedAndPower, ServerPrices]):
 
     @classmethod
     def lesson(cls) -> Lesson:
-        """Return the steps of `mecopt.models.multi_server_offloading.lesson`."""
-        from mecopt.models.multi_server_offloading.lesson import LESSON
+        """Return the steps of `mecopt.models.multi_server_offloading.lesson.steps`."""
+        from mecopt.models.multi_server_offloading.lesson.steps import LESSON
 
         return LESSON
 

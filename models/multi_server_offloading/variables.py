@@ -5,7 +5,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from mecopt.fields import Variables, variable
+from mecopt.contract.fields import Variables, variable
 
 Array = NDArray[Any]
 

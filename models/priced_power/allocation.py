@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.backends.backend import ClosedForm
 from mecopt.backends.slsqp import SmoothProgram
-from mecopt.fields import Variables
+from mecopt.contract.backend import ClosedForm
+from mecopt.contract.errors import InstanceError
+from mecopt.contract.fields import Variables
+from mecopt.contract.scaling import characteristic, quotient
 from mecopt.kernels.arrays import plain
 from mecopt.models.priced_power.variables import InterferencePrice, TransmitPower
-from mecopt.scaling import characteristic, quotient
-from mecopt.solution import InstanceError
 
 if TYPE_CHECKING:
     from mecopt.models.priced_power.problem import PowerCoefficients, PricedPower

@@ -27,9 +27,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.backends.conic import ConicModel, Program
+from mecopt.contract.scaling import characteristic
 from mecopt.models.priced_power.allocation import CLOSED_FORM, Allocated, efficiencies, feasible, offloading, whole_price
 from mecopt.models.priced_power.variables import InterferencePrice, TransmitPower
-from mecopt.scaling import characteristic
 
 if TYPE_CHECKING:
     from mecopt.models.priced_power.problem import PricedPower

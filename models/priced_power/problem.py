@@ -39,19 +39,19 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
-from mecopt.backends.backend import Backend
 from mecopt.backends.conic import Conic
 from mecopt.backends.slsqp import Slsqp
-from mecopt.decision import Binary
-from mecopt.fields import Quantity, quantity
+from mecopt.contract.backend import Backend
+from mecopt.contract.decision import Binary
+from mecopt.contract.fields import Quantity, quantity
+from mecopt.contract.problem import Problem
+from mecopt.contract.scaling import quotient
+from mecopt.contract.scenario import Reference, Scenario
+from mecopt.contract.solver import Solver
 from mecopt.models.priced_power import allocation, conic, exact, scenarios
 from mecopt.models.priced_power.ratios import JONG, TRANSFORM
 from mecopt.models.priced_power.variables import InterferencePrice, TransmitPower
-from mecopt.problem import Problem
-from mecopt.radio import POWER_GAIN, THERMAL_POWER
-from mecopt.scaling import quotient
-from mecopt.scenario import Reference, Scenario
-from mecopt.search.solver import Solver
+from mecopt.quantities.radio import POWER_GAIN, THERMAL_POWER
 
 if TYPE_CHECKING:
     from mecopt.lesson import Lesson
@@ -325,7 +325,7 @@ class PricedPower(Problem[TransmitPower, InterferencePrice]):
 
     @classmethod
     def lesson(cls) -> Lesson:
-        """Return the steps of `mecopt.models.priced_power.lesson`."""
-        from mecopt.models.priced_power.lesson import LESSON
+        """Return the steps of `mecopt.models.priced_power.lesson.steps`."""
+        from mecopt.models.priced_power.lesson.steps import LESSON
 
         return LESSON

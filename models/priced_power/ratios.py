@@ -23,8 +23,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt import clock
-from mecopt.backends.backend import OneByOne, Single
+from mecopt.contract.backend import OneByOne, Single
+from mecopt.contract.errors import InstanceError
+from mecopt.contract.problem import Problem
+from mecopt.contract.solution import Solution
 from mecopt.kernels.arrays import plain
 from mecopt.kernels.sum_of_ratios import (
     Polytope,
@@ -35,8 +37,7 @@ from mecopt.kernels.sum_of_ratios import (
 )
 from mecopt.models.priced_power.allocation import feasible, implied_price, offloading
 from mecopt.models.priced_power.variables import TransmitPower
-from mecopt.problem import Problem
-from mecopt.solution import InstanceError, Solution
+from mecopt.running import clock
 
 if TYPE_CHECKING:
     from mecopt.models.priced_power.problem import PricedPower

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
-from mecopt.radio import rayleigh_amplitude, reference_gain
-from mecopt.scenario import Scenario
+from mecopt.contract.scenario import Scenario
+from mecopt.quantities.radio import rayleigh_amplitude, reference_gain
 
 Array = NDArray[Any]
 

@@ -18,8 +18,8 @@ from mecopt.learners.h_maddpg.algorithm import HMaddpgTraining
 from mecopt.learners.h_maddpg.shares import shares_of
 from mecopt.models import BackscatterFrame
 from mecopt.models.backscatter_frame.admission import admit
-from mecopt.models.backscatter_frame.beam_actions import beams_of
-from mecopt.models.backscatter_frame.dynamics import FrameDynamics, Rewards, carried_out, from_shares
+from mecopt.models.backscatter_frame.dynamics.beam_actions import beams_of
+from mecopt.models.backscatter_frame.dynamics.steps import FrameDynamics, Rewards, carried_out, from_shares
 from mecopt.models.backscatter_frame.variables import FrameAllocation
 
 Array = NDArray[Any]

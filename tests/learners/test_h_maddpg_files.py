@@ -23,7 +23,7 @@ from mecopt.data import save as save_instances
 from mecopt.learners.h_maddpg import LEARNER, HMaddpgSettings, record
 from mecopt.models import BackscatterFrame
 from mecopt.registry import load_policy
-from mecopt.stored import with_seal
+from mecopt.storage.sealed import with_seal
 
 Array = NDArray[Any]
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from mecopt import InstanceError, UnknownName
+from mecopt.data.stream import changed
 from mecopt.learners.inputs import LOOKED_AT, Inputs
 from mecopt.models import BinaryOffloading, ComputationRate, MultiServerOffloading
-from mecopt.stream import changed
 
 
 def slots(count: int = 50, users: int = 3, **more: Any) -> BinaryOffloading:

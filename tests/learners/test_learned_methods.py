@@ -25,7 +25,7 @@ from mecopt.data import save
 from mecopt.dynamic import policy_of, rollout
 from mecopt.learners.decision_net.learner import DecisionNetLearner
 from mecopt.models import BinaryOffloading, ComputationRate, MultiServerOffloading
-from mecopt.models.hybrid_slot.dynamics import HybridDynamics
+from mecopt.models.hybrid_slot.dynamics.steps import HybridDynamics
 from mecopt.registry import find_learner, load_policy, shipped
 from mecopt.search.proposed import DEFAULT_LEARNER
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from mecopt import InstanceError
-from mecopt.decision import OneOf
+from mecopt.contract.decision import OneOf
 from mecopt.learners.network import sigmoid
 from mecopt.learners.ojrs.head import log_probabilities, most_probable, own_decision
 

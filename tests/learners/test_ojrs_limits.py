@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from mecopt import InstanceError, Status, solve
+from mecopt.data.stream import changed
 from mecopt.learners.log import read_log
 from mecopt.learners.ojrs import OjrsSettings
 from mecopt.learners.ojrs.learner import OjrsTraining
 from mecopt.learners.ojrs.settings import LABELS
 from mecopt.learners.training import run
 from mecopt.models import BinaryOffloading, MultiServerOffloading
-from mecopt.stream import changed
 
 HOPELESS = [5, 30, 34, 39]
 SEEN: dict[str, Any] = {"inputs": ("channel_gain", "workload"), "hidden": (16, 8)}

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mecopt import InstanceError, UnknownName
 from mecopt.cli.train import command
-from mecopt.fields import Quantity, quantity
+from mecopt.contract.fields import Quantity, quantity
 from mecopt.learners import training
 from mecopt.learners.inputs import Inputs
 from mecopt.learners.ojrs import LEARNER, OjrsSettings

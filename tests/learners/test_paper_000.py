@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mecopt.contract.errors import InstanceError
 from mecopt.dynamic import average_of, rollout
 from mecopt.dynamic.worlds import State
 from mecopt.evaluation.measurements import Measurements, Row
@@ -35,8 +36,7 @@ from mecopt.learners.paper_000.names import (
     UNTRAINED,
     UPPER,
 )
-from mecopt.models.hybrid_slot.dynamics import HybridDynamics
-from mecopt.solution import InstanceError
+from mecopt.models.hybrid_slot.dynamics.steps import HybridDynamics
 
 Level = Callable[[str, str, float], float]
 """From quantity, method and part of the training to a mean."""

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from mecopt.cli.main import main
+from mecopt.evaluation.reproduction import Claim, Picture
 from mecopt.learners.h_maddpg import LEARNER
 from mecopt.learners.paper_001 import claims, pictures, tables
 from mecopt.learners.paper_001.claims_efficiency import counted
@@ -36,7 +37,6 @@ from mecopt.learners.paper_001.sweeps import WAYS, Common, Swept
 from mecopt.learners.paper_001.trainings import FIGURE, FREE, FREE_TEAM, PLANS, RAW, RIVALS, WEIGHTS
 from mecopt.learners.paper_001.worlds import LOADS, NOMINAL, POWERS, SCALES, World
 from mecopt.learners.plans import Plan
-from mecopt.reproduction import Claim, Picture
 
 COUNT, SEEDS = 2000, 2
 

@@ -50,8 +50,8 @@ from mecopt.learners.paper_002.names import (
 )
 from mecopt.learners.parametric_q import LEARNER
 from mecopt.learners.parametric_q.evaluation import costs_of
-from mecopt.models.inference_queue.dynamics import QueueDynamics
-from mecopt.models.inference_queue.policies import Devices, Fixed
+from mecopt.models.inference_queue.dynamics.policies import Devices, Fixed
+from mecopt.models.inference_queue.dynamics.steps import QueueDynamics
 
 Level = Callable[[str, str, str, float], float]
 """From quantity, method, setting and part of the path to a mean."""

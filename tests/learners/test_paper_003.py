@@ -14,6 +14,7 @@ import pytest
 import mecopt
 from mecopt.cli.main import main
 from mecopt.evaluation.measurements import Measurements, Row
+from mecopt.evaluation.reproduction import Claim, Findings, Table
 from mecopt.learners.paper_003 import REPRODUCTION, measures
 from mecopt.learners.paper_003.claims import CLAIMS, OURS_TOO, PAPER
 from mecopt.learners.paper_003.measures import stream
@@ -54,7 +55,6 @@ from mecopt.learners.paper_003.names import (
     WEIGHT,
 )
 from mecopt.models import BinaryOffloading
-from mecopt.reproduction import Claim, Findings, Table
 
 X = np.arange(1, POINTS + 1) * (INSTANCES / POINTS)
 """Where curves are told: the ends of equal parts of a training."""

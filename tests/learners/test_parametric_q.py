@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from mecopt.contract.errors import InstanceError, MecoptError
 from mecopt.dynamic import discounted_values, rollout
 from mecopt.learners.parametric_q import ParametricQSettings, ParametricQTraining
 from mecopt.learners.parametric_q.actors import Actor, Done, Powered, Processed, Valued
@@ -16,12 +17,11 @@ from mecopt.learners.parametric_q.learning import Block
 from mecopt.learners.parametric_q.policy import acting
 from mecopt.learners.parametric_q.printed import PrintedDevices, PrintedServer
 from mecopt.learners.parametric_q.values import Repaired, SemiGradient
-from mecopt.models.inference_queue.backlog import Backlog, costs_between, exceeding
-from mecopt.models.inference_queue.dynamics import QueueDynamics
-from mecopt.models.inference_queue.network import LONGEST
-from mecopt.models.inference_queue.pieces import piece_costs
-from mecopt.models.inference_queue.server import best_rule
-from mecopt.solution import InstanceError, MecoptError
+from mecopt.models.inference_queue.allocation.pieces import piece_costs
+from mecopt.models.inference_queue.dynamics.backlog import Backlog, costs_between, exceeding
+from mecopt.models.inference_queue.dynamics.network import LONGEST
+from mecopt.models.inference_queue.dynamics.server import best_rule
+from mecopt.models.inference_queue.dynamics.steps import QueueDynamics
 
 Array = NDArray[Any]
 

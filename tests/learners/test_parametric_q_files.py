@@ -25,9 +25,9 @@ from mecopt.dynamic.run import roll_out
 from mecopt.learners.parametric_q import LEARNER, ParametricQ, ParametricQSettings, learner, record
 from mecopt.learners.parametric_q.laws import DOUBT, elsewhere, is_path_of
 from mecopt.models import BinaryOffloading, InferenceQueue
-from mecopt.models.inference_queue.dynamics import QueueDynamics
+from mecopt.models.inference_queue.dynamics.steps import QueueDynamics
 from mecopt.registry import load_policy
-from mecopt.stored import with_seal
+from mecopt.storage.sealed import with_seal
 
 Array = NDArray[Any]
 
@@ -189,7 +189,7 @@ import sys
 sys.modules["torch"] = None
 import numpy as np
 from mecopt.dynamic import policy_of, rollout
-from mecopt.models.inference_queue.dynamics import QueueDynamics
+from mecopt.models.inference_queue.dynamics.steps import QueueDynamics
 folder, out = sys.argv[1:]
 dynamics = QueueDynamics(users=3)
 path = dynamics.stream(np.random.default_rng(3), 12, 2)

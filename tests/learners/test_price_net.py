@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from mecopt import InstanceError, Problem, allocate, solve
+from mecopt.contract.warmstart import from_dual
+from mecopt.data.stream import passes
 from mecopt.learners import network, price_net
 from mecopt.models import BackscatterFrame, BinaryOffloading, ComputationRate, MultiServerOffloading
 from mecopt.registry import find_problem, load_policy, shipped
-from mecopt.stream import passes
-from mecopt.warmstart import from_dual
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 

@@ -16,6 +16,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mecopt import InstanceError, UnknownName
+from mecopt.contract.errors import MecoptError
 from mecopt.dynamic import (
     Choices,
     Dynamics,
@@ -32,9 +33,8 @@ from mecopt.learners.paths import as_paths
 from mecopt.learners.sb3 import LEARNER, Sb3Policy, learner, record
 from mecopt.learners.sb3.policy import Actor, as_action
 from mecopt.learners.sb3.settings import Sb3Settings
-from mecopt.models.inference_queue.dynamics import QueueDynamics
+from mecopt.models.inference_queue.dynamics.steps import QueueDynamics
 from mecopt.registry import find_dynamics
-from mecopt.solution import MecoptError
 
 pytest.importorskip("stable_baselines3", reason="sb3 needs the extra `learn`")
 
@@ -392,8 +392,8 @@ def test_one_path_is_cut_into_lanes_that_follow_each_other() -> None:
 def test_a_log_of_something_else_is_refused(tmp_path: Path) -> None:
     import pyarrow as pa
 
-    from mecopt import stored
     from mecopt.learners.log import KIND
+    from mecopt.storage import sealed as stored
 
     with pytest.raises(InstanceError, match="is missing"):
         record.read(tmp_path / "none.parquet")

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from mecopt import InstanceError, UnknownName
+from mecopt.data.stream import changed as of_problem
+from mecopt.data.stream import kept_back, passes
 from mecopt.models import BinaryOffloading, ComputationRate, MultiServerOffloading
-from mecopt.stream import changed as of_problem
-from mecopt.stream import kept_back, passes
 
 
 def changed(stream: BinaryOffloading, changes: list[tuple[int, dict[str, float]]]) -> Any:

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from mecopt.data import digest, load, save
+from mecopt.data.stream import changed
 from mecopt.models import BinaryOffloading
 from mecopt.registry import load_policy
-from mecopt.stream import changed
 
 Run = Callable[..., Any]
 

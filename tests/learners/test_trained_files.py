@@ -23,8 +23,8 @@ from mecopt import InstanceError, MecoptError
 from mecopt.data import save as save_instances
 from mecopt.models import BinaryOffloading
 from mecopt.registry import learner_names, load_policy
-from mecopt.stored import with_seal
-from mecopt.trained import CARD, WEIGHTS
+from mecopt.storage.sealed import with_seal
+from mecopt.storage.trained import CARD, WEIGHTS
 
 Array = NDArray[Any]
 

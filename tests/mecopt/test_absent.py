@@ -1,4 +1,4 @@
-"""Users who are not there, links that do not exist: every problem passes the batteries of `mecopt.testing_absent`."""
+"""Users who are not there, links that do not exist: every problem passes the batteries of `mecopt.testing.absent`."""
 
 import dataclasses
 import itertools
@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mecopt
-from mecopt.certify import certify
+from mecopt.contract.certificate import certify
+from mecopt.contract.problem import Problem
 from mecopt.models import (
     BackscatterFrame,
     BandwidthPower,
@@ -21,11 +22,10 @@ from mecopt.models import (
     MultiServerOffloading,
     PricedPower,
 )
-from mecopt.problem import Problem
 from mecopt.registry import find_problem, problem_names
-from mecopt.testing import Check
-from mecopt.testing_absent import CHECKS_OF_ZEROS, checks_with_zeros, fields_with_zeros, with_zeros
-from mecopt.testing_statements import certified
+from mecopt.testing.absent import CHECKS_OF_ZEROS, checks_with_zeros, fields_with_zeros, with_zeros
+from mecopt.testing.problems import Check
+from mecopt.testing.statements import certified
 
 CLASSES = [cls for cls in map(find_problem, problem_names()) if fields_with_zeros(cls)]
 

@@ -16,9 +16,9 @@ from mecopt import Problem, Status
 from mecopt.cli.main import main
 from mecopt.data import save
 from mecopt.models import BackscatterFrame
-from mecopt.models.backscatter_frame import beams
+from mecopt.models.backscatter_frame.exact import beams
 from mecopt.registry import find_problem, problem_names
-from mecopt.testing_batches import BAD, OTHERS, extreme_batches, same_others
+from mecopt.testing.batches import BAD, OTHERS, extreme_batches, same_others
 
 pytestmark = pytest.mark.filterwarnings("ignore::mecopt.quantities.doubts.ImplausibleData")
 

@@ -16,12 +16,12 @@ from scipy.stats import binomtest, chisquare
 
 import mecopt
 from mecopt import Status
+from mecopt.contract.errors import InstanceError
+from mecopt.contract.solver import scores
 from mecopt.models import MultiServerOffloading
 from mecopt.search import annealing
 from mecopt.search.annealing import COOLING, NEIGHBOURS, TEMPERATURE, anneal
 from mecopt.search.descent import random_decision
-from mecopt.search.solver import scores
-from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
 Law = dict[tuple[int, ...], Fraction]

@@ -15,11 +15,11 @@ import pytest
 
 import mecopt
 from mecopt import BackendUnavailable, InstanceError, Problem, Solution
+from mecopt.contract.units import titled
 from mecopt.data import save
 from mecopt.data.answers import answer_columns, write_answer
 from mecopt.models import BackscatterFrame, BinaryOffloading, ComputationRate
 from mecopt.registry import problems
-from mecopt.units import titled
 
 
 def solved(cls: type[Problem], shape: tuple[int, ...] = (3,)) -> Solution:

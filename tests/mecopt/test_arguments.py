@@ -12,12 +12,13 @@ import pytest
 
 import mecopt
 from mecopt.compare import compare
+from mecopt.contract.decision import OneOf
+from mecopt.contract.errors import InstanceError, NoSuchInstance, UnknownName
+from mecopt.contract.problem import Problem
+from mecopt.contract.solution import Solution
 from mecopt.data import load
-from mecopt.decision import OneOf
 from mecopt.models import BackscatterFrame, BinaryOffloading, ComputationRate
-from mecopt.problem import Problem
 from mecopt.registry import find_problem, problem_names
-from mecopt.solution import InstanceError, NoSuchInstance, Solution, UnknownName
 
 solve: Any = mecopt.solve
 """The two verbs without their types, which a checker would hold against what is given here by mistake."""

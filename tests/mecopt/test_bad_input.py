@@ -29,11 +29,11 @@ from mecopt import (
     Status,
     UnknownName,
 )
-from mecopt.backends.backend import Backend, OneByOne, Single, installed
+from mecopt.contract.backend import Backend, OneByOne, Single, installed
+from mecopt.contract.fields import axes
+from mecopt.contract.solver import Search, Solver
 from mecopt.data import from_mapping
-from mecopt.fields import axes
 from mecopt.models import BandwidthPower, BinaryOffloading, ComputationRate, MultiServerOffloading, PricedPower
-from mecopt.search.solver import Search, Solver
 
 Array = NDArray[Any]
 
@@ -353,7 +353,7 @@ def hide(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def found(name: str, package_: str | None = None) -> Any:
         return None if name == package else find(name, package_)
 
-    monkeypatch.setattr("mecopt.backends.backend.importlib.util.find_spec", found)
+    monkeypatch.setattr("mecopt.contract.backend.importlib.util.find_spec", found)
 
 
 @pytest.mark.parametrize(("cls", "kind", "name"), RESTING, ids=lambda value: getattr(value, "__name__", value))

@@ -10,8 +10,8 @@ import pytest
 from mecopt.cli import console as cli
 from mecopt.compare import bench as module
 from mecopt.compare.bench import Measurement, Plan, bench, plan, steps
+from mecopt.contract.problem import Problem
 from mecopt.models import BackscatterFrame, BinaryOffloading, ComputationRate, InferenceQueue
-from mecopt.problem import Problem
 
 SMALL = Plan(
     single=(2,),
@@ -125,7 +125,7 @@ def test_where_nobody_watches_progress_is_a_line_now_and_then(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     now = [0.0]
-    monkeypatch.setattr("mecopt.clock.now", lambda: now[0])
+    monkeypatch.setattr("mecopt.running.clock.now", lambda: now[0])
     with cli.told_progress(cli.console()) as progress:
         for step in range(5):
             progress(f"step {step}", step, 5)

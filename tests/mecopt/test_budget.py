@@ -8,18 +8,19 @@ import numpy as np
 import pytest
 
 import mecopt
-from mecopt import clock
-from mecopt.backends.backend import OneByOne, Single
 from mecopt.backends.outside import Outside, OutsideSolver
 from mecopt.backends.written import pyomo_alone
-from mecopt.budget import Budget, in_passes, watched
-from mecopt.concurrency import MODELLING
+from mecopt.contract.backend import OneByOne, Single
+from mecopt.contract.errors import SolveFailed
+from mecopt.contract.problem import Problem
+from mecopt.contract.solution import Solution, Status
 from mecopt.models import BinaryOffloading, ComputationRate
 from mecopt.models.binary_offloading.exact import EXACT
-from mecopt.problem import Problem
+from mecopt.running import clock
+from mecopt.running.budget import Budget, in_passes, watched
+from mecopt.running.concurrency import MODELLING
 from mecopt.search import count_tree
 from mecopt.search.server_choice import cost_unit, place, pyomo_model
-from mecopt.solution import Solution, SolveFailed, Status
 
 
 class Hand:

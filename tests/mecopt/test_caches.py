@@ -55,7 +55,7 @@ class Count(event.Listener):
 event.register("numba:compile", Count())
 import toy
 value = toy.outer(2.0)
-from mecopt import clock
+from mecopt.running import clock
 print(json.dumps({"value": value, "compiled": Count.names, "seconds": clock.compiled_seconds()}))
 """
 

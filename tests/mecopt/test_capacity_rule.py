@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from mecopt.contract.errors import InstanceError
 from mecopt.kernels.capacity import bounded_square_root_rule, square_root_rule
-from mecopt.solution import InstanceError
 
 Floats = NDArray[np.float64]
 

@@ -20,15 +20,16 @@ import pytest
 from numpy.random import Generator
 
 import mecopt
-from mecopt import Problem, clock
-from mecopt.backends.backend import installed
+from mecopt import Problem
 from mecopt.cli.console import SILENT, at_work
 from mecopt.cli.main import COMMANDS, main
+from mecopt.contract.backend import installed
+from mecopt.contract.solver import Search, Solver
 from mecopt.data import from_mapping, load
 from mecopt.dynamic import policy_names
 from mecopt.models import BinaryOffloading, ComputationRate
 from mecopt.registry import dynamics_names, environments_of, find_dynamics, learner_names
-from mecopt.search.solver import Search, Solver
+from mecopt.running import clock
 
 HEAVY = ["cvxpy", "pyomo", "numba", "matplotlib", "pyarrow", "torch"]
 DROO = Path(__file__).resolve().parents[2] / ".." / "shared" / "data" / "droo" / "data_5.mat"
@@ -459,7 +460,7 @@ def hide(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def found(name: str, package_: str | None = None) -> Any:
         return None if name == package else find(name, package_)
 
-    monkeypatch.setattr("mecopt.backends.backend.importlib.util.find_spec", found)
+    monkeypatch.setattr("mecopt.contract.backend.importlib.util.find_spec", found)
 
 
 def test_an_instance_without_an_answer_ends_in_1(

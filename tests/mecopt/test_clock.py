@@ -11,10 +11,10 @@ import pytest
 from numpy.random import Generator
 
 import mecopt
-from mecopt import clock
+from mecopt.contract.problem import Problem
+from mecopt.contract.solver import Search, Solver
 from mecopt.models import BinaryOffloading
-from mecopt.problem import Problem
-from mecopt.search.solver import Search, Solver
+from mecopt.running import clock
 
 
 @pytest.fixture

@@ -34,10 +34,10 @@ from mecopt.compare.parts import name_of
 from mecopt.compare.report import PICTURES, decisions_table, table, write_report
 from mecopt.compare.run import CHUNK
 from mecopt.compare.summary import Line, Summary, summarise
+from mecopt.contract.solver import Search, Solver
 from mecopt.data import Labels, load, save
 from mecopt.models import BinaryOffloading, ComputationRate
 from mecopt.search.proposed import Proposed
-from mecopt.search.solver import Search, Solver
 
 Array = NDArray[Any]
 
@@ -296,7 +296,7 @@ class Named(Mine):
     ("method", "said"),
     [
         (Mine, r"a method is the class Mine; allowed: a solver itself, Mine\(\)"),
-        (lambda problem: problem, "a method is a function; allowed: names of solvers, or a mecopt.search.solver.Solver"),
+        (lambda problem: problem, "a method is a function; allowed: names of solvers, or a mecopt.contract.solver.Solver"),
         (None, "a method is a NoneType"),
         (Named("exact"), "the Named among the methods is named 'exact'; allowed: a name of its own"),
         (Named("stored"), "named 'stored'"),

@@ -15,8 +15,8 @@ import pytest
 
 import mecopt
 from mecopt.backends.conic import TAKE_INTERRUPTS, Conic
-from mecopt.concurrency import Lent, unheard
 from mecopt.models import BandwidthPower, BinaryOffloading
+from mecopt.running.concurrency import Lent, unheard
 
 
 def in_two_threads(first: Callable[[threading.Barrier], Any], second: Callable[[threading.Barrier], Any]) -> list[Any]:
@@ -119,7 +119,7 @@ def test_ctrl_c_is_heard_after_solvers_that_take_it_for_themselves_have_run_in_t
 
 FORKS = """
 import os, threading
-from mecopt.concurrency import INTERRUPTS, MODELLING
+from mecopt.running.concurrency import INTERRUPTS, MODELLING
 import mecopt.kernels.compiled
 from numba.core.compiler_lock import global_compiler_lock
 

@@ -34,7 +34,7 @@ from mecopt.dynamic import (
     rollout,
     solved_by,
 )
-from mecopt.models.hybrid_slot.dynamics import HybridDynamics
+from mecopt.models.hybrid_slot.dynamics.steps import HybridDynamics
 
 Array = NDArray[Any]
 
@@ -351,9 +351,9 @@ class Seller(SlotWorld):
 def test_single_environments_pass_the_battery(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("gymnasium", reason="environments need the extra `learn`")
     from mecopt.dynamic.environments import SlotEnv
-    from mecopt.testing_envs import ENV_CHECKS
+    from mecopt.testing.environments import ENV_CHECKS
 
-    monkeypatch.setattr("mecopt.testing_envs.SEED", 8)  # with the next one another of the three prices comes first
+    monkeypatch.setattr("mecopt.testing.environments.SEED", 8)  # with the next one another of the three prices comes first
     for dynamics in (DYNAMICS, Closing()):
         for check in ENV_CHECKS:
             check(partial(SlotEnv, Seller(dynamics), slots=9))

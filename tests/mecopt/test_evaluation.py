@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from mecopt.contract.errors import InstanceError, UnknownName
 from mecopt.evaluation.claims import Claim
 from mecopt.evaluation.figures import Across, Curve, Of, Reached, Scatter, Settled, Stated
 from mecopt.evaluation.intervals import NoNumber, Values, interval, paired, standard_error
@@ -32,7 +33,6 @@ from mecopt.evaluation.rules import (
     settled_by,
 )
 from mecopt.evaluation.tables import Pivot
-from mecopt.solution import InstanceError, UnknownName
 
 
 def measured(**figures: Sequence[float] | float) -> Measurements:

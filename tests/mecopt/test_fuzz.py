@@ -26,8 +26,8 @@ from numpy.random import Generator
 
 import mecopt
 from mecopt.cli.main import COMMANDS, main
+from mecopt.contract.problem import Problem
 from mecopt.data import load, save
-from mecopt.problem import Problem
 
 TOTAL = int(os.environ.get("MECOPT_FUZZ", "20000"))
 """Inputs in all."""

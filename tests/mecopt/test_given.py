@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import mecopt
 from mecopt import InstanceError, MecoptError, problems
-from mecopt.fields import declared, numbers
+from mecopt.contract.fields import declared, numbers
 from mecopt.models import BinaryOffloading, ComputationRate, MultiServerOffloading
 from mecopt.quantities.settings import field_values
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mecopt import InstanceError
-from mecopt.decision import SKIP, Interval
+from mecopt.contract.decision import SKIP, Interval
 
 SPACE = Interval(np.array([[60.0, 40.0], [10.0, 0.0]]), "nJ", "keeps")
 

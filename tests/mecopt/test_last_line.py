@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mecopt import InstanceError, memory
+from mecopt import InstanceError
 from mecopt.cli.console import _Screen
 from mecopt.cli.main import main
 from mecopt.data import load, save
 from mecopt.models import BinaryOffloading
-from mecopt.models.hybrid_slot.dynamics import HybridDynamics
-from mecopt.models.inference_queue.dynamics import QueueDynamics
+from mecopt.models.hybrid_slot.dynamics.steps import HybridDynamics
+from mecopt.models.inference_queue.dynamics.steps import QueueDynamics
+from mecopt.running import memory
 
 NASTY = "\x1b[2J\x07\x9b\u202e"
 """Clears a screen, rings, and reads from right to left."""
@@ -215,7 +216,7 @@ def test_output_that_goes_nowhere_is_said_in_one_line() -> None:
 LIMITED = """
 import resource, sys
 from mecopt.cli.main import main
-from mecopt.files import to_myself
+from mecopt.storage.atomic import to_myself
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), resource.RLIM_INFINITY))
 main(sys.argv[2:])
 """

@@ -15,11 +15,11 @@ from numpy.random import Generator
 import mecopt.cli.explain
 from mecopt import Problem
 from mecopt.cli.main import main
+from mecopt.contract.errors import InstanceError
 from mecopt.lesson import Lesson, Outcome, Step, all_of, best_value, deviation, enumerated, excess, forcing, pricing
 from mecopt.models import BinaryOffloading, ComputationRate
-from mecopt.solution import InstanceError
 from mecopt.solve import allocate
-from mecopt.testing import check_lesson
+from mecopt.testing.problems import check_lesson
 
 LESSONS = [BinaryOffloading.lesson(), ComputationRate.lesson()]
 

@@ -10,12 +10,12 @@ import pytest
 import mecopt
 from mecopt.cli.main import main
 from mecopt.compare.run import compare
+from mecopt.contract.errors import InstanceError, UnknownName
+from mecopt.contract.solver import Adjustable
 from mecopt.data import save
 from mecopt.models import BinaryOffloading, MultiServerOffloading
 from mecopt.registry import problems
 from mecopt.search.named import solver_for
-from mecopt.search.solver import Adjustable
-from mecopt.solution import InstanceError, UnknownName
 
 ONE = MultiServerOffloading.sample(np.random.default_rng(0), users=4, servers=2)
 

@@ -15,11 +15,11 @@ import mecopt
 from mecopt.cli.main import main
 from mecopt.compare import Comparison, compare
 from mecopt.compare.report import write_report
+from mecopt.contract.errors import InstanceError
 from mecopt.data import save
-from mecopt.files import LOCK, made, require_file, to_myself, write_whole
+from mecopt.evaluation.reproduction import Claim, Findings, Table
 from mecopt.models import BinaryOffloading
-from mecopt.reproduction import Claim, Findings, Table
-from mecopt.solution import InstanceError
+from mecopt.storage.atomic import LOCK, made, require_file, to_myself, write_whole
 
 
 def test_a_folder_that_is_a_file_or_takes_no_file_is_refused(tmp_path: Path) -> None:
@@ -44,7 +44,7 @@ def test_a_file_that_is_a_folder_or_cannot_be_made_is_refused(tmp_path: Path) ->
 def test_two_runs_never_share_a_folder_and_an_ended_one_leaves_nothing(tmp_path: Path) -> None:
     again = (
         "import sys; from pathlib import Path\n"
-        "from mecopt.files import to_myself\n"
+        "from mecopt.storage.atomic import to_myself\n"
         "with to_myself(Path(sys.argv[1])): print('mine')\n"
     )
 

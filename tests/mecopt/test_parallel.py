@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mecopt import testing_parallel
-from mecopt.backends.backend import Answer, Backend
+from mecopt.contract.backend import Answer, Backend
+from mecopt.contract.problem import Problem
 from mecopt.models import BinaryOffloading
-from mecopt.problem import Problem
-from mecopt.testing_parallel import FIRST, THREADS, answers, forked, in_threads, methods, same
+from mecopt.testing import parallel as testing_parallel
+from mecopt.testing.parallel import FIRST, THREADS, answers, forked, in_threads, methods, same
 
 Array = NDArray[Any]
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import mecopt
+from mecopt.contract.solution import Status
 from mecopt.models import MultiServerOffloading
 from mecopt.search import particle_swarm
-from mecopt.solution import Status
 
 
 def stream(count: int, users: int = 6, servers: int = 2) -> MultiServerOffloading:

@@ -8,9 +8,9 @@ from numba import njit
 
 import mecopt
 from mecopt import Status
-from mecopt.certify import certify, judge
+from mecopt.contract.certificate import certify, judge
 from mecopt.models import BinaryOffloading, MultiServerOffloading, PricedPower
-from mecopt.testing_statements import certified
+from mecopt.testing.statements import certified
 
 
 def _tight(rng: np.random.Generator, count: int, users: int, servers: int) -> MultiServerOffloading:

@@ -11,14 +11,15 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 import mecopt
-from mecopt import clock
-from mecopt.backends.backend import OneByOne, Single
+from mecopt.contract.backend import OneByOne, Single
+from mecopt.contract.errors import SolveFailed
+from mecopt.contract.problem import Problem
+from mecopt.contract.solution import Solution, Status
+from mecopt.contract.solver import Search, Solver
 from mecopt.models import BackscatterFrame, BinaryOffloading
-from mecopt.models.backscatter_frame import exact
-from mecopt.models.backscatter_frame.generation import generate
-from mecopt.problem import Problem
-from mecopt.search.solver import Search, Solver
-from mecopt.solution import Solution, SolveFailed, Status
+from mecopt.models.backscatter_frame.exact import solvers as exact
+from mecopt.models.backscatter_frame.exact.generation import generate
+from mecopt.running import clock
 
 Array = NDArray[Any]
 DATA = [[12.0, 7.5], [8.0, 9.0], [10.0, 11.0], [6.0, 5.0]]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.optimize import approx_fprime, minimize_scalar
 
+from mecopt.contract.errors import InstanceError
 from mecopt.kernels.sum_of_ratios import (
     Polytope,
     RatioSolution,
@@ -24,7 +25,6 @@ from mecopt.kernels.sum_of_ratios import (
     ratio_rule,
     second_derivative_test,
 )
-from mecopt.solution import InstanceError
 
 Floats = NDArray[np.float64]
 

@@ -12,8 +12,8 @@ import pytest
 
 from mecopt.cli.main import main
 from mecopt.data import save
+from mecopt.data.stream import distinct, repeated
 from mecopt.models import BackscatterFrame, BinaryOffloading
-from mecopt.stream import distinct, repeated
 
 
 def test_equal_data_are_found_wherever_they_stand() -> None:

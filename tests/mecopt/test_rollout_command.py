@@ -20,7 +20,7 @@ from mecopt.dynamic import Chart, Dynamics, best_discounted, estimate, path_dige
 from mecopt.dynamic.report import BINS, LINES, PICTURES, bins, draw_lines, write_report
 from mecopt.dynamic.run import BLOCKS, INFORMATION, MAPS, RESULTS, SEGMENTS, Rollouts, default_policies, roll_out
 from mecopt.dynamic.summary import ABOVE, summarise
-from mecopt.models.backscatter_frame.dynamics import FrameDynamics
+from mecopt.models.backscatter_frame.dynamics.steps import FrameDynamics
 
 pytestmark = pytest.mark.filterwarnings("ignore::mecopt.quantities.doubts.AmbiguousShape")
 

@@ -14,12 +14,12 @@ import pytest
 import mecopt
 from mecopt import Status
 from mecopt.backends.written import Linear
+from mecopt.contract.errors import InstanceError, StartIgnored
+from mecopt.contract.solver import GAP
 from mecopt.models import BinaryOffloading, ComputationRate
 from mecopt.search.descent import CoordinateDescent
 from mecopt.search.exact import PriceAndFix
-from mecopt.search.solver import GAP
-from mecopt.solution import InstanceError, StartIgnored
-from mecopt.testing_statements import certified
+from mecopt.testing.statements import certified
 
 
 def _endless(users: int = 44) -> BinaryOffloading:

@@ -14,13 +14,14 @@ import pytest
 
 import mecopt
 from mecopt.compare.run import compare
+from mecopt.contract.decision import UnitBeams
+from mecopt.contract.errors import InstanceError
+from mecopt.contract.fields import allowed
+from mecopt.contract.solution import Solution
 from mecopt.data import Dataset
-from mecopt.decision import UnitBeams
-from mecopt.fields import allowed
 from mecopt.models import BackscatterFrame, BinaryOffloading, ComputationRate, InferenceQueue, MultiServerOffloading
 from mecopt.show.numbers import values
 from mecopt.show.page import Column, Grid, Line, Page
-from mecopt.solution import InstanceError, Solution
 
 PROBLEMS = mecopt.problems()
 LONGEST_LINE = 400

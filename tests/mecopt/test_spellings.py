@@ -14,12 +14,12 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from mecopt import InstanceError, problems
-from mecopt.fields import declared
+from mecopt.contract.fields import declared
+from mecopt.contract.units import converted, parse
 from mecopt.quantities.hints import Wanted, require
 from mecopt.quantities.settings import field_values
 from mecopt.quantities.spellings import by_case, in_words
 from mecopt.quantities.values import in_units, plain, read
-from mecopt.units import converted, parse
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "units.md"
 ROWS = [line.strip("| ").split("|") for line in GUIDE.read_text(encoding="utf-8").splitlines() if line.count("`") > 12]

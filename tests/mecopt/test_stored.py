@@ -18,9 +18,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mecopt import stored
-from mecopt.solution import InstanceError
-from mecopt.stored import MARK, Missing, Unusable
+from mecopt.contract.errors import InstanceError
+from mecopt.storage import sealed as stored
+from mecopt.storage.sealed import MARK, Missing, Unusable
 
 TABLE = pa.table({"method": ["a", "b"] * 40, "objective": np.linspace(1.0, 2.0, 80), "decision": [[0, 1, 1]] * 80})
 ARRAYS: dict[str, NDArray[Any]] = {

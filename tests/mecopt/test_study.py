@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mecopt import stored
+from mecopt.contract.errors import InstanceError
 from mecopt.evaluation import study as study_module
 from mecopt.evaluation.claims import Claim
 from mecopt.evaluation.figures import Curve, Of
@@ -17,7 +17,7 @@ from mecopt.evaluation.pictures import Axis, Band, Drawing, Panel, _draw, _style
 from mecopt.evaluation.rules import more, rises
 from mecopt.evaluation.study import LONG, Plan, Study
 from mecopt.evaluation.tables import Pivot, pivot
-from mecopt.solution import InstanceError
+from mecopt.storage import sealed as stored
 
 
 class Toy(Study):

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from mecopt.contract.errors import InstanceError
 from mecopt.kernels.capacity import square_root_rule
 from mecopt.kernels.sum_of_ratios import (
     Polytope,
@@ -21,7 +22,6 @@ from mecopt.kernels.sum_of_ratios import (
     second_derivative_test,
 )
 from mecopt.kernels.sum_of_ratios.region import minimise_convex
-from mecopt.solution import InstanceError
 
 Floats = NDArray[np.float64]
 

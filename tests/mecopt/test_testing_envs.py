@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from mecopt import InstanceError
 from mecopt.dynamic import Choices, Numbers
 from mecopt.dynamic.environments import ParallelSlotEnv, SlotEnv, space_of
-from mecopt.testing_envs import ENV_CHECKS, PARALLEL_CHECKS, EnvCheck, check_env, made
+from mecopt.testing.environments import ENV_CHECKS, PARALLEL_CHECKS, EnvCheck, check_env, made
 
 Array = NDArray[Any]
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 import mecopt
-from mecopt.backends.backend import OneByOne, Single
-from mecopt.certify import BOUGHT, CONTRADICTION, VIOLATION, certify, distance, judge, may_be_better, reasons
+from mecopt.contract.backend import OneByOne, Single
+from mecopt.contract.certificate import BOUGHT, CONTRADICTION, VIOLATION, certify, distance, judge, may_be_better, reasons
+from mecopt.contract.problem import Problem
+from mecopt.contract.solution import Solution, Status
+from mecopt.contract.solver import GAP
 from mecopt.models import BinaryOffloading, ComputationRate, PricedPower
-from mecopt.problem import Problem
-from mecopt.search.solver import GAP
-from mecopt.solution import Solution, Status
 
 
 def frames(count: int = 5) -> ComputationRate:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mecopt import InstanceError, problems
-from mecopt.units import BASES, conversion, converted, known_symbols, parse, rescaling
+from mecopt.contract.units import BASES, conversion, converted, known_symbols, parse, rescaling
 
 units = st.lists(st.tuples(st.sampled_from(known_symbols()), st.integers(-3, 3).filter(bool)), min_size=1, max_size=4).map(
     lambda factors: " ".join(f"{symbol}^{power}" for symbol, power in factors)

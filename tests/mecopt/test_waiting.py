@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from mecopt import clock, waiting
+from mecopt.running import clock, waiting
 
 Compile = Callable[..., None]
 

@@ -11,17 +11,17 @@ import pytest
 from click.testing import CliRunner
 
 import mecopt
-from mecopt.backends.backend import installed
 from mecopt.backends.conic import Conic
 from mecopt.cli.bench import command
 from mecopt.compare.starts import KNOWN, SOURCES, Memory, Starts, drifting
 from mecopt.compare.warm_starts import CONSUMERS, Cell, Consumer, Row, closing, matrix, measure, refusing, warm_starts
-from mecopt.decision import OneOf
+from mecopt.contract.backend import installed
+from mecopt.contract.decision import OneOf
+from mecopt.contract.problem import Problem
+from mecopt.contract.warmstart import from_dual
 from mecopt.models import BackscatterFrame, BinaryOffloading, ComputationRate, MultiServerOffloading
-from mecopt.problem import Problem
 from mecopt.registry import problems
-from mecopt.testing_statements import certified
-from mecopt.warmstart import from_dual
+from mecopt.testing.statements import certified
 
 Array = np.ndarray[Any, Any]
 EVERY = list(problems().values())

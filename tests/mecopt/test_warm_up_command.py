@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mecopt import clock, waiting, warm_up
 from mecopt.cli.main import main
+from mecopt.contract.problem import Problem
 from mecopt.kernels import caches
 from mecopt.models import BinaryOffloading, ComputationRate
-from mecopt.problem import Problem
+from mecopt.running import clock, waiting, warm_up
 
 Output = pytest.CaptureFixture[str]
 

@@ -15,7 +15,7 @@ import pytest
 
 from mecopt import InstanceError
 from mecopt.cli.main import main
-from mecopt.workers import WorkerLost, _lost, cores, side_by_side
+from mecopt.running.workers import WorkerLost, _lost, cores, side_by_side
 
 
 def results(function: Callable[..., Any], tasks: list[tuple[Any, ...]], **how: Any) -> list[Any]:
@@ -123,7 +123,7 @@ def test_the_command_line_says_so_and_ends_in_5(capsys: pytest.CaptureFixture[st
 
 OWNER = """
 import itertools, os, signal, sys
-from mecopt import workers
+from mecopt.running import workers
 for sign in (signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM):
     signal.signal(sign, signal.SIG_DFL)  # jobs in the background are born deaf to some of them
 def at_work(number):
@@ -157,7 +157,7 @@ def test_workers_end_with_their_owner(system: str, sign: str, tmp_path: Path) ->
 
 
 PRINTING = """
-from mecopt.workers import side_by_side
+from mecopt.running.workers import side_by_side
 def printing(number):
     print("hello")
     return number

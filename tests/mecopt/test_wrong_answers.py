@@ -16,11 +16,11 @@ from numpy.random import Generator
 
 import mecopt
 from mecopt import Status
-from mecopt.certify import NOTHING
-from mecopt.problem import Problem
+from mecopt.contract.certificate import NOTHING
+from mecopt.contract.problem import Problem
+from mecopt.contract.solution import Solution
+from mecopt.contract.solver import GAP
 from mecopt.registry import find_problem, problem_names
-from mecopt.search.solver import GAP
-from mecopt.solution import Solution
 
 TOTAL = int(os.environ.get("MECOPT_ATTACK", "2000"))
 """Instances of each problem."""

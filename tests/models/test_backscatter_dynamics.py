@@ -18,9 +18,9 @@ from mecopt import InstanceError
 from mecopt.dynamic.rollout import Record, rollout
 from mecopt.models.backscatter_frame import BackscatterFrame, FrameAllocation
 from mecopt.models.backscatter_frame.admission import admit, admit_most, serving
-from mecopt.models.backscatter_frame.beam_actions import BEAM_ACTIONS, action_size, beams_of
-from mecopt.models.backscatter_frame.beams import evenly, matched
-from mecopt.models.backscatter_frame.dynamics import (
+from mecopt.models.backscatter_frame.dynamics.beam_actions import BEAM_ACTIONS, action_size, beams_of
+from mecopt.models.backscatter_frame.dynamics.observation import FARTHEST, Observer, flattened
+from mecopt.models.backscatter_frame.dynamics.steps import (
     CARRIED_OUT,
     FrameDynamics,
     Outcome,
@@ -29,7 +29,7 @@ from mecopt.models.backscatter_frame.dynamics import (
     estimated,
     from_shares,
 )
-from mecopt.models.backscatter_frame.observation import FARTHEST, Observer, flattened
+from mecopt.models.backscatter_frame.exact.beams import evenly, matched
 
 Array = NDArray[Any]
 

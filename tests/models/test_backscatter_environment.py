@@ -22,13 +22,13 @@ from mecopt.dynamic.rollout import Record, rollout
 from mecopt.dynamic.worlds import State
 from mecopt.environments import environment_ids, register
 from mecopt.models import BackscatterFrame
-from mecopt.models.backscatter_frame.beam_actions import beams_of
-from mecopt.models.backscatter_frame.beams import evenly, matched
-from mecopt.models.backscatter_frame.dynamics import FrameDynamics, Rewards, carried_out, estimated, from_shares
-from mecopt.models.backscatter_frame.environment import BackscatterFrameEnv
-from mecopt.models.backscatter_frame.observation import Observer
-from mecopt.models.backscatter_frame.users_environment import BackscatterUsersEnv
-from mecopt.testing_envs import (
+from mecopt.models.backscatter_frame.dynamics.beam_actions import beams_of
+from mecopt.models.backscatter_frame.dynamics.environment import BackscatterFrameEnv
+from mecopt.models.backscatter_frame.dynamics.observation import Observer
+from mecopt.models.backscatter_frame.dynamics.steps import FrameDynamics, Rewards, carried_out, estimated, from_shares
+from mecopt.models.backscatter_frame.dynamics.users_environment import BackscatterUsersEnv
+from mecopt.models.backscatter_frame.exact.beams import evenly, matched
+from mecopt.testing.environments import (
     ENV_CHECKS,
     PARALLEL_CHECKS,
     EnvCheck,
@@ -225,9 +225,9 @@ def test_gymnasium_before_1_finds_the_registration_as_a_plugin() -> None:
     ("hidden", "module"),
     [
         ("gymnasium", "mecopt.environments"),
-        ("gymnasium", "mecopt.models.backscatter_frame.environment"),
-        ("pettingzoo", "mecopt.models.backscatter_frame.users_environment"),
-        ("pettingzoo", "mecopt.testing_envs"),
+        ("gymnasium", "mecopt.models.backscatter_frame.dynamics.environment"),
+        ("pettingzoo", "mecopt.models.backscatter_frame.dynamics.users_environment"),
+        ("pettingzoo", "mecopt.testing.environments"),
     ],
 )
 def test_without_the_extra_the_error_names_it(hidden: str, module: str) -> None:

@@ -10,20 +10,21 @@ from numpy.typing import NDArray
 
 import mecopt
 from mecopt import InstanceError, Status
-from mecopt.certify import violation
-from mecopt.models.backscatter_frame import BackscatterFrame, FramePrices, switching
-from mecopt.models.backscatter_frame import beams as rules
+from mecopt.contract.certificate import violation
+from mecopt.models.backscatter_frame import BackscatterFrame, FramePrices
 from mecopt.models.backscatter_frame.admission import admit, admit_most
-from mecopt.models.backscatter_frame.allocation import allocated, completed, fitted, follow
-from mecopt.models.backscatter_frame.conic import from_point
-from mecopt.models.backscatter_frame.exact import keep_better
-from mecopt.models.backscatter_frame.frame import Frame, bound
-from mecopt.models.backscatter_frame.generation import attained, generate
-from mecopt.models.backscatter_frame.path import follow_batch
-from mecopt.models.backscatter_frame.prices import scaled
-from mecopt.models.backscatter_frame.relaxation import best_beams
-from mecopt.models.backscatter_frame.system import workspace
-from mecopt.testing_statements import certified, same_value
+from mecopt.models.backscatter_frame.allocation.conic import from_point
+from mecopt.models.backscatter_frame.allocation.frame import Frame, bound
+from mecopt.models.backscatter_frame.allocation.path import follow_batch
+from mecopt.models.backscatter_frame.allocation.prices import scaled
+from mecopt.models.backscatter_frame.allocation.specialised import allocated, completed, fitted, follow
+from mecopt.models.backscatter_frame.allocation.system import workspace
+from mecopt.models.backscatter_frame.exact import beams as rules
+from mecopt.models.backscatter_frame.exact import switching
+from mecopt.models.backscatter_frame.exact.generation import attained, generate
+from mecopt.models.backscatter_frame.exact.relaxation import best_beams
+from mecopt.models.backscatter_frame.exact.solvers import keep_better
+from mecopt.testing.statements import certified, same_value
 
 Array = NDArray[Any]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mecopt.models.backscatter_frame import BackscatterFrame
-from mecopt.models.backscatter_frame.allocation import Followed, allocated, carried, follow
+from mecopt.models.backscatter_frame.allocation.specialised import Followed, allocated, carried, follow
 from mecopt.models.backscatter_frame.terms import sending_energy
 
 

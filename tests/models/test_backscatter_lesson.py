@@ -12,12 +12,8 @@ import pytest
 from mecopt.lesson import Outcome
 from mecopt.models import BackscatterFrame
 from mecopt.models.backscatter_frame import FrameAllocation, FramePrices
-from mecopt.models.backscatter_frame import lesson_checks as checks
-from mecopt.models.backscatter_frame import lesson_mixtures as mixtures
-from mecopt.models.backscatter_frame import lesson_prices as prices
-from mecopt.models.backscatter_frame import lesson_program as program
-from mecopt.models.backscatter_frame import lesson_service as service
 from mecopt.models.backscatter_frame.admission import Admission, admit, served, serving
+from mecopt.models.backscatter_frame.lesson import checks, mixtures, prices, program, service
 from mecopt.solve import allocate, solve
 
 LESSON = BackscatterFrame.lesson()

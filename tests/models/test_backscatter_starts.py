@@ -11,10 +11,10 @@ import pytest
 from numpy.typing import NDArray
 
 import mecopt
+from mecopt.contract.solution import Solution
+from mecopt.contract.warmstart import from_dual
 from mecopt.models.backscatter_frame import BackscatterFrame, FrameAllocation, FramePrices
-from mecopt.solution import Solution
-from mecopt.testing_statements import same_value
-from mecopt.warmstart import from_dual
+from mecopt.testing.statements import same_value
 
 Array = NDArray[Any]
 

@@ -15,13 +15,13 @@ from scipy.optimize import brentq, minimize, minimize_scalar
 
 import mecopt
 from mecopt import Status
-from mecopt.backends.backend import installed
+from mecopt.contract.backend import installed
 from mecopt.models import BandwidthPower
 from mecopt.models.bandwidth_power import BandwidthPrice, Transmission
 from mecopt.models.bandwidth_power.allocation import CONIC, scaled
 from mecopt.models.bandwidth_power.exact import critical_price
 from mecopt.models.bandwidth_power.upload import excess, upload_costs
-from mecopt.testing_statements import certified
+from mecopt.testing.statements import certified
 
 Array = NDArray[Any]
 ECOS = pytest.param("ecos", marks=pytest.mark.skipif(find_spec("ecos") is None, reason="needs the extra `ecos`"))

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mecopt
+from mecopt.contract.errors import InstanceError
 from mecopt.models import BinaryOffloading
 from mecopt.models.binary_offloading import CapacityPrice, ServerRate
-from mecopt.solution import InstanceError
-from mecopt.testing_statements import certified, same_value
+from mecopt.testing.statements import certified, same_value
 
 sizes = st.lists(st.floats(0.1, 50.0), min_size=1, max_size=8)
 

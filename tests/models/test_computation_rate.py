@@ -8,12 +8,12 @@ from scipy.optimize import minimize_scalar
 from scipy.special import lambertw
 
 import mecopt
-from mecopt.backends.backend import installed
+from mecopt.contract.backend import installed
 from mecopt.data import load
 from mecopt.models import ComputationRate
 from mecopt.models.computation_rate import FrameTimes, TimePrice
 from mecopt.models.computation_rate.compiled import relaxed_prices
-from mecopt.testing_statements import certified
+from mecopt.testing.statements import certified
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "droo"
 

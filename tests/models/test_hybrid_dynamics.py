@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linprog
 
 from mecopt import InstanceError, UnknownName, shapes_meant
-from mecopt.decision import SKIP
+from mecopt.contract.decision import SKIP
 from mecopt.dynamic import (
     Outcome,
     average_of,
@@ -32,9 +32,9 @@ from mecopt.dynamic.run import roll_out
 from mecopt.dynamic.summary import summarise, tables
 from mecopt.models import HybridSlot
 from mecopt.models.hybrid_slot import SlotAllocation
-from mecopt.models.hybrid_slot.dynamics import HybridDynamics
-from mecopt.models.hybrid_slot.policies import BENDS, TUNING_SLOTS, WORTHS
-from mecopt.models.hybrid_slot.tables import harvest, need
+from mecopt.models.hybrid_slot.dynamics.policies import BENDS, TUNING_SLOTS, WORTHS
+from mecopt.models.hybrid_slot.dynamics.steps import HybridDynamics
+from mecopt.models.hybrid_slot.dynamics.tables import harvest, need
 from mecopt.show.page import Grid
 
 Array = NDArray[Any]

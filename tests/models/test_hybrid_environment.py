@@ -12,14 +12,14 @@ pytest.importorskip("gymnasium", reason="environments need the extra `learn`")
 import gymnasium
 
 from mecopt import InstanceError, UnknownName
-from mecopt.decision import SKIP
+from mecopt.contract.decision import SKIP
 from mecopt.dynamic import State
 from mecopt.environments import environment_ids, register
-from mecopt.models.hybrid_slot.dynamics import HybridDynamics
-from mecopt.models.hybrid_slot.environment import HybridSlotEnv, HybridSlotVectorEnv
-from mecopt.models.hybrid_slot.tables import harvest, need
-from mecopt.models.hybrid_slot.worlds import COMBINED, SKIPPED
-from mecopt.testing_envs import ENV_CHECKS, EnvCheck, check_vectorised, made
+from mecopt.models.hybrid_slot.dynamics.environment import HybridSlotEnv, HybridSlotVectorEnv
+from mecopt.models.hybrid_slot.dynamics.steps import HybridDynamics
+from mecopt.models.hybrid_slot.dynamics.tables import harvest, need
+from mecopt.models.hybrid_slot.dynamics.worlds import COMBINED, SKIPPED
+from mecopt.testing.environments import ENV_CHECKS, EnvCheck, check_vectorised, made
 
 ID = "mecopt/HybridSlot-v0"
 DYNAMICS = HybridDynamics()

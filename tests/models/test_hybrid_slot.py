@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 
 import mecopt
 from mecopt.models import HybridSlot
-from mecopt.models.hybrid_slot import RewardCeiling, allocation, operation, terms
-from mecopt.models.hybrid_slot.tables import harvest, need
+from mecopt.models.hybrid_slot import RewardCeiling, terms
+from mecopt.models.hybrid_slot.allocation import division as allocation
+from mecopt.models.hybrid_slot.dynamics import operation
+from mecopt.models.hybrid_slot.dynamics.tables import harvest, need
 
 Array = NDArray[Any]
 
@@ -101,7 +103,7 @@ def test_no_division_at_random_is_above_the_bound(preset: str) -> None:
     )
     decision = np.zeros(shape)
     rewards = slots.objective(decision, drawn)
-    feasible = mecopt.certify.violation(slots, decision, drawn) <= 1e-12
+    feasible = mecopt.contract.certificate.violation(slots, decision, drawn) <= 1e-12
     assert feasible.sum() > 1000
     assert (rewards <= answer.bound[:, None] + 1e-12)[feasible].all()
 
@@ -165,8 +167,8 @@ def test_the_least_energy_serves_and_is_answered_in_times_that_are_some(preset: 
 
 
 def test_few_pieces_are_divided_where_rounding_hides_which_is_best() -> None:
-    from mecopt.models.hybrid_slot.compiled import lower_hull, slot_of, thrift
-    from mecopt.models.hybrid_slot.compiled_bound import NODES, best_slot
+    from mecopt.models.hybrid_slot.compiled.bound import NODES, best_slot
+    from mecopt.models.hybrid_slot.compiled.slot import lower_hull, slot_of, thrift
 
     slots, _ = at_the_edge("paper", 1e-9, 300)
     pieces = []

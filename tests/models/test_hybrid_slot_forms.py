@@ -11,8 +11,9 @@ from hybrid_slots import GAIN, changed, one, singles
 import mecopt
 from mecopt import Status
 from mecopt.models import HybridSlot
-from mecopt.models.hybrid_slot import allocation, terms
-from mecopt.models.hybrid_slot.tables import harvest
+from mecopt.models.hybrid_slot import terms
+from mecopt.models.hybrid_slot.allocation import division as allocation
+from mecopt.models.hybrid_slot.dynamics.tables import harvest
 
 
 def strict_grid(slot: HybridSlot, points: int = 41) -> float:

@@ -10,9 +10,10 @@ import pytest
 
 from mecopt.lesson import Outcome
 from mecopt.models import HybridSlot
-from mecopt.models.hybrid_slot import compiled, compiled_search
-from mecopt.models.hybrid_slot import lesson_checks as checks
-from mecopt.models.hybrid_slot.compiled import Hull, Slot
+from mecopt.models.hybrid_slot.compiled import search as compiled_search
+from mecopt.models.hybrid_slot.compiled import slot as compiled
+from mecopt.models.hybrid_slot.compiled.slot import Hull, Slot
+from mecopt.models.hybrid_slot.lesson import checks
 
 Check = Callable[..., Outcome]
 STEPS = len(HybridSlot.lesson().steps)

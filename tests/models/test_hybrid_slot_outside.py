@@ -8,8 +8,10 @@ from hybrid_slots import singles
 
 import mecopt
 from mecopt.models import HybridSlot
-from mecopt.models.hybrid_slot import allocation, outside, terms
-from mecopt.models.hybrid_slot.tables import harvest
+from mecopt.models.hybrid_slot import terms
+from mecopt.models.hybrid_slot.allocation import division as allocation
+from mecopt.models.hybrid_slot.allocation import outside
+from mecopt.models.hybrid_slot.dynamics.tables import harvest
 
 
 def raw_scip(slot: HybridSlot) -> outside.Found:

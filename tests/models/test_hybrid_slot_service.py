@@ -11,8 +11,8 @@ from hybrid_slots import changed, one, singles
 import mecopt
 from mecopt import InstanceError, Status
 from mecopt.models import HybridSlot
-from mecopt.models.hybrid_slot import allocation
-from mecopt.models.hybrid_slot.tables import harvest, largest_workload, need, reward_table
+from mecopt.models.hybrid_slot.allocation import division as allocation
+from mecopt.models.hybrid_slot.dynamics.tables import harvest, largest_workload, need, reward_table
 
 
 @pytest.mark.parametrize("preset", HybridSlot.presets)

@@ -16,14 +16,15 @@ from scipy.stats import norm
 
 import mecopt
 from mecopt import InstanceError, Status, shapes_meant
+from mecopt.contract.units import conversion
 from mecopt.kernels.lambert import lambert_of_exponential
 from mecopt.models import InferenceQueue
-from mecopt.models.inference_queue import TaskAllocation, WorkPrice, allocation, terms
-from mecopt.models.inference_queue.dynamics import QueueDynamics
-from mecopt.models.inference_queue.operation import remaining
-from mecopt.models.inference_queue.pieces import Pieces, best_pieces, piece_costs
+from mecopt.models.inference_queue import TaskAllocation, WorkPrice, terms
+from mecopt.models.inference_queue.allocation import splits as allocation
+from mecopt.models.inference_queue.allocation.pieces import Pieces, best_pieces, piece_costs
+from mecopt.models.inference_queue.dynamics.operation import remaining
+from mecopt.models.inference_queue.dynamics.steps import QueueDynamics
 from mecopt.models.inference_queue.scenarios import mean_snr
-from mecopt.units import conversion
 
 Array = NDArray[Any]
 

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from scipy.stats import binom
 
 from mecopt.dynamic import luck, rollout
-from mecopt.models.inference_queue import network
-from mecopt.models.inference_queue.control_variate import NODES
-from mecopt.models.inference_queue.dynamics import QueueDynamics
-from mecopt.models.inference_queue.network import LONGEST
-from mecopt.models.inference_queue.policies import POLICIES
+from mecopt.models.inference_queue.dynamics import network
+from mecopt.models.inference_queue.dynamics.control_variate import NODES
+from mecopt.models.inference_queue.dynamics.network import LONGEST
+from mecopt.models.inference_queue.dynamics.policies import POLICIES
+from mecopt.models.inference_queue.dynamics.steps import QueueDynamics
 
 Array = NDArray[Any]
 

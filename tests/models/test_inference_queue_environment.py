@@ -20,17 +20,17 @@ from mecopt import InstanceError, UnknownName
 from mecopt.dynamic import State, rollout
 from mecopt.dynamic.worlds import Choices
 from mecopt.environments import environment_ids, register
-from mecopt.models.inference_queue.dynamics import QueueDynamics
-from mecopt.models.inference_queue.environment import (
+from mecopt.models.inference_queue.dynamics.environment import (
     InferenceQueueEnv,
     InferenceQueueServerEnv,
     InferenceQueueServerVectorEnv,
     InferenceQueueVectorEnv,
 )
-from mecopt.models.inference_queue.network_environment import InferenceQueueNetworkEnv
-from mecopt.models.inference_queue.policies import POLICIES
-from mecopt.models.inference_queue.worlds import DeviceWorld, NetworkWorld, ServerWorld
-from mecopt.testing_envs import ENV_CHECKS, PARALLEL_CHECKS, EnvCheck, check_vectorised, made
+from mecopt.models.inference_queue.dynamics.network_environment import InferenceQueueNetworkEnv
+from mecopt.models.inference_queue.dynamics.policies import POLICIES
+from mecopt.models.inference_queue.dynamics.steps import QueueDynamics
+from mecopt.models.inference_queue.dynamics.worlds import DeviceWorld, NetworkWorld, ServerWorld
+from mecopt.testing.environments import ENV_CHECKS, PARALLEL_CHECKS, EnvCheck, check_vectorised, made
 
 Array = NDArray[Any]
 

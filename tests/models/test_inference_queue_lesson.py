@@ -11,7 +11,7 @@ import pytest
 
 from mecopt.lesson import Outcome
 from mecopt.models import InferenceQueue
-from mecopt.models.inference_queue import lesson_checks as checks
+from mecopt.models.inference_queue.lesson import checks
 
 Check = Callable[..., Outcome]
 STEPS = len(InferenceQueue.lesson().steps)

@@ -12,14 +12,14 @@ from scipy.stats import binom
 
 from mecopt import InstanceError
 from mecopt.dynamic import Outcome, discounted_values, rollout
-from mecopt.models.inference_queue.allocation import spelled_out
-from mecopt.models.inference_queue.backlog import Backlog, costs_between, exceeding
-from mecopt.models.inference_queue.dynamics import QueueDynamics
-from mecopt.models.inference_queue.joint import World
-from mecopt.models.inference_queue.network import LONGEST, MANY, lowered, raised
-from mecopt.models.inference_queue.pieces import best_pieces
-from mecopt.models.inference_queue.policies import PARTS, POLICIES, Devices, Fixed, Free, of_offer, worth_of
-from mecopt.models.inference_queue.server import Served, best_rule, on_steps
+from mecopt.models.inference_queue.allocation.pieces import best_pieces
+from mecopt.models.inference_queue.allocation.splits import spelled_out
+from mecopt.models.inference_queue.dynamics.backlog import Backlog, costs_between, exceeding
+from mecopt.models.inference_queue.dynamics.joint import World
+from mecopt.models.inference_queue.dynamics.network import LONGEST, MANY, lowered, raised
+from mecopt.models.inference_queue.dynamics.policies import PARTS, POLICIES, Devices, Fixed, Free, of_offer, worth_of
+from mecopt.models.inference_queue.dynamics.server import Served, best_rule, on_steps
+from mecopt.models.inference_queue.dynamics.steps import QueueDynamics
 
 Array = NDArray[Any]
 

@@ -11,37 +11,35 @@ import numpy as np
 import pytest
 from numpy.random import Generator
 
+from mecopt.contract.problem import Problem
 from mecopt.lesson import Outcome, Pricing, pricing
-from mecopt.lesson_counts import counted_bound
 from mecopt.models import BandwidthPower, BinaryOffloading, ComputationRate, PricedPower
 from mecopt.models.bandwidth_power import BandwidthPrice, Transmission
-from mecopt.models.bandwidth_power import lesson_alike as band_alike
-from mecopt.models.bandwidth_power import lesson_checks as band
-from mecopt.models.bandwidth_power import lesson_ratios as ratios
 from mecopt.models.bandwidth_power.allocation import power_per_band
 from mecopt.models.bandwidth_power.exact import critical_price
 from mecopt.models.bandwidth_power.exact import relaxation_price as bandwidth_price
+from mecopt.models.bandwidth_power.lesson import alike as band_alike
+from mecopt.models.bandwidth_power.lesson import checks as band
+from mecopt.models.bandwidth_power.lesson import ratios
 from mecopt.models.bandwidth_power.upload import upload_costs
 from mecopt.models.binary_offloading import CapacityPrice, ServerRate
-from mecopt.models.binary_offloading import lesson_alike as binary_alike
-from mecopt.models.binary_offloading import lesson_checks as binary
-from mecopt.models.binary_offloading import lesson_scaling as scaling
-from mecopt.models.binary_offloading import lesson_sorting as sorting
 from mecopt.models.binary_offloading.exact import relaxation_price as capacity_price
+from mecopt.models.binary_offloading.lesson import alike as binary_alike
+from mecopt.models.binary_offloading.lesson import checks as binary
+from mecopt.models.binary_offloading.lesson import scaling, sorting
 from mecopt.models.computation_rate import FrameTimes, TimePrice
-from mecopt.models.computation_rate import lesson_alike as alike
-from mecopt.models.computation_rate import lesson_checks as rate
-from mecopt.models.computation_rate import lesson_solvers as solvers
 from mecopt.models.computation_rate.allocation import earning
 from mecopt.models.computation_rate.exact import relaxation_price as time_price
+from mecopt.models.computation_rate.lesson import alike, solvers
+from mecopt.models.computation_rate.lesson import checks as rate
 from mecopt.models.priced_power import InterferencePrice, TransmitPower
-from mecopt.models.priced_power import lesson_alike as priced_alike
-from mecopt.models.priced_power import lesson_checks as priced
-from mecopt.models.priced_power import lesson_ratios as literal
 from mecopt.models.priced_power.exact import relaxation_price as interference_price
+from mecopt.models.priced_power.lesson import alike as priced_alike
+from mecopt.models.priced_power.lesson import checks as priced
+from mecopt.models.priced_power.lesson import ratios as literal
 from mecopt.models.priced_power.ratios import Ratios
-from mecopt.problem import Problem
 from mecopt.registry import find_problem, problem_names
+from mecopt.search.lesson_counts import counted_bound
 
 MODELS: tuple[type[Problem], ...] = (BandwidthPower, BinaryOffloading, ComputationRate, PricedPower)
 CASES = [(cls, number) for cls in MODELS for number in range(1, len(cls.lesson().steps) + 1)]

@@ -13,11 +13,8 @@ from mecopt.kernels.sum_of_ratios import inverse_quadratic_transform
 from mecopt.lesson import Outcome, Pricing, pricing
 from mecopt.models import BinaryOffloading, MultiServerOffloading
 from mecopt.models.multi_server_offloading import ServerPrices, SpeedAndPower
-from mecopt.models.multi_server_offloading import lesson_checks as checks
-from mecopt.models.multi_server_offloading import lesson_prices as prices
-from mecopt.models.multi_server_offloading import lesson_ratios as ratios
-from mecopt.models.multi_server_offloading import lesson_slots as slots
 from mecopt.models.multi_server_offloading.exact import assign
+from mecopt.models.multi_server_offloading.lesson import checks, prices, ratios, slots
 
 LESSON = MultiServerOffloading.lesson()
 NUMBERS = range(1, len(LESSON.steps) + 1)

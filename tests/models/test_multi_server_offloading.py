@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 import mecopt
 from mecopt import Status
-from mecopt.backends.backend import installed
+from mecopt.contract.backend import installed
 from mecopt.models import BinaryOffloading, MultiServerOffloading
 from mecopt.models.multi_server_offloading import ServerPrices, SpeedAndPower
-from mecopt.testing_statements import certified
+from mecopt.testing.statements import certified
 
 Array = NDArray[Any]
 

@@ -9,7 +9,7 @@ from scipy.optimize import brentq, minimize_scalar
 from scipy.special import lambertw
 
 import mecopt
-from mecopt.backends.backend import installed
+from mecopt.contract.backend import installed
 from mecopt.lesson import pricing
 from mecopt.models import PricedPower
 from mecopt.models.priced_power import InterferencePrice, TransmitPower
@@ -17,7 +17,7 @@ from mecopt.models.priced_power.compiled import best_efficiency
 from mecopt.models.priced_power.compiled_ratios import transform_minimum, water_filling
 from mecopt.models.priced_power.exact import decision_costs, longest_times
 from mecopt.models.priced_power.ratios import Ratios
-from mecopt.testing_statements import certified
+from mecopt.testing.statements import certified
 
 
 def sampled(count: int, users: int, seed: int = 0, preset: str = "paper") -> PricedPower:

@@ -24,8 +24,9 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 import mecopt
-from mecopt.certify import violation
-from mecopt.fields import Variables, declared
+from mecopt.contract.certificate import violation
+from mecopt.contract.fields import Variables, declared
+from mecopt.contract.problem import Problem
 from mecopt.models import (
     BackscatterFrame,
     BandwidthPower,
@@ -42,7 +43,6 @@ from mecopt.models.computation_rate import FrameTimes
 from mecopt.models.inference_queue import TaskAllocation
 from mecopt.models.multi_server_offloading import SpeedAndPower
 from mecopt.models.priced_power import TransmitPower
-from mecopt.problem import Problem
 
 Array = NDArray[Any]
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 import mecopt
 from mecopt.models import HybridSlot
-from mecopt.models.hybrid_slot import allocation
+from mecopt.models.hybrid_slot.allocation import division as allocation
 
 Array = NDArray[Any]
 

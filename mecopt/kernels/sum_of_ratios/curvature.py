@@ -30,7 +30,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mecopt.solution import InstanceError
+from mecopt.contract.errors import InstanceError
 
 Array = NDArray[Any]
 Derivatives = Callable[[Array], tuple[Array, Array, Array]]

@@ -22,10 +22,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.arguments import checked_gap
+from mecopt.contract.arguments import checked_gap
+from mecopt.contract.errors import InstanceError
 from mecopt.kernels.sum_of_ratios.newton import ParametricOracle, default_oracle
 from mecopt.kernels.sum_of_ratios.problem import Bound, RatioSolution, SumOfRatios, Trace, concluded
-from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
 

@@ -47,10 +47,10 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.arguments import checked_gap
+from mecopt.contract.arguments import checked_gap
+from mecopt.contract.errors import InstanceError, unknown
 from mecopt.kernels.sum_of_ratios.problem import Bound, RatioSolution, SumOfRatios, Trace, concluded
 from mecopt.kernels.sum_of_ratios.region import minimise_convex
-from mecopt.solution import InstanceError, unknown
 
 Array = NDArray[Any]
 ParametricOracle = Callable[[Array, Array, Array], Array]

@@ -26,8 +26,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.contract.errors import InstanceError
 from mecopt.kernels.sum_of_ratios.region import FEASIBLE, ConvexSet
-from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
 Bound = float | Callable[[Array], float] | None

@@ -18,8 +18,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.contract.errors import InstanceError
 from mecopt.kernels.slsqp import slsqp
-from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
 

@@ -35,10 +35,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.arguments import checked_gap
+from mecopt.contract.arguments import checked_gap
+from mecopt.contract.errors import InstanceError
 from mecopt.kernels.sum_of_ratios.problem import Bound, RatioSolution, Sense, SumOfRatios, Trace, concluded
 from mecopt.kernels.sum_of_ratios.region import minimise_convex
-from mecopt.solution import InstanceError
 
 Array = NDArray[Any]
 TransformOracle = Callable[[Array, Array], Array]

@@ -1,0 +1,250 @@
+"""What a backend is: it answers the inner problem, the decision fixed, and says what it can."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Flag, auto
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mecopt.contract.certificate import VIOLATION, certify
+from mecopt.contract.errors import BackendUnavailable, InstanceError
+from mecopt.contract.fields import Variables
+from mecopt.contract.problem import Problem
+from mecopt.contract.solution import Solution
+from mecopt.running import clock
+from mecopt.running.budget import NOT_BEGUN, Budget, in_passes
+from mecopt.running.rescue import said, survivable
+
+Array = NDArray[Any]
+
+
+class Feature(Flag):
+    """What a backend or solver can do; the tests build their matrix from it."""
+
+    NONE = 0
+    WARM_PRIMAL = auto()
+    """Starts from an allocation (or, for a solver over decisions, from a decision)."""
+    WARM_PRIMAL_DUAL = auto()
+    """Starts from primal and dual iterates together."""
+    DUALS = auto()
+    """Returns its own multipliers; otherwise the model derives a dual from the allocation."""
+    BATCH = auto()
+    """Answers a whole batch in one call."""
+    INTEGER = auto()
+    """Decides as well as allocates, and proves it."""
+
+
+@dataclass
+class Answer:
+    """What a backend returns: raw, not yet certified."""
+
+    allocation: Variables
+    dual: Variables
+    iterations: Array
+    model_seconds: float = 0.0
+    solve_seconds: float = 0.0
+    start_used: bool = False
+    messages: dict[int, str] = field(default_factory=dict)
+    limit: Array | None = None
+
+
+class Installable:
+    """Mixin of everything that may rest on a package that is not installed."""
+
+    name: str
+    package: str | None = None
+    extra: str | None = None
+    imports: tuple[str, ...] = ()
+    """Modules that take long to import, a second or two; done before anything is timed."""
+
+    def is_available(self) -> bool:
+        """Whether the package behind it can be found; never raises."""
+        try:
+            return self.package is None or importlib.util.find_spec(self.package) is not None
+        except (ImportError, ValueError):
+            return False
+
+    def require(self) -> None:
+        """Import what it needs; raise `BackendUnavailable`, naming what to install, where the package is missing."""
+        if not self.is_available():
+            what = f"mecopt[{self.extra}]' (in a clone: '.[{self.extra}]')" if self.extra else f"{self.package}'"
+            raise BackendUnavailable(f"{self.name!r} needs the package {self.package}; install it by: pip install '{what}")
+        with clock.standing_still():
+            for module in self.imports:
+                importlib.import_module(module)
+
+
+def installed(known: Mapping[str, Installable]) -> list[str]:
+    """Return the names of those whose packages are there, in their order."""
+    return [name for name, one in known.items() if one.is_available()]
+
+
+class Backend(Installable, ABC):
+    """Answers ``min over y of objective(instance, decision, y)`` for given decisions."""
+
+    summary: str
+    features: Feature = Feature.NONE
+    proves: float = 1e-5
+    """Relative gap that it reaches on ordinary instances, whatever the processor; the own gap of an answer says more."""
+
+    @abstractmethod
+    def allocate(
+        self, problem: Problem, decision: Array, *, start: Solution | None, tol: float, time_limit: float | None
+    ) -> Answer:
+        """Return the best allocation of each decision; a failing item is marked, the others stand.
+
+        The time limit is for all of them. What is answered by a formula or by following a path, a millisecond or so an item,
+        takes none: it runs to its end.
+        """
+
+
+class ClosedForm(Backend):
+    """The model's own formula or price search, batched over instances and candidates: the default everywhere.
+
+    Parameters
+    ----------
+    inputs
+        from a problem and decisions to the arrays the kernel takes.
+    kernel
+        returns the compiled function; called late, so that nothing is compiled at import.
+    outputs
+        from a problem, decisions and what the kernel returns to allocation and dual.
+    """
+
+    name = "closed-form"
+    features = Feature.BATCH | Feature.DUALS
+    proves = 1e-9
+
+    def __init__(
+        self,
+        inputs: Callable[[Any, Array], tuple[Array, ...]],
+        kernel: Callable[[], Callable[..., tuple[Array, ...]]],
+        outputs: Callable[[Any, Array, tuple[Array, ...]], tuple[Variables, Variables]],
+        summary: str,
+    ) -> None:
+        self.inputs, self.kernel, self.outputs, self.summary = inputs, kernel, outputs, summary
+
+    def __call__(self, problem: Problem, decision: Array) -> tuple[Any, Any]:
+        """Return allocation and dual of every decision."""
+        return self.outputs(problem, decision, self.kernel()(*self.inputs(problem, decision)))
+
+    def allocate(
+        self, problem: Problem, decision: Array, *, start: Solution | None, tol: float, time_limit: float | None
+    ) -> Answer:
+        """Evaluate the formula for the whole batch."""
+        began = clock.now()
+        kernel, inputs = self.kernel(), self.inputs(problem, decision)
+        modelled = clock.now()
+        raw = kernel(*inputs)
+        solved = clock.now()
+        allocation, dual = self.outputs(problem, decision, raw)
+        iterations = np.zeros(problem.decision_space.lead(decision), dtype=int)
+        return Answer(allocation, dual, iterations, modelled - began, solved - modelled)
+
+
+@dataclass
+class Single:
+    """One answered instance inside a backend that takes one at a time."""
+
+    allocation: Variables
+    dual: Variables
+    iterations: int
+    model_seconds: float
+    solve_seconds: float
+    start_used: bool
+    limit: bool = False
+    message: str = ""
+
+
+class OneByOne(Backend):
+    """Base of the backends that answer one instance at a time; loops, and keeps one failure from spoiling the rest."""
+
+    @abstractmethod
+    def allocate_one(
+        self, problem: Problem, decision: Array, *, start: Solution | None, tol: float, time_limit: float | None
+    ) -> Single:
+        """Answer a single instance and decision; may raise."""
+
+    def allocate(
+        self, problem: Problem, decision: Array, *, start: Solution | None, tol: float, time_limit: float | None
+    ) -> Answer:
+        """Answer the batch one by one; who is cut begins anew if others leave at least twice its time."""
+        shape = problem.decision_space.lead(decision)
+        flat, decisions = problem.paired(decision)
+        starts = _starts(start, shape)
+        hopeless = problem.infeasible(decision).ravel()
+        singles: list[Single | None] = [None] * len(decisions)
+        messages: dict[int, str] = {}
+        budget = Budget(time_limit)
+
+        def attempt(i: int, seconds: float) -> bool:
+            if hopeless[i]:
+                return False
+            if not seconds:
+                messages.setdefault(i, f"{self.name}: {NOT_BEGUN}")
+                return True
+            limit = seconds if budget.limited else None
+            try:
+                single = self.allocate_one(flat[i], decisions[i], start=starts[i], tol=tol, time_limit=limit)
+            except BaseException as error:
+                if not survivable(error):
+                    raise
+                messages[i] = said(self.name, error)  # any failure inside an outside solver marks this item only
+                return False
+            messages.pop(i, None)
+            if single.message:
+                messages[i] = single.message
+            singles[i] = _better(flat[i], decisions[i], singles[i], single)
+            return single.limit and budget.limited
+
+        in_passes(len(decisions), budget, attempt, anew=True)
+        return _gather(problem, shape, singles, messages)
+
+
+def _better(problem: Problem, decision: Array, earlier: Single | None, later: Single) -> Single:
+    """Return the answer of two attempts that violates less or, both being feasible, has the smaller gap."""
+    if earlier is None or not later.limit:
+        return later
+
+    def fault(single: Single) -> tuple[float, float]:
+        found = certify(problem, decision, single.allocation, problem.bound(decision, single.dual))
+        return max(float(found.violation), VIOLATION), abs(float(found.gap))
+
+    return earlier if fault(earlier) < fault(later) else later
+
+
+def _starts(start: Solution | None, shape: tuple[int, ...]) -> list[Solution | None]:
+    count = int(np.prod(shape))
+    if start is None:
+        return [None] * count
+    if not start.shape:
+        return [start] * count
+    if start.shape != shape:
+        raise InstanceError(f"start has shape {start.shape}; allowed: {shape}, or a single solution")
+    return [start[index] for index in np.ndindex(*shape)]
+
+
+def _gather(
+    problem: Problem,
+    shape: tuple[int, ...],
+    singles: list[Single | None],
+    messages: dict[int, str],
+) -> Answer:
+    answered = [s for s in singles if s is not None]
+    return Answer(
+        allocation=problem.Allocation.stack([None if s is None else s.allocation for s in singles], problem.sizes, shape),
+        dual=problem.Dual.stack([None if s is None else s.dual for s in singles], problem.sizes, shape),
+        iterations=np.array([0 if s is None else s.iterations for s in singles]).reshape(shape),
+        model_seconds=sum(s.model_seconds for s in answered),
+        solve_seconds=sum(s.solve_seconds for s in answered),
+        start_used=all(s is not None and s.start_used for s in singles),
+        messages=messages,
+        limit=np.array([s is not None and s.limit for s in singles]).reshape(shape),
+    )

@@ -1,0 +1,218 @@
+r"""Open beams, exactly: beams are added where prices say that they pay, until none does.
+
+A slot may be divided among several beams; the specialised solver finds the best times of all beams at hand, and its prices
+say which further beam would bring most (`mecopt.models.backscatter_frame.exact.relaxation`). The value of the frame with the
+beams at hand and the bound that the prices prove close in on each other. Beside the beams that prices ask for, each round
+adds those that a slot's mixture of beams :math:`S_i = \sum_k t_k w_k w_k^H` amounts to: its principal eigenvector, which
+stands between beams that nearly agree, and where S is of higher rank, as where channels are orthogonal, the beams of its
+equal parts (`mecopt.models.backscatter_frame.exact.switching`). They feed the others as the mixture does and carry more of
+the slot's own user, whose rate is concave in what it receives.
+
+What remains is S. Where it is of rank one, its principal eigenvector is the beam; where it is not, the slot is divided.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mecopt.contract.certificate import NOTHING
+from mecopt.models.backscatter_frame.allocation.prices import Prices
+from mecopt.models.backscatter_frame.allocation.specialised import follow
+from mecopt.models.backscatter_frame.exact import beams as rules
+from mecopt.models.backscatter_frame.exact import switching
+from mecopt.models.backscatter_frame.exact.relaxation import best_beams, proved
+from mecopt.models.backscatter_frame.terms import Terms
+from mecopt.running import clock
+
+if TYPE_CHECKING:
+    from mecopt.models.backscatter_frame.problem import BackscatterFrame
+
+Array = NDArray[Any]
+
+DUST = 2e-16
+"""Part of a slot of carrier that the path leaves of nothing."""
+HUNGRY = 1e-2
+"""Part of what a user receives of a beam matched to it below which it counts as not fed."""
+USED = 1e-9
+"""Part of a slot below which its carrier is as good as off, and its mixture rounding."""
+ROUNDS = 40
+KEPT = 6
+"""Beams of a slot that go into the next round, those with most time."""
+STEP = 0.25
+"""Part of the way from the best prices so far to new ones at which beams are asked for, too."""
+TIGHT = 1e-10
+"""Gap at which the specialised solver ends here: its prices must be better than the gap to be closed."""
+
+
+class Generated(NamedTuple):
+    """The best mixtures found, and what is proved, per instance."""
+
+    mixture: Array
+    """S of each slot over its trace, ``(instances, users, antennas, antennas)``."""
+    prices: Prices
+    bound: Array
+    value: Array
+    """Of the best mixture, in mJ."""
+    rounds: Array
+
+
+def columns(problem: BackscatterFrame, terms: Terms, beams: Array) -> tuple[Terms, Array]:
+    """Return the terms of frames whose slots are divided among ``(instances, users, k, antennas)`` beams, and the owners."""
+    instances, users, count, _ = beams.shape
+    each = [problem.links(beams[:, :, k]) for k in range(count)]
+    rate = np.stack([found.rate for found in each], axis=-1).reshape(instances, -1)
+    harvest = np.stack([found.harvest for found in each], axis=-1).reshape(instances, users, -1)
+    scale = (terms.time_unit / terms.energy_unit)[..., None]
+    divided = terms._replace(rate=rate / problem.bandwidth[..., None], harvest=harvest * scale)
+    return divided, np.repeat(np.arange(users), count)
+
+
+def value(terms: Terms, point: Array, passive: Array) -> Array:
+    """Return the cost of points in mJ."""
+    active, sent, _, _, reflected, unserved, kept = np.moveaxis(point, -1, 0)
+    a, b, c, k = np.moveaxis(terms.costs[..., None, :], -1, 0)
+    total = (a * active + b * (sent + reflected) + k * unserved - terms.kept * kept).sum(axis=-1)
+    return np.asarray((total + c[..., 0] * passive.sum(axis=-1)) * terms.cost_unit[..., 0])
+
+
+def between(new: Prices, best: Prices) -> Prices:
+    """Return prices between the best so far and new ones, which swing around them where beams nearly agree."""
+    return Prices(*(STEP * one + (1.0 - STEP) * other for one, other in zip(new, best, strict=True)))
+
+
+def attained(problem: BackscatterFrame, mixture: Array, value: Array, tolerance: float) -> Array:
+    """Return beams that attain mixtures of a flat batch: one per slot where that is enough, else several in equal parts.
+
+    Beams of one batch are arrays of one shape: where one frame needs several beams in a slot, those of others stand several
+    times.
+
+    Parameters
+    ----------
+    mixture
+        of each slot, ``(instances, users, antennas, antennas)``.
+    value
+        what the mixtures cost, in mJ; one beam is enough where it is missed by no more than the tolerance.
+    """
+    single = rules.principal(mixture)
+    cost = problem.optimal_value(single)
+    missed = ~(cost - value <= tolerance * (np.abs(cost) + NOTHING * problem.negligible))
+    if not missed.any():
+        return single
+    mixed = realised(problem[missed], mixture[missed])
+    several = np.tile(single.astype(complex), mixed.shape[-1] // single.shape[-1])
+    better = problem[missed].optimal_value(mixed) < cost[missed]
+    several[np.flatnonzero(missed)[better]] = mixed[better]
+    return several
+
+
+def realised(problem: BackscatterFrame, mixture: Array) -> Array:
+    """Return the beams that mixtures ``(instances, users, antennas, antennas)`` are in equal parts, of least rank each."""
+    own, identity, least = rules.outer(problem.channel), np.eye(mixture.shape[-1])[None], mixture.astype(complex)
+    used = np.trace(mixture, axis1=-2, axis2=-1).real > USED
+    for k, i in np.argwhere(used):
+        least[k, i] = switching.reduced(mixture[k, i], np.concatenate([identity, own[k]]))
+    ranks = np.where(used, switching.rank(least), 1)
+    parts = int(ranks.max())
+    whole = np.tile(rules.principal(least), parts)
+    for k, i in np.argwhere(ranks > 1):
+        whole[k, i] = switching.decomposed(least[k, i], problem.channel[k, i], parts).ravel()
+    return np.asarray(whole)
+
+
+def parts_of(mixture: Array, channel: Array, ranks: Array) -> Array:
+    """Return beams of the equal parts of mixtures, ``(instances, users, k, antennas)``, k the greatest rank.
+
+    Of mixtures of rank one they are the principal eigenvector.
+    """
+    found = np.repeat(rules.principal(mixture)[:, :, None], int(ranks.max()), axis=2)
+    for k, i in np.argwhere(ranks > 1):
+        found[k, i, : ranks[k, i]] = switching.decomposed(mixture[k, i], channel[k, i], int(ranks[k, i]))
+    return found
+
+
+def generate(problem: BackscatterFrame, gap: float, deadline: float = np.inf) -> Generated:
+    """Close the gap of every instance of a flat batch to `gap`, relative to its value and next to nothing.
+
+    After the `deadline` of `mecopt.running.clock.now` no further round begins; the first one always runs.
+    """
+    terms = problem.terms(rules.matched(problem))
+    at_hand = np.stack([rules.matched(problem), rules.charging(problem), rules.evenly(problem)], axis=2)
+    instances, users, _, antennas = at_hand.shape
+    mixture = np.zeros((instances, users, antennas, antennas), dtype=complex)
+    prices = Prices(*(np.zeros((instances, users)) for _ in range(3)))
+    unknown = np.full(instances, np.inf)
+    state = Generated(mixture, prices, -unknown, unknown, np.zeros(instances, dtype=int))
+    missed, each = hungry(problem, at_hand), feeding(problem)
+    alike = [(left, at_hand[left]) for left in (np.flatnonzero(~missed),) if left.size]
+    alike += [(left, np.concatenate([at_hand[left], each[left]], axis=2)) for left in (np.flatnonzero(missed),) if left.size]
+    for _ in range(ROUNDS):
+        alike = [
+            (more, np.concatenate([beams, each[more]], axis=2) if missed[more[0]] else beams)
+            for left, at_hand in alike
+            for more, beams in _round(problem, terms, state, gap, left, at_hand)
+        ]
+        if not alike or clock.now() > deadline:
+            break
+    return state
+
+
+def feeding(problem: BackscatterFrame) -> Array:
+    """Return beams matched to every user, for every slot, ``(instances, users, users, antennas)``."""
+    matched = rules.matched(problem)
+    return np.broadcast_to(matched[:, None], (problem.instances, problem.users, *matched.shape[1:]))
+
+
+def hungry(problem: BackscatterFrame, beams: Array) -> Array:
+    """Whether somebody of an instance can be fed, and is not by beams ``(instances, users, k, antennas)``.
+
+    What no beam at hand feeds has no price of energy there, and no further beam would be asked for it.
+    """
+    strength = (np.abs(problem.channel) ** 2).sum(axis=-1)
+    received = np.abs(np.einsum("fja,fika->fjik", problem.channel.conj(), beams)) ** 2
+    others = ~np.eye(problem.users, dtype=bool)[:, :, None]
+    most = np.where(others, received, 0.0).max(axis=(-2, -1))
+    return np.asarray(((strength > 0.0) & (most < HUNGRY * strength)).any(axis=-1))
+
+
+def _round(
+    problem: BackscatterFrame, terms: Terms, state: Generated, gap: float, left: Array, at_hand: Array
+) -> list[tuple[Array, Array]]:
+    """Take instances with equally many beams a round further; return those that are open with the beams to go on with.
+
+    They are put together by how many these are, which depends on nothing but the instance itself.
+    """
+    part, own, users = problem[left], Terms(*(entry[left] for entry in terms)), at_hand.shape[1]
+    divided, owner = columns(part, own, at_hand)
+    found = follow(divided, TIGHT, owner)
+    cost, asked = value(divided, found.point, found.passive), []
+    for trial in (found.prices, between(found.prices, Prices(*(mine[left] for mine in state.prices)))):
+        better = best_beams(part, own, trial)
+        asked.append(better)
+        reached = proved(part, own, trial, better)
+        higher = reached > state.bound[left]
+        state.bound[left[higher]] = reached[higher]
+        for mine, new in zip(state.prices, trial, strict=True):
+            mine[left[higher]] = new[higher]
+    times = found.passive.reshape(left.size, users, -1)
+    whole = np.einsum("fik,fika,fikb->fiab", times, at_hand, at_hand.conj())
+    state.rounds[left] += 1
+    improved = cost < state.value[left]
+    state.value[left[improved]], state.mixture[left[improved]] = cost[improved], whole[improved]
+    size = np.abs(state.value[left]) + NOTHING * problem.negligible[left]
+    open_ = state.value[left] - state.bound[left] > gap * size + DUST * problem.negligible[left]
+    kept = np.argsort(-times, axis=-1)[..., :KEPT, None]
+    usual = (np.take_along_axis(at_hand, kept, axis=2), *(best.beams for best in asked), rules.principal(whole)[:, :, None])
+    apart = np.any([best.apart.any(axis=-1) for best in asked], axis=0)
+    ranks = np.where(np.trace(whole, axis1=-2, axis2=-1).real > USED, switching.rank(whole), 1)
+    most = ranks.max(axis=-1)
+    again = []
+    for plane, parts in sorted({(bool(apart[k]), int(most[k])) for k in np.flatnonzero(open_)}):
+        mine = np.flatnonzero(open_ & (apart == plane) & (most == parts))
+        more = [each[mine] for each in (*usual, *((best.between for best in asked) if plane else ()))]
+        if parts > 1:
+            more.append(parts_of(whole[mine], part.channel[mine], ranks[mine]))
+        again.append((left[mine], np.concatenate(more, axis=2)))
+    return again
