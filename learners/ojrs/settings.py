@@ -193,7 +193,7 @@ PAPER = {
     "least_steps": 1,
     "replay": "preserved-prioritised",
     "memory": 1024,
-    "updates": 1,
+    "updates": 10,
     "l2": 0.02,
     "cross_entropy": "sum",
     "candidates": 1,

@@ -55,7 +55,7 @@ CHANGES: Mapping[str, Mapping[str, Any]] = {
     "optimum for labels": {"labels": "optimum"},
     "entropy as a mean": {"cross_entropy": "mean"},
     "memory of 4,096": {"memory": 4096},
-    "two steps per update": {"updates": 2},
+    "one step per update": {"updates": 1},
     "with L2": {"l2": 0.02},
     "without L2": {"l2": 0.0},
 }
@@ -72,12 +72,13 @@ CHANGED_ALONE = {
     PAPER_NAME: (
         *QUICK_CHANGED_ALONE[PAPER_NAME],
         *("SAE", "loss (23) averaged", "ASA guided", "local search for labels", "entropy as a mean", "without L2"),
+        "one step per update",
     ),
     SANE_NAME: (
         *QUICK_CHANGED_ALONE[SANE_NAME],
         *("SAE", "AE", "ASA literal", "SA", "preserved alone", "priority alone"),
         *("T = 100", "T = 500", "local search for labels", "optimum for labels", "with L2"),
-        *("memory of 4,096", "two steps per update"),
+        *("memory of 4,096", "one step per update"),
     ),
     OURS_NAME: ("2r-SAE", "2p-ER", "ASA of 100 steps for labels", "optimum for labels"),
 }

@@ -29,8 +29,7 @@ def require(size: int, what: str) -> None:
     >>> require(8 * 10**30, "10^30 instances")
     Traceback (most recent call last):
     ...
-    mecopt.contract.errors.InstanceError: 10^30 instances take about 10^21 GB of memory, and as much again while they are
-    made; ...
+    mecopt.contract.errors.InstanceError: 10^30 instances take about 10^21 GB of memory, and as much again while they ...
     """
     if WORK * size > total():
         raise InstanceError(

@@ -50,7 +50,6 @@ EQUATIONS: dict[str, Any] = {
     "adaptive": "rise",
     "least_steps": 1,
     "replay": "preserved-prioritised",
-    "updates": 1,
     "cross_entropy": "sum",
     "candidates": 1,
 }
@@ -71,6 +70,9 @@ UNSAID: dict[str, Any] = {
     "memory": 1024,
     "priority_power": 0.6,
     "batch": 128,
+    "updates": 10,
+    "loss_threshold": 0.0,
+    "exploration": 0.1,
     "learning_rate": 0.001,
     "inputs": (),
     "scaling": "log",
@@ -182,10 +184,10 @@ ALONE: list[tuple[str, Any]] = [
     ("encoder_memory", 16),
     ("offline", 10),
     ("refit", 0),
-    *(("labels", value) for value in ("local-search", "optimum")),
+    *(("labels", value) for value in ("epsilon-greedy", "local-search", "optimum")),
     *(("neighbour", value) for value in ("literal", "one-user")),
     ("steps", 5),
-    *(("adaptive", value) for value in ("fixed", "rise")),
+    *(("adaptive", value) for value in ("fixed", "rise", "loss")),
     ("change_threshold", 0.005),
     ("least_steps", 4),
     ("most_steps", 5),
@@ -200,13 +202,14 @@ ALONE: list[tuple[str, Any]] = [
     ("batch", 9),
     ("interval", 4),
     ("updates", 1),
+    ("loss_threshold", 100.0),
     ("learning_rate", 0.011),
     ("l2", 0.02),
     ("cross_entropy", "sum"),
     ("inputs", ("channel_gain", "workload")),
     *(("scaling", value) for value in ("raw", "standard")),
 ]
-OTHER = {**dict(ALONE), "guidance": "channel_gain"}
+OTHER = {**dict(ALONE), "guidance": "channel_gain", "exploration": 0.4}
 """Another value of every setting on which the weights depend."""
 
 
@@ -281,8 +284,10 @@ OFF: dict[str, tuple[dict[str, Any], set[str]]] = {
     "encoder=sae": ({"encoder": "sae"}, LOSS),
     "neighbour=one-user": ({"neighbour": "one-user"}, {"guidance"}),
     "adaptive=fixed": ({"adaptive": "fixed"}, BOUNDS),
-    "labels=local-search": ({"labels": "local-search"}, ANNEALING | BOUNDS),
-    "labels=optimum": ({"labels": "optimum"}, ANNEALING | BOUNDS),
+    "labels=annealing": ({}, {"exploration"}),
+    "labels=epsilon-greedy": ({"labels": "epsilon-greedy"}, ANNEALING | BOUNDS),
+    "labels=local-search": ({"labels": "local-search"}, ANNEALING | BOUNDS | {"exploration"}),
+    "labels=optimum": ({"labels": "optimum"}, ANNEALING | BOUNDS | {"exploration"}),
 }
 """What turns a component off, and the settings that are then idle."""
 
@@ -292,16 +297,17 @@ def test_what_is_said_to_have_no_effect_has_none(cause: str, stream: Any) -> Non
     """Each alone leaves every weight as it is; where no value but the default is allowed there is nothing to try."""
     off, idle = OFF[cause]
     settings = OjrsSettings(**{**BASE, **off})
-    assert settings.without_effect() == dict.fromkeys(idle, cause)
+    always = {"exploration": "labels=annealing"} if settings.labels == "annealing" else {}
+    assert settings.without_effect() == {**always, **dict.fromkeys(idle, cause)}
     before = trained(stream, **off)
     for name in idle - ({"between"} if cause == "encoder=none" else set()):
         assert same(trained(stream, **off, **{name: OTHER[name]}), before), name
 
 
 def test_where_all_is_on_every_setting_counts_and_the_causes_add_up() -> None:
-    assert OjrsSettings(**BASE).without_effect() == {}
+    assert OjrsSettings(**BASE).without_effect() == {"exploration": "labels=annealing"}
     idle = OjrsSettings().without_effect()
-    assert idle.keys() == ANNEALING | BOUNDS | LOSS | LAYERS | OFF["replay=uniform"][1] | {"offline", "refit"}
+    assert idle.keys() == ANNEALING | BOUNDS | LOSS | LAYERS | OFF["replay=uniform"][1] | {"offline", "refit", "exploration"}
     assert (idle["least_steps"], idle["relative_weight"]) == ("labels=local-search", "encoder=none")
 
 
@@ -345,10 +351,13 @@ def test_settings_that_count_are_taken_by_the_same_command(run: Any, tmp_path: P
     "given",
     [
         *({name: "other"} for name in ("encoder", "activation", "labels", "neighbour", "adaptive", "replay")),
-        *({name: -0.5} for name in ("relative_weight", "weight_decay", "error_threshold", "priority_power", "l2")),
+        *(
+            {name: -0.5}
+            for name in ("relative_weight", "weight_decay", "error_threshold", "priority_power", "l2", "loss_threshold")
+        ),
         *({name: float("nan")} for name in ("l2", "learning_rate", "least_priority", "greatest_ratio", "temperature")),
         *({name: 0} for name in ("code", "steps", "batch", "updates", "memory", "candidates", "offline")),
-        *({name: 1.0} for name in ("temperature", "cooling", "learning_rate", "encoder_rate")),
+        *({name: 1.0} for name in ("temperature", "cooling", "learning_rate", "encoder_rate", "exploration")),
         {"cross_entropy": "median"},
         {"scaling": "cubic"},
         {"least_priority": 0.0},
