@@ -11,7 +11,11 @@ import pytest
 
 from mecopt.lesson import Outcome
 from mecopt.models import InferenceQueue
+from mecopt.models.inference_queue.dynamics.joint import Losses, World
+from mecopt.models.inference_queue.dynamics.network import Price
+from mecopt.models.inference_queue.dynamics.steps import QueueDynamics
 from mecopt.models.inference_queue.lesson import checks
+from mecopt.models.inference_queue.lesson import network_checks as network
 
 Check = Callable[..., Outcome]
 STEPS = len(InferenceQueue.lesson().steps)
@@ -103,6 +107,50 @@ def _always_half(snr: Any, nats: float, reach: float) -> Any:
     return np.full_like(snr, 0.5)
 
 
+def _without_the_server(dynamics: QueueDynamics, price: float, cells: int) -> float:
+    """As if what the server earns by the price were not its."""
+    return network.sum_of_parts(dynamics, price, cells) - dynamics.network.server(price)
+
+
+def _of_one_price(dynamics: QueueDynamics, price: float, cells: int) -> float:
+    """Whatever the price, that of a task that waits for ever."""
+    return network.sum_of_parts(dynamics, dynamics.network.dearest, cells)
+
+
+def _of_grains(world: World) -> Any:
+    """Not per task."""
+    return network.margins(world) * world.step
+
+
+def _for_ever(dynamics: QueueDynamics) -> Price:
+    return dataclasses.replace(dynamics.network.price, price=dynamics.network.dearest)
+
+
+def _more_than_is_proved(dynamics: QueueDynamics) -> Price:
+    return dataclasses.replace(dynamics.network.price, bound=1.01 * dynamics.network.price.bound)
+
+
+def _less_than_is_proved(dynamics: QueueDynamics) -> Price:
+    return dataclasses.replace(dynamics.network.price, bound=0.99 * dynamics.network.price.bound)
+
+
+def _by_theorem_1(world: World, prices: Any) -> Losses:
+    """Alone as cheap as together, always."""
+    found = world.losses(prices)
+    return dataclasses.replace(found, alone=found.together)
+
+
+def _paying_for_nothing(world: World, prices: Any) -> Losses:
+    """Devices that pay for what costs nothing."""
+    found = world.losses(prices)
+    return dataclasses.replace(found, alone=world.decided(world.alone(1.0)))
+
+
+def _whatever_is_paid(world: World, prices: Any) -> Losses:
+    """As if no price helped."""
+    return world.losses(prices[:0])
+
+
 WRONG: list[tuple[Check, dict[str, Any], set[int]]] = [
     (checks.check_equal_rates, {"energy": _of_one_slot}, {0, 1}),
     (checks.check_pieces, {"best": _without_offloading}, {0}),
@@ -122,6 +170,15 @@ WRONG: list[tuple[Check, dict[str, Any], set[int]]] = [
     (checks.check_literal, {"best": _cheaper}, {1}),
     (checks.check_cap, {"part": _always_half}, {2}),
     (checks.check_cap, {"mean": lambda depth: 1.0 / (1.0 + depth)}, {0, 1}),
+    (network.check_split, {"bound": _without_the_server}, {0}),
+    (network.check_split, {"bound": _of_one_price}, {1}),
+    (network.check_price, {"margin": _of_grains}, {0}),
+    (network.check_price, {"best": _for_ever}, {1}),
+    (network.check_price, {"best": _more_than_is_proved}, {2}),
+    (network.check_price, {"best": _less_than_is_proved}, {3}),
+    (network.check_alone, {"lost": _paying_for_nothing}, {0}),
+    (network.check_alone, {"lost": _by_theorem_1}, {1}),
+    (network.check_alone, {"lost": _whatever_is_paid}, {2}),
 ]
 
 

@@ -231,12 +231,12 @@ def test_steps_keep_the_mean() -> None:
 # ---------------------------------------------------------------------- together
 
 
-def test_together_is_never_dearer_and_theorem_1_holds_only_where_the_server_costs_nothing() -> None:
+def test_together_is_never_dearer_and_theorem_1_holds_only_where_tasks_wait_at_the_server_for_nothing() -> None:
     def losses(waiting: float, cube: float) -> Any:
         dynamics = single(server_waiting_weight=waiting, server_energy_weight=cube / 0.005)
         return World(dynamics, cells=8).losses(waiting * np.array([1.0, 1.5, 2.0, 3.0, 4.0]))
 
-    for waiting, cube in ((0.0, 0.0), (1.0, 4e-5), (2.0, 4e-5), (1.0, 1.0)):
+    for waiting, cube in ((0.0, 0.0), (0.0, 1.0), (1.0, 4e-5), (2.0, 4e-5), (1.0, 1.0)):
         found = losses(waiting, cube)
         assert found.together <= found.priced + 1e-4
         assert found.priced <= found.alone

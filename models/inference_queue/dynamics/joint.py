@@ -5,8 +5,9 @@ of the same grain. Then everything is finite, and the best cost of all policies 
 which decide for themselves, are computed in the same world without any model of what the others do. Arrivals are not known
 when a block is decided.
 
-Theorem 1 says that both are the same. They are where :math:`w_1 = w_2 = 0`; otherwise what a device offloads costs the
-server, who is nowhere in what the device minimises. With a price per task for that, most of the loss is gone.
+Theorem 1 says that both are the same. They are where :math:`w_1 = 0`, since tasks then wait at the server for nothing,
+whatever :math:`w_2` is; otherwise what a device offloads costs the server, who is nowhere in what the device minimises. With
+a price per task for that, most of the loss is gone.
 
 What exceeds a grid, of a device or of the server, waits for ever and is paid for when it comes, :math:`w_3 / (1 - \gamma)`
 or :math:`w_1 / (1 - \gamma)` a task. Whoever plays so can do so in queues without an end: all costs are of policies there,

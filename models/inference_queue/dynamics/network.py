@@ -21,8 +21,9 @@ By `mecopt.dynamic.prices`, no policy costs less in the mean, whatever it knows 
 Below :math:`w_1` the bound rises with the price, so the best one lies from :math:`w_1` to :math:`w_1 / (1 - \gamma)`. With
 :math:`U_k` from below, by the upper ends of the channel's cells, the bound holds for the continuous channels.
 
-The paper's Theorem 1 says that device by device, without a price, costs as little as all together. That needs
-:math:`w_1 = w_2 = 0`: otherwise what a device leaves costs the server, and nobody tells the device.
+The paper's Theorem 1 says that device by device, without a price, costs as little as all together. It does where
+:math:`w_1 = 0`: tasks then wait at the server for nothing, whatever its energy costs. Otherwise what a device leaves costs
+the server, and nobody tells the device.
 """
 
 from __future__ import annotations

@@ -1,7 +1,11 @@
-"""The lesson on inference queues: from a modulo to a convex split, and from there to how many tasks leave, with a proof."""
+"""The lesson on inference queues: from a modulo to a convex split, how many tasks leave, and what one price makes of many.
+
+`lesson_network` has the steps that go from block to block.
+"""
 
 from mecopt.lesson import Lesson, Step
 from mecopt.models.inference_queue.lesson import checks
+from mecopt.models.inference_queue.lesson.network import NETWORK
 
 RATES = Step(
     title="Equal rates: a block has one speed, not five",
@@ -199,15 +203,18 @@ of it do not settle.
 
 LESSON = Lesson(
     problem="inference-queue",
-    title="Inference queues: from a modulo to a convex split, and to how many tasks leave",
+    title="Inference queues: from a modulo to a convex split, and one price for many devices",
     introduction="""
 Tasks of a neural network wait in a device's queue. In a block of slots it computes some, cuts the last one between two
 layers, and sends what is left of it to a server. The paper learns a power, from which all else is to follow; the modulo
-in its formulas jumps. Here a block is solved exactly in a tenth of a microsecond a piece, and proved. Nine steps: one
-speed for all slots, a piece for every number of tasks that leave, a convex split by Lambert's W or Newton's method, a
-price that bounds it, and two prices that prove how many leave; then what the letter of the print would mean.
+in its formulas jumps. Here a block is solved exactly in a tenth of a microsecond a piece, and proved.
+
+Nine steps are about one block: one speed for all slots, a piece for every number of tasks that leave, a convex split by
+Lambert's W or Newton's method, a price that bounds it, and two prices that prove how many leave; then what the letter of the
+print would mean. Three more go from block to block, with many devices and one server: a price for a task that is left to the
+server bounds what anybody can do, who pays it comes near, and who does not loses, which Theorem 1 says nobody does.
 
 Every step is a statement, its proof, and a check that measures it by other means on random instances.
 """,
-    steps=(RATES, PIECES, POWER, LAMBERT, NEWTON, PRICE, CONVEX, LITERAL, CAP),
+    steps=(RATES, PIECES, POWER, LAMBERT, NEWTON, PRICE, CONVEX, LITERAL, CAP, *NETWORK),
 )
