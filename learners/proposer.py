@@ -193,6 +193,25 @@ class WarmStarter(Policy):
         """Predict the dual of each decision ``(*batch, users)``, an admissible `problem.Dual` of shape ``(*batch)``."""
 
 
+def changed_settings(trained: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
+    """Say which settings of a sequence are not what they were in a training.
+
+    >>> changed_settings({"discount": 0.95, "mean_snr": [1.0, 2.0]}, {"discount": 0.9, "mean_snr": [1.0, 3.0]})
+    ['discount was 0.95 in its training and is 0.9 here', 'mean_snr is another here than in its training']
+    """
+    found = []
+    for name, value in trained.items():
+        other = here.get(name, value)
+        if other != value:
+            single = not isinstance(value, list | dict) and not isinstance(other, list | dict)
+            found.append(
+                f"{name} was {value} in its training and is {other} here"
+                if single
+                else f"{name} is another here than in its training"
+            )
+    return found
+
+
 class Training(ABC):
     """A policy in the making; `mecopt.learners.training` drives it."""
 
@@ -242,6 +261,10 @@ class Training(ABC):
         """Return the policy as it is now."""
 
 
+KINDS: Mapping[type, str] = {bool: "true or false", int: "a whole number", float: "a finite number", str: "a name"}
+"""What settings are, by the kind of their defaults."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """Base of a learner's settings: numbers and names, checked when they are made."""
@@ -265,7 +288,8 @@ class Settings:
                         f"setting {name} is beyond what a float can hold; allowed: a finite number"
                     ) from None
             if type(value) is not type(default):
-                raise InstanceError(f"setting {name} is {value!r}; allowed: a value like its default, {default!r}")
+                kind = KINDS.get(type(default), "a value")
+                raise InstanceError(f"setting {name} is {value!r}; allowed: {kind}, as its default, {default!r}")
             values[name] = value
         return cls(**values)
 

@@ -20,7 +20,7 @@ from mecopt.learners.parametric_q import record
 from mecopt.learners.parametric_q.actors import Actor, Powered, Processed, Valued
 from mecopt.learners.parametric_q.laws import elsewhere
 from mecopt.learners.parametric_q.settings import RESIDUAL, ParametricQSettings
-from mecopt.learners.proposer import Proposer
+from mecopt.learners.proposer import Proposer, changed_settings
 from mecopt.models.inference_queue import terms
 from mecopt.models.inference_queue.dynamics.policies import completed
 from mecopt.models.inference_queue.dynamics.steps import CAUSAL, KNOWN, QueueDynamics
@@ -108,6 +108,11 @@ class ParametricQ(Proposer):
                     f"{dynamics.mean_snr[k]:.4g} here. Train one there: mecopt train {self.problem} --learner {NAME}"
                 )
         return acting(dynamics, self.actor, self.rule)
+
+    def differences_along(self, dynamics: Dynamics[Any]) -> list[str]:
+        """Say which settings of a network were others in the training; `acting_in` refuses other places."""
+        known = {name: value for name, value in self.dynamics.settings().items() if name != "mean_snr"}
+        return changed_settings(known, dynamics.settings())
 
     def act(self, problem: InferenceQueue, rng: Generator) -> tuple[Array, Any]:
         """Return decision and allocation of blocks of the network of its training; nothing in it is random."""

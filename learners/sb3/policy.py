@@ -18,7 +18,7 @@ from mecopt.dynamic.dynamics import Dynamics
 from mecopt.dynamic.worlds import Choices, SlotWorld, State
 from mecopt.learners.inputs import Inputs
 from mecopt.learners.network import Layers, as_arrays, forward, from_trained
-from mecopt.learners.proposer import Proposer
+from mecopt.learners.proposer import Proposer, changed_settings
 from mecopt.learners.sb3.settings import Sb3Settings
 from mecopt.quantities.settings import dynamics_values
 from mecopt.registry import find_dynamics
@@ -94,6 +94,10 @@ class Sb3Policy(Proposer):
     def actor(self) -> Actor:
         """The network in the way of acting for which it was trained."""
         return Actor(world_of(dynamics_of(self.problem, self.sizes, self.card), self.settings), self.settings, self.layers)
+
+    def differences_along(self, dynamics: Dynamics[Any]) -> list[str]:
+        """Say which settings of a sequence were others in the training."""
+        return changed_settings(self.actor.world.dynamics.settings(), dynamics.settings())
 
     def act(self, problem: Problem, rng: Generator) -> tuple[Array, Any]:
         """Return decision and allocation of slots: a policy of `mecopt.dynamic.rollout`."""

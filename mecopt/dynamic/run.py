@@ -191,7 +191,10 @@ def roll_out(
         "measures": dict(dynamics.measures),
         "carried": {name: _unit(dynamics, name) for name in dynamics.carried},
         "trained": {name: origin_of(solver) for name, solver in trained.items()},
-        "notes": [*dynamics.remarks, *(note for solver in trained.values() for note in solver.notes(path[0]))],
+        "notes": [
+            *dynamics.remarks,
+            *(note for solver in trained.values() for note in (*solver.notes(path[0]), *solver.notes_along(dynamics))),
+        ],
         "versions": versions(),
         "code": [code_digest(), class_digest(type(dynamics))],
         "python": platform.python_version(),

@@ -101,7 +101,12 @@ def _split(value: str) -> tuple[Any, str] | None:
     if number is not None and number[1]:
         return number
     try:
-        parsed, end = json.JSONDecoder(parse_float=float_of).raw_decode(value)
+        parsed, end = json.JSONDecoder(parse_float=float_of).raw_decode(_as_json(value))
     except (ValueError, RecursionError):
         return number
-    return parsed, value[end:].strip()
+    return parsed, _as_json(value)[end:].strip()
+
+
+def _as_json(value: str) -> str:
+    """Write what is no finite number as JSON has it, so that it is refused with its place."""
+    return re.sub(r"(?i)(?<!\w)inf(inity)?(?!\w)", "Infinity", re.sub(r"(?i)(?<!\w)nan(?!\w)", "NaN", value))

@@ -53,6 +53,11 @@ class Proposed(Solver):
         """Say in what these instances differ from those of the training without the policy seeing it."""
         return [f"{self.name}: {text}" for text in self.policy.differences(problem)]
 
+    def notes_along(self, dynamics: Any) -> list[str]:
+        """Say in what settings a sequence differs from that of the training without the policy seeing it."""
+        told = getattr(self.policy, "differences_along", None)
+        return [f"{self.name}: {text}" for text in told(dynamics)] if told is not None else []
+
     def search(
         self, problem: Problem, *, start: Array | None, gap: float | None, time_limit: float | None, rng: Generator
     ) -> Search:

@@ -235,6 +235,21 @@ def test_networks_of_another_size_or_at_other_places_are_refused(folders: dict[s
     policy_of(QueueDynamics(users=USERS, arrival_probability=0.2, discount=0.9), name)
 
 
+def test_a_rollout_says_which_settings_of_the_network_were_others_in_the_training(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:
+    other, names = QueueDynamics(users=USERS, arrival_probability=0.2, discount=0.9), [f"learned:{folders['repaired']}"]
+    found = roll_out(other, names, out=tmp_path / "other", slots=4, lanes=1, jobs=1)
+    assert f"{names[0]}: arrival_probability was 0.4 in its training and is 0.2 here" in found.provenance["notes"]
+    assert f"{names[0]}: discount was 0.95 in its training and is 0.9 here" in found.provenance["notes"]
+    same = roll_out(QueueDynamics(users=USERS), names, out=tmp_path / "same", slots=4, lanes=1, jobs=1)
+    assert not [note for note in same.provenance["notes"] if "training" in note]
+    policy: Any = load_policy(folders["printed"])
+    assert policy.differences_along(QueueDynamics(users=USERS, arrivals="causal")) == [
+        "arrivals was known in its training and is causal here"
+    ]
+
+
 def test_values_for_other_arrivals_are_refused_and_powers_look_at_none(folders: dict[str, Path]) -> None:
     for plan, knows, other in (("repaired", "known", "causal"), ("semi-gradient", "causal", "known")):
         with pytest.raises(InstanceError, match=f"arrivals that are '{knows}' when devices decide; here they are '{other}'"):

@@ -134,7 +134,11 @@ def test_without_a_split_all_of_a_file_is_seen(data: Path, out: Path, run: Run) 
         (("binary-offloading", "--variant", "papre"), "did you mean 'paper'"),
         (("binary-offloading", "--with", "candidate=3"), "did you mean 'candidates'"),
         (("binary-offloading", "--with", "candidates"), "write for example --with candidates=7"),
-        (("binary-offloading", "--with", "candidates=many"), "allowed: a value like its default, 7"),
+        (("binary-offloading", "--with", "candidates=many"), "allowed: a whole number, as its default, 7"),
+        (
+            ("inference-queue", "--learner", "parametric-q", "--with", "step=nan"),
+            "allowed: a finite number, as its default, 0.1",
+        ),
         (("binary-offloading", "--with", "candidates=0"), "allowed: whole numbers of at least 1"),
         (("binary-offloading", "--with", "scheme=nearest"), "allowed: perturb-up-to"),
         (("binary-offloading", "--with", "inputs=[1]"), "unknown field of binary-offloading 1"),

@@ -600,6 +600,8 @@ def test_wrong_use_ends_in_2_and_says_what_is_wrong(
         ("capacity=", "capacity is ''"),
         ("capacity=much", "capacity is 'much'"),
         ("capacity=NaN", "capacity is nan"),
+        ("capacity=nan", "capacity is nan"),
+        ("data_size=[1, -inf, 2] MB", "data_size[1] is -inf"),
         ("capacity=-3", "capacity is -3.0"),
         ("capacity=null", "capacity is null"),
         ("capacity=true", "no number"),

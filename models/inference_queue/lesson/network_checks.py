@@ -70,7 +70,7 @@ def check_split(rng: Generator, bound: Lagrangian = sum_of_parts) -> Outcome:
         bounds = np.array([bound(dynamics, float(price), CELLS) for price in prices])
         over = max(over, excess(bounds, together))
         gaps.append(1.0 - bounds.max() / together)
-    gap = max(gaps)
+    gap = float(max(gaps))
     return all_of(
         Outcome(
             over,
@@ -166,7 +166,7 @@ def check_alone(rng: Generator, lost: Lost = World.losses) -> Outcome:
         found = lost(small(dynamics), ways)
         alone.append(found.loss)
         priced.append(found.priced_loss)
-    least, rest = min(alone), float(np.sum(priced) / np.sum(alone))
+    least, rest = min(alone), float(np.sum(priced) / max(np.sum(alone), ITERATED))
     return all_of(
         Outcome(
             free,
