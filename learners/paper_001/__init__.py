@@ -1,5 +1,5 @@
 """Paper 001's evaluation, run again beside the optimum of every frame: `mecopt reproduce 001`."""
 
-from mecopt.learners.paper_001.evaluation import REPRODUCTION
+from mecopt.learners.paper_001.study import REPRODUCTION
 
 __all__ = ["REPRODUCTION"]

@@ -16,6 +16,7 @@ from mecopt.learners.paper_001.policies import random_of
 from mecopt.models.backscatter_frame import BackscatterFrame
 from mecopt.models.backscatter_frame.dynamics.steps import BITS_PER_ENERGY, FrameDynamics, Outcome, Rewards, carried_out
 from mecopt.models.backscatter_frame.variables import FrameAllocation
+from mecopt.show.numbers import counted
 from mecopt.solve import solve
 
 Array = NDArray[Any]
@@ -38,6 +39,11 @@ class Size:
     def length(self) -> int:
         """Frames of each lane."""
         return self.skipped + self.frames
+
+    def words(self) -> str:
+        """Say it."""
+        lanes = counted(self.lanes, "lanes")
+        return f"{lanes} of {self.length} frames for each seed, the first {self.skipped} of each left out"
 
 
 @dataclass(frozen=True, eq=False)

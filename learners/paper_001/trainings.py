@@ -5,30 +5,24 @@ All have the networks and numbers of Table I but `FARTHER`, and meet the same fr
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
-from mecopt.contract.problem import Problem
-from mecopt.learners.h_maddpg import LEARNER, record
+from mecopt.evaluation.study import Plan
+from mecopt.learners.h_maddpg import LEARNER
 from mecopt.learners.h_maddpg.settings import MODEL_FREE, PAPER
-from mecopt.learners.log import LOG
-from mecopt.learners.paper_001.measures import Array
+from mecopt.learners.paper_001.names import STEADY
 from mecopt.learners.paper_001.policies import random_of
-from mecopt.learners.plans import Plan, train_one
 from mecopt.models.backscatter_frame import BackscatterFrame
 
-FRAMES, QUICK_FRAMES = 4000, 70
 USERS = 3
 
-STEADY = "frames"
-"""The one kind of stream: the preset's frames."""
-
 RAW, WEIGHTS = "raw", "weights"
-BEAMS = (RAW, WEIGHTS)
+BEAMS: Mapping[str, str] = {RAW: "antenna weights", WEIGHTS: "weights of users"}
 """What the access point's action is: antenna weights, as printed, or weights of users, as optimal beams have them."""
 
 DRIVEN, ALONE, FREE, FREE_TEAM = "optimisation-driven", "optimiser alone", "model-free", "model-free, team reward"
-KINDS = {
+KINDS: Mapping[str, Mapping[str, Any]] = {
     DRIVEN: PAPER,
     ALONE: {**PAPER, "users": "optimised"},
     FREE: MODEL_FREE,
@@ -40,14 +34,18 @@ printed, and with the reward (11) that all share."""
 RIVALS = (FREE, FREE_TEAM)
 
 
+def named(kind: str, beams: str, change: str = "") -> str:
+    """Name a training."""
+    return f"{kind}, {beams}" + (f", {change}" if change else "")
+
+
 def plan(kind: str, beams: str, change: str = "", **settings: Any) -> Plan:
     """Return a training."""
-    name = f"{kind}, {beams}" + (f", {change}" if change else "")
-    return Plan(name, STEADY, {**KINDS[kind], "beams": beams, **settings}, USERS)
+    return Plan(named(kind, beams, change), STEADY, LEARNER.name, {**KINDS[kind], "beams": beams, **settings})
 
 
-FIGURE = {(kind, beams): plan(kind, beams) for kind in KINDS for beams in BEAMS}
-"""Figure 2 by kind and beams."""
+FIGURE = tuple(plan(kind, beams) for kind in KINDS for beams in BEAMS)
+"""Figure 2."""
 
 TEAM = plan(DRIVEN, WEIGHTS, "team reward", user_reward="team")
 ESTIMATE = plan(DRIVEN, WEIGHTS, "estimate executed", executed="estimate")
@@ -59,15 +57,9 @@ FARTHER = (
 )
 """Other networks, and an access point that looks farther ahead: what it spends now is in batteries later."""
 
-PLANS = (*FIGURE.values(), TEAM, ESTIMATE, USERS_ACT, USERS_ACT_RAW, *FARTHER)
+PLANS = (*FIGURE, TEAM, ESTIMATE, USERS_ACT, USERS_ACT_RAW, *FARTHER)
 
 
-def stream_of(plan: Plan, seed: int, count: int) -> Problem:
-    """Draw the frames of one seed, the same for every plan."""
-    return BackscatterFrame.sample(random_of(seed, 4), (count,), users=plan.users)
-
-
-def trained(plan: Plan, folder: Path, seed: int, count: int) -> dict[str, Array]:
-    """Train one plan with one seed, unless it stands there already; return what happened, by name and frame."""
-    train_one(LEARNER, stream_of, plan, folder, seed, count)
-    return record.read(folder / LOG)
+def stream_of(seed: int, count: int) -> BackscatterFrame:
+    """Draw the frames of one seed, the same for every training."""
+    return BackscatterFrame.sample(random_of(seed, 4), (count,), users=USERS)

@@ -39,8 +39,6 @@ LOADS = tuple(World(load=mean) for mean in (10.0, 20.0, 30.0, LOAD, 50.0, 60.0, 
 SCALES = tuple(World(scale=s) for s in (0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 2.5))
 """Figures 3a, 3b and 4: each contains `NOMINAL`."""
 
-SWEPT = tuple(dict.fromkeys((*POWERS, *LOADS, *SCALES)))
-
 
 def stream(world: World, seed: int, frames: int, lanes: int) -> BackscatterFrame:
     """Draw frames ``(frames, lanes)`` of a world."""

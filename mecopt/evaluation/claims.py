@@ -10,6 +10,10 @@ from mecopt.evaluation.measurements import Measurements
 from mecopt.evaluation.reproduction import Claim as Judged
 from mecopt.evaluation.reproduction import Verdict as Reported
 from mecopt.evaluation.rules import Answer, Rule, Verdict, common
+from mecopt.show.numbers import counted
+
+MANY = 6
+"""Readings of a claim whose figures are all told; of more, some are."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +41,8 @@ class Claim:
             return Answer("cannot tell", self.untestable)
         readings = {"": self.readings} if isinstance(self.readings, Rule) else self.readings
         answers = {name: rule.judge(found) for name, rule in readings.items()}
-        said = "; ".join(
-            f"{f'{name}: ' if name else ''}{answer.evidence}{f' ({answer.verdict})' if len(answers) > 1 else ''}"
-            for name, answer in answers.items()
+        said = (
+            _counted(answers) if len(answers) > MANY else "; ".join(_told(*one, len(answers) > 1) for one in answers.items())
         )
         return Answer(_common([answer.verdict for answer in answers.values()]), said)
 
@@ -49,6 +52,23 @@ class Claim:
         revised = f" [rule revised after seeing data: {self.revised}]" if self.revised else ""
         verdict: Reported = "cannot be tested" if self.untestable else answer.verdict
         return Judged(self.where, self.text, verdict, answer.evidence + revised)
+
+
+def _told(name: str, answer: Answer, judged: bool) -> str:
+    return f"{f'{name}: ' if name else ''}{answer.evidence}{f' ({answer.verdict})' if judged else ''}"
+
+
+def _counted(answers: Mapping[str, Answer]) -> str:
+    """Say how many readings answer alike, with the figures of one of each; all but the most frequent ones are named."""
+    alike: dict[Verdict, list[str]] = {}
+    for name, answer in answers.items():
+        alike.setdefault(answer.verdict, []).append(name)
+    said: list[str] = []
+    for verdict, names in sorted(alike.items(), key=lambda one: -len(one[1])):
+        others = f"; also by {' / '.join(names[1:])}" if said and names[1:] else ""
+        told = _told(names[0], answers[names[0]], judged=False)
+        said.append(f"{verdict} by {len(names)} of {counted(len(answers), 'readings')}, so by {told}{others}")
+    return "; ".join(said)
 
 
 def _common(verdicts: Sequence[Verdict]) -> Verdict:

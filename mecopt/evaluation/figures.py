@@ -68,7 +68,8 @@ def difference(first: Array, second: Array) -> Array:
     """Return what two figures differ by: 0 where it is rounding, nan where both are infinite."""
     with np.errstate(invalid="ignore"):
         apart = first - second
-        return np.where(np.abs(apart) <= ROUNDING * np.maximum(np.abs(first), np.abs(second)), 0.0, apart)
+        rounding = np.isfinite(apart) & (np.abs(apart) <= ROUNDING * np.maximum(np.abs(first), np.abs(second)))
+        return np.where(rounding, 0.0, apart)
 
 
 @dataclass(frozen=True)

@@ -102,8 +102,11 @@ def interval(values: Values, confidence: float = CONFIDENCE) -> Interval:
         return Interval(first, first, first, count, confidence)
     if not np.isfinite(found).all():
         return _of_median(np.sort(found), confidence)
-    half = float(stats.t.ppf(0.5 + confidence / 2.0, count - 1) * found.std(ddof=1) / math.sqrt(count))
-    mean = float(found.mean())
+    exponent = math.frexp(float(np.abs(found).max()))[1]  # squares of very small or great numbers are none
+    near_one = np.ldexp(found, -exponent)
+    half = float(stats.t.ppf(0.5 + confidence / 2.0, count - 1) * near_one.std(ddof=1) / math.sqrt(count))
+    with np.errstate(over="ignore"):
+        mean, half = np.ldexp([float(near_one.mean()), half], exponent).tolist()
     return Interval(mean, mean - half, mean + half, count, confidence)
 
 

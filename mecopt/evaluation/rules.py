@@ -98,9 +98,11 @@ class Compared(Rule):
     def _judged(self, found: Measurements, confidence: float) -> Answer:
         """Compare the interval of the mean difference with the two numbers; the ends themselves do not count as inside."""
         apart = interval((self.first - self.second).values(found), confidence)
-        if self.low < apart.low and apart.high < self.high:
+        above = self.low < apart.low or self.low == -math.inf
+        below = apart.high < self.high or self.high == math.inf
+        if above and below:
             verdict: Verdict = "holds"
-        elif apart.low >= self.high or apart.high <= self.low:
+        elif (not below and apart.low >= self.high) or (not above and apart.high <= self.low):
             verdict = "fails"
         else:
             verdict = "cannot tell"

@@ -1,4 +1,4 @@
-"""The evaluation of paper 001: streams, policies, sweeps and regret against their definitions."""
+"""The evaluation of paper 001: streams, policies, schemes and regret against their definitions."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from mecopt.contract.errors import InstanceError
 from mecopt.dynamic.dynamics import Policy
-from mecopt.learners.paper_001 import comparison, policies, sweeps, trainings
+from mecopt.learners.paper_001 import policies, schemes, trainings
 from mecopt.learners.paper_001.measures import REWARDS, Regret, Size, follow, means, regret, walked
+from mecopt.learners.paper_001.names import EFFICIENCY, LEAST_REGRET, OPTIMUM, REGRET, WASTED, WASTED_MOST, WAYS
 from mecopt.learners.paper_001.policies import (
     ACTIVE,
     BASELINES,
@@ -23,7 +25,8 @@ from mecopt.learners.paper_001.policies import (
     MODES,
     STRICT,
 )
-from mecopt.learners.paper_001.worlds import LOADS, NOMINAL, POWERS, SCALES, SWEPT, World, stream
+from mecopt.learners.paper_001.study import policy_rows
+from mecopt.learners.paper_001.worlds import LOADS, NOMINAL, POWERS, SCALES, World, stream
 from mecopt.models.backscatter_frame import BackscatterFrame
 from mecopt.models.backscatter_frame.scenarios import PLACES
 from mecopt.solve import allocate, solve
@@ -64,17 +67,16 @@ def test_a_carrier_is_all_that_figure_3a_changes() -> None:
     differing = {name for name, value in weak.data().items() if not np.array_equal(value, getattr(nominal, name))}
     assert differing == {"carrier_power"}
     assert all(axis.count(NOMINAL) == 1 for axis in (POWERS, LOADS, SCALES))
-    assert len(SWEPT) == len(POWERS) + len(LOADS) + len(SCALES) - 2
 
 
 def test_seeds_and_parts_of_the_evaluation_meet_other_frames() -> None:
     drawn = [stream(NOMINAL, 0, 2, 3), stream(NOMINAL, 1, 2, 3)]
-    drawn.append(trainings.stream_of(trainings.TEAM, 0, 6))  # type: ignore[arg-type]
+    drawn.append(trainings.stream_of(0, 6))
     values = [one.channel.ravel()[0] for one in drawn]
     assert len(set(values)) == 3
 
 
-@pytest.mark.parametrize("way", sweeps.WAYS)
+@pytest.mark.parametrize("way", WAYS)
 def test_schemes_do_what_their_names_say(way: str) -> None:
     frames = few(world=World(scale=1.5))
     done = {name: policies.of_scheme(way, name)(frames, np.random.default_rng(0))[1] for name in MODES}
@@ -191,32 +193,32 @@ def test_ratios_of_a_regret_where_nothing_is_needed() -> None:
     assert Regret(np.full(3, 78.0), np.full(3, 1e-7)).of_sums == np.inf
 
 
-@pytest.mark.parametrize("way", sweeps.WAYS)
+@pytest.mark.parametrize("way", WAYS)
 def test_schemes_are_nested_on_common_frames(way: str) -> None:
-    one = sweeps.common(World(scale=1.5), way, 0, 30)
+    one = schemes.common(World(scale=1.5), way, 0, 30)
     assert one.disorder < 1e-6
     shown = np.asarray(one.served.all(axis=0))
     assert shown.sum() > 10
-    both = one.efficiencies(shown, sweeps.RATIO_OF_SUMS)
+    both = one.efficiencies(shown, EFFICIENCY)
     assert both[0] >= both[1] >= both[2]
     assert both[0] > 1.05 * both[2]
 
 
 def test_a_scheme_that_were_dearer_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     turned = dict(zip(MODES, reversed(list(MODES.values())), strict=True))
-    monkeypatch.setattr(sweeps, "MODES", turned)
-    assert sweeps.common(NOMINAL, MATCHED, 0, 10).disorder > 0.01
+    monkeypatch.setattr(schemes, "MODES", turned)
+    assert schemes.common(NOMINAL, MATCHED, 0, 10).disorder > 0.01
 
 
 def test_efficiencies_on_common_frames_come_from_an_outside_solver_too() -> None:
-    one, frames = sweeps.common(NOMINAL, EVEN, 0, 5), stream(NOMINAL, 0, 1, 5)[0]
+    one, frames = schemes.common(NOMINAL, EVEN, 0, 5), stream(NOMINAL, 0, 1, 5)[0]
     for n, mode in enumerate(MODES.values()):
         problem = dataclasses.replace(frames, mode=mode)
         answer = allocate(problem, policies.RULES[EVEN](frames, np.random.default_rng(0)), backend="clarabel")
         full = one.served[n]
         np.testing.assert_allclose(answer.objective[full], one.energy[n, full], rtol=2e-3, atol=1.0)
     done = 1000.0 * one.work.sum() / (one.energy + REWARDS.static_energy).sum(axis=-1)
-    np.testing.assert_allclose(one.efficiencies(np.ones(5, bool), sweeps.RATIO_OF_SUMS), done)
+    np.testing.assert_allclose(one.efficiencies(np.ones(5, bool), EFFICIENCY), done)
 
 
 def test_a_policy_meets_the_same_world_whatever_it_does() -> None:
@@ -237,9 +239,16 @@ def test_a_policy_meets_the_same_world_whatever_it_does() -> None:
     assert not np.array_equal(seen[2].battery, seen[5].battery)
 
 
-def test_baselines_that_are_followed_for_regret_exist() -> None:
+def test_regret_is_told_of_those_that_are_asked_for_it() -> None:
     assert set(policies.REGRETTING) <= set(BASELINES)
-    found = comparison.follow_baseline(EVEN, 0, Size(2, 1, 2), 2)
-    assert found.regret is not None
-    assert found.regret.energy.size == 2
-    assert comparison.follow_baseline(STRICT, 0, Size(2, 1, 2), 2).regret is None
+    with_it, without = (
+        {row.quantity for row in policy_rows(EVEN, BASELINES[EVEN], 0, True, regretting=told)} for told in (True, False)
+    )
+    assert with_it - without == {REGRET, LEAST_REGRET, WASTED, WASTED_MOST, OPTIMUM}
+    assert without < with_it
+
+
+def test_no_efficiency_is_told_of_no_frames() -> None:
+    one = schemes.common(NOMINAL, MATCHED, 0, 3)
+    with pytest.raises(InstanceError, match="3 common frames all schemes serve none"):
+        one.efficiencies(np.zeros(3, bool), EFFICIENCY)

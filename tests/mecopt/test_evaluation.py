@@ -188,6 +188,22 @@ def test_rules_say_what_the_interval_says(rule: Rule, a: Sequence[float], b: Seq
     assert verdict(rule, a=a, b=b) == expected
 
 
+def test_what_never_happens_is_later_than_what_does() -> None:
+    found = measured(never=[math.inf] * 2, once=[5.0, 6.0])
+    never, once = Of("R", "never"), Of("R", "once")
+    assert (never - once).values(found) == {0: math.inf, 1: math.inf}
+    assert more(never, once).judge(found).verdict == "holds"
+    assert more(once, never).judge(found).verdict == "fails"
+    assert more(never, never).judge(found).verdict == "cannot tell"
+
+
+@pytest.mark.parametrize("size", [1e-308, 1e-160, 1.0, 1e160, 1e306])
+def test_an_interval_is_of_any_size(size: float) -> None:
+    there, unit = interval({0: 0.3 * size, 1: 0.7 * size}), interval({0: 0.3, 1: 0.7})
+    for name in ("middle", "low", "high"):
+        assert getattr(there, name) / size == pytest.approx(getattr(unit, name), rel=1e-12)
+
+
 @given(numbers, st.data())
 def test_more_holds_one_way_exactly_where_it_fails_the_other(values: list[float], data: st.DataObject) -> None:
     others = data.draw(st.lists(st.floats(-100.0, 100.0), min_size=len(values), max_size=len(values)))
@@ -418,6 +434,17 @@ def test_only_clear_readings_contradict_one_another(verdicts: str, expected: str
     scales = on_scales(readings).judge(found)
     assert scales.verdict == ("cannot tell" if expected == "depends on the reading" else expected)
     assert scales.evidence.count("R of ") == len(words)
+
+
+def test_of_many_readings_each_verdict_is_told_once_in_figures_and_what_differs_by_name() -> None:
+    values = {"one": 1.0, "two": 1.1, "three": 5.0, "four": 1.2, "five": 1.3, "six": 6.0, "seven": 1.4}
+    answer = Claim("", "", {name: at_most(Of("R", name), 3.0) for name in values}).judge(measured(**values))
+    assert answer.verdict == "depends on the reading"
+    assert answer.evidence == (
+        "holds by 5 of 7 readings, so by one: R of one: 1; fails by 2 of 7 readings, so by three: R of three: 5; also by six"
+    )
+    fewer = {name: at_most(Of("R", name), 3.0) for name in list(values)[:6]}
+    assert Claim("", "", fewer).judge(measured(**values)).evidence.count("R of ") == 6
 
 
 def test_one_scale_is_none() -> None:
