@@ -64,7 +64,7 @@ def curves(runs: Mapping[str, Sequence[Log]], title: str, changes: Sequence[tupl
     below.set_ylabel("ratio to the optimum")
     below.set_xlabel(f"instance (a record every {EVERY}; mean of the last {RECORDS}, shade: their least and greatest)")
     above.set_title(title, fontsize=10, loc="left")
-    below.legend(frameon=False, fontsize=9, loc="lower right")
+    figure.legend(*below.get_legend_handles_labels(), frameon=False, fontsize=9, loc="outside lower left", ncols=3)
     for axes in (above, below):
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)

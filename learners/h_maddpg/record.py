@@ -94,7 +94,7 @@ def picture(columns: Mapping[str, Array], title: str, changes: Sequence[tuple[in
     above.set_ylabel("reward (11), kbit/J")
     below.set_ylabel("outage")
     below.set_xlabel(f"frame (means of the last {window})")
-    above.legend(frameon=False, fontsize=9)
+    figure.legend(frameon=False, fontsize=9, loc="outside lower left", ncols=3)
     for axes in (above, below):
         axes.set_ylim(bottom=0.0)
         axes.grid(alpha=0.25)

@@ -18,14 +18,14 @@ from mecopt.learners.inputs import Inputs
 from mecopt.learners.log import LOG
 from mecopt.learners.parametric_q import record
 from mecopt.learners.parametric_q.laws import is_path_of, observed
-from mecopt.learners.parametric_q.policy import ALONE, DRAWN, NAME, ParametricQ, network_of
+from mecopt.learners.parametric_q.policy import DRAWN, NAME, ParametricQ, network_of
 from mecopt.learners.parametric_q.settings import PRINTED, VARIANTS, ParametricQSettings
 from mecopt.learners.parametric_q.training import ParametricQTraining
 from mecopt.learners.paths import as_paths
 from mecopt.learners.proposer import Learner, shipped_with_mecopt
 from mecopt.learners.training import finished, marks, run_key, versions
 from mecopt.models.inference_queue import terms
-from mecopt.models.inference_queue.dynamics.steps import QueueDynamics
+from mecopt.models.inference_queue.dynamics.steps import ALONE, QueueDynamics
 from mecopt.models.inference_queue.problem import InferenceQueue
 from mecopt.show.numbers import counted
 from mecopt.storage.atomic import to_myself, write_whole

@@ -23,7 +23,7 @@ from mecopt.learners.parametric_q.settings import RESIDUAL, ParametricQSettings
 from mecopt.learners.proposer import Proposer, changed_settings
 from mecopt.models.inference_queue import terms
 from mecopt.models.inference_queue.dynamics.policies import completed
-from mecopt.models.inference_queue.dynamics.steps import CAUSAL, KNOWN, QueueDynamics
+from mecopt.models.inference_queue.dynamics.steps import ALONE, CAUSAL, KNOWN, QueueDynamics
 from mecopt.models.inference_queue.problem import InferenceQueue
 from mecopt.show.numbers import counted
 from mecopt.storage.trained import Trained
@@ -33,8 +33,6 @@ Array = NDArray[Any]
 NAME = "parametric-q"
 DRAWN = ("snr_per_watt", "arrivals")
 """Fields that come anyhow."""
-ALONE = ("offload_price", "backlog_value", "server_value")
-"""Fields of a block on its own, which mean nothing along a path."""
 
 
 def network_of(users: int, fields: Mapping[str, Any], settings: ParametricQSettings) -> QueueDynamics:

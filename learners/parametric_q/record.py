@@ -89,7 +89,6 @@ def picture(columns: Mapping[str, Array], title: str, changes: Sequence[tuple[in
         other.plot(known, 100.0 * columns["gap"][known], "o", color="#c0392b", ms=5, label="devices above the best")
         other.set_ylabel("devices above the best, %")
         other.set_ylim(bottom=0.0)
-        other.legend(frameon=False, fontsize=9, loc="upper right")
         other.spines[["top"]].set_visible(False)
     for where, text in changes:
         axes.axvline(where, color="#8a8f98", lw=0.8)
@@ -97,7 +96,7 @@ def picture(columns: Mapping[str, Array], title: str, changes: Sequence[tuple[in
     axes.set_xlabel("block")
     axes.set_ylabel("cost")
     axes.set_title(title, fontsize=10, loc="left")
-    axes.legend(frameon=False, fontsize=9, loc="upper left")
+    figure.legend(frameon=False, fontsize=9, loc="outside lower left", ncols=2)
     axes.grid(alpha=0.25)
     axes.spines[["top"]].set_visible(False)
     return png(figure)

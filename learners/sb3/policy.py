@@ -116,10 +116,13 @@ class Sb3Policy(Proposer):
         """Say what was earned on the path on which the policy was chosen."""
         found, counts, own = self.card["reached"], self.actor.world.dynamics.discount, self.settings.discount
         mind = f"what counts is discounted by {counts}, and it learned with {own} (--with discount)"
+        drawn = self.card["instances"]
+        rest = f"of {drawn:,} slots it learned from {found['slots']:,}: as many from every lane, between two checks as well"
         return [
             *([mind] if counts not in (None, own) else []),
             f"chosen after {found['chosen_after']:,} of {found['slots']:,} slots, on {found['over']}:",
             f"{found['reward_name']} {found['reward']:.4f}{behind(found['unit'])} a slot (at the end {found['last']:.4f})",
+            *([rest] if found["slots"] < drawn else []),
         ]
 
     def usage(self, folder: Any) -> str:

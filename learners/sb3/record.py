@@ -79,7 +79,7 @@ def picture(
     axes.set_xlabel("slots learned from")
     axes.set_ylabel(titled(f"{dynamics.reward_name} of a slot", dynamics.reward_unit))
     axes.set_title(title, fontsize=10, loc="left")
-    axes.legend(frameon=False, fontsize=9)
+    figure.legend(frameon=False, fontsize=9, loc="outside lower left", ncols=3)
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     return png(figure)

@@ -208,6 +208,10 @@ class Dynamics(ABC, Generic[ProblemT]):
         """Return what outcomes depend on beside the slots' own fields, as plain numbers by name; nothing by default."""
         return {}
 
+    def without_effect(self) -> list[str]:
+        """Say which fields that were given its policies and its outcomes do not look at; nothing by default."""
+        return []
+
     def policies(self) -> Mapping[str, Callable[[], Policy]]:
         """Return policies of this dynamics by name, each by a function that prepares it; none by default."""
         return {}

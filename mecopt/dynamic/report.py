@@ -93,6 +93,9 @@ def _origin(found: Rollouts) -> dict[str, Any]:
 
 # ---------------------------------------------------------------------- pictures
 
+COLOURS, STYLES = 10, ("-", "--", ":", "-.")
+"""Colours that are told apart, and the lines in which they come again."""
+
 
 def trajectory_figure(found: Rollouts, summary: Summary) -> bytes:
     """Draw the carried fields of the first lane, slot by slot from the beginning, every policy below the other."""
@@ -138,13 +141,15 @@ def histogram_figure(found: Rollouts, summary: Summary) -> bytes:
     for one, (name, unit) in zip(axes, carried.items(), strict=True):
         samples = {policy: _values(found, policy, f"carried_{name}") for policy in found.policies}
         edges = bins(list(samples.values()))
-        for policy, values in samples.items():
+        for number, (policy, values) in enumerate(samples.items()):
             counts = np.histogram(values, edges)[0] / values.size
-            one.stairs(counts, edges, lw=1.5, label=policy)
+            lap, colour = divmod(number, COLOURS)
+            one.stairs(counts, edges, lw=1.5, label=policy, color=f"C{colour}", ls=STYLES[lap % len(STYLES)])
         one.set_xlabel(_with_unit(name, unit))
         one.set_ylabel("part of the slots")
         one.grid(alpha=0.25)
-        one.legend(fontsize=8, frameon=False)
+    handles = axes[0].get_legend_handles_labels()
+    figure.legend(*handles, fontsize=8, frameon=False, loc="outside right upper")
     figure.suptitle(f"{summary.title}\nwhat is carried, as slots begin", fontsize=10, x=0.01, ha="left")
     return png(figure)
 

@@ -193,6 +193,7 @@ def roll_out(
         "trained": {name: origin_of(solver) for name, solver in trained.items()},
         "notes": [
             *dynamics.remarks,
+            *dynamics.without_effect(),
             *(note for solver in trained.values() for note in (*solver.notes(path[0]), *solver.notes_along(dynamics))),
         ],
         "versions": versions(),

@@ -47,6 +47,10 @@ class Row:
     ended: int
     plain: Estimate | None = None
     """What counts as it was simulated, where luck was taken off; see `mecopt.dynamic.control_variates`."""
+    tail: float = 0.0
+    """What costs after the last slot may add, as a part of what is proved."""
+    scattered: bool = False
+    """Whether luck was left in, since without it sums scatter more."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,8 @@ class Summary:
         if BRACKET in self.headers:
             shown.append("-" if row.reached is None else f"{100 * row.reached[0]:.1f} to {100 * row.reached[1]:.1f} %")
         if ABOVE in self.headers:
-            shown.append("-" if row.beyond is None else f"{100 * row.beyond:.{2 if row.plain is None else 3}f} %")
+            above = row.beyond if row.beyond is None or _is_beyond(row) else max(row.beyond, 0.0)
+            shown.append("-" if above is None else f"{100 * above:.{2 if row.plain is None else 3}f} %")
         return shown
 
     def measured_cells(self, row: Row) -> list[str]:
@@ -118,16 +123,20 @@ def summarise(found: Rollouts) -> Summary:
     for policy in found.policies:
         values, slots, simulated = _counted(found, policy, sign)
         own, plain = estimate(values, slots), None if simulated is None else estimate(simulated, slots)
+        scattered = False
+        if plain is not None and plain.error < own.error:
+            own, plain, scattered = plain, None, True
         measures = {
             measure: estimate(found.column(policy, measure), found.column(policy, f"{measure}_slots"))
             for measure in origin["measures"]
         }
-        difference = None if policy == first else paired(values, _counted(found, first, sign)[0], slots)
+        difference = None if policy == first else _apart(found, policy, first, sign)
         earns = not (origin["costs"] or discounted) and bracket is not None and bracket[0] > 0.0
         reached = (own.mean / bracket[1], own.mean / bracket[0]) if earns else None
         beyond = own.mean / least - 1.0 if least > 0.0 and _rest(origin) <= REST else None
         ended = int(found.column(policy, "ended").sum())
-        rows.append(Row(policy, own, difference, reached, beyond, measures, ended, plain))
+        tail = _tail(found, policy, sign) / least if least > 0.0 and discounted else 0.0
+        rows.append(Row(policy, own, difference, reached, beyond, measures, ended, plain, tail, scattered))
     counts = f"{'mean' if origin['discount'] is None else 'discounted'} {name if origin['costs'] else ''}".strip()
     headers = ["policy", titled(counts, unit), "± error", *([PLAIN] if any(row.plain for row in rows) else [])]
     headers += [f"minus {first}", "± paired"] if len(rows) > 1 else []
@@ -158,6 +167,24 @@ def _counted(found: Rollouts, policy: str, sign: float) -> tuple[Array, Array, A
     if not found.provenance["control_variate"] or by_chance not in found.table.column_names:
         return plain, slots, None
     return plain - of(by_chance), slots, plain
+
+
+def _apart(found: Rollouts, policy: str, first: str, sign: float) -> Estimate:
+    """Return the paired difference to the first policy, less luck or with it, whichever scatters less."""
+    one, slots, simulated = _counted(found, policy, sign)
+    other, _, of_other = _counted(found, first, sign)
+    lucky = paired(one, other, slots)
+    if simulated is None or of_other is None:
+        return lucky
+    plain = paired(simulated, of_other, slots)
+    return plain if plain.error < lucky.error else lucky
+
+
+def _tail(found: Rollouts, policy: str, sign: float) -> float:
+    """Return twice what slots after the last count if all cost what the last ones did: queues that grow cost more."""
+    discount = float(found.provenance["discount"])
+    last = sign * float(found.column(policy, "reward")[-1].mean())
+    return 2.0 * _rest(found.provenance) * max(last, 0.0) / (1.0 - discount)
 
 
 def _rest(origin: dict[str, Any]) -> float:
@@ -205,6 +232,7 @@ def _findings(rows: list[Row], first: str, origin: dict[str, Any]) -> list[str]:
     if origin["discount"] is not None:
         found.append(_truncated(origin))
     found += [_beyond(row, origin) for row in rows if _is_beyond(row)]
+    found += [f"Of {row.policy} luck is left in: less it the sums would scatter more." for row in rows if row.scattered]
     if any(row.plain for row in rows):
         found.append(
             "Luck whose mean is 0, whatever the policy, is taken off what was simulated (a control variate); ± plain is the "
@@ -226,7 +254,7 @@ def _truncated(origin: dict[str, Any]) -> str:
 
 
 def _is_beyond(row: Row) -> bool:
-    return (row.beyond is not None and row.beyond < 0.0) or (row.reached is not None and row.reached[0] > 1.0)
+    return (row.beyond is not None and row.beyond < -row.tail) or (row.reached is not None and row.reached[0] > 1.0)
 
 
 def _beyond(row: Row, origin: dict[str, Any]) -> str:

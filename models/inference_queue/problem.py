@@ -167,12 +167,13 @@ class InferenceQueue(Problem[TaskAllocation, WorkPrice]):
             raise InstanceError(
                 f"InferenceQueue.slots{list(index) or ''} is {self.slots[index]}; allowed: a whole number of at least 1"
             )
-        came = (self.arrivals == np.floor(self.arrivals)) & (self.arrivals <= terms.per_user(self, "slots"))
+        slots = np.broadcast_to(terms.per_user(self, "slots"), self.arrivals.shape)
+        came = (self.arrivals == np.floor(self.arrivals)) & (self.arrivals <= slots)
         if not came.all():
             index = tuple(int(i) for i in np.argwhere(~came)[0])
             raise InstanceError(
                 f"InferenceQueue.arrivals{list(index)} is {self.arrivals[index]}; allowed: whole numbers of tasks, at most "
-                "one in each slot"
+                f"one in each of the {slots[index]:g} slots"
             )
         counted = (self.backlog == np.floor(self.backlog)) | (terms.per_user(self, "queue") == LITERAL)
         if not counted.all():

@@ -427,6 +427,8 @@ def test_devices_and_servers_of_queues_learn_and_tell_costs_as_costs(users: int,
     assert found["reward"] == pytest.approx(cost, rel=1e-9)
     assert cost > 0.0
     assert "cost -" not in " ".join(policy.reported())
+    rounded = found["slots"] < stream.instances
+    assert any(text.startswith(f"of {stream.instances:,} slots it learned from") for text in policy.reported()) == rounded
 
 
 def test_the_command_that_is_told_carries_a_policy_out_where_it_was_trained(tmp_path: Path) -> None:
@@ -440,6 +442,23 @@ def test_the_command_that_is_told_carries_a_policy_out_where_it_was_trained(tmp_
         "--policies learned:run -o FOLDER"
     )
     assert policy.report()[0] == "what counts is discounted by 0.9, and it learned with 0.95 (--with discount)"
+    assert policy.differences_along(dynamics) == []
+    other = QueueDynamics("calibrated", users=1, arrival_probability=0.7)
+    assert policy.differences_along(other) == [
+        "arrival_probability was 0.4 in its training and is 0.7 here",
+        "discount was 0.9 in its training and is 0.95 here",
+    ]
+
+
+def test_slots_that_rounding_leaves_are_told(tmp_path: Path) -> None:
+    settings = Sb3Settings(**{**LEARNER.brief, "checks": 4})
+    stream = QueueDynamics(users=3).stream(np.random.default_rng(0), 30, settings.lanes)
+    policy = LEARNER.train(stream, settings, 0, tmp_path / "run", {"set": ["users=3"]})
+    learned = 28 * settings.lanes
+    told = (
+        f"of {30 * settings.lanes:,} slots it learned from {learned:,}: as many from every lane, between two checks as well"
+    )
+    assert policy.report()[-1] == told
 
 
 def test_the_ways_of_a_device_are_refused_for_several(tmp_path: Path) -> None:

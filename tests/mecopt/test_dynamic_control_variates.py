@@ -191,6 +191,27 @@ def test_rollouts_take_luck_off_and_say_what_the_error_was(tmp_path: Path) -> No
     assert summary.as_dict()["enumerate"]["plain"]["error"] == other.rows[0].reward.error
 
 
+def test_luck_is_left_in_where_less_it_sums_scatter_more(tmp_path: Path) -> None:
+    class Overdone(Anew):
+        def control_variate(self) -> Any:
+            own = super().control_variate()
+            return lambda slots: 50.0 * own(slots)
+
+    given: dict[str, Any] = {"slots": 60, "lanes": 50, "seed": 4, "jobs": 1}
+    names = ["enumerate", "dynamic-program"]
+    summary = summarise(roll_out(Overdone(best()[0]), names, out=tmp_path / "overdone", **given))
+    plain = summarise(roll_out(Anew(best()[0]), names, out=tmp_path / "plain", control_variate=False, **given))
+    for row, other in zip(summary.rows, plain.rows, strict=True):
+        assert row.reward == other.reward
+        assert row.plain is None
+        assert f"Of {row.policy} luck is left in: less it the sums would scatter more." in summary.findings
+    apart, simulated = summary.rows[1].difference, plain.rows[1].difference
+    assert apart is not None
+    assert simulated is not None
+    assert apart.error <= simulated.error
+    assert not any("is taken off" in text for text in summary.findings)
+
+
 def test_averages_are_less_their_luck_too(tmp_path: Path) -> None:
     class Average(Anew):
         discount = None  # type: ignore[assignment]

@@ -21,6 +21,7 @@ from mecopt.dynamic.report import BINS, LINES, PICTURES, bins, draw_lines, write
 from mecopt.dynamic.run import BLOCKS, INFORMATION, MAPS, RESULTS, SEGMENTS, Rollouts, default_policies, roll_out
 from mecopt.dynamic.summary import ABOVE, summarise
 from mecopt.models.backscatter_frame.dynamics.steps import FrameDynamics
+from mecopt.models.inference_queue.dynamics.steps import QueueDynamics
 
 pytestmark = pytest.mark.filterwarnings("ignore::mecopt.quantities.doubts.AmbiguousShape")
 
@@ -440,6 +441,33 @@ def test_means_beyond_what_is_proved_are_named_with_their_errors(tmp_path: Path)
             assert text.startswith(row.policy)
             assert f"{row.reward.error:.2g}" in text
     assert lower
+
+
+def test_sums_that_lack_what_comes_after_their_last_slot_are_not_called_beyond(tmp_path: Path) -> None:
+    """Without a radio nothing but luck differs from the bound, and all of it is taken off."""
+    dynamics = QueueDynamics(users=2, max_power=0.0)
+    found = roll_out(dynamics, ["priced"], out=tmp_path, slots=200, lanes=4, jobs=1)
+    (row,), summary = summarise(found).rows, summarise(found)
+    assert row.beyond is not None
+    assert -1e-4 < row.beyond < 0.0
+    assert not any("lies beyond" in text for text in summary.findings)
+    assert summary.cells(row)[summary.headers.index(ABOVE)] == "0.000 %"
+    higher = {"discounted": [1.001 * found.provenance["bounds"]["discounted"][0]]}
+    told = summarise(replace(found, provenance={**found.provenance, "bounds": higher})).findings
+    assert any("priced lies beyond what is proved" in text for text in told)
+
+
+def test_prices_of_a_block_on_its_own_change_nothing_along_a_path_and_are_named(tmp_path: Path) -> None:
+    given: dict[str, Any] = {"slots": 8, "lanes": 2, "jobs": 1}
+    usual = roll_out(QueueDynamics(users=2), ["decomposed"], out=tmp_path / "a", **given)
+    found = roll_out(
+        QueueDynamics(users=2, offload_price=5.0, server_value=5.0), ["decomposed"], out=tmp_path / "b", **given
+    )
+    assert (found.column("decomposed", "reward") == usual.column("decomposed", "reward")).all()
+    assert any(
+        text.startswith("offload_price and server_value: of a block on its own") for text in found.provenance["notes"]
+    )
+    assert not any("of a block on its own" in text for text in usual.provenance["notes"])
 
 
 def test_whole_numbers_have_a_bin_each() -> None:

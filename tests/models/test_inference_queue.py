@@ -595,7 +595,7 @@ def test_average_snrs_have_the_law_of_a_disc_with_shadowing() -> None:
         ({"work": 0.0}, "work.* is 0.0; allowed: finite numbers > 0"),
         ({"max_power": np.inf}, "max_power.* is inf"),
         ({"queue": "fifo"}, "unknown InferenceQueue.queue 'fifo'"),
-        ({"arrivals": [6]}, r"arrivals\[0\] is 6.0; allowed: whole numbers of tasks, at most one in each slot"),
+        ({"arrivals": [6]}, r"arrivals\[0\] is 6.0; allowed: whole numbers of tasks, at most one in each of the 5 slots"),
         ({"arrivals": [0.5]}, r"arrivals\[0\] is 0.5; allowed: whole numbers"),
         ({"server_backlog": -1.0}, "server_backlog.* is -1.0; allowed: finite numbers >= 0"),
         ({"server_task": 0.0}, "server_task.* is 0.0; allowed: finite numbers > 0"),

@@ -50,6 +50,8 @@ SERVER = "server"
 """Name of the server's way of acting."""
 KNOWN, CAUSAL = "known", "causal"
 """Whether devices decide knowing the arrivals of the block, as the paper's do, or before they come."""
+ALONE = ("offload_price", "backlog_value", "server_value")
+"""Fields of a block on its own: along a path the long run says what remains is worth."""
 BROKEN = 1e-9
 """Part by which an allocation may break a constraint."""
 
@@ -329,6 +331,16 @@ class QueueDynamics(Dynamics[InferenceQueue]):
             "server_waiting_weight": self.server_waiting_weight,
             "arrivals": CAUSAL if self.causal else KNOWN,
         }
+
+    def without_effect(self) -> list[str]:
+        """Say which prices of a block on its own were given."""
+        given = [name for name in ALONE if name in self.overrides]
+        if not given:
+            return []
+        return [
+            f"{' and '.join(given)}: of a block on its own. Along a path it costs what waits and the energy, policies have "
+            "prices and values of the long run, and only solvers that answer block by block look at what was set."
+        ]
 
     # ------------------------------------------------------------------ the long run, and who acts
 
