@@ -74,6 +74,10 @@ class Paper002(Study):
     seeds = 5
     settings = SETTINGS
     claims, tables, drawings = CLAIMS, TABLES, DRAWINGS
+    brief = (
+        f"All networks have {QUICK_USERS} devices, whatever K a heading says, and paths of {QUICK_BLOCKS} blocks: costs "
+        "lack what comes after them, so they may lie below the bound."
+    )
     remarks: ClassVar[Mapping[str, str]] = {
         "preset": WARNING,
         "paths": f"{BLOCKS} blocks from empty queues, {DEVICE_LANES:,} devices over all lanes and one lane at least (figure "

@@ -7,11 +7,12 @@ computed from what was measured, never written by hand.
 from __future__ import annotations
 
 import json
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from mecopt.show.printable import encoded
 from mecopt.storage.atomic import write_whole
@@ -41,6 +42,10 @@ class Table:
     rows: list[list[str]]
 
 
+BRIEF = "the quick version"
+"""Key, among the settings of a quick run, of what is smaller in it than headings say."""
+
+
 @dataclass(frozen=True)
 class Picture:
     """A PNG under a caption."""
@@ -64,15 +69,18 @@ class Findings:
     def stated(self) -> list[Claim]:
         """The claims as they are written down: a quick run judges none, whatever its figures would say."""
         quick = self.settings.get("quick")
-        return [replace(claim, verdict="not judged") for claim in self.claims] if quick else self.claims
+        if not quick:
+            return self.claims
+        return [replace(claim, verdict="not judged", evidence=_without_verdicts(claim.evidence)) for claim in self.claims]
 
     def markdown(self) -> str:
         """Return the findings as Markdown; pictures are taken from beside the file."""
         parts = [f"# {self.title}", "## Verdicts"]
         if self.settings.get("quick"):
-            parts.append(
+            brief = (
                 "This is the quick version, a test that everything runs: its figures mean nothing, and nothing is judged."
             )
+            parts.append(f"{brief} {self.settings.get(BRIEF, '')}".strip())
         parts.append(_grid(("the paper says", "where", "verdict", "measured"), [_cells(claim) for claim in self.stated]))
         for table in self.tables:
             parts += [f"## {table.name}", table.caption, _grid(table.headers, table.rows)]
@@ -95,6 +103,12 @@ class Findings:
         write_whole(folder / "results.json", (json.dumps(content, indent=1, default=str) + "\n").encode())
         write_whole(folder / "results.md", encoded(self.markdown()))
         return ["results.md", "results.json", *(_file(picture.name) for picture in self.pictures)]
+
+
+def _without_verdicts(measured: str) -> str:
+    """Leave out what single readings would say."""
+    words = "|".join(get_args(Verdict))
+    return re.sub(rf" \((?:{words})\)|\b(?:{words}) (?=by \d+ of )", "", measured)
 
 
 class Reproduction(ABC):

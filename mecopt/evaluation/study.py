@@ -24,7 +24,7 @@ from mecopt.contract.errors import InstanceError
 from mecopt.evaluation.claims import Claim
 from mecopt.evaluation.measurements import Measurements, Row, gathered
 from mecopt.evaluation.pictures import Drawing
-from mecopt.evaluation.reproduction import Findings, Progress, Reproduction
+from mecopt.evaluation.reproduction import BRIEF, Findings, Progress, Reproduction
 from mecopt.evaluation.tables import Pivot
 from mecopt.running.workers import side_by_side
 from mecopt.show.numbers import counted
@@ -59,6 +59,8 @@ class Study(Reproduction):
     claims: ClassVar[Sequence[Claim]]
     tables: ClassVar[Sequence[Pivot]] = ()
     drawings: ClassVar[Sequence[Drawing]] = ()
+    brief: ClassVar[str] = ""
+    """What is smaller in a quick run than headings say, and what follows from it."""
     remarks: ClassVar[Mapping[str, str]] = {}
     """What a reader of the report should know, by its label."""
 
@@ -103,6 +105,7 @@ class Study(Reproduction):
                 "verdicts": "from 95 % confidence intervals over seeds, of paired differences where two methods are "
                 "compared; what scatters too much to be told is not refuted",
                 **self.remarks,
+                **({BRIEF: self.brief} if quick and self.brief else {}),
             },
             claims=[claim.judged(found) for claim in self.claims],
             tables=[pivot.table(found) for pivot in self.tables],

@@ -294,11 +294,18 @@ def test_findings_are_written_whole(tmp_path: Path) -> None:
 
 
 def test_a_quick_run_judges_nothing_in_any_of_its_files(tmp_path: Path) -> None:
-    claims = [Claim("figure 1", "says", "fails", "measured"), Claim("figure 2", "claims", "holds", "seen")]
+    claims = [
+        Claim("figure 1", "says", "fails", "measured"),
+        Claim("figure 2", "claims", "holds", "a: 2 (fails); b: 3 (holds)"),
+    ]
+    claims.append(
+        Claim("figure 3", "means", "cannot tell", "holds by 2 of 3 readings, so by a: 1; cannot tell by 1 of 3 readings")
+    )
     Findings("Title", {"quick": True}, claims, []).write(tmp_path)
     text = (tmp_path / "results.md").read_text()
     assert "| says | figure 1 | **not judged** | measured |" in text
-    assert "**holds**" not in text
+    assert "| claims | figure 2 | **not judged** | a: 2; b: 3 |" in text
+    assert "| means | figure 3 | **not judged** | by 2 of 3 readings, so by a: 1; by 1 of 3 readings |" in text
     assert {claim["verdict"] for claim in json.loads((tmp_path / "results.json").read_text())["claims"]} == {"not judged"}
 
 
