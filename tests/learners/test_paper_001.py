@@ -16,6 +16,7 @@ from mecopt.learners.paper_001 import REPRODUCTION
 from mecopt.learners.paper_001.claims import CLAIMS, OURS, PAPER
 from mecopt.learners.paper_001.names import (
     AVERAGES,
+    BETTER,
     CARRIER,
     COMMON,
     DISTANCES,
@@ -352,7 +353,7 @@ def test_a_quick_run_measures_everything_judges_nothing_and_goes_on_where_it_was
         for head, cell in zip(table.headers, row, strict=True)
         if not cell
     }
-    assert {head.rsplit(",")[0] for _, head in empty} == {"frames with y > y* [%] in training"}, "only of users who learn so"
+    assert {head.rsplit(",")[0] for _, head in empty} == {BETTER}, "only of users who learn so"
     done: list[str] = []
     again = REPRODUCTION.run(tmp_path, seeds=2, quick=True, progress=lambda what, *_: done.append(what))
     assert set(done) == {"training"}, "what was measured is not measured again"
