@@ -249,7 +249,7 @@ class _Recent:
             raise _Damaged(f"{name!r} is of the unknown class {kind}")
         value = source.numbers(math.prod(sizes))
         if is_complex:
-            value = value + 1j * source.numbers(math.prod(sizes))
+            value = _complex(value, source.numbers(math.prod(sizes)))
         return name, value.reshape(sizes, order="F")
 
     def sparse(self, source: _Bytes, sizes: Sequence[int], is_complex: bool, is_logical: bool) -> Array:
@@ -259,7 +259,7 @@ class _Recent:
         numbers, starts = source.whole(), source.whole(sizes[1] + 1)
         values = source.bits(int(starts[-1])) if is_logical else source.numbers()
         if is_complex:
-            values = values + 1j * source.numbers(values.size)
+            values = _complex(values, source.numbers(values.size))
         try:
             return dense(sizes[0], starts, numbers, values)
         except InstanceError as error:
@@ -276,6 +276,13 @@ class _Recent:
         require_names(self.path, len(data) // length)
         names = [data[begin : begin + length].partition(b"\0")[0] for begin in range(0, len(data), length)]
         return tuple(name.decode("latin-1") for name in names)
+
+
+def _complex(real: Array, imaginary: Array) -> Array:
+    """Return numbers of two parts, each as it is: a product with 1j would make nan of infinite ones."""
+    value = np.empty(real.shape, dtype=np.complex128)
+    value.real, value.imag = real, imaginary
+    return value
 
 
 class _Old:
@@ -297,7 +304,7 @@ class _Old:
             require_unpacked(self.path, 8 * _least((rows, columns)))
             name = source.take(length).partition(b"\0")[0].decode("latin-1")
             parts = [self.part(source, OLD_NUMBERS[number], rows, columns) for _ in range(1 + imaginary)]
-            value = parts[0] + 1j * parts[1] if imaginary else parts[0]
+            value = _complex(*parts) if imaginary else parts[0]
             yield (
                 name,
                 _words(_codes(value.ravel("F")), (rows, columns))

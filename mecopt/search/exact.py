@@ -69,6 +69,19 @@ class PriceAndFix(Solver):
         node_limit: int | None = None,
     ) -> Search:
         """Search from an incumbent; the bound holds for every decision, whoever found the incumbent."""
+        starts = None if start is None else list(start.reshape(-1, problem.users))
+        return self.prove_each(problem, starts, gap=gap, time_limit=time_limit, node_limit=node_limit)
+
+    def prove_each(
+        self,
+        problem: Problem,
+        starts: Sequence[Array | None] | None,
+        *,
+        gap: float | None,
+        time_limit: float | None,
+        node_limit: int | None,
+    ) -> Search:
+        """Search each instance from its own incumbent, those that have one."""
         began, budget = clock.now(), Budget(time_limit)
         from mecopt.search.trees import search_all
 
@@ -79,7 +92,7 @@ class PriceAndFix(Solver):
             problem.users,
             len(problem.choices.labels),
             price=self.price,
-            starts=None if start is None else start.reshape(-1, problem.users),
+            starts=starts,
             idle=problem.idle.reshape(-1, problem.users),
             gap=gap,
             time_limit=budget.limit,
@@ -93,7 +106,7 @@ class PriceAndFix(Solver):
             iterations=nodes.reshape(shape),
             limit=np.zeros(shape, dtype=bool) if self.node_limit == 1 else cut.reshape(shape),
             model_seconds=modelled - began,
-            start_used=start is not None,
+            start_used=starts is not None,
         )
 
 
@@ -130,8 +143,8 @@ class TheoremFirst(PriceAndFix):
         calls, cut, model_seconds = np.full(flat.instances, scored), np.zeros(flat.instances, dtype=bool), 0.0
         rest = ~proved
         if rest.any():
-            starts = None if given is None and not (said & rest).any() else decision[rest]
-            hard = super().prove(flat[rest], starts, gap=gap, time_limit=budget.limit, node_limit=node_limit)
+            starts = [decision[k] if given is not None or said[k] else None for k in np.flatnonzero(rest)]
+            hard = self.prove_each(flat[rest], starts, gap=gap, time_limit=budget.limit, node_limit=node_limit)
             assert hard.bound is not None
             decision[rest], bound[rest] = hard.decision, np.maximum(bound[rest], hard.bound)
             calls[rest], cut[rest] = hard.solver_calls, hard.limit

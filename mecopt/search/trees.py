@@ -98,7 +98,7 @@ def search_all(
     choices: int,
     *,
     price: Callable[[Any], Floats],
-    starts: NDArray[np.int8] | None,
+    starts: Sequence[NDArray[np.int8] | None] | None,
     idle: Flags,
     gap: float | None,
     time_limit: float | None,
@@ -113,7 +113,7 @@ def search_all(
     price
         first prices to try for an instance; any positive numbers are valid.
     starts
-        incumbents ``(instances, users)``, or None.
+        an incumbent ``(users,)`` of each instance, or None where it has none.
     idle
         users whose choice 0 is among their best ones whatever the others choose, ``(instances, users)``.
     gap

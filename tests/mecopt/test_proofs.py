@@ -222,3 +222,18 @@ def test_enumeration_proves_every_decision_and_believes_no_score() -> None:
         assert passed.status is Status.FEASIBLE
         assert float(passed.bound) <= float(right.objective) * (1.0 + 1e-12)
         assert float(passed.gap) >= 1.0 - float(right.objective / passed.objective) - 1e-12
+
+
+def test_of_decisions_that_are_equally_good_the_same_is_found_in_a_batch_and_alone() -> None:
+    """A theorem says something of the second item and nothing of the first, whose two answers differ by a last digit."""
+    tied = BinaryOffloading(
+        data_size=[[45793962.666666664, 42560066.666666664], [10.0, 10.0]],
+        local_rate=[[4.999246011400307, 4.999217894572188], [3.0, 3.000001]],
+        capacity=[24417.0, 30.0],
+    )
+    for batch in (tied, BinaryOffloading.sample(np.random.default_rng(0), 30, preset="subset-sum", users=7)):
+        whole = mecopt.solve(batch)
+        for k, one in enumerate(batch):
+            alone = mecopt.solve(one)
+            np.testing.assert_array_equal(whole.decision[k], alone.decision)
+            assert (whole.objective[k], whole.bound[k]) == (alone.objective, alone.bound)

@@ -341,12 +341,16 @@ def test_what_a_trained_policy_cannot_see_is_told(tmp_path: Path, monkeypatch: p
         def notes(self, problem: Any) -> list[str]:
             return [f"learned:here was trained on other prices than these {problem.instances}"]
 
+        def notes_along(self, dynamics: Any) -> list[str]:
+            return [f"learned:here was trained on another market than {dynamics.name}"]
+
     for room in ("run", "rollout"):
         monkeypatch.setattr(sys.modules[f"mecopt.dynamic.{room}"], "learned", lambda problem, name: Trained())
     found = ran(tmp_path, ["enumerate", "learned:here"])
     assert found.provenance["trained"] == {"learned:here": "(some, preset paper, seed 1, 9 instances, sha256 abc)"}
     summary = summarise(found)
     assert "learned:here was trained on other prices than these 3" in summary.findings
+    assert f"learned:here was trained on another market than {STORE.StoreDynamics().name}" in summary.findings
     assert "cannot be told apart" in summary.findings[0]
 
 
