@@ -5,7 +5,9 @@ compiler, the processor. numba's own caches notice when the file of a kernel cha
 another file does, and they unpickle what they find. Here a digest stands in front of what was pickled and is compared first:
 what is damaged, cut short or of another make is as good as missing, and replaced. Nobody reads what other sources built.
 
-The digest is no signature. Who may write to the folder can make whoever reads it run anything, as with `__pycache__`.
+The digest is no signature: what is unpickled can run anything. So kernels are read only where nobody can have put them who
+could not have changed mecopt itself: folders and files of this user, the administrator or the owner of the sources, which
+not everybody may write.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import hashlib
 import os
 import re
 import secrets
+import stat
 import sys
 import time
 from collections.abc import Iterator
@@ -167,8 +170,11 @@ class CacheFolder:
 
     def load(self, name: str, key: str) -> bytes | None:
         """Return what was kept of a kernel, or None where there is nothing that can be believed."""
+        file = self.file(name, key)
         try:
-            content = self.file(name, key).read_bytes()
+            if not (_trusted(self.path) and _trusted(file)):
+                return None
+            content = file.read_bytes()
         except OSError:
             return None
         head, payload = content[:HEAD], content[HEAD:]
@@ -204,6 +210,15 @@ class CacheFolder:
         for path in gone:
             with contextlib.suppress(OSError):
                 path.unlink()
+
+
+def _trusted(path: Path) -> bool:
+    """Whether who can have written here could as well have changed mecopt; Windows keeps others out by itself."""
+    if not hasattr(os, "getuid"):
+        return True
+    known, sources = path.stat(), Path(__file__).stat()
+    everybody = known.st_mode & ~sources.st_mode & stat.S_IWOTH
+    return known.st_uid in (os.getuid(), 0, sources.st_uid) and not everybody
 
 
 def _seal(key: str, payload: bytes) -> bytes:

@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import stat
 import subprocess
 import sys
 import time
@@ -18,7 +19,7 @@ from filelock import FileLock, Timeout
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mecopt.kernels import turns
+from mecopt.kernels import caches, turns
 from mecopt.kernels.caches import CacheFolder, built_from, digest_of
 from mecopt.kernels.turns import turn
 
@@ -232,6 +233,32 @@ def test_nothing_that_is_damaged_is_believed(sealed: tuple[CacheFolder, bytes], 
     for damaged in (content[:place], content[:place] + bytes([other]) + content[place + 1 :], content + longer, longer):
         folder.file("one.f-1.py311", "key").write_bytes(damaged)
         assert folder.load("one.f-1.py311", "key") is None
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="folders have owners and modes on POSIX")
+@pytest.mark.parametrize("part", ["folder", "file"])
+def test_what_a_stranger_can_have_written_is_not_believed(
+    part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is unpickled where somebody may write who could not have changed mecopt: everybody, or another owner."""
+    folder = CacheFolder(tmp_path, "ab" * 32)
+    folder.save("one", "key", b"payload")
+    place = tmp_path if part == "folder" else folder.file("one", "key")
+    kept, sources = place.stat().st_mode, Path(caches.__file__)
+    shared = bool(sources.stat().st_mode & stat.S_IWOTH)
+    assert folder.load("one", "key") == b"payload"
+    place.chmod(kept | stat.S_IWOTH)
+    assert (folder.load("one", "key") is None) is not shared
+    place.chmod(kept)
+    assert folder.load("one", "key") == b"payload"
+    true = Path.stat
+
+    def owned(path: Path, **given: Any) -> Any:
+        found = true(path, **given)
+        return found if path != place else SimpleNamespace(st_uid=987654321, st_mode=found.st_mode)
+
+    monkeypatch.setattr(Path, "stat", owned)
+    assert folder.load("one", "key") is None
 
 
 def test_a_folder_that_cannot_be_written_to_keeps_nothing_and_harms_nothing(tmp_path: Path) -> None:
