@@ -1,7 +1,7 @@
 r"""Branching on counts: the exact engine for decisions of one bit a user around one priced resource.
 
 Price-and-fix bounds all decisions at once by a price of the shared resource, and takes away from users what would lift that
-bound beyond the incumbent (see `mecopt.search.price_and_fix`). It ends where users are nearly alike: at the best price they
+bound beyond the incumbent (price-and-fix). It ends where users are nearly alike: at the best price they
 all tie, nothing is taken away, and holding one of them at a choice changes nothing, since another one takes its place. So
 this engine branches on how many of a group of like users offload.
 

@@ -22,7 +22,7 @@ Array = NDArray[Any]
 class PriceAndFix(Solver):
     """Branch and bound by the price of the shared resource.
 
-    `mecopt.search.count_tree` has the engine for decisions of one bit a user, `mecopt.search.price_and_fix` that for several
+    `mecopt.search.count_tree` has the engine for decisions of one bit a user, `mecopt.search.server_tree` that for several
     choices; the data say which.
 
     Parameters

@@ -1,6 +1,6 @@
 r"""The relaxation of offloading to one server without bounds or limits, compiled for branching on counts: sorting solves it.
 
-The case of one server of `mecopt.search.servers`: with :math:`\lambda = 2 S/F` the price of a unit of square-root work,
+The case of one server of `mecopt.search.server_bound`: with :math:`\lambda = 2 S/F` the price of a unit of square-root work,
 user i costs :math:`\min(b_{i0}, b_{i1} + \lambda s_i)`, and the bound is the sum of these less :math:`\lambda^2 F/4`. The
 best price takes users in the order of :math:`(b_{i0} - b_{i1})/s_i` while that ratio exceeds :math:`2 S/F`; at most one of
 them is taken in part, so that rounding leaves nothing worth a local search. Where counts are limited the users are sorted at
@@ -102,7 +102,7 @@ def evaluate(data: OneServerData, decision: Bits) -> float:
 
 @compiled
 def root_prices(servers: Servers, orders: NDArray[np.int64]) -> Floats:
-    """Return the best price of every instance, all users free, as `mecopt.search.servers.root_prices` does."""
+    """Return the best price of every instance, all users free, as `mecopt.search.server_prices.root_prices` does."""
     instances, users = servers.root.shape
     result, slope = np.zeros((instances, 2)), np.empty(2)
     state, more, less = np.full(users, np.int8(FREE)), np.empty(users, np.int8), np.empty(users, np.int8)

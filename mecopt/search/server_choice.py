@@ -27,7 +27,7 @@ from mecopt.search.exact import PriceAndFix
 if TYPE_CHECKING:
     from mecopt.kernels.servers import Servers
     from mecopt.search.one_server import OneServerData
-    from mecopt.search.servers import ServersData
+    from mecopt.search.server_data import ServersData
 
 Array = NDArray[Any]
 
@@ -93,23 +93,20 @@ def compiled_data(problem: Any, polish: bool = True) -> Sequence[OneServerData |
     """Return the compiled data of every instance; with `polish` rounded decisions are bettered by local search."""
     terms = problem.server_terms()
     sorts, count = by_sorting(terms), terms.capacity.shape[1]
+    found: list[OneServerData | ServersData] = []
+    if not sorts.all():
+        from mecopt.search.server_tree import prepared
+
+        found.extend(prepared(terms if not sorts.any() else some_instances(terms, ~sorts), polish))
+    if not sorts.any():
+        return found
+    from mecopt.search.one_server import OneServerData
+
     first = np.zeros((problem.instances, 2 * count))
     first[:, :count] = (2.0 * terms.root.sum(axis=1) / terms.capacity.sum(axis=1))[:, None]
-    orders = plain(np.argsort(-saving(terms), axis=-1), np.int64) if sorts.any() else ()
-    if sorts.any():
-        from mecopt.search.one_server import OneServerData
-    if not sorts.all():
-        from mecopt.search.servers import ServersData
-        from mecopt.search.twins import twins
-    found: list[OneServerData | ServersData] = []
-    for k in range(problem.instances):
-        one = one_instance(terms, k)
-        if sorts[k]:
-            found.append(OneServerData(one, orders[k], first[k]))
-            continue
-        parts = (one.root, one.cost, one.lower, one.upper) if one.bounded[0] else (one.root, one.cost)
-        link = twins(np.concatenate([part.reshape(problem.users, -1).T for part in parts]))
-        found.append(ServersData(one, first[k], polish, *link))
+    orders = plain(np.argsort(-saving(terms), axis=-1), np.int64)
+    for k in np.flatnonzero(sorts).tolist():
+        found.insert(k, OneServerData(one_instance(terms, k), orders[k], first[k]))
     return found
 
 
@@ -143,9 +140,9 @@ def relaxed_prices(problem: Any) -> tuple[Array, Array]:
         some = some_instances(terms, sorts)
         found[sorts] = one_server.root_prices(some, plain(np.argsort(-saving(some), axis=-1), np.int64))
     if not sorts.all():
-        from mecopt.search import servers
+        from mecopt.search import server_prices
 
-        found[~sorts] = servers.root_prices(some_instances(terms, ~sorts))
+        found[~sorts] = server_prices.root_prices(some_instances(terms, ~sorts))
     prices = found.reshape((*problem.batch_shape, 2, -1))
     return (0.5 * prices[..., 0, :]) ** 2, prices[..., 1, :]
 

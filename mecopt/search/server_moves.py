@@ -3,8 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.kernels.compiled import compiled
+from mecopt.kernels.compiled import compiled, compiled_inside
 from mecopt.kernels.servers import Servers, server_value
+from mecopt.search.server_limits import NONE
 
 Floats = NDArray[np.float64]
 Bits = NDArray[np.int8]
@@ -15,12 +16,12 @@ SWAPS = 300
 """Most users among whom pairs are exchanged."""
 
 
-@compiled
+@compiled_inside
 def _part(servers: Servers, decision: Bits, j: int, load: float, share: Floats) -> tuple[int, float]:
     """Return how many users server j (from 0) has if they do not fit, else 0, and what it costs if they do, else 0."""
     if not servers.bounded[0] and not servers.limited[0]:
         return 0, load * (load / servers.capacity[0, j])
-    value = server_value(servers, 0, decision, j, share)[0]
+    value = server_value(servers, NONE, decision, j, share)[0]
     if value < np.inf:
         return 0, value
     held = 0
@@ -29,7 +30,7 @@ def _part(servers: Servers, decision: Bits, j: int, load: float, share: Floats) 
     return held, 0.0
 
 
-@compiled
+@compiled_inside
 def _own(servers: Servers, i: int, j: int) -> tuple[int, float]:
     """Return 1 and 0 where choice j is impossible for user i, else 0 and its own cost."""
     cost = servers.cost[0, i, j]
@@ -92,7 +93,7 @@ def polish(servers: Servers, decision: Bits, rounds: int) -> int:
     return steps
 
 
-@compiled
+@compiled_inside
 def _exchange(
     servers: Servers, decision: Bits, load: Floats, over: NDArray[np.int64], part: Floats, share: Floats, tiny: float
 ) -> bool:
@@ -121,3 +122,80 @@ def _exchange(
                 return True
             decision[i], decision[k] = a, b
     return False
+
+
+@compiled_inside
+def best_exchanges(servers: Servers, decision: Bits, allowed: NDArray[np.bool_]) -> int:
+    """Better a decision in place by the best exchange or move between two choices, pair by pair, until none helps.
+
+    For shares without bounds, and users who have several choices left. An exchange of i at a for k at b changes the cost by
+
+    ``b_ib - b_ia + s_i g + b_ka - b_kb - s_k g + (s_i - s_k)^2 h``,  ``g = 2 S_b/F_b - 2 S_a/F_a``,  ``h = 1/F_a + 1/F_b``,
+
+    a move by the same without k; 1/F is 0 at choice 0.
+    """
+    users, choices = servers.cost.shape[1:]
+    member, held = np.empty((choices, users), np.int64), np.zeros(choices, np.int64)
+    load, inverse, total = np.zeros(choices), np.zeros(choices), 0.0
+    other, root = np.empty(users), np.empty(users)
+    for j in range(1, choices):
+        inverse[j] = 1.0 / servers.capacity[0, j - 1]
+    for i in range(users):
+        j, left = decision[i], 0
+        load[j] += servers.root[0, i]
+        total += abs(servers.cost[0, i, j])
+        for k in range(choices):
+            left += allowed[i, k]
+        if left > 1:
+            member[j, held[j]] = i
+            held[j] += 1
+    steps, improved = 0, True
+    while improved and steps < POLISHING * choices:
+        improved = False
+        for a in range(choices):
+            for b in range(a):
+                while steps < POLISHING * choices:
+                    slope = 2.0 * load[b] * inverse[b] - 2.0 * load[a] * inverse[a]
+                    bend, least, out, back = inverse[a] + inverse[b], -1e-15 * total, -1, -1
+                    for q in range(held[b]):
+                        k = member[b, q]
+                        root[q] = servers.root[0, k]
+                        other[q] = (
+                            servers.cost[0, k, a] - servers.cost[0, k, b] - root[q] * slope if allowed[k, a] else np.inf
+                        )
+                        moved = other[q] + bend * root[q] * root[q]
+                        if moved < least:
+                            least, out, back = moved, -1, q
+                    for p in range(held[a]):
+                        i = member[a, p]
+                        if not allowed[i, b]:
+                            continue
+                        own = servers.root[0, i]
+                        changed = servers.cost[0, i, b] - servers.cost[0, i, a] + own * slope
+                        if changed + bend * own * own < least:
+                            least, out, back = changed + bend * own * own, p, -1
+                        for q in range(held[b]):
+                            apart = own - root[q]
+                            if changed + other[q] + bend * apart * apart < least:
+                                least, out, back = changed + other[q] + bend * apart * apart, p, q
+                    if out < 0 and back < 0:
+                        break
+                    improved = True
+                    steps += 1
+                    goes, comes = (member[a, out] if out >= 0 else -1), (member[b, back] if back >= 0 else -1)
+                    if out >= 0:
+                        held[a] -= 1
+                        member[a, out] = member[a, held[a]]
+                    if back >= 0:
+                        held[b] -= 1
+                        member[b, back] = member[b, held[b]]
+                        member[a, held[a]], decision[comes] = comes, a
+                        held[a] += 1
+                        load[a] += servers.root[0, comes]
+                        load[b] -= servers.root[0, comes]
+                    if out >= 0:
+                        member[b, held[b]], decision[goes] = goes, b
+                        held[b] += 1
+                        load[b] += servers.root[0, goes]
+                        load[a] -= servers.root[0, goes]
+    return steps

@@ -70,7 +70,7 @@ def offloading_index(problem: BinaryOffloading) -> Array:
 
 
 def relaxation_price(problem: BinaryOffloading) -> Array:
-    """Return the capacity price of the relaxation, ``(lambda / 2)^2``; see `mecopt.search.servers`."""
+    """Return the capacity price of the relaxation, ``(lambda / 2)^2``; see `mecopt.search.one_server`."""
     return relaxed_prices(problem)[0][..., 0]
 
 

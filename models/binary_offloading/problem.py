@@ -303,7 +303,7 @@ class BinaryOffloading(Problem[ServerRate, CapacityPrice]):
         return np.asarray(cheaper.sum(axis=-1) - price * self.capacity)
 
     def relaxed_dual(self) -> CapacityPrice:
-        """Return the capacity price of the relaxation; see `mecopt.search.servers`."""
+        """Return the capacity price of the relaxation; see `mecopt.search.one_server`."""
         return CapacityPrice(capacity_price=exact.relaxation_price(self))
 
     def random_dual(self, rng: Generator, shape: tuple[int, ...]) -> CapacityPrice:

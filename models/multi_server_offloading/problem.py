@@ -357,7 +357,7 @@ class MultiServerOffloading(Problem[SpeedAndPower, ServerPrices]):
         return allocation.relaxed_bound(self, np.maximum(dual.speed_price, 0.0), np.maximum(dual.place_price, 0.0))
 
     def relaxed_dual(self) -> ServerPrices:
-        """Return the prices of the relaxation; see `mecopt.search.servers`."""
+        """Return the prices of the relaxation; see `mecopt.search.server_prices`."""
         return ServerPrices(*server_choice.relaxed_prices(self))
 
     def random_dual(self, rng: Generator, shape: tuple[int, ...]) -> ServerPrices:

@@ -172,7 +172,7 @@ def test_where_no_folder_can_be_written_to_every_process_waits(said: Callable[[]
     ("module", "name"),
     [
         ("mecopt.models.binary_offloading.compiled", "binary-offloading"),
-        ("mecopt.search.servers", "mecopt"),
+        ("mecopt.search.server_tree", "mecopt"),
         ("foreign.kernels", "foreign"),
     ],
 )

@@ -14,6 +14,7 @@ from mecopt.lesson import Outcome, Pricing, pricing
 from mecopt.models import BinaryOffloading, MultiServerOffloading
 from mecopt.models.multi_server_offloading import ServerPrices, SpeedAndPower
 from mecopt.models.multi_server_offloading.exact import assign
+from mecopt.models.multi_server_offloading.lesson import alike as lesson_alike
 from mecopt.models.multi_server_offloading.lesson import checks, prices, ratios, slots
 
 LESSON = MultiServerOffloading.lesson()
@@ -145,6 +146,16 @@ def _for_faster_servers(terms: Any) -> Any:
     return assign(terms._replace(capacity=8.0 * terms.capacity))
 
 
+def _uncounted(problem: MultiServerOffloading, counts: Any) -> float:
+    """Forget the counts."""
+    return float(problem.relaxed_bound(problem.relaxed_dual()))
+
+
+def _dear_places(problem: MultiServerOffloading, counts: Any) -> float:
+    """Give back nothing of what places cost."""
+    return 1.01 * lesson_alike.counted_bound(problem, counts)
+
+
 def _unearned(cost: Any, rises: Any, price: Any) -> float:
     """Forget what the places earn."""
     return float(np.minimum(cost[:, 0], (cost[:, 1:] + price).min(axis=-1)).sum())
@@ -192,6 +203,9 @@ WRONG: list[Case] = [
     (prices.check_reduced_costs, {"priced": _scaled_slack(2.0)}, {1}),
     (prices.check_reduced_costs, {"priced": _fixed}, {1}),
     (prices.check_reduced_costs, {"priced": _scaled_slack(0.0)}, {2, 3}),
+    (lesson_alike.check_counts, {"counted": _uncounted}, {1, 2}),
+    (lesson_alike.check_counts, {"counted": _dear_places}, {0}),
+    (lesson_alike.check_counts, {"searched": lambda problem: 3.0 ** np.full(4, problem.users)}, {3}),
     (slots.check_slots, {"rise": _counted}, {0}),
     (slots.check_slots, {"answer": _for_faster_servers}, {1, 2, 4}),
     (slots.check_slots, {"bound": _unearned}, {3}),

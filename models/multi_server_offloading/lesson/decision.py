@@ -1,6 +1,7 @@
 """The lesson on many servers, the decision open: prices of servers, what they prove and fix, and three special cases."""
 
 from mecopt.lesson import Step
+from mecopt.models.multi_server_offloading.lesson import alike as lesson_alike
 from mecopt.models.multi_server_offloading.lesson import prices, slots
 
 ANY_PRICES = Step(
@@ -179,4 +180,36 @@ stays one at all prices. Slots still work with places limited, but not with boun
     check=slots.check_limits,
 )
 
-DECISION = (ANY_PRICES, BEST_PRICES, REDUCED_COSTS, SLOTS, ONE_SERVER, LIMITS)
+COUNTS = Step(
+    title="Users nearly alike are counted, server by server",
+    statement="""
+Where users are nearly alike, reduced costs are all about 0: nobody is fixed, and whoever is held at a server, another one
+takes its place. So it is told first how many users n = (n₀, …, n_M) every choice takes. At a price νⱼ of a place, now of
+either sign, such decisions cost at least
+
+    D(λ, ν; n) = Σᵢ minⱼ (b(i, j) + λⱼsᵢ + νⱼ) − Σⱼ Fⱼλⱼ²/4 − Σⱼ nⱼνⱼ
+
+Where the best λ, ν leave counts broken, one of them is at most ⌊nⱼ⌋ or at least ⌊nⱼ⌋ + 1, first of all users, then of
+groups of like ones. Servers that are equal are ordered by their counts. What is left, few decisions whose loads are near
+Fⱼλⱼ/2, is gone through.
+""",
+    formula=r"""
+D(\lambda, \nu; n) = \sum_i \min_j \bigl( b_{ij} + \lambda_j s_i + \nu_j \bigr) - \sum_j \frac{F_j \lambda_j^2}{4}
+- \sum_j n_j \nu_j \ \le\ V(a) \quad \text{if } |\{i : a_i = j\}| = n_j \text{ for all } j
+""",
+    argument="""
+By step 7 with b(i, j) + νⱼ for b(i, j): such a decision pays Σⱼ nⱼνⱼ more, and that is subtracted again. Pricing the
+counts loses nothing more than pricing the speed does: at given λ the least over decisions with counts n is a
+transportation problem, whose vertices are whole.
+
+Why it is tight: V(a) exceeds D by its reduced costs and by Σⱼ (Sⱼ − Fⱼλⱼ/2)²/Fⱼ. Equal users have the same load in every
+decision with counts n, λⱼ = 2 Sⱼ/Fⱼ makes the squares 0, and ν makes all reduced costs 0. Where users differ by ε, loads
+of equal counts differ by order ε, and the squares by ε².
+
+Both sides of a branching lose the broken count, so the tree is finite, and its proof is the least of all bounds at which
+it was closed. Among equal servers decisions come in permutations, and one of each is enough.
+""",
+    check=lesson_alike.check_counts,
+)
+
+DECISION = (ANY_PRICES, BEST_PRICES, REDUCED_COSTS, COUNTS, SLOTS, ONE_SERVER, LIMITS)

@@ -1,0 +1,167 @@
+r"""The bound of all decisions that keep limits, at given prices of servers and of limits.
+
+At prices :math:`\lambda_j` of capacity a user pays :math:`c_{ij} = b_{ij} + \varphi_{ij}(\lambda_j)` for server j, where
+
+.. math:: \varphi_{ij}(\lambda) = \min_{l_{ij} \le f \le h_{ij}} s_i^2/f + \tfrac{\lambda^2}{4} f ,
+
+which is :math:`\lambda s_i` while no bound binds. A limit p says that so many users of a group take a choice,
+:math:`\underline n_p \le n_p \le \overline n_p`; at its price :math:`\nu_p`, of either sign, they pay so much more. For ANY
+prices no decision that keeps the limits costs less than
+
+.. math::
+    D(\lambda, \nu) = \sum_i \min_j \Bigl( c_{ij} + \sum_p \nu_p \Bigr) - \sum_j \frac{F_j \lambda_j^2}{4}
+    - \sum_p \max(\nu_p \overline n_p, \nu_p \underline n_p) ,
+
+since its own numbers lie between the limits. Limits cost nothing beyond that: at given :math:`\lambda` what is left is a
+transportation problem, whose vertices are integral, so no bound from counting is better than D at the best :math:`\nu`.
+
+Where the number n of users at a server tells its load, S between :math:`S_n^-` and :math:`S_n^+`, the terms of that server's
+capacity and number are :math:`\min_n \min_S S^2/F_j - \lambda_j S - \nu_j n` together, which is no less.
+
+Rounding: the prices are what they are, D is summed with compensation, and what its terms can have lost is subtracted.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mecopt.kernels.compiled import compiled_inside
+from mecopt.kernels.servers import ROUNDING, Servers
+from mecopt.search.server_limits import AT, BEGIN, BINDING, END, SIZE, TELLING, Free, plus
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+LOST = 1e-15
+"""What rounding takes of the terms of a bound at most, in parts of their sizes: less than ten roundings each."""
+
+
+@compiled_inside
+def shared(servers: Servers, i: int, j: int, price: float) -> tuple[float, float, float]:
+    """Return phi at a price of server j (from 0), and its first two derivatives."""
+    root = servers.root[0, i]
+    if not servers.bounded[0]:
+        return price * root, root, 0.0
+    lower, upper = servers.lower[0, i, j], servers.upper[0, i, j]
+    wanted = 2.0 * root
+    if root > 0.0 and lower * price < wanted < upper * price:
+        return price * root, root, 0.0
+    share = upper if root > 0.0 and wanted >= upper * price else lower
+    computing = root * (root / share) if root > 0.0 else 0.0
+    return computing + 0.25 * price * price * share, 0.5 * price * share, 0.5 * share
+
+
+@compiled_inside
+def charge(servers: Servers, allowed: Flags, free: Free, price: Floats) -> None:
+    """Fill what choices cost free users at prices of capacity and of the limits that bind."""
+    choices = allowed.shape[1]
+    for f in range(free.sizes[SIZE]):
+        i = free.users[f]
+        for j in range(choices):
+            free.cost[f, j] = np.inf
+            if allowed[i, j]:
+                free.cost[f, j] = servers.cost[0, i, j]
+                if j > 0:
+                    free.cost[f, j] += shared(servers, i, j - 1, price[j - 1])[0]
+    for q in range(free.sizes[BINDING]):
+        for f in range(free.active[q, BEGIN], free.active[q, END]):
+            free.cost[f, free.active[q, AT]] += price[choices - 1 + q]
+
+
+@compiled_inside
+def load_cost(capacity: float, price: float, least: float, most: float) -> tuple[float, float, bool]:
+    """Return the least of ``S^2/F - lambda S`` for loads between two, where it is, and whether it is inside."""
+    load = 0.5 * capacity * price
+    inside = least < load < most
+    load = min(max(load, least), most)
+    return load * (load / capacity) - price * load, load, inside
+
+
+@compiled_inside
+def bound_at(servers: Servers, free: Free, price: Floats, telling: bool) -> float:
+    """Return D, less what rounding can have taken from its terms, where the costs are filled.
+
+    Where numbers of users tell loads that counts only with `telling`.
+    """
+    count = free.fixed.size - 1
+    by_number = np.zeros(count, np.bool_)
+    for q in range(free.sizes[BINDING]):
+        if telling and free.active[q, TELLING]:
+            by_number[free.active[q, AT] - 1] = True
+    total, lost, size = free.fixed[0], 0.0, abs(free.fixed[0])
+    for j in range(count):
+        if servers.bounded[0]:
+            for k in range(free.start[j + 1], free.start[j + 2]):
+                term = shared(servers, free.held[k], j, price[j])[0]
+                size += term
+                total, lost = plus(total, lost, term)
+        else:
+            term = price[j] * free.fixed[j + 1]
+            size += term
+            total, lost = plus(total, lost, term)
+        if not by_number[j]:
+            term = 0.25 * servers.capacity[0, j] * price[j] * price[j]
+            size += term
+            total, lost = plus(total, lost, -term)
+    dearest = np.zeros(count + 1)
+    for q in range(free.sizes[BINDING]):
+        paid, choice = price[count + q], free.active[q, AT]
+        term = max(paid * free.most[q], paid * free.least[q])
+        dearest[choice] += abs(paid)
+        if by_number[choice - 1] and free.active[q, TELLING]:
+            term, most = -np.inf, 0.0
+            for n in range(int(free.least[q]), int(free.most[q]) + 1):
+                of_load, load, _ = load_cost(
+                    servers.capacity[0, choice - 1], price[choice - 1], free.lightest[choice, n], free.heaviest[choice, n]
+                )
+                term = max(term, paid * n - of_load)
+                most = max(most, 2.0 * price[choice - 1] * load + abs(paid) * n)
+            size += most
+        size += abs(term)
+        total, lost = plus(total, lost, -term)
+    for f in range(free.sizes[SIZE]):
+        term = free.cost[f].min()
+        size += abs(term)
+        total, lost = plus(total, lost, term)
+    # A choice that is not the cheapest by rounding alone may be so by what its own prices lost.
+    size += 2.0 * free.sizes[SIZE] * dearest.max()
+    return total + lost - LOST * size
+
+
+@compiled_inside
+def refuted(servers: Servers, allowed: Flags, free: Free, price: Floats) -> bool:
+    """Whether these prices prove that least shares and numbers of users exceed what there is.
+
+    With mu = (lambda/2)^2 no decision keeps the limits and has an allocation where what users take at least,
+    ``sum_i min_j l_ij mu_j + nu``, is more than ``sum_j F_j mu_j + sum_p max(nu u, nu l)``: it would take no more of each
+    (Farkas).
+    """
+    choices = allowed.shape[1]
+    count, binding = choices - 1, free.sizes[BINDING]
+    if not servers.bounded[0] and binding == 0:
+        return False
+    more, size = 0.0, 0.0
+    for j in range(count):
+        price_of_speed = 0.25 * price[j] * price[j]
+        more -= servers.capacity[0, j] * price_of_speed
+        size += servers.capacity[0, j] * price_of_speed
+        if servers.bounded[0]:
+            for k in range(free.start[j + 1], free.start[j + 2]):
+                more += servers.lower[0, free.held[k], j] * price_of_speed
+    for q in range(binding):
+        paid = price[count + q]
+        more -= max(paid * free.most[q], paid * free.least[q])
+        size += abs(paid) * free.most[q]
+    for f in range(free.sizes[SIZE]):
+        i, least = free.users[f], np.inf
+        for j in range(choices):
+            if allowed[i, j]:
+                paid = 0.0
+                if j > 0 and servers.bounded[0]:
+                    paid = 0.25 * price[j - 1] * price[j - 1] * servers.lower[0, i, j - 1]
+                for q in range(binding):
+                    if free.active[q, AT] == j and free.active[q, BEGIN] <= f < free.active[q, END]:
+                        paid += price[count + q]
+                        size += abs(price[count + q])
+                least = min(least, paid)
+        more += least
+    return more > 10.0 * ROUNDING * size

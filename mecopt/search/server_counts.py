@@ -1,0 +1,296 @@
+r"""Nodes that limit the numbers of users at servers: what follows from limits, which servers are alike, and how to branch.
+
+The relaxed decision sends :math:`n` users of a group to a choice. Where that is broken, no more than
+:math:`\lfloor n \rfloor` may take it, or at least one more has to: the outermost group comes first. Where all counts are
+whole a user that is torn takes its likeliest choice, or does not.
+
+Servers are interchangeable where users cost the same on them and the node says the same of them. Of those either all have
+no more than :math:`\lfloor n \rfloor` users of the group, or one, whichever, has more, and of all users no other one has
+more than that: it is called the first. In the same way a user takes the first of them or none. What reduced costs took away
+may differ between them: it leaves all decisions that cost less than the incumbent, which stay such when servers are
+exchanged.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mecopt.kernels.compiled import compiled_inside
+from mecopt.search.server_data import ServersData
+from mecopt.search.server_limits import AT, BEGIN, BINDING, CHOICE, END, FIRST, LAST, SIZE, Free, Limits
+
+Flags = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+Whole = NDArray[np.int64]
+
+ROWS = 64
+"""Limits that a node has at most; where it has so many, single users are branched on."""
+BROKEN = 0.02
+"""How far from a whole number a count has to be to be branched on."""
+
+LEAST, MOST, PRICE = range(3)
+LEADER, TOUCHED = range(2)
+DEPTH, TRAIL, FILLED, NODES, DONE, FULL, CREDIT, NEEDED, FAILED = range(9)
+ROW_OF, USER, TAKEN, CUT, ABOVE, FLIPPED, TRAIL_OF, ROWS_OF = range(8)
+
+
+class Node(NamedTuple):
+    """What is left in a node."""
+
+    allowed: Flags
+    limits: Limits
+    """Rows of `numbers`, and the groups and choices that they are of."""
+    numbers: Floats
+    """Least and most users of every limit, and prices: of capacity, then of the limits, ``(3, servers + rows)``."""
+    marks: Whole
+    """Of every choice the server that has no fewer users, or -1, and whether single users were branched on there."""
+
+
+class Path(NamedTuple):
+    """The branchings on the way to a node, a row each, and what the nodes were before."""
+
+    what: Whole
+    """Row of the limit or -1 for a user, user, choice, cut, which side comes first, whether it is done, trail, rows."""
+    bound: Floats
+    alike: Flags
+    """Choices that are branched on as one, ``(levels, choices)``."""
+    numbers: Floats
+    marks: Whole
+
+
+@compiled_inside
+def take(node: Node, trail: Whole, cursor: Whole, i: int, j: int) -> None:
+    """Take a choice away from a user."""
+    node.allowed[i, j] = False
+    trail[cursor[TRAIL]] = i * node.allowed.shape[1] + j
+    cursor[TRAIL] += 1
+
+
+@compiled_inside
+def follows(node: Node, trail: Whole, cursor: Whole) -> bool:
+    """Draw the conclusions of limits for each other and for users; return whether they can be kept."""
+    users, choices = node.allowed.shape
+    least, most, rows = node.limits.least, node.limits.most, node.limits.rows
+    left = np.zeros(users, np.int64)
+    for i in range(users):
+        for j in range(choices):
+            left[i] += node.allowed[i, j]
+        if left[i] == 0:
+            return False
+    changed = True
+    while changed:
+        changed = False
+        for p in range(cursor[FILLED]):
+            choice, held, able = rows[p, CHOICE], 0, 0
+            for i in range(rows[p, FIRST], rows[p, LAST]):
+                if node.allowed[i, choice]:
+                    able += 1
+                    held += left[i] == 1
+            low, high = max(least[p], float(held)), min(most[p], float(able))
+            if p < choices:
+                others_least, others_most = 0.0, 0.0
+                for k in range(choices):
+                    if k != p:
+                        others_least += least[k]
+                        others_most += most[k]
+                high, low = min(high, users - others_least), max(low, users - others_most)
+                leader = node.marks[LEADER, p]
+                if leader >= 0:
+                    high = min(high, most[leader])
+                    if low > least[leader]:
+                        least[leader], changed = low, True
+            if low > high:
+                return False
+            if low > least[p] or high < most[p]:
+                least[p], most[p], changed = low, high, True
+            if held < able and (held == high or able == low):
+                changed = True
+                for i in range(rows[p, FIRST], rows[p, LAST]):
+                    if node.allowed[i, choice] and left[i] > 1:
+                        if held == high:
+                            take(node, trail, cursor, i, choice)
+                            left[i] -= 1
+                        else:
+                            for j in range(choices):
+                                if j != choice and node.allowed[i, j]:
+                                    take(node, trail, cursor, i, j)
+                            left[i] = 1
+    return True
+
+
+@compiled_inside
+def interchangeable(data: ServersData, node: Node, rows: int, j: int, alike: Flags) -> None:
+    """Fill in which choices are interchangeable with j, itself among them."""
+    choices = alike.size
+    least, most, of = node.limits.least, node.limits.most, node.limits.rows
+    alike[:] = False
+    alike[j] = True
+    if j == 0 or node.marks[TOUCHED, j] == 1:
+        return
+    for k in range(1, choices):
+        same = k != j and data.kinds[k] == data.kinds[j] and node.marks[TOUCHED, k] == 0
+        same = same and least[k] == least[j] and most[k] == most[j]
+        same = same and (node.marks[LEADER, k] == node.marks[LEADER, j] or least[j] == most[j])
+        for p in range(choices, rows):
+            if same and (of[p, CHOICE] == j or of[p, CHOICE] == k):
+                other, found = j + k - of[p, CHOICE], False
+                for q in range(choices, rows):
+                    if of[q, CHOICE] == other and of[q, FIRST] == of[p, FIRST] and of[q, LAST] == of[p, LAST]:
+                        found = found or (least[q] == least[p] and most[q] == most[p])
+                same = found
+        alike[k] = alike[k] or same
+
+
+@compiled_inside
+def level_out(data: ServersData, node: Node, free: Free, rows: int, price: Floats, same: Whole) -> bool:
+    """Fill in of every choice the first one that it is interchangeable with, and give those the mean of their prices."""
+    choices = same.size
+    count = choices - 1
+    alike = np.zeros(choices, np.bool_)
+    some = False
+    for j in range(choices):
+        same[j] = j
+    for j in range(1, choices):
+        if same[j] != j:
+            continue
+        interchangeable(data, node, rows, j, alike)
+        number, total = 0, 0.0
+        for k in range(j, choices):
+            if alike[k] and free.start[k + 1] == free.start[k] and free.start[j + 1] == free.start[j]:
+                same[k] = j
+                number += 1
+                total += price[k - 1]
+        if number > 1:
+            some = True
+            for k in range(j, choices):
+                if same[k] == j:
+                    price[k - 1] = total / number
+    if not some:
+        return False
+    for q in range(free.sizes[BINDING]):
+        number, total = 0, 0.0
+        for turn in range(2):
+            for p in range(free.sizes[BINDING]):
+                matches = same[free.active[p, AT]] == same[free.active[q, AT]]
+                if matches and free.active[p, BEGIN] == free.active[q, BEGIN] and free.active[p, END] == free.active[q, END]:
+                    if turn == 0:
+                        number += 1
+                        total += price[count + p]
+                    else:
+                        price[count + p] = total / number
+    return True
+
+
+@compiled_inside
+def count_to_branch_on(data: ServersData, node: Node, free: Free, rows: int, what: Whole) -> bool:
+    """Find the outermost group whose number of users at a choice is broken; fill in its row, choice and cut."""
+    users, choices = node.allowed.shape
+    sums = np.zeros((users + 1, choices))
+    f, torn = 0, np.zeros(users + 1, np.int64)
+    single = np.zeros(users)
+    for j in range(choices):
+        for k in range(free.start[j], free.start[j + 1]):
+            single[free.held[k]] = j
+    for i in range(users):
+        torn[i + 1] = torn[i]
+        for j in range(choices):
+            sums[i + 1, j] = sums[i, j]
+        if f < free.sizes[SIZE] and free.users[f] == i:
+            for j in range(choices):
+                sums[i + 1, j] += free.weight[f, j]
+            torn[i + 1] += 1
+            f += 1
+        else:
+            sums[i + 1, int(single[i])] += 1.0
+    for g in range(data.begin.size):
+        first, last = data.begin[g], data.end[g]
+        if g > 0 and (torn[last] - torn[first] < 2 or rows + choices > ROWS):
+            continue
+        most = BROKEN
+        for j in range(choices):
+            number = sums[last, j] - sums[first, j]
+            part = abs(number - np.rint(number))
+            if part <= most:
+                continue
+            row = j if g == 0 else -1
+            for p in range(choices, rows):
+                if node.limits.rows[p, CHOICE] == j and node.limits.rows[p, FIRST] == first:
+                    row = p if node.limits.rows[p, LAST] == last else row
+            low, high = 0.0, float(last - first)
+            if row >= 0:
+                low, high = node.limits.least[row], node.limits.most[row]
+            if low < high:
+                most = part
+                what[ROW_OF], what[USER], what[TAKEN] = g, -1, j
+                what[CUT] = int(min(max(np.floor(number), low), high - 1.0))
+                what[ABOVE] = number - what[CUT] > 0.5
+        if most > BROKEN:
+            return True
+    return False
+
+
+@compiled_inside
+def user_to_branch_on(node: Node, free: Free, what: Whole) -> None:
+    """Find the user that is torn most; fill in it and its likeliest choice."""
+    most = -1.0
+    for f in range(free.sizes[SIZE]):
+        i, left, choice = free.users[f], 0, -1
+        for j in range(node.marks.shape[1]):
+            if node.allowed[i, j]:
+                left += 1
+                if choice < 0 or free.weight[f, j] > free.weight[f, choice]:
+                    choice = j
+        if left > 1 and 1.0 - free.weight[f, choice] > most:
+            most = 1.0 - free.weight[f, choice]
+            what[ROW_OF], what[USER], what[TAKEN], what[CUT], what[ABOVE] = -1, i, choice, 0, 1
+
+
+@compiled_inside
+def _row(node: Node, cursor: Whole, first: int, last: int, choice: int) -> int:
+    """Return the row of the limit on a group's users at a choice, a new one without a limit if there is none."""
+    users, choices = node.allowed.shape
+    limits = node.limits
+    if first == 0 and last == users:
+        return choice
+    for p in range(choices, cursor[FILLED]):
+        if limits.rows[p, FIRST] == first and limits.rows[p, LAST] == last and limits.rows[p, CHOICE] == choice:
+            return p
+    p = cursor[FILLED]
+    limits.rows[p, FIRST], limits.rows[p, LAST], limits.rows[p, CHOICE] = first, last, choice
+    limits.least[p], limits.most[p] = 0.0, float(last - first)
+    node.numbers[PRICE, choices - 1 + p] = 0.0
+    cursor[FILLED] += 1
+    return p
+
+
+@compiled_inside
+def enter(data: ServersData, node: Node, path: Path, level: int, above: bool, trail: Whole, cursor: Whole) -> None:
+    """Go to one side of a branching."""
+    choices = node.marks.shape[1]
+    what, alike = path.what[level], path.alike[level]
+    choice, user = what[TAKEN], what[USER]
+    if user >= 0:
+        for k in range(choices):
+            if node.allowed[user, k] and ((above and k != choice) or (not above and alike[k])):
+                take(node, trail, cursor, user, k)
+        others = above  # whether another server could come to be alike that the user may still take
+        for k in range(1, choices):
+            others = others or (data.kinds[k] == data.kinds[choice] and not alike[k] and node.marks[TOUCHED, k] == 0)
+        for k in range(1, choices):
+            if others and (k == choice if above else alike[k]):
+                node.marks[TOUCHED, k] = 1
+        return
+    g = what[ROW_OF]
+    first, last = data.begin[g], data.end[g]
+    if above:
+        row = _row(node, cursor, first, last, choice)
+        node.limits.least[row] = max(node.limits.least[row], what[CUT] + 1.0)
+        for k in range(choices):
+            if g == 0 and alike[k] and k != choice:
+                node.marks[LEADER, k] = choice
+        return
+    for k in range(choices):
+        if alike[k]:
+            row = _row(node, cursor, first, last, k)
+            node.limits.most[row] = min(node.limits.most[row], float(what[CUT]))

@@ -1,0 +1,190 @@
+r"""Smooth bounds of servers' decisions, and Newton's step to their maxima.
+
+The bound D of `mecopt.search.server_bound` is the limit of smooth functions, each minimum over choices replaced by
+:math:`-\tau \ln \sum_j e^{-c_{ij}/\tau}` and each maximum over both ends of a limit by :math:`\tau \ln (e^{\nu \overline
+n/\tau} + e^{\nu \underline n/\tau})`. The weights of the choices there are the relaxed decision, in which users may split.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mecopt.kernels.compiled import compiled_inside
+from mecopt.kernels.servers import Servers
+from mecopt.search.server_bound import charge, load_cost, shared
+from mecopt.search.server_limits import AT, BEGIN, BINDING, END, SIZE, TELLING, Free
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+Whole = NDArray[np.int64]
+
+FAR = 45.0
+"""How many tau a choice may be behind the best one and still count: beyond it its weight is below rounding."""
+PIVOT = 1e-14
+"""Smallest pivot of the scaled Hessian."""
+STEADY = 1e-7
+"""Curvature, in parts of 1/tau, that keeps prices of limits from where nothing holds them."""
+
+
+@compiled_inside
+def smooth(
+    servers: Servers, allowed: Flags, free: Free, price: Floats, tau: float, slope: Floats, bend: Floats, bends: bool
+) -> float:
+    """Return the smooth bound at these prices, and fill the weights; where asked, gradient and (modified) Hessian.
+
+    The Hessian is kept negative definite: where shares at their bounds bend phi upwards, that part is cut.
+    """
+    choices = allowed.shape[1]
+    count, size, binding = choices - 1, free.sizes[SIZE], free.sizes[BINDING]
+    charge(servers, allowed, free, price)
+    smooth = free.fixed[0]
+    own, rise, taken, some = np.zeros(count), np.zeros(choices), np.zeros(binding), np.empty(choices, np.int64)
+    if bends:
+        slope[:], bend[:] = 0.0, 0.0
+    for j in range(count):
+        for k in range(free.start[j + 1], free.start[j + 2]):
+            if not servers.bounded[0]:
+                smooth += price[j] * free.fixed[j + 1]
+                slope[j] += free.fixed[j + 1] if bends else 0.0
+                break
+            term, first, second = shared(servers, free.held[k], j, price[j])
+            smooth += term
+            if bends:
+                slope[j] += first
+                own[j] += second
+    for f in range(size):
+        i, least, total, several = free.users[f], np.inf, 0.0, 0
+        for j in range(choices):
+            least = min(least, free.cost[f, j])
+        for j in range(choices):
+            behind = (free.cost[f, j] - least) / tau
+            free.weight[f, j] = np.exp(-behind) if behind < FAR else 0.0
+            total += free.weight[f, j]
+        smooth += least - (tau * np.log(total) if total > 1.0 else 0.0)
+        if not bends:
+            continue
+        for j in range(choices):
+            weight = free.weight[f, j] / total
+            free.weight[f, j] = weight
+            if weight > 0.0:
+                some[several] = j
+                several += 1
+                if j > 0:
+                    _, rise[j], second = shared(servers, i, j - 1, price[j - 1])
+                    slope[j - 1] += weight * rise[j]
+                    own[j - 1] += weight * second
+        for q in range(binding):
+            inside = free.active[q, BEGIN] <= f < free.active[q, END]
+            taken[q] = free.weight[f, free.active[q, AT]] if inside else 0.0
+            slope[count + q] += taken[q]
+        if several == 1:
+            continue
+        for a in range(several):
+            j = some[a]
+            if j == 0:
+                continue
+            part = free.weight[f, j] * rise[j] / tau
+            bend[j - 1, j - 1] -= part * rise[j]
+            for b in range(a + 1):
+                k = some[b]
+                if k > 0:
+                    bend[j - 1, k - 1] += part * free.weight[f, k] * rise[k]
+            for q in range(binding):
+                if taken[q] > 0.0:
+                    bend[count + q, j - 1] += part * (taken[q] - (1.0 if free.active[q, AT] == j else 0.0))
+        for q in range(binding):
+            if taken[q] > 0.0:
+                for p in range(q + 1):
+                    if taken[p] > 0.0:
+                        same = 1.0 if free.active[p, AT] == free.active[q, AT] else 0.0
+                        bend[count + q, count + p] += taken[q] * (taken[p] - same) / tau
+    for q in range(binding):
+        if free.active[q, TELLING]:
+            smooth += _smooth_load(servers, free, price, tau, q, slope, bend, bends)
+            continue
+        paid, span = price[count + q], free.most[q] - free.least[q]
+        smooth -= max(paid * free.most[q], paid * free.least[q])
+        other = np.exp(-abs(paid) * span / tau) if abs(paid) * span < FAR * tau else 0.0
+        smooth -= tau * np.log1p(other) if span > 0.0 else 0.0
+        if bends:
+            up = (1.0 if paid >= 0.0 else other) / (1.0 + other)
+            slope[count + q] -= free.least[q] + span * up
+            bend[count + q, count + q] -= (span * span * up * (1.0 - up) + STEADY) / tau
+    for q in range(binding):
+        if free.active[q, TELLING]:
+            own[free.active[q, AT] - 1] = np.inf
+    for j in range(count):
+        half = 0.5 * servers.capacity[0, j]
+        if own[j] == np.inf:
+            bend[j, j] -= 1e-3 * half if bends else 0.0
+            continue
+        smooth -= 0.5 * half * price[j] * price[j]
+        if bends:
+            slope[j] -= half * price[j]
+            bend[j, j] += min(own[j] - half, -1e-3 * half)
+    return smooth
+
+
+@compiled_inside
+def _smooth_load(
+    servers: Servers, free: Free, price: Floats, tau: float, q: int, slope: Floats, bend: Floats, bends: bool
+) -> float:
+    """Return the soft minimum, over numbers of users, of what a server's load costs; add its slope and bend."""
+    count, j = free.fixed.size - 1, free.active[q, AT] - 1
+    capacity, light, heavy, paid = servers.capacity[0, j], free.lightest[j + 1], free.heaviest[j + 1], price[count + q]
+    first, last = int(free.least[q]), int(free.most[q])
+    least = np.inf
+    for n in range(first, last + 1):
+        least = min(least, load_cost(capacity, price[j], light[n], heavy[n])[0] - paid * n)
+    total, load_mean, mean, curve = 0.0, 0.0, 0.0, 0.0
+    loads, both, squares = 0.0, 0.0, 0.0
+    for n in range(first, last + 1):
+        cost, load, inside = load_cost(capacity, price[j], light[n], heavy[n])
+        behind = (cost - paid * n - least) / tau
+        if behind < FAR:
+            weight = np.exp(-behind)
+            total += weight
+            load_mean += weight * load
+            mean += weight * n
+            curve += weight * 0.5 * capacity if inside else 0.0
+    load_mean, mean, curve = load_mean / total, mean / total, curve / total
+    if bends:
+        for n in range(first, last + 1):
+            cost, load, inside = load_cost(capacity, price[j], light[n], heavy[n])
+            behind = (cost - paid * n - least) / tau
+            if behind < FAR:
+                weight = np.exp(-behind) / total
+                loads += weight * (load - load_mean) * (load - load_mean)
+                both += weight * (load - load_mean) * (n - mean)
+                squares += weight * (n - mean) * (n - mean)
+        slope[j] -= load_mean
+        slope[count + q] -= mean
+        bend[j, j] -= curve + loads / tau
+        bend[count + q, j] -= both / tau
+        bend[count + q, count + q] -= (squares + STEADY) / tau
+    return least - tau * np.log(total)
+
+
+@compiled_inside
+def ascent(bend: Floats, slope: Floats, step: Floats) -> None:
+    """Fill Newton's step by Cholesky's factors of the scaled negative Hessian; pivots are kept away from 0."""
+    size = slope.size
+    scale, factor = np.empty(size), np.zeros((size, size))
+    for j in range(size):
+        scale[j] = 1.0 / np.sqrt(max(-bend[j, j], 1e-300))
+    for j in range(size):
+        for k in range(j + 1):
+            value = -bend[j, k] * scale[j] * scale[k]
+            for m in range(k):
+                value -= factor[j, m] * factor[k, m]
+            factor[j, k] = np.sqrt(max(value, PIVOT)) if j == k else value / factor[k, k]
+    for j in range(size):
+        step[j] = slope[j] * scale[j]
+        for m in range(j):
+            step[j] -= factor[j, m] * step[m]
+        step[j] /= factor[j, j]
+    for j in range(size - 1, -1, -1):
+        for m in range(j + 1, size):
+            step[j] -= factor[m, j] * step[m]
+        step[j] /= factor[j, j]
+    for j in range(size):
+        step[j] *= scale[j]

@@ -1,0 +1,350 @@
+r"""Branching on counts for many servers: price-and-fix for users that are nearly alike, and for servers that are.
+
+At the best prices like users tie, so that nothing is fixed and single users tell nothing: whoever is held at a server,
+another one takes its place. So a node of this tree says how many users of a group take a choice, first of all users, then of
+the groups of like ones that `mecopt.search.groups` finds, and only then which.
+
+1. *Price* the node (`mecopt.search.server_prices`), round the relaxed decision, and better it by local search.
+2. *Fix*: a choice whose reduced cost lifts the bound to the incumbent is taken away; so is one that a limit leaves no room
+   for.
+3. *Go through* the decisions whose loads are near those of the prices, if they are few (`mecopt.search.server_loads`).
+4. *Branch*: the relaxed decision sends :math:`n` users of a group to a choice. Where that is broken, no more than
+   :math:`\lfloor n \rfloor` may take it, or at least one more has to: the outermost group comes first. Where all counts are
+   whole a user that is torn takes its likeliest choice, or does not.
+
+Proof. The children of a node together hold a decision as good as any of the node's, up to the order of interchangeable
+servers (`mecopt.search.server_counts`), and every bound is a Lagrangian one over all decisions that keep the node's limits.
+So the least of the bounds at which nodes and choices were closed and of those still open bounds all decisions, wherever the
+search stops. It ends, since each child has fewer numbers that its counts can have, or fewer choices. With all counts given
+two decisions differ by exchanges of like users only, and what the bound of a node lacks is of second order in what these
+differ by, 0 for equal ones.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mecopt.kernels.compiled import compiled, compiled_inside
+from mecopt.kernels.servers import server_value
+from mecopt.search.server_bound import LOST, bound_at, charge
+from mecopt.search.server_counts import (
+    ABOVE,
+    CREDIT,
+    DEPTH,
+    DONE,
+    FAILED,
+    FILLED,
+    FLIPPED,
+    FULL,
+    LEADER,
+    LEAST,
+    MOST,
+    NEEDED,
+    NODES,
+    PRICE,
+    ROWS,
+    ROWS_OF,
+    TAKEN,
+    TRAIL,
+    TRAIL_OF,
+    Node,
+    Path,
+    count_to_branch_on,
+    enter,
+    follows,
+    interchangeable,
+    level_out,
+    take,
+    user_to_branch_on,
+)
+from mecopt.search.server_data import ServersData, prepared
+from mecopt.search.server_limits import BINDING, CHOICE, LAST, NO, NONE, ROW, SIZE, YES, Limits, room, set_free
+from mecopt.search.server_loads import near_loads
+from mecopt.search.server_prices import best_prices
+from mecopt.search.server_rounding import cheapest, decided, keep_better, try_out
+from mecopt.search.trees import SearchTree, searches
+
+__all__ = ["ServerTree", "prepared"]
+
+Bits = NDArray[np.int8]
+Flags = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+Whole = NDArray[np.int64]
+
+FIRST_TAU, NEXT_TAU = 0.1, 0.01
+"""Where prices are followed from, in parts of a user's cost: at the root, and elsewhere."""
+FEW_STEPS, MANY_STEPS = 2_000, 2_000_000
+"""Steps through near loads that are tried at first, and at most."""
+PRICED = 200
+"""Steps that take about as long as pricing one choice of a user."""
+
+UPPER, CLOSED = range(2)
+
+
+@compiled_inside
+def _copy(numbers: Floats, marks: Whole, to_numbers: Floats, to_marks: Whole) -> None:
+    for r in range(3):
+        for k in range(numbers.shape[1]):
+            to_numbers[r, k] = numbers[r, k]
+    for r in range(2):
+        for k in range(marks.shape[1]):
+            to_marks[r, k] = marks[r, k]
+
+
+@compiled
+def _descend(
+    data: ServersData,
+    node: Node,
+    path: Path,
+    trail: Whole,
+    best: Bits,
+    cursor: Whole,
+    values: Floats,
+    gap: float,
+    budget: int,
+) -> None:
+    """Search depth first for at most `budget` more nodes; everything needed to go on stays in the arrays."""
+    servers = data.servers
+    users, choices = node.allowed.shape
+    count = choices - 1
+    free, trial = room(users, choices, ROWS), np.empty(users, np.int8)
+    price, same = np.empty(count + ROWS), np.empty(choices, np.int64)
+    share, state = np.empty(users), np.empty(users, np.int8)
+    last = cursor[NODES] + budget
+    cursor[FULL] = 0
+    while cursor[NODES] < last:
+        depth = cursor[DEPTH]
+        if depth == path.bound.size:
+            cursor[FULL] = 1
+            return
+        cutoff = values[UPPER] - gap * abs(values[UPPER]) if values[UPPER] < np.inf else np.inf
+        cursor[NODES] += 1
+        bound, own, branches = (path.bound[depth - 1] if depth > 0 else -np.inf), np.inf, False
+        possible = follows(node, trail, cursor)
+        possible = possible and set_free(
+            servers, node.allowed, node.limits, cursor[FILLED], data.rising, node.numbers[PRICE], free
+        )
+        if possible and servers.bounded[0]:
+            state[:] = -1
+            for j in range(1, choices):
+                for k in range(free.start[j], free.start[j + 1]):
+                    state[free.held[k]] = j
+                possible = possible and server_value(servers, NONE, state, j - 1, share)[0] < np.inf
+        if possible and free.sizes[SIZE] == 0:
+            cheapest(free, trial)
+            own = decided(data, trial)
+            if own < values[UPPER]:
+                values[UPPER] = own
+                for i in range(users):
+                    best[i] = trial[i]
+            own -= LOST * own if own < np.inf else 0.0
+        elif possible:
+            for j in range(count):
+                price[j] = node.numbers[PRICE, j]
+            binding = free.sizes[BINDING]
+            for q in range(binding):
+                price[count + q] = node.numbers[PRICE, count + free.active[q, ROW]]
+            if data.polish and not values[UPPER] < np.inf:  # what to compare with tells how exact the prices have to be
+                charge(servers, node.allowed, free, price)
+                keep_better(data, node, free, trial, best, values, NO)
+                cutoff = values[UPPER] - gap * abs(values[UPPER]) if values[UPPER] < np.inf else np.inf
+            own, _ = best_prices(
+                servers, node.allowed, free, price[: count + binding], FIRST_TAU if depth == 0 else NEXT_TAU, cutoff
+            )
+            cursor[CREDIT] += free.sizes[SIZE] * choices * PRICED
+            if own < cutoff and level_out(data, node, free, cursor[FILLED], price, same):
+                charge(servers, node.allowed, free, price)
+                own = bound_at(servers, free, price, YES)
+            for j in range(count):
+                node.numbers[PRICE, j] = price[j]
+            for q in range(binding):
+                node.numbers[PRICE, count + free.active[q, ROW]] = price[count + q]
+            if np.isnan(own):  # must not pass for a proof
+                own = -np.inf
+            if max(own, bound) < cutoff:
+                try_out(data, node, free, trial, best, values)
+                cutoff = values[UPPER] - gap * abs(values[UPPER]) if values[UPPER] < np.inf else np.inf
+        bound = max(own, bound)
+        if possible and bound < cutoff and free.sizes[SIZE] > 0:
+            torn = 0
+            for f in range(free.sizes[SIZE]):
+                i, low, left = free.users[f], free.cost[f].min(), 0
+                for j in range(choices):
+                    if node.allowed[i, j]:
+                        if own + (free.cost[f, j] - low) >= cutoff:
+                            values[CLOSED] = min(values[CLOSED], own + (free.cost[f, j] - low))
+                            take(node, trail, cursor, i, j)
+                            free.cost[f, j] = np.inf
+                        else:
+                            left += 1
+                torn += left > 1
+            branches = True
+            level = path.what[depth]
+            by_count = count_to_branch_on(data, node, free, cursor[FILLED], level)
+            if data.polish and not servers.bounded[0]:
+                needed = max(cursor[NEEDED] >> min(max(depth - cursor[FAILED], 0), 30), FEW_STEPS)
+                if needed <= cursor[CREDIT]:
+                    steps = min(cursor[CREDIT], MANY_STEPS)
+                    squares = bound_at(servers, free, price, NO)
+                    went, pruned = near_loads(servers, free, price, same, squares, gap, steps, best, values)
+                    if went <= steps:
+                        bound, branches = max(bound, pruned), False
+                        cursor[NEEDED], cursor[FAILED] = went, depth
+                    else:
+                        cursor[CREDIT] -= steps
+                        cursor[NEEDED], cursor[FAILED] = 4 * steps, depth
+            if branches and not by_count:
+                if torn == 0:
+                    cheapest(free, trial)
+                    value = decided(data, trial)
+                    bound, branches = max(bound, value - LOST * value if value < np.inf else value), False
+                else:
+                    user_to_branch_on(node, free, level)
+        if branches:
+            level[FLIPPED], level[TRAIL_OF], level[ROWS_OF] = 0, cursor[TRAIL], cursor[FILLED]
+            interchangeable(data, node, cursor[FILLED], level[TAKEN], path.alike[depth])
+            path.bound[depth] = bound
+            _copy(node.numbers, node.marks, path.numbers[depth], path.marks[depth])
+            enter(data, node, path, depth, level[ABOVE] == 1, trail, cursor)
+            cursor[DEPTH] += 1
+            continue
+        values[CLOSED] = min(values[CLOSED], bound)
+        while cursor[DEPTH] > 0 and path.what[cursor[DEPTH] - 1, FLIPPED] == 1:
+            cursor[DEPTH] -= 1
+        if cursor[DEPTH] == 0:
+            cursor[DONE] = 1
+            break
+        depth = cursor[DEPTH] - 1
+        level = path.what[depth]
+        while cursor[TRAIL] > level[TRAIL_OF]:
+            cursor[TRAIL] -= 1
+            node.allowed[trail[cursor[TRAIL]] // choices, trail[cursor[TRAIL]] % choices] = True
+        cursor[FILLED] = level[ROWS_OF]
+        _copy(path.numbers[depth], path.marks[depth], node.numbers, node.marks)
+        level[FLIPPED] = 1
+        enter(data, node, path, depth, level[ABOVE] == 0, trail, cursor)
+
+
+@compiled
+def _root(data: ServersData, price: Floats, least: Floats, most: Floats, slack: Floats) -> tuple[Bits, float]:
+    """Return the relaxed decision and the bound where counts are limited; fill how much more each choice costs."""
+    users, choices = slack.shape
+    rows = np.zeros((choices, 3), np.int64)
+    rows[:, LAST], rows[:, CHOICE] = users, np.arange(choices)
+    allowed, free, relaxed = data.servers.cost[0] < np.inf, room(users, choices, choices), np.zeros(users, np.int8)
+    given, slack[:] = np.zeros(2 * choices - 1), 0.0
+    if not set_free(data.servers, allowed, Limits(rows, least, most), choices, data.rising, price, free):
+        return relaxed, np.inf
+    given[: choices - 1] = price[: choices - 1]
+    bound = best_prices(data.servers, allowed, free, given, FIRST_TAU, np.inf)[0]
+    cheapest(free, relaxed)
+    for j in range(choices):
+        for k in range(free.start[j], free.start[j + 1]):
+            for other in range(choices):
+                slack[free.held[k], other] = np.inf if other != j else 0.0
+    for f in range(free.sizes[SIZE]):
+        for j in range(choices):
+            slack[free.users[f], j] = free.cost[f, j] - free.cost[f, relaxed[free.users[f]]]
+    return relaxed, bound
+
+
+class ServerTree(SearchTree):
+    """The search of one instance: arrays that `_descend` moves on, resumable between slices of nodes.
+
+    Users who are idle have no choice but 0 from the start: their choices tie, and no price could tell them apart.
+    """
+
+    def __init__(
+        self, data: ServersData, users: int, choices: int, price: Floats, start: Bits | None, idle: Flags | None = None
+    ) -> None:
+        self.data = data
+        idle = np.zeros(users, dtype=np.bool_) if idle is None else idle[data.order]
+        allowed = data.servers.cost[0] < np.inf
+        allowed[idle, 1:] = False
+        allowed[idle, 0] = True
+        rows, numbers = np.zeros((ROWS, 3), dtype=np.int64), np.zeros((3, choices - 1 + ROWS))
+        rows[:choices, LAST], rows[:choices, CHOICE] = users, np.arange(choices)
+        numbers[MOST, :choices], numbers[PRICE, : choices - 1] = data.most, price[: choices - 1]
+        marks = np.zeros((2, choices), dtype=np.int64)
+        marks[LEADER] = -1
+        self.node = Node(allowed, Limits(rows, numbers[LEAST], numbers[MOST]), numbers, marks)
+        self.path = self._levels(16)
+        self.trail = np.empty(users * choices, dtype=np.int64)
+        self.chosen = (
+            np.zeros(users, dtype=np.int8) if start is None else np.where(idle, 0, start[data.order]).astype(np.int8)
+        )
+        self.cursor = np.zeros(9, dtype=np.int64)
+        self.cursor[FILLED] = choices
+        self.values = np.array([np.inf if start is None else decided(data, self.chosen), np.inf])
+        super().__init__(users * choices)
+
+    def _levels(self, number: int) -> Path:
+        return Path(
+            np.zeros((number, 8), dtype=np.int64),
+            np.empty(number),
+            np.zeros((number, self.node.marks.shape[1]), dtype=np.bool_),
+            np.empty((number, *self.node.numbers.shape)),
+            np.empty((number, *self.node.marks.shape), dtype=np.int64),
+        )
+
+    def descend(self, gap: float, budget: int) -> None:
+        """Search at most `budget` more nodes."""
+        last = self.nodes + budget
+        while not self.done and self.nodes < last:
+            _descend(
+                self.data, self.node, self.path, self.trail, self.chosen, self.cursor, self.values, gap, last - self.nodes
+            )
+            if self.cursor[FULL]:
+                known, self.path = self.path, self._levels(2 * self.path.bound.size)
+                for mine, old in zip(self.path, known, strict=True):
+                    mine[: len(old)] = old
+
+    @property
+    def best(self) -> Bits:  # type: ignore[override]
+        """The incumbent."""
+        found = np.empty_like(self.chosen)
+        found[self.data.order] = self.chosen
+        return found
+
+    @property
+    def done(self) -> bool:
+        """Whether the tree is closed."""
+        return bool(self.cursor[DONE])
+
+    @property
+    def nodes(self) -> int:
+        """How many nodes were priced."""
+        return int(self.cursor[NODES])
+
+    @property
+    def bound(self) -> float:
+        """The proved bound: the least over closed parts and, if the search is not done, over open nodes."""
+        upper = float(self.values[UPPER])
+        least = min(upper - LOST * upper if upper < np.inf else upper, self.values[CLOSED])
+        if not self.done:
+            depth = int(self.cursor[DEPTH])
+            waiting = self.path.bound[:depth][self.path.what[:depth, FLIPPED] == 0]
+            current = self.path.bound[depth - 1] if depth else -np.inf
+            least = min(least, current, *waiting)
+        return float(least)
+
+    @staticmethod
+    def root(data: Any, users: int, choices: int, price: Floats) -> tuple[Bits, float, Floats]:
+        """Return the relaxed decision, the bound and the slacks of the root, as the search sees them."""
+        slack = np.empty((users, choices))
+        found, bound = _root(data, price, np.zeros(choices), data.most, slack)
+        relaxed, of_users = np.empty_like(found), np.empty_like(slack)
+        relaxed[data.order], of_users[data.order] = found, slack
+        return relaxed, bound, of_users
+
+    @staticmethod
+    def counted(data: ServersData, least: Floats, most: Floats) -> float:
+        """Return the best bound on decisions in which so many users take every choice."""
+        users, choices = data.servers.cost.shape[1:]
+        return float(_root(data, data.first, least, np.minimum(most, data.most), np.empty((users, choices)))[1])
+
+
+searches(ServersData, ServerTree)
