@@ -18,10 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.contract.arguments import checked_seed
+from mecopt.contract.certified import Status
 from mecopt.contract.errors import InstanceError
 from mecopt.contract.problem import Problem
-from mecopt.contract.solution import Solution, Status
-from mecopt.contract.solver import GAP, best_of, scores
+from mecopt.contract.solution import Solution
+from mecopt.contract.solver import GAP
 from mecopt.data import digest
 from mecopt.data.stream import distinct
 from mecopt.learners.checkpoint import CHECKPOINT, resume, write_checkpoint
@@ -29,6 +30,7 @@ from mecopt.learners.curves import curves
 from mecopt.learners.log import LOG, Log, reached, read_columns, write_log
 from mecopt.learners.network import one_thread
 from mecopt.learners.proposer import Training
+from mecopt.search.candidates import best_of, scores
 from mecopt.show.numbers import counted
 from mecopt.solve import allocate, solve
 from mecopt.storage import sealed as stored

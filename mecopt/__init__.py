@@ -11,6 +11,7 @@ from pathlib import Path
 
 # The first, so that an interrupt while the rest is imported ends quietly.
 from mecopt.running import interrupts as interrupts  # isort: skip
+from mecopt.contract.certified import Certificate, Statistics, Status
 from mecopt.contract.decision import Binary, DecisionSpace
 from mecopt.contract.errors import (
     BackendUnavailable,
@@ -23,10 +24,11 @@ from mecopt.contract.errors import (
 )
 from mecopt.contract.problem import Problem
 from mecopt.contract.scenario import Reference, Scenario
-from mecopt.contract.solution import Certificate, Solution, Statistics, Status
+from mecopt.contract.solution import Solution
 from mecopt.quantities.doubts import AmbiguousShape, DoubtfulData, ImplausibleData, shapes_meant, strict
-from mecopt.registry import find_problem, load_policy, problems
+from mecopt.registry import find_problem, problems
 from mecopt.solve import allocate, solve
+from mecopt.storage.policies import load_policy
 
 if not (Path(__file__).parent / "models" / "__init__.py").is_file():  # no wheel, and no link of a clone
     found = find_spec("mecopt.models")

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.metadata import entry_points
-from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from mecopt.contract.errors import InstanceError, unknown
+from mecopt.contract.errors import unknown
 from mecopt.contract.problem import Problem
-from mecopt.evaluation.reproduction import Reproduction
-from mecopt.storage.trained import read_card
 
-Role = Literal["proposer", "warm-starter"]
+if TYPE_CHECKING:
+    from mecopt.evaluation.reproduction import Reproduction
 
 
 @cache
@@ -98,41 +96,3 @@ def _package(value: str) -> str:
     """Return the package of an entry point's module, or a module that is in none."""
     module = value.partition(":")[0]
     return module.rpartition(".")[0] or module
-
-
-def load_policy(folder: str | Path) -> Any:
-    """Load a trained policy, whichever installed learner made it; nothing in the folder is executed.
-
-    Raises
-    ------
-    InstanceError
-        if the folder holds no valid policy, or one of a learner that is not installed.
-    """
-    card = read_card(folder)
-    if card["learner"] not in learner_names():
-        raise InstanceError(
-            f"{folder} was made by the learner {card['learner']!r}; installed: {', '.join(learner_names()) or 'none'}"
-        )
-    return find_learner(card["learner"]).load(folder)
-
-
-def shipped(problem: Problem, role: Role = "proposer") -> Any | None:
-    """Return the policy that ships for instances like these, or None.
-
-    A policy is one for these instances if it was trained on the same problem and number of users, and every field that was
-    constant in training has that value here. Of several the most special one is taken: the one with fewest inputs.
-    """
-    fitting = [policy for policy in all_shipped(problem.name, role) if policy.is_for(problem)]
-    return min(fitting, key=lambda policy: len(policy.inputs.names), default=None)
-
-
-def all_shipped(problem: str, role: Role) -> list[Any]:
-    """Return every policy that ships for a problem."""
-    folders = [
-        folder
-        for name in learner_names()
-        if (learner := find_learner(name)).role == role
-        for folder in learner.shipped()
-        if read_card(folder)["problem"] == problem
-    ]
-    return [load_policy(folder) for folder in folders]

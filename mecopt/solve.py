@@ -10,13 +10,16 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
-from mecopt.contract.arguments import checked_gap, checked_generator, checked_limit, checked_problem, checked_start
+from mecopt.contract.answerable import checked_problem, checked_start
+from mecopt.contract.arguments import checked_gap, checked_generator, checked_limit
 from mecopt.contract.backend import Backend, Feature
 from mecopt.contract.certificate import certify, denied, distance, judge, reasons
+from mecopt.contract.certified import Statistics, Status
 from mecopt.contract.decision import OneOf
 from mecopt.contract.errors import InstanceError, SolveFailed, StartIgnored
+from mecopt.contract.fields import AllocationT, DualT
 from mecopt.contract.problem import Problem
-from mecopt.contract.solution import AllocationT, DualT, Solution, Statistics, Status
+from mecopt.contract.solution import Solution
 from mecopt.contract.solver import GAP, LEAST_GAP, Search, Solver
 from mecopt.running import clock, waiting
 from mecopt.running.rescue import hearing, rescued

@@ -38,7 +38,8 @@ from mecopt.running import clock
 from mecopt.contract.backend import Feature
 from mecopt.compare import compare, default_methods
 from mecopt.dynamic import Choices, State, luck, policy_of, rollout
-from mecopt.registry import all_shipped, dynamics_names, find_dynamics, find_problem
+from mecopt.registry import dynamics_names, find_dynamics, find_problem
+from mecopt.storage.policies import all_shipped
 from mecopt.contract.warmstart import from_dual
 
 cls = find_problem(sys.argv[1])

@@ -30,9 +30,9 @@ from numpy.typing import NDArray
 from mecopt.contract.errors import InstanceError, unknown
 from mecopt.contract.fields import declared
 from mecopt.contract.problem import Problem
-from mecopt.contract.solver import scores
 from mecopt.learners.ojrs.settings import OjrsSettings
 from mecopt.search.annealing import anneal
+from mecopt.search.candidates import scores
 from mecopt.search.descent import descend, optimal, optimal_moves
 from mecopt.search.server_choice import MoveSearch
 from mecopt.solve import solve

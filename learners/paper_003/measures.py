@@ -12,7 +12,6 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mecopt.contract.problem import Problem
-from mecopt.contract.solver import scores
 from mecopt.data.stream import changed
 from mecopt.kernels.slsqp import slsqp
 from mecopt.learners.decision_net import DecisionNet
@@ -38,6 +37,7 @@ from mecopt.learners.timing import seconds_of_each
 from mecopt.models.binary_offloading import BinaryOffloading
 from mecopt.models.binary_offloading.exact import best_prefix
 from mecopt.models.computation_rate import ComputationRate
+from mecopt.search.candidates import scores
 from mecopt.solve import solve
 
 Array = NDArray[Any]

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from mecopt.contract.solver import scores
 from mecopt.kernels.sum_of_ratios import midpoint_test
 from mecopt.learners.ojrs import Ojrs
 from mecopt.learners.paper_004.trainings import BASES, STEADY, stream
@@ -21,6 +20,7 @@ from mecopt.models.multi_server_offloading import MultiServerOffloading
 from mecopt.models.multi_server_offloading.scenarios import distances, server_places, user_places
 from mecopt.models.multi_server_offloading.variables import SpeedAndPower
 from mecopt.search.annealing import anneal
+from mecopt.search.candidates import scores
 from mecopt.search.server_choice import MoveSearch
 from mecopt.solve import allocate, solve
 

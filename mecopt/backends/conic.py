@@ -23,7 +23,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.contract.backend import Feature, OneByOne, Single
+from mecopt.backends.one_by_one import OneByOne, Single
+from mecopt.contract.backend import Feature
 from mecopt.contract.errors import InstanceError, StartIgnored
 from mecopt.contract.fields import Variables
 from mecopt.contract.problem import Problem

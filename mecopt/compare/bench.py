@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from mecopt.backends.one_by_one import OneByOne
 from mecopt.compare.summary import duration
-from mecopt.contract.backend import ClosedForm, Feature, OneByOne, installed
+from mecopt.contract.backend import ClosedForm, Feature, installed
 from mecopt.contract.decision import Counts, Interval, OneOf
 from mecopt.contract.problem import Problem
 from mecopt.dynamic.rollout import policy_of, rollout

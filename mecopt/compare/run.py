@@ -20,15 +20,15 @@ from numpy.typing import NDArray
 
 from mecopt.compare.parts import TABLE, file_name, name_of, origin_of, require_text, versions
 from mecopt.contract import units
-from mecopt.contract.arguments import checked_limit, checked_problem, checked_seed
+from mecopt.contract.answerable import checked_problem
+from mecopt.contract.arguments import checked_limit, checked_seed
 from mecopt.contract.backend import Feature
 from mecopt.contract.certificate import VIOLATION, certify, distance, judge, reasons
+from mecopt.contract.certified import Status
 from mecopt.contract.errors import InstanceError, unknown
 from mecopt.contract.problem import Problem
-from mecopt.contract.solution import Status
 from mecopt.contract.solver import GAP, Solver
 from mecopt.data import Labels, digest
-from mecopt.registry import shipped
 from mecopt.running.workers import cores, side_by_side
 from mecopt.search.named import base_name, solver_for
 from mecopt.search.proposed import LEARNED, Proposed, is_learned
@@ -38,6 +38,7 @@ from mecopt.show.readable import Readable
 from mecopt.solve import solve
 from mecopt.storage import sealed as stored
 from mecopt.storage.atomic import class_digest, code_digest, to_myself
+from mecopt.storage.policies import shipped
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -27,9 +27,9 @@ from mecopt.contract.problem import Problem
 from mecopt.contract.solution import Solution
 from mecopt.contract.solver import Solver
 from mecopt.evaluation.reproduction import Progress
-from mecopt.registry import shipped
 from mecopt.running import clock
 from mecopt.solve import allocate, solve
+from mecopt.storage.policies import shipped
 
 Array = NDArray[Any]
 

@@ -1,4 +1,4 @@
-"""What `solve` and `allocate` are given, looked at before anything runs: what cannot be meant gets a sentence that helps."""
+"""Numbers, generators and seeds that are given, looked at before anything runs: what cannot be meant gets a sentence."""
 
 from __future__ import annotations
 
@@ -9,34 +9,6 @@ import numpy as np
 from numpy.random import Generator
 
 from mecopt.contract.errors import InstanceError
-from mecopt.contract.problem import Problem
-from mecopt.contract.solution import Solution
-from mecopt.show.numbers import counted
-
-
-def checked_problem(problem: Any) -> None:
-    """Raise `InstanceError` unless this is a problem with an instance to answer."""
-    if isinstance(problem, Problem):
-        if not problem.instances:
-            raise InstanceError(f"the {problem.name} problem holds no instance; allowed: at least one")
-        return
-    raise InstanceError(f"problem is {_described(problem)}; allowed: a Problem{_meant(problem)}")
-
-
-def _meant(given: Any) -> str:
-    """Say how to make a problem of what was given instead."""
-    if isinstance(given, type) and issubclass(given, Problem):
-        names = given.__name__
-        return f", an instance of the class: {names}(...) or {names}.sample(numpy.random.default_rng(0))"
-    if isinstance(getattr(given, "problem", None), Problem):
-        return "; this one has it as its attribute .problem"
-    if isinstance(given, str) or hasattr(given, "__fspath__"):
-        return "; a file is read by mecopt.data.load(path).problem"
-    if isinstance(given, list | tuple) and given and all(isinstance(one, Problem) for one in given):
-        return "; many instances are one Problem whose arrays have a leading axis, or are solved one after the other"
-    if isinstance(given, dict):
-        return ", for example BinaryOffloading(**fields)"
-    return ", for example BinaryOffloading(data_size=[12.0, 7.5], capacity=30.0)"
 
 
 def checked_generator(rng: Any) -> Generator:
@@ -46,7 +18,7 @@ def checked_generator(rng: Any) -> Generator:
     if not isinstance(rng, Generator):
         seed = int(rng) if isinstance(rng, int | np.integer) and not isinstance(rng, bool) and rng >= 0 else 0
         raise InstanceError(
-            f"rng is {_described(rng)}; allowed: a numpy Generator, as numpy.random.default_rng({seed}) makes"
+            f"rng is {described(rng)}; allowed: a numpy Generator, as numpy.random.default_rng({seed}) makes"
         )
     return rng
 
@@ -80,23 +52,12 @@ def checked_seed(seed: Any) -> int:
     return int(seed)
 
 
-def checked_start(problem: Problem, start: Any) -> None:
-    """Raise `InstanceError` unless this is a solution of such a problem."""
-    if not isinstance(start, Solution):
-        raise InstanceError(f"start is {_described(start)}; allowed: a Solution")
-    other = start.problem
-    if type(other) is not type(problem) or other.users != problem.users:
-        raise InstanceError(
-            f"start solves {other.name} with {counted(other.users, 'users')}; allowed: {problem.name} with {problem.users}"
-        )
-
-
 def _number(value: Any) -> bool:
     """Whether this is a real number, which neither a flag nor a span of time is."""
     return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool | np.timedelta64)
 
 
-def _described(given: Any) -> str:
+def described(given: Any) -> str:
     """Say in a few words what this is."""
     if given is None:
         return "None"

@@ -34,9 +34,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.contract.certified import Certificate, Status
 from mecopt.contract.fields import Variables
 from mecopt.contract.problem import Problem
-from mecopt.contract.solution import Certificate, Status
 
 Array = NDArray[Any]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import Any
 
@@ -94,6 +93,8 @@ def _numbers_selected(entry: Any) -> tuple[Any, ...]:
 
 def closest(name: object, known: Iterable[str]) -> str:
     """Return the hint `"; did you mean 'x'?"`, or a full stop where no known name resembles `name`."""
+    import difflib  # only where an error is told
+
     found = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.6)
     return f"; did you mean {found[0]!r}?" if found else "."
 

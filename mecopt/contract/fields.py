@@ -21,13 +21,14 @@ from mecopt.quantities.doubts import Plausible, question
 from mecopt.quantities.given import entries_of
 from mecopt.quantities.hints import level_unit, told
 from mecopt.quantities.values import plain
+from mecopt.show import variables
 from mecopt.show.fields import with_attributes
+from mecopt.show.page import Page
 from mecopt.show.readable import Readable
 
 Array = NDArray[Any]
 
 if TYPE_CHECKING:
-    from mecopt.show.page import Page
 
     class Quantity:
         """A field's type: anything like an array goes in, or numbers with their units; an array comes out."""
@@ -77,14 +78,10 @@ class Variables(Readable):
         return {f.name: getattr(self, f.name) for f in declared(type(self))}  # type: ignore[arg-type]
 
     def _line(self) -> str:
-        from mecopt.show.problem import variables_line
-
-        return variables_line(self)
+        return variables.line(type(self).__name__, dataclasses.fields(self), self.as_dict())
 
     def _page(self) -> Page:
-        from mecopt.show.problem import variables_page
-
-        return variables_page(self)
+        return variables.page(type(self).__name__, dataclasses.fields(self), self.as_dict())
 
     @classmethod
     def stack(cls, parts: Sequence[Self | None], sizes: Mapping[str, int], shape: tuple[int, ...]) -> Self:
@@ -96,6 +93,19 @@ class Variables(Readable):
             rows = [blank if part is None else getattr(part, f.name) for part in parts]
             columns[f.name] = np.reshape(np.array(rows, dtype=float), shape + tail)
         return cls(**columns)
+
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    # Where a problem does not say what its variables are, they may be anything.
+    AllocationT = TypeVar("AllocationT", bound=Variables, default=Any)
+    DualT = TypeVar("DualT", bound=Variables, default=Any)
+else:
+    from typing import TypeVar
+
+    AllocationT = TypeVar("AllocationT")
+    DualT = TypeVar("DualT")
 
 
 def variable(unit: str, meaning: str, *, per: Per) -> Any:

@@ -7,17 +7,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import wraps
 from inspect import signature
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from mecopt.contract.errors import InstanceError
 from mecopt.contract.fields import axes, declared
+from mecopt.contract.instances import Instances
 from mecopt.quantities.given import settled
-
-if TYPE_CHECKING:
-    from mecopt.contract.problem import Problem
 
 FORMULAS = {
     "objective",
@@ -57,7 +55,7 @@ def of_decisions(formula: Callable[..., Any]) -> Callable[..., Any]:
     beside = list(signature(formula).parameters)[2:]
 
     @wraps(formula)
-    def checked(self: Problem[Any, Any], decision: ArrayLike, *others: Any, **named: Any) -> Any:
+    def checked(self: Instances, decision: ArrayLike, *others: Any, **named: Any) -> Any:
         def own(name: str, given: Any) -> Any:
             return _own(self, name, given, lead) if name in ("allocation", "dual") else given
 
@@ -74,13 +72,13 @@ def of_prices(formula: Callable[..., Any]) -> Callable[..., Any]:
     """Let a method of a problem that takes a dual alone see its own only, of its sizes."""
 
     @wraps(formula)
-    def checked(self: Problem[Any, Any], dual: Any) -> Any:
+    def checked(self: Instances, dual: Any) -> Any:
         return formula(self, _own(self, "dual", dual))
 
     return checked
 
 
-def _own(problem: Problem[Any, Any], name: str, given: Any, lead: tuple[int, ...] = ()) -> Any:
+def _own(problem: Instances, name: str, given: Any, lead: tuple[int, ...] = ()) -> Any:
     """Return variables of the problem with whole arrays for lists and for one number for all, or say what was meant.
 
     Parameters

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mecopt.contract.arguments import checked_problem
+from mecopt.contract.answerable import checked_problem
 from mecopt.contract.certificate import certify, distance, judge, reasons
+from mecopt.contract.certified import Statistics, Status
 from mecopt.contract.errors import InstanceError
 from mecopt.contract.fields import axes, declared
 from mecopt.contract.problem import Problem
-from mecopt.contract.solution import Solution, Statistics, Status
+from mecopt.contract.solution import Solution
 from mecopt.running import clock
 
 TOLERANCE = 1e-8

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -20,19 +20,11 @@ from mecopt.contract.problem import Problem
 from mecopt.contract.units import titled
 from mecopt.data.tables import INSTANCE, PROBLEM
 from mecopt.show.printable import encodable, encoded
+from mecopt.show.rows import index_columns, words
 
 Array = NDArray[Any]
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".parquet")
-
-
-def index_columns(names: Sequence[str], shape: Sequence[int]) -> dict[str, Array]:
-    """Return whose each row is, by axis: the last one runs fastest.
-
-    >>> index_columns(["instance", "user"], [2, 2])["user"].tolist()
-    [0, 1, 0, 1]
-    """
-    return {name: numbers.reshape(-1) for name, numbers in zip(names, np.indices(tuple(shape)), strict=True)}
 
 
 def instance_columns(problem: Problem) -> dict[str, Any]:
@@ -73,11 +65,6 @@ def _cells(values: Any) -> list[str]:
     return [
         "" if no else repr(one) if isinstance(one, float) else str(one) for one, no in zip(entries, missing, strict=True)
     ]
-
-
-def words(values: Any) -> Any:
-    """Return a column as Arrow takes it: words that cannot be encoded are spelt out."""
-    return [encodable(one) if isinstance(one, str) else one for one in values] if isinstance(values, list) else values
 
 
 def _parquet(columns: Mapping[str, Any], head: Mapping[str, Any] | None) -> bytes:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from mecopt.contract.problem import Problem
+from mecopt.show.rows import Names
 
 SHOWN = 5
 """Names that a note spells out."""
-
-Names = Mapping[str, tuple[Any, ...]]
-"""By "instance", "user" or "server": the name of each, in mecopt's order."""
 
 
 def in_order(labels: Sequence[Any], as_they_stand: bool) -> tuple[Any, ...]:
@@ -51,15 +48,6 @@ def of_instance(names: Names, index: int) -> Names:
     {'instance': ('tuesday',), 'user': ('anna', 'bob')}
     """
     return {axis: labels[index : index + 1] if axis == "instance" else labels for axis, labels in names.items()}
-
-
-def fitting(names: Names, problem: Problem) -> Names:
-    """Return the names without those that only count from 0, and those of a size that the problem does not have."""
-    sizes = {axis.removesuffix("s"): size for axis, size in problem.sizes.items()}
-    if len(problem.batch_shape) <= 1:
-        sizes["instance"] = problem.instances
-    known = {axis: labels for axis, labels in names.items() if len(labels) == sizes.get(axis)}
-    return {axis: labels for axis, labels in known.items() if labels != tuple(range(len(labels)))}
 
 
 def told(names: Names) -> tuple[str, ...]:

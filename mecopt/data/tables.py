@@ -33,6 +33,7 @@ from mecopt.data.mapping import built, problem_of
 from mecopt.quantities.doubts import DoubtfulData, doubt
 from mecopt.quantities.hints import measures
 from mecopt.quantities.values import in_units, read
+from mecopt.show.rows import Names, fitting
 
 Array = NDArray[Any]
 
@@ -70,7 +71,7 @@ def read_table(table: Table, told: Told, provenance: dict[str, Any] | None = Non
     cls = problem_of({} if word is None else {PROBLEM: word}, told.problem)
     found, labels = _fields(cls, table, told)
     instances, notes = built(found, dataclasses.replace(told, problem=cls.name, ignore=()), table.where)
-    known = names.fitting(labels, instances)
+    known = fitting(labels, instances)
     return Dataset(instances, None, provenance or {"file": table.where}, (*notes, *names.told(known)), known)
 
 
@@ -81,7 +82,7 @@ def _problem_of(table: Table) -> str | None:
     return words.pop() if words else None
 
 
-def _fields(cls: type[Problem], table: Table, told: Told) -> tuple[dict[str, Any], names.Names]:
+def _fields(cls: type[Problem], table: Table, told: Told) -> tuple[dict[str, Any], Names]:
     """Return the fields of a table's columns with axes as mecopt has them, and what the table calls whose they are."""
     own_axes = [axis.removesuffix("s") for axis in axes(declared(cls)[0])]
     fields = {f.name: f for f in declared(cls)}
@@ -297,7 +298,7 @@ def _long_axes(
 
 
 def _positions(
-    table: Table, labels: Mapping[str, Any], known: names.Names, long: Sequence[str], absent: Sequence[str]
+    table: Table, labels: Mapping[str, Any], known: Names, long: Sequence[str], absent: Sequence[str]
 ) -> tuple[tuple[int, ...], tuple[Array, ...]]:
     """Return how many entries each axis of the rows has, and where on them each row stands.
 

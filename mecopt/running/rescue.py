@@ -21,10 +21,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.contract.certified import Statistics, Status
 from mecopt.contract.decision import OneOf
 from mecopt.contract.errors import MecoptError
 from mecopt.contract.problem import Problem
-from mecopt.contract.solution import Solution, Statistics, Status
+from mecopt.contract.solution import Solution
 from mecopt.running.budget import Budget
 
 Array = NDArray[Any]

@@ -26,8 +26,9 @@ from numpy.typing import NDArray
 from mecopt.contract.backend import Feature
 from mecopt.contract.errors import InstanceError
 from mecopt.contract.problem import Problem
-from mecopt.contract.solver import Adjustable, Search, Solver, judged
+from mecopt.contract.solver import Adjustable, Search, Solver
 from mecopt.running import clock
+from mecopt.search.candidates import judged
 from mecopt.search.descent import random_decision
 
 Array = NDArray[Any]

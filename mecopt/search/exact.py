@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from mecopt.contract.backend import Feature
 from mecopt.contract.problem import Problem
-from mecopt.contract.solver import Search, Solver, scores
+from mecopt.contract.solver import Search, Solver
 from mecopt.running import clock
 from mecopt.running.budget import Budget
+from mecopt.search.candidates import scores
 
 Array = NDArray[Any]
 

@@ -24,8 +24,9 @@ from numpy.typing import NDArray
 
 from mecopt.contract.backend import Feature
 from mecopt.contract.problem import Problem
-from mecopt.contract.solver import Adjustable, Search, Solver, judged
+from mecopt.contract.solver import Adjustable, Search, Solver
 from mecopt.running import clock
+from mecopt.search.candidates import judged
 
 Array = NDArray[Any]
 

@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 
 from mecopt.contract.errors import InstanceError
 from mecopt.contract.problem import Problem
-from mecopt.contract.solver import Search, Solver, best_of, picked, scores
-from mecopt.registry import all_shipped, find_learner, learner_names, load_policy, shipped
+from mecopt.contract.solver import Search, Solver
+from mecopt.registry import find_learner, learner_names
 from mecopt.running import clock
+from mecopt.search.candidates import best_of, picked, scores
 from mecopt.show.numbers import counted
+from mecopt.storage.policies import all_shipped, load_policy, shipped
 
 Array = NDArray[Any]
 

@@ -10,7 +10,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mecopt.contract.problem import Problem
-from mecopt.contract.solver import Adjustable, Search, Solver, scores
+from mecopt.contract.solver import Adjustable, Search, Solver
+from mecopt.search.candidates import scores
 from mecopt.search.descent import all_local
 
 Array = NDArray[Any]

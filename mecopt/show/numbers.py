@@ -64,6 +64,12 @@ def values(array: Array, choices: Sequence[str] = ()) -> str:
     return f"{entry(known.min())} to {entry(known.max())}{missing}"
 
 
+def valued(field: Field[Any], array: Array) -> str:
+    """Write the numbers of a field or variable with their unit, which a missing limit does not have."""
+    said = values(array, field.metadata.get("choices", ()))
+    return said if said == "no limit" else f"{said} {unit_of(field)}".rstrip()
+
+
 def counted(number: int, things: str, verb: str = "") -> str:
     """Write how many things there are, and with a verb what they are or have.
 

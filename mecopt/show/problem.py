@@ -4,35 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import Field, fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mecopt.contract import units
+from mecopt.contract.errors import InstanceError
 from mecopt.contract.fields import axes
-from mecopt.show.numbers import counted, entry, titled, unit_of, values
+from mecopt.contract.instances import Instances
+from mecopt.show.numbers import counted, entry, titled, valued, values
 from mecopt.show.page import Column, Grid, Line, Page
-
-if TYPE_CHECKING:
-    from mecopt.contract.fields import Variables
-    from mecopt.contract.problem import Problem
-
-Array = NDArray[Any]
-
-MOST = 3
-"""Variables that a line shows."""
 
 USERS = 10
 """Users whose fields a page shows; the rest is shown on request."""
 
 
-def line(problem: Problem) -> str:
+def line(problem: Instances) -> str:
     """Say which instances these are."""
     return f"{type(problem).__name__} {_number(problem)}{problem.size_text}"
 
 
-def page(problem: Problem) -> Page:
+def page(problem: Instances) -> Page:
     """Say what is optimised, and the numbers of every field; of a single instance also the first users' own."""
     parts: list[Line | Grid] = [
         Line(f"{problem.sense} the {units.titled(problem.objective_name, problem.objective_unit)}", "objective"),
@@ -49,10 +41,8 @@ def page(problem: Problem) -> Page:
     return Page(f"{problem.name}: {_number(problem)}{problem.size_text}", parts)
 
 
-def table(problem: Problem, users: Iterable[int] | slice | None) -> Page:
+def table(problem: Instances, users: Iterable[int] | slice | None) -> Page:
     """Return the fields of the users asked for, all of them by default."""
-    from mecopt.contract.errors import InstanceError
-
     if problem.batch_shape:
         raise InstanceError("a table shows the users of one instance, and this is a batch; take one: `problem[0].table()`")
     per_user = [f for f in fields(problem) if axes(f) == ("users",)] + [
@@ -65,8 +55,6 @@ def table(problem: Problem, users: Iterable[int] | slice | None) -> Page:
 
 def chosen_users(rows: Iterable[int] | slice | None, count: int, kind: str) -> Sequence[int]:
     """Return the numbers of users or instances asked for, or say which is none."""
-    from mecopt.contract.errors import InstanceError
-
     if rows is None:
         return range(count)
     if isinstance(rows, slice):
@@ -78,53 +66,29 @@ def chosen_users(rows: Iterable[int] | slice | None, count: int, kind: str) -> S
     return [int(number) for number in chosen]
 
 
-def variables_line(variables: Variables) -> str:
-    """Say the first variables with their numbers."""
-    parts = [f"{f.name} {_valued(f, getattr(variables, f.name))}" for f in fields(variables)[:MOST]]
-    more = len(fields(variables)) - len(parts)
-    return f"{type(variables).__name__} {'; '.join(parts)}{f'; and {more} more' if more else ''}"
-
-
-def variables_page(variables: Variables) -> Page:
-    """Say every variable with its unit, its numbers and its meaning."""
-    own = fields(variables)
-    columns = (
-        Column("variable", [f.name for f in own], right=False),
-        Column("value", [_valued(f, getattr(variables, f.name)) for f in own], right=False, words=True),
-        Column("meaning", [f.metadata["meaning"] for f in own], right=False, words=True),
-    )
-    return Page(type(variables).__name__, (Grid(columns),))
-
-
-def _number(problem: Problem) -> str:
+def _number(problem: Instances) -> str:
     if not problem.batch_shape:
         return ""
     return f"{counted(problem.instances, 'instances')} of "
 
 
-def _valued(f: Field[Any], array: Array) -> str:
-    """Write the numbers of a field or variable with their unit, which a missing limit does not have."""
-    said = values(array, f.metadata.get("choices", ()))
-    return said if said == "no limit" else f"{said} {unit_of(f)}".rstrip()
-
-
-def _fields(problem: Problem) -> Grid:
+def _fields(problem: Instances) -> Grid:
     own = fields(problem)
     columns = (
         Column("field", [f.name for f in own], right=False),
-        Column("value", [_valued(f, getattr(problem, f.name)) for f in own], right=False, words=True),
+        Column("value", [valued(f, getattr(problem, f.name)) for f in own], right=False, words=True),
         Column("meaning", [f.metadata["meaning"] for f in own], right=False, words=True),
     )
     return Grid(columns)
 
 
-def _of_users(problem: Problem) -> list[Field[Any]]:
+def _of_users(problem: Instances) -> list[Field[Any]]:
     """Return the fields in which users differ."""
     found = [f for f in fields(problem) if axes(f) == ("users",)]
     return [f for f in found if (getattr(problem, f.name) != getattr(problem, f.name)[..., :1]).any()]
 
 
-def _users(problem: Problem, own: Sequence[Field[Any]], users: Sequence[int]) -> Grid:
+def _users(problem: Instances, own: Sequence[Field[Any]], users: Sequence[int]) -> Grid:
     def cells(f: Field[Any]) -> list[str]:
         numbers, choices = getattr(problem, f.name), f.metadata["choices"]
         return [values(numbers[user]) if numbers.ndim > 1 else entry(numbers[user], choices) for user in users]

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from mecopt.show.page import Page
 from mecopt.show.printable import printable
-
-if TYPE_CHECKING:
-    from mecopt.show.page import Page
 
 
 class Readable:
@@ -25,8 +23,6 @@ class Readable:
 
     def _page(self) -> Page:
         """Say what a reader first asks; by default the line is all."""
-        from mecopt.show.page import Page
-
         return Page(self._line(), ())
 
     def __repr__(self) -> str:

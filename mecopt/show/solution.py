@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import Field, fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.contract import units
+from mecopt.contract.backend import ClosedForm
 from mecopt.contract.certificate import NOTHING
+from mecopt.contract.certified import MESSAGES, Certified, Status
+from mecopt.contract.fields import Variables
 from mecopt.show.numbers import counted, entry, place, titled, unit_of
 from mecopt.show.page import Column, Grid, Line, Page
 from mecopt.show.problem import chosen_users
-
-if TYPE_CHECKING:
-    from mecopt.contract.fields import Variables
-    from mecopt.contract.solution import Solution, Statistics
 
 Array = NDArray[Any]
 
@@ -30,11 +29,8 @@ INSTANCES = 10
 DUST = 1e-6
 """Part of the largest number of a unit below which a table shows ~0: as much iterative solvers leave of what is 0."""
 
-MESSAGES = 5
-"""Messages about single instances that a page shows."""
 
-
-def line(solution: Solution) -> str:
+def line(solution: Certified) -> str:
     """Say the certificate in a line.
 
     >>> import mecopt
@@ -53,12 +49,12 @@ def line(solution: Solution) -> str:
     return f"Solution {problem.name}, {_number(solution)}: {_counts(solution)}{gap}, {problem.size_text}"
 
 
-def page(solution: Solution, whole: bool = False) -> Page:
+def page(solution: Certified, whole: bool = False) -> Page:
     """Say an answer: certificate, decision, and the first rows of its table, or all of them."""
     return _batch_page(solution, whole) if solution.shape else _single_page(solution, whole)
 
 
-def table(solution: Solution, rows: Iterable[int] | slice | None) -> Page:
+def table(solution: Certified, rows: Iterable[int] | slice | None) -> Page:
     """Return the rows asked for, all of them by default: users of a single answer, instances of a batch."""
     problem = solution.problem
     if solution.shape:
@@ -72,26 +68,10 @@ def table(solution: Solution, rows: Iterable[int] | slice | None) -> Page:
     return Page(title, (_users(solution, users),))
 
 
-def statistics_line(stats: Statistics) -> str:
-    """Say what an answer cost."""
-    said = f", {len(stats.messages)} messages" if stats.messages else ""
-    return f"Statistics {stats.method}: {stats.seconds_text}, {_effort(stats)}{said}"
-
-
-def statistics_page(stats: Statistics) -> Page:
-    """Say what an answer cost, and what was noted on the way."""
-    start = "used for every item" if stats.start_used else "none used"
-    parts = [Line(stats.seconds_text, "seconds"), Line(_effort(stats), "effort"), Line(start, "start")]
-    notes = [Line(text, f"note on {item}") for item, text in list(stats.messages.items())[:MESSAGES]]
-    more = len(stats.messages) - len(notes)
-    rest = [Line(f"... and {more} more messages: all are in `messages`")] if more else []
-    return Page(f"by {stats.method}", (*parts, *notes, *rest))
-
-
 # ---------------------------------------------------------------------- one answer
 
 
-def _single_page(solution: Solution, whole: bool) -> Page:
+def _single_page(solution: Certified, whole: bool) -> Page:
     problem, stats = solution.problem, solution.stats
     beside = NOTHING * float(problem.negligible)
     unit = _unit(solution)
@@ -138,7 +118,7 @@ def _servers(count: int, found: Sequence[tuple[Field[Any], Array]]) -> Iterator[
         yield Line(f"... and {count - ROWS} more servers: `solution.dual` has them all")
 
 
-def _users(solution: Solution, users: Sequence[int]) -> Grid:
+def _users(solution: Certified, users: Sequence[int]) -> Grid:
     space = solution.problem.decision_space
     numbers = solution.allocation
     columns = [f for f in fields(numbers) if f.metadata["per"] == "user"]
@@ -157,10 +137,8 @@ def _users(solution: Solution, users: Sequence[int]) -> Grid:
     )
 
 
-def _iterates(solution: Solution) -> bool:
+def _iterates(solution: Certified) -> bool:
     """Whether the allocation is what an iteration came to, and not a formula's own numbers."""
-    from mecopt.contract.backend import ClosedForm
-
     backends, method = solution.problem.backends, solution.stats.method
     return not isinstance(backends.get(method if method in backends else ClosedForm.name), ClosedForm)
 
@@ -178,7 +156,7 @@ def _largest(allocation: Variables) -> dict[str, float]:
 # ---------------------------------------------------------------------- many answers
 
 
-def _batch_page(solution: Solution, whole: bool) -> Page:
+def _batch_page(solution: Certified, whole: bool) -> Page:
     problem, count = solution.problem, int(np.prod(solution.shape))
     answered = np.isfinite(solution.objective)
     values, unit = solution.objective[answered], _unit(solution)
@@ -204,10 +182,8 @@ def _batch_page(solution: Solution, whole: bool) -> Page:
     return Page(f"{problem.name} with {problem.size_text}: {_number(solution)} by {solution.stats.method}", parts)
 
 
-def _statuses(solution: Solution) -> Iterator[Line]:
+def _statuses(solution: Certified) -> Iterator[Line]:
     """Say each status with its meaning, and of what went wrong where it did so first, and why."""
-    from mecopt.contract.solution import Status
-
     flat = np.ravel(solution.status)
     label = "status"
     for status in Status:
@@ -222,7 +198,7 @@ def _statuses(solution: Solution) -> Iterator[Line]:
         label = " "
 
 
-def _instances(solution: Solution, which: Sequence[int]) -> Grid:
+def _instances(solution: Certified, which: Sequence[int]) -> Grid:
     problem, chosen = solution.problem, list(which)
     numbers = [np.ravel(part)[chosen] for part in (solution.objective, solution.bound, solution.gap, solution.violation)]
     objective, bound, gap, violation = numbers
@@ -244,12 +220,12 @@ def _instances(solution: Solution, which: Sequence[int]) -> Grid:
 # ---------------------------------------------------------------------- words
 
 
-def _unit(solution: Solution) -> str:
+def _unit(solution: Certified) -> str:
     """Return the objective's unit as it stands behind a number."""
     return units.behind(solution.problem.objective_unit)
 
 
-def _number(solution: Solution) -> str:
+def _number(solution: Certified) -> str:
     """Say how many answers there are: instances, or decisions tried on each."""
     batch = solution.problem.batch_shape
     count = int(np.prod(solution.shape))
@@ -259,15 +235,9 @@ def _number(solution: Solution) -> str:
     return counted(each, "decisions") + (f" on each of {counted(int(np.prod(batch)), 'instances')}" if batch else "")
 
 
-def _counts(solution: Solution) -> str:
+def _counts(solution: Certified) -> str:
     return ", ".join(f"{count} {name}" for name, count in solution.statuses().items())
 
 
 def _small(value: Any) -> str:
     return f"{float(value):.2g}"
-
-
-def _effort(stats: Statistics) -> str:
-    """Say iterations and calls: their sums where they are known per instance."""
-    named = (("iterations", stats.iterations), ("solver calls", stats.solver_calls))
-    return ", ".join(f"{int(np.sum(count))} {what}" for what, count in named)

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.contract.errors import InstanceError
+from mecopt.registry import find_problem
 from mecopt.storage import sealed as stored
 from mecopt.storage.atomic import write_whole
 
@@ -45,8 +46,6 @@ class Trained:
 
     def sizes(self) -> dict[str, int]:
         """Return the sizes of the instances of its training, by name: users, and servers where the problem has any."""
-        from mecopt.registry import find_problem
-
         found: dict[str, int] = {name: self.entry(name, int) for name in find_problem(self.card["problem"]).size_names()}
         for name, size in found.items():
             if size < 1:

@@ -19,11 +19,12 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
+from mecopt.contract.certified import Status
 from mecopt.contract.decision import OneOf
 from mecopt.contract.fields import ABSENT, axes, declared
 from mecopt.contract.problem import Problem
 from mecopt.contract.scenario import Scenario
-from mecopt.contract.solution import Solution, Status
+from mecopt.contract.solution import Solution
 from mecopt.solve import allocate, solve
 from mecopt.testing.problems import (
     Check,

@@ -25,14 +25,15 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mecopt.contract.backend import Answer, Backend
+from mecopt.contract.certified import Status
 from mecopt.contract.decision import OneOf
 from mecopt.contract.errors import InstanceError, SolveFailed
 from mecopt.contract.fields import declared
 from mecopt.contract.problem import Problem
-from mecopt.contract.solution import Solution, Status
+from mecopt.contract.solution import Solution
 from mecopt.contract.solver import Search, Solver
-from mecopt.registry import shipped
 from mecopt.solve import allocate, solve
+from mecopt.storage.policies import shipped
 from mecopt.testing.decisions import many_decisions, some_decision
 from mecopt.testing.statements import TINY, holds, refuses, rounding
 

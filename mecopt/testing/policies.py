@@ -21,11 +21,11 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mecopt.contract.backend import Feature
+from mecopt.contract.certified import Status
 from mecopt.contract.decision import OneOf
 from mecopt.contract.errors import InstanceError
 from mecopt.contract.fields import axes, declared
 from mecopt.contract.problem import Problem
-from mecopt.contract.solution import Status
 from mecopt.contract.warmstart import from_dual
 from mecopt.data import save
 from mecopt.registry import problems
@@ -161,7 +161,7 @@ sys.modules["torch"] = None  # every import of torch fails from here on
 import mecopt, numpy
 from mecopt.compare import compare
 from mecopt.data import load
-from mecopt.registry import load_policy
+from mecopt.storage.policies import load_policy
 from mecopt.testing.policies import _answer
 folder, file, out = sys.argv[1:]
 instances = load(file).problem

@@ -23,11 +23,12 @@ from numpy.typing import NDArray
 from mecopt.backends.conic import Conic
 from mecopt.contract.backend import Backend, ClosedForm, Feature
 from mecopt.contract.certificate import certify, violation
+from mecopt.contract.certified import Status
 from mecopt.contract.decision import OneOf
 from mecopt.contract.errors import InstanceError, StartIgnored
 from mecopt.contract.fields import axes
 from mecopt.contract.problem import Problem
-from mecopt.contract.solution import Solution, Status
+from mecopt.contract.solution import Solution
 from mecopt.contract.solver import GAP
 from mecopt.contract.units import rescaling
 from mecopt.contract.warmstart import from_dual

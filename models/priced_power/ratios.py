@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.contract.backend import OneByOne, Single
+from mecopt.backends.one_by_one import OneByOne, Single
 from mecopt.contract.errors import InstanceError
 from mecopt.contract.problem import Problem
 from mecopt.contract.solution import Solution

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from scipy.stats import kstest
 
 from mecopt import InstanceError, Problem, UnknownName, allocate, solve
-from mecopt.contract.solver import best_of
 from mecopt.data.stream import changed
 from mecopt.learners import network
 from mecopt.learners.decision_net import LEARNER, DecisionNetSettings
 from mecopt.learners.decision_net.learner import DecisionNetTraining
 from mecopt.learners.training import run
 from mecopt.models import BinaryOffloading, ComputationRate, MultiServerOffloading
-from mecopt.registry import load_policy
+from mecopt.search.candidates import best_of
+from mecopt.storage.policies import load_policy
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 

@@ -22,7 +22,7 @@ from mecopt import InstanceError
 from mecopt.data import save as save_instances
 from mecopt.learners.h_maddpg import LEARNER, HMaddpgSettings, record
 from mecopt.models import BackscatterFrame
-from mecopt.registry import load_policy
+from mecopt.storage.policies import load_policy
 from mecopt.storage.sealed import with_seal
 
 Array = NDArray[Any]
@@ -127,7 +127,7 @@ import sys
 sys.modules["torch"] = None
 import numpy as np
 from mecopt.data import load
-from mecopt.registry import load_policy
+from mecopt.storage.policies import load_policy
 folder, file, out = sys.argv[1:]
 frames, policy = load(file).problem, load_policy(folder)
 beams, allocation = policy.act(frames, np.random.default_rng(0))

@@ -26,8 +26,9 @@ from mecopt.dynamic import policy_of, rollout
 from mecopt.learners.decision_net.learner import DecisionNetLearner
 from mecopt.models import BinaryOffloading, ComputationRate, MultiServerOffloading
 from mecopt.models.hybrid_slot.dynamics.steps import HybridDynamics
-from mecopt.registry import find_learner, load_policy, shipped
+from mecopt.registry import find_learner
 from mecopt.search.proposed import DEFAULT_LEARNER
+from mecopt.storage.policies import load_policy, shipped
 
 Array = NDArray[Any]
 

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from mecopt import InstanceError, Problem, UnknownName, allocate, solve
 from mecopt.contract.decision import DecisionSpace
-from mecopt.contract.solver import scores
 from mecopt.learners.ojrs import LEARNER, OjrsSettings
 from mecopt.learners.ojrs.head import log_probabilities
 from mecopt.learners.ojrs.labels import guidance, guide, searched, steps_ahead
 from mecopt.learners.ojrs.learner import OjrsTraining
 from mecopt.learners.training import run
 from mecopt.models import BinaryOffloading, ComputationRate, MultiServerOffloading
-from mecopt.registry import load_policy
+from mecopt.search.candidates import scores
+from mecopt.storage.policies import load_policy
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 

@@ -26,7 +26,7 @@ from mecopt.learners.parametric_q import LEARNER, ParametricQ, ParametricQSettin
 from mecopt.learners.parametric_q.laws import DOUBT, elsewhere, is_path_of
 from mecopt.models import BinaryOffloading, InferenceQueue
 from mecopt.models.inference_queue.dynamics.steps import QueueDynamics
-from mecopt.registry import load_policy
+from mecopt.storage.policies import load_policy
 from mecopt.storage.sealed import with_seal
 
 Array = NDArray[Any]

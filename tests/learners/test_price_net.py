@@ -14,7 +14,8 @@ from mecopt.contract.warmstart import from_dual
 from mecopt.data.stream import passes
 from mecopt.learners import network, price_net
 from mecopt.models import BackscatterFrame, BinaryOffloading, ComputationRate, MultiServerOffloading
-from mecopt.registry import find_problem, load_policy, shipped
+from mecopt.registry import find_problem
+from mecopt.storage.policies import load_policy, shipped
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 

@@ -14,7 +14,7 @@ import pytest
 from mecopt.data import digest, load, save
 from mecopt.data.stream import changed
 from mecopt.models import BinaryOffloading
-from mecopt.registry import load_policy
+from mecopt.storage.policies import load_policy
 
 Run = Callable[..., Any]
 

@@ -22,7 +22,8 @@ import mecopt
 from mecopt import InstanceError, MecoptError
 from mecopt.data import save as save_instances
 from mecopt.models import BinaryOffloading
-from mecopt.registry import learner_names, load_policy
+from mecopt.registry import learner_names
+from mecopt.storage.policies import load_policy
 from mecopt.storage.sealed import with_seal
 from mecopt.storage.trained import CARD, WEIGHTS
 

@@ -17,10 +17,10 @@ from scipy.stats import binomtest, chisquare
 import mecopt
 from mecopt import Status
 from mecopt.contract.errors import InstanceError
-from mecopt.contract.solver import scores
 from mecopt.models import MultiServerOffloading
 from mecopt.search import annealing
 from mecopt.search.annealing import COOLING, NEIGHBOURS, TEMPERATURE, anneal
+from mecopt.search.candidates import scores
 from mecopt.search.descent import random_decision
 
 Array = NDArray[Any]

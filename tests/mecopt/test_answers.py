@@ -17,9 +17,10 @@ import mecopt
 from mecopt import BackendUnavailable, InstanceError, Problem, Solution
 from mecopt.contract.units import titled
 from mecopt.data import save
-from mecopt.data.answers import answer_columns, write_answer
+from mecopt.data.answers import write_answer
 from mecopt.models import BackscatterFrame, BinaryOffloading, ComputationRate
 from mecopt.registry import problems
+from mecopt.show.rows import answer_columns
 
 
 def solved(cls: type[Problem], shape: tuple[int, ...] = (3,)) -> Solution:

@@ -29,7 +29,8 @@ from mecopt import (
     Status,
     UnknownName,
 )
-from mecopt.contract.backend import Backend, OneByOne, Single, installed
+from mecopt.backends.one_by_one import OneByOne, Single
+from mecopt.contract.backend import Backend, installed
 from mecopt.contract.fields import axes
 from mecopt.contract.solver import Search, Solver
 from mecopt.data import from_mapping

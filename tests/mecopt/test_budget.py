@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 import mecopt
+from mecopt.backends.one_by_one import OneByOne, Single
 from mecopt.backends.outside import Outside, OutsideSolver
 from mecopt.backends.written import pyomo_alone
-from mecopt.contract.backend import OneByOne, Single
+from mecopt.contract.certified import Status
 from mecopt.contract.errors import SolveFailed
 from mecopt.contract.problem import Problem
-from mecopt.contract.solution import Solution, Status
+from mecopt.contract.solution import Solution
 from mecopt.models import BinaryOffloading, ComputationRate
 from mecopt.models.binary_offloading.exact import EXACT
 from mecopt.running import clock

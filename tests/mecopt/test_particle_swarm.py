@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import mecopt
-from mecopt.contract.solution import Status
+from mecopt.contract.certified import Status
 from mecopt.models import MultiServerOffloading
 from mecopt.search import particle_swarm
 

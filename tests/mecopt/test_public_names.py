@@ -46,7 +46,10 @@ NAMES = {
     "mecopt.contract.solver": "Search Solver",
     "mecopt.contract.fields": "Quantity Variables quantity",
     "mecopt.contract.decision": "Binary Counts DecisionSpace Interval OneOf UnitBeams",
-    "mecopt.lesson": "Lesson Step",
+    "mecopt.lesson": """
+        Lesson Outcome Pricing Step all_of best_value core deviation enumerated excess forcing is_display paragraphs
+        pricing scientific words
+    """,
     "mecopt.contract.warmstart": "from_dual",
     "mecopt.data.stream": "changed passes",
     "mecopt.quantities.radio": "path_gain rayleigh_power reference_gain",

@@ -11,10 +11,11 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 import mecopt
-from mecopt.contract.backend import OneByOne, Single
+from mecopt.backends.one_by_one import OneByOne, Single
+from mecopt.contract.certified import Status
 from mecopt.contract.errors import SolveFailed
 from mecopt.contract.problem import Problem
-from mecopt.contract.solution import Solution, Status
+from mecopt.contract.solution import Solution
 from mecopt.contract.solver import Search, Solver
 from mecopt.models import BackscatterFrame, BinaryOffloading
 from mecopt.models.backscatter_frame.exact import solvers as exact

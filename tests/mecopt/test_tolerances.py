@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 import mecopt
-from mecopt.contract.backend import OneByOne, Single
+from mecopt.backends.one_by_one import OneByOne, Single
 from mecopt.contract.certificate import BOUGHT, CONTRADICTION, VIOLATION, certify, distance, judge, may_be_better, reasons
+from mecopt.contract.certified import Status
 from mecopt.contract.problem import Problem
-from mecopt.contract.solution import Solution, Status
+from mecopt.contract.solution import Solution
 from mecopt.contract.solver import GAP
 from mecopt.models import BinaryOffloading, ComputationRate, PricedPower
 

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from mecopt.backends.conic import LEAST_SECONDS
-from mecopt.contract.backend import Feature, OneByOne, Single
+from mecopt.backends.one_by_one import OneByOne, Single
+from mecopt.contract.backend import Feature
 from mecopt.contract.problem import Problem
 from mecopt.contract.solution import Solution
 from mecopt.models.backscatter_frame.allocation.conic import VARIABLES, from_point, stated, unavoidable

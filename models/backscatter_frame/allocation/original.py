@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.contract.backend import Feature, OneByOne, Single
+from mecopt.backends.one_by_one import OneByOne, Single
+from mecopt.contract.backend import Feature
 from mecopt.contract.errors import StartIgnored
 from mecopt.contract.solution import Solution
 from mecopt.kernels.slsqp import slsqp

@@ -14,7 +14,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mecopt.contract.problem import Problem
-from mecopt.contract.solver import Search, Solver, picked
+from mecopt.contract.solver import Search, Solver
+from mecopt.search.candidates import picked
 
 if TYPE_CHECKING:
     from mecopt.models.backscatter_frame.problem import BackscatterFrame

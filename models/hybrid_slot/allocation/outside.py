@@ -22,7 +22,7 @@ import numpy as np
 from numpy.random import default_rng
 from numpy.typing import NDArray
 
-from mecopt.contract.backend import OneByOne, Single
+from mecopt.backends.one_by_one import OneByOne, Single
 from mecopt.contract.certificate import NOTHING
 from mecopt.contract.fields import declared
 from mecopt.contract.problem import Problem
