@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mecopt.cli.numbers import Whole
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 @click.command("bench")
 @click.argument("problem", required=False)
 @click.option("--warm-starts", is_flag=True, help="Measure instead what starts save each solver that takes one.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the instances.")
+@click.option("--seed", type=Whole(0), default=0, show_default=True, help="Seed of the instances.")
 def command(problem: str | None, warm_starts: bool, seed: int) -> None:
     """Measure PROBLEM (or all) beside scipy SLSQP, cvxpy solvers, SCIP and HiGHS: ratios of medians in one run.
 

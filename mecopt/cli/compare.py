@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mecopt.cli.files import file_options, seen_text, tell
+from mecopt.cli.numbers import NUMBER, Whole
 
 if TYPE_CHECKING:
     from mecopt.compare.summary import Summary
@@ -22,15 +23,15 @@ if TYPE_CHECKING:
 @file_options
 @click.option("--methods", help="Solvers, 'learned', 'learned:FOLDER', 'stored' (the file's own); commas between.")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for table, report, pictures.")
-@click.option("--first", type=click.IntRange(1), help="Use only the first so many instances.")
-@click.option("--split", type=float, help="Use only what `train --split` kept back.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of methods that draw.")
+@click.option("--first", type=Whole(1), help="Use only the first so many instances.")
+@click.option("--split", type=NUMBER, help="Use only what `train --split` kept back.")
+@click.option("--seed", type=Whole(0), default=0, show_default=True, help="Seed of methods that draw.")
 @click.option(
     "--time-limit",
-    type=float,
+    type=NUMBER,
     help="Seconds for each method on each chunk of up to 250 instances, which share them as in `solve`.",
 )
-@click.option("--jobs", type=click.IntRange(1), help="Processes; by default one per core.")
+@click.option("--jobs", type=Whole(1), help="Processes; by default one per core.")
 def command(
     file: Path,
     problem: str | None,

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mecopt.cli.numbers import Whole
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -19,8 +21,8 @@ READABLE = 100
 
 @click.command("explain")
 @click.argument("problem", required=False)
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the checks' random instances.")
-@click.option("--step", type=click.IntRange(1), help="Only this step.")
+@click.option("--seed", type=Whole(0), default=0, show_default=True, help="Seed of the checks' random instances.")
+@click.option("--step", type=Whole(1), help="Only this step.")
 @click.option("--markdown", is_flag=True, help="Print Markdown with LaTeX, as the documentation has it.")
 def command(problem: str | None, seed: int, step: int | None, markdown: bool) -> int:
     """Tell how a PROBLEM becomes convex, step by step, and check every step numerically.

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from mecopt.cli.numbers import Whole
+
 QUICK_ROWS = 8
 """Rows of a table that a quick run prints; their figures mean nothing."""
 
@@ -13,9 +15,7 @@ QUICK_ROWS = 8
 @click.command("reproduce")
 @click.argument("paper", required=False)
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder for results, pictures and trained policies.")
-@click.option(
-    "--seeds", type=click.IntRange(1), help="Repetitions with different random numbers; by default the paper's plan."
-)
+@click.option("--seeds", type=Whole(1), help="Repetitions with different random numbers; by default the paper's plan.")
 @click.option("--quick", is_flag=True, help="A smoke test on a small scale; its verdicts mean nothing.")
 def command(paper: str | None, output: Path | None, seeds: int | None, quick: bool) -> None:
     """Run the evaluation of PAPER again, beside the proved optimum, and judge each of its claims.

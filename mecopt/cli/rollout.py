@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mecopt.cli.doubts import strict_option
+from mecopt.cli.numbers import Whole
 
 if TYPE_CHECKING:
     from mecopt.dynamic.summary import Summary
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
 @click.command("rollout")
 @click.argument("name")
 @click.option("--policies", help="Solvers, the dynamics' own, 'learned:FOLDER', 'perfect-information'; commas between.")
-@click.option("--slots", type=click.IntRange(1), help="Slots of each lane; by default as many as the problem asks for.")
-@click.option("--lanes", type=click.IntRange(1), help="Lanes side by side; by default as many as the problem asks for.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the path and of policies.")
+@click.option("--slots", type=Whole(1), help="Slots of each lane; by default as many as the problem asks for.")
+@click.option("--lanes", type=Whole(1), help="Lanes side by side; by default as many as the problem asks for.")
+@click.option("--seed", type=Whole(0), default=0, show_default=True, help="Seed of the path and of policies.")
 @click.option("--preset", help="Scenario the slots are drawn from; the problem's first unless given.")
 @click.option(
     "--set",
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 )
 @strict_option
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for table, report, pictures.")
-@click.option("--jobs", type=click.IntRange(1), help="Processes; by default one per core.")
+@click.option("--jobs", type=Whole(1), help="Processes; by default one per core.")
 @click.option(
     "--control-variate/--plain",
     default=True,

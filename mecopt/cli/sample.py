@@ -8,12 +8,13 @@ from typing import Any
 import click
 
 from mecopt.cli.doubts import strict_option
+from mecopt.cli.numbers import Whole
 
 
 @click.command("sample")
 @click.argument("problem")
-@click.option("--count", type=click.IntRange(1), default=1, show_default=True, help="How many instances.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the random generator.")
+@click.option("--count", type=Whole(1), default=1, show_default=True, help="How many instances.")
+@click.option("--seed", type=Whole(0), default=0, show_default=True, help="Seed of the random generator.")
 @click.option("--preset", default="paper", show_default=True, help="Scenario to draw from; see `mecopt list PROBLEM`.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="users=20, capacity=40, 'capacity=320 Mbit/s'.")
 @strict_option

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from mecopt.cli.files import file_options, tell
+from mecopt.cli.numbers import NUMBER, Whole
 
 
 @click.command("solve")
@@ -15,14 +16,14 @@ from mecopt.cli.files import file_options, tell
 @click.option("--problem", help="Name of the problem, where the file does not tell.")
 @file_options
 @click.option("--solver", help="Solver over decisions; the default is exact. See `mecopt list PROBLEM`.")
-@click.option("--index", type=click.IntRange(0), help="Solve only this instance of a batch.")
-@click.option("--gap", type=float, help="Stop at this proved relative gap; without it, search to rounding.")
+@click.option("--index", type=Whole(0), help="Solve only this instance of a batch.")
+@click.option("--gap", type=NUMBER, help="Stop at this proved relative gap; without it, search to rounding.")
 @click.option(
     "--time-limit",
-    type=float,
+    type=NUMBER,
     help="Seconds for all instances together, modelling and proof included; what easy ones leave goes to hard ones.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of solvers that draw.")
+@click.option("--seed", type=Whole(0), default=0, show_default=True, help="Seed of solvers that draw.")
 @click.option("--all", "whole", is_flag=True, help="Show every user, or every instance of a batch, not the first ones.")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Also write the answers: .csv, .tsv, .parquet or .json."

@@ -12,6 +12,7 @@ import click
 
 from mecopt.cli.doubts import strict_option
 from mecopt.cli.files import field_option, ignore_option, rows_option, tell, tell_repeated
+from mecopt.cli.numbers import NUMBER, Whole
 
 if TYPE_CHECKING:
     from mecopt.contract.problem import Problem
@@ -24,13 +25,11 @@ WRITTEN = ("card.json", "weights.safetensors", "training.parquet", "training.png
 @click.command("train")
 @click.argument("problem")
 @click.option("--learner", default="decision-net", show_default=True, help="Way of learning; see `mecopt list`.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of instances, weights and draws.")
+@click.option("--seed", type=Whole(0), default=0, show_default=True, help="Seed of instances, weights and draws.")
 @click.option("--preset", default="paper", show_default=True, help="Scenario the instances are drawn from.")
 @click.option("--data", type=click.Path(path_type=Path), help="Learn from the instances of a file instead of a preset.")
-@click.option("--split", type=float, help="Part of --data to learn from, the first.")
-@click.option(
-    "--instances", "count", type=click.IntRange(2), default=10_000, show_default=True, help="Length of the stream."
-)
+@click.option("--split", type=NUMBER, help="Part of --data to learn from, the first.")
+@click.option("--instances", "count", type=Whole(2), default=10_000, show_default=True, help="Length of the stream.")
 @click.option(
     "--set",
     "fields",
@@ -221,10 +220,11 @@ def _option(text: str) -> tuple[str, Any]:
 def _change(text: str) -> tuple[int, dict[str, float]]:
     """Read N:NAME=VALUE."""
     from mecopt.contract.errors import InstanceError
+    from mecopt.quantities import digits
 
     number, _, rest = text.partition(":")
     name, _, value = rest.partition("=")
-    try:
-        return int(number), {name: float(value)}
-    except ValueError:
-        raise InstanceError(f"--at {text!r}; allowed: an instance's number and a field, like 5000:energy_weight=3") from None
+    at, to = digits.whole(number), digits.real(value)
+    if at is None or to is None:
+        raise InstanceError(f"--at {text!r}; allowed: an instance's number and a field, like 5000:energy_weight=3")
+    return at, {name: to}

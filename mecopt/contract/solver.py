@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from mecopt.contract.backend import Feature, Installable
 from mecopt.contract.errors import InstanceError, unknown
 from mecopt.contract.fields import Variables
+from mecopt.quantities import digits
 
 Array = NDArray[Any]
 
@@ -57,11 +57,8 @@ class Adjustable(NamedTuple):
     def read(self, setting: str, text: str) -> int | float:
         """Return the number that a text says, or raise `InstanceError`."""
         what = "a whole number" if self.kind is int else "a number"
-        try:
-            value = self.kind(text)
-        except ValueError:
-            value = math.nan
-        if not self.least <= value <= self.most:
+        value = (digits.whole if self.kind is int else digits.real)(text)
+        if value is None or not self.least <= value <= self.most:
             raise InstanceError(f"{setting} is {text!r}; allowed: {what} from {self.least:g} to {self.most:g}")
         return value
 

@@ -37,7 +37,7 @@ __all__ = [
     "titled",
 ]
 
-_FACTOR = re.compile(r"([A-Za-z]+|%|1)(?:\^(-?\d))?")
+_FACTOR = re.compile(r"([A-Za-z]+|%|1)(?:\^(-?[0-9]))?")
 _REFERENCES = {"dB": ("1", 1.0), "dBi": ("1", 1.0), "dBm": ("W", 1e-3), "dBmW": ("W", 1e-3), "dBW": ("W", 1.0)}
 PER_POWER: Exponents = (0, 0, -1, 0)
 """Exponents of a ratio at a power, such as 1/W; alone among others a ratio in decibels may be of it."""
@@ -102,7 +102,7 @@ def tidied(text: str) -> str:
     ('W*s^3/cycle^3', 'bits/second', 'J/s Hz')
     """
     text = re.sub("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+", lambda raised: "^" + raised[0].translate(_RAISED), text.strip())
-    text = re.sub(r"\^\{(-?\d)\}", r"^\1", text.translate(_SAME).replace("**", "^"))
+    text = re.sub(r"\^\{(-?[0-9])\}", r"^\1", text.translate(_SAME).replace("**", "^"))
     text = re.sub(r"\s+per\s+", "/", text)
     return re.sub(r"/\s*\(([^()/]*)\)", r"/\1", re.sub(r"\s*/\s*", "/", text))
 

@@ -17,7 +17,7 @@ import numpy as np
 from mecopt.contract.errors import InstanceError
 from mecopt.quantities.values import LONGEST, read
 
-NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?inf(inity)?", re.IGNORECASE)
+NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?|[-+]?inf(inity)?", re.IGNORECASE | re.ASCII)
 MISSING = ("", "na", "n/a", "nan", "null", "none", "-", "#n/a", "#nv")
 """Words for a cell without a number, in small letters."""
 
@@ -26,14 +26,14 @@ _WHOLE = re.compile(r"0|-?[1-9]\d{0,17}", re.ASCII)
 
 _NARROW = "'\u00a0\u2009\u202f\u2019"
 _BLANKS = f" {_NARROW}"
-_SPACED = re.compile(rf"[-+]?\d{{1,3}}([{_BLANKS}]\d{{3}})+([.,]\d*)?")
-_COMMA_GROUP = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")
-_POINT_GROUP = re.compile(r"[-+]?[1-9]\d{0,2}\.\d{3}")
-_COMMA_GROUPS = re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?")
-_POINT_GROUPS = re.compile(r"[-+]?[1-9]\d{0,2}(\.\d{3}){2,}")
-_COMMA_DECIMAL = re.compile(r"[-+]?([1-9]\d{0,2}(\.\d{3})+|\d*),\d*([eE][-+]?\d+)?")
+_SPACED = re.compile(rf"[-+]?[0-9]{{1,3}}([{_BLANKS}][0-9]{{3}})+([.,][0-9]*)?")
+_COMMA_GROUP = re.compile(r"[-+]?[1-9][0-9]{0,2},[0-9]{3}")
+_POINT_GROUP = re.compile(r"[-+]?[1-9][0-9]{0,2}\.[0-9]{3}")
+_COMMA_GROUPS = re.compile(r"[-+]?[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]*)?")
+_POINT_GROUPS = re.compile(r"[-+]?[1-9][0-9]{0,2}(\.[0-9]{3}){2,}")
+_COMMA_DECIMAL = re.compile(r"[-+]?([1-9][0-9]{0,2}(\.[0-9]{3})+|[0-9]*),[0-9]*([eE][-+]?[0-9]+)?")
 _MEASURED = re.compile(
-    rf"([-+]?[\d.,{_BLANKS}]*[\d.,](?:[eE][-+]?\d+)?)(\s*(?:[A-Za-z\u00b5\u03bc%\u00d7\u00b7*].*|1\s*/.*)?)", re.DOTALL
+    rf"([-+]?[0-9.,{_BLANKS}]*[0-9.,](?:[eE][-+]?[0-9]+)?)(\s*(?:[A-Za-z\u00b5\u03bc%\u00d7\u00b7*].*|1\s*/.*)?)", re.DOTALL
 )
 _DIGIT_FIRST = re.compile(r"\W*\d")
 _MINUS = str.maketrans({"\u2212": "-", "\u2013": "-"})
@@ -130,7 +130,7 @@ def _measured(cell: str) -> re.Match[str] | None:
 
 def _says(number: str) -> str:
     """Say what a number tells of the commas and points of its file."""
-    plain = re.sub(rf"[{_BLANKS}](?=\d{{3}})", "", number)
+    plain = re.sub(rf"[{_BLANKS}](?=[0-9]{{3}})", "", number)
     if _COMMA_GROUP.fullmatch(plain):
         return "comma of one group"
     if _POINT_GROUP.fullmatch(plain):

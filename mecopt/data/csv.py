@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from io import StringIO
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,8 @@ from mecopt.quantities.doubts import DoubtfulData, doubt
 from mecopt.show.numbers import counted
 
 BLANK = " "
+
+_BETWEEN_CELLS = str.maketrans(dict.fromkeys(";,|\"'\ufeff", " "))
 
 COUNTED = 3
 """Numbers from 0 on that are hardly measured ones."""
@@ -116,7 +119,7 @@ def _matrix(table: Table) -> Any:
 def _lines(path: Path, text: str) -> tuple[str, list[Line], bool]:
     """Return the delimiter, the cells of every line from the names on, and whether an empty line stands right above them."""
     said = re.match(r"sep=(.)\r?\n", text)
-    raw = text.splitlines(keepends=True)
+    raw = list(StringIO(text, newline=""))  # str.splitlines ends lines at separators that may stand within a cell, too
     begin = 1 if said else 0
     while begin < len(raw) and (_is_empty(raw[begin]) or _is_comment(raw[begin])):
         begin += 1
@@ -144,7 +147,7 @@ def _lines(path: Path, text: str) -> tuple[str, list[Line], bool]:
 
 
 def _is_empty(line: str) -> bool:
-    return not line.strip(" \t\r\n;,|\"'\ufeff")
+    return not line.translate(_BETWEEN_CELLS).strip()
 
 
 def _is_comment(line: str) -> bool:
@@ -179,7 +182,7 @@ def _delimiter(path: Path, lines: Sequence[str]) -> str:
     if not named and all(line.count(",") <= 1 for line in lines):
         if any("," not in line for line in lines):
             return ""
-        if all(re.fullmatch(r"[-+]?\d+,\d+([eE][-+]?\d+)?", line.strip()) for line in lines):
+        if all(re.fullmatch(r"[-+]?[0-9]+,[0-9]+([eE][-+]?[0-9]+)?", line.strip()) for line in lines):
             one = lines[0].strip()
             raise InstanceError(
                 f"{path}: {one!r} is one number with a decimal comma, or two? Write {one.replace(',', '.')!r} or "

@@ -11,7 +11,7 @@ from mecopt.contract.meant import by_symbol
 from mecopt.contract.problem import Problem
 
 _BRACKET = re.compile(r"^(.*?)\s*(?:\[([^\[\]]*)\]|\(([^()]*)\))$")
-_NUMBERED = re.compile(r"^(.*?)((?:_\d+)+)$")
+_NUMBERED = re.compile(r"^(.*?)((?:_[0-9]+)+)$")
 
 LONGEST = 200
 """Characters of a header that can name a field."""
@@ -69,7 +69,7 @@ def header(text: str, names: Sequence[str]) -> Header | None:
         if bracket:
             inner = (bracket[2] if bracket[2] is not None else bracket[3]).strip()
             rest = bracket[1]
-            if re.fullmatch(r"\d+(\s*,\s*\d+)*", inner) and not index:
+            if re.fullmatch(r"[0-9]+(\s*,\s*[0-9]+)*", inner) and not index:
                 index = tuple(int(number) for number in inner.split(","))
             elif unit is None:
                 unit = inner

@@ -109,4 +109,4 @@ def _split(value: str) -> tuple[Any, str] | None:
 
 def _as_json(value: str) -> str:
     """Write what is no finite number as JSON has it, so that it is refused with its place."""
-    return re.sub(r"(?i)(?<!\w)inf(inity)?(?!\w)", "Infinity", re.sub(r"(?i)(?<!\w)nan(?!\w)", "NaN", value))
+    return re.sub(r"(?ia)(?<!\w)inf(inity)?(?!\w)", "Infinity", re.sub(r"(?ia)(?<!\w)nan(?!\w)", "NaN", value))

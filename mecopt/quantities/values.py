@@ -27,7 +27,7 @@ PARTS = {"real", "imaginary"}
 """Of complex numbers in JSON."""
 
 PATTERN = (
-    r"^\s*[+\-\u2212]?(\d+\.?\d*|\.\d+)([eE][+\-\u2212]?\d+)?(\s*[x\u00d7\u00b7*]\s*10\^?[+\-\u2212\u207b\u2070-\u2079\u00b9\u00b2\u00b3\d]+)?"
+    r"^\s*[+\-\u2212]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+\-\u2212]?[0-9]+)?(\s*[x\u00d7\u00b7*]\s*10\^?[+\-\u2212\u207b\u2070-\u2079\u00b9\u00b2\u00b30-9]+)?"
     r"(\s*[A-Za-z%\u00b5\u03bc].*|\s+1\s*/.*)$"
 )
 """Of text that is a number with its unit, as JSON Schema reads patterns."""
@@ -38,8 +38,8 @@ LONGEST = 400
 SEPARATED = r"[,'_]?(?!1\s*/)\d"
 """What follows a number, in place of a unit, where commas or other signs stand between its digits."""
 
-_POWER = r"10(?:\^\{?([+-]?\d+)\}?|([⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+))"
-_MANTISSA = r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_POWER = r"10(?:\^\{?([+-]?[0-9]+)\}?|([⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+))"
+_MANTISSA = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 _NUMBER = re.compile(
     rf"([+-]?)(?:{_POWER}|({_MANTISSA})(?:\s*[x×·*]\s*{_POWER})?|(inf)(?![A-Za-z]))(?![\d.])(.*)", re.DOTALL
 )

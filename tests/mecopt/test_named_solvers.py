@@ -41,6 +41,19 @@ def test_a_name_sets_numbers_of_a_copy() -> None:
         ("annealing:iterations=1.5", InstanceError, "annealing:iterations is '1.5'; allowed: a whole number"),
         ("annealing:cooling=nan", InstanceError, "annealing:cooling is 'nan'; allowed: a number from 0 to 1"),
         ("annealing:cooling=1.01", InstanceError, "annealing:cooling is '1.01'; allowed: a number from 0 to 1"),
+        *(
+            (f"annealing:{setting}={text}", InstanceError, f"annealing:{setting} is .*; allowed: a")
+            for setting, text in [
+                ("iterations", "1_0"),
+                ("iterations", " 5"),
+                ("iterations", "\u0661\u0662"),
+                ("iterations", "9" * 5000),
+                ("cooling", "0.\u0665"),
+                ("cooling", "0.5 "),
+                ("cooling", "0.5_0"),
+                ("cooling", "\u0131nf"),
+            ]
+        ),
         ("annealing:iterations=2:iterations=3", InstanceError, "has the setting iterations twice"),
         ("annealing:steps=3", UnknownName, "unknown setting of the solver annealing 'steps'.* Known: iterations"),
         ("exact:iterations=3", UnknownName, "unknown setting of the solver exact 'iterations'"),

@@ -32,6 +32,30 @@ def sizes(tmp_path: Path, text: str, **told: Any) -> list[float]:
 # ---------------------------------------------------------------------- rows
 
 
+@pytest.mark.parametrize("sign", ["\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"])
+def test_only_ends_of_lines_end_rows(sign: str, tmp_path: Path) -> None:
+    """What separates lines for ``str.splitlines`` stands in cells, as line breaks of a spreadsheet's cells do."""
+    text = f"# made{sign}by hand\nuser,data_size,upload_rate\nanna{sign}maria,1,1\n{sign}bob,{sign}2{sign},1\n{sign}\n"
+    (tmp_path / "x.csv").write_bytes(text.encode())
+    data = load(tmp_path / "x.csv", BINARY)
+    assert data.problem.data()["data_size"].tolist() == [1.0, 2.0]
+    assert data.names["user"] == (f"anna{sign}maria", "bob")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_every_end_of_a_line_ends_a_row(end: str, tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_bytes(end.join(["data_size", "1", "2", ""]).encode())
+    assert load(tmp_path / "x.csv", BINARY).problem.data()["data_size"].tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("cell", ["1_0", "\u0661\u0660", "1.\u0665", "1e\u0661", "\u0131nf", "5\u0660 kB", "\uff15"])
+def test_numbers_stand_in_plain_digits(cell: str, tmp_path: Path) -> None:
+    with pytest.raises(InstanceError, match=r"line 3, column 1 \(data_size\) is|data_size\[1\]: unknown unit"):
+        table(tmp_path, f"data_size\n2\n{cell}\n3\n")
+    with pytest.raises(InstanceError, match="data_size_"):
+        table(tmp_path, "upload_rate,data_size_0,data_size_\u0661\n1,2,3\n", rows="instances")
+
+
 @pytest.mark.parametrize("cell", ["#NV", "#N/A", "#DIV/0!", "#WERT!", "####", "% 3", "// 3", "# note"])
 def test_below_the_names_a_line_is_a_row_whatever_it_begins_with(cell: str, tmp_path: Path) -> None:
     for text in (f"data_size;upload_rate\n{cell};1\n2;1\n3;1\n", f"data_size\n2\n{cell}\n3\n"):
