@@ -55,7 +55,8 @@ class OjrsSettings(Settings):
     offline: int = 1024
     """Inputs of the stream that the encoder sees, without decisions, before it begins: the paper's offline stage."""
     refit: int = 1000
-    """Instances between two fits ("periodically"); 0: the offline stage alone."""
+    """Instances between two fits ("periodically"); 0: the offline stage alone. The paper's variants take 5000, which costs
+    a fifth of a training less and no NRR."""
 
     labels: str = "local-search"
     """"annealing" (paper), "epsilon-greedy" (its rival of figure 10), "local-search", "optimum"; see
@@ -186,6 +187,7 @@ class OjrsSettings(Settings):
 PAPER = {
     "encoder": "2r-sae",
     "averaged": False,
+    "refit": 5000,
     "labels": "annealing",
     "neighbour": "literal",
     "steps": 20,

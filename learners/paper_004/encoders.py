@@ -10,6 +10,7 @@ on that of (23), too.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,27 +20,36 @@ from numpy.typing import NDArray
 
 from mecopt.learners.inputs import LOOKED_AT, Inputs
 from mecopt.learners.network import one_thread
-from mecopt.learners.ojrs.autoencoder import Autoencoder, UnitScale
+from mecopt.learners.ojrs.autoencoder import LEAST, Autoencoder, UnitScale
 from mecopt.learners.ojrs.compression import Kept, by_components, by_mean, channel_feature
 from mecopt.learners.ojrs.settings import OjrsSettings
-from mecopt.learners.paper_004.trainings import SERVERS, STEADY, stream
+from mecopt.learners.paper_004.trainings import SERVERS, STEADY, WALKING, stream
 from mecopt.models.multi_server_offloading import MultiServerOffloading
 
 Array = NDArray[Any]
 
 TRAINING, TESTING = 1024, 1024
+PLENTY, PLENTY_EPISODES = 8192, 50
+"""Slots that are enough to learn from, and passes over them; the paper does not say how many it had."""
 EPISODES, QUICK_EPISODES = 200, 20
 """Passes over the training slots."""
 UPDATES, QUICK_UPDATES = 500, 50
 """Single updates: T_SAE of algorithm 1."""
 
-AE, SAE, PRINTED, AVERAGED = "AE 60-30", "SAE 60-45-30", "2r-SAE, sums as printed", "2r-SAE, means"
+SUMS, MEANS = "sums as printed", "means"
+"""How (23) is read."""
+AE, SAE = "AE 60-30", "SAE 60-45-30"
+PRINTED, AVERAGED = f"2r-SAE, {SUMS}", f"2r-SAE, {MEANS}"
+RELATED = {of: f"SAE and the relative term, {of}" for of in (SUMS, MEANS)}
+REGULARISED = {of: f"SAE and the L2 term, {of}" for of in (SUMS, MEANS)}
 ENCODERS: dict[str, dict[str, Any]] = {
     AE: {"encoder": "ae"},
     SAE: {"encoder": "sae"},
-    PRINTED: {"encoder": "2r-sae", "averaged": False},
-    AVERAGED: {"encoder": "2r-sae", "averaged": True},
+    **{f"2r-SAE, {of}": {"encoder": "2r-sae", "averaged": of == MEANS} for of in (SUMS, MEANS)},
+    **{RELATED[of]: {"encoder": "2r-sae", "averaged": of == MEANS, "weight_decay": 0.0} for of in (SUMS, MEANS)},
+    **{REGULARISED[of]: {"encoder": "2r-sae", "averaged": of == MEANS, "relative_weight": 0.0} for of in (SUMS, MEANS)},
 }
+"""The encoders of figures 3 to 6, and each term of (23) that the paper adds alone."""
 MEAN, COMPONENTS = "mean of the training", "30 principal components"
 
 BARS = np.linspace(0.0, 0.3, 13)
@@ -54,6 +64,8 @@ class Reconstruction:
     testing: Kept
     accuracy_unit_scale: float
     """Accuracy in testing if the feature is mapped to [0, 1] as (23) has it: an affine scale changes an accuracy."""
+    relative: float
+    """Mean size in testing of what the relative term of (23) squares: how far ratios between a user's servers are off."""
     errors: tuple[Array, Array]
     """Shares of the absolute errors in training and testing that fall into `BARS`; the last one takes what is beyond."""
     losses: tuple[Array, Array]
@@ -73,16 +85,31 @@ def unit(seen: Array, feature: Array) -> Array:
     return np.asarray((feature - least) / (greatest - least))
 
 
+def ratios(values: Array, servers: int) -> Array:
+    """Divide what each user has of h by its greatest, ``(slots, users, servers)``."""
+    rows = values.reshape(len(values), -1, servers)
+    return np.asarray(rows / np.maximum(rows.max(axis=-1, keepdims=True), LEAST))
+
+
 def reconstruction(
     pairs: Sequence[tuple[Array, Array]], servers: int, losses: Sequence[Any] = (), accuracy: Sequence[float] = ()
 ) -> Reconstruction:
     """Measure what is given for what was shown, in training and testing."""
     training, testing = (Kept.of(shown, given, servers) for shown, given in pairs)
     seen = pairs[0][0]
-    scaled = Kept.of(unit(seen, pairs[1][0]), unit(seen, pairs[1][1]), servers).accuracy
+    mapped = [unit(seen, values) for values in pairs[1]]
+    one, other = (ratios(values, servers) for values in mapped)
     first, second = (shares(np.abs(shown - given)) for shown, given in pairs)
     columns = np.array(losses).reshape(-1, 2).T
-    return Reconstruction(training, testing, scaled, (first, second), (columns[0], columns[1]), np.array(accuracy))
+    return Reconstruction(
+        training,
+        testing,
+        Kept.of(mapped[0], mapped[1], servers).accuracy,
+        float(np.abs(one - other).mean()),
+        (first, second),
+        (columns[0], columns[1]),
+        np.array(accuracy),
+    )
 
 
 def features(problem: MultiServerOffloading, gain: Array) -> Array:
@@ -105,12 +132,21 @@ def untrained(seed: int, servers: int) -> dict[str, Reconstruction]:
 
 
 def trained(
-    name: str, seed: int, servers: int = SERVERS, episodes: int = EPISODES, steps: int = TRAINING // OjrsSettings().batch
+    name: str,
+    seed: int,
+    servers: int = SERVERS,
+    episodes: int = EPISODES,
+    steps: int | None = None,
+    training: int = TRAINING,
 ) -> Reconstruction:
-    """Train one of `ENCODERS`, so many steps of Adam an episode; needs more inputs than the code has numbers."""
-    settings = OjrsSettings(**ENCODERS[name], error_threshold=0.0, encoder_memory=TRAINING, encoder_steps=steps)
-    problem = stream(STEADY, seed, TRAINING + TESTING, servers)
-    inputs = Inputs.fit(problem[:TRAINING], ("channel_gain",), "log")
+    """Train one of `ENCODERS` on so many slots; needs more inputs than the code has numbers.
+
+    An episode has so many steps of Adam; by default those of a pass over the training.
+    """
+    settings = OjrsSettings(**ENCODERS[name], error_threshold=0.0, encoder_memory=training)
+    settings = dataclasses.replace(settings, encoder_steps=training // settings.batch if steps is None else steps)
+    problem = stream(STEADY, seed, training + TESTING, servers)
+    inputs = Inputs.fit(problem[:training], ("channel_gain",), "log")
     rows, shown = inputs(problem), features(problem, problem.channel_gain)
     sizes = settings.encoder_sizes(rows.shape[1])
     if sizes is None:
@@ -119,12 +155,45 @@ def trained(
     with one_thread():
         rng = np.random.default_rng((seed, 6, 4))
         encoder = Autoencoder(sizes, UnitScale.fit(inputs, problem), settings, rng)
-        encoder.remember(rows[:TRAINING])
+        encoder.remember(rows[:training])
         for _ in range(episodes):
             encoder.fit(rng)
-            gain = np.exp(encoder.rebuilt(rows) * inputs.spread + inputs.offset)
-            given = features(problem, gain.reshape(problem.channel_gain.shape))
-            pairs = [(shown[:TRAINING], given[:TRAINING]), (shown[TRAINING:], given[TRAINING:])]
+            given = rebuilt(encoder, inputs, problem)
+            pairs = [(shown[:training], given[:training]), (shown[training:], given[training:])]
             losses.append([np.square(one - other).mean() for one, other in pairs])
             accuracy.append(Kept.of(*pairs[1], servers).accuracy)
     return reconstruction(pairs, servers, losses, accuracy)
+
+
+def rebuilt(encoder: Autoencoder, inputs: Inputs, problem: MultiServerOffloading) -> Array:
+    """Return the features that encoder and decoder make of slots."""
+    gain = np.exp(encoder.rebuilt(inputs(problem)) * inputs.spread + inputs.offset)
+    return features(problem, gain.reshape(problem.channel_gain.shape))
+
+
+REFITTED, ONCE = "incremental", "offline stage alone"
+
+
+def tracked(name: str, seed: int, slots: int) -> dict[str, Reconstruction]:
+    """Return what is left of channels while users walk, over the last tenth: with incremental learning and without.
+
+    Both encoders are fitted to the first tenth; one of them goes on at the end of each further tenth, see Algorithm 1, so
+    what it is measured on it has not seen.
+    """
+    problem, tenth = stream(WALKING, seed, slots), slots // 10
+    settings = OjrsSettings(**ENCODERS[name])
+    inputs = Inputs.fit(problem[:tenth], ("channel_gain",), "log")
+    sizes = settings.encoder_sizes(inputs.size(problem))
+    assert sizes is not None
+    scale, last, found = UnitScale.fit(inputs, problem), problem[-tenth:], {}
+    with one_thread():
+        for how, tenths in ((ONCE, 1), (REFITTED, 9)):
+            rng = np.random.default_rng((seed, 13, 4))
+            encoder = Autoencoder(sizes, scale, settings, rng)
+            for begin in range(0, tenths * tenth, tenth):
+                encoder.remember(inputs(problem[begin : begin + tenth]))
+                encoder.fit(rng)
+            parts = (problem[:tenth], last)
+            pairs = [(features(one, one.channel_gain), rebuilt(encoder, inputs, one)) for one in parts]
+            found[how] = reconstruction(pairs, SERVERS)
+    return found

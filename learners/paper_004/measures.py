@@ -52,8 +52,7 @@ def part(ratio: Array) -> Mapping[str, float]:
     }
 
 
-def halves(log: Log) -> Mapping[str, float]:
-    """Return the figures of a stream before and after the weights change, by their names."""
+def halves(log: Log) -> Mapping[str, Mapping[str, float]]:
+    """Return the figures of a stream before and after the weights change, by half and name."""
     ratio, at = log.ratio(log.own), change_point(log.own.size)
-    found = dict(zip(HALVES, (part(ratio[:at]), part(ratio[at:])), strict=True))
-    return {f"{half}-{name}": value for half, one in found.items() for name, value in one.items()}
+    return {half: part(values) for half, values in zip(HALVES, (ratio[:at], ratio[at:]), strict=True)}

@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 
 from mecopt.kernels.sum_of_ratios import midpoint_test
 from mecopt.learners.ojrs import Ojrs
-from mecopt.learners.paper_004.trainings import BASES, STEADY, stream
+from mecopt.learners.paper_004.trainings import BASES, STEADY, places, stream
 from mecopt.learners.timing import seconds_of_each
 from mecopt.models.multi_server_offloading import MultiServerOffloading
-from mecopt.models.multi_server_offloading.scenarios import distances, server_places, user_places
+from mecopt.models.multi_server_offloading.scenarios import distances, server_places
 from mecopt.models.multi_server_offloading.variables import SpeedAndPower
 from mecopt.search.annealing import anneal
 from mecopt.search.candidates import scores
+from mecopt.search.named import solver_for
 from mecopt.search.server_choice import MoveSearch
 from mecopt.solve import allocate, solve
 
@@ -28,7 +29,17 @@ Array = NDArray[Any]
 
 # ---------------------------------------------------------------------- figure 7
 
-NEIGHBOURS = {"SA": "one-user", "ASA literal": "literal", "ASA guided": "guided"}
+LITERAL, GUIDED, ONE_USER = "ASA as printed", "ASA guided", "SA, one user at a time"
+UNGUIDED = {LITERAL: "SA, moves of ASA as printed", GUIDED: "SA, moves of ASA guided"}
+"""The same moves without guidance: every server is worth the same to every user."""
+NEIGHBOURS: Mapping[str, tuple[str, bool]] = {
+    LITERAL: ("literal", True),
+    UNGUIDED[LITERAL]: ("literal", False),
+    GUIDED: ("guided", True),
+    UNGUIDED[GUIDED]: ("guided", False),
+    ONE_USER: ("one-user", False),
+}
+"""Moves of annealing, and whether channels guide them."""
 LOCAL_SEARCH = "local search"
 EVALUATIONS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
 QUICK_EVALUATIONS = EVALUATIONS[:8]
@@ -36,8 +47,8 @@ SEARCHED, QUICK_SEARCHED = 50, 4
 """Slots of every seed on which the searches are followed."""
 
 
-FOUND = 0.99
-"""Mean NRR at which a search has found the optimal decision."""
+LEVELS = (0.95, 0.99)
+"""Mean NRR at which a search has found the optimal decision, or nearly."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +57,8 @@ class Followed:
 
     ratio: Mapping[str, Array]
     """Mean NRR of the best decision met after so many evaluations."""
-    found: Mapping[str, float]
-    """After how many of them the mean NRR is `FOUND`: a count of single evaluations; inf if it never is."""
+    found: Mapping[str, Mapping[float, float]]
+    """After how many of them the mean NRR is each of `LEVELS`: counts of single evaluations; inf if it never is."""
 
 
 def followed(seed: int, slots: int, evaluations: tuple[int, ...]) -> Followed:
@@ -56,23 +67,31 @@ def followed(seed: int, slots: int, evaluations: tuple[int, ...]) -> Followed:
     optimum = solve(problem).objective
     start = problem.decision_space.sample(np.random.default_rng((seed, 7, 4)), (slots,))
 
-    def ratio(neighbour: str, count: int) -> float:
-        rng, guide = np.random.default_rng((seed, 8, 4)), problem.channel_gain
+    def ratio(way: tuple[str, bool], count: int) -> float:
+        neighbour, guided = way
+        rng, guide = (
+            np.random.default_rng((seed, 8, 4)),
+            problem.channel_gain if guided else np.ones_like(problem.channel_gain),
+        )
         return float((optimum / anneal(problem, start, count, rng, neighbour=neighbour, guidance=guide)[1]).mean())
 
     ratios = {name: np.array([ratio(way, count) for count in evaluations]) for name, way in NEIGHBOURS.items()}
     search = MoveSearch().search(problem, start=start, gap=None, time_limit=None, rng=np.random.default_rng(0))
     ratios[LOCAL_SEARCH] = np.full(len(evaluations), (optimum / scores(problem, search.decision)).mean())
-    return Followed(ratios, {name: first(partial(ratio, way), evaluations[-1]) for name, way in NEIGHBOURS.items()})
+    found = {
+        name: {level: first(partial(ratio, way), evaluations[-1], level) for level in LEVELS}
+        for name, way in NEIGHBOURS.items()
+    }
+    return Followed(ratios, found)
 
 
-def first(ratio: Callable[[int], float], most: int) -> float:
-    """Return the least count up to `most` at which a mean NRR reaches `FOUND`; inf if none does.
+def first(ratio: Callable[[int], float], most: int, level: float) -> float:
+    """Return the least count up to `most` at which a mean NRR reaches a level; inf if none does.
 
     A shorter search with the same random numbers is the beginning of a longer one, so the best met never gets worse: halving
     the range finds what following every step would.
     """
-    count = bisect.bisect_left(range(most + 1), FOUND, key=ratio)
+    count = bisect.bisect_left(range(most + 1), level, key=ratio)
     return float(count) if count <= most else float("inf")
 
 
@@ -82,18 +101,26 @@ Decide = Callable[[MultiServerOffloading, Generator], Array]
 
 NEAREST, STRONGEST, RANDOM, EXACT = "Greedy, nearest server", "Greedy, strongest server", "Random", "exact, proved"
 CONSTANT = "one decision for all slots"
+COORDINATE = "coordinate descent"
+SWARM, SWARM_LONG = "PSO, 30 particles, 100 steps", "PSO, 100 particles, 1,000 steps"
+SWARMS: Mapping[str, str] = {SWARM: "particle-swarm", SWARM_LONG: "particle-swarm:particles=100:iterations=1000"}
+"""The paper's denominator; it does not say how large its swarm is, nor how long it flies."""
+FLOWN: Mapping[str, int] = {SWARM: 500, SWARM_LONG: 50}
+"""Slots of every seed, or of a half of it, on which a swarm flies: one evaluates 3,030 decisions, the other 100,100."""
 ASA, ASA_LONG = "ASA, T = 20", "ASA, T = 500"
 OJRS = {base: f"OJRS, {base}" for base in BASES}
 COMPARED, QUICK_COMPARED = 1000, 40
+FRESH = 1000
+"""Added to a seed for slots that no network has seen."""
 SEEN = 1000
 """First slots of the training by which the one decision for all is chosen."""
 TIMED, QUICK_TIMED = 20, 3
 
 
-def nearest(problem: MultiServerOffloading) -> Array:
-    """Send every user to the nearest server: the paper's Greedy, without its limit, whose size it does not give."""
-    places = distances(user_places(problem.users), server_places(problem.servers)).argmin(axis=-1)
-    return np.broadcast_to((places + 1).astype(np.int8), (*problem.batch_shape, problem.users))
+def nearest(problem: MultiServerOffloading, where: Array) -> Array:
+    """Send users at places ``(*batch, users, 2)`` to the nearest server: the paper's Greedy without a limit."""
+    server = distances(where, server_places(problem.servers)).argmin(axis=-1)
+    return np.broadcast_to((server + 1).astype(np.int8), (*problem.batch_shape, problem.users))
 
 
 def constant(seen: MultiServerOffloading) -> Array:
@@ -119,7 +146,7 @@ def _searched(neighbour: str, steps: int) -> Decide:
 
 def _solver(name: str) -> Decide:
     def decide(problem: MultiServerOffloading, rng: Generator) -> Array:
-        return problem.solvers[name].search(problem, start=None, gap=None, time_limit=None, rng=rng).decision
+        return solver_for(problem, name).search(problem, start=None, gap=None, time_limit=None, rng=rng).decision
 
     return decide
 
@@ -128,34 +155,52 @@ def _own(policy: Ojrs) -> Decide:
     return lambda problem, rng: policy.propose(problem, 1, rng)[..., 0, :]
 
 
-def strategies(networks: Mapping[str, Ojrs], seed: int, count: int) -> dict[str, Decide]:
-    """Return every way of deciding in table II, networks that were trained on so many slots of a seed among them."""
-    always = constant(stream(STEADY, seed, count)[:SEEN])
+def strategies(kind: str, networks: Mapping[str, Ojrs], seed: int, count: int, slots: int) -> dict[str, Decide]:
+    """Return every way of deciding in table II but the long swarm, for the first of so many fresh slots.
+
+    Networks were trained on so many slots of a seed, by the first of which the one decision for all is chosen.
+    """
+    always = constant(stream(kind, seed, count)[:SEEN])
+    where = places(kind, FRESH + seed, slots)
+
+    def near(problem: MultiServerOffloading, rng: Generator) -> Array:
+        return nearest(problem, where[: problem.instances] if problem.batch_shape else where[0])
+
     return {
         **{OJRS[name]: _own(policy) for name, policy in networks.items()},
         CONSTANT: lambda problem, rng: np.broadcast_to(always, (*problem.batch_shape, problem.users)),
-        NEAREST: lambda problem, rng: nearest(problem),
+        NEAREST: near,
         STRONGEST: _solver("greedy"),
         RANDOM: _solver("random"),
         ASA: _searched("literal", 20),
         ASA_LONG: _searched("literal", 500),
         "ASA guided, T = 20": _searched("guided", 20),
         "ASA guided, T = 500": _searched("guided", 500),
+        COORDINATE: _solver("coordinate-descent"),
         LOCAL_SEARCH: _solver("local-search"),
+        SWARM: _solver(SWARMS[SWARM]),
         EXACT: _solver("exact"),
     }
 
 
-def latencies(ways: Mapping[str, Decide], seed: int, slots: int) -> Mapping[str, Array]:
-    """Return the latency of every way on fresh slots, the same for all, in s."""
-    problem = fresh(seed, slots)
+def latencies(ways: Mapping[str, Decide], problem: MultiServerOffloading, seed: int) -> Mapping[str, Array]:
+    """Return the latency of every way on the same slots, in s."""
     rng = {name: np.random.default_rng((seed, 9, number)) for number, name in enumerate(ways)}
     return {name: _value(decide, problem, rng[name]) for name, decide in ways.items()}
 
 
+def quality(swarm: str, problem: MultiServerOffloading, optimum: Array, seed: int, quick: bool = False) -> float:
+    """Return which part of the optimal reward a swarm reaches, mean over slots that lie evenly among those given."""
+    most = 2 if quick else FLOWN[swarm]
+    some = np.unique(np.linspace(0, problem.instances - 1, most).astype(int))
+    found = _solver(SWARMS[swarm])(problem[some], np.random.default_rng((seed, 14, 4)))
+    return float((optimum[some] / scores(problem[some], found)).mean())
+
+
 def decision_times(ways: Mapping[str, Decide], seed: int, slots: int) -> Mapping[str, float]:
-    """Return the median time of a decision and its value, one slot at a time, in s."""
-    taken = seconds_of_each({name: partial(_value, decide) for name, decide in ways.items()}, fresh(seed, slots))
+    """Return the median time of a decision and its value, one slot at a time where users stay, in s."""
+    timed = {**ways, SWARM_LONG: _solver(SWARMS[SWARM_LONG])}
+    taken = seconds_of_each({name: partial(_value, decide) for name, decide in timed.items()}, fresh(STEADY, seed, slots))
     return {name: float(np.median(times)) for name, times in taken.items()}
 
 
@@ -163,9 +208,9 @@ def _value(decide: Decide, problem: MultiServerOffloading, rng: Generator) -> Ar
     return scores(problem, decide(problem, rng))
 
 
-def fresh(seed: int, slots: int) -> MultiServerOffloading:
+def fresh(kind: str, seed: int, slots: int) -> MultiServerOffloading:
     """Draw slots that no network has seen."""
-    return stream(STEADY, 1000 + seed, slots)
+    return stream(kind, FRESH + seed, slots)
 
 
 # ---------------------------------------------------------------------- P2

@@ -62,7 +62,7 @@ UNSAID: dict[str, Any] = {
     "error_threshold": 0.05,
     "encoder_memory": 1024,
     "offline": 1024,
-    "refit": 1000,
+    "refit": 5000,
     "guidance": "",
     "most_steps": 500,
     "temperature": 0.005,

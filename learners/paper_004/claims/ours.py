@@ -1,0 +1,85 @@
+"""What the paper does not say, and its evaluation shows: claims of ours, judged like the paper's."""
+
+from __future__ import annotations
+
+from mecopt.evaluation.claims import Claim
+from mecopt.evaluation.figures import Of
+from mecopt.evaluation.rules import every, falls, more, reaches
+from mecopt.learners.paper_004.claims.readings import end, half, level, strategy
+from mecopt.learners.paper_004.claims.scheduling import better
+from mecopt.learners.paper_004.encoders import AE, SAE
+from mecopt.learners.paper_004.measures import AVERAGE, HALVES
+from mecopt.learners.paper_004.names import FOUND, NRR, QUALITY, REWARD, TESTING, TRAINING
+from mecopt.learners.paper_004.searches import (
+    ASA,
+    ASA_LONG,
+    CONSTANT,
+    EXACT,
+    LEVELS,
+    LITERAL,
+    LOCAL_SEARCH,
+    NEAREST,
+    OJRS,
+    ONE_USER,
+    RANDOM,
+    SWARM,
+)
+from mecopt.learners.paper_004.trainings import DYNAMIC, ENDS, MOVING, OURS_NAME, PROPOSED, RAW, SEARCHES, STEADY
+
+OURS_TOO = (
+    Claim(
+        "ours",
+        "the swarm of 30 particles and 100 steps is the further from the optimum the more servers there are",
+        falls(half(f"F-{QUALITY}", SWARM)),
+    ),
+    Claim(
+        "ours",
+        "with 1,024 slots to learn from AE and SAE lose more in testing than in training",
+        every(*(more(end(name, TESTING), end(name, TRAINING)) for name in (AE, SAE))),
+    ),
+    Claim(
+        "ours",
+        f"to a mean NRR of {LEVELS[-1]:g} annealing that changes one user at a time needs fewer evaluations than ASA as "
+        "printed",
+        more(Of(FOUND, LITERAL, SEARCHES, LEVELS[-1]), Of(FOUND, ONE_USER, SEARCHES, LEVELS[-1])),
+    ),
+    Claim(
+        "ours",
+        "one decision for all slots is as near to the optimum as it is because users stay: less where places are drawn anew",
+        more(strategy(NRR, CONSTANT, STEADY), strategy(NRR, CONSTANT, MOVING)),
+    ),
+    Claim(
+        "ours",
+        "where places are drawn for each slot, too, the reward of OJRS is higher than those of Greedy and Random",
+        {base: better(OJRS[base], NEAREST, RANDOM, setting=MOVING) for base in PROPOSED},
+    ),
+    Claim(
+        "ours",
+        "OJRS has a higher reward than the best decision that never looks at a channel",
+        {
+            f"{base}, {setting}": better(OJRS[base], CONSTANT, setting=setting)
+            for base in PROPOSED
+            for setting in (STEADY, MOVING)
+        },
+    ),
+    Claim(
+        "ours",
+        "without compression OJRS has a higher reward",
+        every(*(more(level(base, RAW), level(base)) for base in PROPOSED)),
+    ),
+    Claim(
+        "ours",
+        "local search, which learns nothing, has a higher reward than every network, and so it has than ASA",
+        better(LOCAL_SEARCH, *OJRS.values(), ASA, ASA_LONG),
+    ),
+    Claim(
+        "ours",
+        "local search is within 0.001 of the optimum",
+        reaches(strategy(REWARD, LOCAL_SEARCH) / strategy(REWARD, EXACT), 0.999),
+    ),
+    Claim(
+        "ours",
+        "with our settings NRR, by the optimum, is above 0.95 with one server and with five",
+        every(*(reaches(Of(f"{name}-{AVERAGE}", OURS_NAME, DYNAMIC[n]), 0.95) for name in HALVES for n in ENDS)),
+    ),
+)
