@@ -9,6 +9,9 @@ In every frame the access point sees all users and says beams :math:`a^o`: its a
   :math:`y = r^o(a^o, \tilde a)` and :math:`y^* = r^o(a^o, a^u)`, both by (11), and the better joint action is carried out
   (lines 16 to 19); with probability :math:`\epsilon` a fair coin says whether it is the other one instead.
 - `model-free`: the users' joint action is carried out, and learned from by MADDPG.
+- `flat`: one agent sees all users and says beams and the users' actions together.
+
+Users may be told the beams (line 5), those that follow by the access point's actor as it is then, without noise.
 
 The access point learns by DDPG from what was carried out, (11) its reward.
 
@@ -30,6 +33,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from mecopt.learners.h_maddpg import sight
 from mecopt.learners.h_maddpg.agents import Agents, Learned
 from mecopt.learners.h_maddpg.settings import HMaddpgSettings
 from mecopt.learners.h_maddpg.shares import NUMBERS, alternatives, shares_of
@@ -37,6 +41,7 @@ from mecopt.models.backscatter_frame.dynamics.beam_actions import action_size, b
 from mecopt.models.backscatter_frame.dynamics.observation import Observer, flattened
 from mecopt.models.backscatter_frame.dynamics.steps import Outcome, carried_out, estimated, from_shares
 from mecopt.models.backscatter_frame.problem import BackscatterFrame
+from mecopt.quantities.doubts import shapes_meant
 
 Array = NDArray[Any]
 
@@ -59,6 +64,8 @@ class Played(NamedTuple):
     users_reward: float
     estimate_reward: float
     users_executed: bool
+    seen: Array | None
+    """By users that learn."""
     lessons: tuple[tuple[Array, Array, Array], ...]
 
 
@@ -69,12 +76,13 @@ class HMaddpgTraining:
         self.stream, self.settings, self.seed = stream, settings, seed
         self.rewards, self.observer = settings.rewards(), Observer.fit(stream)
         users, size = stream.users, self.observer.size
-        numbers = action_size(settings.beams, users, stream.sizes["antennas"])
-        self.beams = Agents(1, users * size, numbers, False, settings, drawing(seed, BEAMS))
+        self.numbers = action_size(settings.beams, users, stream.sizes["antennas"])
+        said = self.numbers + (users * NUMBERS if settings.users == "flat" else 0)
+        self.beams = Agents(1, users * size, said, False, settings, drawing(seed, BEAMS))
         self.users: Agents | None = None
-        if settings.users != "optimised":
-            central = settings.users == "model-free"
-            self.users = Agents(users, size, NUMBERS, central, settings, drawing(seed, USERS))
+        if settings.users in ("optimisation-driven", "model-free"):
+            central, seen = settings.users == "model-free", sight.size(self.observer, users, settings)
+            self.users = Agents(users, seen, NUMBERS, central, settings, drawing(seed, USERS))
         self.battery = np.array(stream.battery[0])
         self.met = np.stack([stream.battery.min(), stream.battery.max()])
         """Least and greatest battery of all frames, those of the stream among them."""
@@ -86,8 +94,12 @@ class HMaddpgTraining:
         noise = s.left(s.noise, s.noise_end, number / self.stream.instances)
         seen = self.observer(frame)
         action = noisy(self.beams.act(flattened(seen)[None]), noise, rng)
-        beams = beams_of(frame, s.beams, action[0])
-        played = self._played(frame, beams, seen, noise, number, rng)
+        beams = beams_of(frame, s.beams, action[0, : self.numbers])
+        if s.users == "flat":
+            outcome = carried_out(frame, beams, from_shares(frame, beams, action[0, self.numbers :].reshape(-1, NUMBERS)))
+            played = Played(outcome, float(self.rewards.of_frame(outcome)), float("nan"), True, None, ())
+        else:
+            played = self._played(frame, beams, seen, noise, number, rng)
         reward = float(self.rewards.of_frame(played.outcome))
         if number + 1 < self.stream.instances:
             self._remember(number, seen, action, reward, played)
@@ -113,13 +125,14 @@ class HMaddpgTraining:
         s, nan = self.settings, float("nan")
         if self.users is None:
             outcome = carried_out(frame, beams, estimated(frame, beams))
-            return Played(outcome, nan, float(self.rewards.of_frame(outcome)), False, ())
+            return Played(outcome, nan, float(self.rewards.of_frame(outcome)), False, None, ())
+        seen = sight.of_users(frame, seen, beams, s)
         did = noisy(self.users.act(seen), noise, rng)
         own = from_shares(frame, beams, did)
         if self.users.central:
             outcome = carried_out(frame, beams, own)
             lesson = (did, self._users_reward(outcome), outcome.battery)
-            return Played(outcome, float(self.rewards.of_frame(outcome)), nan, True, (lesson,))
+            return Played(outcome, float(self.rewards.of_frame(outcome)), nan, True, seen, (lesson,))
         estimate = estimated(frame, beams)
         every = np.broadcast_to(beams, (2 + frame.users, *beams.shape))
         outcomes = carried_out(frame, every, alternatives(estimate, own))
@@ -132,18 +145,24 @@ class HMaddpgTraining:
             (shares_of(frame, beams, estimate), rewards[0], outcomes.battery[0]),
         )
         executed = Outcome(**{f.name: getattr(outcomes, f.name)[int(by_users)] for f in dataclasses.fields(Outcome)})
-        return Played(executed, y, optimal, by_users, lessons)
+        return Played(executed, y, optimal, by_users, seen, lessons)
 
     def _remember(self, number: int, seen: Array, action: Array, reward: float, played: Played) -> None:
         """Keep the transitions to the next frame, and the battery that it begins with."""
         then, s = self.stream[number + 1], self.settings
         left = np.stack([played.outcome.battery, *(battery for *_, battery in played.lessons)])
         left = np.minimum(left, then.battery_capacity)
-        following = self.observer(dataclasses.replace(then, battery=left))
+        with shapes_meant():
+            frames = dataclasses.replace(then, battery=left)
+        following = self.observer(frames)
         got = np.full(1, s.reward_scale * reward)
         self.beams.memory.add(flattened(seen)[None], action, got, flattened(following[:1]))
-        for (did, earned, _), after in zip(played.lessons, following[1:], strict=True):
-            self.users.memory.add(seen, did, earned, after)  # type: ignore[union-attr]
+        if self.users and played.seen is not None:
+            if s.told == "beams":
+                said = self.beams.act(flattened(following)[:, None])[:, 0]
+                following = sight.of_users(frames, following, beams_of(frames, s.beams, said), s)
+            for (did, earned, _), after in zip(played.lessons, following[1:], strict=True):
+                self.users.memory.add(played.seen, did, earned, after)
         self.battery = np.array(then.battery if (number + 1) % s.episode == 0 else left[0])
         self.met = np.stack([np.minimum(self.met[0], self.battery.min()), np.maximum(self.met[1], self.battery.max())])
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mecopt.contract.errors import InstanceError
 from mecopt.contract.problem import Problem
-from mecopt.learners.h_maddpg import record
+from mecopt.learners.h_maddpg import record, sight
 from mecopt.learners.h_maddpg.networks import act, actor_shapes
 from mecopt.learners.h_maddpg.settings import HMaddpgSettings
 from mecopt.learners.h_maddpg.shares import NUMBERS
@@ -43,7 +43,7 @@ class HMaddpg(Proposer):
     observer: Observer
     beams_actor: Sequence[Array] = field(repr=False)
     users_actors: Sequence[Array] = field(repr=False)
-    """Empty where the optimiser alone says what users do."""
+    """Empty where the optimiser says what users do, or the access point's actor."""
 
     @property
     def candidates(self) -> int:  # type: ignore[override]
@@ -54,7 +54,7 @@ class HMaddpg(Proposer):
         """Propose k sets of beams for each frame ``(*batch, k, users, antennas)``, the actor's own first."""
         if k < 1:
             raise InstanceError(f"k is {k}; allowed: at least 1")
-        action = self._beams_action(problem)[..., None, :]
+        action = self._said(problem)[0][..., None, :]
         others = rng.standard_normal((*problem.batch_shape, k - 1, action.shape[-1]))
         noisy = np.clip(action + self.settings.noise_end * others, 0.0, 1.0)
         return beams_of(problem, self.settings.beams, np.concatenate([action, noisy], axis=-2))  # type: ignore[arg-type]
@@ -64,11 +64,12 @@ class HMaddpg(Proposer):
 
         A `mecopt.dynamic.dynamics.Policy`; nothing in it is random.
         """
-        s, beams = self.settings, beams_of(frames, self.settings.beams, self._beams_action(frames))
+        s, (action, shares) = self.settings, self._said(frames)
+        beams = beams_of(frames, s.beams, action)
         if s.users == "optimised" or (s.users == "optimisation-driven" and s.executed == "estimate"):
             return beams, estimated(frames, beams)
-        own = from_shares(frames, beams, self.users_action(frames))
-        if s.users == "model-free" or s.executed == "users":
+        own = from_shares(frames, beams, shares if s.users == "flat" else self.users_action(frames, beams))
+        if s.users in ("model-free", "flat") or s.executed == "users":
             return beams, own
         estimate = estimated(frames, beams)
         y, optimal = (s.rewards().of_frame(carried_out(frames, beams, one)) for one in (own, estimate))
@@ -76,18 +77,28 @@ class HMaddpg(Proposer):
         pairs = zip(own.as_dict().items(), estimate.as_dict().values(), strict=True)
         return beams, FrameAllocation(**{name: np.where(better, ours, theirs) for (name, ours), theirs in pairs})
 
-    def users_action(self, frames: BackscatterFrame) -> Array:
-        """Return what the users' actors say, ``(*batch, users, 3)``, each from what its user sees alone."""
+    def beams_for(self, frames: BackscatterFrame) -> Array:
+        """Return the beams that the access point's actor chooses, without noise, ``(*batch, users, antennas)``."""
+        return beams_of(frames, self.settings.beams, self._said(frames)[0])
+
+    def users_action(self, frames: BackscatterFrame, beams: Array) -> Array:
+        """Return what the users' actors say of beams, ``(*batch, users, 3)``, each from what its user sees alone."""
         self.require(frames)
         if not self.users_actors:
-            raise InstanceError("this policy has no actors of users: it was trained with users=optimised")
-        return act(self.users_actors, self.observer(frames), self.settings.activation).astype(float)
+            raise InstanceError(f"this policy has no actors of users: it was trained with users={self.settings.users}")
+        seen = sight.of_users(frames, self.observer(frames), beams, self.settings)
+        return act(self.users_actors, seen, self.settings.activation).astype(float)
 
-    def _beams_action(self, frames: Problem) -> Array:
-        """Return what the access point's actor says, ``(*batch, numbers)``."""
+    def _said(self, frames: Problem) -> tuple[Array, Array]:
+        """Return what the access point's actor says of beams ``(*batch, numbers)``, and of users ``(*batch, users, 3)``.
+
+        Of users only where it says that, too.
+        """
         self.require(frames)
         seen = flattened(self.observer(frames))  # type: ignore[arg-type]
-        return act(self.beams_actor, seen[..., None, :], self.settings.activation)[..., 0, :].astype(float)
+        said = act(self.beams_actor, seen[..., None, :], self.settings.activation)[..., 0, :].astype(float)
+        numbers = action_size(self.settings.beams, frames.users, frames.sizes["antennas"])
+        return said[..., :numbers], said[..., numbers:].reshape(*said.shape[:-1], -1, NUMBERS)
 
     def reported(self) -> list[str]:
         """Say what was earned at the end of the training."""
@@ -113,6 +124,7 @@ class HMaddpg(Proposer):
             shapes = actor_shapes(agents, (seen, *settings.hidden, said))
             return [stored.array(f"{name}_{n}", shape) for n, shape in enumerate(shapes)]
 
-        beams = read("beams", 1, users * observer.size, numbers)
-        each = read("users", users, observer.size, NUMBERS) if settings.users != "optimised" else []
+        flat, seen = settings.users == "flat", sight.size(observer, users, settings)
+        beams = read("beams", 1, users * observer.size, numbers + (users * NUMBERS if flat else 0))
+        each = read("users", users, seen, NUMBERS) if settings.users in ("optimisation-driven", "model-free") else []
         return cls(stored.card, stored.card["problem"], sizes, inputs, settings, observer, beams, each)

@@ -12,9 +12,10 @@ from mecopt.learners.proposer import Settings
 from mecopt.models.backscatter_frame.dynamics.beam_actions import BEAM_ACTIONS
 from mecopt.models.backscatter_frame.dynamics.steps import Rewards
 
-USERS = ("optimised", "optimisation-driven", "model-free")
+USERS = ("optimised", "optimisation-driven", "model-free", "flat")
 USER_REWARDS = ("own", "team")
 EXECUTED = ("better", "estimate", "users")
+TOLD = ("nothing", "beams")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,12 +29,16 @@ class HMaddpgSettings(Settings):
     users: str = "optimised"
     """Who finds the users' actions. "optimised": the optimiser alone; "optimisation-driven": Algorithm 1, where each user
     learns by DDPG to do better than its estimate while the others keep theirs (paper); "model-free": MADDPG, without any
-    optimiser (the paper's rival)."""
+    optimiser (the paper's rival); "flat": no users' agents, and no optimiser either: the access point's agent says their
+    actions together with its beams, plain DDPG on the joint state."""
     beams: str = "weights"
     """What the access point's action means: "raw" antenna weights (paper), or "weights" of users, of whose channels the
     beams are principal eigenvectors; see `mecopt.models.backscatter_frame.dynamics.beam_actions`."""
     user_reward: str = "own"
     """What a user learns from: its "own" reward (12) (paper), or the "team"'s (11)."""
+    told: str = "nothing"
+    """What the access point tells users beside their own state: "nothing", or its "beams", line 5 of Algorithm 1 (paper);
+    see `mecopt.learners.h_maddpg.sight`."""
     executed: str = "better"
     """Which joint action of Algorithm 1 is executed: the "better" of the users' and the estimate, lines 16 to 19 (paper), or
     always the "estimate", or always the "users'"."""
@@ -58,9 +63,9 @@ class HMaddpgSettings(Settings):
     """tau, how far target networks move in an update (Table I: 0.1)."""
 
     epsilon: float = 0.5
-    """Probability with which a fair coin turns the choice of lines 16 to 19 at the beginning (Table I: 0.5, for good)."""
+    """Probability with which a fair coin turns the choice of lines 16 to 19 at the beginning (Table I: 0.5)."""
     epsilon_end: float = 0.05
-    """The same at the end; the paper is silent."""
+    """The same at the end; the paper tells of no fall (paper: 0.5)."""
     noise: float = 0.2
     """Standard deviation of the noise added to actions at the beginning; the paper is silent."""
     noise_end: float = 0.05
@@ -91,6 +96,7 @@ class HMaddpgSettings(Settings):
             ("beams", tuple(BEAM_ACTIONS)),
             ("user_reward", USER_REWARDS),
             ("executed", EXECUTED),
+            ("told", TOLD),
             ("activation", tuple(ACTIVATIONS)),
         ):
             self.require_one_of(name, known)
@@ -117,7 +123,7 @@ class HMaddpgSettings(Settings):
             (self.executed != "better", f"executed={self.executed}", coin),
             (self.user_reward == "team", "user_reward=team", prices),
             (self.users != "optimisation-driven", f"users={self.users}", ("executed", *coin)),
-            (self.users == "optimised", "users=optimised", ("user_reward", *prices)),
+            (self.users in ("optimised", "flat"), f"users={self.users}", ("user_reward", "told", *prices)),
         )
         return {name: cause for is_off, cause, names in off if is_off for name in names}
 
@@ -139,7 +145,7 @@ class HMaddpgSettings(Settings):
         return begin + (end - begin) * min(progress / self.decay, 1.0)
 
 
-PAPER = {"users": "optimisation-driven", "beams": "raw"}
+PAPER = {"users": "optimisation-driven", "beams": "raw", "told": "beams", "epsilon_end": 0.5}
 """Paper 001: Algorithm 1 with the networks and numbers of Table I."""
 
 MODEL_FREE = {**PAPER, "users": "model-free"}

@@ -8,6 +8,8 @@ from mecopt.learners.paper_001.policies import EVEN, EXACT, HYBRID, MATCHED
 
 LENGTH, QUICK_LENGTH = 4000, 70
 """Frames of a training."""
+SHORT = 2000
+"""Of one for a value of figures 3 and 4."""
 POINTS = 40
 """Of a curve along a training; x is always a frame of a whole one."""
 
@@ -19,9 +21,17 @@ COMMON = "on common frames"
 """Schemes of figure 4b, by distance."""
 SETTINGS = (STEADY, CARRIER, WORK, DISTANCES, COMMON)
 
-WAYS = (MATCHED, EVEN, EXACT)
-"""Where the beams come from: the paper does not say whose beams its figures 3 and 4 show."""
-ROLLED = (MATCHED, EVEN)
+RAW, WEIGHTS = "raw", "weights"
+BEAMS: Mapping[str, str] = {RAW: "antenna weights", WEIGHTS: "weights of users"}
+"""What the access point's action is: antenna weights, as printed, or weights of users, as optimal beams have them."""
+
+OWN: Mapping[str, str] = {beams: f"H-MADDPG, {words}" for beams, words in BEAMS.items()}
+"""Whose figures 3 and 4 are: policies of Algorithm 1, trained where they are measured."""
+GIVEN = (MATCHED, EVEN, EXACT)
+"""Beams that nobody learned, beside them."""
+WAYS = (*OWN.values(), *GIVEN)
+"""Where the beams of figures 3 and 4 come from."""
+ROLLED = (*OWN.values(), MATCHED, EVEN)
 """Those with which all schemes are rolled out."""
 
 

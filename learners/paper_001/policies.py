@@ -19,6 +19,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mecopt.dynamic.dynamics import Policy
+from mecopt.learners.h_maddpg import HMaddpg
 from mecopt.models.backscatter_frame import BackscatterFrame, FrameAllocation
 from mecopt.models.backscatter_frame.admission import admit_open
 from mecopt.models.backscatter_frame.dynamics.steps import SHARES, estimated, from_shares
@@ -38,7 +39,7 @@ ANY_WEIGHTS, ANY_BEAMS = "random weights q", "random beams"
 EXACT = "exact beams"
 COMPLETED, STRICT = "random actions, completed", "random actions, strict"
 
-PRICES = (500.0, 1500.0, 3000.0)
+PRICE = 1500.0
 """Worth of a kept mJ in mJ of the access point: around what harvesting it takes, 1/(eta |h^H w|^2)."""
 
 
@@ -108,19 +109,24 @@ def acting_at_random(reading: str) -> Policy:
 BASELINES: Mapping[str, Policy] = {
     **{name: optimised(rule) for name, rule in RULES.items()},
     EXACT: exact(),
-    **{priced(price): exact(price) for price in PRICES},
+    priced(PRICE): exact(PRICE),
     COMPLETED: acting_at_random("completed"),
     STRICT: acting_at_random("strict"),
 }
 """Everything a learner is compared with."""
 
-REGRETTING = (*RULES, EXACT, priced(PRICES[1]), COMPLETED)
+REGRETTING = (MATCHED, EVEN, ANY_WEIGHTS, EXACT)
 """Those whose states are solved once more for what they could have saved there."""
 
 
 def of_scheme(way: str, scheme: str) -> Policy:
     """Return the optimiser of one of `MODES` with exact beams or with those of a rule."""
     return exact(scheme=scheme) if way == EXACT else optimised(RULES[way], scheme)
+
+
+def of_own(policy: HMaddpg, scheme: str) -> Policy:
+    """Return a policy of Algorithm 1, or what the optimiser of a poorer one of `MODES` does with its beams."""
+    return policy.act if scheme == HYBRID else optimised(lambda frame, rng: policy.beams_for(frame), scheme)
 
 
 def random_of(*key: int) -> Generator:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from mecopt.contract.errors import InstanceError
 from mecopt.learners.paper_001.measures import REWARDS
 from mecopt.learners.paper_001.names import EFFICIENCY
-from mecopt.learners.paper_001.policies import EXACT, MODES, RULES, random_of
+from mecopt.learners.paper_001.policies import MODES, Rule, random_of
 from mecopt.learners.paper_001.worlds import World, stream
 from mecopt.models.backscatter_frame.admission import served
 from mecopt.models.backscatter_frame.dynamics.steps import BITS_PER_ENERGY, carried_out
@@ -55,13 +55,13 @@ class Common:
         return np.asarray(done.sum() / spent.sum(axis=-1) if average == EFFICIENCY else (done / spent).mean(axis=-1))
 
 
-def common(world: World, way: str, seed: int, count: int) -> Common:
-    """Let all schemes answer the same frames, batteries as they are drawn."""
+def common(world: World, rule: Rule | None, seed: int, count: int) -> Common:
+    """Let all schemes answer the same frames, batteries as they are drawn, with beams of a rule or exact ones."""
     frames = stream(world, seed, 1, count)[0]
     costs, energies, all_served = [], [], []
     for mode in MODES.values():
         problem = dataclasses.replace(frames, mode=mode)
-        answer = solve(problem) if way == EXACT else allocate(problem, RULES[way](frames, random_of(seed, 3)))
+        answer = allocate(problem, rule(frames, random_of(seed, 3))) if rule else solve(problem)
         costs.append(answer.objective)
         energies.append(carried_out(problem, answer.decision, answer.allocation).energy)
         all_served.append(served(problem, answer.allocation).all(axis=-1))

@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from mecopt.evaluation.figures import Curve, Figure, Of
 from mecopt.evaluation.pictures import Axis, Band, Drawing, Panel
 from mecopt.evaluation.tables import Pivot, pivot
-from mecopt.learners.paper_001.claims import along, fresh, tenth
+from mecopt.learners.paper_001 import worlds
+from mecopt.learners.paper_001.claims.readings import along, fresh, tenth
 from mecopt.learners.paper_001.names import (
     AVERAGES,
     BATTERY,
+    BEAMS,
     BETTER,
     CARRIER,
     COMMON,
@@ -24,13 +26,12 @@ from mecopt.learners.paper_001.names import (
     LENGTH,
     OPTIMUM,
     OUTAGE,
-    OVER,
+    OWN,
     PARTS,
     REGRET,
     REWARD,
     ROLLED,
     SERVED,
-    STEADY,
     TIMES,
     WASTED,
     WASTED_MOST,
@@ -48,11 +49,10 @@ from mecopt.learners.paper_001.policies import (
     HYBRID,
     MATCHED,
     MODES,
-    PRICES,
+    PRICE,
     priced,
 )
-from mecopt.learners.paper_001.trainings import BEAMS, KINDS, PLANS
-from mecopt.learners.paper_001.worlds import LOADS, POWERS, SCALES
+from mecopt.learners.paper_001.trainings import FIGURE, KINDS, TUNED, TUNED_KINDS, named
 
 SEARCHED = (
     "The preset's constants were searched for so that the claims of figures 3 and 4 can hold; where one does, this shows no "
@@ -60,7 +60,7 @@ SEARCHED = (
 )
 """What must stand beside everything on these figures."""
 
-TRAININGS = tuple(plan.method for plan in PLANS)
+TRAININGS = tuple(plan.method for plan in FIGURE)
 POLICIES = (*BASELINES, *TRAININGS)
 FORMS = {
     REWARD: "{:.1f}",
@@ -72,12 +72,8 @@ FORMS = {
     **dict.fromkeys((*PARTS.values(), *TIMES.values()), "{:.3f}"),
 }
 
-AXES: Mapping[str, tuple[str, Sequence[float]]] = {
-    CARRIER: ("carrier, mW", [world.power for world in POWERS]),
-    WORK: ("mean work, kbit", [world.load for world in LOADS]),
-    DISTANCES: ("distances over the paper's", [world.scale for world in SCALES]),
-}
-"""Figures 3a, 3b and 4: what is varied, in words and values."""
+AXES = {CARRIER: "carrier, mW", WORK: "mean work, kbit", DISTANCES: "distances over the paper's"}
+"""Figures 3a, 3b and 4: what is varied, in words."""
 
 # ---------------------------------------------------------------------- figure 2 and beyond
 
@@ -87,8 +83,8 @@ def _policies() -> Pivot:
     return pivot(
         "Policies on the same fresh frames",
         "Learned policies without noise, below those without learning. All have the optimiser but those of random actions, "
-        "which are three numbers of each user that are completed to an allocation, or five taken strictly, and those whose "
-        "users act themselves: model-free, or `users executed`. Weights q: the beam of slot i is the principal eigenvector "
+        "which are three numbers of each user that are completed to an allocation, or five taken strictly, and those "
+        "without an optimiser: model-free and flat. Weights q: the beam of slot i is the principal eigenvector "
         "of the sum over users j of q_ij h_j h_j^H / norm(h_j)^2. Energy of the access point per frame, and in a battery as "
         "a frame begins; times per user and frame; the passive one is that of the carrier.",
         "policy",
@@ -117,7 +113,7 @@ def _trainings() -> Pivot:
     def row(method: str) -> Mapping[str, Figure]:
         found: dict[str, Figure] = {}
         for quantity in (REWARD, OUTAGE, BETTER):
-            curve = Curve(quantity + OVER, method, STEADY)
+            curve = along(quantity, method)
             found |= {f"{quantity}, first": tenth(curve, 1), f"{quantity}, last": tenth(curve, 10)}
         return {**found, f"{REWARD}, fresh": fresh(REWARD, method), f"{OUTAGE}, fresh": fresh(OUTAGE, method)}
 
@@ -132,21 +128,21 @@ def _trainings() -> Pivot:
     )
 
 
-LEVELS = (EVEN, EXACT, priced(PRICES[1]), COMPLETED)
+LEVELS = (EVEN, EXACT, priced(PRICE), COMPLETED)
 """Policies without learning that figure 2 shows."""
 
 
-def _learning(beams: str, words: str) -> Drawing:
+def _learning(variant: str, name: str, words: str) -> Drawing:
     return Drawing(
-        f"Figure 2, {words}",
-        f"Reward and outage in training, noise included, where the access point's action is {words}. Broken: policies "
-        "without learning on fresh frames, all with the optimiser but random actions.",
+        f"Figure 2, {name}",
+        f"Reward and outage in training, noise included, {words}. Broken: policies without learning on fresh frames, all "
+        "with the optimiser but random actions.",
         [
             Panel(
                 quantity,
                 Axis("frame", low=0.0, high=LENGTH),
                 Axis(quantity, low=0.0),
-                curves={kind: along(quantity, kind, beams) for kind in KINDS},
+                curves={k: along(quantity, named(k, variant)) for k in (TUNED_KINDS if variant == TUNED else KINDS)},
                 bands=[Band(name, fresh(quantity, name), fresh(quantity, name)) for name in LEVELS],
             )
             for quantity in (REWARD, OUTAGE)
@@ -158,14 +154,17 @@ def _learning(beams: str, words: str) -> Drawing:
 
 
 def _swept(name: str, setting: str) -> Pivot:
-    axis, values = AXES[setting]
     heads = (*PARTS.values(), *TIMES.values(), OUTAGE, ENERGY, REWARD)
-    rows = {f"{way}, {x:g}": {head: Of(head, played(way), setting, x) for head in heads} for way in WAYS for x in values}
+    rows = {
+        f"{way}, {x:g}": {head: Of(head, played(way), setting, x) for head in heads}
+        for way in WAYS
+        for x in worlds.along(setting, way)
+    }
     return Pivot(
         name,
         "Parts of the work served; times per user and frame, users who are not served among them, who send nothing. "
         f"{SEARCHED}",
-        f"beams, {axis}",
+        f"beams, {AXES[setting]}",
         rows,
         {head: FORMS[head] for head in heads},
     )
@@ -193,11 +192,10 @@ def _of_schemes(
             found |= {"served by all": Of(SERVED, way, COMMON, x), "disorder": Of(DISORDER, way, COMMON, x)}
         return found
 
-    axis, values = AXES[DISTANCES]
-    rows = {f"{way}, {x:g}": row(way, x) for way in ways for x in values}
+    rows = {f"{way}, {x:g}": row(way, x) for way in ways for x in worlds.along(DISTANCES, way)}
     forms = {f"{scheme}{words}": FORMS.get(q, "{:.1f}") for q, words in quantities.items() for scheme in MODES}
     forms |= {**dict.fromkeys(more or {}, "{:.2f}"), "served by all": "{:.3f}", "disorder": "{:.0e}"}
-    return Pivot(name, f"{caption} {SEARCHED}", f"beams, {axis}", rows, forms)
+    return Pivot(name, f"{caption} {SEARCHED}", f"beams, {AXES[DISTANCES]}", rows, forms)
 
 
 OVER_DISABLED = {"Hybrid over disabled": (HYBRID, DISABLED), "Active over disabled": (ACTIVE, DISABLED)}
@@ -252,7 +250,7 @@ def _sharing(name: str, caption: str, setting: str, quantities: Mapping[str, str
         [
             Panel(
                 way,
-                Axis(AXES[setting][0]),
+                Axis(AXES[setting]),
                 Axis(axis, low=0.0),
                 curves={label: Curve(quantity, played(way), setting) for label, quantity in quantities.items()},
             )
@@ -270,7 +268,7 @@ def _efficiencies(name: str, caption: str, panels: Mapping[str, tuple[str, str, 
         [
             Panel(
                 title,
-                Axis(AXES[DISTANCES][0]),
+                Axis(AXES[DISTANCES]),
                 Axis("efficiency, kbit/J", "log"),
                 curves={scheme: Curve(quantity, played(way, scheme), setting) for scheme in MODES},
             )
@@ -283,7 +281,11 @@ def _efficiencies(name: str, caption: str, panels: Mapping[str, tuple[str, str, 
 PARTS_AND_OUTAGE = {**PARTS, OUTAGE: OUTAGE}
 
 DRAWINGS = (
-    *(_learning(beams, words) for beams, words in BEAMS.items()),
+    *(
+        _learning(beams, words, f"where the access point's action is {words}, with Table I")
+        for beams, words in BEAMS.items()
+    ),
+    _learning(TUNED, TUNED, "as tuned"),
     Drawing(
         "Policies",
         "Reward on fresh frames in the long run; small dots: seeds. The exact optimum of each frame is not the best in the "
@@ -312,7 +314,7 @@ DRAWINGS = (
         "Figure 4b in rollouts",
         "The same in rollouts of each scheme's own.",
         {
-            f"{MATCHED}, (11)": (REWARD, MATCHED, DISTANCES),
+            **{f"{way}, (11)": (REWARD, way, DISTANCES) for way in (*OWN.values(), MATCHED)},
             f"{MATCHED}, ratio of sums": (EFFICIENCY, MATCHED, DISTANCES),
             f"{EVEN}, (11)": (REWARD, EVEN, DISTANCES),
         },

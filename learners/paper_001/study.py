@@ -21,7 +21,6 @@ from mecopt.learners.paper_001.names import (
     AVERAGES,
     BATTERY,
     BETTER,
-    CARRIER,
     COMMON,
     DISORDER,
     DISTANCES,
@@ -34,6 +33,7 @@ from mecopt.learners.paper_001.names import (
     OPTIMUM,
     OUTAGE,
     OVER,
+    OWN,
     PARTS,
     POINTS,
     QUICK_LENGTH,
@@ -43,35 +43,41 @@ from mecopt.learners.paper_001.names import (
     SENDING,
     SERVED,
     SETTINGS,
+    SHORT,
     STEADY,
     TIMES,
     WASTED,
     WASTED_MOST,
     WAYS,
-    WORK,
     played,
 )
-from mecopt.learners.paper_001.policies import BASELINES, HYBRID, MODES, REGRETTING, of_scheme
+from mecopt.learners.paper_001.policies import (
+    BASELINES,
+    EXACT,
+    HYBRID,
+    MODES,
+    REGRETTING,
+    RULES,
+    Rule,
+    of_own,
+    of_scheme,
+)
 from mecopt.learners.paper_001.shown import DRAWINGS, TABLES
-from mecopt.learners.paper_001.trainings import PLANS, stream_of
-from mecopt.learners.paper_001.worlds import LOADS, NOMINAL, POWERS, SCALES, World, stream
+from mecopt.learners.paper_001.trainings import DRIVEN, PLANS, WORLDS, beside
+from mecopt.learners.paper_001.worlds import NOMINAL, World, along, stream, training
 
 Array = NDArray[Any]
 
-FOLLOWED, QUICK_FOLLOWED = Size(40, 20, 60), Size(3, 1, 2)
+FOLLOWED, QUICK_FOLLOWED = Size(30, 15, 35), Size(3, 1, 2)
 """Of policies on fresh frames."""
-EVERY, QUICK_EVERY = 6, 2
+QUICK_BATCH = 16
+"""Transitions of an update of a quick run."""
+EVERY, QUICK_EVERY = 7, 2
 """One frame of so many is solved once more for the regret."""
-SWEPT, QUICK_SWEPT = Size(60, 10, 10), Size(4, 1, 2)
-"""Of figures 3 and 4."""
-SHARED, QUICK_SHARED = 400, 40
+SWEPT, SWEPT_EXACT, QUICK_SWEPT = Size(60, 10, 10), Size(16, 5, 10), Size(4, 1, 2)
+"""Of figures 3 and 4; exact beams take a hundred times as long."""
+SHARED, SHARED_EXACT, QUICK_SHARED = 400, 100, 40
 """Frames of every seed and distance on which all schemes are compared; some must be served by all at all distances."""
-
-AXES: Mapping[str, Mapping[float, World]] = {
-    CARRIER: {world.power: world for world in POWERS},
-    WORK: {world.load: world for world in LOADS},
-    DISTANCES: {world.scale: world for world in SCALES},
-}
 
 
 class Paper001(Study):
@@ -83,24 +89,28 @@ class Paper001(Study):
     settings = SETTINGS
     claims, tables, drawings = CLAIMS, TABLES, DRAWINGS
     remarks: ClassVar[Mapping[str, str]] = {
+        "tuned": "by ten tries for each method on two seeds of their own, see docs/papers/001.md",
         "constants": "preset `paper`; searched for so that the claims of figures 3 and 4 can hold, see docs/papers/001.md: "
         "where one does, this shows no more than that such constants exist",
-        "trainings": f"of {LENGTH:,} frames, the same for all of a seed; noise and coin fall over the first 60 % of them. "
-        f"Curves are of means over {LENGTH // POINTS}",
+        "trainings": f"of {LENGTH:,} frames, the same for all of a seed; noise falls over the first 60 % of them, the coin "
+        f"of tuned methods, too. Curves are of means over {LENGTH // POINTS}. For figures 3 and 4 Algorithm 1 is trained "
+        f"for {SHORT:,} frames at three values of each axis",
         "fresh frames": f"on which policies are compared, without noise: {FOLLOWED.words()}",
-        "figures 3 and 4": f"rollouts of {SWEPT.words()}; schemes on {SHARED} common frames of each seed and distance",
+        "figures 3 and 4": f"rollouts of {SWEPT.words()}; with exact beams {SWEPT_EXACT.words()}; schemes on {SHARED} "
+        f"common frames of each seed and distance, with exact beams on {SHARED_EXACT}",
         "rules": "those of the first run were replaced after its figures had been seen, and before the next; what changed "
         "beside the statistics stands with each claim",
     }
 
     def plans(self, quick: bool) -> Sequence[Plan]:
-        """Algorithm 1, its access point alone and its rivals with both kinds of beams, and what is asked beyond them."""
+        """Algorithm 1 and its rivals as printed and as tuned, and Algorithm 1 at values of figures 3 and 4."""
         return PLANS
 
     def train(self, plan: Plan, seed: int, folder: Path, quick: bool) -> None:
         """Train on the frames of the seed."""
-        settings = LEARNER.configured("default", plan.settings)
-        frames = stream_of(seed, QUICK_LENGTH if quick else LENGTH)
+        settings = LEARNER.configured("default", _brief(plan.settings) if quick else plan.settings)
+        length = SHORT if plan.method in WORLDS else LENGTH
+        frames = training(WORLDS.get(plan.method, NOMINAL), seed, QUICK_LENGTH if quick else length)
         LEARNER.train(frames, settings, seed, folder, {"plan": plan.method, "stream": plan.setting})
 
     def measure(self, setting: str, seed: int, trained: Mapping[str, Path], quick: bool) -> Iterable[Row]:
@@ -108,13 +118,14 @@ class Paper001(Study):
         if setting == STEADY:
             for name, folder in trained.items():
                 yield from _of_log(record.read(folder / LOG), name, seed)
-                yield from policy_rows(name, HMaddpg.load(folder).act, seed, quick, regretting=True)
+                regretting = name.startswith(DRIVEN)
+                yield from policy_rows(name, HMaddpg.load(folder).act, seed, quick, regretting=regretting)
             for name, policy in BASELINES.items():
                 yield from policy_rows(name, policy, seed, quick, regretting=name in REGRETTING)
         elif setting == COMMON:
-            yield from _common(seed, quick)
+            yield from _common(seed, trained, quick)
         else:
-            yield from _swept(setting, seed, quick)
+            yield from _swept(setting, seed, trained, quick)
 
 
 def policy_rows(name: str, policy: Policy, seed: int, quick: bool, *, regretting: bool) -> Iterable[Row]:
@@ -161,25 +172,38 @@ def _of_log(log: Mapping[str, Array], name: str, seed: int) -> Iterable[Row]:
                 yield Row(quantity + OVER, float(part.mean()), name, STEADY, seed, (k + 1) * LENGTH / points)
 
 
-def _swept(setting: str, seed: int, quick: bool) -> Iterable[Row]:
+def _brief(settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return settings of which a few frames fill a batch."""
+    return {**settings, "batch": min(QUICK_BATCH, settings.get("batch", QUICK_BATCH))}
+
+
+def _learned(way: str, world: World, trained: Mapping[str, Path]) -> HMaddpg | None:
+    """Return the policy of Algorithm 1 that was trained there, if the beams are learned ones."""
+    beams = next((beams for beams, own in OWN.items() if own == way), None)
+    return HMaddpg.load(trained[beside(world, beams)]) if beams else None
+
+
+def _swept(setting: str, seed: int, trained: Mapping[str, Path], quick: bool) -> Iterable[Row]:
     """Follow schemes in rollouts of their own along an axis; all of them where distances are varied."""
-    size = QUICK_SWEPT if quick else SWEPT
-    ways = [(way, HYBRID) for way in WAYS]
-    if setting == DISTANCES:
-        ways += [(way, scheme) for way in ROLLED for scheme in MODES if scheme != HYBRID]
-    for x, world in AXES[setting].items():
-        frames = stream(world, seed, size.length, size.lanes)
-        for way, scheme in ways:
-            found = follow(frames, of_scheme(way, scheme), seed, size.skipped)
-            for quantity, value in _means(found.means).items():
-                yield Row(quantity, value, played(way, scheme), setting, seed, x)
-
-
-def _common(seed: int, quick: bool) -> Iterable[Row]:
-    """Compare schemes on frames that all of them serve, at each distance and at all of them."""
-    count = QUICK_SHARED if quick else SHARED
     for way in WAYS:
-        found = {x: schemes.common(world, way, seed, count) for x, world in AXES[DISTANCES].items()}
+        size = QUICK_SWEPT if quick else SWEPT_EXACT if way == EXACT else SWEPT
+        every = MODES if setting == DISTANCES and way in ROLLED else [HYBRID]
+        for x, world in along(setting, way).items():
+            frames, own = stream(world, seed, size.length, size.lanes), _learned(way, world, trained)
+            for scheme in every:
+                found = follow(frames, of_own(own, scheme) if own else of_scheme(way, scheme), seed, size.skipped)
+                for quantity, value in _means(found.means).items():
+                    yield Row(quantity, value, played(way, scheme), setting, seed, x)
+
+
+def _common(seed: int, trained: Mapping[str, Path], quick: bool) -> Iterable[Row]:
+    """Compare schemes on frames that all of them serve, at each distance and at all of them."""
+    for way in WAYS:
+        count = QUICK_SHARED if quick else SHARED_EXACT if way == EXACT else SHARED
+        found = {
+            x: schemes.common(world, _rule(way, _learned(way, world, trained)), seed, count)
+            for x, world in along(DISTANCES, way).items()
+        }
         here = {x: np.asarray(one.served.all(axis=0)) for x, one in found.items()}
         everywhere = np.asarray(np.logical_and.reduce(list(here.values())))
         for x, one in found.items():
@@ -189,6 +213,11 @@ def _common(seed: int, quick: bool) -> Iterable[Row]:
                 for words, shown in (("", here[x]), (EVERYWHERE, everywhere)):
                     for scheme, value in zip(MODES, one.efficiencies(shown, average).tolist(), strict=True):
                         yield Row(average + words, value, played(way, scheme), COMMON, seed, x)
+
+
+def _rule(way: str, own: HMaddpg | None) -> Rule | None:
+    """Return what chooses the beams of common frames; nothing where they are exact."""
+    return RULES.get(way) if own is None else lambda frame, rng: own.beams_for(frame)
 
 
 REPRODUCTION = Paper001()

@@ -1,6 +1,6 @@
-"""The trainings behind figure 2 and what is asked beyond it: who learns what, with which beams, from which reward.
+"""What is trained: the methods of figure 2 with Table I, the same tuned, and Algorithm 1 at values of figures 3 and 4.
 
-All have the networks and numbers of Table I but `FARTHER`, and meet the same frames of a seed.
+All trainings of a seed at the same places, carrier and work meet the same frames.
 """
 
 from __future__ import annotations
@@ -11,55 +11,65 @@ from typing import Any
 from mecopt.evaluation.study import Plan
 from mecopt.learners.h_maddpg import LEARNER
 from mecopt.learners.h_maddpg.settings import MODEL_FREE, PAPER
-from mecopt.learners.paper_001.names import STEADY
-from mecopt.learners.paper_001.policies import random_of
-from mecopt.models.backscatter_frame import BackscatterFrame
+from mecopt.learners.paper_001.names import BEAMS, COMMON, DISTANCES, OWN, STEADY
+from mecopt.learners.paper_001.tuning import BEST, settings_of
+from mecopt.learners.paper_001.worlds import AXES, FEW, World
 
-USERS = 3
-
-RAW, WEIGHTS = "raw", "weights"
-BEAMS: Mapping[str, str] = {RAW: "antenna weights", WEIGHTS: "weights of users"}
-"""What the access point's action is: antenna weights, as printed, or weights of users, as optimal beams have them."""
-
-DRIVEN, ALONE, FREE, FREE_TEAM = "optimisation-driven", "optimiser alone", "model-free", "model-free, team reward"
+DRIVEN, ALONE, FREE, FREE_TEAM, FLAT = (
+    *("optimisation-driven", "optimiser alone", "model-free", "model-free, team reward"),
+    "flat",
+)
 KINDS: Mapping[str, Mapping[str, Any]] = {
     DRIVEN: PAPER,
-    ALONE: {**PAPER, "users": "optimised"},
+    ALONE: {"users": "optimised"},
     FREE: MODEL_FREE,
     FREE_TEAM: {**MODEL_FREE, "user_reward": "team"},
+    FLAT: {"users": "flat"},
 }
-"""Algorithm 1; its access point alone, users doing what the optimiser says; its rival with the users' own reward (12), as
-printed, and with the reward (11) that all share."""
+"""With the networks and numbers of Table I: Algorithm 1; its access point alone, users doing what the optimiser says; its
+rival with the users' own reward (12), as printed, and with the reward (11) that all share; one agent for everything."""
 
 RIVALS = (FREE, FREE_TEAM)
+"""Whose hierarchy has no optimiser."""
+
+TUNED = "tuned"
+TUNED_KINDS: Mapping[str, Mapping[str, Any]] = {
+    DRIVEN: settings_of("optimisation-driven", BEST["optimisation-driven"]),
+    ALONE: settings_of("optimised", BEST["optimisation-driven"]),
+    FREE: settings_of("model-free", BEST["model-free"]),
+    FLAT: settings_of("flat", BEST["flat"]),
+}
+"""The same by the best of their tries; the access point alone by that of Algorithm 1."""
 
 
-def named(kind: str, beams: str, change: str = "") -> str:
-    """Name a training."""
-    return f"{kind}, {beams}" + (f", {change}" if change else "")
+def named(kind: str, variant: str) -> str:
+    """Name a training, by what the access point's action is with Table I, or as tuned."""
+    return f"{kind}, {variant}"
 
 
-def plan(kind: str, beams: str, change: str = "", **settings: Any) -> Plan:
-    """Return a training."""
-    return Plan(named(kind, beams, change), STEADY, LEARNER.name, {**KINDS[kind], "beams": beams, **settings})
+def beside(world: World, beams: str) -> str:
+    """Name a training of Algorithm 1 for a value of figures 3 and 4."""
+    return f"{OWN[beams]}, at {world.power:g} mW, {world.load:g} kbit, {world.scale:g} times the distances"
 
 
-FIGURE = tuple(plan(kind, beams) for kind in KINDS for beams in BEAMS)
+FIGURE = (
+    *(Plan(named(kind, beams), STEADY, LEARNER.name, {**KINDS[kind], "beams": beams}) for kind in KINDS for beams in BEAMS),
+    *(Plan(named(kind, TUNED), STEADY, LEARNER.name, settings) for kind, settings in TUNED_KINDS.items()),
+)
 """Figure 2."""
 
-TEAM = plan(DRIVEN, WEIGHTS, "team reward", user_reward="team")
-ESTIMATE = plan(DRIVEN, WEIGHTS, "estimate executed", executed="estimate")
-USERS_ACT = plan(DRIVEN, WEIGHTS, "users executed", executed="users")
-USERS_ACT_RAW = plan(DRIVEN, RAW, "users executed", executed="users")
-FARTHER = (
-    plan(ALONE, WEIGHTS, "ReLU", activation="relu"),
-    plan(ALONE, WEIGHTS, "ReLU, gamma 0.9, memory 20,000", activation="relu", discount=0.9, memory=20_000),
-)
-"""Other networks, and an access point that looks farther ahead: what it spends now is in batteries later."""
-
-PLANS = (*FIGURE, TEAM, ESTIMATE, USERS_ACT, USERS_ACT_RAW, *FARTHER)
+WORLDS: Mapping[str, World] = {
+    beside(world, beams): world
+    for beams in OWN
+    for world in dict.fromkeys(AXES[setting][x] for setting in AXES for x in FEW[setting])
+}
+"""Where else Algorithm 1 is trained."""
 
 
-def stream_of(seed: int, count: int) -> BackscatterFrame:
-    """Draw the frames of one seed, the same for every training."""
-    return BackscatterFrame.sample(random_of(seed, 4), (count,), users=USERS)
+def _there(world: World, beams: str) -> Plan:
+    found = [setting for setting in AXES if world in (AXES[setting][x] for x in FEW[setting])]
+    also = (*found[1:], *([COMMON] if DISTANCES in found else []))
+    return Plan(beside(world, beams), found[0], LEARNER.name, {**PAPER, "beams": beams}, also)
+
+
+PLANS = (*FIGURE, *(_there(world, beams) for beams in OWN for world in dict.fromkeys(WORLDS.values())))

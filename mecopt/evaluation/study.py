@@ -47,6 +47,8 @@ class Plan:
     learner: str
     """Name of the learner; what it means is the study's business."""
     settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    also: tuple[str, ...] = ()
+    """Other settings of the study in which it is measured, too, trained once."""
 
 
 class Study(Reproduction):
@@ -118,8 +120,9 @@ class Study(Reproduction):
             raise InstanceError(f"seeds is {seeds!r}; allowed: a whole number of at least 1")
         plans, numbers = self.plans(quick), range(seeds)
         for k, plan in enumerate(plans):
-            if plan.setting not in self.settings:
-                raise InstanceError(f"a plan is of the setting {plan.setting!r}; allowed: {', '.join(self.settings)}")
+            for setting in (plan.setting, *plan.also):
+                if setting not in self.settings:
+                    raise InstanceError(f"a plan is of the setting {setting!r}; allowed: {', '.join(self.settings)}")
             if any((plan.method, plan.setting) == (other.method, other.setting) for other in plans[:k]):
                 raise InstanceError(f"{plan.method!r} is planned twice in the setting {plan.setting!r}; allowed: once")
         places = _Places(out, [self.paper, class_digest(type(self)), _versions(), quick])
@@ -128,7 +131,8 @@ class Study(Reproduction):
         parts: list[_Part] = [_Once(self, *places.file("once", []), quick)]
         for setting in self.settings:
             for seed in numbers:
-                trained = {plan.method: places.folder(plan, seed) for plan in plans if plan.setting == setting}
+                here = [plan for plan in plans if setting in (plan.setting, *plan.also)]
+                trained = {plan.method: places.folder(plan, seed) for plan in here}
                 learned = {method: _left(folder) for method, folder in trained.items()}
                 key = [setting, seed, [_said(plan) for plan in plans], learned]
                 parts.append(_Measuring(self, setting, seed, trained, *places.file(f"{setting}-{seed}", key), quick))

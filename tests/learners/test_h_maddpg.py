@@ -27,6 +27,7 @@ Array = NDArray[Any]
 SMALL: dict[str, Any] = {"hidden": (16, 8), "critic_hidden": 16, "batch": 8, "memory": 50, "episode": 10}
 DRIVEN = {**SMALL, "users": "optimisation-driven"}
 FREE = {**SMALL, "users": "model-free"}
+FLAT = {**SMALL, "users": "flat"}
 
 RESULTS = ("weights.safetensors", "training.parquet", "card.json")
 
@@ -205,6 +206,39 @@ def test_model_free_users_learn_from_what_was_executed(user_reward: str, watched
         np.testing.assert_allclose(training.users.memory.kept.action[number], watched.said[number], atol=1e-6)
 
 
+def test_one_agent_says_everything_and_learns_from_what_was_executed(watched: Watched) -> None:
+    training = training_of(stream_of(), **FLAT)
+    log, kept = logged(training), training.beams.memory.kept
+    assert training.users is None
+    assert kept.action.shape[1:] == (1, 9 + 3 * 3)
+    for number, (frame, beams, allocation) in enumerate(watched.carried[:-1]):
+        outcome = carried_out(frame, beams, allocation)
+        np.testing.assert_allclose(kept.action[number, 0, 9:].reshape(3, 3), watched.said[number], atol=1e-6)
+        action = np.clip(kept.action[number, 0, :9].astype(float), 0.0, 1.0)
+        same = np.einsum("ua,ua->u", beams_of(frame, "weights", action).conj(), beams)
+        np.testing.assert_allclose(np.abs(same), 1.0)
+        assert log["reward"][number] == pytest.approx(Rewards().of_frame(outcome))
+        assert kept.reward[number, 0] == pytest.approx(0.02 * log["reward"][number], rel=1e-6)
+
+
+@pytest.mark.parametrize("users", ["optimisation-driven", "model-free"])
+def test_users_are_told_what_reaches_them_of_every_beam(users: str, watched: Watched) -> None:
+    training = training_of(stream_of(20), **{**DRIVEN, "users": users, "told": "beams", "noise": 0.0, "noise_end": 0.0})
+    logged(training)
+    assert training.users is not None
+    kept = training.users.memory.kept
+    lessons = 2 if users == "optimisation-driven" else 1
+    for number, (frame, decision, _) in enumerate(watched.carried[:-1]):
+        beams = decision[0] if users == "optimisation-driven" else decision
+        seen = kept.seen[lessons * number]
+        np.testing.assert_allclose(seen[:, :9], training.observer(frame), rtol=1e-6)
+        for i, j in np.ndindex(3, 3):
+            part = abs(np.vdot(frame.channel[i], beams[j])) ** 2 / np.vdot(frame.channel[i], frame.channel[i]).real
+            assert seen[i, 9 + j] == pytest.approx(part, abs=1e-6)
+        if users == "model-free" and number + 1 < 8 and (number + 1) % 10:  # before it learns, its actor stays what it is
+            np.testing.assert_allclose(kept.following[number], kept.seen[number + 1], atol=1e-6)
+
+
 def test_noise_and_coin_fall_linearly_and_then_stay() -> None:
     s = HMaddpgSettings()
     found = [s.left(s.noise, s.noise_end, progress) for progress in (0.0, 0.3, 0.6, 0.9)]
@@ -271,7 +305,14 @@ def train(folder: Path, seed: int = 0, progress: Any = None, **given: Any) -> HM
     return LEARNER.train(stream_of(), HMaddpgSettings(**given), seed, folder, {"preset": "paper"}, **more)
 
 
-@pytest.mark.parametrize("given", [SMALL, DRIVEN, FREE, {**FREE, "beams": "raw"}], ids=["opt", "driven", "free", "raw"])
+TOLD = {**DRIVEN, "told": "beams"}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [SMALL, DRIVEN, FREE, {**FREE, "beams": "raw"}, FLAT, TOLD],
+    ids=["opt", "driven", "free", "raw", "flat", "told"],
+)
 def test_a_run_that_was_stopped_ends_like_one_that_was_not(given: dict[str, Any], tmp_path: Path) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     train(whole, **given)
@@ -328,7 +369,7 @@ def test_a_stream_of_one_frame_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("users", [1, 4])
 def test_any_number_of_users(users: int, tmp_path: Path) -> None:
-    for number, given in enumerate((SMALL, DRIVEN, FREE)):
+    for number, given in enumerate((SMALL, DRIVEN, FREE, FLAT, {**FREE, "told": "beams"})):
         frames = stream_of(12, users)
         found = LEARNER.train(frames, HMaddpgSettings(**given), 0, tmp_path / str(number), {})
         assert found.act(frames, np.random.default_rng(0))[0].shape == (12, users, 3)
@@ -380,7 +421,7 @@ def test_acting_takes_the_better_of_both(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("given", [SMALL, DRIVEN, FREE], ids=["opt", "driven", "free"])
+@pytest.mark.parametrize("given", [SMALL, DRIVEN, FREE, FLAT, TOLD], ids=["opt", "driven", "free", "flat", "told"])
 def test_a_batch_is_its_frames(given: dict[str, Any], tmp_path: Path) -> None:
     found, frames = train(tmp_path, **given), BackscatterFrame.sample(np.random.default_rng(3), (2, 3))
     beams, allocation = found.act(frames, np.random.default_rng(0))
@@ -394,7 +435,8 @@ def test_a_batch_is_its_frames(given: dict[str, Any], tmp_path: Path) -> None:
 def test_a_user_s_action_is_its_own_business(tmp_path: Path) -> None:
     found, frame = train(tmp_path, **FREE), stream_of(1)[0]
     other = stream_of(2)[1]
-    before = found.users_action(frame)
+    beams = found.beams_for(frame)
+    before = found.users_action(frame, beams)
     for user in range(3):
         mine = np.arange(3) == user
         changed = dataclasses.replace(
@@ -403,8 +445,9 @@ def test_a_user_s_action_is_its_own_business(tmp_path: Path) -> None:
             battery=np.where(mine, frame.battery, other.battery),
             workload=np.where(mine, frame.workload, other.workload),
         )
-        np.testing.assert_array_equal(found.users_action(changed)[user], before[user])
-        assert (found.users_action(changed)[~mine] != before[~mine]).any()
+        after = found.users_action(changed, beams)
+        np.testing.assert_array_equal(after[user], before[user])
+        assert (after[~mine] != before[~mine]).any()
 
 
 @pytest.mark.parametrize("beams", ["weights", "raw"])

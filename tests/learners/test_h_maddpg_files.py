@@ -153,7 +153,7 @@ def test_a_policy_of_the_optimiser_has_no_users_to_ask(tmp_path: Path) -> None:
     stream = BackscatterFrame.sample(np.random.default_rng(1), (5,))
     policy = LEARNER.train(stream, HMaddpgSettings(hidden=(4,)), 0, tmp_path, {})
     with pytest.raises(InstanceError, match="no actors of users: it was trained with users=optimised"):
-        policy.users_action(stream)
+        policy.users_action(stream, policy.beams_for(stream))
     other = BackscatterFrame.sample(np.random.default_rng(1), (5,), users=4)
     for asked in (
         lambda: policy.act(other, np.random.default_rng(0)),

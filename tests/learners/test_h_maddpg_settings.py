@@ -31,13 +31,17 @@ TABLE_I: dict[str, Any] = {
     "epsilon": 0.5,
 }
 SECTION_IV = {"service_price": 0.2, "carrier_price": 0.4}
-ALGORITHM_1 = {"users": "optimisation-driven", "beams": "raw", "user_reward": "own", "executed": "better"}
+ALGORITHM_1 = {
+    **{"users": "optimisation-driven", "beams": "raw", "user_reward": "own", "executed": "better"},
+    **{"told": "beams", "epsilon_end": 0.5},
+}
 
 CHANGED: dict[str, Any] = {
     "users": "model-free",
     "beams": "raw",
     "user_reward": "team",
     "executed": "users",
+    "told": "beams",
     "hidden": (9,),
     "activation": "tanh",
     "critic_hidden": 9,
@@ -113,6 +117,7 @@ def test_every_setting_is_tried() -> None:
     [
         {"users": "optimised"},
         {"users": "model-free"},
+        {"users": "flat"},
         {"executed": "estimate"},
         {"executed": "users"},
         {"user_reward": "team"},
@@ -135,7 +140,7 @@ def test_a_setting_without_effect_is_refused_where_it_is_set_by_hand() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"users": "maddpg"}, "users is 'maddpg'; allowed: optimised, optimisation-driven, model-free"),
+        ({"users": "maddpg"}, "users is 'maddpg'; allowed: optimised, optimisation-driven, model-free, flat"),
         ({"beams": "angles"}, "beams is 'angles'; allowed: weights, raw"),
         ({"user_reward": "none"}, "user_reward is 'none'; allowed: own, team"),
         ({"executed": "worse"}, "executed is 'worse'; allowed: better, estimate, users"),

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from mecopt.contract.errors import InstanceError
 from mecopt.dynamic.dynamics import Policy
-from mecopt.learners.paper_001 import policies, schemes, trainings
+from mecopt.learners.h_maddpg import LEARNER
+from mecopt.learners.paper_001 import policies, schemes, worlds
 from mecopt.learners.paper_001.measures import REWARDS, Regret, Size, follow, means, regret, walked
-from mecopt.learners.paper_001.names import EFFICIENCY, LEAST_REGRET, OPTIMUM, REGRET, WASTED, WASTED_MOST, WAYS
+from mecopt.learners.paper_001.names import EFFICIENCY, GIVEN, LEAST_REGRET, OPTIMUM, REGRET, WASTED, WASTED_MOST
 from mecopt.learners.paper_001.policies import (
     ACTIVE,
     BASELINES,
@@ -71,12 +73,12 @@ def test_a_carrier_is_all_that_figure_3a_changes() -> None:
 
 def test_seeds_and_parts_of_the_evaluation_meet_other_frames() -> None:
     drawn = [stream(NOMINAL, 0, 2, 3), stream(NOMINAL, 1, 2, 3)]
-    drawn.append(trainings.stream_of(0, 6))
+    drawn.append(worlds.training(NOMINAL, 0, 6))
     values = [one.channel.ravel()[0] for one in drawn]
     assert len(set(values)) == 3
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", GIVEN)
 def test_schemes_do_what_their_names_say(way: str) -> None:
     frames = few(world=World(scale=1.5))
     done = {name: policies.of_scheme(way, name)(frames, np.random.default_rng(0))[1] for name in MODES}
@@ -193,9 +195,9 @@ def test_ratios_of_a_regret_where_nothing_is_needed() -> None:
     assert Regret(np.full(3, 78.0), np.full(3, 1e-7)).of_sums == np.inf
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", GIVEN)
 def test_schemes_are_nested_on_common_frames(way: str) -> None:
-    one = schemes.common(World(scale=1.5), way, 0, 30)
+    one = schemes.common(World(scale=1.5), policies.RULES.get(way), 0, 30)
     assert one.disorder < 1e-6
     shown = np.asarray(one.served.all(axis=0))
     assert shown.sum() > 10
@@ -207,11 +209,11 @@ def test_schemes_are_nested_on_common_frames(way: str) -> None:
 def test_a_scheme_that_were_dearer_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     turned = dict(zip(MODES, reversed(list(MODES.values())), strict=True))
     monkeypatch.setattr(schemes, "MODES", turned)
-    assert schemes.common(NOMINAL, MATCHED, 0, 10).disorder > 0.01
+    assert schemes.common(NOMINAL, policies.RULES[MATCHED], 0, 10).disorder > 0.01
 
 
 def test_efficiencies_on_common_frames_come_from_an_outside_solver_too() -> None:
-    one, frames = schemes.common(NOMINAL, EVEN, 0, 5), stream(NOMINAL, 0, 1, 5)[0]
+    one, frames = schemes.common(NOMINAL, policies.RULES[EVEN], 0, 5), stream(NOMINAL, 0, 1, 5)[0]
     for n, mode in enumerate(MODES.values()):
         problem = dataclasses.replace(frames, mode=mode)
         answer = allocate(problem, policies.RULES[EVEN](frames, np.random.default_rng(0)), backend="clarabel")
@@ -249,6 +251,22 @@ def test_regret_is_told_of_those_that_are_asked_for_it() -> None:
 
 
 def test_no_efficiency_is_told_of_no_frames() -> None:
-    one = schemes.common(NOMINAL, MATCHED, 0, 3)
+    one = schemes.common(NOMINAL, policies.RULES[MATCHED], 0, 3)
     with pytest.raises(InstanceError, match="3 common frames all schemes serve none"):
         one.efficiencies(np.zeros(3, bool), EFFICIENCY)
+
+
+def test_a_poorer_scheme_of_a_learned_policy_has_its_beams(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="training needs torch")
+    frames = worlds.training(World(scale=1.5), 0, 12)
+    settings = LEARNER.configured("paper", {"hidden": (6, 5), "critic_hidden": 6, "batch": 2, "memory": 8})
+    own = LEARNER.train(frames, settings, 0, tmp_path, {})
+    rng = np.random.default_rng(0)
+    beams, allocation = policies.of_own(own, HYBRID)(frames, rng)
+    np.testing.assert_array_equal(beams, own.act(frames, rng)[0])
+    for scheme in (ACTIVE, DISABLED):
+        same, poorer = policies.of_own(own, scheme)(frames, rng)
+        np.testing.assert_array_equal(same, beams)
+        assert poorer.passive_bits.max() == 0.0
+        assert scheme == ACTIVE or poorer.active_bits.max() == 0.0
+    assert allocation.passive_bits.max() > 1.0

@@ -1,0 +1,154 @@
+"""Figures 3 and 4a: who does which work as carrier, work and distances change.
+
+They are of Algorithm 1's own policies, trained where they are measured, with both meanings of the access point's action.
+Beams that nobody learned stand beside them (`BESIDE`): matched to the user, the same for all others, and exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from mecopt.evaluation.claims import Claim
+from mecopt.evaluation.figures import Curve, Figure, Of
+from mecopt.evaluation.rules import Rule, at_most, falls, known, more, on_scales, rises
+from mecopt.learners.paper_001.claims.readings import OF_ITS_OWN, SEARCHED, THERE, said
+from mecopt.learners.paper_001.names import CARRIER, DISTANCES, GIVEN, OWN, PARTS, SENDING, TIMES, WORK, played
+from mecopt.learners.paper_001.worlds import LOADS, NOMINAL, POWERS, SCALES, UNCAPPED
+
+LARGE = {"a quarter": 0.25, "a third": 1.0 / 3.0}
+"""Parts of the work more than which are a large part."""
+NONE = {"at most 2 %": 0.02, "at most 5 %": 0.05}
+"""Parts of the work that are as good as none."""
+
+WEAKEST, STRONGEST, FARTHEST = POWERS[0].power, POWERS[-1].power, SCALES[-1].scale
+
+Readings = Callable[[Sequence[str]], Mapping[str, Rule]]
+"""From origins of the beams to how a sentence is read with each."""
+
+POWERED = f"{WEAKEST:g} against {STRONGEST:g} mW, ours"
+CAPPED = f"up to {UNCAPPED:g} kbit, beyond which our cap on computing decides"
+BY_CAP = "where the cap of ours decides is left out, and no reading of its own"
+
+
+def both(where: str, text: str, ours: str, readings: Readings, *revised: str) -> tuple[Claim, Claim]:
+    """Return a claim of the paper, of its own policies, and the same of beams that nobody learned."""
+    words = f"{SEARCHED}; {ours}" if ours else SEARCHED
+    return (
+        said(where, text, f"{words}; {THERE}", readings(tuple(OWN.values())), OF_ITS_OWN, *revised),
+        said(f"beside {where}", f"with beams that nobody learned, {text}", words, readings(GIVEN)),
+    )
+
+
+def by_way(rule: Callable[[str, str], Rule], *quantities: str) -> Readings:
+    """Read a sentence with beams of each origin, by each of some quantities."""
+    name = "{0}, {1}" if len(quantities) > 1 else "{0}"
+    return lambda ways: {name.format(way, each): rule(each, way) for way in ways for each in quantities}
+
+
+def swept(quantity: str, way: str, setting: str) -> Curve:
+    """Return a quantity of Hybrid-offload along an axis; of work only up to where our cap decides."""
+    curve = Curve(quantity, played(way), setting)
+    return curve.between(0.0, UNCAPPED) if setting == WORK else curve
+
+
+def at(quantity: str, way: str, setting: str, x: float) -> Figure:
+    """Return a quantity of Hybrid-offload at a value of an axis."""
+    return Of(quantity, played(way), setting, x)
+
+
+def weak_carrier(sign: int) -> Callable[[str, str], Rule]:
+    """With the weakest carrier a quantity is greater than with the strongest (1), or less (-1)."""
+
+    def rule(quantity: str, way: str) -> Rule:
+        weak, strong = (at(quantity, way, CARRIER, power) for power in (WEAKEST, STRONGEST))
+        return more(weak, strong) if sign > 0 else more(strong, weak)
+
+    return rule
+
+
+def large(ways: Sequence[str]) -> Mapping[str, Rule]:
+    """More of the work is local than parts that are ours."""
+
+    def at_power(way: str, power: float) -> Rule:
+        local = at(PARTS["local"], way, CARRIER, power)
+        return on_scales({f"more than {name}": more(local, known(part, "a part of")) for name, part in LARGE.items()})
+
+    return {f"{way}, {power:g} mW": at_power(way, power) for way in ways for power in (WEAKEST, NOMINAL.power)}
+
+
+def no_local(quantity: str, way: str) -> Rule:
+    """As good as none of the least work is local."""
+    local = at(quantity, way, WORK, LOADS[0].load)
+    return on_scales({name: at_most(local, most) for name, most in NONE.items()})
+
+
+def passive_rather(quantity: str, way: str) -> Rule:
+    """A greater part is offloaded passively than actively at the greatest distances."""
+    return more(at(quantity, way, DISTANCES, FARTHEST), at(PARTS["active"], way, DISTANCES, FARTHEST))
+
+
+_EACH = (
+    both(
+        "figure 3a",
+        "when the transmit power is low the users suppress active offloading",
+        POWERED,
+        by_way(weak_carrier(-1), PARTS["active"], SENDING),
+    ),
+    both(
+        "figure 3a",
+        "when the transmit power is low they prefer more passive offloading",
+        POWERED,
+        by_way(weak_carrier(1), PARTS["passive"]),
+        "of the least power against the greatest; a step between them the other way no longer decides",
+    ),
+    both(
+        "figure 3a",
+        "a large part of the workload is processed by local computation",
+        f"at {WEAKEST:g} and {NOMINAL.power:g} mW, ours",
+        large,
+        "on two scales, where a third alone decided",
+    ),
+    both(
+        "figure 3b",
+        "when the workload is small the users offload all of it",
+        f"{LOADS[0].load:g} kbit, the least on our axis",
+        by_way(no_local, PARTS["local"]),
+        "on two scales, where 2 % alone decided",
+    ),
+    both(
+        "figure 3b",
+        "as the workload increases the users perform more passive offloading",
+        CAPPED,
+        by_way(lambda quantity, way: rises(swept(quantity, way, WORK)), PARTS["passive"], TIMES["passive"]),
+        BY_CAP,
+    ),
+    both(
+        "figure 3b",
+        "as the workload increases the time for active offloading is reduced",
+        CAPPED,
+        by_way(lambda quantity, way: falls(swept(quantity, way, WORK)), SENDING),
+        BY_CAP,
+    ),
+    both(
+        "figure 3b",
+        "as the workload increases local computation increases",
+        CAPPED,
+        by_way(lambda quantity, way: rises(swept(quantity, way, WORK)), PARTS["local"], TIMES["local"]),
+        BY_CAP,
+    ),
+    both(
+        "figure 4a",
+        "as the distances increase a larger part of the workload is processed locally",
+        "",
+        by_way(lambda quantity, way: rises(swept(quantity, way, DISTANCES)), PARTS["local"]),
+    ),
+    both(
+        "figure 4a",
+        "the remaining workload is offloaded passively",
+        f"at {FARTHEST:g} times the paper's distances, the greatest on our axis",
+        by_way(passive_rather, PARTS["passive"]),
+    ),
+)
+
+SHARING = tuple(own for own, _ in _EACH)
+BESIDE = tuple(given for _, given in _EACH)

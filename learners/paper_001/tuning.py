@@ -1,0 +1,105 @@
+"""How each method was tuned: the same tries for all, on seeds that the evaluation never meets.
+
+    python -m mecopt.learners.paper_001.tuning FOLDER
+
+trains every try of every method and prints what it earned on fresh frames; a run that was stopped goes on. The best of each
+method stand in `BEST`. All tries leave Table I where it is unusual: hidden layers are of ReLU, the memory holds 20,000
+transitions, users learn from the reward (11) that all share, and the coin of lines 16 to 19 falls.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mecopt.learners.h_maddpg import LEARNER, HMaddpg
+from mecopt.learners.paper_001.measures import Size, follow
+from mecopt.learners.paper_001.worlds import NOMINAL, stream, training
+from mecopt.running.workers import side_by_side
+
+SEEDS = (1000, 1001)
+"""Of the tries; those of the evaluation count from 0."""
+FRAMES = 4000
+"""Of a training."""
+FOLLOWED = Size(40, 20, 60)
+"""Fresh frames by which a try is judged."""
+
+METHODS = ("optimisation-driven", "model-free", "flat")
+"""Algorithm 1, its rival, and one agent without hierarchy, by the setting `users`."""
+LEARN = ("optimisation-driven", "model-free")
+"""Those with agents of users."""
+SANE: Mapping[str, Any] = {
+    "activation": "relu",
+    "memory": 20_000,
+    "user_reward": "team",
+    "told": "beams",
+    "beams": "weights",
+    "discount": 0.9,
+}
+TRIES: Mapping[str, Mapping[str, Any]] = {
+    "as said": {},
+    "tau 0.01": {"smoothing": 0.01},
+    "tau 0.01, rates 0.0003": {"smoothing": 0.01, "actor_rate": 0.0003, "critic_rate": 0.0003},
+    "tau 0.01, gamma 0.5": {"smoothing": 0.01, "discount": 0.5},
+    "tau 0.01, antenna weights": {"smoothing": 0.01, "beams": "raw"},
+    "tau 0.01, batches of 256": {"smoothing": 0.01, "batch": 256},
+    "tau 0.01, batches of 256, gamma 0.5": {"smoothing": 0.01, "batch": 256, "discount": 0.5},
+    "tau 0.01, batches of 256, noise 0.4 to 0.1": {"smoothing": 0.01, "batch": 256, "noise": 0.4, "noise_end": 0.1},
+    "tau 0.01, batches of 256, twice the neurons": {
+        "smoothing": 0.01,
+        "batch": 256,
+        "hidden": (256, 128),
+        "critic_hidden": 256,
+    },
+    "tau 0.005, batches of 256, actors' rate 0.0003": {"smoothing": 0.005, "batch": 256, "actor_rate": 0.0003},
+}
+"""What each try changes of `SANE`."""
+
+
+BEST: Mapping[str, str] = {
+    "optimisation-driven": "tau 0.01, gamma 0.5",
+    "model-free": "tau 0.005, batches of 256, actors' rate 0.0003",
+    "flat": "tau 0.01, batches of 256, twice the neurons",
+}
+"""The try of each method that earned most on fresh frames, by the mean of its seeds."""
+
+
+def settings_of(users: str, name: str) -> Mapping[str, Any]:
+    """Return the settings of a try; those of users' agents are left out where there are none."""
+    found = {**SANE, **TRIES[name], "users": users}
+    return found if users in LEARN else {key: value for key, value in found.items() if key not in ("user_reward", "told")}
+
+
+def tried(out: Path, method: str, name: str, seed: int) -> tuple[str, str, float, float]:
+    """Train one try; return what it earns on fresh frames without noise, and its outage there."""
+    folder = out / f"{method} {name} {seed}".replace(" ", "-").replace(",", "")
+    settings = LEARNER.configured("default", settings_of(method, name))
+    LEARNER.train(training(NOMINAL, seed, FRAMES), settings, seed, folder, {"try": name})
+    frames = stream(NOMINAL, seed, FOLLOWED.length, FOLLOWED.lanes)
+    means = follow(frames, HMaddpg.load(folder).act, seed, FOLLOWED.skipped).means
+    return method, name, means.reward, means.outage
+
+
+def main(out: Path) -> None:
+    """Print the tries of all methods as a table."""
+    tasks = [(out, method, name, seed) for name in TRIES for method in METHODS for seed in SEEDS]
+    found: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    with side_by_side(tried, tasks) as finished:
+        for method, name, reward, outage in finished:
+            found.setdefault((method, name), []).append((reward, outage))
+    sys.stdout.write("| method | try | reward (11), kbit/J | outage |\n|---|---|---|---|\n")
+    for method in METHODS:
+        for name in TRIES:
+            rewards, outages = np.array(found[method, name]).T
+            each = ", ".join(f"{reward:.1f}" for reward in rewards)
+            sys.stdout.write(f"| {method} | {name} | {rewards.mean():.1f} ({each}) | {outages.mean():.3f} |\n")
+
+
+if __name__ == "__main__":
+    from mecopt.learners.paper_001.tuning import main as run  # by its name, so that other processes find it
+
+    run(Path(sys.argv[1]))
