@@ -123,6 +123,13 @@ class Twice(Toy):
         return [Plan("trained", "easy", "toy", {"steps": steps}) for steps in (2, 3)]
 
 
+class Shared(Toy):
+    """Trains once for both settings."""
+
+    def plans(self, quick: bool) -> Sequence[Plan]:
+        return [Plan("trained", "easy", "toy", {"steps": 2}, also=("hard",))]
+
+
 class Unsaid(Toy):
     """Plans with a setting that has no name of its own."""
 
@@ -132,6 +139,13 @@ class Unsaid(Toy):
 
 def silent(what: str, done: int, total: int) -> None:
     """Tell nobody."""
+
+
+def test_what_is_measured_in_two_settings_is_trained_once(tmp_path: Path) -> None:
+    found = Shared().measured(tmp_path, seeds=2, quick=False, progress=silent)
+    assert len(list((tmp_path / "runs").glob("*/*/done"))) == 2
+    for setting in Shared.settings:
+        assert set(found.series("score", "trained", setting)) == {0, 1}
 
 
 def test_a_study_runs_to_verdicts_tables_and_pictures(tmp_path: Path) -> None:
