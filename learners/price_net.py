@@ -34,7 +34,8 @@ from mecopt.data.stream import distinct
 from mecopt.learners import network
 from mecopt.learners.candidates import candidates
 from mecopt.learners.inputs import SCALINGS, Inputs
-from mecopt.learners.proposer import Learner, Settings, WarmStarter, shipped_with_mecopt
+from mecopt.learners.proposer import Learner, WarmStarter, shipped_with_mecopt
+from mecopt.learners.settings import Settings
 from mecopt.learners.training import finished, run_key, versions
 from mecopt.show.numbers import counted
 from mecopt.solve import solve

@@ -14,6 +14,7 @@ from mecopt.contract.backend import Answer, Backend
 from mecopt.contract.problem import Problem
 from mecopt.registry import find_learner, find_problem, learner_names, problem_names
 from mecopt.testing.batches import EXTREME_CHECKS, FAULT_CHECKS
+from mecopt.testing.methods import check_backends_agree
 from mecopt.testing.mixed import MIXED_CHECKS
 from mecopt.testing.parallel import PARALLEL_CHECKS, check_processes_of_loky
 from mecopt.testing.policies import (
@@ -30,7 +31,7 @@ from mecopt.testing.policies import (
     check_warm_starter,
     trained_example,
 )
-from mecopt.testing.problems import Check, check_backends_agree, checks_of
+from mecopt.testing.problems import Check, checks_of
 
 Array = NDArray[Any]
 

@@ -22,7 +22,7 @@ import pytest
 
 from mecopt import UnknownName, find_problem, problems
 from mecopt.cli.main import COMMANDS, group, main
-from mecopt.compare.run import STORED
+from mecopt.compare.results import STORED
 from mecopt.contract.errors import unknown
 from mecopt.search.proposed import LEARNED
 

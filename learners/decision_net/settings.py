@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from mecopt.contract.errors import InstanceError
 from mecopt.learners.candidates import SCHEMES
 from mecopt.learners.inputs import SCALINGS
-from mecopt.learners.proposer import Settings
+from mecopt.learners.settings import Settings
 
 RATE_SCHEDULES = ("constant", "linear")
 LABELS = ("own", "optimum")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from mecopt.contract.errors import InstanceError
 from mecopt.learners.network import ACTIVATIONS
-from mecopt.learners.proposer import Settings
+from mecopt.learners.settings import Settings
 from mecopt.models.backscatter_frame.dynamics.beam_actions import BEAM_ACTIONS
 from mecopt.models.backscatter_frame.dynamics.steps import Rewards
 

@@ -9,7 +9,7 @@ from mecopt.contract.errors import InstanceError
 from mecopt.learners.inputs import SCALINGS
 from mecopt.learners.network import ACTIVATIONS
 from mecopt.learners.ojrs.replay import REPLAYS
-from mecopt.learners.proposer import Settings
+from mecopt.learners.settings import Settings
 from mecopt.search.annealing import COOLING, NEIGHBOURS, TEMPERATURE
 
 ENCODERS = ("none", "ae", "sae", "2r-sae")

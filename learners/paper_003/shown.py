@@ -8,7 +8,6 @@ from mecopt.evaluation.figures import Across, Curve, Figure, Of, Reached
 from mecopt.evaluation.pictures import Axis, Band, Drawing, Panel
 from mecopt.evaluation.rules import known
 from mecopt.evaluation.tables import Pivot, pivot
-from mecopt.learners.paper_003.claims import LEVEL, LEVELS, NEAR, STEPS, regained, slower
 from mecopt.learners.paper_003.names import (
     ABLATION,
     BASELINES,
@@ -35,6 +34,7 @@ from mecopt.learners.paper_003.names import (
     WEAK,
     WEIGHT,
 )
+from mecopt.learners.paper_003.readings import LEVEL, LEVELS, NEAR, STEPS, regained, slower
 
 NETWORKS = (PROPOSED, OURS)
 TRAININGS = (

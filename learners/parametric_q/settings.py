@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mecopt.contract.errors import InstanceError
-from mecopt.learners.proposer import Settings
+from mecopt.learners.settings import Settings
 from mecopt.models.inference_queue.dynamics.steps import CAUSAL, KNOWN, POSITIONS
 
 REPAIRED, SEMI_GRADIENT, SIGNED, PRINTED = "repaired", "semi-gradient", "signed", "printed"

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.contract.errors import InstanceError
-from mecopt.dynamic.dynamics import Outcome
+from mecopt.dynamic.outcome import Outcome
 from mecopt.learners.parametric_q.actors import Actor, Processed
 from mecopt.learners.parametric_q.evaluation import best_costs, gap
 from mecopt.learners.parametric_q.learning import Block, LearningDevices, LearningServer

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mecopt.contract.errors import InstanceError
 from mecopt.learners.network import ACTIVATIONS
-from mecopt.learners.proposer import Settings
+from mecopt.learners.settings import Settings
 
 ALGORITHMS = ("ddpg", "td3", "dqn")
 """By the names of Stable-Baselines3: the first two for numbers, the last for choices."""

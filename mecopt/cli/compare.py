@@ -54,7 +54,7 @@ def command(
     from mecopt.cli.console import at_work, console, progress
     from mecopt.compare import compare
     from mecopt.compare.report import PICTURES, decisions_table, table, write_report
-    from mecopt.compare.run import RESULTS, STORED
+    from mecopt.compare.results import RESULTS, STORED
     from mecopt.data import load
     from mecopt.data.stream import kept_back, repeated
     from mecopt.show.numbers import counted

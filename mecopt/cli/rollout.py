@@ -64,7 +64,8 @@ def command(
 
     from mecopt.cli.console import at_work, console, progress
     from mecopt.dynamic.report import pictures_of, write_report
-    from mecopt.dynamic.run import MAPS, RESULTS, roll_out
+    from mecopt.dynamic.results import MAPS, RESULTS
+    from mecopt.dynamic.run import roll_out
     from mecopt.dynamic.summary import tables
     from mecopt.quantities.settings import dynamics_values
     from mecopt.registry import find_dynamics

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.compare.run import Comparison
+from mecopt.compare.comparison import Comparison
 
 Array = NDArray[Any]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import html
 from pathlib import Path
 
+from mecopt.compare.comparison import Comparison
 from mecopt.compare.decisions import habits, headers
 from mecopt.compare.figures import instances_figure, loss_figure, tradeoff_figure
 from mecopt.compare.pages import details, html_page, html_table, images
-from mecopt.compare.run import Comparison
 from mecopt.compare.summary import HEADERS, Summary, cells, summarise
 from mecopt.show.numbers import counted
 from mecopt.show.page import Column, Grid

@@ -7,7 +7,6 @@ was written (`mecopt.storage.sealed`), and computes the rest.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import platform
 from collections.abc import Callable, Mapping, Sequence
@@ -18,12 +17,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.compare.comparison import Comparison
+from mecopt.compare.labels import digest_of_labels, flat_labels, recorded_difference
 from mecopt.compare.parts import TABLE, file_name, name_of, origin_of, require_text, versions
+from mecopt.compare.results import RESULTS, STORED
 from mecopt.contract import units
 from mecopt.contract.answerable import checked_problem
 from mecopt.contract.arguments import checked_limit, checked_seed
 from mecopt.contract.backend import Feature
-from mecopt.contract.certificate import VIOLATION, certify, distance, judge, reasons
+from mecopt.contract.certificate import certify, distance, judge, reasons
 from mecopt.contract.certified import Status
 from mecopt.contract.errors import InstanceError, unknown
 from mecopt.contract.problem import Problem
@@ -32,9 +34,7 @@ from mecopt.data import Labels, digest
 from mecopt.running.workers import cores, side_by_side
 from mecopt.search.named import base_name, solver_for
 from mecopt.search.proposed import LEARNED, Proposed, is_learned
-from mecopt.show.numbers import counted
 from mecopt.show.printable import encodable
-from mecopt.show.readable import Readable
 from mecopt.solve import solve
 from mecopt.storage import sealed as stored
 from mecopt.storage.atomic import class_digest, code_digest, to_myself
@@ -43,11 +43,9 @@ from mecopt.storage.policies import shipped
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from mecopt.show.page import Page
 
 Array = NDArray[Any]
 
-STORED, RESULTS = "stored", "results.parquet"
 CHUNK = 250
 
 PART = "part of a comparison"
@@ -67,42 +65,6 @@ _DEFAULTS = (
     "all-local",
     "all-offload",
 )
-
-
-@dataclass(frozen=True)
-class Comparison(Readable):
-    """The rows of a comparison (one per instance and method) and where they are from."""
-
-    table: pa.Table
-    provenance: dict[str, Any]
-
-    def _line(self) -> str:
-        origin = self.provenance
-        return (
-            f"Comparison {origin['problem']}: {counted(len(self.methods), 'methods')} on "
-            f"{counted(origin['instances'], 'instances')}"
-        )
-
-    def _page(self) -> Page:
-        from mecopt.compare.shown import page
-
-        return page(self)
-
-    def column(self, method: str, name: str) -> Array:
-        """Return a column of one method in the order of the instances."""
-        import pyarrow.compute as pc
-
-        rows = self.table.filter(pc.equal(self.table["method"], method))
-        return np.asarray(rows[name].to_numpy(zero_copy_only=False))
-
-    def answered(self, method: str) -> Array:
-        """Whether a method has an answer to each instance."""
-        return np.isin(self.column(method, "status"), ["OPTIMAL", "FEASIBLE", "LIMIT"])
-
-    @property
-    def methods(self) -> list[str]:
-        """The methods in the order asked for."""
-        return list(self.provenance["methods"])
 
 
 def default_methods(problem: Problem, labels: Labels | None = None) -> list[str]:
@@ -174,9 +136,9 @@ def compare(
     policies = {name: solver for name, solver in known.items() if isinstance(solver, Proposed)}
     recorded: dict[str, Any] = {}
     if labels is not None:
-        labels = _flat_labels(labels, flat)
+        labels = flat_labels(labels, flat)
         labels = labels.completed(flat) if STORED in chosen else labels
-        recorded = _recorded(labels, flat)
+        recorded = recorded_difference(labels, flat)
     origin = {
         **(provenance or {}),
         **recorded,
@@ -280,13 +242,6 @@ def _check(problem: Problem, methods: list[Any], own: Mapping[str, Solver], labe
     return found
 
 
-def _digest_of(labels: Labels) -> str:
-    digest = hashlib.sha256(np.ascontiguousarray(labels.decision).tobytes())
-    for value in labels.allocation.as_dict().values():
-        digest.update(np.ascontiguousarray(value).tobytes())
-    return digest.hexdigest()
-
-
 def _code(problem: Problem, solver: Solver | None, policy: Proposed | None) -> list[str]:
     """Name the code that answers, where it may be somebody else's, and a policy with its card and weights."""
     classes = [type(problem), *([] if solver is None else [type(solver)])]
@@ -295,43 +250,9 @@ def _code(problem: Problem, solver: Solver | None, policy: Proposed | None) -> l
 
 def _key(origin: dict[str, Any], method: str, code: list[str], rows: Problem, labels: Labels | None, number: int) -> str:
     """Name everything a part's content depends on."""
-    answers = _digest_of(labels) if labels and method == STORED else ""
+    answers = digest_of_labels(labels) if labels and method == STORED else ""
     of = ("versions", "code", "seed", "time_limit", "chunk")
     return stored.digest_of([method, code, number, digest(rows), answers, *(origin[name] for name in of)])
-
-
-def _flat_labels(labels: Labels, flat: Problem) -> Labels:
-    count, axes = flat.instances, np.ndim(labels.objective)
-    allocation = labels.allocation
-    if allocation is not None:
-        variables = {name: value.reshape((count, *np.shape(value)[axes:])) for name, value in allocation.as_dict().items()}
-        allocation = type(allocation)(**variables)
-    return Labels(labels.decision.reshape(count, flat.users), allocation, np.reshape(labels.objective, count))
-
-
-def _recorded(labels: Labels, flat: Problem) -> dict[str, Any]:
-    """Say how far the objectives that a file records are from those of its answers: of another problem, where it is far.
-
-    An answer is feasible that breaks each constraint by `VIOLATION`: the frame's or server's, and one for each user. As far
-    the two objectives may differ.
-    """
-    if labels.allocation is None:
-        return {}
-    with np.errstate(all="ignore"):
-        recomputed = flat.objective(labels.decision, labels.allocation)
-        scale = np.abs(recomputed) + flat.negligible
-        difference = np.where(labels.objective == recomputed, 0.0, np.abs(labels.objective - recomputed) / scale)
-    known = np.isfinite(difference)
-    if not known.any():
-        return {}
-    worst = int(np.argmax(np.where(known, difference, -1.0)))
-    tolerance = VIOLATION * (1 + flat.users)
-    return {
-        "stored_difference": float(difference[worst]),
-        "stored_worst": worst,
-        "stored_values": [float(labels.objective[worst]), float(recomputed[worst])],
-        "stored_wrong": int((difference[known] > tolerance).sum()),
-    }
 
 
 @dataclass(frozen=True)

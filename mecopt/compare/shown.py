@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from mecopt.compare.run import Comparison
+from mecopt.compare.results import Results
 from mecopt.compare.summary import HEADERS, cells, summarise
 from mecopt.show.page import Column, Grid, Line, Page
 
 
-def page(comparison: Comparison) -> Page:
+def page(comparison: Results) -> Page:
     """Return the findings and the table of methods, as the report has them."""
     summary = summarise(comparison)
     rows = [cells(line) for line in summary.lines]

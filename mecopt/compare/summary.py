@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.compare.run import STORED, Comparison
+from mecopt.compare.results import STORED, Results
 from mecopt.contract.certificate import CONTRADICTION, may_be_better
 from mecopt.show.numbers import counted
 
@@ -78,7 +78,7 @@ class Summary:
         return sorted((line for line in self.lines if line.counted), key=lambda line: -line.ratio_mean)
 
 
-def summarise(comparison: Comparison) -> Summary:
+def summarise(comparison: Results) -> Summary:
     """Summarise every method against the proved optimum, or the best proved bound where none is proved."""
     maximise = comparison.provenance["sense"] == "maximise"
     sign = -1.0 if maximise else 1.0
@@ -204,7 +204,7 @@ def _ratio(objective: Array, reference: Array, maximise: bool, added: Array) -> 
         return np.where(above == below, 1.0, above / below)
 
 
-def _findings(lines: list[Line], optimal: Array, comparison: Comparison) -> list[str]:
+def _findings(lines: list[Line], optimal: Array, comparison: Results) -> list[str]:
     found = [f"{int(optimal.sum())} of {counted(len(optimal), 'instances', 'are')} solved to proved optimality."]
     proving = {STORED, *comparison.provenance.get("exact_methods", ())}
     judged = [*comparison.provenance.get("policies", ()), *comparison.provenance.get("own_methods", ())]
@@ -244,7 +244,7 @@ def _findings(lines: list[Line], optimal: Array, comparison: Comparison) -> list
     return found
 
 
-def _recorded(comparison: Comparison) -> str:
+def _recorded(comparison: Results) -> str:
     """Say by how much recorded objectives differ from the recomputed ones, where the file records any."""
     difference = comparison.provenance.get("stored_difference")
     if difference is None:
@@ -252,7 +252,7 @@ def _recorded(comparison: Comparison) -> str:
     return f"; their recorded objective differs from the recomputed one by at most {difference:.2g} (relative)"
 
 
-def mistaken_labels(comparison: Comparison) -> str | None:
+def mistaken_labels(comparison: Results) -> str | None:
     """Say that labels are of another problem, where the objectives they record are not those of their answers."""
     origin = comparison.provenance
     if not origin.get("stored_wrong"):
@@ -267,7 +267,7 @@ def mistaken_labels(comparison: Comparison) -> str | None:
     )
 
 
-def _first_reason(comparison: Comparison, method: str) -> str:
+def _first_reason(comparison: Results, method: str) -> str:
     """Say of the first instance that a method has no answer to why that is, where it is known."""
     if "message" not in comparison.table.column_names:
         return ""

@@ -2,13 +2,15 @@
 
 from mecopt.dynamic.average import Bracket, Ending, LongRun, average_of, best_average, bracketed
 from mecopt.dynamic.chain import Chain, Multichain, side_by_side
-from mecopt.dynamic.charts import Chart, shown
+from mecopt.dynamic.charts import Chart
 from mecopt.dynamic.control_variates import Nodes, luck
 from mecopt.dynamic.discounted import Discounted, Values, best_discounted, discounted_of, discounted_values
-from mecopt.dynamic.dynamics import ControlVariate, Dynamics, Grids, Outcome, Policy
+from mecopt.dynamic.dynamics import ControlVariate, Dynamics, Grids, Policy
 from mecopt.dynamic.estimates import Estimate, block_means, estimate, paired
 from mecopt.dynamic.information import Foreknown, perfect_information
+from mecopt.dynamic.maps import shown
 from mecopt.dynamic.operators import Moves, Operator, Sweep, Tables
+from mecopt.dynamic.outcome import Outcome
 from mecopt.dynamic.prices import Priced, best_price
 from mecopt.dynamic.quantiles import Quantiles, quantile_grid
 from mecopt.dynamic.rollout import Record, Rollout, path_digest, policy_names, policy_of, rollout, solved_by

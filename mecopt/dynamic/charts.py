@@ -1,23 +1,19 @@
-"""Policies as maps over the state: what each does, asked slot by slot, along one carried and one drawn field.
+"""The plane on which policies are seen as maps over the state: along one carried and one drawn field.
 
-A dynamics says the slots to ask about and what of an answer is shown (`mecopt.dynamic.Dynamics.chart`); a policy is asked
-once about all of them, as the lanes of a single slot, whatever it has met on its path.
+A dynamics says the slots to ask about and what of an answer is shown (`mecopt.dynamic.Dynamics.chart`);
+`mecopt.dynamic.maps` asks a policy about them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mecopt.contract.errors import InstanceError
-
-if TYPE_CHECKING:
-    from mecopt.dynamic.dynamics import Dynamics, Policy
 
 Array = NDArray[Any]
 
@@ -68,23 +64,3 @@ class Chart:
     def _values(self, name: str) -> Array:
         values = np.asarray(self.slots.data()[name], dtype=float)
         return values.reshape(*self.slots.batch_shape, -1)[..., 0]
-
-
-def shown(dynamics: Dynamics[Any], chart: Chart, policy: Policy, rng: Generator) -> Array:
-    """Return what a policy does everywhere on a chart, ``(panels, drawn, carried)``.
-
-    Raises
-    ------
-    InstanceError, SolveFailed
-        whatever a rollout of these slots raises.
-    """
-    from mecopt.dynamic.dynamics import stacked
-    from mecopt.dynamic.rollout import rollout
-
-    found: list[Array] = []
-
-    def watch(number: int, slot: Any, decision: Array, allocation: Any, outcome: Any) -> None:
-        found.append(np.array(chart.done(slot, decision, allocation, outcome), dtype=float))
-
-    rollout(dynamics, stacked([chart.slots.flat()]), policy, rng, watch=watch)
-    return found[0].reshape(chart.slots.batch_shape)

@@ -17,9 +17,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import Field, dataclass, field
+from dataclasses import Field, dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 from numpy.random import Generator
@@ -30,12 +30,11 @@ from mecopt.contract.problem import Problem
 from mecopt.dynamic.average import Bracket, bracketed
 from mecopt.dynamic.charts import Chart
 from mecopt.dynamic.operators import Operator
+from mecopt.dynamic.outcome import Outcome
 from mecopt.dynamic.settings import checked
+from mecopt.dynamic.worlds import SlotWorld
 from mecopt.running import memory
 from mecopt.solve import allocate
-
-if TYPE_CHECKING:
-    from mecopt.dynamic.worlds import SlotWorld
 
 Array = NDArray[Any]
 
@@ -46,22 +45,6 @@ Policy = Callable[[Any, Generator], Any]
 
 ControlVariate = Callable[[Any], Array]
 """From slots with what is carried in them to numbers ``(*batch)`` of mean 0 in the unit of the reward."""
-
-
-@dataclass(frozen=True, eq=False)
-class Outcome:
-    """What came of a slot; leading axes are those of the batch."""
-
-    reward: Array
-    """What it earned ``(*batch)``, to be maximised; a model of costs earns their negative."""
-    carried: Mapping[str, Array]
-    """The carried fields after the slot, by name, ``(*batch, ...)`` as the problem has them."""
-    measures: Mapping[str, Array] = field(default_factory=dict)
-    """What is physical, by the names of `Dynamics.measures`, ``(*batch)``; nan where a slot says nothing of it."""
-    ended: Array | None = None
-    """Whether a lane ends here ``(*batch)``; it begins anew with what was drawn for the next slot. None: never."""
-    detail: Any = None
-    """What the model knows beyond that."""
 
 
 @dataclass(frozen=True, eq=False)

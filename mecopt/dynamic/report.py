@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from mecopt.compare.figures import png
 from mecopt.compare.pages import details, html_page, html_table, images
 from mecopt.contract.units import titled
-from mecopt.dynamic.run import SAMPLED, Rollouts
+from mecopt.dynamic.rollouts import Rollouts
+from mecopt.dynamic.segments import SAMPLED
 from mecopt.dynamic.summary import ABOVE, BRACKET, MEASURED, Summary, summarise
 from mecopt.show.printable import encoded
 from mecopt.storage.atomic import to_myself, write_whole

@@ -24,7 +24,8 @@ from mecopt.contract.errors import InstanceError, SolveFailed, unknown
 from mecopt.contract.problem import Problem
 from mecopt.contract.solver import Solver
 from mecopt.data import digest
-from mecopt.dynamic.dynamics import Dynamics, Outcome, Policy, read_only
+from mecopt.dynamic.dynamics import Dynamics, Policy, read_only
+from mecopt.dynamic.outcome import Outcome
 from mecopt.search.named import base_name, solver_for
 from mecopt.search.proposed import LEARNED, Proposed, is_learned, learned
 from mecopt.solve import solve

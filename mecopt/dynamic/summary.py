@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mecopt.contract.units import behind, titled
 from mecopt.dynamic.estimates import Estimate, estimate, paired
-from mecopt.dynamic.run import INFORMATION, Rollouts
+from mecopt.dynamic.results import INFORMATION, Results
 from mecopt.show.numbers import counted
 from mecopt.show.page import Column, Grid, Line, Page
 
@@ -111,7 +111,7 @@ class Summary:
         }
 
 
-def summarise(found: Rollouts) -> Summary:
+def summarise(found: Results) -> Summary:
     """Summarise every policy against what is proved, and against the first policy."""
     origin, bounds = found.provenance, found.provenance["bounds"]
     name, unit = origin["reward"]
@@ -150,7 +150,7 @@ def summarise(found: Rollouts) -> Summary:
     return Summary(title, _proved(origin, name, unit), rows, _findings(rows, first, origin), headers, measured, told)
 
 
-def _counted(found: Rollouts, policy: str, sign: float) -> tuple[Array, Array, Array | None]:
+def _counted(found: Results, policy: str, sign: float) -> tuple[Array, Array, Array | None]:
     """Return what counts by blocks and lanes, of how many slots it is the mean, and what it is where luck stays in it.
 
     A discounted sum is one per lane.
@@ -169,7 +169,7 @@ def _counted(found: Rollouts, policy: str, sign: float) -> tuple[Array, Array, A
     return plain - of(by_chance), slots, plain
 
 
-def _apart(found: Rollouts, policy: str, first: str, sign: float) -> Estimate:
+def _apart(found: Results, policy: str, first: str, sign: float) -> Estimate:
     """Return the paired difference to the first policy, less luck or with it, whichever scatters less."""
     one, slots, simulated = _counted(found, policy, sign)
     other, _, of_other = _counted(found, first, sign)
@@ -180,7 +180,7 @@ def _apart(found: Rollouts, policy: str, first: str, sign: float) -> Estimate:
     return plain if plain.error < lucky.error else lucky
 
 
-def _tail(found: Rollouts, policy: str, sign: float) -> float:
+def _tail(found: Results, policy: str, sign: float) -> float:
     """Return twice what slots after the last count if all cost what the last ones did: queues that grow cost more."""
     discount = float(found.provenance["discount"])
     last = sign * float(found.column(policy, "reward")[-1].mean())
@@ -280,7 +280,7 @@ def _grid(headers: list[str], cells: list[list[str]]) -> Grid:
     return Grid([Column(title, [row[i] for row in cells], right=i > 0) for i, title in enumerate(titles)])
 
 
-def page(found: Rollouts) -> Page:
+def page(found: Results) -> Page:
     """Return what is proved, the tables of policies and the findings."""
     summary = summarise(found)
     lines = [Line(text) for text in summary.proved]

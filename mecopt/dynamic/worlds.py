@@ -16,7 +16,7 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
 from mecopt.contract.errors import InstanceError
-from mecopt.dynamic.dynamics import Dynamics, Outcome
+from mecopt.dynamic.outcome import Outcome
 
 Array = NDArray[Any]
 
@@ -49,7 +49,8 @@ class Choices:
 class SlotWorld(ABC):
     """A `mecopt.contract.world.World` over a dynamics; a model derives one for each way of acting in it."""
 
-    dynamics: Dynamics[Any]
+    dynamics: Any
+    """The `mecopt.dynamic.Dynamics` that is acted in."""
     reward_scale: float = 1.0
 
     # ------------------------------------------------------------------ what a model says

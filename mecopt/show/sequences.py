@@ -38,8 +38,9 @@ def sequence_of(cls: type[Problem]) -> Iterator[Line | Grid]:
 
 
 def _described(name: str, dynamics: Dynamics[Any]) -> Iterator[Line | Grid]:
+    from mecopt.dynamic.results import INFORMATION
     from mecopt.dynamic.rollout import SOLVER, policy_names
-    from mecopt.dynamic.run import INFORMATION, default_policies
+    from mecopt.dynamic.run import default_policies
 
     why, said, solvers = dynamics.why_unproved(), dynamics.summaries(), dynamics.problem.solvers
     measures = ", ".join(titled(one, unit) for one, unit in dynamics.measures.items())

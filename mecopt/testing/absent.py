@@ -26,20 +26,19 @@ from mecopt.contract.problem import Problem
 from mecopt.contract.scenario import Scenario
 from mecopt.contract.solution import Solution
 from mecopt.solve import allocate, solve
-from mecopt.testing.problems import (
-    Check,
-    check_any_price_is_answered,
+from mecopt.testing.data import check_batch_equals_loop, check_moves, check_permutation_invariance
+from mecopt.testing.methods import (
     check_backends_agree,
-    check_batch_equals_loop,
     check_exact_is_enumeration,
-    check_handed_out_models,
-    check_moves,
     check_no_solver_beats_the_bound,
-    check_permutation_invariance,
     check_starts,
+)
+from mecopt.testing.problems import Check, checks_of
+from mecopt.testing.proofs import (
+    check_any_price_is_answered,
+    check_handed_out_models,
     check_strong_duality,
     check_weak_duality,
-    checks_of,
 )
 from mecopt.testing.statements import agree, holds
 

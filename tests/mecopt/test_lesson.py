@@ -19,7 +19,7 @@ from mecopt.contract.errors import InstanceError
 from mecopt.lesson import Lesson, Outcome, Step, all_of, best_value, deviation, enumerated, excess, forcing, pricing
 from mecopt.models import BinaryOffloading, ComputationRate
 from mecopt.solve import allocate
-from mecopt.testing.problems import check_lesson
+from mecopt.testing.proofs import check_lesson
 
 LESSONS = [BinaryOffloading.lesson(), ComputationRate.lesson()]
 

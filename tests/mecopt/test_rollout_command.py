@@ -18,7 +18,10 @@ from mecopt import InstanceError
 from mecopt.cli.main import main
 from mecopt.dynamic import Chart, Dynamics, best_discounted, estimate, path_digest, policy_of, rollout, shown
 from mecopt.dynamic.report import BINS, LINES, PICTURES, bins, draw_lines, write_report
-from mecopt.dynamic.run import BLOCKS, INFORMATION, MAPS, RESULTS, SEGMENTS, Rollouts, default_policies, roll_out
+from mecopt.dynamic.results import INFORMATION, MAPS, RESULTS
+from mecopt.dynamic.rollouts import Rollouts
+from mecopt.dynamic.run import default_policies, roll_out
+from mecopt.dynamic.segments import BLOCKS, SEGMENTS
 from mecopt.dynamic.summary import ABOVE, summarise
 from mecopt.models.backscatter_frame.dynamics.steps import FrameDynamics
 from mecopt.models.inference_queue.dynamics.steps import QueueDynamics

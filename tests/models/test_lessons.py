@@ -20,6 +20,7 @@ from mecopt.models.bandwidth_power.exact import critical_price
 from mecopt.models.bandwidth_power.exact import relaxation_price as bandwidth_price
 from mecopt.models.bandwidth_power.lesson import alike as band_alike
 from mecopt.models.bandwidth_power.lesson import checks as band
+from mecopt.models.bandwidth_power.lesson import prices as band_prices
 from mecopt.models.bandwidth_power.lesson import ratios
 from mecopt.models.bandwidth_power.upload import upload_costs
 from mecopt.models.binary_offloading import CapacityPrice, ServerRate
@@ -372,19 +373,19 @@ BAND: list[Case] = [
     (ratios.check_ratios, {"budgets": ratios.loud}, {0, 1}),
     (ratios.check_ratios, {"caps": ratios.frugal}, {2}),
     (band.check_elimination, {"reached": _larger_of_both}, {0, 1}),
-    (band.check_price, {"paid": lambda work, reach, top, price: upload_costs(work, reach, 0.9 * top, price)}, {0}),
-    (band.check_price, {"closed": _dear_band}, {1, 2}),
-    (band.check_price, {"priced": lambda snr: band.log_kappa(snr) - 0.1 * np.log(snr)}, {3}),
-    (band.check_any_price_bounds, {"bound": _unpaid_band}, {0}),
-    (band.check_any_price_bounds, {"bound": lambda problem, price: 0.9 * problem.relaxed_bound(price)}, {1}),
-    (band.check_best_price, {"bound": _at_square_of_price}, {0, 2}),
-    (band.check_best_price, {"critical": lambda problem: critical_price(problem) + 0.1}, {1, 2}),
-    (band.check_best_price, {"price": lambda problem: bandwidth_price(problem) * 1.2}, {3, 4}),
-    (band.check_best_price, {"price": lambda problem: bandwidth_price(problem) * 0.8}, {3, 4}),
-    (band.check_reduced_costs, {"priced": _nine_tenths}, {0}),
-    (band.check_reduced_costs, {"priced": _doubled}, {0, 1}),
-    (band.check_reduced_costs, {"priced": _everyone_fixed}, {0, 1}),
-    (band.check_reduced_costs, {"priced": _timid}, {0, 2, 3}),
+    (band_prices.check_price, {"paid": lambda work, reach, top, price: upload_costs(work, reach, 0.9 * top, price)}, {0}),
+    (band_prices.check_price, {"closed": _dear_band}, {1, 2}),
+    (band_prices.check_price, {"priced": lambda snr: band_prices.log_kappa(snr) - 0.1 * np.log(snr)}, {3}),
+    (band_prices.check_any_price_bounds, {"bound": _unpaid_band}, {0}),
+    (band_prices.check_any_price_bounds, {"bound": lambda problem, price: 0.9 * problem.relaxed_bound(price)}, {1}),
+    (band_prices.check_best_price, {"bound": _at_square_of_price}, {0, 2}),
+    (band_prices.check_best_price, {"critical": lambda problem: critical_price(problem) + 0.1}, {1, 2}),
+    (band_prices.check_best_price, {"price": lambda problem: bandwidth_price(problem) * 1.2}, {3, 4}),
+    (band_prices.check_best_price, {"price": lambda problem: bandwidth_price(problem) * 0.8}, {3, 4}),
+    (band_prices.check_reduced_costs, {"priced": _nine_tenths}, {0}),
+    (band_prices.check_reduced_costs, {"priced": _doubled}, {0, 1}),
+    (band_prices.check_reduced_costs, {"priced": _everyone_fixed}, {0, 1}),
+    (band_prices.check_reduced_costs, {"priced": _timid}, {0, 2, 3}),
     *_counting(band_alike.check_counts),
 ]
 

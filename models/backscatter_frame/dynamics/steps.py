@@ -33,7 +33,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mecopt.contract.errors import InstanceError
 from mecopt.dynamic.dynamics import Dynamics, read_only
-from mecopt.dynamic.dynamics import Outcome as SlotOutcome
+from mecopt.dynamic.outcome import Outcome as SlotOutcome
 from mecopt.dynamic.settings import listed, setting
 from mecopt.models.backscatter_frame.admission import SERVED, served, serving
 from mecopt.models.backscatter_frame.allocation.specialised import completed

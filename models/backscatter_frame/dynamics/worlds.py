@@ -17,7 +17,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mecopt.contract.errors import InstanceError, unknown
-from mecopt.dynamic.dynamics import Outcome
+from mecopt.dynamic.outcome import Outcome
 from mecopt.dynamic.worlds import Numbers, SlotWorld, State, before, checked_scale
 from mecopt.models.backscatter_frame.dynamics.beam_actions import action_size, beams_of, parts
 from mecopt.models.backscatter_frame.dynamics.observation import FARTHEST, Observer, flattened

@@ -1,7 +1,7 @@
 """The lesson on bandwidth and power: from a ratio to one price of bandwidth."""
 
 from mecopt.lesson import Lesson, Step
-from mecopt.models.bandwidth_power.lesson import checks
+from mecopt.models.bandwidth_power.lesson import checks, prices
 from mecopt.models.bandwidth_power.lesson.alike import check_counts
 from mecopt.models.bandwidth_power.lesson.ratios import check_ratios
 
@@ -182,7 +182,7 @@ Dearer bandwidth is never answered by more of it, so the demand falls in β. In 
 −½ where its budget binds, between −½ and −0.56 at full power, and 0 where both bind: Newton's method within a bracket
 takes a few steps.
 """,
-    check=checks.check_price,
+    check=prices.check_price,
 )
 
 ANY_PRICE = Step(
@@ -203,7 +203,7 @@ Take any decision with bands that fit. Adding β(Σ xᵢbᵢ − B) ≤ 0 does n
 choose its band freely: it pays Sᵢ + vᵢ(β) at least. Let every user choose its side freely: it pays the smaller of the
 two. Neither raises the sum, and the last is L(β).
 """,
-    check=checks.check_any_price_bounds,
+    check=prices.check_any_price_bounds,
 )
 
 BEST_PRICE = Step(
@@ -231,7 +231,7 @@ decision's cost. At a critical price where the slope jumps across 0, two decisio
 the band and one that leaves some of it unused; neither need cost what the bound says. That is the gap, at most one
 user's doing, and small beside the sum over many.
 """,
-    check=checks.check_best_price,
+    check=prices.check_best_price,
 )
 
 REDUCED_COSTS = Step(
@@ -250,7 +250,7 @@ The bound holds word for word among the decisions in which user i takes its othe
 terms is replaced by the larger one. So all of these decisions cost at least the left side, which is more than one that
 is known. The few users left are searched by branch and bound, each node with a best price of its own.
 """,
-    check=checks.check_reduced_costs,
+    check=prices.check_reduced_costs,
 )
 
 COUNTS = Step(

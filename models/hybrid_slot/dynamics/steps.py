@@ -33,11 +33,12 @@ from numpy.typing import ArrayLike, NDArray
 from mecopt.contract.errors import InstanceError
 from mecopt.dynamic.chain import Chain
 from mecopt.dynamic.charts import Chart
-from mecopt.dynamic.dynamics import Dynamics, Grids, Outcome, Policy, read_only
+from mecopt.dynamic.dynamics import Dynamics, Grids, Policy, read_only
 from mecopt.dynamic.operators import Moves
+from mecopt.dynamic.outcome import Outcome
 from mecopt.dynamic.settings import listed, setting
-from mecopt.models.hybrid_slot import scenarios
 from mecopt.models.hybrid_slot.dynamics import operation
+from mecopt.models.hybrid_slot.dynamics.drawn import GAINS, MOVES, Known, channel_of, constants_of, filled, workloads_of
 from mecopt.models.hybrid_slot.dynamics.grid import Grid, grid_of
 from mecopt.models.hybrid_slot.problem import HybridSlot
 from mecopt.models.hybrid_slot.terms import MUST, STRICT, rows
@@ -48,14 +49,10 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 
-MOVES = 0.2
-"""Probability that the channel goes a state up, and that it goes one down; ours."""
 STEP = 0.25
 """Distance of the grid's batteries, nJ; ours."""
 CHARTED = 51
 """Most workloads of a chart, and its batteries."""
-GAINS = ("uplink_gain", "downlink_gain")
-DRAWN = ("workload", *GAINS)
 MEASURES = ("outage", "local", "active", "passive", "harvested", "spent")
 """Measures in the order in which outcomes are computed."""
 
@@ -145,73 +142,19 @@ class HybridDynamics(Dynamics[HybridSlot]):
         self.overrides = overrides
         self.preset = next(iter(self.problem.presets)) if preset is None else preset
         self._seen: tuple[Any, Array] | None = None
-        one = self._constants()
-        self.gains, self.channel = self._channel(states, matrix)
-        self.workloads = self._workloads(workloads, one)
+        one = constants_of(self.preset, overrides)
+        named = (("states", states), ("matrix", matrix), ("workloads", workloads))
+        gains, moves, works = (None if value is None else self.given(name, value) for name, value in named)
+        self.gains, self.channel = channel_of(one, overrides, gains, moves)
+        self.workloads = workloads_of(one, overrides, works)
         told = "downlink_gain" if "uplink_gain" in overrides else "uplink_gain"
         self._by_gain, self._by_work = Known(told, self.gains[told != "uplink_gain"]), Known("workload", self.workloads)
         up, down = (np.repeat(gain, len(self.workloads)) for gain in self.gains)
         work = np.tile(self.workloads, self.channel.states)
-        self._slots = _filled(one, work.shape, workload=work, uplink_gain=up, downlink_gain=down)
+        self._slots = filled(one, work.shape, workload=work, uplink_gain=up, downlink_gain=down)
         super().__init__(preset, **overrides)
 
     # ------------------------------------------------------------------ what is drawn
-
-    def _constants(self) -> HybridSlot:
-        """Return a slot with all constants, or say what is none."""
-        one, other = (HybridSlot.sample(np.random.default_rng(k), preset=self.preset, **self.overrides) for k in (0, 1))
-        if one.batch_shape:
-            raise InstanceError(f"the fields make a batch of shape {one.batch_shape}; allowed: those of a single slot")
-        if one.users != 1:
-            raise InstanceError(f"users is {one.users}; allowed: 1. Users do not disturb each other: each is a lane")
-        for name, value in one.data().items():
-            if name not in (*DRAWN, "battery") and not np.array_equal(value, getattr(other, name)):
-                raise InstanceError(
-                    f"preset {self.preset!r} draws {name} anew for every instance; allowed: presets whose constants are the "
-                    "same in every slot"
-                )
-        return one
-
-    def _channel(self, states: ArrayLike | None, matrix: ArrayLike | None) -> tuple[tuple[Array, Array], Chain]:
-        """Return uplink and downlink gains of the channel's states, and the chain of the states."""
-        given = [self.overrides.get(name) for name in GAINS]
-        if all(value is not None for value in given):
-            if states is not None or matrix is not None:
-                raise InstanceError("both gains are given, and states or matrix too; allowed: one or the other")
-            both = [np.atleast_1d(getattr(self._constants(), name)) for name in GAINS]
-            return (both[0], both[1]), Chain.independent([1.0])
-        gains = scenarios.GAIN * scenarios.STATES if states is None else self.given("states", states)
-        if gains.ndim != 1 or not gains.size:
-            raise InstanceError(f"states has shape {gains.shape}; allowed: one power gain per state")
-        for k, gain in enumerate(gains.tolist()):
-            if gain in gains[:k]:
-                raise InstanceError(f"states[{k}] is {gain:.6g} again; allowed: power gains that are all different")
-        if matrix is not None:
-            chain = Chain.of(self.given("matrix", matrix))
-        else:
-            moves = np.full(len(gains) - 1, MOVES)
-            chain = Chain.birth_death(moves, moves) if len(moves) else Chain.independent([1.0])
-        if chain.states != len(gains):
-            raise InstanceError(f"matrix has {chain.states} states; allowed: {len(gains)}, one per entry of states")
-        one = self._constants()
-        up, down = (
-            gains if value is None else np.full(len(gains), float(getattr(one, name)[0]))
-            for value, name in zip(given, GAINS, strict=True)
-        )
-        return (up, down), chain
-
-    def _workloads(self, given: ArrayLike | None, one: HybridSlot) -> Array:
-        if "workload" in self.overrides:
-            if given is not None:
-                raise InstanceError("workload is given, and workloads too; allowed: one or the other")
-            return np.array(one.workload)
-        work = np.arange(scenarios.MOST + 1.0) if given is None else self.given("workloads", given)
-        if work.ndim != 1 or not work.size:
-            raise InstanceError(f"workloads has shape {work.shape}; allowed: one axis of workloads in kbit")
-        for k, value in enumerate(work.tolist()):
-            if value in work[:k]:
-                raise InstanceError(f"workloads[{k}] is {value:.6g} again; allowed: numbers of kbit that are all different")
-        return work
 
     def draw(self, rng: Generator, before: HybridSlot | None = None, lanes: tuple[int, ...] = ()) -> HybridSlot:
         """Draw one slot: the channel goes on from the one before, work is new."""
@@ -240,7 +183,7 @@ class HybridDynamics(Dynamics[HybridSlot]):
             **{name: gain[states] for name, gain in zip(GAINS, self.gains, strict=True)},
         }
         if before is None:
-            return _filled(self._slots[0], shape, **values)
+            return filled(self._slots[0], shape, **values)
         return before._with({**before.__dict__, **{name: read_only(value[..., None]) for name, value in values.items()}})
 
     def states(self, problem: HybridSlot) -> Array:
@@ -402,33 +345,3 @@ class HybridDynamics(Dynamics[HybridSlot]):
 def _left(slots: HybridSlot, decision: Array, allocation: SlotAllocation, outcome: Outcome) -> Array:
     """Return what is in the battery after slots, nan after an outage."""
     return np.where(outcome.measures["outage"] == 1.0, np.nan, outcome.carried["battery"][..., 0])
-
-
-def _filled(one: HybridSlot, shape: tuple[int, ...], **values: Array) -> HybridSlot:
-    """Return slots like one single slot but for what is given, ``(*shape)``, of its only user."""
-    found = {name: np.broadcast_to(value, (*shape, *value.shape)) for name, value in one.data().items()}
-    for name, value in values.items():
-        found[name] = read_only(np.broadcast_to(value, shape)[..., None])
-    return one._with(found)
-
-
-class Known:
-    """The values that a field takes, to be told by their numbers."""
-
-    def __init__(self, name: str, values: Array) -> None:
-        self.name, self.values = name, values
-        self._order = np.argsort(values)
-        self._sorted = values[self._order]
-
-    def number(self, problem: HybridSlot) -> Array:
-        """Return which values these are, ``(*batch)``, or say which one is none of them."""
-        given = getattr(problem, self.name)[..., 0]
-        place = np.minimum(np.searchsorted(self._sorted, given), len(self._sorted) - 1)
-        wrong = self._sorted[place] != given
-        if np.any(wrong):
-            index = tuple(int(k) for k in np.argwhere(wrong)[0])
-            allowed = ", ".join(f"{one:.6g}" for one in self._sorted[:6].tolist()) + ", ..." * (len(self._sorted) > 6)
-            raise InstanceError(
-                f"{self.name}{list(index) or ''} is {given[index]:.6g}, which is never drawn; allowed: {allowed}"
-            )
-        return np.asarray(self._order[place])

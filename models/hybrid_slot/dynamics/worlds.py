@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from mecopt.contract.decision import SKIP
 from mecopt.contract.errors import InstanceError
-from mecopt.dynamic.dynamics import Outcome
+from mecopt.dynamic.outcome import Outcome
 from mecopt.dynamic.worlds import (
     Choices,
     Numbers,

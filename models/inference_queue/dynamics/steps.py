@@ -29,12 +29,13 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
 from mecopt.contract.errors import InstanceError
-from mecopt.dynamic.dynamics import ControlVariate, Dynamics, Outcome, Policy, read_only
+from mecopt.dynamic.dynamics import ControlVariate, Dynamics, Policy, read_only
+from mecopt.dynamic.outcome import Outcome
 from mecopt.dynamic.settings import listed, setting, word
 from mecopt.models.inference_queue import terms
 from mecopt.models.inference_queue.allocation import service
+from mecopt.models.inference_queue.dynamics.drawn import constants_of, means_of
 from mecopt.models.inference_queue.problem import InferenceQueue
-from mecopt.models.inference_queue.scenarios import mean_snr
 from mecopt.models.inference_queue.variables import TaskAllocation
 from mecopt.quantities.radio import rayleigh_power
 
@@ -158,39 +159,10 @@ class QueueDynamics(Dynamics[InferenceQueue]):
         self.causal = self.given("arrivals", arrivals) == CAUSAL
         self.preset = next(iter(self.problem.presets)) if preset is None else preset
         self.overrides = overrides
-        self.one = self._constants()
-        self.mean_snr = self._means(mean_snr, int(self.given("positions", positions)))
+        self.one = constants_of(self.preset, overrides)
+        means = None if mean_snr is None else self.given("mean_snr", mean_snr)
+        self.mean_snr = means_of(self.one, self.fades, means, int(self.given("positions", positions)))
         super().__init__(preset, **overrides)
-
-    def _constants(self) -> InferenceQueue:
-        """Return a block with all constants and empty queues, or say what is none."""
-        rng = np.random.default_rng(0)
-        one = InferenceQueue.sample(rng, preset=self.preset, **self.overrides)
-        if one.batch_shape:
-            raise InstanceError(f"the fields make a batch of shape {one.batch_shape}; allowed: those of a single block")
-        if (terms.per_user(one, "queue") == terms.LITERAL).any():
-            raise InstanceError(
-                "queue is 'literal'; allowed in the long run: 'conserved', whose backlogs are whole numbers of tasks"
-            )
-        given = self.overrides
-        empty = {
-            "backlog": one.backlog if "backlog" in given else np.zeros(one.backlog.shape),
-            "server_backlog": one.server_backlog if "server_backlog" in given else np.zeros(one.server_backlog.shape),
-        }
-        return one._with({**one.__dict__, **{name: read_only(value) for name, value in empty.items()}})
-
-    def _means(self, given: ArrayLike | None, positions: int) -> Array:
-        users = self.one.users
-        if not self.fades:
-            if given is not None:
-                raise InstanceError("snr_per_watt is given, and mean_snr too; allowed: one or the other")
-            return np.array(self.one.snr_per_watt)
-        if given is None:
-            return mean_snr(np.random.default_rng(positions), (users,))
-        means = self.given("mean_snr", given)
-        if means.shape not in ((), (users,)):
-            raise InstanceError(f"mean_snr has shape {means.shape}; allowed: ({users},), or one number for all devices")
-        return np.array(np.broadcast_to(means, (users,)))
 
     @property
     def fades(self) -> bool:

@@ -32,7 +32,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mecopt.contract.errors import InstanceError, unknown
-from mecopt.dynamic.dynamics import Outcome, Policy
+from mecopt.dynamic.dynamics import Policy
+from mecopt.dynamic.outcome import Outcome
 from mecopt.dynamic.worlds import (
     Choices,
     Numbers,
