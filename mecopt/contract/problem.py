@@ -15,6 +15,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Generic
 
 import numpy as np
@@ -217,8 +218,21 @@ class Problem(Instances, Generic[AllocationT, DualT]):
 
     @classmethod
     def lesson(cls) -> Lesson:
-        """Return the reformulation as checked steps; a model that has one overrides this."""
-        raise InstanceError(f"{cls.name} has no lesson yet")
+        """Return the reformulation as checked steps: ``LESSON`` of the room ``lesson/steps.py`` in the model's package.
+
+        Raises
+        ------
+        InstanceError
+            where there is no such room.
+        """
+        room = ".".join([*cls.__module__.split(".")[:-1], "lesson", "steps"])
+        try:
+            found: Lesson = import_module(room).LESSON
+        except ModuleNotFoundError as error:
+            if not f"{room}.".startswith(f"{error.name}."):
+                raise  # the room is there, and what it needs is not
+            raise InstanceError(f"{cls.name} has no lesson yet; allowed: LESSON in {room}") from None
+        return found
 
     def __init_subclass__(cls, **settings: Any) -> None:
         """Let the mathematics of a model compute without a word: at the edge of what floats hold it answers inf or nan.

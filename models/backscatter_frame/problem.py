@@ -53,7 +53,6 @@ from mecopt.contract.fields import Quantity, choice, quantity
 from mecopt.contract.problem import Problem
 from mecopt.contract.scenario import Reference, Scenario
 from mecopt.contract.solver import Solver
-from mecopt.lesson import Lesson
 from mecopt.models.backscatter_frame.allocation import conic, prices
 from mecopt.models.backscatter_frame.allocation import specialised as allocation
 from mecopt.models.backscatter_frame.allocation.backends import BACKENDS
@@ -304,10 +303,3 @@ class BackscatterFrame(Problem[FrameAllocation, FramePrices]):
     def to_cvxpy(self, decision: ArrayLike) -> Any:
         """Return the inner problem of one frame and its beams as a `cvxpy.Problem`, its variables scaled."""
         return conic.PROGRAM.problem(self, self.decision_space.validate(decision, self.batch_shape))
-
-    @classmethod
-    def lesson(cls) -> Lesson:
-        """Return the steps of `mecopt.models.backscatter_frame.lesson.steps`."""
-        from mecopt.models.backscatter_frame.lesson.steps import LESSON
-
-        return LESSON

@@ -30,7 +30,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.random import Generator
@@ -48,9 +48,6 @@ from mecopt.contract.solver import Solver
 from mecopt.models.bandwidth_power import allocation, exact
 from mecopt.models.bandwidth_power.variables import BandwidthPrice, Transmission
 from mecopt.quantities.radio import POWER_GAIN, THERMAL_DENSITY, rayleigh_amplitude, reference_gain
-
-if TYPE_CHECKING:
-    from mecopt.lesson import Lesson
 
 Array = NDArray[Any]
 
@@ -315,8 +312,7 @@ class BandwidthPower(Problem[Transmission, BandwidthPrice]):
 
     def closed_form(self, decision: Array) -> tuple[Transmission, BandwidthPrice]:
         """Share the band at the decision's price, at the best powers; nan where a budget carries nothing."""
-        sent, price = allocation.CLOSED_FORM(self, decision)
-        return sent, price
+        return allocation.CLOSED_FORM(self, decision)
 
     def respond(self, decision: Array, dual: BandwidthPrice) -> Transmission:
         """Return the bands taken at a price, scaled to the whole band, with the best powers on them."""
@@ -352,13 +348,6 @@ class BandwidthPower(Problem[Transmission, BandwidthPrice]):
     def to_pyomo(self) -> Any:
         """Return the whole problem as a Pyomo model with binary ``offload`` and convex constraints, the cost in s."""
         return exact.pyomo_model(self, 1.0)
-
-    @classmethod
-    def lesson(cls) -> Lesson:
-        """Return the steps of `mecopt.models.bandwidth_power.lesson.steps`."""
-        from mecopt.models.bandwidth_power.lesson.steps import LESSON
-
-        return LESSON
 
 
 def _offloaded(terms: Terms, price: Array) -> Array:

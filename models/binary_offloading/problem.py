@@ -48,7 +48,6 @@ from mecopt.search import server_choice
 
 if TYPE_CHECKING:
     from mecopt.kernels.servers import Servers
-    from mecopt.lesson import Lesson
 
 Array = NDArray[Any]
 
@@ -315,8 +314,7 @@ class BinaryOffloading(Problem[ServerRate, CapacityPrice]):
 
     def closed_form(self, decision: Array) -> tuple[ServerRate, CapacityPrice]:
         """Share the capacity by the square-root rule."""
-        rate, price = allocation.CLOSED_FORM(self, decision)
-        return rate, price
+        return allocation.CLOSED_FORM(self, decision)
 
     def respond(self, decision: Array, dual: CapacityPrice) -> ServerRate:
         """Return ``sqrt(c / mu)`` scaled to the capacity: the price cancels, so any price is answered by the best shares."""
@@ -346,10 +344,3 @@ class BinaryOffloading(Problem[ServerRate, CapacityPrice]):
     def to_pyomo(self) -> Any:
         """Return the whole problem as a Pyomo model; see `mecopt.search.server_choice.pyomo_model`."""
         return server_choice.pyomo_model(self)
-
-    @classmethod
-    def lesson(cls) -> Lesson:
-        """Return the steps of `mecopt.models.binary_offloading.lesson.steps`."""
-        from mecopt.models.binary_offloading.lesson.steps import LESSON
-
-        return LESSON

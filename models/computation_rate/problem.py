@@ -32,7 +32,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.random import Generator
@@ -49,9 +49,6 @@ from mecopt.contract.solver import Solver
 from mecopt.models.computation_rate import allocation, exact
 from mecopt.models.computation_rate.variables import FrameTimes, TimePrice
 from mecopt.quantities.radio import PART, POWER_GAIN, THERMAL_POWER, path_gain, rayleigh_power
-
-if TYPE_CHECKING:
-    from mecopt.lesson import Lesson
 
 Array = NDArray[Any]
 
@@ -265,8 +262,7 @@ class ComputationRate(Problem[FrameTimes, TimePrice]):
 
     def closed_form(self, decision: Array) -> tuple[FrameTimes, TimePrice]:
         """Share the frame at the mode's time price."""
-        times, price = allocation.CLOSED_FORM(self, decision)
-        return times, price
+        return allocation.CLOSED_FORM(self, decision)
 
     def respond(self, decision: Array, dual: TimePrice) -> FrameTimes:
         """Return ``tau = g a / z(nu)`` with the harvesting time a that fills the frame."""
@@ -287,10 +283,3 @@ class ComputationRate(Problem[FrameTimes, TimePrice]):
     def to_pyomo(self) -> Any:
         """Return the whole problem as a Pyomo model with binary ``offload`` and convex constraints, in Mbit/s."""
         return exact.pyomo_model(self, 1e6)
-
-    @classmethod
-    def lesson(cls) -> Lesson:
-        """Return the steps of `mecopt.models.computation_rate.lesson.steps`."""
-        from mecopt.models.computation_rate.lesson.steps import LESSON
-
-        return LESSON

@@ -39,7 +39,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.random import Generator
@@ -60,9 +60,6 @@ from mecopt.models.hybrid_slot.scenarios import PRESETS
 from mecopt.models.hybrid_slot.terms import STRICT, harvested, local_rates, passive_rates
 from mecopt.models.hybrid_slot.variables import RewardCeiling, SlotAllocation
 from mecopt.quantities.radio import PART, POWER_GAIN, THERMAL_POWER
-
-if TYPE_CHECKING:
-    from mecopt.lesson import Lesson
 
 Array = NDArray[Any]
 
@@ -339,8 +336,7 @@ class HybridSlot(Problem[SlotAllocation, RewardCeiling]):
 
     def closed_form(self, decision: Array) -> tuple[SlotAllocation, RewardCeiling]:
         """Return the best division of the slots and the bounds that prove it; nan where a decision is infeasible."""
-        best, ceiling = allocation.CLOSED_FORM(self, decision)
-        return best, ceiling
+        return allocation.CLOSED_FORM(self, decision)
 
     def respond(self, decision: Array, dual: RewardCeiling) -> SlotAllocation:
         """Return the best division, whatever is claimed: a claim says nothing of the allocation."""
@@ -357,10 +353,3 @@ class HybridSlot(Problem[SlotAllocation, RewardCeiling]):
             f"{self.name} has no convex program: with the energy fixed a reward is a sum of two ratios, and is not concave; "
             "its full model is solved by the backends scip and slsqp"
         )
-
-    @classmethod
-    def lesson(cls) -> Lesson:
-        """Return the steps of `mecopt.models.hybrid_slot.lesson.steps`."""
-        from mecopt.models.hybrid_slot.lesson.steps import LESSON
-
-        return LESSON

@@ -37,7 +37,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.random import Generator
@@ -59,9 +59,6 @@ from mecopt.models.inference_queue.dynamics.operation import remaining
 from mecopt.models.inference_queue.scenarios import PRESETS
 from mecopt.models.inference_queue.terms import LITERAL
 from mecopt.models.inference_queue.variables import TaskAllocation, WorkPrice
-
-if TYPE_CHECKING:
-    from mecopt.lesson import Lesson
 
 Array = NDArray[Any]
 
@@ -325,8 +322,7 @@ class InferenceQueue(Problem[TaskAllocation, WorkPrice]):
 
     def closed_form(self, decision: Array) -> tuple[TaskAllocation, WorkPrice]:
         """Return the best split of every piece and its price of work; nan where a decision is infeasible."""
-        best, price = allocation.CLOSED_FORM(self, decision)
-        return best, price
+        return allocation.CLOSED_FORM(self, decision)
 
     def respond(self, decision: Array, dual: WorkPrice) -> TaskAllocation:
         """Return what the radio offers at prices of work, cut to what the block allows; the processor does the rest."""
@@ -350,10 +346,3 @@ class InferenceQueue(Problem[TaskAllocation, WorkPrice]):
         from mecopt.models.inference_queue.allocation.conic import cvxpy_problem
 
         return cvxpy_problem(self, self.decision_space.validate(decision, self.batch_shape))
-
-    @classmethod
-    def lesson(cls) -> Lesson:
-        """Return the steps of `mecopt.models.inference_queue.lesson.steps`."""
-        from mecopt.models.inference_queue.lesson.steps import LESSON
-
-        return LESSON

@@ -59,7 +59,6 @@ from mecopt.search import server_choice
 
 if TYPE_CHECKING:
     from mecopt.kernels.servers import Servers
-    from mecopt.lesson import Lesson
 
 Array = NDArray[Any]
 
@@ -371,8 +370,7 @@ class MultiServerOffloading(Problem[SpeedAndPower, ServerPrices]):
 
     def closed_form(self, decision: Array) -> tuple[SpeedAndPower, ServerPrices]:
         """Share each server's speed by the square-root rule, at full power."""
-        shares, prices = allocation.CLOSED_FORM(self, decision)
-        return shares, prices
+        return allocation.CLOSED_FORM(self, decision)
 
     def respond(self, decision: Array, dual: ServerPrices) -> SpeedAndPower:
         """Return the speeds ``s / sqrt(mu)`` within their bounds, drawn towards the least ones until they fit.
@@ -404,13 +402,6 @@ class MultiServerOffloading(Problem[SpeedAndPower, ServerPrices]):
     def to_pyomo(self) -> Any:
         """Return the whole problem as a Pyomo model; see `mecopt.search.server_choice.pyomo_model`."""
         return server_choice.pyomo_model(self)
-
-    @classmethod
-    def lesson(cls) -> Lesson:
-        """Return the steps of `mecopt.models.multi_server_offloading.lesson.steps`."""
-        from mecopt.models.multi_server_offloading.lesson.steps import LESSON
-
-        return LESSON
 
     def _chosen(self, values: Array, decision: Array) -> Array:
         """Return what of values ``(*batch, users, servers)`` is of each user's server; of the first where it is local."""

@@ -33,7 +33,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.random import Generator
@@ -52,9 +52,6 @@ from mecopt.models.priced_power import allocation, conic, exact, scenarios
 from mecopt.models.priced_power.ratios import JONG, TRANSFORM
 from mecopt.models.priced_power.variables import InterferencePrice, TransmitPower
 from mecopt.quantities.radio import POWER_GAIN, THERMAL_POWER
-
-if TYPE_CHECKING:
-    from mecopt.lesson import Lesson
 
 Array = NDArray[Any]
 
@@ -299,8 +296,7 @@ class PricedPower(Problem[TransmitPower, InterferencePrice]):
 
     def closed_form(self, decision: Array) -> tuple[TransmitPower, InterferencePrice]:
         """Return the powers at the decision's price of interference; nan where it is infeasible."""
-        power, price = allocation.CLOSED_FORM(self, decision)
-        return power, price
+        return allocation.CLOSED_FORM(self, decision)
 
     def respond(self, decision: Array, dual: InterferencePrice) -> TransmitPower:
         """Return the power of least priced cost for every user, all lowered alike where they exceed the limit."""
@@ -322,10 +318,3 @@ class PricedPower(Problem[TransmitPower, InterferencePrice]):
     def to_pyomo(self) -> Any:
         """Return the whole problem as a Pyomo model with binary ``offload`` and convex constraints, in s."""
         return exact.pyomo_model(self, 1.0)
-
-    @classmethod
-    def lesson(cls) -> Lesson:
-        """Return the steps of `mecopt.models.priced_power.lesson.steps`."""
-        from mecopt.models.priced_power.lesson.steps import LESSON
-
-        return LESSON

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 
 MOST_LINES = 400
 
-LARGER = {"learners/paper_001/claims.py", "learners/paper_004/claims.py", "models/multi_server_offloading/problem.py"}
+LARGER = {"models/multi_server_offloading/problem.py"}
 """Rooms that are still to be cut."""
 
 

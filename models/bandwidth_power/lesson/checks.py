@@ -13,13 +13,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from mecopt.lesson import (
-    Outcome,
-    all_of,
-    deviation,
-    excess,
-    scientific,
-)
+from mecopt.lesson import Outcome, all_of, deviation, excess, scientific
 from mecopt.models.bandwidth_power.allocation import power_per_band, transmission
 from mecopt.models.bandwidth_power.problem import BandwidthPower
 from mecopt.models.bandwidth_power.variables import Transmission

@@ -10,18 +10,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from mecopt.lesson import (
-    Outcome,
-    Pricing,
-    all_of,
-    best_value,
-    core,
-    deviation,
-    excess,
-    forcing,
-    pricing,
-    scientific,
-)
+from mecopt.lesson import Outcome, Pricing, all_of, best_value, core, deviation, excess, forcing, pricing, scientific
 from mecopt.models.bandwidth_power.allocation import demanded
 from mecopt.models.bandwidth_power.exact import critical_price, relaxation_price
 from mecopt.models.bandwidth_power.lesson.checks import ROUNDING, decisions, instances

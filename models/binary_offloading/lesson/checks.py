@@ -14,18 +14,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from mecopt.lesson import (
-    Outcome,
-    Pricing,
-    all_of,
-    best_value,
-    core,
-    deviation,
-    excess,
-    forcing,
-    pricing,
-    scientific,
-)
+from mecopt.lesson import Outcome, Pricing, all_of, best_value, core, deviation, excess, forcing, pricing, scientific
 from mecopt.models.binary_offloading.exact import relaxation_price
 from mecopt.models.binary_offloading.problem import BinaryOffloading
 from mecopt.models.binary_offloading.variables import CapacityPrice, ServerRate

@@ -14,18 +14,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from mecopt.lesson import (
-    Outcome,
-    Pricing,
-    all_of,
-    best_value,
-    core,
-    deviation,
-    excess,
-    forcing,
-    pricing,
-    scientific,
-)
+from mecopt.lesson import Outcome, Pricing, all_of, best_value, core, deviation, excess, forcing, pricing, scientific
 from mecopt.models.computation_rate.allocation import earning
 from mecopt.models.computation_rate.exact import relaxation_price
 from mecopt.models.computation_rate.problem import ComputationRate

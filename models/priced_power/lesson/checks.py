@@ -15,18 +15,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mecopt.kernels.slsqp import slsqp
-from mecopt.lesson import (
-    Outcome,
-    Pricing,
-    all_of,
-    best_value,
-    core,
-    deviation,
-    excess,
-    forcing,
-    pricing,
-    scientific,
-)
+from mecopt.lesson import Outcome, Pricing, all_of, best_value, core, deviation, excess, forcing, pricing, scientific
 from mecopt.models.priced_power.exact import relaxation_price
 from mecopt.models.priced_power.problem import PricedPower
 from mecopt.models.priced_power.variables import InterferencePrice, TransmitPower
