@@ -1,9 +1,9 @@
-"""Pictures of trainings: the loss and the ratio to the optimum along the stream, over seeds."""
+"""Pictures of trainings: the loss and the ratio to the optimum along the stream."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ EVERY, RECORDS = 10, 20
 LOW = 0.05
 """Part of each curve that may run below the axis: the first steps of a training."""
 
-COLOURS = ("#1f5f8b", "#c0392b", "#2e8b57", "#8e6bbf", "#b8860b", "#5b6470")
+COLOUR = "#1f5f8b"
 
 
 def windowed(values: Array) -> tuple[Array, Array, Array, Array]:
@@ -35,31 +35,27 @@ def windowed(values: Array) -> tuple[Array, Array, Array, Array]:
     return at[RECORDS - 1 :], windows.mean(axis=-1), windows.min(axis=-1), windows.max(axis=-1)
 
 
-def curves(runs: Mapping[str, Sequence[Log]], title: str, changes: Sequence[tuple[int, str]] = ()) -> bytes:
-    """Draw loss and ratio of named runs, one log per seed: means over seeds, least and greatest records as shade."""
+def curves(log: Log, title: str, changes: Sequence[tuple[int, str]] = ()) -> bytes:
+    """Draw loss and ratio of a training: means of the last records, least and greatest of them as shade."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8.0, 6.2), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1, 1.6))
-    shown = []
-    for (label, logs), colour in zip(runs.items(), COLOURS, strict=False):
-        shown += [log.ratio(log.played) for log in logs]
-        _draw(above, [windowed(log.loss) for log in logs], colour, label)
-        _draw(below, [windowed(log.ratio(log.played)) for log in logs], colour, f"{label} best of K".strip())
-        own = [windowed(log.ratio(log.own)) for log in logs]
-        if len(runs) == 1:
-            shown += [log.ratio(log.own) for log in logs]
-            below.plot(own[0][0], np.mean([o[1] for o in own], axis=0), color=colour, lw=1.0, ls=":", label="network alone")
+    played, own = windowed(log.ratio(log.played)), windowed(log.ratio(log.own))
+    for axes, (at, mean, least, most), label in ((above, windowed(log.loss), None), (below, played, "best of K")):
+        axes.fill_between(at, least, most, color=COLOUR, alpha=0.15, lw=0)
+        axes.plot(at, mean, color=COLOUR, lw=1.6, label=label)
+    below.plot(own[0], own[1], color=COLOUR, lw=1.0, ls=":", label="network alone")
     below.axhline(1.0, color="#1d2530", lw=1.0, ls="--", label="proved optimum")
-    for at, text in changes:
+    for instance, text in changes:
         for axes in (above, below):
-            axes.axvline(at, color="#8a8f98", lw=0.8)
-        above.text(at, 0.97, f" {text}", transform=above.get_xaxis_transform(), va="top", fontsize=8)
-    lost = max(1e-4, *(1.0 - float(np.quantile(windowed(ratio)[1], LOW)) for ratio in shown))
+            axes.axvline(instance, color="#8a8f98", lw=0.8)
+        above.text(instance, 0.97, f" {text}", transform=above.get_xaxis_transform(), va="top", fontsize=8)
+    lost = max(1e-4, *(1.0 - float(np.quantile(mean, LOW)) for _, mean, *_ in (played, own)))
     below.set_ylim(1.0 - 1.6 * lost, 1.0 + 0.1 * lost)
     below.ticklabel_format(axis="y", useOffset=False)
     above.set_ylabel("cross entropy")
-    if any((log.loss > 0).any() for logs in runs.values() for log in logs):
+    if (log.loss > 0).any():
         above.set_yscale("log")
     below.set_ylabel("ratio to the optimum")
     below.set_xlabel(f"instance (a record every {EVERY}; mean of the last {RECORDS}, shade: their least and greatest)")
@@ -69,13 +65,6 @@ def curves(runs: Mapping[str, Sequence[Log]], title: str, changes: Sequence[tupl
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
     return png(figure)
-
-
-def _draw(axes: Any, windows: list[tuple[Array, Array, Array, Array]], colour: str, label: str) -> None:
-    at = windows[0][0]
-    mean, least, most = (np.array([w[i] for w in windows]) for i in (1, 2, 3))
-    axes.fill_between(at, least.mean(axis=0), most.mean(axis=0), color=colour, alpha=0.15, lw=0)
-    axes.plot(at, mean.mean(axis=0), color=colour, lw=1.6, label=label or None)
 
 
 def png(figure: Any) -> bytes:

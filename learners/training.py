@@ -114,7 +114,7 @@ def train(
         write_log(folder / LOG, log, key)
         write_whole(
             folder / "training.png",
-            curves({"": [log]}, f"{flat.name}, {counted(flat.users, 'users')}, seed {seed}", changes),
+            curves(log, f"{flat.name}, {counted(flat.users, 'users')}, seed {seed}", changes),
         )
         training.policy({**provenance, **origin}).save(folder)
         checkpoint.unlink(missing_ok=True)

@@ -394,10 +394,10 @@ def test_a_stream_of_any_length_ends_in_a_policy_and_a_picture(
     assert (tmp_path / "training.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_several_runs_are_drawn_with_their_changes() -> None:
+def test_a_training_is_drawn_with_what_changed_along_it() -> None:
     rng = np.random.default_rng(0)
-    logs = [Log(1.0 + rng.random(300), 2.0 + rng.random(300), rng.random(300), np.ones(300)) for _ in range(4)]
-    picture = curves({"one": logs[:2], "other": logs[2:]}, "two runs", [(100, "energy weight 3")])
+    log = Log(1.0 + rng.random(300), 2.0 + rng.random(300), rng.random(300), np.ones(300))
+    picture = curves(log, "a run", [(100, "energy weight 3")])
     assert picture.startswith(b"\x89PNG")
 
 
@@ -408,7 +408,7 @@ def test_the_axis_of_a_training_holds_the_network_alone_and_plain_numbers(monkey
     rng = np.random.default_rng(0)
     own = 1.0 + 0.01 * (1.0 + rng.random(3000))
     own[:100] = 3.0
-    curves({"": [Log(1.0 + 1e-5 * rng.random(3000), own, rng.random(3000), np.ones(3000))]}, "a run")
+    curves(Log(1.0 + 1e-5 * rng.random(3000), own, rng.random(3000), np.ones(3000)), "a run")
     below = drawn[0].axes[1]
     (alone,) = (line for line in below.get_lines() if line.get_label() == "network alone")
     low, high = below.get_ylim()
