@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from mecopt.evaluation.claims import Claim
-from mecopt.evaluation.figures import Curve, Figure, Of, Scatter
-from mecopt.evaluation.rules import Rule, at_most, every, known, more, proved_more, reaches, settled_by
+from mecopt.evaluation.figures import Curve, Figure, Of, Scatter, Settled
+from mecopt.evaluation.rules import Rule, at_most, every, known, more, proved_more, reaches
 from mecopt.learners.paper_000.names import (
     ACTIVE,
     ALONG,
@@ -213,8 +213,8 @@ OURS = (
         "ours",
         "DDPG has settled by the end of our trainings",
         each(
-            lambda s: settled_by(
-                along(REWARD, DDPG, s), POINTS[TENTHS[6]], tolerance=0.1, blocks=10, factor=1.3, relative=True
+            lambda s: at_most(
+                Settled(along(REWARD, DDPG, s), 0.1, blocks=10, relative=True, already=True), 1.3 * POINTS[TENTHS[6]]
             )
         ),
     ),

@@ -118,7 +118,7 @@ def back(setting: str) -> Rule:
                 (played, regained(played, change) - known(below), False),
                 (losses, regained(losses, change) * known(times), True),
             ):
-                there = Reached(curve.between(begin, end), level, STEPS, falling)
+                there = Reached(curve.between(begin, end), level, STEPS, falling, already=True)
                 parts.append(about(there - known(begin), 1000.0, factor=FACTOR, better="less"))
         return every(*parts)
 

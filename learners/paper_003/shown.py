@@ -55,7 +55,7 @@ def _trainings() -> Pivot:
             LEAST: Of(LEAST, name, setting),
             "network alone": Curve(OWN, name, setting).late(),
             LOSS: Curve(LOSS, name, setting).late(),
-            "0.995 reached at": Reached(played, known(LEVEL), STEPS),
+            "0.995 reached at": Reached(played, known(LEVEL), STEPS, already=True),
         }
 
     forms = {"played (best of K)": "{:.5f}", LEAST: "{:.4f}", "network alone": "{:.5f}", LOSS: "{:.4f}"}
@@ -95,7 +95,9 @@ def _changes() -> Pivot:
             found[f"{what} before"] = LEVELS["against before"](curve, change)
             found[f"{what} after"] = curve.between(begin, begin + 400.0).mean()
             found[f"{what} regained"] = regained(curve, change)
-            found[f"{what} back after"] = Reached(curve.between(begin, until), level, STEPS, falling) - known(begin)
+            found[f"{what} back after"] = Reached(curve.between(begin, until), level, STEPS, falling, already=True) - known(
+                begin
+            )
         return found
 
     heads = [f"{what} {when}" for what in ("ratio", "loss") for when in ("before", "after", "regained", "back after")]

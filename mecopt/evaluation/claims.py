@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -21,7 +22,7 @@ class Claim:
     """A sentence of a paper with the rules that read it, written down before anything is measured."""
 
     where: str
-    """Figure, table or section."""
+    """Figure, table or section; what is not a sentence of the paper's begins with `mecopt.evaluation.reproduction.OURS`."""
     text: str
     """What is claimed, in short."""
     readings: Rule | Mapping[str, Rule]
@@ -44,7 +45,10 @@ class Claim:
         said = (
             _counted(answers) if len(answers) > MANY else "; ".join(_told(*one, len(answers) > 1) for one in answers.items())
         )
-        return Answer(_common([answer.verdict for answer in answers.values()]), said)
+        verdict = _common([answer.verdict for answer in answers.values()])
+        if verdict == "depends on the reading" and len(answers) <= MANY:
+            said = f"{_shares(answers)}: {said}"
+        return Answer(verdict, said)
 
     def judged(self, found: Measurements) -> Judged:
         """Return the sentence with its verdict, as it is reported."""
@@ -56,6 +60,13 @@ class Claim:
 
 def _told(name: str, answer: Answer, judged: bool) -> str:
     return f"{f'{name}: ' if name else ''}{answer.evidence}{f' ({answer.verdict})' if judged else ''}"
+
+
+def _shares(answers: Mapping[str, Answer]) -> str:
+    """Say by how many readings each verdict comes out."""
+    verdicts = Counter(answer.verdict for answer in answers.values())
+    each = ", ".join(f"{verdict} by {count}" for verdict, count in verdicts.most_common())
+    return f"{each} of {counted(len(answers), 'readings')}"
 
 
 def _counted(answers: Mapping[str, Answer]) -> str:

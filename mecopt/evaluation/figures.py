@@ -41,6 +41,10 @@ class Figure(ABC):
     def values(self, found: Measurements) -> Values:
         """Return the number of every seed, or the one under None that is not random."""
 
+    def grain(self, found: Measurements) -> float:
+        """Return by how much the numbers may be off since they are read on a grid; 0, unless a figure says more."""
+        return 0.0
+
     @abstractmethod
     def __str__(self) -> str: ...
 
@@ -131,9 +135,12 @@ class Combined(Figure):
         combined = {seed: self.combine(a, b) for seed, a, b in pairs}
         for seed, a, b in pairs:
             if math.isnan(combined[seed]):
-                where = "" if seed is None else f" with seed {seed}"
-                raise NoNumber(f"{self} is {a:g} {self.sign} {b:g}{where}, which is no number")
+                raise NoNumber(f"{self} is {a:g} {self.sign} {b:g}{_with(seed)}, which is no number")
         return combined
+
+    def grain(self, found: Measurements) -> float:
+        """Return the sum of both, of a difference; of ratios and products it is not followed."""
+        return self.first.grain(found) + self.second.grain(found) if self.combine is _difference else 0.0
 
     def __str__(self) -> str:
         return f"{self.first} {self.sign} {self.second}"
@@ -252,7 +259,8 @@ class Mean(Figure):
 class Reached(Figure):
     """At which x means over a window of points first are at a level, or beyond it; infinite where they never are.
 
-    The x is that of the last point of the window.
+    The x is that of the last point of the window. Where the first window is at the level already, nothing was reached, and
+    there is no number, unless it is asked only from when on it is there (`already`).
     """
 
     curve: Curve
@@ -260,6 +268,7 @@ class Reached(Figure):
     window: int
     falling: bool = False
     """Whether the level is reached from above."""
+    already: bool = False
 
     def __post_init__(self) -> None:
         if self.window < 1:
@@ -276,8 +285,15 @@ class Reached(Figure):
         for seed, _, level in paired(dict.fromkeys(seeds, 0.0), self.level.values(found), f"{self.curve} and {self.level}"):
             row = rows[seed if seed in rows else None]
             there = np.flatnonzero(row <= level if self.falling else row >= level)
+            if there.size and there[0] == 0 and not self.already:
+                raise NoNumber(f"{self}: it begins there{_with(seed)}")
             reached[seed] = float(x[there[0] + self.window - 1]) if there.size else math.inf
         return reached
+
+    def grain(self, found: Measurements) -> float:
+        """Return how far points lie apart."""
+        _, x, _ = self.curve.points(found)
+        return float(np.diff(x).max())
 
     def __str__(self) -> str:
         way = "falls to" if self.falling else "reaches"
@@ -329,13 +345,15 @@ class Settled(Figure):
     """From which x on a curve stays near its own end: means over blocks of it, seed by seed; infinite where it never does.
 
     The end is the mean over the last 30 % of the blocks, at least two of them, or else every curve would end near its end;
-    near is within `tolerance`, as a number or as a part of the end.
+    near is within `tolerance`, as a number or as a part of the end. A curve whose first block is near its end already has
+    not come there, and there is no number, unless it is asked only whether it stays (`already`).
     """
 
     curve: Curve
     tolerance: float
     blocks: int
     relative: bool = False
+    already: bool = False
 
     def __post_init__(self) -> None:
         if self.blocks < 2 or not 0.0 < self.tolerance < math.inf:
@@ -353,19 +371,30 @@ class Settled(Figure):
         ends = means[:, -max(2, round(0.3 * self.blocks)) :].mean(axis=1)
         near = self.tolerance * np.abs(ends) if self.relative else np.full(len(seeds), self.tolerance)
         return {
-            seed: self._from(x, edges, np.abs(row - end) > width)
+            seed: self._from(x, edges, np.abs(row - end) > width, seed)
             for seed, row, end, width in zip(seeds, means, ends, near, strict=True)
         }
 
-    def _from(self, x: Array, edges: Array, away: Array) -> float:
+    def _from(self, x: Array, edges: Array, away: Array, seed: int | None) -> float:
         last = np.flatnonzero(away)
         if not last.size:
-            return float(x[0])
+            if self.already:
+                return float(x[0])
+            raise NoNumber(f"{self}: it is near from the beginning{_with(seed)}")
         return math.inf if last[-1] == self.blocks - 1 else float(x[edges[last[-1] + 1]])
+
+    def grain(self, found: Measurements) -> float:
+        """Return the width of a block."""
+        _, x, _ = self.curve.points(found)
+        return float(x[-1] - x[0]) / self.blocks
 
     def __str__(self) -> str:
         near = f"{100 * self.tolerance:g} %" if self.relative else f"{self.tolerance:g}"
         return f"from where {self.curve} stays within {near} of its end (means over {self.blocks} blocks)"
+
+
+def _with(seed: int | None) -> str:
+    return "" if seed is None else f" with seed {seed}"
 
 
 def _require_part(part: float) -> None:

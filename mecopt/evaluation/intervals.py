@@ -6,14 +6,15 @@ For n values with mean m and standard deviation s (n - 1 in the denominator) the
 
 which holds the true mean with probability :math:`\gamma` where values are normal; for differences paired by seed, whose luck
 is common, s is that of the differences. A single repetition tells nothing: its interval is the whole line. What is not
-random has an interval of one point, and so have values that are all the same.
+random has an interval of one point, and so have finite values that are all the same.
 
 Where something never happened in a repetition its value is infinite and there is no mean; the interval is then of the
 median, between two ordered values,
 
 .. math:: [x_{(k)}, x_{(n + 1 - k)}], \qquad 2\, P(\mathrm{Bin}(n, 1/2) < k) \le 1 - \gamma ,
 
-with the greatest such k. With five values or fewer there is none at :math:`\gamma = 0.95`: then it is the whole line.
+with the greatest such k. With five values or fewer there is none at :math:`\gamma = 0.95`: then it is the whole line, even
+where all are infinite alike.
 
 References: Student: The probable error of a mean, Biometrika 6(1), 1908. David and Nagaraja, Order Statistics, 2003, 7.1.
 """
@@ -22,7 +23,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -66,6 +67,10 @@ class Interval:
         """Whether every value in the interval lies between two others."""
         return low <= self.low and self.high <= high
 
+    def widened(self, by: float) -> Interval:
+        """Return the interval with so much more at either end: what the grid leaves open on which values were read."""
+        return replace(self, low=self.low - by, high=self.high + by)
+
     def __str__(self) -> str:
         if self.seeds == 0:
             return f"{self.middle:.4g}"
@@ -98,10 +103,10 @@ def interval(values: Values, confidence: float = CONFIDENCE) -> Interval:
         return Interval(first, first, first, 0, confidence)
     if count < 2:
         return Interval(first, -math.inf, math.inf, 1, confidence)
-    if (found == first).all():
-        return Interval(first, first, first, count, confidence)
     if not np.isfinite(found).all():
         return _of_median(np.sort(found), confidence)
+    if (found == first).all():
+        return Interval(first, first, first, count, confidence)
     exponent = math.frexp(float(np.abs(found).max()))[1]  # squares of very small or great numbers are none
     near_one = np.ldexp(found, -exponent)
     half = float(stats.t.ppf(0.5 + confidence / 2.0, count - 1) * near_one.std(ddof=1) / math.sqrt(count))

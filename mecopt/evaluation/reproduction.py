@@ -9,16 +9,21 @@ from __future__ import annotations
 import json
 import re
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from mecopt.show.numbers import counted
 from mecopt.show.printable import encoded
 from mecopt.storage.atomic import write_whole
 
 Verdict = Literal["holds", "exceeded", "fails", "depends on the reading", "cannot tell", "cannot be tested", "not judged"]
 Progress = Callable[[str, int, int], None]
+
+OURS = "ours"
+"""What the place of a sentence begins with that is not the paper's."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +86,13 @@ class Findings:
                 "This is the quick version, a test that everything runs: its figures mean nothing, and nothing is judged."
             )
             parts.append(f"{brief} {self.settings.get(BRIEF, '')}".strip())
-        parts.append(_grid(("the paper says", "where", "verdict", "measured"), [_cells(claim) for claim in self.stated]))
+        theirs = [claim for claim in self.stated if not claim.where.startswith(OURS)]
+        ours = [claim for claim in self.stated if claim.where.startswith(OURS)]
+        for head, claims in (("the paper says", theirs), ("ours, not the paper's", ours)):
+            if claims:
+                if not self.settings.get("quick"):
+                    parts.append(told(claims) + ".")
+                parts.append(_grid((head, "where", "verdict", "measured"), [_cells(claim) for claim in claims]))
         for table in self.tables:
             parts += [f"## {table.name}", table.caption, _grid(table.headers, table.rows)]
         for picture in self.pictures:
@@ -105,10 +116,17 @@ class Findings:
         return ["results.md", "results.json", *(_file(picture.name) for picture in self.pictures)]
 
 
+def told(claims: Sequence[Claim]) -> str:
+    """Say how many sentences there are, and how many of each verdict."""
+    verdicts = Counter(claim.verdict for claim in claims)
+    each = ", ".join(f"{verdict}: {verdicts[verdict]}" for verdict in get_args(Verdict) if verdicts[verdict])
+    return f"{counted(len(claims), 'sentences')}; {each}"
+
+
 def _without_verdicts(measured: str) -> str:
     """Leave out what single readings would say."""
     words = "|".join(get_args(Verdict))
-    return re.sub(rf" \((?:{words})\)|\b(?:{words}) (?=by \d+ of )", "", measured)
+    return re.sub(rf" \((?:{words})\)|\b(?:{words}) (?=by \d+(?: of |, ))", "", measured)
 
 
 class Reproduction(ABC):

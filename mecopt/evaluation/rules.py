@@ -2,7 +2,8 @@
 
 Every rule looks at the confidence interval of a mean over seeds, of paired differences where two methods are compared. A
 claim holds where the whole interval agrees with it and fails where the whole interval contradicts it; whatever merely
-scatters cannot be told: no evidence is not evidence against. So it is where a figure is no number, as a ratio of 0 to 0.
+scatters cannot be told: no evidence is not evidence against. So it is where a figure is no number, as a ratio of 0 to 0,
+and where two methods tie in every seed, or differ by less than the grid on which both were read.
 What is better than the paper says is exceeded, never failed. A rule asks of a paper only what it says; tolerances are
 arguments without defaults, so that they are written down before a run.
 
@@ -97,12 +98,13 @@ class Compared(Rule):
 
     def _judged(self, found: Measurements, confidence: float) -> Answer:
         """Compare the interval of the mean difference with the two numbers; the ends themselves do not count as inside."""
-        apart = interval((self.first - self.second).values(found), confidence)
+        less = self.first - self.second
+        apart = interval(less.values(found), confidence).widened(less.grain(found))
         above = self.low < apart.low or self.low == -math.inf
         below = apart.high < self.high or self.high == math.inf
         if above and below:
             verdict: Verdict = "holds"
-        elif (not below and apart.low >= self.high) or (not above and apart.high <= self.low):
+        elif (not below and _beyond(apart.low, self.high, apart)) or (not above and _beyond(self.low, apart.high, apart)):
             verdict = "fails"
         else:
             verdict = "cannot tell"
@@ -111,6 +113,11 @@ class Compared(Rule):
             f"{one} {there.middle:.4g}" for one, there in zip((self.first, self.second), beside, strict=True)
         )
         return Answer(verdict, f"{means}; difference {apart}")
+
+
+def _beyond(greater: float, smaller: float, there: Interval) -> bool:
+    """Whether one end lies beyond another; to be equal is enough where nothing is random."""
+    return greater > smaller or (there.seeds == 0 and greater == smaller)
 
 
 def more(greater: Figure, smaller: Figure) -> Rule:
@@ -161,7 +168,10 @@ def settled_by(curve: Curve, stated: float, *, tolerance: float, blocks: int, fa
 
 @dataclass(frozen=True)
 class Trend(Rule):
-    """A curve rises (sign 1) or falls (-1): from its first point to its last, and no step goes the other way."""
+    """A curve rises (sign 1) or falls (-1): from its first point to its last, and no step goes the other way.
+
+    A step that seems to, of which the divided risk leaves it open, leaves the whole open.
+    """
 
     curve: Curve
     sign: int
@@ -175,14 +185,18 @@ class Trend(Rule):
             return interval(dict(zip(seeds, (self.sign * apart).tolist(), strict=True)), confidence)
 
         whole, last, each = change(0, -1, confidence), x.size - 1, 1.0 - (1.0 - confidence) / x.size
-        turned = [f"{x[k]:g} to {x[k + 1]:g}" for k in range(last) if change(k, k + 1, each).high < 0.0]
+
+        def turned(confidence: float) -> list[str]:
+            return [f"{x[k]:g} to {x[k + 1]:g}" for k in range(last) if change(k, k + 1, confidence).high < 0.0]
+
+        seeming = turned(confidence)
         verdict: Verdict
-        if turned or change(0, -1, each).high < 0.0 or whole.low == whole.high == 0.0:
+        if turned(each) or change(0, -1, each).high < 0.0 or (whole.seeds == 0 and whole.high == 0.0):
             verdict = "fails"
         else:
-            verdict = "holds" if whole.low > 0.0 else "cannot tell"
+            verdict = "holds" if whole.low > 0.0 and not seeming else "cannot tell"
         means = ", ".join(f"{value:.4g}" for value in values.mean(axis=0))
-        way = f"; the other way from {' and '.join(turned)}" if turned else ""
+        way = f"; the other way from {' and '.join(seeming)}" if seeming else ""
         of = "" if len(seeds) == 1 and seeds[0] is None else f" (means of {counted(len(seeds), 'seeds')})"
         rise = "rise" if self.sign > 0 else "fall"
         return Answer(

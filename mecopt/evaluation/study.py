@@ -56,6 +56,8 @@ class Study(Reproduction):
 
     settings: ClassVar[Sequence[str]]
     """What is measured separately: presets, reward weights, sizes."""
+    first_seed: ClassVar[int] = 0
+    """The seeds are this one and those that follow: others than those on which rules or methods were revised."""
     timed: ClassVar[Sequence[str]] = ()
     """Settings in which times are measured, too, when nothing else is at work."""
     claims: ClassVar[Sequence[Claim]]
@@ -98,6 +100,7 @@ class Study(Reproduction):
             title=self.title,
             settings={
                 "seeds": seeds,
+                **({"random numbers": f"of the seeds from {self.first_seed} on"} if self.first_seed else {}),
                 "quick": quick,
                 "versions": _versions(),
                 "machine": f"{counted(os.cpu_count() or 1, 'cores')}, {platform.machine()}, Python "
@@ -118,7 +121,7 @@ class Study(Reproduction):
         """Train and measure everything, and return the long table."""
         if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
             raise InstanceError(f"seeds is {seeds!r}; allowed: a whole number of at least 1")
-        plans, numbers = self.plans(quick), range(seeds)
+        plans, numbers = self.plans(quick), range(self.first_seed, self.first_seed + seeds)
         for k, plan in enumerate(plans):
             for setting in (plan.setting, *plan.also):
                 if setting not in self.settings:

@@ -77,6 +77,24 @@ class Toy(Study):
         yield Row("score", 20.0, "best")
 
 
+class Later(Toy):
+    """The same with other seeds."""
+
+    first_seed = 5
+    claims = (Toy.claims[0], Claim("ours", "nothing is lost", more(Of("score", "best"), Of("score", "untrained", "easy"))))
+
+
+def test_seeds_begin_where_a_study_says_and_what_is_ours_stands_apart(tmp_path: Path) -> None:
+    found = Later().run(tmp_path, seeds=2, quick=False, progress=lambda what, done, total: None)
+    assert {row.seed for row in Measurements.read(tmp_path / LONG).rows} == {None, 5, 6}
+    report = found.markdown()
+    assert "of the seeds from 5 on" in report
+    theirs, ours = report.index("| the paper says"), report.index("| ours, not the paper's")
+    assert theirs < report.index("training helps") < ours < report.index("nothing is lost")
+    assert "1 sentence; " in report[:theirs]
+    assert "1 sentence; " in report[theirs:ours]
+
+
 class Strange(Toy):
     """Measures what it was not asked for."""
 
