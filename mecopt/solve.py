@@ -13,10 +13,11 @@ from numpy.typing import ArrayLike, NDArray
 from mecopt.contract.answerable import checked_problem, checked_start
 from mecopt.contract.arguments import checked_gap, checked_generator, checked_limit
 from mecopt.contract.backend import Backend, Feature
-from mecopt.contract.certificate import certify, denied, distance, judge, reasons
+from mecopt.contract.certificate import REPORT, certify, denied, distance, judge, reasons
 from mecopt.contract.certified import Statistics, Status
 from mecopt.contract.decision import OneOf
 from mecopt.contract.errors import InstanceError, SolveFailed, StartIgnored
+from mecopt.contract.extremes import lost
 from mecopt.contract.fields import AllocationT, DualT
 from mecopt.contract.problem import Problem
 from mecopt.contract.solution import Solution
@@ -212,7 +213,13 @@ def _allocated(
             compile_seconds=clock.compiled_seconds() - compiled,
             load_seconds=clock.loaded_seconds() - loaded,
             start_used=answer.start_used,
-            messages=_explained(answer.messages, why, status, _unsolvable(problem, decisions, status)),
+            messages=_explained(
+                answer.messages,
+                why,
+                status,
+                _unsolvable(problem, decisions, status),
+                lost(problem.paired(decisions)[0], status, certificate.bound),
+            ),
         ),
         problem=problem,
     )
@@ -263,7 +270,14 @@ def _solved(
             compile_seconds=clock.compiled_seconds() - compiled,
             load_seconds=clock.loaded_seconds() - loaded,
             start_used=found.start_used,
-            messages=_explained(found.messages, why, status, _unsolvable(problem, None, status), hopeless),
+            messages=_explained(
+                found.messages,
+                why,
+                status,
+                _unsolvable(problem, None, status),
+                lost(problem.flat(), status, certificate.bound),
+                hopeless,
+            ),
             claimed_bound=found.claimed_bound,
         ),
         problem=problem,
@@ -319,16 +333,24 @@ def _unsolvable(problem: Problem, decisions: Array | None, status: Any) -> dict[
 
 
 def _explained(
-    messages: dict[int, str], why: dict[int, str], status: Any, infeasible: dict[int, str], hopeless: Array | None = None
+    messages: dict[int, str],
+    why: dict[int, str],
+    status: Any,
+    infeasible: dict[int, str],
+    beyond: dict[int, str],
+    hopeless: Array | None = None,
 ) -> dict[int, str]:
-    """Return one message an item: what the method said of it, and what its certificate says."""
+    """Return one message an item: what the method and the certificate say of it, and whether magnitudes are to blame."""
     found = dict(messages)
     for k in () if hopeless is None else np.flatnonzero(hopeless):
         found.setdefault(int(k), "no decision was found that has an allocation")
     for i in np.flatnonzero(_among(status, Status.FAILED)).tolist():
         known = [text for text in (found.get(i), why.get(i)) if text]
         found[i] = "; ".join(known) or "the method gave up without saying why"
-    return {**why, **found, **infeasible}
+    found = {**why, **found, **infeasible}
+    for i, text in beyond.items():
+        found[i] = "; ".join(filter(None, (found.get(i, "").removesuffix(REPORT), text)))
+    return found
 
 
 def _among(status: Any, *kinds: Status) -> Array:

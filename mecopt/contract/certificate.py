@@ -48,6 +48,8 @@ BOUGHT = 1e2
 """What an overrun of constraints may make an answer better than its bound, relative to the overrun."""
 ROUNDING = 1e-13
 """Scaled constraint violation that sums and quotients of floats leave of themselves."""
+REPORT = "; please report this instance"
+"""What a message on a contradiction ends with."""
 NOTHING = 1e-9
 """Part of `Problem.negligible` that is added to objectives beside which gaps count."""
 
@@ -211,7 +213,7 @@ def reasons(
         elif better[k] > CONTRADICTION:
             found[k] = (
                 f"answer and bound contradict each other: it beats the proved bound by {better[k]:.2g} (relative) and "
-                f"overruns its constraints by {overrun[k]:.2g} only; please report this instance"
+                f"overruns its constraints by {overrun[k]:.2g} only{REPORT}"
             )
     return found
 

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mecopt.contract.errors import InstanceError, unknown
 from mecopt.contract.units import parse
-from mecopt.quantities.doubts import Plausible, question
+from mecopt.quantities.doubts import Plausible, question, question_digits
 from mecopt.quantities.given import entries_of
 from mecopt.quantities.hints import level_unit, told
 from mecopt.quantities.values import plain
@@ -249,6 +249,8 @@ def numbers(owner: str, f: dataclasses.Field[Any], value: Any) -> Array:
         raise InstanceError(f"{where} has a number that no float can hold; allowed: {allowed(f)}") from None
     if f.metadata["unlimited"] and (np.isinf(array) & _finite(entries)).any():
         raise InstanceError(f"{where} has a number that no float can hold; allowed: {allowed(f)}")
+    if raw.dtype.kind != "f" or entries is not raw:
+        question_digits(where, entries, array)
     array.flags.writeable = False
     good = _admissible(f, array)
     if not good.all():

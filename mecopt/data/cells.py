@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from mecopt.contract.errors import InstanceError
+from mecopt.quantities import digits
 from mecopt.quantities.values import LONGEST, read
 
 NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?|[-+]?inf(inity)?", re.IGNORECASE | re.ASCII)
@@ -23,6 +24,9 @@ MISSING = ("", "na", "n/a", "nan", "null", "none", "-", "#n/a", "#nv")
 
 _WHOLE = re.compile(r"0|-?[1-9]\d{0,17}", re.ASCII)
 """A whole number that every file of answers can hold."""
+
+DIGITS = 15
+"""Of a whole number that every float can hold."""
 
 _NARROW = "'\u00a0\u2009\u202f\u2019"
 _BLANKS = f" {_NARROW}"
@@ -53,6 +57,16 @@ def is_number(cell: str) -> bool:
     if len(cell) > LONGEST or NUMBER.fullmatch(cell) is None:
         return False
     return "n" in cell.lower() or not np.isinf(float(cell))
+
+
+def is_rounded(cell: str) -> bool:
+    """Whether a cell is a whole number of which a float cannot hold the last digits.
+
+    >>> is_rounded("9007199254740993"), is_rounded("9007199254740992"), is_rounded("0.1")
+    (True, False, False)
+    """
+    number = digits.whole(cell) if len(cell) > DIGITS else None
+    return number is not None and number != float(cell)
 
 
 def is_error(cell: str) -> bool:

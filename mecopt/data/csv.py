@@ -28,6 +28,7 @@ from mecopt.data.cells import (
     is_error,
     is_number,
     is_one_number_in_groups,
+    is_rounded,
     labels,
     written_with_points,
 )
@@ -252,4 +253,11 @@ def _table(path: Path, names: Sequence[str], lines: Sequence[Line], begin: int =
     def place(header: str, row: int) -> str:
         return f"line {lines[row].number}, column {names.index(header) + 1} ({header[:60]})"
 
+    for i, name in enumerate(names):
+        long = [] if i in named else [row for row, line in enumerate(lines) if is_rounded(line.cells[i])]
+        if long:
+            cell = lines[long[0]].cells[i]
+            doubt(
+                DoubtfulData(f"{path}: {place(name, long[0])} is {cell[:40]}, which is computed with as {float(cell):.0f}")
+            )
     return Table(path.name, columns, place)

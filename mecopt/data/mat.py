@@ -22,6 +22,7 @@ from mecopt.data.dataset import Dataset, Told, compact
 from mecopt.data.limits import LONGEST
 from mecopt.data.mat5 import Other, read_version_5
 from mecopt.data.mat73 import read_version_73
+from mecopt.quantities.doubts import question_digits
 
 Array = NDArray[Any]
 
@@ -48,7 +49,11 @@ def _numbers(path: Path, name: str, value: Any) -> Any:
         _refuse(path, name, value)
     if value.dtype.kind == "U":
         return str(value.reshape(-1)[0]) if value.size == 1 else value
-    return value.astype(float) if value.dtype.kind in "biu" else value
+    if value.dtype.kind not in "biu":
+        return value
+    found = value.astype(float)
+    question_digits(f"{path}: {name}", value, found)
+    return found
 
 
 def _refuse(path: Path, name: str, value: Other) -> NoReturn:

@@ -49,6 +49,9 @@ class Plausible:
     """From the entry: a sentence on what may be meant, or nothing."""
 
 
+EXACT = 2.0**53
+"""Whole number up to which floats hold all of them."""
+
 _batch_known: ContextVar[tuple[int, ...] | None] = ContextVar("batch_known", default=None)
 _strict: ContextVar[bool] = ContextVar("strict", default=False)
 _shapes_meant: ContextVar[bool] = ContextVar("shapes_meant", default=False)
@@ -127,6 +130,27 @@ def _outside() -> int:
         if not ours and frame.f_code.co_filename != "<string>":
             return level
     return level
+
+
+def question_digits(where: str, entries: Any, read: Array) -> None:
+    """Warn once if some whole number has more digits than a float, so that another one is computed with.
+
+    Nobody measures so exactly: it may be a name, or a moment.
+
+    Parameters
+    ----------
+    entries
+        the numbers as given, an array of whole numbers or of objects.
+    read
+        the same as floats.
+    """
+    for index in map(tuple, np.argwhere(np.abs(read) >= EXACT).tolist()):
+        entry = entries[index].item() if isinstance(entries[index], np.generic) else entries[index]
+        held = float(read[index].real)
+        if isinstance(entry, int) and not isinstance(entry, bool) and entry != held:
+            said = f"{where}{list(index) or ''} is {str(entry)[:40]}, which is computed with as {f'{held:.0f}'[:40]}"
+            doubt(DoubtfulData(said))
+            return
 
 
 def question(where: str, unit: str, known: Plausible, entries: Array, divisor: float = 1.0) -> None:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from mecopt.contract.errors import InstanceError
 from mecopt.contract.units import converted, parse
+from mecopt.quantities.doubts import question_digits
 from mecopt.quantities.given import entries_of, settled
 from mecopt.quantities.hints import Wanted, require
 
@@ -183,12 +184,16 @@ def _measured(where: str, value: Any, unit: str, field: dataclasses.Field[Any]) 
         raise InstanceError(f"{where} is not a rectangular array of numbers") from None
     entries = array if isinstance(value, np.ndarray) else entries_of(where, value)
     if array.dtype.kind in "iufc" and entries.dtype != object:
+        if array.dtype.kind in "iu":
+            question_digits(where, array, array.astype(float))
         return _kept(where, array, converted_quietly(array, unit, own), unit, field)
     known = np.asarray(np.frompyfunc(_is_number, 1, 1)(entries), dtype=bool)
     if not known.any():
         return value
     found = entries.astype(object)
     numbers = entries[known].astype(complex if field.metadata["complex"] else float)
+    if known.all():
+        question_digits(where, entries, numbers.reshape(entries.shape))
     found[known] = converted_quietly(numbers, unit, own)
     _kept(where, np.where(known, entries, 1.0), np.where(known, found, 1.0), unit, field)
     return found if found.shape else found[()]

@@ -4,6 +4,7 @@ Here for the frames in which factorisations and a panic inside compiled Rust end
 the command line; batteries state it of every solver and backend.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import mecopt
 from mecopt import Problem, Status
 from mecopt.cli.main import main
 from mecopt.data import save
-from mecopt.models import BackscatterFrame
+from mecopt.models import BackscatterFrame, BinaryOffloading, ComputationRate
 from mecopt.models.backscatter_frame.exact import beams
 from mecopt.registry import find_problem, problem_names
 from mecopt.testing.batches import BAD, OTHERS, extreme_batches, same_others
@@ -80,3 +81,32 @@ def test_an_absurd_instance_of_a_file_ends_no_comparison(
                 assert row["objective"] == pytest.approx(float(right.objective[k]), rel=1e-9), text
             else:
                 assert row["status"] != "FAILED", f"{text}, {row['method']}: {row['message']}"
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ({"channel_gain": [1e300, 1e-6]}, r"ComputationRate.channel_gain\[0\] is 1e\+300: third powers"),
+        ({"channel_gain": [1e-6, 2e-6], "noise_power": 1e-300}, "ComputationRate.noise_power is 1e-300 W: third"),
+    ],
+    ids=["great", "small"],
+)
+def test_what_is_not_proved_because_of_magnitudes_says_so(data: dict[str, Any], said: str) -> None:
+    problem = ComputationRate(**data)
+    for answer in (mecopt.solve(problem, throw=False), mecopt.allocate(problem, np.ones(2), throw=False)):
+        assert answer.status is not Status.OPTIMAL
+        assert re.search(said, answer.stats.messages[0])
+        assert "please report" not in answer.stats.messages[0]
+        assert re.search(said, " ".join(str(answer).split()))
+
+
+def test_what_is_proved_says_nothing_of_its_magnitudes() -> None:
+    solution = mecopt.solve(BinaryOffloading(data_size=[1e150, 1.0]))
+    assert solution.status is Status.OPTIMAL
+    assert solution.stats.messages == {}
+
+
+def test_in_a_batch_only_items_of_extreme_magnitudes_say_so() -> None:
+    solution = mecopt.solve(ComputationRate(channel_gain=[[1e-6, 2e-6], [1e-6, 1e300]]), throw=False)
+    assert list(solution.stats.messages) == [1]
+    assert "channel_gain[1] is 1e+300" in solution.stats.messages[1]

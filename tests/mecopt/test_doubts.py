@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
+from scipy.io import savemat
 
 import mecopt
 from mecopt import AmbiguousShape, DoubtfulData, ImplausibleData, InstanceError, Problem
@@ -353,3 +356,47 @@ def test_strict_mode_of_one_thread_is_not_that_of_another() -> None:
         thread.start()
         thread.join()
     assert seen == ["warned"]
+
+
+TOO_LONG = 2**53 + 1
+"""A whole number that no float holds."""
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        [1.0, TOO_LONG],
+        [1, TOO_LONG],
+        np.array([1, TOO_LONG]),
+        np.array([1, TOO_LONG], dtype=np.uint64),
+        [1, 2**64 + 1],
+        {"value": [1, TOO_LONG], "unit": "kB"},
+        {"value": np.array([1, TOO_LONG]), "unit": "kB"},
+        {"value": [1, 2**64 + 1], "unit": "kB"},
+    ],
+    ids=str,
+)
+def test_a_whole_number_that_no_float_holds_is_questioned(given: Any, tmp_path: Path) -> None:
+    with pytest.warns(DoubtfulData, match=r"data_size\[1\] is \d+, which is computed with as \d+$"):
+        BinaryOffloading(data_size=given)
+    with mecopt.strict(), pytest.raises(DoubtfulData, match="computed with as"):
+        BinaryOffloading(data_size=given)
+
+
+def test_a_whole_number_that_no_float_holds_is_questioned_in_every_file(tmp_path: Path) -> None:
+    sizes = [1, TOO_LONG]
+    (tmp_path / "a.json").write_text(json.dumps({"problem": "binary-offloading", "data_size": sizes}), encoding="utf-8")
+    (tmp_path / "a.csv").write_text(f"data_size\n1\n{TOO_LONG}\n", encoding="utf-8")
+    np.savez(tmp_path / "a.npz", problem="binary-offloading", data_size=np.array(sizes))
+    savemat(tmp_path / "a.mat", {"problem": "binary-offloading", "data_size": np.array(sizes)})
+    pq.write_table(pa.table({"data_size": sizes}), tmp_path / "a.parquet")
+    for suffix in ("json", "csv", "npz", "mat", "parquet"):
+        with pytest.warns(DoubtfulData, match=f"{TOO_LONG}, which is computed with as {TOO_LONG - 1}"):
+            load(tmp_path / f"a.{suffix}", "binary-offloading", rows="users" if suffix in ("csv", "parquet") else None)
+
+
+def test_whole_numbers_that_floats_hold_are_none_to_question() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", DoubtfulData)
+        for given in ([2**53], [3 * 2**60], np.array([2**62]), [float(TOO_LONG)], {"value": [2**53], "unit": "kB"}):
+            BinaryOffloading(data_size=given)
