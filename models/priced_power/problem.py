@@ -83,8 +83,9 @@ class PricedPower(Problem[TransmitPower, InterferencePrice]):
     """Who offloads, and with which power, where energy is priced and limited and interference is shared.
 
     Minimises the weighted sum of latencies and priced energies. See the module docstring for the formula, what is convex,
-    and the bounds. An upload that can never end, without a link or a budget that carries it, costs infinitely much at any
-    weight, 0 among them; over a link that exists a user of weight 0 may wait forever for nothing.
+    and the bounds. An upload that can never end, without a link, a budget that carries it or any interference that is
+    tolerated, costs infinitely much at any weight, 0 among them: no power that is allowed ends it. Where some power does, a
+    user of weight 0 may wait forever for nothing, since lower and lower powers cost it nothing.
 
     Examples
     --------
@@ -107,7 +108,11 @@ class PricedPower(Problem[TransmitPower, InterferencePrice]):
         "W", "sigma^2", "noise power at the station", per="instance", default=1e-8, plausible=THERMAL_POWER
     )
     weight: Quantity = quantity(
-        "1", "w", "weight of a user's latency and energy", default=1.0, zero="offloading costs nothing, and takes no power"
+        "1",
+        "w",
+        "weight of a user's latency and energy",
+        default=1.0,
+        zero="offloading costs nothing where any power may be",
     )
     energy_price: Quantity = quantity("1/W", "alpha", "latency that a joule is worth", default=10.0, zero_allowed=True)
     energy_budget: Quantity = quantity("J", "E", "energy a user may send with", default=np.inf, zero=NO_LINK, unlimited=True)

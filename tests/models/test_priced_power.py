@@ -86,6 +86,31 @@ def test_a_budget_that_cannot_carry_the_task_makes_offloading_infeasible() -> No
     assert float(spent[1]) <= least * 1.01 * (1.0 + 1e-12)
 
 
+@pytest.mark.parametrize("weight", [0.0, 1e-9, 1.0])
+def test_where_no_interference_is_tolerated_nobody_who_interferes_offloads_whatever_its_weight(weight: float) -> None:
+    """No power that is allowed ends the upload of user 0; user 1 does not interfere."""
+    data = {
+        "channel_gain": [1e-6, 1e-6],
+        "interference_gain": [4e-9, 0.0],
+        "weight": [weight, 1.0],
+        "local_cost": [3.0, 9.0],
+    }
+    problem = PricedPower(**data, interference_limit=0.0)
+    for decision in ([1, 0], [1, 1]):
+        with np.errstate(all="ignore"):
+            powers = [TransmitPower(transmit_power=np.array([power, 0.1])) for power in (0.0, 1e-12)]
+            assert problem.objective(np.array(decision), powers[0]) == np.inf
+            assert problem.violations(np.array(decision), powers[1])["interference"] == np.inf
+        refused = mecopt.allocate(problem, decision, throw=False)
+        assert refused.status is mecopt.Status.INFEASIBLE
+        assert "interference_limit is 0" in refused.stats.messages[0]
+    for name in ("exact", "enumerate", *(["highs"] if "highs" in installed(PricedPower.solvers) else [])):
+        solution = mecopt.solve(problem, solver=name)
+        assert (solution.decision.tolist(), solution.status.name) == ([0, 1], "OPTIMAL")
+    some = mecopt.solve(PricedPower(**data, interference_limit=1e-30))
+    assert some.decision.tolist() == ([1, 1] if weight == 0.0 else [0, 1])
+
+
 def test_a_user_alone_has_the_power_that_a_search_on_the_literal_ratio_finds() -> None:
     for seed in range(20):
         problem = replace(sampled(1, 1, seed)[0], interference_limit=np.inf)
