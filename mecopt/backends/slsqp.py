@@ -4,6 +4,9 @@ Says: WARM_PRIMAL (x0). No duals of its own are used: the model derives one from
 that says nothing of some users is completed by the neutral point; one that says nothing of any is an error.
 The program is nondimensional, with its gradient; in raw hertz or bytes SLSQP stops after one iteration and calls it
 success, which `tests/models` shows.
+
+Scipy's linear algebra sums in another order with another number of threads, so the last digits of an answer may differ
+between machines, or with ``OPENBLAS_NUM_THREADS``. What is promised is the certificate of the answer that was returned.
 """
 
 from __future__ import annotations

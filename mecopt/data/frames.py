@@ -13,6 +13,7 @@ from mecopt.contract.errors import InstanceError
 from mecopt.contract.problem import Problem
 from mecopt.data.dataset import Dataset, Rows, Told, words
 from mecopt.data.limits import require_unpacked
+from mecopt.data.long import SEAL, seal
 from mecopt.data.mapping import name_of
 from mecopt.data.tables import PROBLEM, Table, read_table
 from mecopt.quantities.doubts import DoubtfulData, doubt
@@ -115,6 +116,11 @@ def read_parquet(path: Path, told: Told) -> Dataset:
         named, provenance = str(said["problem"]), dict(said["provenance"])
     except (ValueError, TypeError, KeyError, RecursionError):
         raise InstanceError(f"{path}: its metadata {HEADER.decode()!r} was not written by mecopt; leave it out") from None
+    if SEAL in said and said.pop(SEAL) != seal(said, found):
+        raise InstanceError(
+            f"{path} is damaged, or was changed after mecopt had written it: its metadata {HEADER.decode()!r} say so; to "
+            "read it as it is leave them out: table.replace_schema_metadata(None)"
+        )
     return read_table(Table(path.name, {**columns, PROBLEM: [named] * found.num_rows}), told, provenance)
 
 

@@ -21,8 +21,12 @@ from mecopt.contract.units import titled
 from mecopt.data.tables import INSTANCE, PROBLEM
 from mecopt.show.printable import encodable, encoded
 from mecopt.show.rows import index_columns, words
+from mecopt.storage.sealed import digest_of
 
 Array = NDArray[Any]
+
+SEAL = "seal"
+"""Entry of the metadata of a Parquet file."""
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".parquet")
 
@@ -67,13 +71,19 @@ def _cells(values: Any) -> list[str]:
     ]
 
 
+def seal(head: Mapping[str, Any], table: Any) -> str:
+    """Return the digest of what checksums of pages say nothing of: what a file says of itself, names with units, rows."""
+    return digest_of([dict(head), table.column_names, table.num_rows])
+
+
 def _parquet(columns: Mapping[str, Any], head: Mapping[str, Any] | None) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     table = pa.table({encodable(name): pa.array(words(values)) for name, values in columns.items()})
     if head is not None:
-        table = table.replace_schema_metadata({"mecopt": json.dumps(head)})
+        sealed = {**head, SEAL: seal(head, table)}
+        table = table.replace_schema_metadata({"mecopt": json.dumps(sealed)})
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, write_page_checksum=True)
     return bytes(sink.getvalue().to_pybytes())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import shutil
 from collections.abc import Callable
 from functools import partial
@@ -19,6 +20,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from mecopt.contract.errors import InstanceError
+from mecopt.data import load, save
+from mecopt.models import BinaryOffloading
 from mecopt.storage import sealed as stored
 from mecopt.storage.sealed import MARK, Missing, Unusable
 
@@ -208,3 +211,41 @@ def test_what_becomes_of_unusable_files_is_said_in_one_line(tmp_path: Path, capl
     assert caplog.messages == [
         f"mecopt: {bad} is damaged: its content is not what was written; it and another one are computed anew"
     ]
+
+
+def test_of_instances_in_parquet_no_other_bit_changes_a_number_a_unit_or_what_the_file_says_of_itself(
+    tmp_path: Path,
+) -> None:
+    """Pages have checksums; names with their units, and metadata, a seal. What still may be another bit is never read."""
+    path, problem = tmp_path / "x.parquet", BinaryOffloading.sample(np.random.default_rng(0), (2,), users=2)
+    save(path, problem, provenance={"seed": 7})
+    content = path.read_bytes()
+    units = [i for m in re.finditer(rb"\[MB|seed.{6}", content, re.DOTALL) for i in range(*m.span())]
+    others = np.random.default_rng(1).integers(0, len(content), 60).tolist()
+    refused = 0
+    for place in units + others:
+        for bit in (0, 3, 5) if place in units else (int(place) % 8,):
+            changed = bytearray(content)
+            changed[place] ^= 1 << bit
+            path.write_bytes(changed)
+            try:
+                found = load(path)
+            except InstanceError:
+                refused += 1
+                continue
+            assert found.provenance == {"seed": 7, **{k: v for k, v in found.provenance.items() if k != "seed"}}
+            for name, values in problem.data().items():
+                np.testing.assert_array_equal(found.problem.data()[name], values)
+    assert refused > len(units)
+
+
+def test_a_table_with_the_metadata_of_another_is_refused_and_without_them_read(tmp_path: Path) -> None:
+    save(tmp_path / "x.parquet", BinaryOffloading(data_size=[1.0, 2.0]), provenance={})
+    table = pq.read_table(tmp_path / "x.parquet")
+    more = table.append_column("deadline", pa.array([1.0, 1.0]))
+    for changed in (more, table.slice(0, 1)):
+        pq.write_table(changed, tmp_path / "y.parquet")
+        with pytest.raises(InstanceError, match=r"was changed after mecopt had written it.*replace_schema_metadata"):
+            load(tmp_path / "y.parquet")
+    pq.write_table(table.slice(0, 1).replace_schema_metadata(None), tmp_path / "y.parquet")
+    assert load(tmp_path / "y.parquet").problem.data()["data_size"].tolist() == [1.0]
