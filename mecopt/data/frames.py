@@ -131,9 +131,9 @@ def _parquet(path: Path) -> Any:
 
     batches, size = [], 0
     with path.open("rb") as file:  # pyarrow itself opens no name that is no text
-        source = pq.ParquetFile(file, page_checksum_verification=True)
+        source = pq.ParquetFile(file, pre_buffer=False, page_checksum_verification=True)
         require_unpacked(path, 8 * source.metadata.num_rows * source.metadata.num_columns)
-        for batch in source.iter_batches(ROWS):
+        for batch in source.iter_batches(ROWS, use_threads=False):
             size += batch.nbytes
             require_unpacked(path, size)
             batches.append(batch)

@@ -49,7 +49,7 @@ class Results:
         import pyarrow.compute as pc
 
         rows = self.table.filter(pc.equal(self.table["policy"], policy))
-        return rows.sort_by([("block", "ascending"), ("lane", "ascending")])
+        return rows.take(pc.sort_indices(rows, sort_keys=[("block", "ascending"), ("lane", "ascending")]))
 
     def map_of(self, policy: str) -> tuple[Array, Array, Array]:
         """Return the drawn and the carried values of a chart, and what a policy does there, ``(panels, drawn, carried)``.

@@ -91,7 +91,8 @@ def read_table(
 
     content = _opened(path)
     try:
-        table = pq.read_table(pa.BufferReader(content))
+        # Arrow's threads stay joinable to the end of the process, and may end it with an abort.
+        table = pq.ParquetFile(pa.BufferReader(content), pre_buffer=False).read(use_threads=False)
     except (OSError, pa.ArrowException) as error:
         raise Unusable(f"{path} cannot be read: {error}") from None
     _require(path, (table.schema.metadata or {}).get(LABEL.encode()), kind, key)

@@ -6,6 +6,8 @@ import json
 import logging
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -249,3 +251,35 @@ def test_a_table_with_the_metadata_of_another_is_refused_and_without_them_read(t
             load(tmp_path / "y.parquet")
     pq.write_table(table.slice(0, 1).replace_schema_metadata(None), tmp_path / "y.parquet")
     assert load(tmp_path / "y.parquet").problem.data()["data_size"].tolist() == [1.0]
+
+
+THREADS = """
+import os, sys
+def threads():
+    names = [open(f"/proc/self/task/{number}/comm").read().strip() for number in os.listdir("/proc/self/task")]
+    return len(names) - names.count("jemalloc_bg_thd")
+import numpy, pyarrow.compute, pyarrow.parquet
+from pathlib import Path
+from mecopt.data import load, save
+from mecopt.models import BinaryOffloading
+from mecopt.storage import sealed
+one, other = Path(sys.argv[1], "a.parquet"), Path(sys.argv[1], "b.parquet")
+sealed.write_table(one, pyarrow.table({"x": numpy.arange(1000.0)}), "part")
+save(other, BinaryOffloading(data_size=[1.0, 2.0]), provenance={})
+before = threads()
+sealed.read_table(one, "part")
+load(other)
+own = threads()
+pyarrow.parquet.read_table(one)
+print(before, own, threads())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are counted in /proc")
+def test_reading_tables_starts_no_threads_that_would_live_to_the_end_of_the_process(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", THREADS, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    before, own, with_arrows = map(int, done.stdout.split())
+    assert own == before
+    if with_arrows == own:
+        pytest.skip("Arrow itself starts no threads here")
