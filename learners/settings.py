@@ -66,6 +66,12 @@ class Settings:
             if not 0.0 < getattr(self, name) < 1.0:
                 raise InstanceError(f"setting {name} is {getattr(self, name)}; allowed: between 0 and 1")
 
+    def require_part(self, *names: str) -> None:
+        """Raise `InstanceError` unless these settings are from 0 to 1."""
+        for name in names:
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise InstanceError(f"setting {name} is {getattr(self, name)}; allowed: from 0 to 1")
+
     def require_one_of(self, name: str, allowed: Sequence[str]) -> None:
         """Raise `InstanceError` unless a setting is one of the names allowed."""
         if getattr(self, name) not in allowed:

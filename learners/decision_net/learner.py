@@ -4,7 +4,8 @@ For every instance the network's outputs :math:`m \in [0,1]^N` give K candidate 
 (`mecopt.learners.candidates`), the problem's own solver scores all of them in one batched call, and the best is played and
 remembered with the instance. Every delta instances a step of Adam lowers the mean binary cross entropy between outputs and
 remembered winners on a batch drawn from the memory. The labels are the network's own best finds, never the optimum
-(unless the setting `labels` asks for it, to see what that would bring).
+(unless the setting `labels` asks for it, to see what that would bring). Batches are drawn alike, or by priority
+(`mecopt.learners.memory`).
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from mecopt.learners.candidates import candidates, own_decision
 from mecopt.learners.decision_net.settings import LITERAL, PAPER, DecisionNetSettings
 from mecopt.learners.inputs import Inputs
 from mecopt.learners.log import report
+from mecopt.learners.memory import Memory
 from mecopt.learners.proposer import Learner, Proposer, Training, shipped_with_mecopt
 from mecopt.solve import solve
 from mecopt.storage.trained import Trained
@@ -87,9 +89,12 @@ class DecisionNetTraining(Training):
         self.inputs = Inputs.fit(stream, settings.inputs, settings.scaling)
         sizes = (self.inputs.size(stream), *settings.hidden, stream.users)
         self.network = network.AdamNetwork(network.initial(sizes, np.random.default_rng((seed, 0))), settings.learning_rate)
-        self.seen = np.zeros((settings.memory, sizes[0]), dtype=np.float32)
-        self.won = np.zeros((settings.memory, stream.users), dtype=np.float32)
-        self.count = 0
+        self.memory = Memory(
+            settings.memory,
+            {"seen": ((sizes[0],), np.float32), "won": ((stream.users,), np.float32)},
+            priority_power=settings.priority_power if settings.replay == "prioritised" else None,
+            least_priority=settings.least_priority,
+        )
 
     def outputs(self, problem: Problem) -> Array:
         """Return the current outputs of every instance."""
@@ -108,35 +113,37 @@ class DecisionNetTraining(Training):
 
     def learn(self, solution: Solution, rng: Generator) -> float:
         """Remember the winners; after a whole interval take one step on a batch of the memory."""
-        torch = network.torch_or_error()
-        new = solution.problem.instances
-        places = (self.count + np.arange(new)) % self.settings.memory
-        self.seen[places] = self.inputs(solution.problem)
-        self.won[places] = solution.decision
-        self.count += new
-        if self.count % self.settings.interval:
+        self.memory.add(seen=self.inputs(solution.problem), won=solution.decision)
+        if self.memory.count % self.settings.interval:
             return float("nan")
-        filled = min(self.count, self.settings.memory)
-        chosen = rng.permutation(filled)[: self.settings.batch]
-        values = self.network(self.seen[chosen])
-        loss = torch.nn.functional.binary_cross_entropy_with_logits(values, torch.from_numpy(self.won[chosen]))
-        return self.network.descend(loss, self._learning_rate())
+        places = self.memory.draw(self.settings.batch, rng)
+        return self.network.descend(self._loss(places), self._learning_rate())
+
+    def _loss(self, places: Array) -> Any:
+        """Return the mean cross entropy of remembered winners; with priorities, weighted as if all were drawn alike."""
+        torch = network.torch_or_error()
+        values, won = self.network(self.memory["seen"][places]), torch.from_numpy(self.memory["won"][places])
+        if self.settings.replay == "uniform":
+            return torch.nn.functional.binary_cross_entropy_with_logits(values, won)
+        each = torch.nn.functional.binary_cross_entropy_with_logits(values, won, reduction="none").mean(dim=-1)
+        first = self.settings.importance_power
+        weight = self.memory.importance(places, first + (1.0 - first) * min(self.memory.count / self.total, 1.0))
+        self.memory.judge(places, each.detach().numpy())
+        return (torch.from_numpy(weight.astype(np.float32)) * each).mean()
 
     def _learning_rate(self) -> float:
         s = self.settings
-        left = 1.0 - self.count / self.total if s.rate_schedule == "linear" else 1.0
+        left = 1.0 - self.memory.count / self.total if s.rate_schedule == "linear" else 1.0
         return s.learning_rate * left
 
     def state(self) -> dict[str, Array]:
         """Return weights, moments and memory."""
-        memory = {"memory_seen": self.seen, "memory_won": self.won, "memory_count": np.array([self.count])}
-        return {**self.network.state(), **memory}
+        return {**self.network.state(), **self.memory.state()}
 
     def restore(self, state: Mapping[str, Array]) -> None:
         """Go on from a state."""
         self.network.restore(state)
-        self.seen[...], self.won[...] = state["memory_seen"], state["memory_won"]
-        self.count = int(state["memory_count"][0])
+        self.memory.restore(state)
 
     def describe(self) -> dict[str, Any]:
         """Return the settings."""

@@ -125,6 +125,27 @@ def test_the_memory_keeps_the_last_winners(memory: int, size: int, stream_of: An
     assert kept == {(*seen, *won) for seen, won in expected}
 
 
+def test_prioritised_replay_weighs_what_it_draws_and_remembers_its_cross_entropy(stream_of: Any) -> None:
+    """Paper 003's reference 12: beta is halfway from 0.4 to 1 after half of the stream."""
+    stream = stream_of(BinaryOffloading, 32)
+    training = begin(stream, interval=16, memory=16, batch=8, replay="prioritised", least_priority=0.01)
+    other, labels = of_torch(training.network.layers), stream.decision_space.sample(np.random.default_rng(2), (32,))
+    priority = np.linspace(0.1, 2.0, 16)
+    training.memory.add(seen=training.inputs(stream[:15]), won=labels[:15])
+    training.memory.priority[:15] = priority[:15]
+    loss = training.learn(allocate(stream[15:16], labels[15:16]), np.random.default_rng(3))
+    law = np.append(priority[:15], priority[14]) ** 0.6
+    law /= law.sum()
+    drawn = np.random.default_rng(3).choice(16, 8, p=law)
+    outputs = torch.sigmoid(other(torch.tensor(training.inputs(stream[:16])[drawn]))).detach().numpy()
+    entropy = -(labels[drawn] * np.log(outputs) + (1 - labels[drawn]) * np.log(1 - outputs)).mean(axis=-1)
+    weight = (16 * law[drawn]) ** -0.7
+    assert loss == pytest.approx(float((weight / weight.max() * entropy).mean()), rel=1e-5)
+    np.testing.assert_allclose(training.memory.priority[drawn], entropy + 0.01, rtol=1e-4)
+    others = np.setdiff1d(np.arange(15), drawn)
+    np.testing.assert_array_equal(training.memory.priority[others], priority[others])
+
+
 def test_a_linear_schedule_ends_at_a_learning_rate_of_0(stream_of: Any) -> None:
     stream = stream_of(BinaryOffloading, 20)
     training = begin(stream, interval=10, rate_schedule="linear")
@@ -173,6 +194,7 @@ def test_the_papers_variants_are_the_papers() -> None:
     assert (paper.hidden, paper.candidates, paper.flips, paper.memory, paper.batch) == ((120, 80), 7, 4, 256, 128)
     assert (paper.interval, paper.learning_rate, paper.scaling, paper.scheme) == (10, 0.01, "raw", "perturb-exactly")
     assert (paper.own_included, literal.own_included) == (True, False)
+    assert {LEARNER.configured(name).replay for name in LEARNER.variants} == {"uniform"}
 
 
 def test_settings_given_as_json_are_taken_and_wrong_ones_refused() -> None:
@@ -185,6 +207,11 @@ def test_settings_given_as_json_are_taken_and_wrong_ones_refused() -> None:
     for wrong in ({"candidates": "7"}, {"learning_rate": 1}, {"flips": 0}):
         with pytest.raises(InstanceError, match="allowed"):
             LEARNER.configured("default", wrong)
+    for name, value in {"replay": "ranked", "priority_power": 1.5, "importance_power": -0.1, "least_priority": 0.0}.items():
+        with pytest.raises(InstanceError, match=f"{name} is .*allowed"):
+            LEARNER.configured("default", {"replay": "prioritised", name: value})
+    with pytest.raises(InstanceError, match="priority_power has no effect with replay=uniform"):
+        LEARNER.configured("default", {"priority_power": 0.5}).require_effect(["priority_power"])
     with pytest.raises(InstanceError, match="own_included must be true"):
         LEARNER.configured("literal", {"scheme": "order-preserving"})
 
