@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from mecopt.contract.errors import InstanceError, unknown
 from mecopt.contract.fields import axes, declared
 from mecopt.contract.problem import Problem
+from mecopt.registry import find_problem
 from mecopt.show.numbers import counted
 from mecopt.storage.trained import Trained
 
@@ -53,7 +54,7 @@ class Inputs:
         one number per entry.
     constants
         the other fields and the values they had in all of the training: one number, or lists with one number per entry;
-        None where they varied.
+        None where they varied. Fields that no formula reads are left out.
     ranges
         least and greatest value of each input field in all of the training; of complex ones, their magnitude.
     """
@@ -77,11 +78,12 @@ class Inputs:
                 raise InstanceError(f"{name} is named twice among the inputs")
         if scaling not in SCALINGS:
             raise InstanceError(f"scaling is {scaling!r}; allowed: {', '.join(SCALINGS)}")
-        chosen = tuple(names) or tuple(name for name, value in fields.items() if np.any(value != value[:1]))
+        unread = {f.name for f in declared(type(stream)) if f.metadata["unread"]} - set(names)
+        chosen = tuple(names) or tuple(n for n, value in fields.items() if n not in unread and np.any(value != value[:1]))
         if not chosen:
             raise InstanceError("all instances are the same, so there is nothing to learn from; allowed: some that vary")
         whole = stream.flat().data()
-        constants = {name: _constant(value) for name, value in whole.items() if name not in chosen}
+        constants = {name: _constant(value) for name, value in whole.items() if name not in {*chosen, *unread}}
         for name in chosen:
             if not np.isfinite(whole[name]).all():
                 raise InstanceError(
@@ -150,8 +152,12 @@ class Inputs:
         for name in (*names, *written):
             if not isinstance(name, str) or name not in shapes:
                 raise unknown(f"field of {stored.card['problem']}", name, shapes)
-        if len(names) + len(written) != len(shapes) or set(names) | set(written) != set(shapes):
+        known = {f.name: f.metadata for f in declared(find_problem(stored.card["problem"]))}
+        missing = [name for name in known if name not in {*names, *written}]
+        told_twice = len({*names, *written}) != len(names) + len(written)
+        if told_twice or not all(known[name]["later"] for name in missing):
             raise InstanceError(f"inputs and constants are {[*names, *written]}; allowed: each once of {', '.join(shapes)}")
+        written = {**written, **{n: _written(known[n]["default"]) for n in missing if not known[n]["unread"]}}
         constants = {name: _read(value, shapes[name]) for name, value in written.items()}
         if scaling not in SCALINGS:
             raise InstanceError(f"the trained policy is damaged: scaling {scaling!r}")
@@ -197,8 +203,6 @@ def _constant(values: Array) -> Any:
 
 def _shapes(stored: Trained) -> dict[str, tuple[int, ...]]:
     """Return the shape that each field of a saved policy's problem has in an instance."""
-    from mecopt.registry import find_problem
-
     sizes = stored.sizes()
     fields = declared(find_problem(stored.card["problem"]))
     return {f.name: (*(sizes[axis] for axis in axes(f)), *((2,) if f.metadata["complex"] else ())) for f in fields}

@@ -32,6 +32,7 @@ from sphinx.util.typing import stringify_annotation
 from mecopt import Problem, find_problem
 from mecopt.cli.main import COMMANDS
 from mecopt.contract.backend import Feature
+from mecopt.contract.fields import at_least
 from mecopt.quantities.hints import level_unit
 
 logger = logging.getLogger(__name__)
@@ -75,11 +76,10 @@ def fields(cls: type[Problem]) -> Iterator[str]:
     rows = []
     for f in dataclasses.fields(cls):
         data = f.metadata
-        allowed = ">= 0" if data["zero_allowed"] else "> 0"
         symbol, default = _math(data["symbol"]), _default(data["default"])
         meaning = f"{data['meaning']}; 0: {data['zero']}" if data["zero"] else data["meaning"]
         units = f"{data['unit']}, {level_unit(f)}" if level_unit(f) else data["unit"]
-        rows.append([f"`{f.name}`", symbol, meaning, units, data["per"], allowed, default])
+        rows.append([f"`{f.name}`", symbol, meaning, units, data["per"], at_least(f), default])
     yield from _table(("field", "symbol", "meaning", "unit", "one per", "allowed", "default"), rows)
 
 

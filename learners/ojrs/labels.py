@@ -57,7 +57,7 @@ def steps_ahead(steps: int, loss: float, change: float, count: int, settings: Oj
 
 def guide(problem: Problem, name: str) -> str | None:
     """Return the field that says what a server is worth to a user: the one named, or the only one there is."""
-    fields = [f.name for f in declared(type(problem)) if f.metadata["per"] == "user and server"]
+    fields = [f.name for f in declared(type(problem)) if f.metadata["per"] == "user and server" and not f.metadata["unread"]]
     if name and name not in fields:
         raise unknown(f"field per user and server of {problem.name}", name, fields)
     if not name and len(fields) > 1:

@@ -124,10 +124,13 @@ def quantity(
     zero: str = "",
     unlimited: bool = False,
     complex_allowed: bool = False,
+    least: float = 0.0,
     most: float = np.inf,
     below: float = np.inf,
     decibels: bool = False,
     plausible: Plausible | None = None,
+    later: bool = False,
+    unread: bool = False,
 ) -> Any:
     """Declare a field of a problem.
 
@@ -149,13 +152,18 @@ def quantity(
         whether an upper limit may be missing: infinity then, or None; in JSON null.
     complex_allowed
         whether entries are complex numbers, of any phase; in JSON an object of a real and an imaginary part.
-    most, below
-        the greatest admissible number, or what all admissible ones are less than.
+    least, most, below
+        the least and the greatest admissible number, or what all admissible ones are less than.
     decibels
         whether it is a ratio of powers, one at a watt, or a power per hertz, so that dB, dB/W or dBm/Hz tell it; any power
         may be told in dBm.
     plausible
         what physics says of its magnitude, where it is certain; a number outside is answered with a warning.
+    later
+        whether files and policies are older than it; where it has its default everywhere, instances are called what they
+        were called without it.
+    unread
+        whether no formula reads it, so that networks see it only where it is named among their inputs.
     """
     metadata = {
         "unit": unit,
@@ -167,11 +175,14 @@ def quantity(
         "zero": zero,
         "unlimited": unlimited,
         "complex": complex_allowed,
+        "least": least,
         "most": most,
         "below": below,
         "decibels": decibels,
         "plausible": plausible,
         "choices": (),
+        "later": later,
+        "unread": unread,
     }
     if default is None:
         return dataclasses.field(metadata=metadata)
@@ -190,11 +201,14 @@ def choice(symbol: str, meaning: str, *choices: str) -> Any:
         "zero": "",
         "unlimited": False,
         "complex": False,
+        "least": 0.0,
         "most": len(choices) - 1.0,
         "below": np.inf,
         "decibels": False,
         "plausible": None,
         "choices": choices,
+        "later": False,
+        "unread": False,
     }
     return dataclasses.field(default=None, metadata=metadata)
 
@@ -296,7 +310,11 @@ def _admissible(f: dataclasses.Field[Any], array: Array) -> Array:
     with np.errstate(invalid="ignore"):
         good = (array >= 0) if f.metadata["zero_allowed"] else (array > 0)
         good &= (array < np.inf) | f.metadata["unlimited"]
-        good &= (array <= f.metadata["most"]) & ((array < f.metadata["below"]) | (f.metadata["below"] == np.inf))
+        good &= (
+            (array >= f.metadata["least"])
+            & (array <= f.metadata["most"])
+            & ((array < f.metadata["below"]) | (f.metadata["below"] == np.inf))
+        )
         if f.metadata["choices"]:
             good &= array == np.floor(array)
     return np.asarray(good)
@@ -311,6 +329,13 @@ def _numbered(where: str, f: dataclasses.Field[Any], words: Array) -> Array:
     return np.argmax(words[..., None] == np.array(choices), axis=-1)
 
 
+def at_least(f: dataclasses.Field[Any]) -> str:
+    """Say what entries are not below."""
+    if f.metadata["least"] > 0.0:
+        return f">= {f.metadata['least']:g}"
+    return ">= 0" if f.metadata["zero_allowed"] else "> 0"
+
+
 def allowed(f: dataclasses.Field[Any]) -> str:
     """Say what the entries of a field may be."""
     unit = "" if f.metadata["unit"] == "1" else f" in {f.metadata['unit']}"
@@ -318,7 +343,7 @@ def allowed(f: dataclasses.Field[Any]) -> str:
         return ", ".join(f"{number} or {word!r}" for number, word in enumerate(f.metadata["choices"]))
     if f.metadata["complex"]:
         return f"finite complex numbers{unit}, in JSON one object of two arrays, 'real' and 'imaginary'"
-    least = ">= 0" if f.metadata["zero_allowed"] else "> 0"
+    least = at_least(f)
     unit += f" (0: {f.metadata['zero']})" if f.metadata["zero"] else ""
     if f.metadata["unlimited"]:
         return f"numbers {least}{unit}, infinite where there is no limit"

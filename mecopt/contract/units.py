@@ -1,7 +1,7 @@
 """Units of measurement: parsing, conversion, and the change of base units.
 
 A unit is a product of powers of known symbols, ``"MB/s"``, ``"1/W"``, ``"W s^3/cycle^3"``. Its dimension is a vector of
-exponents over the four bases bit, second, watt and cycle, so two units convert into each other exactly when their
+exponents over the five bases bit, second, watt, cycle and metre, so two units convert into each other exactly when their
 dimensions agree. The same exponents say how a field changes when a base unit does, which is what the unit-invariance
 battery in `mecopt.testing.problems` uses.
 
@@ -39,7 +39,7 @@ __all__ = [
 
 _FACTOR = re.compile(r"([A-Za-z]+|%|1)(?:\^(-?[0-9]))?")
 _REFERENCES = {"dB": ("1", 1.0), "dBi": ("1", 1.0), "dBm": ("W", 1e-3), "dBmW": ("W", 1e-3), "dBW": ("W", 1.0)}
-PER_POWER: Exponents = (0, 0, -1, 0)
+PER_POWER: Exponents = (0, 0, -1, 0, 0)
 """Exponents of a ratio at a power, such as 1/W; alone among others a ratio in decibels may be of it."""
 _LEVEL = re.compile(r"(dB[A-Za-z]*)(?![A-Za-z])\s*(.*)")
 
@@ -60,8 +60,8 @@ class Unit:
 
     def measures(self, other: Unit) -> bool:
         """Whether numbers in this unit can be told in the `other`."""
-        bit, second, watt, cycle = self.exponents
-        return other.exponents in (self.exponents, (bit, second, watt, cycle + self.hertz))
+        bit, second, watt, cycle, metre = self.exponents
+        return other.exponents in (self.exponents, (bit, second, watt, cycle + self.hertz, metre))
 
 
 class UnknownUnit(InstanceError):
@@ -114,7 +114,7 @@ def parse(text: str) -> Unit:
     >>> parse("MB/s").size
     8000000.0
     >>> parse("W s^3/cycle^3").exponents
-    (0, 3, 1, -3)
+    (0, 3, 1, -3, 0)
     >>> parse("dBm/Hz").decibels
     True
 
@@ -137,7 +137,7 @@ def parse(text: str) -> Unit:
 
 
 def _linear(plain: str, whole: str) -> Unit:
-    size, exponents, hertz = 1.0, [0, 0, 0, 0], 0
+    size, exponents, hertz = 1.0, [0] * len(BASES), 0
     parts = plain.split("/")
     for sign, part in zip([1] + [-1] * (len(parts) - 1), parts, strict=True):
         factors = part.replace("*", " ").split()
@@ -154,7 +154,8 @@ def _linear(plain: str, whole: str) -> Unit:
             size *= known.size**power
             hertz += power * known.hertz
             exponents = [total + power * e for total, e in zip(exponents, known.exponents, strict=True)]
-    return Unit(size, (exponents[0], exponents[1], exponents[2], exponents[3]), hertz)
+    bit, second, watt, cycle, metre = exponents
+    return Unit(size, (bit, second, watt, cycle, metre), hertz)
 
 
 def _unknown(whole: str, part: str) -> UnknownUnit:

@@ -117,9 +117,15 @@ def words(given: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def digest(problem: Problem) -> str:
-    """Return a short name of the data of these instances: equal data, equal name."""
+    """Return a short name of the data of these instances: equal data, equal name.
+
+    A field that came after names had been given has a part in it only where it differs from its default.
+    """
     found = hashlib.sha256(problem.name.encode())
+    later = {f.name: f.metadata["default"] for f in declared(type(problem)) if f.metadata["later"]}
     for name, value in problem.data().items():
+        if name in later and np.all(value == later[name]):
+            continue
         found.update(f"{name}{value.shape}".encode())
         found.update(np.ascontiguousarray(value).tobytes())
     return found.hexdigest()[:16]

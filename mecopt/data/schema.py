@@ -32,6 +32,8 @@ def _number(f: dataclasses.Field[Any]) -> dict[str, Any]:
     if f.metadata["complex"]:
         return {"type": "number"}
     limit: dict[str, Any] = {"minimum": 0} if f.metadata["zero_allowed"] else {"exclusiveMinimum": 0}
+    if f.metadata["least"] > 0.0:
+        limit = {"minimum": f.metadata["least"]}
     if f.metadata["most"] < np.inf:
         limit["maximum"] = f.metadata["most"]
     if f.metadata["below"] < np.inf:

@@ -16,20 +16,21 @@ from mecopt.contract.errors import InstanceError
 from mecopt.contract.units import PER_POWER, UnknownUnit, converted, parse, tidied
 from mecopt.quantities.spellings import resembling
 
-_POWER = (0, 0, 1, 0)
-_DENSITY = (0, 1, 1, 0)
-_RATIO = (0, 0, 0, 0)
+_POWER = (0, 0, 1, 0, 0)
+_DENSITY = (0, 1, 1, 0, 0)
+_RATIO = (0, 0, 0, 0, 0)
 
 _EXAMPLES = {
     _POWER: ("W", "mW", "dBm"),
     _DENSITY: ("J", "mJ", "kWh"),
-    (1, 0, 0, 0): ("bit", "kbit", "MB"),
-    (1, -1, 0, 0): ("Mbit/s", "kbit/s", "MB/s"),
-    (0, 1, 0, 0): ("s", "ms"),
-    (0, -1, 0, 0): ("Hz", "MHz"),
-    (0, 0, 0, 1): ("cycle", "Gcycle"),
-    (0, -1, 0, 1): ("cycle/s", "GHz"),
-    (-1, 0, 0, 1): ("cycle/bit", "cycle/B"),
+    (1, 0, 0, 0, 0): ("bit", "kbit", "MB"),
+    (1, -1, 0, 0, 0): ("Mbit/s", "kbit/s", "MB/s"),
+    (0, 1, 0, 0, 0): ("s", "ms"),
+    (0, -1, 0, 0, 0): ("Hz", "MHz"),
+    (0, 0, 0, 1, 0): ("cycle", "Gcycle"),
+    (0, -1, 0, 1, 0): ("cycle/s", "GHz"),
+    (-1, 0, 0, 1, 0): ("cycle/bit", "cycle/B"),
+    (0, 0, 0, 0, 1): ("m", "km"),
 }
 
 _LEVELS = {_DENSITY: ("W/Hz", "dBm/Hz"), PER_POWER: ("1/W", "dB/W")}

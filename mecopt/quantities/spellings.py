@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
-Exponents = tuple[int, int, int, int]
+Exponents = tuple[int, int, int, int, int]
 
-BASES = ("bit", "s", "W", "cycle")
+BASES = ("bit", "s", "W", "cycle", "m")
 
 LARGE = {"k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 KILO = {"K": 1e3}
@@ -53,25 +53,26 @@ class _Family:
 
 
 _FAMILIES = (
-    _Family("1", 1.0, (0, 0, 0, 0), ("1",)),
-    _Family("%", 0.01, (0, 0, 0, 0), ("%",), ("percent",)),
-    _Family("bit", 1.0, (1, 0, 0, 0), ("bit", "bits"), ("bit", "bits"), (LARGE, KILO, BINARY)),
+    _Family("1", 1.0, (0, 0, 0, 0, 0), ("1",)),
+    _Family("%", 0.01, (0, 0, 0, 0, 0), ("%",), ("percent",)),
+    _Family("bit", 1.0, (1, 0, 0, 0, 0), ("bit", "bits"), ("bit", "bits"), (LARGE, KILO, BINARY)),
     # "Mb" is written by who means bits; in "kb" and "b" nothing tells who writes bits from who writes without capitals.
-    _Family("Mbit", 1e6, (1, 0, 0, 0), ("Mb",)),
-    _Family("Gbit", 1e9, (1, 0, 0, 0), ("Gb",)),
-    _Family("Tbit", 1e12, (1, 0, 0, 0), ("Tb",)),
-    _Family("bit", 1.0, (1, 0, 0, 0), ("b",), (), (LARGE, KILO), asked=True),
-    _Family("B", 8.0, (1, 0, 0, 0), ("B", "byte", "bytes"), ("byte", "bytes"), (LARGE, BINARY)),
-    _Family("bit/s", 1.0, (1, -1, 0, 0), ("bps",), (), (LARGE, KILO)),
-    _Family("B/s", 8.0, (1, -1, 0, 0), ("Bps",), (), (LARGE,)),
-    _Family("s", 1.0, (0, 1, 0, 0), ("s", "sec", "secs"), ("second", "seconds", "sec", "secs"), (LARGE, SMALL)),
-    _Family("min", 60.0, (0, 1, 0, 0), ("min",), ("minute", "minutes")),
-    _Family("h", 3600.0, (0, 1, 0, 0), ("h",), ("hour", "hours")),
-    _Family("Hz", 1.0, (0, -1, 0, 0), ("Hz",), ("hertz",), (LARGE, KILO, SMALL), hertz=1),
-    _Family("W", 1.0, (0, 0, 1, 0), ("W", "watt", "watts"), ("watt", "watts"), (LARGE, KILO, SMALL)),
-    _Family("J", 1.0, (0, 1, 1, 0), ("J", "joule", "joules"), ("joule", "joules"), (LARGE, KILO, SMALL)),
-    _Family("Wh", 3600.0, (0, 1, 1, 0), ("Wh",), (), (LARGE, SMALL)),
-    _Family("cycle", 1.0, (0, 0, 0, 1), ("cycle", "cycles"), ("cycle", "cycles"), (LARGE, KILO)),
+    _Family("Mbit", 1e6, (1, 0, 0, 0, 0), ("Mb",)),
+    _Family("Gbit", 1e9, (1, 0, 0, 0, 0), ("Gb",)),
+    _Family("Tbit", 1e12, (1, 0, 0, 0, 0), ("Tb",)),
+    _Family("bit", 1.0, (1, 0, 0, 0, 0), ("b",), (), (LARGE, KILO), asked=True),
+    _Family("B", 8.0, (1, 0, 0, 0, 0), ("B", "byte", "bytes"), ("byte", "bytes"), (LARGE, BINARY)),
+    _Family("bit/s", 1.0, (1, -1, 0, 0, 0), ("bps",), (), (LARGE, KILO)),
+    _Family("B/s", 8.0, (1, -1, 0, 0, 0), ("Bps",), (), (LARGE,)),
+    _Family("s", 1.0, (0, 1, 0, 0, 0), ("s", "sec", "secs"), ("second", "seconds", "sec", "secs"), (LARGE, SMALL)),
+    _Family("min", 60.0, (0, 1, 0, 0, 0), ("min",), ("minute", "minutes")),
+    _Family("h", 3600.0, (0, 1, 0, 0, 0), ("h",), ("hour", "hours")),
+    _Family("Hz", 1.0, (0, -1, 0, 0, 0), ("Hz",), ("hertz",), (LARGE, KILO, SMALL), hertz=1),
+    _Family("W", 1.0, (0, 0, 1, 0, 0), ("W", "watt", "watts"), ("watt", "watts"), (LARGE, KILO, SMALL)),
+    _Family("J", 1.0, (0, 1, 1, 0, 0), ("J", "joule", "joules"), ("joule", "joules"), (LARGE, KILO, SMALL)),
+    _Family("Wh", 3600.0, (0, 1, 1, 0, 0), ("Wh",), (), (LARGE, SMALL)),
+    _Family("cycle", 1.0, (0, 0, 0, 1, 0), ("cycle", "cycles"), ("cycle", "cycles"), (LARGE, KILO)),
+    _Family("m", 1.0, (0, 0, 0, 0, 1), ("m",), ("metre", "metres", "meter", "meters"), ({"k": 1e3}, {"m": 1e-3})),
 )
 
 

@@ -334,7 +334,7 @@ def cvxpy_problem(problem: MultiServerOffloading, decision: Array) -> Any:
     power = cp.Variable(problem.users, nonneg=True, name="power_fraction")
     speed = cp.Variable(problem.users, nonneg=True, name="speed_fraction")
     constraints = [power <= 1.0]
-    cost = cp.Constant(float((problem.weight * problem.workload / problem.local_speed)[decision == 0].sum()))
+    cost = cp.Constant(float((problem.weight * problem.workload / problem.own_speed())[decision == 0].sum()))
     _, upper = problem.speed_bounds()
     for i in range(problem.users):
         if decision[i] == 0:

@@ -11,6 +11,7 @@ the prices that nobody has a reason to leave form a system of differences over t
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -176,19 +177,20 @@ class Exact(TheoremFirst):
         return holds, decision, bound, 1
 
 
-class StrongestServer(Solver):
-    """Everyone offloads to the server with the best channel; users that a server cannot admit compute locally."""
+class OneServer(Solver):
+    """Everyone offloads to the server that is worth most to it; users that a server cannot admit compute locally."""
 
-    name = "greedy"
-    summary = "everyone to the server with the best channel, the largest tasks local where places are short"
+    @abstractmethod
+    def worth(self, flat: Any) -> Array:
+        """Return what each server is worth to each user, ``(batch, users, servers)``; 0 or less: not to be offloaded to."""
 
     def search(
         self, problem: Problem, *, start: Array | None, gap: float | None, time_limit: float | None, rng: Generator
     ) -> Search:
         """Decide the whole batch at once; places go to the smallest tasks first, as in the paper."""
-        data = problem.flat().data()
-        channel = np.where(data["server_speed"][:, None, :] > 0, data["channel_gain"] / data["noise_power"][:, None, :], 0.0)
-        decision = np.where(channel.max(axis=-1) > 0, channel.argmax(axis=-1) + 1, 0)
+        flat = problem.flat()
+        worth, data = self.worth(flat), flat.data()
+        decision = np.where(worth.max(axis=-1) > 0, worth.argmax(axis=-1) + 1, 0)
         order = np.argsort(data["workload"], axis=-1, kind="stable")
         for j in range(data["server_speed"].shape[-1]):
             sorted_here = np.take_along_axis(decision == j + 1, order, axis=-1)
@@ -197,6 +199,43 @@ class StrongestServer(Solver):
             np.put_along_axis(over, order, late, axis=-1)
             decision[over] = 0
         return Search(decision.astype(np.int8).reshape((*problem.batch_shape, problem.users)), solver_calls=1)
+
+
+class StrongestServer(OneServer):
+    """Everyone offloads to the server with the best channel."""
+
+    name = "greedy"
+    summary = "everyone to the server with the best channel, the largest tasks local where places are short"
+
+    def worth(self, flat: Any) -> Array:
+        """Return the gain over the noise, 0 where a server is off."""
+        return np.where(flat.server_speed[:, None, :] > 0, flat.channel_gain / flat.noise_power[:, None, :], 0.0)
+
+
+class NearestServer(OneServer):
+    """Everyone offloads to the nearest server: paper 004's Greedy."""
+
+    name = "nearest-server"
+    summary = "everyone to the nearest server, the paper's Greedy; needs the field distance"
+
+    def worth(self, flat: Any) -> Array:
+        """Return ``1/(1 + R)`` of the servers that are on and linked, 0 of the others.
+
+        Raises
+        ------
+        InstanceError
+            where a distance is not known.
+        """
+        unknown = np.argwhere(np.isinf(flat.distance))
+        if unknown.size:
+            instance, user, server = unknown[0].tolist()
+            raise InstanceError(
+                f"nearest-server needs the field distance, which is not given for user {user} and server {server + 1}"
+                f"{f' of instance {instance}' if flat.instances > 1 else ''}; allowed: metres, one per user and server. "
+                "'greedy' goes by the channels instead"
+            )
+        there = (flat.server_speed[:, None, :] > 0) & (flat.channel_gain > 0)
+        return np.where(there, 1.0 / (1.0 + flat.distance), 0.0)
 
 
 def channels(problem: Problem) -> Array:
@@ -225,6 +264,7 @@ SOLVERS: dict[str, Solver] = {
         ParticleSwarm(),
         ROUNDING,
         StrongestServer(),
+        NearestServer(),
         BestOfRandom("random", 1),
         BestOfRandom("best-of-random", 10),
         Constant("all-local", 0, "everyone computes locally"),

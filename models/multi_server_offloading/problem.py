@@ -20,6 +20,11 @@ Optional limits: a server admits at most :math:`m_j` users; a server's speed for
 :math:`[\underline f_i, \overline f_i]`; a latency may not exceed :math:`T_i`, which at full power is the lower bound
 :math:`f_i \ge F_i/(T_i - D_i/r_{ij})`. Some decisions are then infeasible.
 
+A user's own speed is the smaller of :math:`f^{L}_i` (`local_speed`) and what its processor may draw: by (8) it takes
+:math:`\kappa_i f^{v_i}`, and (7) allows :math:`P^{loc}_i`, so :math:`f^{loc}_i = \min(f^L_i, (P^{loc}_i/\kappa_i)^{1/v_i})`.
+Nothing else depends on :math:`\kappa`, v and :math:`P^{loc}`: energy is neither limited nor paid for. The paper's
+:math:`\kappa = 10^{-27}`, v = 3 at 1 W allow the 1e9 cycle/s that it has in table I, and so change nothing there.
+
 Weak duality with speed prices :math:`\mu_j \ge 0` and place prices :math:`\nu_j \ge 0`, where
 :math:`\varphi_{ij}(\mu) = \min_f s_i^2/f + \mu f` over the speeds allowed (:math:`2 s_i \sqrt\mu` without bounds):
 
@@ -51,7 +56,7 @@ from mecopt.contract.problem import Problem
 from mecopt.contract.scaling import quotient
 from mecopt.contract.scenario import Reference, Scenario
 from mecopt.contract.solver import Solver
-from mecopt.models.multi_server_offloading import allocation, exact, reasons
+from mecopt.models.multi_server_offloading import allocation, exact, reasons, terms
 from mecopt.models.multi_server_offloading.scenarios import PRESETS
 from mecopt.models.multi_server_offloading.variables import ServerPrices, SpeedAndPower
 from mecopt.quantities.radio import POWER_GAIN, THERMAL_POWER
@@ -63,9 +68,6 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 
 NO_CHOICE = "is no choice for a task with data"
-
-ROUNDING = 1e-12
-"""Relative lateness, or excess of a least speed over the greatest, that counts as none."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -122,6 +124,36 @@ class MultiServerOffloading(Problem[SpeedAndPower, ServerPrices]):
         "cycle/s", "f^max", "greatest speed a server gives to a user", default=np.inf, unlimited=True
     )
     deadline: Quantity = quantity("s", "T", "greatest latency of a user's task", default=np.inf, unlimited=True)
+    capacitance: Quantity = quantity(
+        "W s^3/cycle^3",
+        "kappa",
+        "power of a user's own processor over its speed to the power of v, in the unit for v = 3; it counts beside "
+        "max_local_power alone",
+        default=0.0,
+        zero_allowed=True,
+        later=True,
+    )
+    power_exponent: Quantity = quantity("1", "v", "power of the speed in it", default=3.0, least=1.0, later=True)
+    max_local_power: Quantity = quantity(
+        "W",
+        "P^loc",
+        "greatest power of a user's own processor; the paper has P for it, too",
+        default=np.inf,
+        zero_allowed=True,
+        unlimited=True,
+        later=True,
+    )
+    distance: Quantity = quantity(
+        "m",
+        "R",
+        "distance between a user and a server, for the solver 'nearest-server' alone; no limit: not known",
+        per="user and server",
+        default=np.inf,
+        zero_allowed=True,
+        unlimited=True,
+        later=True,
+        unread=True,
+    )
 
     name: ClassVar[str] = "multi-server-offloading"
     summary: ClassVar[str] = "offloading of many users to many servers of shared speed (paper 004)"
@@ -188,42 +220,23 @@ class MultiServerOffloading(Problem[SpeedAndPower, ServerPrices]):
 
     def upload_time(self) -> Array:
         """Return the time to upload each task to each server at full power, ``(*batch, users, servers)`` s."""
-        ratio = self.max_power[..., None] * self.channel_gain / self.noise_power[..., None, :]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            time = self.data_size[..., None] / (self.bandwidth[..., None] * np.log1p(ratio) / np.log(2.0))
-        return np.where(self.data_size[..., None] > 0, time, 0.0)
+        return terms.upload_time(self)
 
     def speed_bounds(self) -> tuple[Array, Array]:
         """Return the least and greatest speed of each pair, deadlines included; nan where no speed is fast enough."""
-        upload = self.upload_time()
-        with np.errstate(divide="ignore", invalid="ignore"):
-            left = np.where(upload < np.inf, self.deadline[..., None] - upload, -np.inf)
-            needed = np.where(self.workload[..., None] > 0, self.workload[..., None] / np.maximum(left, 0.0), 0.0)
-        needed = np.where(left == np.inf, 0.0, needed)
-        lower = np.maximum(self.least_speed[..., None], needed)
-        upper = np.minimum(np.broadcast_to(self.most_speed[..., None], lower.shape), self.server_speed[..., None, :])
-        # What is exactly in time must not be late by rounding.
-        late = (left < -ROUNDING * self.deadline[..., None]) | (lower > upper * (1.0 + ROUNDING))
-        return np.where(late, np.nan, np.minimum(lower, upper)), np.where(late, np.nan, upper)
+        return terms.speed_bounds(self)
 
     def choice_costs(self) -> Array:
-        """Return b: the cost of each choice before waiting for the server, ``(*batch, users, 1 + servers)`` s.
+        """Return b: the cost of each choice before waiting for the server, ``(*batch, users, 1 + servers)`` s."""
+        return terms.choice_costs(self)
 
-        Infinite where it takes forever or too long, no admissible speed exists, or the server admits nobody.
-        """
-        upload = self.upload_time()
-        with np.errstate(invalid="ignore"):
-            remote = np.where(self.weight[..., None] > 0, self.weight[..., None] * upload, 0.0)
-        nobody = (self.admission[..., None, :] < 1.0) | (self.server_speed[..., None, :] == 0.0)
-        remote = np.where(np.isnan(self.speed_bounds()[0]) | np.isinf(upload) | nobody, np.inf, remote)
-        return np.concatenate([self.local_costs()[..., None], remote], axis=-1)
+    def own_speed(self) -> Array:
+        """Return the speed at which users compute themselves, by (6)-(8), ``(*batch, users)`` cycle/s."""
+        return terms.own_speed(self)
 
     def local_costs(self) -> Array:
         """Return the cost of computing locally, ``(*batch, users)`` s; infinite where it takes forever or too long."""
-        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-            time = np.where(self.workload > 0, self.workload / self.local_speed, 0.0)
-            possible = (time <= self.deadline * (1.0 + ROUNDING)) & (time < np.inf)
-            return np.where(possible, self.weight * time, np.inf)
+        return terms.local_costs(self)
 
     @property
     def idle(self) -> Array:
@@ -238,15 +251,7 @@ class MultiServerOffloading(Problem[SpeedAndPower, ServerPrices]):
 
     def server_terms(self) -> Servers:
         """Return the terms of V; see `mecopt.kernels.servers`."""
-        from mecopt.kernels.servers import servers
-
-        lower, upper = None, None
-        if self.bounded.any():
-            lower, upper = (np.nan_to_num(bound, nan=0.0) for bound in self.speed_bounds())
-        root = np.sqrt(self.weight * self.workload)
-        # A server that is off has nobody to share it: any speed does that leaves nothing to divide by 0.
-        speed = np.where(self.server_speed > 0, self.server_speed, self.server_speed.max(axis=-1, keepdims=True))
-        return servers(self.choice_costs(), root, np.where(speed > 0, speed, 1.0), lower, upper, self.admission)
+        return terms.server_terms(self)
 
     # ------------------------------------------------------------------ the contract
 
@@ -259,7 +264,7 @@ class MultiServerOffloading(Problem[SpeedAndPower, ServerPrices]):
             rate = self.aligned("bandwidth", decision) * np.log1p(np.maximum(power, 0.0) * gain) / np.log(2.0)
             upload = np.where(size > 0, size / rate, 0.0 * power)
             computing = np.where(work > 0, np.where(speed > 0, work / speed, np.inf), 0.0 * speed)
-            local = np.where(work > 0, work / self.aligned("local_speed", decision), 0.0)
+            local = np.where(work > 0, work / self.aligned(self.own_speed(), decision), 0.0)
         computing = np.where(np.isnan(speed), np.nan, computing)
         return np.where(decision > 0, upload + computing, local)
 
@@ -285,7 +290,7 @@ class MultiServerOffloading(Problem[SpeedAndPower, ServerPrices]):
     def _never(self, decision: Array) -> Array:
         """Whether a task cannot end where it is decided, whatever it is given: no link, no server, no processor."""
         with np.errstate(over="ignore"):
-            alone = np.isinf(quotient(self.workload, self.local_speed))
+            alone = np.isinf(quotient(self.workload, self.own_speed()))
         nothing = np.isinf(self.upload_time()) | (self.server_speed[..., None, :] == 0.0)
         return np.where(decision > 0, self._chosen(nothing, decision), self.aligned(alone, decision))
 

@@ -28,11 +28,11 @@ def why_none(problem: MultiServerOffloading) -> str:
     stuck = np.flatnonzero(~possible.any(axis=-1))
     if stuck.size:
         i = int(stuck[0])
-        if problem.local_speed[i] > 0:
-            taken = float(problem.workload[i] / problem.local_speed[i])
+        if problem.own_speed()[i] > 0:
+            taken = float(problem.workload[i] / problem.own_speed()[i])
             alone = f"alone it takes {taken:.3g} s, its deadline is {problem.deadline[i]:.3g} s"
         else:
-            alone = "local_speed is 0"
+            alone = f"{_standing(problem, i)} is 0"
         linked = np.isfinite(problem.upload_time()[i]).any()
         served = "no server that admits users can keep it" if linked else "it has no link to any server"
         return f"user {i} has no place: {alone}, and {served}{_more(stuck)}"
@@ -69,7 +69,9 @@ def _why_no_choice(problem: MultiServerOffloading, user: int, choice: int) -> st
     """Say why a choice is none for a user."""
     deadline = f"its deadline of {problem.deadline[user]:.3g} s"
     if choice == 0:
-        return f"misses {deadline}" if problem.local_speed[user] > 0 else "computes nothing: local_speed is 0"
+        return (
+            f"misses {deadline}" if problem.own_speed()[user] > 0 else f"computes nothing: {_standing(problem, user)} is 0"
+        )
     if problem.server_speed[choice - 1] == 0:
         return "which is off: server_speed is 0"
     if np.isfinite(problem.upload_time()[user, choice - 1]):
@@ -77,6 +79,13 @@ def _why_no_choice(problem: MultiServerOffloading, user: int, choice: int) -> st
     fields = {"channel_gain": (user, choice - 1), "bandwidth": (user,), "max_power": (user,)}
     zero = [f"{name}{list(place)}" for name, place in fields.items() if problem.data()[name][place] == 0]
     return f"has no link to it: {' and '.join(zero) or 'its rate'} is 0"
+
+
+def _standing(problem: MultiServerOffloading, user: int) -> str:
+    """Return the field that leaves a user's own processor without speed."""
+    if problem.local_speed[user] == 0:
+        return "local_speed"
+    return "max_local_power" if problem.max_local_power[user] == 0 else "what max_local_power allows"
 
 
 def _more(stuck: Array) -> str:

@@ -47,24 +47,33 @@ def distances(users: NDArray[np.float64], servers: NDArray[np.float64]) -> NDArr
     return np.asarray(np.linalg.norm(users[..., :, None, :] - servers, axis=-1))
 
 
-def _gain(rng: Generator, shape: tuple[int, ...], users: NDArray[np.float64]) -> NDArray[np.float64]:
-    fading = rayleigh_amplitude(rng, shape)
-    return fading * reference_gain(distances(users, server_places(shape[-1])), REFERENCE_GAIN)
+def _links(rng: Generator, shape: tuple[int, ...], users: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    apart = distances(users, server_places(shape[-1]))
+    return {"channel_gain": rayleigh_amplitude(rng, shape) * reference_gain(apart, REFERENCE_GAIN), "distance": apart}
 
 
 def _draw_paper(rng: Generator, shape: tuple[int, ...]) -> Mapping[str, ArrayLike]:
-    return {"channel_gain": _gain(rng, shape, user_places(shape[-2]))}
+    return _links(rng, shape, user_places(shape[-2]))
 
 
 def _draw_heterogeneous(rng: Generator, shape: tuple[int, ...]) -> dict[str, NDArray[np.float64]]:
     per_user, per_server = shape[:-1], (*shape[:-2], shape[-1])
     return {
-        "channel_gain": _gain(rng, shape, rng.uniform(0.0, SIDE, (*per_user, 2))),
+        **_links(rng, shape, rng.uniform(0.0, SIDE, (*per_user, 2))),
         "workload": rng.uniform(0.5e9, 1.5e9, per_user),
         "data_size": rng.uniform(4e5, 1.2e6, per_user),
         "weight": rng.uniform(0.5, 1.5, per_user),
         "local_speed": rng.uniform(0.5e9, 1.5e9, per_user),
         "server_speed": rng.uniform(0.5, 1.5, per_server) * 5e10 / 15.0 * shape[-2] / shape[-1],
+    }
+
+
+def _draw_power_limited(rng: Generator, shape: tuple[int, ...]) -> Mapping[str, ArrayLike]:
+    return {
+        **_draw_heterogeneous(rng, shape),
+        "capacitance": rng.uniform(0.5e-27, 1.5e-27, shape[:-1]),
+        "power_exponent": 3.0,
+        "max_local_power": rng.uniform(0.1, 1.0, shape[:-1]),
     }
 
 
@@ -96,6 +105,10 @@ _PAPER = {
     "local_speed": "paper 004, table I: 1e9 cycles/s, which (1 W / 1e-27)^(1/3) equals",
     "server_speed": "paper 004, table I: 50e9 cycles/s",
     **dict.fromkeys(("admission", "least_speed", "most_speed", "deadline"), "ours: no limit, as in the paper"),
+    "capacitance": "ours: 0; the paper's 1e-27 W s^3/cycle^3 at 1 W allows 1e9 cycle/s, which local_speed is",
+    "power_exponent": "paper 004, below (8): 3",
+    "max_local_power": "ours: no limit; see capacitance",
+    "distance": "of the places: those of servers as in paper 004, section V-A",
 }
 _SPREAD = "ours: uniform within a factor of 1/2 to 3/2 of the paper's value, where all users are alike"
 _HETEROGENEOUS = {
@@ -116,8 +129,19 @@ PRESETS = {
         users=30,
         servers=3,
     ),
+    "power-limited": Scenario(
+        "the same with processors of users that their power keeps slower, by (7) and (8)",
+        {
+            **_HETEROGENEOUS,
+            "capacitance": "ours: uniform within a factor of 1/2 to 3/2 of paper 004's 1e-27",
+            "max_local_power": "ours: 0.1 to 1 W, so that it often allows less than local_speed",
+        },
+        _draw_power_limited,
+        users=30,
+        servers=3,
+    ),
     "limited": Scenario(
-        "the same with few places on each server, bounds on speeds, and deadlines",
+        "users that differ, few places on each server, bounds on speeds, and deadlines",
         {
             **_HETEROGENEOUS,
             "admission": "ours: N / (M + 1), rounded up, so that some stay local",

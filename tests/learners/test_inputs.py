@@ -11,6 +11,7 @@ from mecopt import InstanceError, UnknownName
 from mecopt.data.stream import changed
 from mecopt.learners.inputs import LOOKED_AT, Inputs
 from mecopt.models import BinaryOffloading, ComputationRate, MultiServerOffloading
+from mecopt.storage.trained import Trained
 
 
 def slots(count: int = 50, users: int = 3, **more: Any) -> BinaryOffloading:
@@ -149,3 +150,34 @@ def test_a_field_that_varied_unseen_is_no_constant_and_is_told() -> None:
     left_out = Inputs.fit(slots(preset="heterogeneous"), ("data_size",))
     for inputs in (late, left_out):
         assert any("varied in its training, but is none of its inputs" in text for text in inputs.differences(slots()))
+
+
+# ---------------------------------------------------------------------- fields that came later, and fields no formula reads
+
+
+def saved(inputs: Inputs, **sizes: int) -> Trained:
+    card = {"problem": "multi-server-offloading", **sizes, "inputs": list(inputs.names), "scaling": inputs.scaling}
+    return Trained({**card, "constants": inputs.written_constants(), "ranges": dict(inputs.ranges)}, inputs.arrays())
+
+
+def test_a_policy_that_is_older_than_a_field_is_read_as_of_its_default() -> None:
+    stream = MultiServerOffloading.sample(np.random.default_rng(0), (20,), users=3)
+    stored = saved(Inputs.fit(stream), users=3, servers=2)
+    for name in ("capacitance", "power_exponent", "max_local_power"):
+        del stored.card["constants"][name]
+    inputs = Inputs.from_trained(stored)
+    assert inputs.differences(stream) == []
+    slow = MultiServerOffloading(**{**stream.data(), "capacitance": 1e-27, "max_local_power": 0.1})
+    assert [text.split()[0] for text in inputs.differences(slow)] == ["capacitance", "max_local_power"]
+    del stored.card["constants"]["deadline"]
+    with pytest.raises(InstanceError, match="inputs and constants are"):
+        Inputs.from_trained(stored)
+
+
+def test_distances_are_seen_where_they_are_named_and_else_nothing_is_said_of_them() -> None:
+    stream = MultiServerOffloading.sample(np.random.default_rng(0), (20,), users=3, preset="heterogeneous")
+    inputs = Inputs.fit(stream)
+    assert "distance" not in {*inputs.names, *inputs.constants}
+    unknown = MultiServerOffloading(**{**stream.data(), "distance": np.inf})
+    assert Inputs.from_trained(saved(inputs, users=3, servers=3)).differences(unknown) == []
+    assert Inputs.fit(stream, ("channel_gain", "distance")).size(stream) == 18

@@ -36,7 +36,7 @@ def ticked(cell: str) -> list[str]:
 def pairs(column: int) -> list[tuple[str, str, bool]]:
     """Return every unit of fields with every spelling of a column, and whether decibels may tell it."""
     table = [row for row in ROWS if len(row) == 4]
-    assert len(table) == 13
+    assert len(table) == 14
     return [
         (unit, spelling, row[0].strip().startswith(("ratio of powers", "ratio at a power", "noise per hertz")))
         for row in table

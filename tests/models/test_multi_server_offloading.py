@@ -27,9 +27,19 @@ seeds = st.integers(0, 2**32 - 1)
 def latencies(problem: MultiServerOffloading) -> tuple[Array, Array]:
     """Return local and upload times of one instance, equations (4), (5) and (12) at full power."""
     signal = problem.max_power[:, None] * problem.channel_gain / problem.noise_power
-    return problem.workload / problem.local_speed, problem.data_size[:, None] / (
+    return problem.workload / own_speeds(problem), problem.data_size[:, None] / (
         problem.bandwidth[:, None] * np.log2(1 + signal)
     )
+
+
+def own_speeds(problem: MultiServerOffloading) -> Array:
+    """Return the greatest speeds within (6) and, by the power of (8), within (7); by bisection."""
+    low, high = np.zeros(problem.users), problem.local_speed.copy()
+    for _ in range(200):
+        middle = 0.5 * (low + high)
+        allowed = problem.capacitance * middle**problem.power_exponent <= problem.max_local_power
+        low, high = np.where(allowed, middle, low), np.where(allowed, high, middle)
+    return low
 
 
 def least_costs(problem: MultiServerOffloading, decisions: Array) -> Array:
