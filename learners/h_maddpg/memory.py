@@ -9,6 +9,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from mecopt.learners import memory
+
 Array = NDArray[Any]
 
 
@@ -30,20 +32,17 @@ class Memory:
 
     def __init__(self, capacity: int, agents: int, inputs: int, numbers: int) -> None:
         shapes = ((agents, inputs), (agents, numbers), (agents,), (agents, inputs))
-        self.kept = Transitions(*(np.zeros((capacity, *shape), dtype=np.float32) for shape in shapes))
-        self.count = 0
+        self.ring = memory.Memory(capacity, {n: (s, np.float32) for n, s in zip(Transitions._fields, shapes, strict=True)})
+        self.kept = Transitions(**self.ring.kept)
 
     @property
     def filled(self) -> int:
         """How many transitions there are."""
-        return min(self.count, len(self.kept.reward))
+        return self.ring.filled
 
     def add(self, seen: Array, action: Array, reward: Array, following: Array) -> None:
         """Take one transition in."""
-        place = self.count % len(self.kept.reward)
-        for kept, new in zip(self.kept, (seen, action, reward, following), strict=True):
-            kept[place] = new
-        self.count += 1
+        self.ring.add(seen=seen[None], action=action[None], reward=reward[None], following=following[None])
 
     def draw(self, count: int, rng: Generator) -> Transitions:
         """Draw transitions with replacement, for every agent its own ones: the result has axes of agents, draws, agents.
@@ -56,10 +55,8 @@ class Memory:
 
     def state(self) -> dict[str, Array]:
         """Return everything that is remembered."""
-        return {**self.kept._asdict(), "count": np.array([self.count])}
+        return self.ring.state("")
 
     def restore(self, state: Mapping[str, Array]) -> None:
         """Remember what a state says."""
-        for name, kept in self.kept._asdict().items():
-            kept[...] = state[name]
-        self.count = int(state["count"][0])
+        self.ring.restore(state, "")

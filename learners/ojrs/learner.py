@@ -173,7 +173,8 @@ class OjrsTraining(Training):
         """Remember what was found, where it is feasible; after a whole interval take the steps of an update."""
         rows, new = self.inputs(solution.problem), solution.problem.instances
         feasible = np.isfinite(solution.objective)
-        self.replay.add(rows[feasible], solution.decision[feasible], self._square())
+        square = np.full(int(feasible.sum()), self._square())
+        self.replay.add(seen=rows[feasible], found=solution.decision[feasible], square=square)
         self.steps = int(self._ahead(new)[-1])
         before, self.count = self.count, self.count + new
         if self.autoencoder:
@@ -188,7 +189,7 @@ class OjrsTraining(Training):
         drawn = []
         for _ in range(self.settings.updates):
             places = self.replay.draw(self.settings.batch, rng)
-            value = self._loss(self.replay.seen[places], self.replay.found[places])
+            value = self._loss(self.replay["seen"][places], self.replay["found"][places])
             latest = self.network.descend(value, self.settings.learning_rate)
             drawn.append(places)
             if latest < self.settings.loss_threshold:
@@ -212,12 +213,12 @@ class OjrsTraining(Training):
         """Return weights, moments, memory and counters, of the encoder too."""
         counters = {"counters": np.array([self.count, self.steps, self.loss, self.change])}
         encoder = self.autoencoder.state() if self.autoencoder else {}
-        return {**self.network.state(), **self.replay.state(), **encoder, **counters}
+        return {**self.network.state(), **self.replay.state("replay_"), **encoder, **counters}
 
     def restore(self, state: Mapping[str, Array]) -> None:
         """Go on from a state."""
         self.network.restore(state)
-        self.replay.restore(state)
+        self.replay.restore(state, "replay_")
         if self.autoencoder:
             self.autoencoder.restore(state)
         count, steps, self.loss, self.change = (float(value) for value in state["counters"])

@@ -15,25 +15,27 @@ The ratio of squared norms in (31) is no distance between policies: it is 1 for 
 norms only rise, as in training without strong L2, what is not reusable is the oldest, and (31) is first in, first out. Both
 rules are offered as they are printed, each alone and together.
 
-Priorities draw with replacement, so that (32) holds exactly; uniform draws are without.
+Priorities draw with replacement, so that (32) holds exactly; uniform draws are without (`mecopt.learners.memory`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.random import Generator
 from numpy.typing import NDArray
+
+from mecopt.learners.memory import Memory
 
 Array = NDArray[Any]
 
 REPLAYS = ("uniform", "preserved", "prioritised", "preserved-prioritised")
 
 
-class Replay:
+class Replay(Memory):
     """A memory of transitions, one of `REPLAYS`.
+
+    Each row is what was `seen`, the decision `found`, its `number`, and the `square` of the norm of the parameters then.
 
     Parameters
     ----------
@@ -60,71 +62,31 @@ class Replay:
         priority_power: float = 0.6,
         least_priority: float = 0.001,
     ) -> None:
-        self.preserves, self.prioritises = "preserved" in kind, "prioritised" in kind
-        self.greatest_ratio, self.priority_power, self.least_priority = greatest_ratio, priority_power, least_priority
-        self.seen = np.zeros((capacity, inputs), dtype=np.float32)
-        self.found = np.zeros((capacity, users), dtype=np.int8)
-        self.number = np.full(capacity, -1.0)
-        """When each place was filled: the transition's number; -1 where it is empty."""
-        self.square = np.ones(capacity)
-        """Squared norm of the parameters then."""
-        self.priority = np.zeros(capacity)
-        self.count = 0
-
-    @property
-    def filled(self) -> int:
-        """How many transitions there are."""
-        return min(self.count, self.number.size)
+        super().__init__(
+            capacity,
+            {"seen": ((inputs,), np.float32), "found": ((users,), np.int8), "number": ((), float), "square": ((), float)},
+            priority_power=priority_power if "prioritised" in kind else None,
+            least_priority=least_priority,
+        )
+        self.preserves, self.greatest_ratio = "preserved" in kind, greatest_ratio
 
     def reusable(self, square: float) -> Array:
         """Whether each transition is similar to parameters of this squared norm by (31)."""
-        ratio = square / self.square[: self.filled]
+        ratio = square / self["square"][: self.filled]
         return np.asarray((1.0 / self.greatest_ratio < ratio) & (ratio < self.greatest_ratio))
 
-    def add(self, seen: Array, found: Array, square: float) -> None:
-        """Take transitions in, one after the other, found by parameters of this squared norm."""
-        for row, decision in zip(seen, found, strict=True):
-            place = self._place(square)
-            priority = self.priority[: self.filled].max(initial=0.0)
-            self.seen[place], self.found[place] = row, decision
-            self.number[place], self.square[place] = self.count, square
-            self.priority[place] = priority if priority > 0.0 else 1.0
-            self.count += 1
+    def add(self, **rows: Array) -> None:
+        """Take transitions in, one after the other: what was `seen` and `found`, and the `square` of the norm then."""
+        for k, square in enumerate(rows["square"]):
+            place, number = np.array([self._place(float(square))]), np.array([self.count])
+            self.put(place, number=number, **{name: values[k : k + 1] for name, values in rows.items()})
 
     def _place(self, square: float) -> int:
         """Return the next empty place, or that of the transition to leave."""
-        if self.count < self.number.size:
+        if self.count < self.capacity:
             return self.count
-        ages = self.number
+        ages = self["number"]
         if self.preserves:
             kept = self.reusable(square)
             ages = np.where(kept & ~kept.all(), np.inf, ages)
         return int(ages.argmin())
-
-    def probabilities(self) -> Array:
-        """Return with which probability each transition is drawn: (32), or all alike."""
-        priority = self.priority[: self.filled]
-        weight = (priority / priority.max()) ** self.priority_power if self.prioritises else np.ones(self.filled)
-        return np.asarray(weight / weight.sum())
-
-    def draw(self, count: int, rng: Generator) -> Array:
-        """Draw places of transitions to learn from, at most as many as there are."""
-        count = min(count, self.filled)
-        if self.prioritises:
-            return rng.choice(self.filled, count, p=self.probabilities())
-        return rng.permutation(self.filled)[:count]
-
-    def judge(self, places: Array, change: float) -> None:
-        """Set the priority of transitions drawn for an update that changed the loss so much."""
-        self.priority[places] = abs(change) + self.least_priority
-
-    def state(self) -> dict[str, Array]:
-        """Return everything that is remembered."""
-        names = ("seen", "found", "number", "square", "priority")
-        return {f"replay_{name}": getattr(self, name) for name in names} | {"replay_count": np.array([self.count])}
-
-    def restore(self, state: Mapping[str, Array]) -> None:
-        """Remember what a state says."""
-        for name in ("seen", "found", "number", "square", "priority"):
-            getattr(self, name)[...] = state[f"replay_{name}"]
-        self.count = int(state["replay_count"][0])

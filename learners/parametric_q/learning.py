@@ -97,9 +97,3 @@ def energy_cost(dynamics: QueueDynamics, snr: Array, local: Array, offloaded: Ar
 def watt_cost(dynamics: QueueDynamics) -> Array:
     """Return what a watt costs in a block, w_4 tau, ``(users,)``."""
     return np.asarray(dynamics.one.energy_weight * dynamics.one.slot)
-
-
-def remembered(memory: Array, begun: int, found: Array) -> None:
-    """Write what was found in a block, ``(lanes, ...)``, over the oldest of a memory ``(N, ...)`` that began so many ago."""
-    for number, one in enumerate(found, start=begun):
-        memory[number % len(memory)] = one

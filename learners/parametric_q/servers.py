@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.learners.memory import Memory
 from mecopt.learners.parametric_q.actors import Processed
-from mecopt.learners.parametric_q.learning import Block, LearningServer, remembered
+from mecopt.learners.parametric_q.learning import Block, LearningServer
 from mecopt.learners.parametric_q.settings import ParametricQSettings
 from mecopt.models.inference_queue.dynamics.policies import server_rule
 from mecopt.models.inference_queue.dynamics.steps import QueueDynamics
@@ -43,8 +44,7 @@ class EmpiricalServer(LearningServer):
 
     def __init__(self, dynamics: QueueDynamics, settings: ParametricQSettings, seed: int) -> None:
         super().__init__(dynamics, settings, seed)
-        self.came = np.zeros(settings.memory)
-        self.seen = 0
+        self.memory = Memory(settings.memory, {"came": ((), float)})
         self.found = Processed.at_most(dynamics.server_most)
 
     def rule(self) -> Processed:
@@ -53,17 +53,16 @@ class EmpiricalServer(LearningServer):
 
     def learn(self, block: Block) -> None:
         """Remember what came, and look for a new rule every few blocks."""
-        remembered(self.came, self.seen, block.arriving)
-        self.seen += len(block.arriving)
+        self.memory.add(came=block.arriving)
         if (block.number + 1) % self.settings.interval == 0:
-            best = server_rule(self.dynamics, self.came[: self.seen])
+            best = server_rule(self.dynamics, self.memory["came"][: self.memory.filled])
             self.found = Processed(best.waits, best.work)
 
     def state(self) -> dict[str, Array]:
         """Return memory and rule."""
-        return {"came": self.came, "seen": np.array([self.seen]), **self.found.arrays()}
+        return {**self.memory.state(), **self.found.arrays()}
 
     def restore(self, state: Mapping[str, Array]) -> None:
         """Take memory and rule."""
-        self.came, self.seen = np.array(state["came"]), int(state["seen"][0])
+        self.memory.restore(state)
         self.found = Processed(np.array(state["server_waits"]), np.array(state["server_work"]))

@@ -23,9 +23,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.learners.memory import Memory
 from mecopt.learners.network import sigmoid
 from mecopt.learners.parametric_q.actors import Valued
-from mecopt.learners.parametric_q.learning import Block, LearningDevices, energy_cost, remembered
+from mecopt.learners.parametric_q.learning import Block, LearningDevices, energy_cost
 from mecopt.learners.parametric_q.settings import BROADCAST, ParametricQSettings
 from mecopt.models.inference_queue.allocation.pieces import piece_costs
 from mecopt.models.inference_queue.dynamics.backlog import Backlog, exceeding
@@ -79,32 +80,30 @@ class Repaired(ValuingDevices):
     def __init__(self, dynamics: QueueDynamics, settings: ParametricQSettings, seed: int) -> None:
         super().__init__(dynamics, settings, seed)
         users = dynamics.one.users
-        self.costs = np.zeros((settings.memory, users, dynamics.network.pieces + 1))
-        self.arrivals = np.zeros((settings.memory, users))
-        self.seen = 0
+        shapes = {"costs": ((users, dynamics.network.pieces + 1), float), "arrivals": ((users,), float)}
+        self.memory = Memory(settings.memory, shapes)
 
     def laws(self) -> Array:
         """Take the arrivals that are remembered; before there are any, each number is as likely as the others."""
-        found = counted(self.arrivals[: self.seen], self.dynamics.block_slots)
-        return found / self.seen if self.seen else np.full_like(found, 1.0 / found.shape[1])
+        held = self.memory.filled
+        found = counted(self.memory["arrivals"][:held], self.dynamics.block_slots)
+        return found / held if held else np.full_like(found, 1.0 / found.shape[1])
 
     def learn(self, block: Block) -> None:
         """Remember channel and arrivals, and replay all of them every few blocks."""
         dynamics, settings = self.dynamics, self.settings
         found = piece_costs(dynamics.rows, block.slot.snr_per_watt, self.price, pieces=dynamics.network.pieces)
-        remembered(self.costs, self.seen, found.cost)
-        remembered(self.arrivals, self.seen, block.slot.arrivals)
-        self.seen += len(found.cost)
+        self.memory.add(costs=found.cost, arrivals=block.slot.arrivals)
         if (block.number + 1) % settings.interval == 0:
             self.replay()
 
     def replay(self) -> None:
         """Sweep over all backlogs with what is remembered."""
-        held, dynamics = min(self.seen, len(self.costs)), self.dynamics
+        held, dynamics = self.memory.filled, self.dynamics
         weight = dynamics.waiting_weight
         more: dict[str, Any] = {"beyond": exceeding(weight, dynamics.discount), "causal": dynamics.causal}
-        for user, law in enumerate(counted(self.arrivals[:held], dynamics.block_slots) / held):
-            one = Backlog(self.costs[:held, user], law, weight, self.longest, **more)
+        for user, law in enumerate(counted(self.memory["arrivals"][:held], dynamics.block_slots) / held):
+            one = Backlog(self.memory["costs"][:held, user], law, weight, self.longest, **more)
             worth = -self.values[user : user + 1]
             for _ in range(self.settings.sweeps):
                 worth = one.improved(dynamics.discount * worth)
@@ -112,12 +111,12 @@ class Repaired(ValuingDevices):
 
     def state(self) -> dict[str, Array]:
         """Return values and memories."""
-        return {"values": self.values, "costs": self.costs, "arrivals": self.arrivals, "seen": np.array([self.seen])}
+        return {"values": self.values, **self.memory.state()}
 
     def restore(self, state: Mapping[str, Array]) -> None:
         """Take values and memories."""
-        self.values, self.costs, self.arrivals = (np.array(state[name]) for name in ("values", "costs", "arrivals"))
-        self.seen = int(state["seen"][0])
+        self.values = np.array(state["values"])
+        self.memory.restore(state)
 
 
 class SemiGradient(ValuingDevices):

@@ -207,7 +207,7 @@ def test_what_was_drawn_is_judged_by_the_change_of_the_loss_and_stored_with_the_
     for value in np.unique(priority):
         assert any(value == pytest.approx(expected) for expected in (1.0, *(np.abs(np.diff(losses)) + 0.001)))
     assert (priority != 1.0).any()
-    np.testing.assert_allclose(training.replay.square, np.repeat(squares, 8), rtol=1e-9)
+    np.testing.assert_allclose(training.replay["square"], np.repeat(squares, 8), rtol=1e-9)
 
 
 def test_what_is_not_feasible_is_played_as_infinitely_bad_and_not_learned(stream_of: Any) -> None:
@@ -250,8 +250,8 @@ def test_while_the_norm_of_the_parameters_rises_preservation_is_first_in_first_o
     given: dict[str, Any] = {"replay": "preserved", "greatest_ratio": 1.01, "memory": 40}
     training, _ = run(lambda: begin(stream, **given), stream, 0, np.zeros(200))
     assert isinstance(training, OjrsTraining)
-    assert not training.replay.reusable(training.replay.square[-1]).all()
-    assert sorted(training.replay.number.tolist()) == list(range(160, 200))
+    assert not training.replay.reusable(training.replay["square"][-1]).all()
+    assert sorted(training.replay["number"].tolist()) == list(range(160, 200))
 
 
 def test_other_decisions_than_choices_are_refused(stream_of: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

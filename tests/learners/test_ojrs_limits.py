@@ -130,4 +130,4 @@ def test_what_has_no_feasible_decision_is_not_learned(with_hopeless_ones: MultiS
     assert isinstance(training, OjrsTraining)
     assert (training.count, training.replay.count) == (40, 36)
     seen = training.inputs(with_hopeless_ones)
-    assert not (training.replay.seen[:36, None] == seen[HOPELESS]).all(axis=-1).any()
+    assert not (training.replay["seen"][:36, None] == seen[HOPELESS]).all(axis=-1).any()

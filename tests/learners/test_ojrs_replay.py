@@ -20,11 +20,11 @@ def replay(kind: str, capacity: int = 4, **more: Any) -> Replay:
 def add(memory: Replay, *numbers: int, square: float = 1.0) -> None:
     """Add transitions that can be told apart by their numbers."""
     for number in numbers:
-        memory.add(np.full((1, 2), number), np.full((1, 3), number % 3), square)
+        memory.add(seen=np.full((1, 2), number), found=np.full((1, 3), number % 3), square=np.array([square]))
 
 
 def held(memory: Replay) -> list[int]:
-    return sorted(memory.seen[: memory.filled, 0].astype(int).tolist())
+    return sorted(memory["seen"][: memory.filled, 0].astype(int).tolist())
 
 
 @pytest.mark.parametrize("kind", REPLAYS)
@@ -33,7 +33,7 @@ def test_up_to_its_capacity_everything_is_kept_with_its_decision(kind: str) -> N
     add(memory, 5, 6, 7)
     assert memory.filled == 3
     assert held(memory) == [5, 6, 7]
-    np.testing.assert_array_equal(memory.found[:3], np.repeat([[2], [0], [1]], 3, axis=1))
+    np.testing.assert_array_equal(memory["found"][:3], np.repeat([[2], [0], [1]], 3, axis=1))
 
 
 @pytest.mark.parametrize("kind", REPLAYS)

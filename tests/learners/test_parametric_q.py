@@ -422,6 +422,19 @@ def test_a_step_of_one_removes_the_difference_that_is_met() -> None:
 # ---------------------------------------------------------------------- servers
 
 
+def test_devices_that_do_not_see_arrivals_take_those_remembered_as_their_law_when_older_ones_have_left() -> None:
+    dynamics = QueueDynamics(users=3, arrivals="causal")
+    path = path_of(dynamics, 40)
+    training = ParametricQTraining(dynamics, path, ParametricQSettings(memory=15), 0)
+    assert training.devices.laws().sum(axis=1) == pytest.approx(1.0)
+    for number in range(40):
+        training.step(number)
+    laws = training.devices.laws()
+    assert laws.sum(axis=1) == pytest.approx(1.0, rel=1e-12)
+    assert len(np.unique(15.0 * laws.ravel().round(12))) > 2
+    np.testing.assert_allclose(15.0 * laws, np.round(15.0 * laws), atol=1e-9)
+
+
 @pytest.mark.parametrize("memory", [15, 200])
 def test_the_empirical_server_follows_the_rule_that_is_best_for_what_came_last(memory: int) -> None:
     dynamics = QueueDynamics(users=3, server_energy_weight=8.0)
@@ -437,9 +450,13 @@ def test_the_empirical_server_follows_the_rule_that_is_best_for_what_came_last(m
             came.append(training.carried["server_backlog"] - before + work)
     server: Any = training.server
     for number in range(5, 19):
-        assert server.came[number % memory] == pytest.approx(came[number][0], abs=1e-12)
+        assert server.memory["came"][number % memory] == pytest.approx(came[number][0], abs=1e-12)
     rule = best_rule(
-        server.came[:20], waiting=1.0, cube=dynamics.server_cube, most=dynamics.server_most, discount=dynamics.discount
+        server.memory["came"][:20],
+        waiting=1.0,
+        cube=dynamics.server_cube,
+        most=dynamics.server_most,
+        discount=dynamics.discount,
     )
     waits = np.linspace(0.0, 9.0, 40)
     np.testing.assert_array_equal(training.rule()(waits), rule(waits))
