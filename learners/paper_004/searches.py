@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 
 from mecopt.kernels.sum_of_ratios import midpoint_test
 from mecopt.learners.ojrs import Ojrs
-from mecopt.learners.paper_004.trainings import BASES, STEADY, places, stream
+from mecopt.learners.paper_004.trainings import BASES, STEADY, stream
 from mecopt.learners.timing import seconds_of_each
 from mecopt.models.multi_server_offloading import MultiServerOffloading
-from mecopt.models.multi_server_offloading.scenarios import distances, server_places
 from mecopt.models.multi_server_offloading.variables import SpeedAndPower
 from mecopt.search.annealing import anneal
 from mecopt.search.candidates import scores
@@ -117,12 +116,6 @@ SEEN = 1000
 TIMED, QUICK_TIMED = 20, 3
 
 
-def nearest(problem: MultiServerOffloading, where: Array) -> Array:
-    """Send users at places ``(*batch, users, 2)`` to the nearest server: the paper's Greedy without a limit."""
-    server = distances(where, server_places(problem.servers)).argmin(axis=-1)
-    return np.broadcast_to((server + 1).astype(np.int8), (*problem.batch_shape, problem.users))
-
-
 def constant(seen: MultiServerOffloading) -> Array:
     """Return the decision that is best on average if it is taken in all of these slots, proved: it never sees a channel.
 
@@ -155,21 +148,16 @@ def _own(policy: Ojrs) -> Decide:
     return lambda problem, rng: policy.propose(problem, 1, rng)[..., 0, :]
 
 
-def strategies(kind: str, networks: Mapping[str, Ojrs], seed: int, count: int, slots: int) -> dict[str, Decide]:
-    """Return every way of deciding in table II but the long swarm, for the first of so many fresh slots.
+def strategies(kind: str, networks: Mapping[str, Ojrs], seed: int, count: int) -> dict[str, Decide]:
+    """Return every way of deciding in table II but the long swarm.
 
     Networks were trained on so many slots of a seed, by the first of which the one decision for all is chosen.
     """
     always = constant(stream(kind, seed, count)[:SEEN])
-    where = places(kind, FRESH + seed, slots)
-
-    def near(problem: MultiServerOffloading, rng: Generator) -> Array:
-        return nearest(problem, where[: problem.instances] if problem.batch_shape else where[0])
-
     return {
         **{OJRS[name]: _own(policy) for name, policy in networks.items()},
         CONSTANT: lambda problem, rng: np.broadcast_to(always, (*problem.batch_shape, problem.users)),
-        NEAREST: near,
+        NEAREST: _solver("nearest-server"),
         STRONGEST: _solver("greedy"),
         RANDOM: _solver("random"),
         ASA: _searched("literal", 20),

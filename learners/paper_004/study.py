@@ -91,7 +91,7 @@ class Paper004(Study):
     def measure_times(self, setting: str, seed: int, trained: Mapping[str, Path], quick: bool) -> Iterable[Row]:
         """Time every strategy."""
         slots = searches.QUICK_TIMED if quick else searches.TIMED
-        ways = _strategies(setting, seed, trained, _count(quick), slots)
+        ways = _strategies(setting, seed, trained, _count(quick))
         for name, seconds in searches.decision_times(ways, seed, slots).items():
             yield Row(names.TIME, 1e3 * seconds, name, setting, seed)
 
@@ -108,10 +108,8 @@ def _count(quick: bool) -> int:
     return QUICK_SLOTS if quick else SLOTS
 
 
-def _strategies(kind: str, seed: int, trained: Mapping[str, Path], count: int, slots: int) -> dict[str, searches.Decide]:
-    return searches.strategies(
-        kind, {base: Ojrs.load(trained[base]) for base in BASES if base in trained}, seed, count, slots
-    )
+def _strategies(kind: str, seed: int, trained: Mapping[str, Path], count: int) -> dict[str, searches.Decide]:
+    return searches.strategies(kind, {base: Ojrs.load(trained[base]) for base in BASES if base in trained}, seed, count)
 
 
 def _decided(kind: str, seed: int, trained: Mapping[str, Path], quick: bool) -> Iterator[Row]:
@@ -125,7 +123,7 @@ def _decided(kind: str, seed: int, trained: Mapping[str, Path], quick: bool) -> 
         for label, share in zip(last.choices.labels, shares.tolist(), strict=True):
             yield Row(f"{names.CHOSEN} {label}", share, name, kind, seed)
     problem = searches.fresh(kind, seed, slots)
-    found = searches.latencies(_strategies(kind, seed, trained, count, slots), problem, seed)
+    found = searches.latencies(_strategies(kind, seed, trained, count), problem, seed)
     optimum = found[searches.EXACT]
     reached = {name: float((optimum / latency).mean()) for name, latency in found.items()}
     quality = {swarm: searches.quality(swarm, problem, optimum, seed, quick) for swarm in SWARMS}

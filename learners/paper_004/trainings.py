@@ -119,7 +119,7 @@ def stream(kind: str, seed: int, count: int, servers: int = SERVERS) -> MultiSer
     if kind in (MOVING, WALKING):
         away = distances(places(kind, seed, count), server_places(servers))
         gain = rayleigh_amplitude(rng, away.shape) * reference_gain(away, REFERENCE_GAIN)
-        return MultiServerOffloading(channel_gain=gain)
+        return MultiServerOffloading(channel_gain=gain, distance=away)
     drawn = MultiServerOffloading.sample(rng, (count,), users=USERS, servers=servers)
     if kind == STEADY:
         return drawn

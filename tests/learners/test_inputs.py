@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -167,7 +168,7 @@ def test_a_policy_that_is_older_than_a_field_is_read_as_of_its_default() -> None
         del stored.card["constants"][name]
     inputs = Inputs.from_trained(stored)
     assert inputs.differences(stream) == []
-    slow = MultiServerOffloading(**{**stream.data(), "capacitance": 1e-27, "max_local_power": 0.1})
+    slow = dataclasses.replace(stream, capacitance=1e-27, max_local_power=0.1)
     assert [text.split()[0] for text in inputs.differences(slow)] == ["capacitance", "max_local_power"]
     del stored.card["constants"]["deadline"]
     with pytest.raises(InstanceError, match="inputs and constants are"):
@@ -178,6 +179,6 @@ def test_distances_are_seen_where_they_are_named_and_else_nothing_is_said_of_the
     stream = MultiServerOffloading.sample(np.random.default_rng(0), (20,), users=3, preset="heterogeneous")
     inputs = Inputs.fit(stream)
     assert "distance" not in {*inputs.names, *inputs.constants}
-    unknown = MultiServerOffloading(**{**stream.data(), "distance": np.inf})
+    unknown = dataclasses.replace(stream, distance=np.inf)
     assert Inputs.from_trained(saved(inputs, users=3, servers=3)).differences(unknown) == []
     assert Inputs.fit(stream, ("channel_gain", "distance")).size(stream) == 18

@@ -426,10 +426,11 @@ def test_devices_that_do_not_see_arrivals_take_those_remembered_as_their_law_whe
     dynamics = QueueDynamics(users=3, arrivals="causal")
     path = path_of(dynamics, 40)
     training = ParametricQTraining(dynamics, path, ParametricQSettings(memory=15), 0)
-    assert training.devices.laws().sum(axis=1) == pytest.approx(1.0)
+    devices: Any = training.devices
+    assert devices.laws().sum(axis=1) == pytest.approx(1.0)
     for number in range(40):
         training.step(number)
-    laws = training.devices.laws()
+    laws = devices.laws()
     assert laws.sum(axis=1) == pytest.approx(1.0, rel=1e-12)
     assert len(np.unique(15.0 * laws.ravel().round(12))) > 2
     np.testing.assert_allclose(15.0 * laws, np.round(15.0 * laws), atol=1e-9)

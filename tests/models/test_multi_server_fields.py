@@ -104,7 +104,7 @@ def test_a_file_of_before_is_read_and_called_what_it_was_called(tmp_path: Path) 
     """The name is what mecopt said before there were these fields."""
     file = tmp_path / "before.json"
     file.write_text(json.dumps({"problem": "multi-server-offloading", "channel_gain": [[1e-7, 1e-8]]}))
-    problem = load(file).problem
+    problem: Any = load(file).problem
     assert digest(problem) == "3406ee0928201f3e"
     assert digest(replace(problem, capacitance=1e-27)) != digest(problem) != digest(replace(problem, distance=3.0))
 
