@@ -94,7 +94,7 @@ def test_zero_is_refused_exactly_where_it_is_declared_inadmissible(cls: type[Pro
     if f.metadata["zero_allowed"]:
         assert np.min(getattr(instance(cls, **with_bad(cls, f, 0.0)), f.name)) == 0.0
     else:
-        with pytest.raises(InstanceError, match=rf"{f.name}.* is 0.*allowed: (finite )?numbers > 0"):
+        with pytest.raises(InstanceError, match=rf"{f.name}.* is 0.*allowed: (finite )?numbers (> 0|>= 1)"):
             instance(cls, **with_bad(cls, f, 0.0))
 
 
@@ -537,7 +537,8 @@ def server_cost(problem: MultiServerOffloading, decision: tuple[int, ...]) -> fl
     data, total = {name: value.tolist() for name, value in problem.data().items()}, 0.0
     for i, choice in enumerate(decision):
         if choice == 0:
-            time = data["workload"][i] / data["local_speed"][i]
+            drawn = data["max_local_power"][i] / data["capacitance"][i] if data["capacitance"][i] else math.inf
+            time = data["workload"][i] / min(data["local_speed"][i], drawn ** (1.0 / data["power_exponent"][i]))
             total += data["weight"][i] * time if time <= data["deadline"][i] else math.inf
     for j, capacity in enumerate(data["server_speed"]):
         mine = [i for i, choice in enumerate(decision) if choice == j + 1]
@@ -593,11 +594,13 @@ def assert_right(problem: Problem) -> None:
 
 
 def sensible(fields: dict[str, Array]) -> dict[str, Array]:
-    """Round numbers of places, and put the least speeds below the greatest."""
+    """Round numbers of places, and put the least speeds below the greatest and powers of speeds above 1."""
     if "admission" in fields:
         fields["admission"] = np.round(fields["admission"])
     if "least_speed" in fields and "most_speed" in fields:
         fields["least_speed"] = np.minimum(fields["least_speed"], fields["most_speed"])
+    if "power_exponent" in fields:
+        fields["power_exponent"] = np.maximum(fields["power_exponent"], 1.0)
     return fields
 
 

@@ -94,7 +94,7 @@ def changed(f: dataclasses.Field[Any], value: Array, rng: Generator) -> Array:
         value = np.where(rng.random(value.shape) < 0.5, np.inf, value)
     elif kind < 0.66 and np.isfinite(value).all() and not f.metadata["complex"]:
         value = np.array([float(f"{x:.2g}") for x in np.ravel(value)]).reshape(value.shape)
-    return value if f.metadata["complex"] else np.minimum(np.abs(value), f.metadata["most"])
+    return value if f.metadata["complex"] else np.clip(np.abs(value), f.metadata["least"], f.metadata["most"])
 
 
 def next_to(value: Any, rng: Generator) -> Any:
