@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from mecopt.evaluation.claims import Claim
-from mecopt.evaluation.figures import Curve, Figure, Of, Scatter, Settled
+from mecopt.evaluation.figures import Curve, Figure, Of, Scatter
+from mecopt.evaluation.moments import Settled
 from mecopt.evaluation.rules import Rule, at_most, every, known, more, proved_more, reaches
 from mecopt.learners.paper_000.names import (
     ACTIVE,

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from mecopt.evaluation.figures import Curve, Figure, Of, Reached
+from mecopt.evaluation.figures import Curve, Figure, Of
+from mecopt.evaluation.moments import Reached
 from mecopt.evaluation.rules import (
     Rule,
     about,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mecopt.evaluation.figures import Across, Curve, Figure, Of, Reached
+from mecopt.evaluation.figures import Across, Curve, Figure, Of
+from mecopt.evaluation.moments import Reached
 from mecopt.evaluation.pictures import Axis, Band, Drawing, Panel
 from mecopt.evaluation.rules import known
 from mecopt.evaluation.tables import Pivot, pivot

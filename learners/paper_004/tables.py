@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 
-from mecopt.evaluation.figures import Curve, Figure, Of, Reached
+from mecopt.evaluation.figures import Curve, Figure, Of
+from mecopt.evaluation.moments import Reached
 from mecopt.evaluation.rules import known
 from mecopt.evaluation.tables import Pivot, pivot
 from mecopt.learners.paper_004.claims.readings import PRINTED_III, channels, end, strategy

@@ -25,9 +25,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from mecopt.contract.errors import InstanceError
-from mecopt.evaluation.figures import Curve, Figure, Settled, Stated, difference
+from mecopt.evaluation.figures import Curve, Figure, Stated, difference
 from mecopt.evaluation.intervals import CONFIDENCE, Interval, NoNumber, interval
 from mecopt.evaluation.measurements import Measurements
+from mecopt.evaluation.moments import Settled
 from mecopt.show.numbers import counted
 
 Verdict = Literal["holds", "exceeded", "fails", "cannot tell", "depends on the reading"]

@@ -13,9 +13,10 @@ from scipy import stats
 
 from mecopt.contract.errors import InstanceError, UnknownName
 from mecopt.evaluation.claims import Claim
-from mecopt.evaluation.figures import Across, Curve, Of, Reached, Scatter, Settled, Stated
+from mecopt.evaluation.figures import Across, Curve, Of, Scatter, Stated
 from mecopt.evaluation.intervals import NoNumber, Values, interval, paired, standard_error
 from mecopt.evaluation.measurements import Measurements, Row
+from mecopt.evaluation.moments import Reached, Settled
 from mecopt.evaluation.rules import (
     Rule,
     about,

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from mecopt.evaluation.figures import Figure, Reached, Settled
+from mecopt.evaluation.figures import Figure
+from mecopt.evaluation.moments import Reached, Settled
 from mecopt.evaluation.rules import Between, Rule, every, known, more, on_scales
 from mecopt.learners.paper_001.claims.readings import TRAINED, TUNED_TOO, along, fresh, said, tenth
 from mecopt.learners.paper_001.names import BEAMS, OUTAGE, REWARD

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from mecopt.evaluation.figures import Across, Curve, Figure, Of, Settled
+from mecopt.evaluation.figures import Across, Curve, Figure, Of
+from mecopt.evaluation.moments import Settled
 from mecopt.evaluation.rules import Rule, on_scales, settled_by
 from mecopt.learners.paper_004 import names
 from mecopt.learners.paper_004.searches import ASA, ASA_LONG, OJRS, SWARMS

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from mecopt.evaluation.claims import Claim
-from mecopt.evaluation.figures import Curve, Reached
+from mecopt.evaluation.figures import Curve
+from mecopt.evaluation.moments import Reached
 from mecopt.evaluation.rules import Compared, Rule, about, at_most, every, known, more, on_scales
 from mecopt.learners.paper_004.claims.readings import (
     LOST,
