@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.kernels.arrays import plain
-from mecopt.kernels.compiled import compiled, compiled_with
+from mecopt.kernels.compiled import compiled, compiled_inside, compiled_with
 
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
@@ -78,7 +78,7 @@ def servers(
     return Servers(rows(cost, users, choices), rows(root, users), capacities, least, most, places, bounded, limited)
 
 
-@compiled
+@compiled_inside
 def of_one(servers: Servers, b: int) -> Servers:
     """Return the terms of one instance, as a batch of one."""
     return Servers(
@@ -93,7 +93,7 @@ def of_one(servers: Servers, b: int) -> Servers:
     )
 
 
-@compiled
+@compiled_inside
 def share_out(
     root: Floats, lower: Floats, upper: Floats, capacity: float, members: NDArray[np.int64], share: Floats
 ) -> tuple[float, float]:
@@ -109,7 +109,7 @@ def share_out(
         part = capacity / load if load > 0.0 else 0.0
         for i in members:
             share[i] = root[i] * part
-        return load * (load / capacity), (load / capacity) ** 2
+        return load * (load / capacity), (load / capacity) * (load / capacity)
     least, most = 0.0, 0.0
     for i in members:
         least += lower[i]
@@ -119,14 +119,15 @@ def share_out(
     if least > capacity * (1.0 + ROUNDING):
         return np.inf, 0.0
     room, value, m = capacity, 0.0, np.inf
-    free = np.ones(members.size, np.bool_)
+    free, left = np.empty(members.size, np.bool_), members.size
     for k in range(members.size):
         i = members[k]
-        if most <= capacity or root[i] == 0.0:
-            free[k] = False
+        free[k] = most > capacity and root[i] != 0.0
+        if not free[k]:
+            left -= 1
             share[i] = upper[i] if root[i] > 0.0 else lower[i]
             room -= share[i]
-    while free.any():
+    while left > 0:
         load = 0.0
         for k in range(members.size):
             load += root[members[k]] if free[k] else 0.0
@@ -146,10 +147,12 @@ def share_out(
             if free[k] and deficit >= excess and m * root[i] < lower[i]:
                 free[k], share[i] = False, lower[i]
                 room -= lower[i]
+                left -= 1
             elif free[k] and deficit < excess and m * root[i] > upper[i]:
                 free[k], share[i] = False, upper[i]
                 room -= upper[i]
-    if not free.any() and most > capacity:  # all at bounds: the largest m at which those at lower bounds still are
+                left -= 1
+    if left == 0 and most > capacity:  # all at bounds: the largest m at which those at lower bounds still are
         m = np.inf
         for i in members:
             if root[i] > 0.0 and share[i] == lower[i]:
@@ -163,12 +166,26 @@ def share_out(
     return value, 1.0 / (m * m)
 
 
-@compiled
+@compiled_inside
 def _members(decision: Bits, choice: int) -> NDArray[np.int64]:
-    return np.flatnonzero(decision == choice)
+    members, count = np.empty(decision.size, np.int64), 0
+    for i in range(decision.size):
+        if decision[i] == choice:
+            members[count] = i
+            count += 1
+    return members[:count]
 
 
-@compiled
+@compiled_inside
+def _of_server(bounds: Floats, b: int, j: int) -> Floats:
+    """Return the bounds of all users' shares of a server."""
+    of_users = np.empty(bounds.shape[1])
+    for i in range(of_users.size):
+        of_users[i] = bounds[b, i, j]
+    return of_users
+
+
+@compiled_inside
 def server_value(servers: Servers, b: int, decision: Bits, j: int, share: Floats) -> tuple[float, float]:
     """Return the value and shadow price of server j (from 0) under a decision of instance b, and fill its shares."""
     members = _members(decision, j + 1)
@@ -178,15 +195,15 @@ def server_value(servers: Servers, b: int, decision: Bits, j: int, share: Floats
         return share_out(servers.root[b], np.empty(0), np.empty(0), servers.capacity[b, j], members, share)
     return share_out(
         servers.root[b],
-        np.ascontiguousarray(servers.lower[b, :, j]),
-        np.ascontiguousarray(servers.upper[b, :, j]),
+        _of_server(servers.lower, b, j),
+        _of_server(servers.upper, b, j),
         servers.capacity[b, j],
         members,
         share,
     )
 
 
-@compiled_with(fastmath={"reassoc", "contract"})
+@compiled_with(fastmath={"reassoc", "contract"}, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _one_server(cost: Floats, root: Floats, capacity: float, decisions: Bits, result: Floats) -> None:
     """Cost decisions of one instance on one server without bounds: a loop that vectorises."""
     candidates, users = decisions.shape

@@ -32,7 +32,7 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 LOST = 1e-15
-"""What rounding takes of the terms of a bound at most, in parts of their sizes: less than ten roundings each."""
+"""What rounding takes of the terms of a bound at most, in parts of their sizes: nine roundings each, and one a limit."""
 
 
 @compiled_inside
@@ -53,18 +53,18 @@ def shared(servers: Servers, i: int, j: int, price: float) -> tuple[float, float
 @compiled_inside
 def charge(servers: Servers, allowed: Flags, free: Free, price: Floats) -> None:
     """Fill what choices cost free users at prices of capacity and of the limits that bind."""
-    choices = allowed.shape[1]
+    choices, cost, active = allowed.shape[1], free.cost, free.active
     for f in range(free.sizes[SIZE]):
         i = free.users[f]
         for j in range(choices):
-            free.cost[f, j] = np.inf
+            cost[f, j] = np.inf
             if allowed[i, j]:
-                free.cost[f, j] = servers.cost[0, i, j]
+                cost[f, j] = servers.cost[0, i, j]
                 if j > 0:
-                    free.cost[f, j] += shared(servers, i, j - 1, price[j - 1])[0]
+                    cost[f, j] += shared(servers, i, j - 1, price[j - 1])[0]
     for q in range(free.sizes[BINDING]):
-        for f in range(free.active[q, BEGIN], free.active[q, END]):
-            free.cost[f, free.active[q, AT]] += price[choices - 1 + q]
+        for f in range(active[q, BEGIN], active[q, END]):
+            cost[f, active[q, AT]] += price[choices - 1 + q]
 
 
 @compiled_inside
@@ -82,49 +82,53 @@ def bound_at(servers: Servers, free: Free, price: Floats, telling: bool) -> floa
 
     Where numbers of users tell loads that counts only with `telling`.
     """
-    count = free.fixed.size - 1
-    by_number = np.zeros(count, np.bool_)
-    for q in range(free.sizes[BINDING]):
-        if telling and free.active[q, TELLING]:
-            by_number[free.active[q, AT] - 1] = True
-    total, lost, size = free.fixed[0], 0.0, abs(free.fixed[0])
-    for j in range(count):
+    choices, binding, users = free.fixed.size, free.sizes[BINDING], free.sizes[SIZE]
+    active, start, fixed, cost = free.active, free.start, free.fixed, free.cost
+    by_number, dearest = np.zeros(choices, np.bool_), np.zeros(choices)
+    for q in range(binding):
+        by_number[active[q, AT]] = by_number[active[q, AT]] or (telling and active[q, TELLING] == 1)
+    total, lost, size = fixed[0], 0.0, abs(fixed[0])
+    for j in range(1, choices):
+        paid, capacity = price[j - 1], servers.capacity[0, j - 1]
         if servers.bounded[0]:
-            for k in range(free.start[j + 1], free.start[j + 2]):
-                term = shared(servers, free.held[k], j, price[j])[0]
+            for k in range(start[j], start[j + 1]):
+                term = shared(servers, free.held[k], j - 1, paid)[0]
                 size += term
                 total, lost = plus(total, lost, term)
         else:
-            term = price[j] * free.fixed[j + 1]
+            term = paid * fixed[j]
             size += term
             total, lost = plus(total, lost, term)
         if not by_number[j]:
-            term = 0.25 * servers.capacity[0, j] * price[j] * price[j]
+            term = 0.25 * capacity * paid * paid
             size += term
             total, lost = plus(total, lost, -term)
-    dearest = np.zeros(count + 1)
-    for q in range(free.sizes[BINDING]):
-        paid, choice = price[count + q], free.active[q, AT]
-        term = max(paid * free.most[q], paid * free.least[q])
+    for q in range(binding):
+        paid, choice = price[choices - 1 + q], active[q, AT]
+        least, most = free.least[q], free.most[q]
+        term = max(paid * most, paid * least)
         dearest[choice] += abs(paid)
-        if by_number[choice - 1] and free.active[q, TELLING]:
-            term, most = -np.inf, 0.0
-            for n in range(int(free.least[q]), int(free.most[q]) + 1):
-                of_load, load, _ = load_cost(
-                    servers.capacity[0, choice - 1], price[choice - 1], free.lightest[choice, n], free.heaviest[choice, n]
-                )
+        if by_number[choice] and active[q, TELLING]:
+            term, counted = -np.inf, 0.0
+            capacity, speed = servers.capacity[0, choice - 1], price[choice - 1]
+            for n in range(int(least), int(most) + 1):
+                of_load, load, _ = load_cost(capacity, speed, free.lightest[choice, n], free.heaviest[choice, n])
                 term = max(term, paid * n - of_load)
-                most = max(most, 2.0 * price[choice - 1] * load + abs(paid) * n)
-            size += most
+                counted = max(counted, 2.0 * speed * load + abs(paid) * n)
+            size += counted
         size += abs(term)
         total, lost = plus(total, lost, -term)
-    for f in range(free.sizes[SIZE]):
-        term = free.cost[f].min()
+    for f in range(users):
+        term = np.inf
+        for j in range(choices):
+            term = min(term, cost[f, j])
         size += abs(term)
         total, lost = plus(total, lost, term)
     # A choice that is not the cheapest by rounding alone may be so by what its own prices lost.
-    size += 2.0 * free.sizes[SIZE] * dearest.max()
-    return total + lost - LOST * size
+    most_paid = 0.0
+    for j in range(choices):
+        most_paid = max(most_paid, dearest[j])
+    return total + lost - LOST * (1.0 + 0.125 * binding) * (size + 2.0 * users * most_paid)
 
 
 @compiled_inside
@@ -135,33 +139,30 @@ def refuted(servers: Servers, allowed: Flags, free: Free, price: Floats) -> bool
     ``sum_i min_j l_ij mu_j + nu``, is more than ``sum_j F_j mu_j + sum_p max(nu u, nu l)``: it would take no more of each
     (Farkas).
     """
-    choices = allowed.shape[1]
-    count, binding = choices - 1, free.sizes[BINDING]
-    if not servers.bounded[0] and binding == 0:
+    choices, binding, active = allowed.shape[1], free.sizes[BINDING], free.active
+    bounded = servers.bounded[0]
+    if not bounded and binding == 0:
         return False
-    more, size = 0.0, 0.0
-    for j in range(count):
-        price_of_speed = 0.25 * price[j] * price[j]
-        more -= servers.capacity[0, j] * price_of_speed
-        size += servers.capacity[0, j] * price_of_speed
-        if servers.bounded[0]:
-            for k in range(free.start[j + 1], free.start[j + 2]):
-                more += servers.lower[0, free.held[k], j] * price_of_speed
+    more, size, speed = 0.0, 0.0, np.zeros(choices)
+    for j in range(1, choices):
+        speed[j] = 0.25 * price[j - 1] * price[j - 1]
+        more -= servers.capacity[0, j - 1] * speed[j]
+        size += servers.capacity[0, j - 1] * speed[j]
+        if bounded:
+            for k in range(free.start[j], free.start[j + 1]):
+                more += servers.lower[0, free.held[k], j - 1] * speed[j]
     for q in range(binding):
-        paid = price[count + q]
+        paid = price[choices - 1 + q]
         more -= max(paid * free.most[q], paid * free.least[q])
-        size += abs(paid) * free.most[q]
+        size += abs(paid) * (free.most[q] + active[q, END] - active[q, BEGIN])
     for f in range(free.sizes[SIZE]):
         i, least = free.users[f], np.inf
         for j in range(choices):
             if allowed[i, j]:
-                paid = 0.0
-                if j > 0 and servers.bounded[0]:
-                    paid = 0.25 * price[j - 1] * price[j - 1] * servers.lower[0, i, j - 1]
+                paid = servers.lower[0, i, j - 1] * speed[j] if bounded and j > 0 else 0.0
                 for q in range(binding):
-                    if free.active[q, AT] == j and free.active[q, BEGIN] <= f < free.active[q, END]:
-                        paid += price[count + q]
-                        size += abs(price[count + q])
+                    if active[q, AT] == j and active[q, BEGIN] <= f < active[q, END]:
+                        paid += price[choices - 1 + q]
                 least = min(least, paid)
         more += least
     return more > 10.0 * ROUNDING * size

@@ -25,7 +25,7 @@ Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
 
 ROWS = 64
-"""Limits that a node has at most; where it has so many, single users are branched on."""
+"""Limits that a node has at most beside those on all users; where it has so many, single users are branched on."""
 BROKEN = 0.02
 """How far from a whole number a count has to be to be branched on."""
 
@@ -60,22 +60,22 @@ class Path(NamedTuple):
 
 
 @compiled_inside
-def take(node: Node, trail: Whole, cursor: Whole, i: int, j: int) -> None:
+def take(allowed: Flags, trail: Whole, cursor: Whole, i: int, j: int) -> None:
     """Take a choice away from a user."""
-    node.allowed[i, j] = False
-    trail[cursor[TRAIL]] = i * node.allowed.shape[1] + j
+    allowed[i, j] = False
+    trail[cursor[TRAIL]] = i * allowed.shape[1] + j
     cursor[TRAIL] += 1
 
 
 @compiled_inside
 def follows(node: Node, trail: Whole, cursor: Whole) -> bool:
     """Draw the conclusions of limits for each other and for users; return whether they can be kept."""
-    users, choices = node.allowed.shape
-    least, most, rows = node.limits.least, node.limits.most, node.limits.rows
+    allowed, least, most, rows = node.allowed, node.limits.least, node.limits.most, node.limits.rows
+    users, choices = allowed.shape
     left = np.zeros(users, np.int64)
     for i in range(users):
         for j in range(choices):
-            left[i] += node.allowed[i, j]
+            left[i] += allowed[i, j]
         if left[i] == 0:
             return False
     changed = True
@@ -84,7 +84,7 @@ def follows(node: Node, trail: Whole, cursor: Whole) -> bool:
         for p in range(cursor[FILLED]):
             choice, held, able = rows[p, CHOICE], 0, 0
             for i in range(rows[p, FIRST], rows[p, LAST]):
-                if node.allowed[i, choice]:
+                if allowed[i, choice]:
                     able += 1
                     held += left[i] == 1
             low, high = max(least[p], float(held)), min(most[p], float(able))
@@ -107,31 +107,30 @@ def follows(node: Node, trail: Whole, cursor: Whole) -> bool:
             if held < able and (held == high or able == low):
                 changed = True
                 for i in range(rows[p, FIRST], rows[p, LAST]):
-                    if node.allowed[i, choice] and left[i] > 1:
-                        if held == high:
-                            take(node, trail, cursor, i, choice)
-                            left[i] -= 1
-                        else:
-                            for j in range(choices):
-                                if j != choice and node.allowed[i, j]:
-                                    take(node, trail, cursor, i, j)
-                            left[i] = 1
+                    if allowed[i, choice] and left[i] > 1:
+                        left[i] = left[i] - 1 if held == high else 1
+                        for j in range(choices):
+                            if allowed[i, j] and (j == choice) == (held == high):
+                                take(allowed, trail, cursor, i, j)
     return True
 
 
 @compiled_inside
 def interchangeable(data: ServersData, node: Node, rows: int, j: int, alike: Flags) -> None:
     """Fill in which choices are interchangeable with j, itself among them."""
-    choices = alike.size
+    choices, marks, kinds = alike.size, node.marks, data.kinds
     least, most, of = node.limits.least, node.limits.most, node.limits.rows
-    alike[:] = False
-    alike[j] = True
-    if j == 0 or node.marks[TOUCHED, j] == 1:
+    for k in range(choices):
+        alike[k] = k == j
+    if j == 0 or marks[TOUCHED, j] == 1:
         return
     for k in range(1, choices):
-        same = k != j and data.kinds[k] == data.kinds[j] and node.marks[TOUCHED, k] == 0
+        same = k != j and kinds[k] == kinds[j] and marks[TOUCHED, k] == 0
         same = same and least[k] == least[j] and most[k] == most[j]
-        same = same and (node.marks[LEADER, k] == node.marks[LEADER, j] or least[j] == most[j])
+        if same and least[j] < most[j]:  # equal numbers keep any order
+            same = marks[LEADER, k] == marks[LEADER, j]
+            for m in range(1, choices):
+                same = same and marks[LEADER, m] != j and marks[LEADER, m] != k
         for p in range(choices, rows):
             if same and (of[p, CHOICE] == j or of[p, CHOICE] == k):
                 other, found = j + k - of[p, CHOICE], False
@@ -145,7 +144,7 @@ def interchangeable(data: ServersData, node: Node, rows: int, j: int, alike: Fla
 @compiled_inside
 def level_out(data: ServersData, node: Node, free: Free, rows: int, price: Floats, same: Whole) -> bool:
     """Fill in of every choice the first one that it is interchangeable with, and give those the mean of their prices."""
-    choices = same.size
+    choices, start, active, binding = same.size, free.start, free.active, free.sizes[BINDING]
     count = choices - 1
     alike = np.zeros(choices, np.bool_)
     some = False
@@ -157,7 +156,7 @@ def level_out(data: ServersData, node: Node, free: Free, rows: int, price: Float
         interchangeable(data, node, rows, j, alike)
         number, total = 0, 0.0
         for k in range(j, choices):
-            if alike[k] and free.start[k + 1] == free.start[k] and free.start[j + 1] == free.start[j]:
+            if alike[k] and start[k + 1] == start[k] and start[j + 1] == start[j]:
                 same[k] = j
                 number += 1
                 total += price[k - 1]
@@ -168,12 +167,12 @@ def level_out(data: ServersData, node: Node, free: Free, rows: int, price: Float
                     price[k - 1] = total / number
     if not some:
         return False
-    for q in range(free.sizes[BINDING]):
+    for q in range(binding):
         number, total = 0, 0.0
         for turn in range(2):
-            for p in range(free.sizes[BINDING]):
-                matches = same[free.active[p, AT]] == same[free.active[q, AT]]
-                if matches and free.active[p, BEGIN] == free.active[q, BEGIN] and free.active[p, END] == free.active[q, END]:
+            for p in range(binding):
+                matches = same[active[p, AT]] == same[active[q, AT]]
+                if matches and active[p, BEGIN] == active[q, BEGIN] and active[p, END] == active[q, END]:
                     if turn == 0:
                         number += 1
                         total += price[count + p]
@@ -186,26 +185,23 @@ def level_out(data: ServersData, node: Node, free: Free, rows: int, price: Float
 def count_to_branch_on(data: ServersData, node: Node, free: Free, rows: int, what: Whole) -> bool:
     """Find the outermost group whose number of users at a choice is broken; fill in its row, choice and cut."""
     users, choices = node.allowed.shape
-    sums = np.zeros((users + 1, choices))
-    f, torn = 0, np.zeros(users + 1, np.int64)
-    single = np.zeros(users)
+    weight, of, least_of, most_of = free.weight, node.limits.rows, node.limits.least, node.limits.most
+    sums, torn, f = np.zeros((users + 1, choices)), np.zeros(users + 1, np.int64), 0
     for j in range(choices):
         for k in range(free.start[j], free.start[j + 1]):
-            single[free.held[k]] = j
+            sums[free.held[k] + 1, j] = 1.0
     for i in range(users):
         torn[i + 1] = torn[i]
-        for j in range(choices):
-            sums[i + 1, j] = sums[i, j]
         if f < free.sizes[SIZE] and free.users[f] == i:
             for j in range(choices):
-                sums[i + 1, j] += free.weight[f, j]
+                sums[i + 1, j] = weight[f, j]
             torn[i + 1] += 1
             f += 1
-        else:
-            sums[i + 1, int(single[i])] += 1.0
+        for j in range(choices):
+            sums[i + 1, j] += sums[i, j]
     for g in range(data.begin.size):
         first, last = data.begin[g], data.end[g]
-        if g > 0 and (torn[last] - torn[first] < 2 or rows + choices > ROWS):
+        if g > 0 and (torn[last] - torn[first] < 2 or rows + choices > of.shape[0]):
             continue
         most = BROKEN
         for j in range(choices):
@@ -215,11 +211,11 @@ def count_to_branch_on(data: ServersData, node: Node, free: Free, rows: int, wha
                 continue
             row = j if g == 0 else -1
             for p in range(choices, rows):
-                if node.limits.rows[p, CHOICE] == j and node.limits.rows[p, FIRST] == first:
-                    row = p if node.limits.rows[p, LAST] == last else row
+                if of[p, CHOICE] == j and of[p, FIRST] == first and of[p, LAST] == last:
+                    row = p
             low, high = 0.0, float(last - first)
             if row >= 0:
-                low, high = node.limits.least[row], node.limits.most[row]
+                low, high = least_of[row], most_of[row]
             if low < high:
                 most = part
                 what[ROW_OF], what[USER], what[TAKEN] = g, -1, j
@@ -241,27 +237,9 @@ def user_to_branch_on(node: Node, free: Free, what: Whole) -> None:
                 left += 1
                 if choice < 0 or free.weight[f, j] > free.weight[f, choice]:
                     choice = j
-        if left > 1 and 1.0 - free.weight[f, choice] > most:
+        if left > 1 and not 1.0 - free.weight[f, choice] <= most:
             most = 1.0 - free.weight[f, choice]
             what[ROW_OF], what[USER], what[TAKEN], what[CUT], what[ABOVE] = -1, i, choice, 0, 1
-
-
-@compiled_inside
-def _row(node: Node, cursor: Whole, first: int, last: int, choice: int) -> int:
-    """Return the row of the limit on a group's users at a choice, a new one without a limit if there is none."""
-    users, choices = node.allowed.shape
-    limits = node.limits
-    if first == 0 and last == users:
-        return choice
-    for p in range(choices, cursor[FILLED]):
-        if limits.rows[p, FIRST] == first and limits.rows[p, LAST] == last and limits.rows[p, CHOICE] == choice:
-            return p
-    p = cursor[FILLED]
-    limits.rows[p, FIRST], limits.rows[p, LAST], limits.rows[p, CHOICE] = first, last, choice
-    limits.least[p], limits.most[p] = 0.0, float(last - first)
-    node.numbers[PRICE, choices - 1 + p] = 0.0
-    cursor[FILLED] += 1
-    return p
 
 
 @compiled_inside
@@ -273,7 +251,7 @@ def enter(data: ServersData, node: Node, path: Path, level: int, above: bool, tr
     if user >= 0:
         for k in range(choices):
             if node.allowed[user, k] and ((above and k != choice) or (not above and alike[k])):
-                take(node, trail, cursor, user, k)
+                take(node.allowed, trail, cursor, user, k)
         others = above  # whether another server could come to be alike that the user may still take
         for k in range(1, choices):
             others = others or (data.kinds[k] == data.kinds[choice] and not alike[k] and node.marks[TOUCHED, k] == 0)
@@ -281,16 +259,22 @@ def enter(data: ServersData, node: Node, path: Path, level: int, above: bool, tr
             if others and (k == choice if above else alike[k]):
                 node.marks[TOUCHED, k] = 1
         return
-    g = what[ROW_OF]
+    g, rows, least, most = what[ROW_OF], node.limits.rows, node.limits.least, node.limits.most
     first, last = data.begin[g], data.end[g]
-    if above:
-        row = _row(node, cursor, first, last, choice)
-        node.limits.least[row] = max(node.limits.least[row], what[CUT] + 1.0)
-        for k in range(choices):
-            if g == 0 and alike[k] and k != choice:
-                node.marks[LEADER, k] = choice
-        return
     for k in range(choices):
-        if alike[k]:
-            row = _row(node, cursor, first, last, k)
-            node.limits.most[row] = min(node.limits.most[row], float(what[CUT]))
+        if (k == choice) if above else alike[k]:
+            row = k if g == 0 else -1
+            for p in range(choices, cursor[FILLED]):
+                if rows[p, FIRST] == first and rows[p, LAST] == last and rows[p, CHOICE] == k:
+                    row = p
+            if row < 0:  # no limit as yet
+                row = cursor[FILLED]
+                rows[row, FIRST], rows[row, LAST], rows[row, CHOICE] = first, last, k
+                least[row], most[row], node.numbers[PRICE, choices - 1 + row] = 0.0, float(last - first), 0.0
+                cursor[FILLED] += 1
+            if above:
+                least[row] = max(least[row], what[CUT] + 1.0)
+            else:
+                most[row] = min(most[row], float(what[CUT]))
+        elif above and g == 0 and alike[k]:
+            node.marks[LEADER, k] = choice

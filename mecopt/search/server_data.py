@@ -46,7 +46,7 @@ def kinds_of(servers: Servers) -> Whole:
             same &= (servers.cost[..., j] == servers.cost[..., k]).all(axis=1)
             for bound in (servers.lower, servers.upper):
                 if bound.size:
-                    same &= (bound[..., j - 1] == bound[..., k - 1]).all(axis=1)
+                    same &= ~servers.bounded | (bound[..., j - 1] == bound[..., k - 1]).all(axis=1)
             kinds[same & (kinds[:, j] == j), j] = k
     return kinds
 

@@ -94,40 +94,43 @@ def room(users: int, choices: int, rows: int) -> Free:
 @compiled_inside
 def _telling(servers: Servers, allowed: Flags, free: Free, rising: Whole, price: float, j: int, able: int) -> bool:
     """Whether the number of users at server j tells its load: about the best n no load of n users is one of n + 1."""
-    users = free.users.size
-    inside, size = np.zeros(users, np.bool_), free.sizes[SIZE]
+    users, roots, fixed = free.users.size, servers.root, free.fixed[j]
+    inside = np.zeros(users, np.bool_)
     total, least, most = 0.0, np.inf, 0.0
-    for f in range(size):
+    for f in range(free.sizes[SIZE]):
         i = free.users[f]
         if allowed[i, j]:
             inside[i] = True
-            root = servers.root[0, i]
+            root = roots[0, i]
             total += root
             least, most = min(least, root), max(most, root)
-    wanted = 0.5 * servers.capacity[0, j - 1] * price - free.fixed[j]
+    wanted = 0.5 * servers.capacity[0, j - 1] * price - fixed
     if able < 2 or not least > 0.0 or not wanted * (most - least) < 4.0 * most * least:
         return False
-    light, heavy = free.lightest[j], free.heaviest[j]
-    light[0] = heavy[0] = free.fixed[j]
-    for side in range(2):
-        n, load, lost = 0, free.fixed[j], 0.0
-        for k in range(users):
-            i = rising[k] if side == 0 else rising[users - 1 - k]
-            if inside[i]:
-                n += 1
-                load, lost = plus(load, lost, servers.root[0, i])
-                if side == 0:
-                    light[n] = load + lost
-                else:
-                    heavy[n] = load + lost
-    n = min(max(int(wanted * able / total), 0), able - 1)
-    return light[n + 1] >= heavy[n]
+    light, heavy = free.lightest, free.heaviest
+    light[j, 0] = heavy[j, 0] = fixed
+    low, low_lost, few, high, high_lost, many = fixed, 0.0, 0, fixed, 0.0, 0
+    for k in range(users):
+        i = rising[k]
+        if inside[i]:
+            few += 1
+            low, low_lost = plus(low, low_lost, roots[0, i])
+            light[j, few] = low + low_lost
+        i = rising[users - 1 - k]
+        if inside[i]:
+            many += 1
+            high, high_lost = plus(high, high_lost, roots[0, i])
+            heavy[j, many] = high + high_lost
+    n = min(max(int(min(wanted / total, 1.0) * able), 0), able - 1)
+    return light[j, n + 1] >= heavy[j, n]
 
 
 @compiled_inside
 def set_free(servers: Servers, allowed: Flags, limits: Limits, rows: int, rising: Whole, price: Floats, free: Free) -> bool:
     """Find who is free and which limits bind; return whether all users have a choice and the limits can be kept."""
     users, choices = allowed.shape
+    held, start, fixed, active = free.held, free.start, free.fixed, free.active
+    cost_of, root_of, of = servers.cost, servers.root, limits.rows
     size, only = 0, np.empty(users, np.int64)
     for i in range(users):
         left = 0
@@ -143,23 +146,23 @@ def set_free(servers: Servers, allowed: Flags, limits: Limits, rows: int, rising
             only[i] = -1
     filled, cost, cost_lost = 0, 0.0, 0.0
     for j in range(choices):
-        free.start[j] = filled
+        start[j] = filled
         load, load_lost = 0.0, 0.0
         for i in range(users):
             if only[i] == j:
-                free.held[filled] = i
+                held[filled] = i
                 filled += 1
-                cost, cost_lost = plus(cost, cost_lost, servers.cost[0, i, j])
-                load, load_lost = plus(load, load_lost, servers.root[0, i])
-        free.fixed[j] = load + load_lost
-    free.start[choices], free.fixed[0] = filled, cost + cost_lost
+                cost, cost_lost = plus(cost, cost_lost, cost_of[0, i, j])
+                load, load_lost = plus(load, load_lost, root_of[0, i])
+        fixed[j] = load + load_lost
+    start[choices], fixed[0] = filled, cost + cost_lost
     free.sizes[SIZE] = size
     binding, given = 0, 0
     for p in range(rows):
-        first, last, choice = limits.rows[p, FIRST], limits.rows[p, LAST], limits.rows[p, CHOICE]
+        first, last, choice = of[p, FIRST], of[p, LAST], of[p, CHOICE]
         taken, able, begin, end = NONE, NONE, NONE, NONE
-        for k in range(free.start[choice], free.start[choice + 1]):
-            taken += first <= free.held[k] < last
+        for k in range(start[choice], start[choice + 1]):
+            taken += first <= held[k] < last
         for f in range(size):
             i = free.users[f]
             begin += i < first
@@ -171,15 +174,16 @@ def set_free(servers: Servers, allowed: Flags, limits: Limits, rows: int, rising
         tells = 0 < p < choices and least < most and not servers.bounded[0] and rising.size == users
         tells = tells and _telling(servers, allowed, free, rising, price[p - 1], p, able)
         if able > 0 and (least > 0.0 or most < able or tells):
-            free.active[binding, ROW], free.active[binding, AT], free.active[binding, TELLING] = p, choice, tells
-            free.active[binding, BEGIN], free.active[binding, END] = begin, end
+            active[binding, ROW], active[binding, AT], active[binding, TELLING] = p, choice, tells
+            active[binding, BEGIN], active[binding, END] = begin, end
             free.least[binding], free.most[binding] = least, most
             binding += 1
             given += p < choices and least == most
     if given == choices:  # the number at one choice follows from those at all others
         binding -= 1
         for q in range(binding):
-            free.active[q] = free.active[q + 1]
+            for column in range(active.shape[1]):
+                active[q, column] = active[q + 1, column]
             free.least[q], free.most[q] = free.least[q + 1], free.most[q + 1]
     free.sizes[BINDING] = binding
     return True

@@ -45,13 +45,16 @@ def polish(servers: Servers, decision: Bits, rounds: int) -> int:
     one, or keeps it and lowers the other by more than rounding. So what has an allocation keeps one, and what has none is
     repaired where moves can.
     """
-    users, choices = servers.cost.shape[1:]
+    cost, roots = servers.cost, servers.root
+    users, choices = cost.shape[1:]
     load, part, share = np.zeros(choices), np.zeros(choices), np.empty(users)
     over = np.zeros(choices, np.int64)
     cheapest = 0.0
     for i in range(users):
-        load[decision[i]] += servers.root[0, i]
-        least = servers.cost[0, i].min()
+        load[decision[i]] += roots[0, i]
+        least = np.inf
+        for j in range(choices):
+            least = min(least, cost[0, i, j])
         cheapest += least if least < np.inf else 0.0
     for j in range(1, choices):
         over[j], part[j] = _part(servers, decision, j - 1, load[j], share)
@@ -59,7 +62,7 @@ def polish(servers: Servers, decision: Bits, rounds: int) -> int:
     for _ in range(rounds):
         improved = False
         for i in range(users):
-            old, root = decision[i], servers.root[0, i]
+            old, root = decision[i], roots[0, i]
             wrong, paid = _own(servers, i, old)
             left_over, left = 0, 0.0
             if old > 0:
@@ -67,14 +70,14 @@ def polish(servers: Servers, decision: Bits, rounds: int) -> int:
                 left_over, left = _part(servers, decision, old - 1, load[old] - root, share)
             fewest, best, choice, grown_over, grown = 0, -tiny, old, 0, 0.0
             for j in range(choices):
-                if j == old or not servers.cost[0, i, j] < np.inf:
+                if j == old or not cost[0, i, j] < np.inf:
                     continue
                 after_over, after = 0, 0.0
                 if j > 0:
                     decision[i] = j
                     after_over, after = _part(servers, decision, j - 1, load[j] + root, share)
                 more = left_over + after_over - over[old] - over[j] - wrong
-                dearer = servers.cost[0, i, j] - paid + left + after - part[old] - part[j]
+                dearer = cost[0, i, j] - paid + left + after - part[old] - part[j]
                 if more < fewest or (more == fewest and dearer < best):
                     fewest, best, choice, grown_over, grown = more, dearer, j, after_over, after
             decision[i] = choice
@@ -134,16 +137,17 @@ def best_exchanges(servers: Servers, decision: Bits, allowed: NDArray[np.bool_])
 
     a move by the same without k; 1/F is 0 at choice 0.
     """
-    users, choices = servers.cost.shape[1:]
+    cost, roots, capacity = servers.cost, servers.root, servers.capacity
+    users, choices = cost.shape[1:]
     member, held = np.empty((choices, users), np.int64), np.zeros(choices, np.int64)
     load, inverse, total = np.zeros(choices), np.zeros(choices), 0.0
     other, root = np.empty(users), np.empty(users)
     for j in range(1, choices):
-        inverse[j] = 1.0 / servers.capacity[0, j - 1]
+        inverse[j] = 1.0 / capacity[0, j - 1]
     for i in range(users):
         j, left = decision[i], 0
-        load[j] += servers.root[0, i]
-        total += abs(servers.cost[0, i, j])
+        load[j] += roots[0, i]
+        total += abs(cost[0, i, j])
         for k in range(choices):
             left += allowed[i, k]
         if left > 1:
@@ -159,10 +163,8 @@ def best_exchanges(servers: Servers, decision: Bits, allowed: NDArray[np.bool_])
                     bend, least, out, back = inverse[a] + inverse[b], -1e-15 * total, -1, -1
                     for q in range(held[b]):
                         k = member[b, q]
-                        root[q] = servers.root[0, k]
-                        other[q] = (
-                            servers.cost[0, k, a] - servers.cost[0, k, b] - root[q] * slope if allowed[k, a] else np.inf
-                        )
+                        root[q] = roots[0, k]
+                        other[q] = cost[0, k, a] - cost[0, k, b] - root[q] * slope if allowed[k, a] else np.inf
                         moved = other[q] + bend * root[q] * root[q]
                         if moved < least:
                             least, out, back = moved, -1, q
@@ -170,8 +172,8 @@ def best_exchanges(servers: Servers, decision: Bits, allowed: NDArray[np.bool_])
                         i = member[a, p]
                         if not allowed[i, b]:
                             continue
-                        own = servers.root[0, i]
-                        changed = servers.cost[0, i, b] - servers.cost[0, i, a] + own * slope
+                        own = roots[0, i]
+                        changed = cost[0, i, b] - cost[0, i, a] + own * slope
                         if changed + bend * own * own < least:
                             least, out, back = changed + bend * own * own, p, -1
                         for q in range(held[b]):
@@ -191,11 +193,11 @@ def best_exchanges(servers: Servers, decision: Bits, allowed: NDArray[np.bool_])
                         member[b, back] = member[b, held[b]]
                         member[a, held[a]], decision[comes] = comes, a
                         held[a] += 1
-                        load[a] += servers.root[0, comes]
-                        load[b] -= servers.root[0, comes]
+                        load[a] += roots[0, comes]
+                        load[b] -= roots[0, comes]
                     if out >= 0:
                         member[b, held[b]], decision[goes] = goes, b
                         held[b] += 1
-                        load[b] += servers.root[0, goes]
-                        load[a] -= servers.root[0, goes]
+                        load[b] += roots[0, goes]
+                        load[a] -= roots[0, goes]
     return steps

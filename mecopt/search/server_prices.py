@@ -28,6 +28,8 @@ REACH = 100.0
 """How many tau a step may change costs by."""
 SHRINK = 0.2
 """By what tau falls from level to level."""
+LEAST_TAU = 1e-300
+"""Least tau that costs are divided by."""
 
 
 @compiled_inside
@@ -42,12 +44,11 @@ def best_prices(
     choices = allowed.shape[1]
     count, size = choices - 1, choices - 1 + free.sizes[BINDING]
     slope, bend, step = np.empty(size), np.empty((size, size)), np.empty(size)
-    at, before, trial, best_price = price[:size].copy(), np.empty(size), np.empty(size), price[:size]
-    if refuted(servers, allowed, free, at):
-        return np.inf, 0.0
+    at, before, trial, cost = np.empty(size), np.empty(size), np.empty(size), free.cost
+    for k in range(size):
+        at[k] = before[k] = price[k]
     charge(servers, allowed, free, at)
-    best = bound_at(servers, free, at, YES)
-    logs, scale, biggest = 0.0, 0.0, 0.0
+    best, logs, scale, biggest = -np.inf, 0.0, 0.0, 0.0
     for q in range(free.sizes[BINDING]):
         logs += np.log(1.0 + free.most[q] - free.least[q]) if free.active[q, TELLING] else np.log(2.0)
     for f in range(free.sizes[SIZE]):
@@ -55,18 +56,21 @@ def best_prices(
         for j in range(choices):
             if allowed[i, j]:
                 left += 1
-                most = max(most, abs(free.cost[f, j]))
+                most = max(most, abs(cost[f, j]))
         logs += np.log(left)
         scale += most / free.sizes[SIZE]
         biggest = max(biggest, servers.root[0, i])
-    tau, before_tau, ceiling = tau * scale, 0.0, np.inf
+    tau, before_tau, ceiling = max(tau * scale, LEAST_TAU), 0.0, np.inf
     for _ in range(60):
-        value = smooth(servers, allowed, free, at, tau, slope, bend, YES)
-        decrement = 0.0
+        if refuted(servers, allowed, free, at):
+            return np.inf, 0.0
+        value, decrement = smooth(servers, allowed, free, at, tau, slope, bend), 0.0
         for _ in range(60):
             bound = bound_at(servers, free, at, YES)
             if bound > best:
-                best, best_price[:] = bound, at
+                best = bound
+                for k in range(size):
+                    price[k] = at[k]
             if best >= cutoff:
                 return best, np.inf
             ascent(bend, slope, step)
@@ -77,36 +81,32 @@ def best_prices(
             if not decrement > max(0.05 * tau, NOISE * abs(value)):
                 break
             length, reached = min(1.0, REACH * tau / far), -np.inf
-            for tries in range(20):
+            for _ in range(20):
                 for k in range(size):
                     trial[k] = at[k] + length * step[k]
                     if k < count:
                         trial[k] = max(trial[k], 0.1 * at[k])
-                reached = smooth(servers, allowed, free, trial, tau, slope, bend, tries == 0)
+                reached = smooth(servers, allowed, free, trial, tau, slope, bend)
                 if reached >= value + 1e-4 * length * decrement:
-                    if tries > 0:
-                        smooth(servers, allowed, free, trial, tau, slope, bend, YES)
                     break
                 length *= 0.5
             if not reached > value + NOISE * abs(value):
-                value = smooth(servers, allowed, free, at, tau, slope, bend, YES)
                 break
-            value, at[:] = reached, trial
-        if refuted(servers, allowed, free, at):
-            return np.inf, 0.0
+            value = reached
+            for k in range(size):
+                at[k] = trial[k]
         ceiling = value + max(decrement, 0.0) + tau * logs
         exact = ENOUGH * abs(best) if cutoff == np.inf else 1e-13 * abs(best)
         if ceiling - best <= (PART * (cutoff - ceiling) if ceiling < cutoff < np.inf else exact):
             break
+        further = (SHRINK - 1.0) * tau / (tau - before_tau) if before_tau > tau else 0.0
         for k in range(size):
-            trial[k] = at[k]
-            if before_tau > 0.0:
-                trial[k] += (at[k] - before[k]) * (SHRINK - 1.0) * tau / (tau - before_tau)
+            trial[k] = at[k] + (at[k] - before[k]) * further
             if k < count:
                 trial[k] = max(trial[k], 0.1 * at[k])
-        before[:], before_tau, tau = at, tau, SHRINK * tau
-        at[:] = trial
-    charge(servers, allowed, free, best_price)
+            before[k], at[k] = at[k], trial[k]
+        before_tau, tau = tau, max(SHRINK * tau, LEAST_TAU)
+    charge(servers, allowed, free, price)
     return best, ceiling - best
 
 
@@ -116,25 +116,33 @@ def root_prices(servers: Servers) -> Floats:
     instances, users, choices = servers.cost.shape
     count = choices - 1
     result, rows = np.zeros((instances, 2 * count)), np.zeros((choices, 3), np.int64)
-    rows[:, LAST], rows[:, CHOICE] = users, np.arange(choices)
+    for j in range(choices):
+        rows[j, LAST], rows[j, CHOICE] = users, j
     for b in range(instances):
         one, free = of_one(servers, b), room(users, choices, choices)
         limits = Limits(rows, np.zeros(choices), np.full(choices, float(users)))
         allowed = one.cost[0] < np.inf
         for j in range(count):
             limits.most[j + 1] = min(one.admission[0, j], float(users))
-        price = np.zeros(count + choices)
-        price[:count] = first_price(one)
+        price, begin = np.zeros(count + choices), first_price(one)
+        for j in range(count):
+            price[j] = begin
         if set_free(one, allowed, limits, choices, np.empty(0, np.int64), price, free):
             best_prices(one, allowed, free, price, 0.1, np.inf)
             for q in range(free.sizes[BINDING]):
                 if free.active[q, AT] > 0:
                     result[b, count + free.active[q, AT] - 1] = max(price[count + q], 0.0)
-        result[b, :count] = price[:count]
+        for j in range(count):
+            result[b, j] = price[j]
     return result
 
 
 @compiled_inside
 def first_price(servers: Servers) -> float:
     """Return the price of capacity at which users spread evenly over the servers."""
-    return 2.0 * servers.root[0].sum() / servers.capacity[0].sum()
+    root, capacity = 0.0, 0.0
+    for i in range(servers.root.shape[1]):
+        root += servers.root[0, i]
+    for j in range(servers.capacity.shape[1]):
+        capacity += servers.capacity[0, j]
+    return 2.0 * root / capacity

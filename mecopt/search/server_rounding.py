@@ -7,89 +7,81 @@ cheapest choices would take all of them to one place, and loads are kept instead
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.kernels.compiled import compiled, compiled_inside
+from mecopt.kernels.compiled import compiled_inside
 from mecopt.kernels.servers import server_value
-from mecopt.search.server_counts import Node
+from mecopt.search.server_bound import LOST
 from mecopt.search.server_data import ServersData
-from mecopt.search.server_limits import NO, NONE, SIZE, YES, Free, plus
+from mecopt.search.server_limits import NONE, SIZE, Free, plus
 from mecopt.search.server_moves import POLISHING, SWAPS, best_exchanges, polish
 
 Bits = NDArray[np.int8]
+Flags = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
 WHOLE = 1.0 - 1e-6
 """Weight from which on a choice is taken for a user's only one."""
 
+SETTLE, ROUND, SPREAD = np.int64(0), np.int64(1), np.int64(2)
+"""Ways to try a relaxed decision out."""
+
 
 @compiled_inside
-def _spread(data: ServersData, free: Free, decision: Bits) -> None:
-    """Round the relaxed decision so that all counts and loads stay near: who has most of a choice takes it first."""
-    choices = free.fixed.size
+def rounded(free: Free, spread: bool, decision: Bits) -> None:
+    """Give everybody the cheapest choice, or keep all counts and loads near: who has most of a choice takes it first."""
+    choices, cost, weight = free.fixed.size, free.cost, free.weight
     owed = np.zeros(choices)
     for j in range(choices):
         for k in range(free.start[j], free.start[j + 1]):
             decision[free.held[k]] = j
     for f in range(free.sizes[SIZE]):
-        chosen, most = -1, -np.inf
+        chosen, most = 0, -np.inf
+        for j in range(1, choices):
+            if cost[f, j] < cost[f, chosen]:
+                chosen = j
         for j in range(choices):
-            owed[j] += free.weight[f, j]
-            if free.weight[f, j] > 1e-9 and owed[j] > most:
+            owed[j] += weight[f, j]
+            if spread and weight[f, j] > 1e-9 and owed[j] > most:
                 chosen, most = j, owed[j]
         decision[free.users[f]] = chosen
         owed[chosen] -= 1.0
 
 
 @compiled_inside
-def cheapest(free: Free, decision: Bits) -> None:
-    """Give everybody the cheapest choice."""
-    for j in range(free.fixed.size):
-        for k in range(free.start[j], free.start[j + 1]):
-            decision[free.held[k]] = j
-    for f in range(free.sizes[SIZE]):
-        decision[free.users[f]] = np.argmin(free.cost[f])
-
-
-@compiled
 def decided(data: ServersData, decision: Bits) -> float:
-    """Return the least cost of a decision."""
-    share, total, lost = np.empty(decision.size), 0.0, 0.0
+    """Return the least cost of a decision; who has none, -1, costs nothing."""
+    servers, share, total, lost = data.servers, np.empty(decision.size), 0.0, 0.0
     for i in range(decision.size):
-        total, lost = plus(total, lost, data.servers.cost[0, i, decision[i]])
+        if decision[i] >= 0:
+            total, lost = plus(total, lost, servers.cost[0, i, decision[i]])
     total = total + lost if total < np.inf else np.inf
     for j in range(data.kinds.size - 1):
-        total += server_value(data.servers, NONE, decision, j, share)[0]
+        total += server_value(servers, NONE, decision, j, share)[0]
     return total
 
 
 @compiled_inside
-def keep_better(
-    data: ServersData, node: Node, free: Free, trial: Bits, best: Bits, values: Floats, spread: np.bool_
-) -> None:
-    """Round the relaxed decision, better it, and keep it if it is the best one: the cheapest choices, or loads kept."""
-    if spread:
-        _spread(data, free, trial)
-    else:
-        cheapest(free, trial)
-    if data.polish:
-        polish(data.servers, trial, POLISHING)
-        if trial.size > SWAPS and not data.servers.bounded[0] and not data.servers.limited[0]:
-            best_exchanges(data.servers, trial, node.allowed)
-    value = decided(data, trial)
-    if value < values[0]:
-        values[0] = value
-        for i in range(trial.size):
-            best[i] = trial[i]
+def try_out(data: ServersData, allowed: Flags, free: Free, way: int, trial: Bits, best: Bits, values: Floats) -> float:
+    """Round the relaxed decision, better it by local search, and keep the best; return a bound on the cost of the last one.
 
-
-@compiled_inside
-def try_out(data: ServersData, node: Node, free: Free, trial: Bits, best: Bits, values: Floats) -> None:
-    """Round the relaxed decision, in two ways where more users are torn than prices can tear, and keep the best."""
-    keep_better(data, node, free, trial, best, values, NO)
-    torn = 0
-    for f in range(free.sizes[SIZE]):
-        most = 0.0
-        for j in range(free.fixed.size):
-            most = max(most, free.weight[f, j])
-        torn += most < WHOLE
-    if data.polish and torn >= free.fixed.size:
-        keep_better(data, node, free, trial, best, values, YES)
+    Ways are `SETTLE`: the cheapest choices as they are; `ROUND`: the same bettered where the data ask for that; `SPREAD`:
+    besides, where more users are torn than prices can tear, one that keeps loads.
+    """
+    choices, torn, value, bettered = free.fixed.size, 0, np.inf, data.polish and way != SETTLE
+    if way == SPREAD:
+        for f in range(free.sizes[SIZE]):
+            most = 0.0
+            for j in range(choices):
+                most = max(most, free.weight[f, j])
+            torn += most < WHOLE
+    for turn in range(2 if bettered and torn >= choices else 1):
+        rounded(free, turn == 1, trial)
+        if bettered:
+            polish(data.servers, trial, POLISHING)
+            if trial.size > SWAPS and not data.servers.bounded[0] and not data.servers.limited[0]:
+                best_exchanges(data.servers, trial, allowed)
+        value = decided(data, trial)
+        if value < values[0]:
+            values[0] = value
+            for i in range(trial.size):
+                best[i] = trial[i]
+    return value - LOST * value if value < np.inf else value

@@ -26,55 +26,52 @@ STEADY = 1e-7
 
 
 @compiled_inside
-def smooth(
-    servers: Servers, allowed: Flags, free: Free, price: Floats, tau: float, slope: Floats, bend: Floats, bends: bool
-) -> float:
-    """Return the smooth bound at these prices, and fill the weights; where asked, gradient and (modified) Hessian.
+def smooth(servers: Servers, allowed: Flags, free: Free, price: Floats, tau: float, slope: Floats, bend: Floats) -> float:
+    """Return the smooth bound at these prices; fill the weights, the gradient and the (modified) Hessian.
 
     The Hessian is kept negative definite: where shares at their bounds bend phi upwards, that part is cut.
     """
     choices = allowed.shape[1]
     count, size, binding = choices - 1, free.sizes[SIZE], free.sizes[BINDING]
+    active, cost, weight, fixed, start = free.active, free.cost, free.weight, free.fixed, free.start
     charge(servers, allowed, free, price)
-    smooth = free.fixed[0]
-    own, rise, taken, some = np.zeros(count), np.zeros(choices), np.zeros(binding), np.empty(choices, np.int64)
-    if bends:
-        slope[:], bend[:] = 0.0, 0.0
+    smooth, bounded = fixed[0], servers.bounded[0]
+    own, rise, taken, some = np.zeros(count), np.zeros(choices), np.zeros(binding), np.zeros(choices, np.int64)
+    for j in range(count + binding):
+        slope[j] = 0.0
+        for k in range(count + binding):
+            bend[j, k] = 0.0
     for j in range(count):
-        for k in range(free.start[j + 1], free.start[j + 2]):
-            if not servers.bounded[0]:
-                smooth += price[j] * free.fixed[j + 1]
-                slope[j] += free.fixed[j + 1] if bends else 0.0
-                break
+        if not bounded:
+            smooth += price[j] * fixed[j + 1]
+            slope[j] += fixed[j + 1]
+            continue
+        for k in range(start[j + 1], start[j + 2]):
             term, first, second = shared(servers, free.held[k], j, price[j])
             smooth += term
-            if bends:
-                slope[j] += first
-                own[j] += second
+            slope[j] += first
+            own[j] += second
     for f in range(size):
         i, least, total, several = free.users[f], np.inf, 0.0, 0
         for j in range(choices):
-            least = min(least, free.cost[f, j])
+            least = min(least, cost[f, j])
         for j in range(choices):
-            behind = (free.cost[f, j] - least) / tau
-            free.weight[f, j] = np.exp(-behind) if behind < FAR else 0.0
-            total += free.weight[f, j]
+            behind = (cost[f, j] - least) / tau
+            weight[f, j] = np.exp(-behind) if behind < FAR else 0.0
+            total += weight[f, j]
         smooth += least - (tau * np.log(total) if total > 1.0 else 0.0)
-        if not bends:
-            continue
         for j in range(choices):
-            weight = free.weight[f, j] / total
-            free.weight[f, j] = weight
-            if weight > 0.0:
+            part = weight[f, j] / total
+            weight[f, j] = part
+            if part > 0.0:
                 some[several] = j
                 several += 1
                 if j > 0:
                     _, rise[j], second = shared(servers, i, j - 1, price[j - 1])
-                    slope[j - 1] += weight * rise[j]
-                    own[j - 1] += weight * second
+                    slope[j - 1] += part * rise[j]
+                    own[j - 1] += part * second
         for q in range(binding):
-            inside = free.active[q, BEGIN] <= f < free.active[q, END]
-            taken[q] = free.weight[f, free.active[q, AT]] if inside else 0.0
+            taken[q] = weight[f, active[q, AT]] if active[q, BEGIN] <= f < active[q, END] else 0.0
             slope[count + q] += taken[q]
         if several == 1:
             continue
@@ -82,85 +79,77 @@ def smooth(
             j = some[a]
             if j == 0:
                 continue
-            part = free.weight[f, j] * rise[j] / tau
+            part = weight[f, j] * rise[j] / tau
             bend[j - 1, j - 1] -= part * rise[j]
             for b in range(a + 1):
                 k = some[b]
                 if k > 0:
-                    bend[j - 1, k - 1] += part * free.weight[f, k] * rise[k]
+                    bend[j - 1, k - 1] += part * weight[f, k] * rise[k]
             for q in range(binding):
                 if taken[q] > 0.0:
-                    bend[count + q, j - 1] += part * (taken[q] - (1.0 if free.active[q, AT] == j else 0.0))
+                    bend[count + q, j - 1] += part * (taken[q] - (1.0 if active[q, AT] == j else 0.0))
         for q in range(binding):
             if taken[q] > 0.0:
                 for p in range(q + 1):
                     if taken[p] > 0.0:
-                        same = 1.0 if free.active[p, AT] == free.active[q, AT] else 0.0
+                        same = 1.0 if active[p, AT] == active[q, AT] else 0.0
                         bend[count + q, count + p] += taken[q] * (taken[p] - same) / tau
     for q in range(binding):
-        if free.active[q, TELLING]:
-            smooth += _smooth_load(servers, free, price, tau, q, slope, bend, bends)
+        if active[q, TELLING]:
+            smooth += _smooth_load(servers, free, price, tau, q, slope, bend)
+            own[active[q, AT] - 1] = np.inf
             continue
         paid, span = price[count + q], free.most[q] - free.least[q]
         smooth -= max(paid * free.most[q], paid * free.least[q])
         other = np.exp(-abs(paid) * span / tau) if abs(paid) * span < FAR * tau else 0.0
         smooth -= tau * np.log1p(other) if span > 0.0 else 0.0
-        if bends:
-            up = (1.0 if paid >= 0.0 else other) / (1.0 + other)
-            slope[count + q] -= free.least[q] + span * up
-            bend[count + q, count + q] -= (span * span * up * (1.0 - up) + STEADY) / tau
-    for q in range(binding):
-        if free.active[q, TELLING]:
-            own[free.active[q, AT] - 1] = np.inf
+        up = (1.0 if paid >= 0.0 else other) / (1.0 + other)
+        slope[count + q] -= free.least[q] + span * up
+        bend[count + q, count + q] -= (span * span * up * (1.0 - up) + STEADY) / tau
     for j in range(count):
         half = 0.5 * servers.capacity[0, j]
         if own[j] == np.inf:
-            bend[j, j] -= 1e-3 * half if bends else 0.0
+            bend[j, j] -= 1e-3 * half
             continue
         smooth -= 0.5 * half * price[j] * price[j]
-        if bends:
-            slope[j] -= half * price[j]
-            bend[j, j] += min(own[j] - half, -1e-3 * half)
+        slope[j] -= half * price[j]
+        bend[j, j] += min(own[j] - half, -1e-3 * half)
     return smooth
 
 
 @compiled_inside
-def _smooth_load(
-    servers: Servers, free: Free, price: Floats, tau: float, q: int, slope: Floats, bend: Floats, bends: bool
-) -> float:
+def _smooth_load(servers: Servers, free: Free, price: Floats, tau: float, q: int, slope: Floats, bend: Floats) -> float:
     """Return the soft minimum, over numbers of users, of what a server's load costs; add its slope and bend."""
-    count, j = free.fixed.size - 1, free.active[q, AT] - 1
-    capacity, light, heavy, paid = servers.capacity[0, j], free.lightest[j + 1], free.heaviest[j + 1], price[count + q]
-    first, last = int(free.least[q]), int(free.most[q])
+    count, choice = free.fixed.size - 1, free.active[q, AT]
+    j, lightest, heaviest = choice - 1, free.lightest, free.heaviest
+    capacity, paid, first, last = servers.capacity[0, j], price[count + q], int(free.least[q]), int(free.most[q])
     least = np.inf
     for n in range(first, last + 1):
-        least = min(least, load_cost(capacity, price[j], light[n], heavy[n])[0] - paid * n)
+        least = min(least, load_cost(capacity, price[j], lightest[choice, n], heaviest[choice, n])[0] - paid * n)
     total, load_mean, mean, curve = 0.0, 0.0, 0.0, 0.0
     loads, both, squares = 0.0, 0.0, 0.0
-    for n in range(first, last + 1):
-        cost, load, inside = load_cost(capacity, price[j], light[n], heavy[n])
-        behind = (cost - paid * n - least) / tau
-        if behind < FAR:
-            weight = np.exp(-behind)
-            total += weight
-            load_mean += weight * load
-            mean += weight * n
-            curve += weight * 0.5 * capacity if inside else 0.0
-    load_mean, mean, curve = load_mean / total, mean / total, curve / total
-    if bends:
+    for turn in range(2):
         for n in range(first, last + 1):
-            cost, load, inside = load_cost(capacity, price[j], light[n], heavy[n])
+            cost, load, inside = load_cost(capacity, price[j], lightest[choice, n], heaviest[choice, n])
             behind = (cost - paid * n - least) / tau
-            if behind < FAR:
+            if behind < FAR and turn == 0:
+                weight = np.exp(-behind)
+                total += weight
+                load_mean += weight * load
+                mean += weight * n
+                curve += weight * 0.5 * capacity if inside else 0.0
+            elif behind < FAR:
                 weight = np.exp(-behind) / total
                 loads += weight * (load - load_mean) * (load - load_mean)
                 both += weight * (load - load_mean) * (n - mean)
                 squares += weight * (n - mean) * (n - mean)
-        slope[j] -= load_mean
-        slope[count + q] -= mean
-        bend[j, j] -= curve + loads / tau
-        bend[count + q, j] -= both / tau
-        bend[count + q, count + q] -= (squares + STEADY) / tau
+        if turn == 0:
+            load_mean, mean, curve = load_mean / total, mean / total, curve / total
+    slope[j] -= load_mean
+    slope[count + q] -= mean
+    bend[j, j] -= curve + loads / tau
+    bend[count + q, j] -= both / tau
+    bend[count + q, count + q] -= (squares + STEADY) / tau
     return least - tau * np.log(total)
 
 

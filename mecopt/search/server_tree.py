@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.kernels.compiled import compiled, compiled_inside
-from mecopt.kernels.servers import server_value
+from mecopt.kernels.servers import costs
 from mecopt.search.server_bound import LOST, bound_at, charge
 from mecopt.search.server_counts import (
     ABOVE,
@@ -61,10 +61,10 @@ from mecopt.search.server_counts import (
     user_to_branch_on,
 )
 from mecopt.search.server_data import ServersData, prepared
-from mecopt.search.server_limits import BINDING, CHOICE, LAST, NO, NONE, ROW, SIZE, YES, Limits, room, set_free
+from mecopt.search.server_limits import BINDING, CHOICE, LAST, NO, ROW, SIZE, YES, Limits, room, set_free
 from mecopt.search.server_loads import near_loads
 from mecopt.search.server_prices import best_prices
-from mecopt.search.server_rounding import cheapest, decided, keep_better, try_out
+from mecopt.search.server_rounding import ROUND, SETTLE, SPREAD, decided, rounded, try_out
 from mecopt.search.trees import SearchTree, searches
 
 __all__ = ["ServerTree", "prepared"]
@@ -94,6 +94,12 @@ def _copy(numbers: Floats, marks: Whole, to_numbers: Floats, to_marks: Whole) ->
             to_marks[r, k] = marks[r, k]
 
 
+@compiled_inside
+def _cutoff(values: Floats, gap: float) -> float:
+    """Return from where on a bound closes a node."""
+    return values[UPPER] - gap * abs(values[UPPER]) if values[UPPER] < np.inf else np.inf
+
+
 @compiled
 def _descend(
     data: ServersData,
@@ -106,90 +112,86 @@ def _descend(
     gap: float,
     budget: int,
 ) -> None:
-    """Search depth first for at most `budget` more nodes; everything needed to go on stays in the arrays."""
-    servers = data.servers
-    users, choices = node.allowed.shape
-    count = choices - 1
-    free, trial = room(users, choices, ROWS), np.empty(users, np.int8)
-    price, same = np.empty(count + ROWS), np.empty(choices, np.int64)
-    share, state = np.empty(users), np.empty(users, np.int8)
-    last = cursor[NODES] + budget
+    """Search depth first for at most `budget` more nodes; everything needed to go on stays in the arrays.
+
+    What is gone through counts as nodes that take as long, so that a slice of nodes takes no longer than it says.
+    """
+    servers, allowed = data.servers, node.allowed
+    users, choices = allowed.shape
+    count, rows = choices - 1, node.limits.rows.shape[0]
+    free, trial, bounded = room(users, choices, rows), np.empty(users, np.int8), servers.bounded[0]
+    price, same = np.empty(count + rows), np.empty(choices, np.int64)
+    cost, active, last = free.cost, free.active, cursor[NODES] + budget
     cursor[FULL] = 0
     while cursor[NODES] < last:
         depth = cursor[DEPTH]
         if depth == path.bound.size:
             cursor[FULL] = 1
             return
-        cutoff = values[UPPER] - gap * abs(values[UPPER]) if values[UPPER] < np.inf else np.inf
+        level = path.what[depth]
         cursor[NODES] += 1
         bound, own, branches = (path.bound[depth - 1] if depth > 0 else -np.inf), np.inf, False
         possible = follows(node, trail, cursor)
         possible = possible and set_free(
-            servers, node.allowed, node.limits, cursor[FILLED], data.rising, node.numbers[PRICE], free
+            servers, allowed, node.limits, cursor[FILLED], data.rising, node.numbers[PRICE], free
         )
-        if possible and servers.bounded[0]:
-            state[:] = -1
-            for j in range(1, choices):
+        size, binding = free.sizes[SIZE], free.sizes[BINDING]
+        if possible and bounded and size > 0:
+            for i in range(users):
+                trial[i] = -1
+            for j in range(choices):
                 for k in range(free.start[j], free.start[j + 1]):
-                    state[free.held[k]] = j
-                possible = possible and server_value(servers, NONE, state, j - 1, share)[0] < np.inf
-        if possible and free.sizes[SIZE] == 0:
-            cheapest(free, trial)
-            own = decided(data, trial)
-            if own < values[UPPER]:
-                values[UPPER] = own
-                for i in range(users):
-                    best[i] = trial[i]
-            own -= LOST * own if own < np.inf else 0.0
+                    trial[free.held[k]] = j
+            possible = decided(data, trial) < np.inf
+        if possible and size == 0:
+            own = try_out(data, allowed, free, SETTLE, trial, best, values)
         elif possible:
             for j in range(count):
                 price[j] = node.numbers[PRICE, j]
-            binding = free.sizes[BINDING]
             for q in range(binding):
-                price[count + q] = node.numbers[PRICE, count + free.active[q, ROW]]
+                price[count + q] = node.numbers[PRICE, count + active[q, ROW]]
             if data.polish and not values[UPPER] < np.inf:  # what to compare with tells how exact the prices have to be
-                charge(servers, node.allowed, free, price)
-                keep_better(data, node, free, trial, best, values, NO)
-                cutoff = values[UPPER] - gap * abs(values[UPPER]) if values[UPPER] < np.inf else np.inf
-            own, _ = best_prices(
-                servers, node.allowed, free, price[: count + binding], FIRST_TAU if depth == 0 else NEXT_TAU, cutoff
-            )
-            cursor[CREDIT] += free.sizes[SIZE] * choices * PRICED
-            if own < cutoff and level_out(data, node, free, cursor[FILLED], price, same):
-                charge(servers, node.allowed, free, price)
+                charge(servers, allowed, free, price)
+                try_out(data, allowed, free, ROUND, trial, best, values)
+            cutoff = _cutoff(values, gap)
+            own, _ = best_prices(servers, allowed, free, price, FIRST_TAU if depth == 0 else NEXT_TAU, cutoff)
+            cursor[CREDIT] += size * choices * PRICED
+            if not own >= cutoff and level_out(data, node, free, cursor[FILLED], price, same):
+                charge(servers, allowed, free, price)
                 own = bound_at(servers, free, price, YES)
             for j in range(count):
                 node.numbers[PRICE, j] = price[j]
             for q in range(binding):
-                node.numbers[PRICE, count + free.active[q, ROW]] = price[count + q]
+                node.numbers[PRICE, count + active[q, ROW]] = price[count + q]
             if np.isnan(own):  # must not pass for a proof
                 own = -np.inf
             if max(own, bound) < cutoff:
-                try_out(data, node, free, trial, best, values)
-                cutoff = values[UPPER] - gap * abs(values[UPPER]) if values[UPPER] < np.inf else np.inf
-        bound = max(own, bound)
-        if possible and bound < cutoff and free.sizes[SIZE] > 0:
+                try_out(data, allowed, free, SPREAD, trial, best, values)
+        bound, cutoff = max(own, bound), _cutoff(values, gap)
+        if possible and bound < cutoff and size > 0:
             torn = 0
-            for f in range(free.sizes[SIZE]):
-                i, low, left = free.users[f], free.cost[f].min(), 0
+            for f in range(size):
+                i, low, left = free.users[f], np.inf, 0
                 for j in range(choices):
-                    if node.allowed[i, j]:
-                        if own + (free.cost[f, j] - low) >= cutoff:
-                            values[CLOSED] = min(values[CLOSED], own + (free.cost[f, j] - low))
-                            take(node, trail, cursor, i, j)
-                            free.cost[f, j] = np.inf
+                    low = min(low, cost[f, j])
+                for j in range(choices):
+                    if allowed[i, j]:
+                        if own + (cost[f, j] - low) >= cutoff:
+                            values[CLOSED] = min(values[CLOSED], own + (cost[f, j] - low))
+                            take(allowed, trail, cursor, i, j)
+                            cost[f, j] = np.inf
                         else:
                             left += 1
                 torn += left > 1
             branches = True
-            level = path.what[depth]
             by_count = count_to_branch_on(data, node, free, cursor[FILLED], level)
-            if data.polish and not servers.bounded[0]:
+            if data.polish and not bounded:
                 needed = max(cursor[NEEDED] >> min(max(depth - cursor[FAILED], 0), 30), FEW_STEPS)
-                if needed <= cursor[CREDIT]:
+                squares = bound_at(servers, free, price, NO) if needed <= cursor[CREDIT] else -np.inf
+                if squares > -np.inf:
                     steps = min(cursor[CREDIT], MANY_STEPS)
-                    squares = bound_at(servers, free, price, NO)
                     went, pruned = near_loads(servers, free, price, same, squares, gap, steps, best, values)
+                    last -= went // (users * choices * PRICED)
                     if went <= steps:
                         bound, branches = max(bound, pruned), False
                         cursor[NEEDED], cursor[FAILED] = went, depth
@@ -198,9 +200,7 @@ def _descend(
                         cursor[NEEDED], cursor[FAILED] = 4 * steps, depth
             if branches and not by_count:
                 if torn == 0:
-                    cheapest(free, trial)
-                    value = decided(data, trial)
-                    bound, branches = max(bound, value - LOST * value if value < np.inf else value), False
+                    bound, branches = max(bound, try_out(data, allowed, free, SETTLE, trial, best, values)), False
                 else:
                     user_to_branch_on(node, free, level)
         if branches:
@@ -221,7 +221,7 @@ def _descend(
         level = path.what[depth]
         while cursor[TRAIL] > level[TRAIL_OF]:
             cursor[TRAIL] -= 1
-            node.allowed[trail[cursor[TRAIL]] // choices, trail[cursor[TRAIL]] % choices] = True
+            allowed[trail[cursor[TRAIL]] // choices, trail[cursor[TRAIL]] % choices] = True
         cursor[FILLED] = level[ROWS_OF]
         _copy(path.numbers[depth], path.marks[depth], node.numbers, node.marks)
         level[FLIPPED] = 1
@@ -232,15 +232,19 @@ def _descend(
 def _root(data: ServersData, price: Floats, least: Floats, most: Floats, slack: Floats) -> tuple[Bits, float]:
     """Return the relaxed decision and the bound where counts are limited; fill how much more each choice costs."""
     users, choices = slack.shape
-    rows = np.zeros((choices, 3), np.int64)
-    rows[:, LAST], rows[:, CHOICE] = users, np.arange(choices)
-    allowed, free, relaxed = data.servers.cost[0] < np.inf, room(users, choices, choices), np.zeros(users, np.int8)
-    given, slack[:] = np.zeros(2 * choices - 1), 0.0
+    rows, relaxed, given = np.zeros((choices, 3), np.int64), np.zeros(users, np.int8), np.zeros(2 * choices - 1)
+    allowed, free = data.servers.cost[0] < np.inf, room(users, choices, choices)
+    for j in range(choices):
+        rows[j, LAST], rows[j, CHOICE] = users, j
+    for j in range(choices - 1):
+        given[j] = price[j]
+    for i in range(users):
+        for j in range(choices):
+            slack[i, j] = 0.0
     if not set_free(data.servers, allowed, Limits(rows, least, most), choices, data.rising, price, free):
         return relaxed, np.inf
-    given[: choices - 1] = price[: choices - 1]
     bound = best_prices(data.servers, allowed, free, given, FIRST_TAU, np.inf)[0]
-    cheapest(free, relaxed)
+    rounded(free, NO, relaxed)
     for j in range(choices):
         for k in range(free.start[j], free.start[j + 1]):
             for other in range(choices):
@@ -265,7 +269,7 @@ class ServerTree(SearchTree):
         allowed = data.servers.cost[0] < np.inf
         allowed[idle, 1:] = False
         allowed[idle, 0] = True
-        rows, numbers = np.zeros((ROWS, 3), dtype=np.int64), np.zeros((3, choices - 1 + ROWS))
+        rows, numbers = np.zeros((choices + ROWS, 3), dtype=np.int64), np.zeros((3, 2 * choices - 1 + ROWS))
         rows[:choices, LAST], rows[:choices, CHOICE] = users, np.arange(choices)
         numbers[MOST, :choices], numbers[PRICE, : choices - 1] = data.most, price[: choices - 1]
         marks = np.zeros((2, choices), dtype=np.int64)
@@ -278,7 +282,7 @@ class ServerTree(SearchTree):
         )
         self.cursor = np.zeros(9, dtype=np.int64)
         self.cursor[FILLED] = choices
-        self.values = np.array([np.inf if start is None else decided(data, self.chosen), np.inf])
+        self.values = np.array([np.inf if start is None else costs(data.servers, self.chosen[None, None])[0, 0], np.inf])
         super().__init__(users * choices)
 
     def _levels(self, number: int) -> Path:
@@ -291,13 +295,14 @@ class ServerTree(SearchTree):
         )
 
     def descend(self, gap: float, budget: int) -> None:
-        """Search at most `budget` more nodes."""
-        last = self.nodes + budget
-        while not self.done and self.nodes < last:
+        """Search at most `budget` more nodes, fewer where decisions are gone through; nothing where all is done."""
+        last, full = self.nodes + budget, not self.done
+        while full:
             _descend(
                 self.data, self.node, self.path, self.trail, self.chosen, self.cursor, self.values, gap, last - self.nodes
             )
-            if self.cursor[FULL]:
+            full = bool(self.cursor[FULL])
+            if full:
                 known, self.path = self.path, self._levels(2 * self.path.bound.size)
                 for mine, old in zip(self.path, known, strict=True):
                     mine[: len(old)] = old

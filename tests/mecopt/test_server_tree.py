@@ -9,6 +9,8 @@ import mecopt
 from mecopt import Status
 from mecopt.kernels.servers import Servers, costs, servers
 from mecopt.models import MultiServerOffloading
+from mecopt.search.server_counts import LEADER, LEAST, MOST, Node, interchangeable
+from mecopt.search.server_limits import Limits
 from mecopt.search.server_tree import ServerTree, prepared
 
 Array = np.ndarray
@@ -121,6 +123,52 @@ def test_users_who_have_to_compute_locally_are_counted_where_few_decisions_are_l
     tree = _searched(terms, 1e-12)
     assert tree.done
     assert tree.values[0] == pytest.approx(_least(terms), rel=1e-12)
+
+
+def test_what_memory_held_before_changes_no_bit() -> None:
+    rng = np.random.default_rng(7)
+    for _ in range(60):
+        terms = _drawn(rng)
+        seen = set()
+        for left in (0.0, np.nan, 1e300, -np.inf):
+            junk = [np.full(size, left) for size in range(1, 40) for _ in range(4)]
+            del junk
+            tree = _searched(terms, 1e-6)
+            seen.add((tree.bound, tree.nodes, tuple(tree.best.tolist())))
+        assert len(seen) == 1
+
+
+@pytest.mark.parametrize("count", [63, 64, 100])
+def test_more_servers_than_users_serve_one_user_each(count: int) -> None:
+    users = 5
+    task = {"workload": np.full(users, 1e9), "local_speed": np.full(users, 1e8), "data_size": np.linspace(4e5, 5e5, users)}
+    problem = MultiServerOffloading(
+        channel_gain=np.full((users, count), 1e-8), server_speed=np.linspace(2e9, 1e9, count), **task
+    )
+    answer = mecopt.solve(problem, solver="price-and-fix")
+    assert answer.status is Status.OPTIMAL
+    # All weigh alike, so whoever takes which of the fastest servers, one each, costs the same.
+    assert sorted(answer.decision) == [1, 2, 3, 4, 5]
+
+
+def test_a_server_that_leads_another_one_is_not_interchangeable_with_one_that_does_not() -> None:
+    """Exchanging servers 1 and 2 would break that 3 has no more users than 2."""
+    (data,) = prepared(servers(np.ones((1, 6, 4)), np.ones((1, 6)), np.ones((1, 3))), True)
+    numbers, marks, alike = np.zeros((3, 8)), np.zeros((2, 4), dtype=np.int64), np.empty(4, dtype=np.bool_)
+    numbers[MOST], marks[LEADER] = 6.0, -1
+    node = Node(
+        np.ones((6, 4), dtype=np.bool_), Limits(np.zeros((4, 3), np.int64), numbers[LEAST], numbers[MOST]), numbers, marks
+    )
+    for leaders, expected in (((-1, -1, -1), [1, 2, 3]), ((-1, -1, 2), [1]), ((-1, 1, 1), [1])):
+        marks[LEADER, 1:] = leaders
+        interchangeable.py_func(data, node, 4, 1, alike)
+        assert np.flatnonzero(alike).tolist() == expected
+    marks[LEADER, 1:] = (-1, 1, 1)
+    interchangeable.py_func(data, node, 4, 2, alike)
+    assert np.flatnonzero(alike).tolist() == [2, 3]
+    marks[LEADER, 1:], numbers[LEAST, 1:4], numbers[MOST, 1:4] = (-1, -1, 2), 2.0, 2.0
+    interchangeable.py_func(data, node, 4, 1, alike)
+    assert np.flatnonzero(alike).tolist() == [1, 2, 3]
 
 
 @pytest.mark.parametrize("kind", KINDS)
