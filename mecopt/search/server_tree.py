@@ -192,8 +192,9 @@ def _descend(
                     steps = min(cursor[CREDIT], MANY_STEPS)
                     went, pruned = near_loads(servers, free, price, same, squares, gap, steps, best, values)
                     last -= went // (users * choices * PRICED)
-                    if went <= steps:
-                        bound, branches = max(bound, pruned), False
+                    if went <= steps:  # dear places may have taken digits, and then it proves too little
+                        bound = max(bound, pruned)
+                        branches = bound < _cutoff(values, gap)
                         cursor[NEEDED], cursor[FAILED] = went, depth
                     else:
                         cursor[CREDIT] -= steps

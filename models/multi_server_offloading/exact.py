@@ -73,7 +73,7 @@ def assign(servers: Servers) -> tuple[Array, float]:
 
     cost = servers.cost[0]
     users, count = cost.shape[0], cost.shape[1] - 1
-    root, capacity = float(servers.root[0].max()), servers.capacity[0]
+    root, capacity = float(servers.root[0].min()), servers.capacity[0]  # the least, so that the bound is one for all users
     places = np.full(count, users)
     if servers.limited[0]:
         places = np.minimum(servers.admission[0], users).astype(int)

@@ -138,6 +138,22 @@ def test_what_memory_held_before_changes_no_bit() -> None:
         assert len(seen) == 1
 
 
+def test_places_that_are_worth_anything_take_no_digits_of_the_proof() -> None:
+    """Two users would take years alone, and the server admits two; once that left a gap of 1.5e-7."""
+    task = {"workload": np.full(6, 1e8), "data_size": np.full(6, 1e6), "local_speed": np.full(6, 3e7)}
+    task["local_speed"][[0, 4]] = 3e-2
+    problem = MultiServerOffloading(
+        channel_gain=np.full((6, 2), 1e-8),
+        server_speed=np.full(2, 1e9),
+        weight=[1.0, 1.0, 2.0, 2.0, 1.0, 1.0],
+        admission=[2.0, 0.0],
+        **task,
+    )
+    answer = mecopt.solve(problem, gap=1e-9)
+    assert answer.decision.tolist() == [1, 0, 0, 0, 1, 0]
+    assert answer.status is Status.OPTIMAL
+
+
 @pytest.mark.parametrize("count", [63, 64, 100])
 def test_more_servers_than_users_serve_one_user_each(count: int) -> None:
     users = 5
