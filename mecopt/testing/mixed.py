@@ -139,11 +139,17 @@ def _same(whole: Solution, alone: list[Solution], what: str) -> None:
         item = whole[k]
         if item.status is not one.status:
             raise AssertionError(f"{what}: item {k} is {item.status.name}, alone {one.status.name}")
-        for name in ("decision", "objective", "bound", "gap", "violation"):
+        _bits(item.decision, _standing_as_often(one.decision, item.decision), f"{what}: decision of item {k}")
+        for name in ("objective", "bound", "gap", "violation"):
             _bits(getattr(item, name), getattr(one, name), f"{what}: {name} of item {k}")
         for part in ("allocation", "dual"):
             for name, value in getattr(item, part).as_dict().items():
                 _bits(value, getattr(one, part).as_dict()[name], f"{what}: {name} of item {k}")
+
+
+def _standing_as_often(alone: Array, mine: Array) -> Array:
+    """Return beams as often as they stand in a batch, where a slot of another item is divided among several."""
+    return np.tile(alone, mine.size // alone.size if alone.shape[:-1] == mine.shape[:-1] else 1)
 
 
 def _arrays(value: Any) -> list[Array]:

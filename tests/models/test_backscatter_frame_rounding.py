@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.optimize import brentq
 
+import mecopt
+from mecopt import Status
 from mecopt.models.backscatter_frame import BackscatterFrame
 from mecopt.models.backscatter_frame.allocation.specialised import Followed, allocated, carried, follow
 from mecopt.models.backscatter_frame.terms import sending_energy
@@ -33,3 +36,47 @@ def test_bits_that_are_rounding_ask_for_no_energy() -> None:
     assert kept.spent_energy.max() <= problem.battery_capacity.max()
     violations = problem.violations(beams, kept)
     assert max(np.max(violations[name]) for name in ("battery", "capacity", "sign")) == pytest.approx(0.0, abs=1e-9)
+
+
+LITTLE = (1e-2, 1e-4, 2e-5, 1e-6, 1e-8, 1e-12)
+"""Work in kbit, most of it far less than a bit; in a band of 20 MHz that of 1e-6 here is what 2 bit are."""
+
+
+@pytest.mark.parametrize("work", LITTLE)
+def test_little_work_that_is_reflected_costs_its_time_or_is_not_served(work: float) -> None:
+    channel = np.array([[0.02, 0.01j], [0.003, -0.001], [0.05, 0.02j]])
+    frames = BackscatterFrame(channel=channel[:, None, :], workload=work, battery=0.0, compute_rate=0.0)
+    strength = (np.abs(channel) ** 2).sum(axis=-1)
+    rate = 10.0 * np.log2(1.0 + 6000.0 * 0.4**2 * strength**2 / 1e-5)
+    solution = mecopt.solve(frames)
+    assert (solution.status == Status.OPTIMAL).all()
+    np.testing.assert_allclose(solution.objective, work * np.minimum(6020.0 / rate + 0.1, 1e4), rtol=1e-6)
+
+
+@pytest.mark.parametrize("work", LITTLE)
+def test_little_work_that_is_sent_costs_the_least_time_in_which_the_battery_sends_it(work: float) -> None:
+    gain, battery = 0.02, 0.3
+    frame = BackscatterFrame(channel=[[gain]], workload=work, battery=battery, compute_rate=0.0, mode="active-enabled")
+
+    def lacking(bits_per_second_and_hertz: float) -> float:
+        time = work / 10.0 / bits_per_second_and_hertz
+        return float(time * (1e-5 / gain**2 * np.expm1(np.log(2.0) * bits_per_second_and_hertz) + 0.002) - battery)
+
+    time = work / 10.0 / brentq(lacking, 1e-3, 300.0, xtol=1e-14, rtol=1e-14)
+    solution = mecopt.solve(frame)
+    assert solution.status is Status.OPTIMAL
+    assert solution.objective == pytest.approx(50.0 * time + 0.1 * work, rel=1e-6)
+
+
+@pytest.mark.parametrize("users", [2, 3])
+def test_what_uses_next_to_nothing_of_any_limit_costs_in_proportion_to_the_work(users: int) -> None:
+    frames = BackscatterFrame.sample(np.random.default_rng(users), (4,), users=users, battery=0.0)
+    works = np.random.default_rng(0).uniform(0.3, 1.0, users)
+    beams = frames.decision_space.sample(np.random.default_rng(1), (4,))
+    for answer in (mecopt.solve, lambda frames: mecopt.allocate(frames, beams, tol=1e-6)):
+        values = []
+        for work in LITTLE[1:-1]:
+            solution = answer(BackscatterFrame(**{**frames.data(), "workload": work * works}))
+            assert (solution.status == Status.OPTIMAL).all(), solution.gap
+            values.append(solution.objective / work)
+        np.testing.assert_allclose(values[1:], np.broadcast_to(values[0], (len(values) - 1, 4)), rtol=2e-6)

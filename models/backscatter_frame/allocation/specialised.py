@@ -35,14 +35,8 @@ OFF = 1e-12
 ROUNDED = 5e-16
 """Part of a user's work that is missing only in the rounded sum of what is computed of it."""
 
-SMALL = 0.1
-"""Part of a slot of carrier below which all costs of a frame may count in a unit of their own."""
-
 NEEDED = 0.1
 """Part of the tolerance asked for that the path proves, so that rounding between units does not matter."""
-
-COSTS = Terms._fields.index("kept"), Terms._fields.index("costs")
-"""Of the terms, those that count in the unit of costs."""
 
 SET_ASIDE = "the start was weighed and set aside: a guess proved more"
 
@@ -72,9 +66,10 @@ class Near(NamedTuple):
 def follow(terms: Terms, tolerance: float, owner: Array | None = None, near: Near | None = None) -> Followed:
     """Follow the path of every frame; the beams are one per user, or those of the given owners.
 
-    Frames that cost next to nothing beside a slot of carrier are followed once more in a unit of their own, where the gap is
-    not closed relative to what they cost.
+    Frames that cost next to nothing beside a slot of carrier are followed once more in units of their own, where the gap is
+    not closed relative to what they cost; see `mecopt.models.backscatter_frame.allocation.narrow`.
     """
+    from mecopt.models.backscatter_frame.allocation.narrow import follow_again
     from mecopt.models.backscatter_frame.allocation.path import follow_batch
     from mecopt.models.backscatter_frame.allocation.system import VARIABLES, workspace
 
@@ -91,33 +86,11 @@ def follow(terms: Terms, tolerance: float, owner: Array | None = None, near: Nea
     room = workspace(users, owner.size)
     steps, used, cost, proved = follow_batch(rows[0], owner, *rows[1:], tolerance, NOTHING, near is not None, *ends, room)
     point, passive, prices = ends
-    size = _size(rows, point, passive)
-    open_ = (cost - proved > tolerance * (np.abs(cost) + NOTHING)) & (size < SMALL)
-    if open_.any():
-        unit = np.maximum(size[open_], NOTHING)
-        scaled_rows, others = [part[open_] for part in rows], [np.zeros_like(part[open_]) for part in ends]
-        for k in COSTS:
-            scaled_rows[k] /= unit[:, None]
-        more, _, cheaper, higher = follow_batch(
-            scaled_rows[0], owner, *scaled_rows[1:], tolerance, NOTHING, False, *others, room
-        )
-        steps[open_] += more
-        better, closer = cheaper * unit < cost[open_], higher * unit > proved[open_]
-        where = np.flatnonzero(open_)
-        point[where[better]], passive[where[better]] = others[0][better], others[1][better]
-        prices[where[closer]] = others[2][closer] * unit[closer, None, None]
+    steps += follow_again(rows, owner, tolerance, ends, cost, proved, room)
     found = np.moveaxis(prices, 1, 0).reshape(3, *shape)
     return Followed(
         point.reshape(*shape, -1), passive.reshape(*lead, -1), Prices(*found), steps.reshape(lead), used.reshape(lead)
     )
-
-
-def _size(rows: list[Array], point: Array, passive: Array) -> Array:
-    """Return the sum of all costs and of what is kept, in slots of carrier."""
-    kept, costs = (rows[k] for k in COSTS)
-    active, sent, _, _, reflected, unserved, stored = np.moveaxis(point, -1, 0)
-    parts = (active.sum(axis=-1), (sent + reflected).sum(axis=-1), passive.sum(axis=-1), unserved.sum(axis=-1))
-    return np.asarray(np.stack(parts, axis=-1) * costs).sum(axis=-1) + (kept * stored).sum(axis=-1)
 
 
 def near(terms: Terms, start: Solution) -> Near:
@@ -160,13 +133,14 @@ def allocated(problem: BackscatterFrame, decision: Array, terms: Terms, found: F
     passive = stretched(terms, active, found.passive, sent, local)
     parts = (active * time, passive * time, sent * bits, reflected * bits, local * bits)
     best = completed(problem, decision, *fitted(problem, decision, *parts))
-    if not (passive.sum(axis=-1) < OFF).any():
+    off = passive.sum(axis=-1) < OFF
+    if not off.any():
         return best
     some, nothing = sent > OFF * terms.work, 0.0 * sent
     alone = np.minimum(terms.work - np.where(some, sent, 0.0), terms.fastest)
-    off = (np.where(some, parts[0], nothing), nothing, np.where(some, parts[2], nothing), nothing, alone * bits)
-    without = completed(problem, decision, *fitted(problem, decision, *off))
-    cheaper = problem.objective(decision, without) < problem.objective(decision, best)
+    sent_alone = (np.where(some, parts[0], nothing), nothing, np.where(some, parts[2], nothing), nothing, alone * bits)
+    without = completed(problem, decision, *fitted(problem, decision, *sent_alone))
+    cheaper = off & (problem.objective(decision, without) < problem.objective(decision, best))
     names = best.as_dict()
     return FrameAllocation(
         **{name: np.where(cheaper[..., None], getattr(without, name), value) for name, value in names.items()}

@@ -19,11 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.contract.certificate import NOTHING
+from mecopt.models.backscatter_frame.allocation.narrow import SMALL, excessive, withdrawn
 from mecopt.models.backscatter_frame.allocation.prices import Prices
 from mecopt.models.backscatter_frame.allocation.specialised import follow
 from mecopt.models.backscatter_frame.exact import beams as rules
 from mecopt.models.backscatter_frame.exact import switching
-from mecopt.models.backscatter_frame.exact.relaxation import best_beams, proved
+from mecopt.models.backscatter_frame.exact.relaxation import Best, best_beams, proved
 from mecopt.models.backscatter_frame.terms import Terms
 from mecopt.running import clock
 
@@ -36,8 +37,11 @@ DUST = 2e-16
 """Part of a slot of carrier that the path leaves of nothing."""
 HUNGRY = 1e-2
 """Part of what a user receives of a beam matched to it below which it counts as not fed."""
-USED = 1e-9
-"""Part of a slot below which its carrier is as good as off, and its mixture rounding."""
+USED = 1e-8
+"""Part of a slot, or of all that a frame costs, below which a slot's carrier is as good as off, and its mixture rounding.
+
+At the best prices a carrier brings what it costs, so less of it is within the gap to which beams are generated.
+"""
 ROUNDS = 40
 KEPT = 6
 """Beams of a slot that go into the next round, those with most time."""
@@ -101,17 +105,23 @@ def attained(problem: BackscatterFrame, mixture: Array, value: Array, tolerance:
     missed = ~(cost - value <= tolerance * (np.abs(cost) + NOTHING * problem.negligible))
     if not missed.any():
         return single
-    mixed = realised(problem[missed], mixture[missed])
+    mixed = realised(problem[missed], mixture[missed], value[missed])
     several = np.tile(single.astype(complex), mixed.shape[-1] // single.shape[-1])
     better = problem[missed].optimal_value(mixed) < cost[missed]
     several[np.flatnonzero(missed)[better]] = mixed[better]
     return several
 
 
-def realised(problem: BackscatterFrame, mixture: Array) -> Array:
-    """Return the beams that mixtures ``(instances, users, antennas, antennas)`` are in equal parts, of least rank each."""
+def realised(problem: BackscatterFrame, mixture: Array, value: Array) -> Array:
+    """Return the beams that mixtures ``(instances, users, antennas, antennas)`` are in equal parts, of least rank each.
+
+    Parameters
+    ----------
+    value
+        what the frames cost, in mJ.
+    """
     own, identity, least = rules.outer(problem.channel), np.eye(mixture.shape[-1])[None], mixture.astype(complex)
-    used = np.trace(mixture, axis1=-2, axis2=-1).real > USED
+    used = carried(problem, mixture, value)
     for k, i in np.argwhere(used):
         least[k, i] = switching.reduced(mixture[k, i], np.concatenate([identity, own[k]]))
     ranks = np.where(used, switching.rank(least), 1)
@@ -120,6 +130,13 @@ def realised(problem: BackscatterFrame, mixture: Array) -> Array:
     for k, i in np.argwhere(ranks > 1):
         whole[k, i] = switching.decomposed(least[k, i], problem.channel[k, i], parts).ravel()
     return np.asarray(whole)
+
+
+def carried(problem: BackscatterFrame, mixture: Array, value: Array) -> Array:
+    """Whether the carrier of a slot is on for longer than rounding leaves of a frame's cost, ``(instances, users)``."""
+    times = np.trace(mixture, axis1=-2, axis2=-1).real
+    slot = (problem.carrier_power + problem.passive_receive_power) * problem.slot
+    return np.asarray(times > (USED * np.minimum(np.abs(value) / slot, 1.0))[:, None])
 
 
 def parts_of(mixture: Array, channel: Array, ranks: Array) -> Array:
@@ -177,6 +194,28 @@ def hungry(problem: BackscatterFrame, beams: Array) -> Array:
     return np.asarray(((strength > 0.0) & (most < HUNGRY * strength)).any(axis=-1))
 
 
+def _proved(part: BackscatterFrame, terms: Terms, state: Generated, left: Array, prices: Prices, best: Best) -> None:
+    """Keep prices and what they prove where that is more."""
+    reached = proved(part, terms, prices, best)
+    higher = reached > state.bound[left]
+    state.bound[left[higher]] = reached[higher]
+    for mine, new in zip(state.prices, prices, strict=True):
+        mine[left[higher]] = new[higher]
+
+
+def _prove_little(
+    part: BackscatterFrame, terms: Terms, state: Generated, left: Array, small: Array, prices: Prices, best: Best
+) -> None:
+    """Take so much off the prices of frames of little cost that no slot of carrier brings more than it costs.
+
+    What it brings more counts for the whole slot, of which such frames use next to nothing (Farley, "A note on bounding a
+    class of linear programming problems", Oper. Res. 38(5), 1990).
+    """
+    mine, own = part[small], Terms(*(entry[small] for entry in terms))
+    less = withdrawn(Prices(*(entry[small] for entry in prices)), excessive(best.reflected[small], own.costs[:, 2:3]))
+    _proved(mine, own, state, left[small], less, best_beams(mine, own, less))
+
+
 def _round(
     problem: BackscatterFrame, terms: Terms, state: Generated, gap: float, left: Array, at_hand: Array
 ) -> list[tuple[Array, Array]]:
@@ -188,14 +227,13 @@ def _round(
     divided, owner = columns(part, own, at_hand)
     found = follow(divided, TIGHT, owner)
     cost, asked = value(divided, found.point, found.passive), []
+    small = np.flatnonzero(np.abs(cost) < SMALL * own.cost_unit[:, 0])
     for trial in (found.prices, between(found.prices, Prices(*(mine[left] for mine in state.prices)))):
         better = best_beams(part, own, trial)
         asked.append(better)
-        reached = proved(part, own, trial, better)
-        higher = reached > state.bound[left]
-        state.bound[left[higher]] = reached[higher]
-        for mine, new in zip(state.prices, trial, strict=True):
-            mine[left[higher]] = new[higher]
+        _proved(part, own, state, left, trial, better)
+        if small.size:
+            _prove_little(part, own, state, left, small, trial, better)
     times = found.passive.reshape(left.size, users, -1)
     whole = np.einsum("fik,fika,fikb->fiab", times, at_hand, at_hand.conj())
     state.rounds[left] += 1
@@ -206,7 +244,7 @@ def _round(
     kept = np.argsort(-times, axis=-1)[..., :KEPT, None]
     usual = (np.take_along_axis(at_hand, kept, axis=2), *(best.beams for best in asked), rules.principal(whole)[:, :, None])
     apart = np.any([best.apart.any(axis=-1) for best in asked], axis=0)
-    ranks = np.where(np.trace(whole, axis1=-2, axis2=-1).real > USED, switching.rank(whole), 1)
+    ranks = np.where(carried(part, whole, cost), switching.rank(whole), 1)
     most = ranks.max(axis=-1)
     again = []
     for plane, parts in sorted({(bool(apart[k]), int(most[k])) for k in np.flatnonzero(open_)}):

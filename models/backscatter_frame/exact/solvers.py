@@ -142,7 +142,7 @@ def settle(problem: BackscatterFrame, found: Generated, k: int) -> str:
         found.bound[k] = bound
         for mine, new in zip(found.prices, multipliers, strict=True):
             mine[k] = new
-    value = float(frame.optimal_value(realised(frame.flat(), mixture[None])[0]))
+    value = float(frame.optimal_value(realised(frame.flat(), mixture[None], found.value[k : k + 1])[0]))
     if value < found.value[k]:
         found.value[k], found.mixture[k] = value, mixture
     return ""
