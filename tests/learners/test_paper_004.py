@@ -123,11 +123,12 @@ STANDING = standing()
 
 
 def measured(
-    changes: Mapping[str, Change] | None = None, *, seeds: int = 3, scatter: float = 1e-6, draw: int = 0
+    changes: Mapping[str, Change] | None = None, *, seeds: int = 8, scatter: float = 1e-6, draw: int = 0
 ) -> Measurements:
     """Return measurements of `STANDING`, but for the changes of some: by patterns of quantity|method|setting.
 
-    `scatter` is relative, of a whole curve with a seed; methods do not share it.
+    `scatter` is relative, of a whole curve with a seed; methods do not share it. What never happens is told by eight seeds:
+    of fewer the interval of a median is the whole line, where the risk is divided.
     """
     given = dict(STANDING)
     for pattern, change in (changes or {}).items():
@@ -244,7 +245,7 @@ def test_a_claim_on_ojrs_fails_with_both_settings_and_depends_on_the_reading_wit
         ("section I: incremental", {"*|2r-SAE, *, offline*": 0.95}, "fails"),
         ("section I: incremental", {"*|2r-SAE, means, offline*": 0.95}, "depends on the reading"),
         ("figure 4: the losses of AE", {"loss*episode*": lambda v: ramp(0.005, 0.001, 0.95)}, "fails"),
-        ("figure 4: the losses of AE", {"loss*episode*": 0.001}, "exceeded"),
+        ("figure 4: the losses of AE", {"loss*pass*": lambda v: ramp(0.005, 0.001, 0.04)}, "holds"),
         ("figure 4: the losses of AE", {"loss*pass*": lambda v: ramp(0.005, 0.001, 0.95)}, "depends on the reading"),
         ("figure 4: AE and SAE", {f"loss*|{AE}|*": times(2.0)}, "fails"),
         ("figure 4: AE and SAE", {f"loss*update*|{AE}|*": times(2.0)}, "depends on the reading"),
@@ -267,7 +268,7 @@ def test_a_claim_on_ojrs_fails_with_both_settings_and_depends_on_the_reading_wit
         ("section V-D: PSO", {f"F-part*|PSO*|{DYNAMIC[5]}": 0.8}, "fails"),
         ("section V-D: PSO", {f"F-part*|{SWARM}|*": 0.8}, "cannot tell"),
         ("section V-D: PSO", {"time*|PSO*": 0.5}, "fails"),
-        ("section V-D: the information", {f"reward*along*|{UNCOMPRESSED}|*": lambda v: ramp(0.02, 0.05, 0.01)}, "fails"),
+        ("section V-D: the information", {f"reward*along*|{SANE_NAME}|table*": lambda v: ramp(0.02, 0.05, 0.45)}, "fails"),
         ("table III: the accuracy", {f"*|{SAE}|channels of 4*": 0.95}, "fails"),
         ("table III: the accuracy", {f"accuracy|{SAE}|channels of 4*": 0.95}, "cannot tell"),
         ("table III: the compression", {f"compression*|{DYNAMIC[3]}": 0.6}, "fails"),

@@ -41,7 +41,7 @@ NEAR = {"within 10 %": 1.1, "within 20 %": 1.2}
 """Factors within which losses are the same."""
 LOST = {"0.005": 0.005, "0.022, what OJRS loses against ASA in table II": 0.022}
 """Part of the optimum that may be lost where performance is not compromised."""
-ALMOST = 0.976
+ALMOST = 0.04825 / 0.04945
 """Part of a reward that is "almost the same": the least that 0.0483 of 0.0494, as printed in table II, may be."""
 NEAR_OPTIMAL = {"0.969, S-Avg of table III": 0.969, "0.942, F-Avg": 0.942}
 """NRR that are "near-optimal": what table III prints of two servers."""
