@@ -45,7 +45,7 @@ NAMES = {
     "mecopt.contract.backend": "Backend ClosedForm Feature",
     "mecopt.contract.solver": "Search Solver",
     "mecopt.contract.fields": "Quantity Variables quantity",
-    "mecopt.contract.decision": "Binary Counts DecisionSpace Interval OneOf UnitBeams",
+    "mecopt.contract.decision": "Binary Counts DecisionSpace Interval MOST_COUNTED OneOf SKIP UnitBeams listed",
     "mecopt.lesson": """
         Lesson Outcome Pricing Step all_of best_value core deviation enumerated excess forcing is_display paragraphs
         pricing scientific words
