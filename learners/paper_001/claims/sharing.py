@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from mecopt.evaluation.claims import Claim
 from mecopt.evaluation.figures import Curve, Figure, Of
+from mecopt.evaluation.reproduction import OURS as NOT_THEIRS
 from mecopt.evaluation.rules import Rule, at_most, falls, known, more, on_scales, rises
 from mecopt.learners.paper_001.claims.readings import OF_ITS_OWN, SEARCHED, THERE, said
 from mecopt.learners.paper_001.names import CARRIER, DISTANCES, GIVEN, OWN, PARTS, SENDING, TIMES, WORK, played
@@ -35,7 +36,7 @@ def both(where: str, text: str, ours: str, readings: Readings, *revised: str) ->
     words = f"{SEARCHED}; {ours}" if ours else SEARCHED
     return (
         said(where, text, f"{words}; {THERE}", readings(tuple(OWN.values())), OF_ITS_OWN, *revised),
-        said(f"beside {where}", f"with beams that nobody learned, {text}", words, readings(GIVEN)),
+        said(f"{NOT_THEIRS}, beside {where}", f"with beams that nobody learned, {text}", words, readings(GIVEN)),
     )
 
 
