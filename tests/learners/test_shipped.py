@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 
 import mecopt
-from mecopt.models import MultiServerOffloading
+from mecopt.dynamic import rollout
+from mecopt.dynamic.rollout import policy_of
+from mecopt.models import BackscatterFrame, MultiServerOffloading
+from mecopt.models.backscatter_frame.dynamics.steps import FrameDynamics
 from mecopt.registry import find_learner
 from mecopt.storage.policies import shipped
 from mecopt.storage.trained import CARD, read_card
@@ -35,7 +38,7 @@ def options(words: list[str]) -> dict[str, list[str]]:
 
 
 def test_every_policy_that_ships_has_its_command() -> None:
-    assert len(FOLDERS) >= 9
+    assert len(FOLDERS) >= 10
     assert set(commands()) == {folder.name for folder in FOLDERS}
 
 
@@ -75,3 +78,17 @@ def test_the_network_on_many_servers_is_what_learned_means_there_and_close_to_th
     assert own.mean() == pytest.approx(policy.card["reached"]["own_decision"]["mean"], abs=0.003)
     assert (best / learned.objective).mean() > own.mean() > (best / strongest).mean()
     assert shipped(MultiServerOffloading.sample(np.random.default_rng(0), (2,), servers=3)) is None
+
+
+def test_the_beams_that_ship_earn_more_along_a_path_than_beams_drawn_at_random() -> None:
+    policy = shipped(BackscatterFrame.sample(np.random.default_rng(1), (2,)))
+    assert policy is not None
+    assert policy.learner == "h-maddpg"
+    assert not policy.myopic
+    dynamics = FrameDynamics()
+    lanes = dynamics.stream(np.random.default_rng(777), 60, 8)
+
+    def earned(name: str) -> float:
+        return float(rollout(dynamics, lanes, policy_of(dynamics, name), np.random.default_rng(0)).reward.mean())
+
+    assert earned("learned") > 1.15 * earned("random")
