@@ -6,6 +6,7 @@ import codecs
 import importlib
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -83,7 +84,7 @@ def main(arguments: list[str] | None = None) -> Any:
     """Run a command; errors become one line on standard error, and an exit code."""
     lacking = _spelling_out_what_a_code_page_lacks()
     if arguments is None:
-        _tidy_when_terminated()
+        _on_request(_tidy)
     if arguments is None and hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `mecopt list | head` ends like any other program
     with screened():
@@ -96,6 +97,7 @@ def main(arguments: list[str] | None = None) -> Any:
             code = code or 2
     if arguments is None:
         interrupts.end_quietly()
+        _on_request(_ending_anyway)
     sys.exit(code)
 
 
@@ -146,17 +148,23 @@ def _say(text: str) -> None:
         click.echo(text, err=True)
 
 
-def _tidy_when_terminated() -> None:
+def _tidy(number: int, frame: Any) -> None:
     """Let a request to end, made once, leave nothing behind; one more ends the process at once."""
+    signal.signal(number, signal.SIG_DFL)
+    raise Terminated(number)
 
-    def end(number: int, frame: Any) -> None:
-        signal.signal(number, signal.SIG_DFL)
-        raise Terminated(number)
 
+def _ending_anyway(number: int, frame: Any) -> None:
+    """Let a request to end that comes when all is done disturb nothing; one more ends the process at once."""
+    signal.signal(number, signal.SIG_DFL)
+
+
+def _on_request(heard: Callable[[int, Any], None]) -> None:
+    """Say what a request to end does, unless somebody else has said so."""
     for name in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, end)
+        if number is not None and signal.getsignal(number) in (signal.SIG_DFL, _tidy):
+            signal.signal(number, heard)
 
 
 def _spelling_out_what_a_code_page_lacks() -> set[str]:

@@ -295,3 +295,15 @@ def test_text_that_cannot_be_encoded_is_spelt_out(encoding: str, tmp_path: Path)
     assert found.returncode == 0, found.stderr
     assert ("ańna" if encoding == "utf-8" else "a\\u0144na") in found.stderr.decode(encoding)
     assert "ańna" in (tmp_path / "answers.csv").read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
+@pytest.mark.parametrize("sign", ["SIGTERM", "SIGHUP"])
+def test_a_request_to_end_that_comes_when_all_is_done_disturbs_nothing(sign: str) -> None:
+    code = (
+        "import atexit, os, signal, sys; sys.argv = ['mecopt', 'list']; from mecopt.cli.main import main; "
+        f"atexit.register(os.kill, os.getpid(), signal.{sign}); main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "binary-offloading" in done.stdout
