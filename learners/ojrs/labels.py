@@ -9,11 +9,12 @@ at every instance, with the change :math:`\Delta\delta_t` of the loss at the las
 printed (30) has no absolute value around :math:`\Delta\delta`, (32) has: `rise` reads it as printed, so that T grows while
 the loss rises, `change` as its size. Neither tells whether the network is any good: a loss that has stopped falling
 far from the optimum lets T fall to 1, and learning with it; one that stays noisy lets T grow for ever. Hence a floor in
-place of the 1, and a ceiling. `loss` compares the loss itself with epsilon, by which T does what the paper says of it: it
-falls as the network learns, and rises when the environment varies.
+place of the 1, and a ceiling. `fall` takes the decrease of the loss, by which the text says that T is adjusted. `loss`
+compares the loss itself with epsilon, by which T does what the paper says of it: it falls as the network learns, and rises
+when the environment varies.
 
-`epsilon-greedy` is what the paper compares with in figure 10, "DRL with epsilon-greedy": of the own decision and one in
-which every user takes any choice with probability epsilon, the better one is learned.
+`epsilon-greedy` is what the paper compares with in figure 10, "DRL with epsilon-greedy": of the own decision and as many as
+annealing would try, in each of which every user takes any choice with probability epsilon, the best one is learned.
 
 `local-search` descends by single moves, and by exchanges where the problem's compiled search knows them; `optimum` is the
 proved one, to see what better labels would bring.
@@ -45,7 +46,7 @@ def steps_ahead(steps: int, loss: float, change: float, count: int, settings: Oj
 
     `loss` is nan before the first update, its `change` before the second one.
     """
-    seen = {"fixed": np.nan, "rise": change, "change": abs(change), "loss": loss}[settings.adaptive]
+    seen = {"fixed": np.nan, "rise": change, "fall": -change, "change": abs(change), "loss": loss}[settings.adaptive]
     if np.isnan(seen):
         return np.full(count, steps)
     grows = seen >= settings.change_threshold
@@ -81,9 +82,12 @@ def searched(problem: Problem, own: Array, steps: Array, settings: OjrsSettings,
         best = solve(problem, throw=False)
         return np.where(np.isfinite(best.objective)[:, None], best.decision, own)
     if settings.labels == "epsilon-greedy":
-        any_choice = problem.mended(problem.decision_space.sample(rng, problem.batch_shape))
-        tried = np.where(rng.random(own.shape) < settings.exploration, any_choice, own)
-        return np.where((scores(problem, tried) < scores(problem, own))[:, None], tried, own)
+        found = own
+        for _ in range(settings.steps):
+            any_choice = problem.mended(problem.decision_space.sample(rng, problem.batch_shape))
+            tried = np.where(rng.random(own.shape) < settings.exploration, any_choice, own)
+            found = np.where((scores(problem, tried) < scores(problem, found))[:, None], tried, found)
+        return found
     if settings.labels == "annealing":
         found, _, _ = anneal(
             problem,

@@ -186,22 +186,40 @@ class OjrsTraining(Training):
         return self._update(rng)
 
     def _update(self, rng: Generator) -> float:
-        drawn = []
-        for _ in range(self.settings.updates):
-            places = self.replay.draw(self.settings.batch, rng)
-            value = self._loss(self.replay["seen"][places], self.replay["found"][places])
-            latest = self.network.descend(value, self.settings.learning_rate)
-            drawn.append(places)
-            if latest < self.settings.loss_threshold:
-                break
+        latest = self._several(rng) if self.settings.redrawn else self._one(rng)
         self.loss, self.change = latest, latest - self.loss
-        if not np.isnan(self.change):
-            self.replay.judge(np.concatenate(drawn), self.change)
         return latest
 
-    def _loss(self, rows: Array, found: Array) -> Any:
-        """Return (25) of what was seen and the decisions found for it."""
+    def _several(self, rng: Generator) -> float:
+        """Draw a batch for each step, and judge all by how the loss differs from that of the last update; return it."""
+        drawn = []
+        for _ in range(self.settings.updates):
+            drawn.append(self.replay.draw(self.settings.batch, rng))
+            latest = self._step(drawn[-1])
+            if latest < self.settings.loss_threshold:
+                break
+        if not np.isnan(self.loss):
+            self.replay.judge(np.concatenate(drawn), latest - self.loss)
+        return latest
+
+    def _one(self, rng: Generator) -> float:
+        """Draw one batch, take all steps on it, and judge it by its own decrease; return its loss before them."""
+        places = self.replay.draw(self.settings.batch, rng)
+        before = self._step(places)
+        for _ in range(1, self.settings.updates):
+            if self._step(places) < self.settings.loss_threshold:
+                break
+        self.replay.judge(places, before - float(self._loss(places).detach()))
+        return before
+
+    def _step(self, places: Array) -> float:
+        """Take a step of Adam on what was drawn; return the loss before it."""
+        return self.network.descend(self._loss(places), self.settings.learning_rate)
+
+    def _loss(self, places: Array) -> Any:
+        """Return (25) of what was seen and the decisions found for it, at these places of the memory."""
         torch = network.torch_or_error()
+        rows, found = self.replay["seen"][places], self.replay["found"][places]
         values = self.network(self._seen(rows)).reshape(-1, self.choices)
         target = torch.from_numpy(found.astype(np.int64).ravel())
         entropy = torch.nn.functional.cross_entropy(values, target)

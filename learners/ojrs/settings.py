@@ -14,7 +14,7 @@ from mecopt.search.annealing import COOLING, NEIGHBOURS, TEMPERATURE
 
 ENCODERS = ("none", "ae", "sae", "2r-sae")
 LABELS = ("annealing", "epsilon-greedy", "local-search", "optimum")
-ADAPTIVE = ("fixed", "change", "rise", "loss")
+ADAPTIVE = ("fixed", "change", "rise", "fall", "loss")
 CROSS_ENTROPIES = ("mean", "sum")
 MOST_CANDIDATES = 10_000
 
@@ -24,7 +24,7 @@ class OjrsSettings(Settings):
     """How network and encoder are built and trained, what is searched for, and what is remembered.
 
     The defaults are ours: what did best among settings that need no knowledge of the optimum. The variant `paper` is the
-    paper's (section V-A); where it is silent, ours, as each setting says. `sane` is the paper's with what breaks it mended.
+    paper's (section V-A); where it is silent, ours, as each setting says. `sane` changes five of them, see `SANE`.
     """
 
     encoder: str = "none"
@@ -68,9 +68,10 @@ class OjrsSettings(Settings):
     guidance: str = ""
     """Field per user and server that says what a server is worth to a user; none named: the only one there is."""
     steps: int = 100
-    """T_SA of the beginning, steps of annealing for an instance (paper: 20)."""
+    """T_SA of the beginning, steps of annealing for an instance (paper: 20); of the labels "epsilon-greedy" the trials."""
     adaptive: str = "fixed"
-    """Whether (30) changes T_SA, by the "change" of the loss, its "rise" or the "loss" itself, or not ("fixed")."""
+    """Whether (30) changes T_SA, by the size of the "change" of the loss, its "rise" or "fall", or the "loss" itself, or not
+    ("fixed")."""
     change_threshold: float = 0.02
     """epsilon of (30) (paper: 0.02)."""
     least_steps: int = 20
@@ -101,6 +102,9 @@ class OjrsSettings(Settings):
     """phi, instances between two updates (paper: 10)."""
     updates: int = 2
     """Steps of Adam in an update, at most."""
+    redrawn: bool = True
+    """Whether each step of an update draws transitions of its own, and (32) takes by how much the loss differs from that of
+    the last update; else all steps are on one draw (algorithm 3, lines 9 to 11), and (32) takes the decrease of its loss."""
     loss_threshold: float = 0.0
     """An update ends below this loss (25), before its most steps; 0 takes them all. The paper trains "until the loss
     value is below a required threshold", and does not say which."""
@@ -160,7 +164,7 @@ class OjrsSettings(Settings):
 
     def without_effect(self) -> Mapping[str, str]:
         """Return the settings of components that are off, with the setting that turns them off."""
-        annealing = ("neighbour", "guidance", "steps", "adaptive", "temperature", "cooling")
+        annealing = ("neighbour", "guidance", "adaptive", "temperature", "cooling")
         bounds = ("change_threshold", "least_steps", "most_steps")
         loss = ("relative_weight", "weight_decay", "averaged")
         encoder = ("code", "between", "activation", "encoder_steps", "encoder_rate", "error_threshold", "encoder_memory")
@@ -172,6 +176,7 @@ class OjrsSettings(Settings):
             (self.neighbour == "one-user", "neighbour=one-user", ("guidance",)),
             (self.adaptive == "fixed", "adaptive=fixed", bounds),
             (self.labels != "annealing", f"labels={self.labels}", (*annealing, *bounds)),
+            (self.labels not in ("annealing", "epsilon-greedy"), f"labels={self.labels}", ("steps",)),
             (self.labels != "epsilon-greedy", f"labels={self.labels}", ("exploration",)),
         )
         return {name: cause for is_off, cause, names in off if is_off for name in names}
@@ -210,4 +215,4 @@ SANE = {
     "l2": 0.0,
     "cross_entropy": "mean",
 }
-"""The same with the terms of (23) averaged, a mutation that changes one user, a fixed T_SA, and no L2."""
+"""The same with the terms of (23) averaged, a mutation that changes one user, a fixed T_SA, no L2, and a mean entropy."""

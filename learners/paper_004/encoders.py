@@ -178,7 +178,7 @@ def tracked(name: str, seed: int, slots: int) -> dict[str, Reconstruction]:
     """Return what is left of channels while users walk, over the last tenth: with incremental learning and without.
 
     Both encoders are fitted to the first tenth; one of them goes on at the end of each further tenth, see Algorithm 1, so
-    what it is measured on it has not seen.
+    what it is measured on it has not seen; the other one takes as many fits, all to the first tenth.
     """
     problem, tenth = stream(WALKING, seed, slots), slots // 10
     settings = OjrsSettings(**ENCODERS[name])
@@ -187,11 +187,12 @@ def tracked(name: str, seed: int, slots: int) -> dict[str, Reconstruction]:
     assert sizes is not None
     scale, last, found = UnitScale.fit(inputs, problem), problem[-tenth:], {}
     with one_thread():
-        for how, tenths in ((ONCE, 1), (REFITTED, 9)):
+        for how, on in ((ONCE, 0), (REFITTED, tenth)):
             rng = np.random.default_rng((seed, 13, 4))
             encoder = Autoencoder(sizes, scale, settings, rng)
-            for begin in range(0, tenths * tenth, tenth):
-                encoder.remember(inputs(problem[begin : begin + tenth]))
+            for begin in range(0, 9 * tenth, tenth):
+                if on or not begin:
+                    encoder.remember(inputs(problem[begin : begin + tenth]))
                 encoder.fit(rng)
             parts = (problem[:tenth], last)
             pairs = [(features(one, one.channel_gain), rebuilt(encoder, inputs, one)) for one in parts]

@@ -9,6 +9,8 @@ OVER = " along the training"
 
 NRR, REWARD, LATENCY, TIME = "NRR", "reward [1/s]", "latency [s]", "time [ms]"
 """Of own decisions; along a training, or on fresh slots."""
+FEASIBLE = "decisions whose allocation satisfies all constraints"
+"""A share of fresh slots."""
 LABELS, LOSS, STEPS, LEAST = "NRR of the labels", "loss", "T", "least NRR"
 UNCHANGING, CHOSEN = "users who never change their choice", "users who choose"
 MET, FOUND = "NRR of the best decision met", "evaluations to a mean NRR"

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from mecopt.contract.certificate import VIOLATION
 from mecopt.kernels.sum_of_ratios import midpoint_test
 from mecopt.learners.ojrs import Ojrs
 from mecopt.learners.paper_004.trainings import BASES, STEADY, stream
@@ -107,6 +108,7 @@ SWARMS: Mapping[str, str] = {SWARM: "particle-swarm", SWARM_LONG: "particle-swar
 FLOWN: Mapping[str, int] = {SWARM: 500, SWARM_LONG: 50}
 """Slots of every seed, or of a half of it, on which a swarm flies: one evaluates 3,030 decisions, the other 100,100."""
 ASA, ASA_LONG = "ASA, T = 20", "ASA, T = 500"
+ASA_GUIDED, ASA_GUIDED_LONG = "ASA guided, T = 20", "ASA guided, T = 500"
 OJRS = {base: f"OJRS, {base}" for base in BASES}
 COMPARED, QUICK_COMPARED = 1000, 40
 FRESH = 1000
@@ -162,8 +164,8 @@ def strategies(kind: str, networks: Mapping[str, Ojrs], seed: int, count: int) -
         RANDOM: _solver("random"),
         ASA: _searched("literal", 20),
         ASA_LONG: _searched("literal", 500),
-        "ASA guided, T = 20": _searched("guided", 20),
-        "ASA guided, T = 500": _searched("guided", 500),
+        ASA_GUIDED: _searched("guided", 20),
+        ASA_GUIDED_LONG: _searched("guided", 500),
         COORDINATE: _solver("coordinate-descent"),
         LOCAL_SEARCH: _solver("local-search"),
         SWARM: _solver(SWARMS[SWARM]),
@@ -177,12 +179,21 @@ def latencies(ways: Mapping[str, Decide], problem: MultiServerOffloading, seed: 
     return {name: _value(decide, problem, rng[name]) for name, decide in ways.items()}
 
 
-def quality(swarm: str, problem: MultiServerOffloading, optimum: Array, seed: int, quick: bool = False) -> float:
-    """Return which part of the optimal reward a swarm reaches, mean over slots that lie evenly among those given."""
-    most = 2 if quick else FLOWN[swarm]
-    some = np.unique(np.linspace(0, problem.instances - 1, most).astype(int))
-    found = _solver(SWARMS[swarm])(problem[some], np.random.default_rng((seed, 14, 4)))
-    return float((optimum[some] / scores(problem[some], found)).mean())
+def feasible(decide: Decide, problem: MultiServerOffloading, seed: int) -> float:
+    """Return in what part of the slots the allocation of what is decided satisfies all constraints, as certified."""
+    found = allocate(problem, decide(problem, np.random.default_rng((seed, 9))), throw=False)
+    return float((found.violation <= VIOLATION).mean())
+
+
+def flown(swarm: str, slots: int, quick: bool = False) -> Array:
+    """Return on which of so many slots a swarm flies: they lie evenly among them."""
+    return np.unique(np.linspace(0, slots - 1, 2 if quick else FLOWN[swarm]).astype(int))
+
+
+def qualities(swarm: str, problem: MultiServerOffloading, optimum: Array, seed: int) -> Array:
+    """Return which part of the optimal reward a swarm reaches in each slot."""
+    found = _solver(SWARMS[swarm])(problem, np.random.default_rng((seed, 14, 4)))
+    return np.asarray(optimum / scores(problem, found))
 
 
 def decision_times(ways: Mapping[str, Decide], seed: int, slots: int) -> Mapping[str, float]:

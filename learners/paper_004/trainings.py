@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.evaluation.study import Plan
-from mecopt.learners.ojrs.settings import PAPER, SANE
+from mecopt.learners.ojrs.settings import PAPER, SANE, OjrsSettings
 from mecopt.models.multi_server_offloading import MultiServerOffloading
 from mecopt.models.multi_server_offloading.scenarios import REFERENCE_GAIN, SIDE, distances, server_places, user_places
 from mecopt.quantities.radio import rayleigh_amplitude, reference_gain
@@ -77,6 +77,12 @@ def varied(base: str, change: str = "") -> str:
 def plan(base: str, change: str = "", setting: str = STEADY) -> Plan:
     """Return the training of some settings with one change."""
     return Plan(varied(base, change), setting, "ojrs", {**BASES[base], **CHANGES.get(change, {})})
+
+
+def ceiling(name: str) -> int:
+    """Return the greatest T of some settings."""
+    base, _, change = name.partition(", ")
+    return int({**BASES[base], **CHANGES.get(change, {})}.get("most_steps", OjrsSettings().most_steps))
 
 
 UNCOMPRESSED = varied(SANE_NAME, RAW)
