@@ -56,6 +56,13 @@ def test_t_by_the_size_of_the_change_grows_while_the_loss_falls() -> None:
     assert steps_ahead(20, 9.0, -0.01, 2, settings).tolist() == [19, 18]
 
 
+def test_t_by_the_fall_of_the_loss_grows_while_it_falls_and_shrinks_while_it_rises() -> None:
+    settings = OjrsSettings(adaptive="fall", change_threshold=0.02, least_steps=1)
+    assert steps_ahead(20, 9.0, -0.05, 2, settings).tolist() == [21, 22]
+    assert steps_ahead(20, 9.0, 0.05, 2, settings).tolist() == [19, 18]
+    assert steps_ahead(20, 9.0, float("nan"), 2, settings).tolist() == [20, 20]
+
+
 def test_t_by_the_loss_itself_falls_as_the_network_learns_and_grows_again_where_it_errs() -> None:
     settings = OjrsSettings(adaptive="loss", change_threshold=0.5, least_steps=1)
     assert steps_ahead(20, 0.7, -9.0, 2, settings).tolist() == [21, 22]
@@ -138,13 +145,25 @@ def test_epsilon_greedy_changes_as_many_users_as_epsilon_says(stream_of: Any) ->
     own = solve(stream, solver="all-local").decision
     worse = np.zeros(1500, dtype=bool)
     for seed in range(3):
-        settings = OjrsSettings(labels="epsilon-greedy", exploration=0.1)
+        settings = OjrsSettings(labels="epsilon-greedy", exploration=0.1, steps=1)
         found = searched(stream, own, np.zeros(1500), settings, np.random.default_rng(seed))
         changed = (found != own).mean(axis=-1)
         share = 0.1 * (1 - 1 / len(stream.choices.labels))
         assert 0 < changed.mean() <= share + 4 * np.sqrt(share / own.size)
         worse |= scores(stream, found) > scores(stream, own)
     assert not worse.any()
+
+
+def test_of_more_trials_of_epsilon_greedy_the_best_one_is_found(stream_of: Any) -> None:
+    """The first trial is the same, and whatever comes after it can only be better."""
+    stream = stream_of(MultiServerOffloading, 50)
+    own = solve(stream, solver="all-local").decision
+    values = []
+    for trials in (1, 2, 20):
+        settings = OjrsSettings(labels="epsilon-greedy", exploration=0.3, steps=trials)
+        values.append(scores(stream, searched(stream, own, np.zeros(50), settings, np.random.default_rng(0))))
+    assert (np.diff(values, axis=0) <= 0.0).all()
+    assert values[2].mean() < values[1].mean() < values[0].mean()
 
 
 # ---------------------------------------------------------------------- one update
@@ -208,6 +227,30 @@ def test_what_was_drawn_is_judged_by_the_change_of_the_loss_and_stored_with_the_
         assert any(value == pytest.approx(expected) for expected in (1.0, *(np.abs(np.diff(losses)) + 0.001)))
     assert (priority != 1.0).any()
     np.testing.assert_allclose(training.replay["square"], np.repeat(squares, 8), rtol=1e-9)
+
+
+def test_steps_on_one_draw_are_those_of_adam_on_it_and_judge_it_by_its_own_decrease(stream_of: Any) -> None:
+    """All of the memory is drawn, and nothing but it: one draw and a draw for each step are the same descent."""
+    stream = stream_of(MultiServerOffloading, 8)
+    labels = allocate(stream, stream.decision_space.sample(np.random.default_rng(2), (8,)))
+    given: dict[str, Any] = {"interval": 8, "memory": 8, "batch": 8, "learning_rate": 0.01, "replay": "uniform"}
+    ends = [begin(stream, updates=count, redrawn=True, **given) for count in (1, 4, 5)]
+    losses = [training.learn(labels, np.random.default_rng(0)) for training in ends]
+    one = begin(stream, updates=4, redrawn=False, **given)
+    assert one.learn(labels, np.random.default_rng(0)) == pytest.approx(losses[0], rel=1e-5)
+    for (weight, offset), (other, same) in zip(one.network.layers, ends[1].network.layers, strict=True):
+        np.testing.assert_allclose(weight, other, atol=1e-5)
+        np.testing.assert_allclose(offset, same, atol=1e-5)
+    stored = stream[np.zeros(8, dtype=int)]
+    alike = allocate(stored, labels.decision[np.zeros(8, dtype=int)])
+    more = {**given, "replay": "prioritised", "redrawn": False}
+    before = begin(stream, updates=1, **more).learn(alike, np.random.default_rng(0))
+    after = begin(stream, updates=5, **{**more, "redrawn": True}).learn(alike, np.random.default_rng(0))
+    judged = begin(stream, updates=4, **more)
+    judged.learn(alike, np.random.default_rng(0))
+    drawn = judged.replay.priority[judged.replay.priority != 1.0]
+    assert drawn.size
+    np.testing.assert_allclose(drawn, before - after + judged.settings.least_priority, rtol=1e-4)
 
 
 def test_what_is_not_feasible_is_played_as_infinitely_bad_and_not_learned(stream_of: Any) -> None:

@@ -85,7 +85,8 @@ def standing() -> dict[Key, tuple[Sequence[float | None], Array]]:
         tell(fixed, VARYING, {names.STEPS + names.OVER: 20.0, nrr: 0.98}, slots)
         tell(changed, VARYING, {names.STEPS + names.OVER: adapted, nrr: 0.98}, slots)
     for name, until in ((SANE_NAME, 0.1), (UNCOMPRESSED, 0.3)):
-        tell(name, DYNAMIC[MOST_SERVERS], {reward: ramp(0.02, 0.05, until)}, slots)
+        swing = 1.0 + (0.002 if name == UNCOMPRESSED else 0.0) * (-1.0) ** np.arange(X.size)
+        tell(name, DYNAMIC[MOST_SERVERS], {reward: swing * ramp(0.02, 0.05, until)}, slots)
     for n, setting in DYNAMIC.items():
         columns = dict(zip(("F-Best", "F-Avg", "S-Best", "S-Avg"), PRINTED_III[n][1:], strict=True))
         for base in (*BASES, UNCOMPRESSED):
@@ -161,7 +162,7 @@ def measured(
     for (quantity, method, setting), (x, values) in given.items():
         sure = quantity in (names.ABOVE, names.APART)
         for seed in (None,) if sure else range(seeds):
-            drawn = values if sure else values * np.exp(scatter * rng.normal())
+            drawn = values if sure or quantity == names.FEASIBLE else values * np.exp(scatter * rng.normal())
             rows += [Row(quantity, float(v), method, setting, seed, at) for v, at in zip(drawn, x, strict=True)]
     return Measurements(tuple(rows))
 
@@ -252,7 +253,7 @@ def test_a_claim_on_ojrs_fails_with_both_settings_and_depends_on_the_reading_wit
         ("section III: powers", {"convex program*": 1.0}, "fails"),
         ("figure 3: the accuracy", {f"*|{AE}|{TWO}": 0.92}, "fails"),
         ("figure 3: the accuracy", {f"*|{AE}|{TWO}": 0.8}, "exceeded"),
-        ("figure 3: the accuracy", {f"*|{AE}|{TWO}": 1.0 - 1.15 * 1.71 * 0.08}, "cannot tell"),
+        ("figure 3: the accuracy", {f"*|{AE}|{TWO}": 1.0 - 1.71 * 0.08 / 1.15}, "cannot tell"),
         ("figure 3: the accuracy", {f"accuracy|{AE}|{TWO}": 0.92}, "cannot tell"),
         ("figure 3: with three", {f"*|{AE}|{TWO}": 0.99}, "fails"),
         ("figure 3: with three", {f"accuracy|{AE}|*": 0.99}, "cannot tell"),
@@ -306,11 +307,6 @@ def test_a_claim_on_ojrs_fails_with_both_settings_and_depends_on_the_reading_wit
         ("section V-D: the information", {f"reward*along*|{SANE_NAME}|table*": lambda v: ramp(0.02, 0.05, 0.45)}, "fails"),
         ("table III: the accuracy", {f"*|{SAE}|channels of 4*": 0.95}, "fails"),
         ("table III: the accuracy", {f"accuracy|{SAE}|channels of 4*": 0.95}, "cannot tell"),
-        (
-            "section V-D: the information",
-            {f"reward*along*|{SANE_NAME}|table*": lambda v: ramp(0.02, 0.05, 0.3)},
-            "cannot tell",
-        ),
         ("section V-D: the information", {f"F-end|{UNCOMPRESSED}|*": 0.999}, "fails"),
         ("section V-D: the information", {f"F-end|{UNCOMPRESSED}|*": 0.985}, "cannot tell"),
         ("section V-D: the information", {f"reward*along*|{SANE_NAME}|table*": wavy}, "depends on the reading"),
@@ -327,7 +323,7 @@ def test_a_claim_on_ojrs_fails_with_both_settings_and_depends_on_the_reading_wit
         ("table III: NRR decreases", rising("F-Avg by*|{}"), "depends on the reading"),
         ("table III: NRR decreases", {"?-Avg*|*|table*": 0.9}, "cannot tell"),
         ("table III: before and after", {"S-Best*slot*": 0.9}, "depends on the reading"),
-        ("table III: before and after", {"S-Best*": lambda v: v + 0.005}, "cannot tell"),
+        ("table III: before and after", {"S-Best*": lambda v: v - 0.005}, "cannot tell"),
         ("table III: before and after", {"S-Best*": lambda v: v + 0.05}, "exceeded"),
     ],
 )

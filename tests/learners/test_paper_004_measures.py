@@ -243,10 +243,22 @@ def test_a_swarm_s_part_of_the_optimum_is_below_it_and_a_larger_one_reaches_more
         .decision
     )
     value = problem.optimal_value(optimum)
-    small, large = (searches.quality(swarm, problem, value, 0) for swarm in searches.SWARMS)
+    small, large = (float(searches.qualities(swarm, problem, value, 0).mean()) for swarm in searches.SWARMS)
     assert 0.85 < small < large < 1.0
-    doubled = searches.quality(searches.SWARM, problem, 2.0 * value, 0)
-    assert doubled == pytest.approx(2.0 * small, rel=1e-12)
+    doubled = searches.qualities(searches.SWARM, problem, 2.0 * value, 0)
+    assert doubled.mean() == pytest.approx(2.0 * small, rel=1e-12)
+
+
+def test_a_swarm_flies_on_slots_that_lie_evenly() -> None:
+    assert searches.flown(searches.SWARM_LONG, 5000)[[0, 1, -1]].tolist() == [0, 102, 4999]
+    assert searches.flown(searches.SWARM, 100).tolist() == list(range(100))
+    assert searches.flown(searches.SWARM, 100, quick=True).tolist() == [0, 99]
+
+
+def test_a_decision_s_allocation_satisfies_all_constraints() -> None:
+    problem = stream(STEADY, 0, 8)
+    anywhere = problem.decision_space.sample(np.random.default_rng(1), (8,))
+    assert searches.feasible(lambda problem, rng: anywhere, problem, 0) == 1.0
 
 
 def test_the_scale_of_the_encoder_s_loss_is_the_one_of_23() -> None:
