@@ -56,7 +56,7 @@ from mecopt.contract.problem import Problem
 from mecopt.contract.scaling import quotient
 from mecopt.contract.scenario import Reference, Scenario
 from mecopt.contract.solver import Solver
-from mecopt.models.multi_server_offloading import allocation, exact, reasons, terms
+from mecopt.models.multi_server_offloading import allocation, exact, limits, reasons, terms
 from mecopt.models.multi_server_offloading.scenarios import PRESETS
 from mecopt.models.multi_server_offloading.variables import ServerPrices, SpeedAndPower
 from mecopt.quantities.radio import POWER_GAIN, THERMAL_POWER
@@ -257,7 +257,7 @@ class MultiServerOffloading(Problem[SpeedAndPower, ServerPrices]):
 
     def latency(self, decision: Array, allocation: SpeedAndPower) -> Array:
         """Return the latency of every task at the given speeds and powers, equations (4)-(6) and (12), in s."""
-        gain = self._chosen(self.channel_gain / self.noise_power[..., None, :], decision)
+        gain = terms.chosen(self, self.channel_gain / self.noise_power[..., None, :], decision)
         size, work = self.aligned("data_size", decision), self.aligned("workload", decision)
         power, speed = allocation.transmit_power, allocation.server_speed
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -292,13 +292,13 @@ class MultiServerOffloading(Problem[SpeedAndPower, ServerPrices]):
         with np.errstate(over="ignore"):
             alone = np.isinf(quotient(self.workload, self.own_speed()))
         nothing = np.isinf(self.upload_time()) | (self.server_speed[..., None, :] == 0.0)
-        return np.where(decision > 0, self._chosen(nothing, decision), self.aligned(alone, decision))
+        return np.where(decision > 0, terms.chosen(self, nothing, decision), self.aligned(alone, decision))
 
     def per_user(self, decision: Array, allocation: SpeedAndPower) -> dict[str, Array]:
         """Return each user's weighted latency and latency in s, and the energy in J that its upload takes."""
         delay = self.latency(decision, allocation)
         size, away = self.aligned("data_size", decision), decision > 0
-        gain = self._chosen(self.channel_gain / self.noise_power[..., None, :], decision)
+        gain = terms.chosen(self, self.channel_gain / self.noise_power[..., None, :], decision)
         sending = away & (size > 0.0)
         with np.errstate(divide="ignore", invalid="ignore"):
             rate = self.aligned("bandwidth", decision) * np.log1p(allocation.transmit_power * gain) / np.log(2.0)
@@ -310,35 +310,7 @@ class MultiServerOffloading(Problem[SpeedAndPower, ServerPrices]):
 
         ``latency`` says how far the stated latencies are from those at the stated speeds and powers.
         """
-        away = decision > 0
-        on_server = decision[..., None] == np.arange(1, self.servers + 1)
-        speed, power = np.where(away, allocation.server_speed, 0.0), np.where(away, allocation.transmit_power, 0.0)
-        total = np.where(on_server, speed[..., None], 0.0).sum(axis=-2)
-        capacity = self.aligned("server_speed", decision[..., :1])
-        own = self._chosen(np.broadcast_to(self.server_speed[..., None, :], self.channel_gain.shape), decision)
-        held, places = on_server.sum(axis=-2), self.aligned("admission", decision[..., :1])
-        least, most = self.aligned("least_speed", decision), self.aligned("most_speed", decision)
-        latency, deadline = self.latency(decision, allocation), self.aligned("deadline", decision)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            short = np.where(away & (least > 0), 1.0 - speed / least, 0.0)
-            late = np.where(deadline < np.inf, latency / deadline - 1.0, np.where(np.isnan(latency), np.nan, 0.0))
-            crowded = np.where(places < np.inf, (held - places) / np.maximum(places, 1.0), 0.0)
-            misstated = np.abs(allocation.latency - latency) / np.where(latency > 0, latency, 1.0)
-            used, taken = quotient(total, capacity), quotient(speed, own)
-            radiated = quotient(power, self.aligned("max_power", decision))
-        misstated = np.where(allocation.latency == latency, 0.0, misstated)  # infinite where a user of no weight waits
-        parts = {
-            "server_speed": (used - 1.0).max(axis=-1),
-            "speed_sign": (-taken).max(axis=-1, where=away, initial=0.0),
-            "max_power": (radiated - 1.0).max(axis=-1),
-            "power_sign": (-radiated).max(axis=-1),
-            "admission": crowded.max(axis=-1),
-            "least_speed": short.max(axis=-1),
-            "most_speed": (speed / most - 1.0).max(axis=-1),
-            "deadline": late.max(axis=-1),
-            "latency": misstated.max(axis=-1),
-        }
-        return {name: np.maximum(part, 0.0) for name, part in parts.items()}
+        return limits.violations(self, decision, allocation)
 
     def infeasible(self, decision: Array) -> Array:
         """Whether a server's users do not fit, a choice misses a deadline at any speed, or there is no link to it."""
@@ -407,12 +379,3 @@ class MultiServerOffloading(Problem[SpeedAndPower, ServerPrices]):
     def to_pyomo(self) -> Any:
         """Return the whole problem as a Pyomo model; see `mecopt.search.server_choice.pyomo_model`."""
         return server_choice.pyomo_model(self)
-
-    def _chosen(self, values: Array, decision: Array) -> Array:
-        """Return what of values ``(*batch, users, servers)`` is of each user's server; of the first where it is local."""
-        missing = decision.ndim - 1 - len(self.batch_shape)
-        batch = len(self.batch_shape)
-        spread = values.reshape(values.shape[:batch] + (1,) * missing + values.shape[batch:])
-        spread = np.broadcast_to(spread, (*decision.shape, self.servers))
-        index = np.maximum(decision, 1)[..., None].astype(int) - 1
-        return np.take_along_axis(spread, index, axis=-1)[..., 0]

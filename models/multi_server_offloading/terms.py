@@ -78,3 +78,13 @@ def server_terms(problem: MultiServerOffloading) -> Servers:
     # A server that is off has nobody to share it: any speed does that leaves nothing to divide by 0.
     speed = np.where(problem.server_speed > 0, problem.server_speed, problem.server_speed.max(axis=-1, keepdims=True))
     return servers(choice_costs(problem), root, np.where(speed > 0, speed, 1.0), lower, upper, problem.admission)
+
+
+def chosen(problem: MultiServerOffloading, values: Array, decision: Array) -> Array:
+    """Return what of values ``(*batch, users, servers)`` is of each user's server; of the first where it is local."""
+    missing = decision.ndim - 1 - len(problem.batch_shape)
+    batch = len(problem.batch_shape)
+    spread = values.reshape(values.shape[:batch] + (1,) * missing + values.shape[batch:])
+    spread = np.broadcast_to(spread, (*decision.shape, problem.servers))
+    index = np.maximum(decision, 1)[..., None].astype(int) - 1
+    return np.take_along_axis(spread, index, axis=-1)[..., 0]

@@ -12,9 +12,6 @@ ROOT = Path(__file__).parents[2]
 
 MOST_LINES = 400
 
-LARGER = {"models/multi_server_offloading/problem.py"}
-"""Rooms that are still to be cut."""
-
 
 def test_the_machinery_imports_itself_in_no_circle() -> None:
     """Imports inside functions and for type checkers count as any other."""
@@ -34,4 +31,4 @@ def test_no_room_is_a_hall() -> None:
     lines = {room.relative_to(ROOT).as_posix(): len(room.read_text(encoding="utf-8").splitlines()) for room in rooms}
     own = {name: count for name, count in lines.items() if not name.startswith(("mecopt/models/", "mecopt/learners/"))}
     assert len(own) > 300
-    assert {name for name, count in own.items() if count > MOST_LINES} <= LARGER
+    assert not {name: count for name, count in own.items() if count > MOST_LINES}
