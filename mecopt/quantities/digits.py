@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
-LONGEST = 400
-"""Characters of a number."""
+LONGEST = 4000
+"""Characters of a number; Python reads whole numbers of up to 4,300."""
 
 _WHOLE = re.compile(r"[+-]?[0-9]+")
 _REAL = re.compile(r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|inf|nan)", re.IGNORECASE | re.ASCII)

@@ -54,6 +54,8 @@ def test_a_missing_limit_is_null_in_json_and_nothing_else_is(tmp_path: Path) -> 
         "admission",
         "most_speed",
         "deadline",
+        "max_local_power",
+        "distance",
     ]
 
 

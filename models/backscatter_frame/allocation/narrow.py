@@ -19,14 +19,11 @@ from numpy.typing import NDArray
 
 from mecopt.contract.certificate import NOTHING
 from mecopt.models.backscatter_frame.allocation.path import follow_batch
-from mecopt.models.backscatter_frame.allocation.prices import Prices, dual_value, gain
+from mecopt.models.backscatter_frame.allocation.prices import SMALL, SPARED, Prices, dual_value, gain, withdrawn
 from mecopt.models.backscatter_frame.allocation.system import KEPT, RADIATED, VARIABLES, Work
 from mecopt.models.backscatter_frame.terms import Terms
 
 Array = NDArray[Any]
-
-SMALL = 0.1
-"""Part of a slot of carrier below which all costs of a frame may count in a unit of their own."""
 
 ROOM = 16.0
 """Times what a frame has used so far that it may use when it is followed again."""
@@ -46,9 +43,6 @@ ROUNDED = 1e-15
 PARTS = (0.0, 1e-13, 1e-12, 1e-11, 1e-10, 1e-9, 1e-8, 1e-7)
 """Of prices, that are taken off them."""
 
-SPARED = 1e-14
-"""A part more, so that prices prove as much where they are rounded to other units."""
-
 COSTS = Terms._fields.index("kept"), Terms._fields.index("costs")
 """Of the terms, those that count in the unit of costs."""
 
@@ -62,25 +56,6 @@ ENERGY = Terms._fields.index("energy")
 
 IS_ENERGY = np.isin(np.arange(VARIABLES), (RADIATED, KEPT))
 """Of a point's entries."""
-
-
-def withdrawn(prices: Prices, part: Array | float) -> Prices:
-    """Return prices of which a part has been taken off, of those of work twice as much."""
-    return Prices(prices.work * (1.0 - 2.0 * part), prices.energy * (1.0 - part), prices.capacity * (1.0 - part))
-
-
-def excessive(reflected: Array, cost: Array) -> Array:
-    """Return the part of prices to take off, ``(..., 1)``, so that no slot of carrier brings more than it costs.
-
-    Parameters
-    ----------
-    reflected, cost
-        what a slot of carrier costs less what it brings, ``(..., users)``, and what it costs, ``(..., 1)``.
-    """
-    brings = np.maximum(cost - reflected, cost)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        part = np.where(reflected < 0.0, -reflected / brings, 0.0).max(axis=-1, keepdims=True)
-    return np.asarray(np.minimum(part * (1.0 + 1e-9) + SPARED, 0.5))
 
 
 def follow_again(

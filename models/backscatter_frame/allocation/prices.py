@@ -23,6 +23,12 @@ Array = NDArray[Any]
 MOST = 1e100
 """Price, in the solver's units, that counts for all beyond it, so that nothing overflows; any price proves."""
 
+SMALL = 0.1
+"""Part of a slot of carrier below which all costs of a frame may count in a unit of their own."""
+
+SPARED = 1e-14
+"""A part more, so that prices prove as much where they are rounded to other units."""
+
 
 class Prices(NamedTuple):
     """Prices in the solver's units, none negative, ``(..., users)``."""
@@ -112,3 +118,22 @@ def proved(problem: BackscatterFrame, decision: Array, dual: FramePrices) -> Arr
     prices = scaled(dual, terms)
     powered = terms.energy + terms.harvest.sum(axis=-1) > 0.0
     return dual_value(terms, prices, reflecting(terms, prices), powered)
+
+
+def withdrawn(prices: Prices, part: Array | float) -> Prices:
+    """Return prices of which a part has been taken off, of those of work twice as much."""
+    return Prices(prices.work * (1.0 - 2.0 * part), prices.energy * (1.0 - part), prices.capacity * (1.0 - part))
+
+
+def excessive(reflected: Array, cost: Array) -> Array:
+    """Return the part of prices to take off, ``(..., 1)``, so that no slot of carrier brings more than it costs.
+
+    Parameters
+    ----------
+    reflected, cost
+        what a slot of carrier costs less what it brings, ``(..., users)``, and what it costs, ``(..., 1)``.
+    """
+    brings = np.maximum(cost - reflected, cost)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        part = np.where(reflected < 0.0, -reflected / brings, 0.0).max(axis=-1, keepdims=True)
+    return np.asarray(np.minimum(part * (1.0 + 1e-9) + SPARED, 0.5))

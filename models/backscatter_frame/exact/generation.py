@@ -19,8 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.contract.certificate import NOTHING
-from mecopt.models.backscatter_frame.allocation.narrow import SMALL, excessive, withdrawn
-from mecopt.models.backscatter_frame.allocation.prices import Prices
+from mecopt.models.backscatter_frame.allocation.prices import SMALL, Prices, excessive, withdrawn
 from mecopt.models.backscatter_frame.allocation.specialised import follow
 from mecopt.models.backscatter_frame.exact import beams as rules
 from mecopt.models.backscatter_frame.exact import switching
