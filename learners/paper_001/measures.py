@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,9 +80,18 @@ class Means:
     battery: float
     """Energy in a battery as a frame begins, mJ."""
     shares: tuple[float, float, float]
-    """Active, passive and local part of the work served."""
+    """Active, passive and local part of the work served; infinite where nobody is."""
+    of_all: tuple[float, float, float]
+    """The same of all work that came."""
     times: tuple[float, float, float]
     """Active, passive and local time of a user, s per frame; users in outage, who may have done nothing, count."""
+    sending: float
+    """Active time of a user who is served, s per frame; infinite where nobody is."""
+
+    @property
+    def transmitting(self) -> float:
+        """Active part of the active and passive time of all users; infinite where there is none."""
+        return _part(self.times[0], self.times[0] + self.times[1])
 
 
 def efficiency(outcome: Outcome) -> Array:
@@ -95,7 +105,7 @@ def means(stream: BackscatterFrame, found: Walk, skipped: int) -> Means:
     outcome = Outcome(**{f.name: getattr(found.outcome, f.name)[part] for f in dataclasses.fields(Outcome)})
     allocation = {name: value[part] for name, value in found.allocation.as_dict().items()}
     bits = [(allocation[f"{how}_bits"] * outcome.served).sum() for how in ("active", "passive", "local")]
-    served = max(float(np.sum(bits)), np.finfo(float).tiny)
+    served, came = float(np.sum(bits)), float(stream.workload[part].sum())
     computing = allocation["local_bits"] / stream.compute_rate[part]
     times = [allocation["active_time"].mean(), allocation["passive_time"].mean(), computing.mean()]
     spent = (outcome.energy + REWARDS.static_energy).sum()
@@ -106,9 +116,16 @@ def means(stream: BackscatterFrame, found: Walk, skipped: int) -> Means:
         outage=float(outcome.outage.mean()),
         energy=float(outcome.energy.mean()),
         battery=float(found.battery[part].mean()),
-        shares=(float(bits[0] / served), float(bits[1] / served), float(bits[2] / served)),
+        shares=(_part(bits[0], served), _part(bits[1], served), _part(bits[2], served)),
+        of_all=(float(bits[0] / came), float(bits[1] / came), float(bits[2] / came)),
         times=(float(times[0]), float(times[1]), float(times[2])),
+        sending=_part((allocation["active_time"] * outcome.served).sum(), outcome.served.sum()),
     )
+
+
+def _part(of: float, whole: float) -> float:
+    """Return a part of a whole, infinite where that is nothing."""
+    return float(of / whole) if whole else math.inf
 
 
 NOTHING = 1.0

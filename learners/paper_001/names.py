@@ -53,7 +53,11 @@ PARTS: Mapping[str, str] = {name: f"{name} part" for name in ("active", "passive
 TIMES: Mapping[str, str] = {name: f"{name} time [s]" for name in PARTS}
 """Of a user and frame; users in outage, who may have done nothing, count."""
 SENDING = "active time of a user served [s]"
-"""Who is dropped sends nothing, which is no choice of the user's."""
+"""Who is dropped sends nothing, which is no choice of the user's. Infinite, as parts are, where nobody is served."""
+OF_ALL: Mapping[str, str] = {name: f"{name} part of all work" for name in PARTS}
+"""Of all work that came, served or not."""
+TRANSMITTING = "active part of the time of transmitting"
+"""Of the active and passive time of all users; infinite where nobody transmits."""
 
 OVER = " in training"
 """Follows the name of a quantity that is measured along a training, noise included."""

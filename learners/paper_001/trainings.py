@@ -10,7 +10,7 @@ from typing import Any
 
 from mecopt.evaluation.study import Plan
 from mecopt.learners.h_maddpg import LEARNER
-from mecopt.learners.h_maddpg.settings import MODEL_FREE, PAPER
+from mecopt.learners.h_maddpg.settings import MODEL_FREE, PAPER, HMaddpgSettings
 from mecopt.learners.paper_001.names import BEAMS, COMMON, DISTANCES, OWN, STEADY
 from mecopt.learners.paper_001.tuning import BEST, settings_of
 from mecopt.learners.paper_001.worlds import AXES, FEW, World
@@ -28,6 +28,9 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
 }
 """With the networks and numbers of Table I: Algorithm 1; its access point alone, users doing what the optimiser says; its
 rival with the users' own reward (12), as printed, and with the reward (11) that all share; one agent for everything."""
+
+STILL = "constant noise, optimisation-driven"
+"""Algorithm 1 with noise that does not fall, of which the paper says nothing: what falls meanwhile has been learned."""
 
 RIVALS = (FREE, FREE_TEAM)
 """Whose hierarchy has no optimiser."""
@@ -52,8 +55,12 @@ def beside(world: World, beams: str) -> str:
     return f"{OWN[beams]}, at {world.power:g} mW, {world.load:g} kbit, {world.scale:g} times the distances"
 
 
+NOISE = HMaddpgSettings().noise
+"""With which every training begins."""
+
 FIGURE = (
     *(Plan(named(kind, beams), STEADY, LEARNER.name, {**KINDS[kind], "beams": beams}) for kind in KINDS for beams in BEAMS),
+    *(Plan(named(STILL, beams), STEADY, LEARNER.name, {**PAPER, "beams": beams, "noise_end": NOISE}) for beams in BEAMS),
     *(Plan(named(kind, TUNED), STEADY, LEARNER.name, settings) for kind, settings in TUNED_KINDS.items()),
 )
 """Figure 2."""

@@ -1,7 +1,8 @@
 """Figures 3 and 4a: who does which work as carrier, work and distances change.
 
 They are of Algorithm 1's own policies, trained where they are measured, with both meanings of the access point's action.
-Beams that nobody learned stand beside them (`BESIDE`): matched to the user, the same for all others, and exact.
+That constants of ours do not show a sentence refutes none: others might. Beams that nobody learned stand beside them
+(`BESIDE`), with our constants alone: matched to the user, the same for all others, and exact.
 """
 
 from __future__ import annotations
@@ -9,11 +10,32 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from mecopt.evaluation.claims import Claim
-from mecopt.evaluation.figures import Curve, Figure, Of
+from mecopt.evaluation.figures import Curve, Figure
 from mecopt.evaluation.reproduction import OURS as NOT_THEIRS
 from mecopt.evaluation.rules import Rule, at_most, falls, known, more, on_scales, rises
-from mecopt.learners.paper_001.claims.readings import OF_ITS_OWN, SEARCHED, THERE, said
-from mecopt.learners.paper_001.names import CARRIER, DISTANCES, GIVEN, OWN, PARTS, SENDING, TIMES, WORK, played
+from mecopt.learners.paper_001.claims.readings import (
+    OF_ITS_OWN,
+    REVIEWED,
+    SEARCHED,
+    THERE,
+    AllServed,
+    Served,
+    said,
+    with_constants,
+)
+from mecopt.learners.paper_001.names import (
+    CARRIER,
+    DISTANCES,
+    GIVEN,
+    OF_ALL,
+    OWN,
+    PARTS,
+    SENDING,
+    TIMES,
+    TRANSMITTING,
+    WORK,
+    played,
+)
 from mecopt.learners.paper_001.worlds import LOADS, NOMINAL, POWERS, SCALES, UNCAPPED
 
 LARGE = {"a quarter": 0.25, "a third": 1.0 / 3.0}
@@ -29,15 +51,24 @@ Readings = Callable[[Sequence[str]], Mapping[str, Rule]]
 POWERED = f"{WEAKEST:g} against {STRONGEST:g} mW, ours"
 CAPPED = f"up to {UNCAPPED:g} kbit, beyond which our cap on computing decides"
 BY_CAP = "where the cap of ours decides is left out, and no reading of its own"
+JUDGED_THEN = "in the first run such beams decided the paper's sentence"
+CONSTANTS = "constants of ours that do not show it refute nothing"
+MORE_READINGS = f"{REVIEWED}, more readings"
 
 
 def both(where: str, text: str, ours: str, readings: Readings, *revised: str) -> tuple[Claim, Claim]:
     """Return a claim of the paper, of its own policies, and the same of beams that nobody learned."""
     words = f"{SEARCHED}; {ours}" if ours else SEARCHED
+    own = {name: with_constants(rule) for name, rule in readings(tuple(OWN.values())).items()}
     return (
-        said(where, text, f"{words}; {THERE}", readings(tuple(OWN.values())), OF_ITS_OWN, *revised),
-        said(f"{NOT_THEIRS}, beside {where}", f"with beams that nobody learned, {text}", words, readings(GIVEN)),
+        said(where, text, f"{words}; {THERE}", own, OF_ITS_OWN, CONSTANTS, *revised),
+        beside(where, f"with beams that nobody learned, {text}", words, readings(GIVEN), JUDGED_THEN, *revised),
     )
+
+
+def beside(where: str, text: str, ours: str, readings: Mapping[str, Rule], *revised: str) -> Claim:
+    """Return a sentence that is not the paper's, beside a figure that is."""
+    return said(f"{NOT_THEIRS}, beside {where}", text, ours, readings, *revised)
 
 
 def by_way(rule: Callable[[str, str], Rule], *quantities: str) -> Readings:
@@ -48,13 +79,13 @@ def by_way(rule: Callable[[str, str], Rule], *quantities: str) -> Readings:
 
 def swept(quantity: str, way: str, setting: str) -> Curve:
     """Return a quantity of Hybrid-offload along an axis; of work only up to where our cap decides."""
-    curve = Curve(quantity, played(way), setting)
+    curve = AllServed(quantity, played(way), setting)
     return curve.between(0.0, UNCAPPED) if setting == WORK else curve
 
 
 def at(quantity: str, way: str, setting: str, x: float) -> Figure:
     """Return a quantity of Hybrid-offload at a value of an axis."""
-    return Of(quantity, played(way), setting, x)
+    return Served(quantity, played(way), setting, x)
 
 
 def weak_carrier(sign: int) -> Callable[[str, str], Rule]:
@@ -83,9 +114,19 @@ def no_local(quantity: str, way: str) -> Rule:
     return on_scales({name: at_most(local, most) for name, most in NONE.items()})
 
 
-def passive_rather(quantity: str, way: str) -> Rule:
-    """A greater part is offloaded passively than actively at the greatest distances."""
-    return more(at(quantity, way, DISTANCES, FARTHEST), at(PARTS["active"], way, DISTANCES, FARTHEST))
+def remaining(ways: Sequence[str]) -> Mapping[str, Rule]:
+    """More is offloaded passively than actively at the greatest distances; more for what is sent than at the paper's."""
+
+    def passive_over_active(way: str, x: float) -> Figure:
+        passive, active = (at(PARTS[how], way, DISTANCES, x) for how in ("passive", "active"))
+        return passive / active
+
+    read: dict[str, Rule] = {}
+    for way in ways:
+        far = passive_over_active(way, FARTHEST)
+        read[f"{way}, rather than actively"] = more(far, known(1.0))
+        read[f"{way}, more than at the paper's distances"] = more(far, passive_over_active(way, NOMINAL.scale))
+    return read
 
 
 _EACH = (
@@ -93,14 +134,23 @@ _EACH = (
         "figure 3a",
         "when the transmit power is low the users suppress active offloading",
         POWERED,
-        by_way(weak_carrier(-1), PARTS["active"], SENDING),
+        by_way(weak_carrier(-1), PARTS["active"], OF_ALL["active"], TIMES["active"], SENDING),
+        MORE_READINGS,
     ),
     both(
         "figure 3a",
         "when the transmit power is low they prefer more passive offloading",
         POWERED,
-        by_way(weak_carrier(1), PARTS["passive"]),
+        by_way(weak_carrier(1), PARTS["passive"], OF_ALL["passive"], TIMES["passive"]),
         "of the least power against the greatest; a step between them the other way no longer decides",
+        MORE_READINGS,
+    ),
+    both(
+        "figure 3a",
+        "when the transmit power is low users have more opportunities to harvest, so a carrier that is on for longer",
+        POWERED,
+        by_way(weak_carrier(1), TIMES["passive"]),
+        f"{REVIEWED}, judged at all",
     ),
     both(
         "figure 3a",
@@ -127,8 +177,11 @@ _EACH = (
         "figure 3b",
         "as the workload increases the time for active offloading is reduced",
         CAPPED,
-        by_way(lambda quantity, way: falls(swept(quantity, way, WORK)), SENDING),
+        by_way(
+            lambda quantity, way: falls(swept(quantity, way, WORK)), PARTS["active"], TIMES["active"], SENDING, TRANSMITTING
+        ),
         BY_CAP,
+        MORE_READINGS,
     ),
     both(
         "figure 3b",
@@ -147,7 +200,8 @@ _EACH = (
         "figure 4a",
         "the remaining workload is offloaded passively",
         f"at {FARTHEST:g} times the paper's distances, the greatest on our axis",
-        by_way(passive_rather, PARTS["passive"]),
+        remaining,
+        MORE_READINGS,
     ),
 )
 

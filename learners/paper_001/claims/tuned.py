@@ -1,0 +1,60 @@
+"""Figure 2 as tuned: sentences on methods that are not as the paper has them, beside its own.
+
+A method's best of ten tries was taken by two seeds, which scatter by more than the tries differ, so that none of these can
+be told: figures stand with them, and no verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mecopt.evaluation.rules import Rule, more
+from mecopt.learners.paper_001.claims.learning import (
+    BY_HALF,
+    FASTER,
+    HIERARCHY,
+    HIGHER,
+    LOWER,
+    against,
+    converges,
+    efficient,
+    improved,
+    levels,
+    much_lower,
+)
+from mecopt.learners.paper_001.claims.readings import REVIEWED, TRAINED, Untold
+from mecopt.learners.paper_001.claims.sharing import beside
+from mecopt.learners.paper_001.names import OUTAGE, REWARD
+from mecopt.learners.paper_001.trainings import DRIVEN, FLAT, FREE, TUNED, named
+
+BY_TWO_SEEDS = "the tuning cannot tell methods apart: two seeds of a try scatter by more than tries differ"
+
+RIVAL = {TUNED: (named(DRIVEN, TUNED), named(FREE, TUNED))}
+"""Algorithm 1 and its rival."""
+WITHOUT = {f"{TUNED}, {kind}": (named(kind, TUNED), named(FLAT, TUNED)) for kind in (DRIVEN, FREE)}
+"""Hierarchies, and one agent for everything."""
+
+_SENTENCES: tuple[tuple[str, str, Mapping[str, Rule]], ...] = (
+    ("figure 2a", FASTER, against(RIVAL, converges)),
+    ("figure 2a", HIGHER, levels(RIVAL, REWARD, more)),
+    ("figure 2a and abstract", BY_HALF, levels(RIVAL, REWARD, improved)),
+    ("figure 2b", LOWER, levels(RIVAL, OUTAGE, much_lower)),
+    ("introduction", HIERARCHY, against(WITHOUT, efficient)),
+)
+
+
+def untold(rule: Rule) -> Rule:
+    """Leave every verdict open."""
+    return Untold(rule, ("holds", "exceeded", "fails"), BY_TWO_SEEDS)
+
+
+BESIDE = tuple(
+    beside(
+        where,
+        f"as tuned, {text}",
+        f"{TRAINED}, the coin, too",
+        {name: untold(rule) for name, rule in readings.items()},
+        f"{REVIEWED}, no reading of the paper's sentence, and told by no verdict",
+    )
+    for where, text, readings in _SENTENCES
+)
