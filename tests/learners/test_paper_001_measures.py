@@ -134,6 +134,7 @@ def test_means_are_sums_over_frames_lanes_and_users(name: str) -> None:
     found = walked(drawn, BASELINES[name], np.random.default_rng(0))
     done = means(drawn, found, size.skipped)
     rewards, efficiencies, work, spent, bits, times, outages = [], [], 0.0, 0.0, np.zeros(3), np.zeros(3), []
+    sending, sent, came = 0.0, 0, 0.0
     a = found.allocation
     for k in range(2, 5):
         for lane in range(4):
@@ -145,6 +146,9 @@ def test_means_are_sums_over_frames_lanes_and_users(name: str) -> None:
             outages.append(1.0 - x.mean())
             work, spent = work + served, spent + energy
             for i in range(3):
+                came += drawn.workload[k, lane, i]
+                if x[i]:
+                    sending, sent = sending + a.active_time[k, lane, i], sent + 1
                 parts = [a.active_bits, a.passive_bits, a.local_bits]
                 bits += [x[i] * part[k, lane, i] for part in parts]
                 times += [a.active_time[k, lane, i], a.passive_time[k, lane, i], a.local_bits[k, lane, i] / 60.0]
@@ -153,9 +157,22 @@ def test_means_are_sums_over_frames_lanes_and_users(name: str) -> None:
     assert done.efficiency == pytest.approx(1000.0 * work / spent)
     assert done.outage == pytest.approx(np.mean(outages))
     np.testing.assert_allclose(done.shares, bits / bits.sum())
+    np.testing.assert_allclose(done.of_all, bits / came)
     np.testing.assert_allclose(done.times, times / 36.0)
+    assert done.sending == pytest.approx(sending / sent)
+    assert done.transmitting == pytest.approx(times[0] / (times[0] + times[1]))
     assert done.energy == pytest.approx(spent / 12.0 - 600.0)
     assert done.battery == pytest.approx(found.battery[2:].mean())
+
+
+def test_where_nobody_is_served_what_the_served_do_is_no_number() -> None:
+    drawn = stream(NOMINAL, 0, 2, 3)
+    found = walked(drawn, BASELINES[COMPLETED], np.random.default_rng(0))
+    nobody = dataclasses.replace(found.outcome, served=np.zeros_like(found.outcome.served))
+    done = means(drawn, dataclasses.replace(found, outcome=nobody), 0)
+    assert {*done.shares, done.sending} == {np.inf}
+    assert done.of_all == (0.0, 0.0, 0.0)
+    assert done.times[0] > 0.0
 
 
 def test_the_access_point_s_energy_is_that_of_7() -> None:
