@@ -75,7 +75,7 @@ from mecopt.learners.paper_001.trainings import (
     beside,
     named,
 )
-from mecopt.learners.paper_001.tuning import BEST, METHODS, SEEDS, TRIES, settings_of
+from mecopt.learners.paper_001.tuning import BEST, BEYOND, FINALISTS, METHODS, OTHER_SEEDS, SEEDS, TRIES, settings_of
 from mecopt.learners.paper_001.worlds import FEW, LOADS, NOMINAL, POWERS, SCALES, along
 
 AXES = {
@@ -490,7 +490,12 @@ def test_methods_were_tuned_by_the_same_tries() -> None:
         each = [LEARNER.configured("default", settings_of(method, name)) for name in TRIES]
         assert len({str(one) for one in each}) == len(TRIES) >= 6
         assert {(one.activation, one.memory, one.users) for one in each} == {("relu", 20_000, method)}
-    assert min(SEEDS) >= REPRODUCTION.first_seed + REPRODUCTION.seeds
+        assert set(FINALISTS[method]) <= set(TRIES)
+        assert BEST[method] == FINALISTS[method][0]
+        beyond = [LEARNER.configured("default", settings_of(method, name)) for name in BEYOND[method]]
+        assert len({str(one) for one in (*each, *beyond)}) == len(TRIES) + 2
+    assert not set(SEEDS) & set(OTHER_SEEDS)
+    assert min(*SEEDS, *OTHER_SEEDS) >= REPRODUCTION.first_seed + REPRODUCTION.seeds
 
 
 @pytest.mark.slow
