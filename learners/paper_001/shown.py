@@ -31,8 +31,10 @@ from mecopt.learners.paper_001.names import (
     REGRET,
     REWARD,
     ROLLED,
+    SENDING,
     SERVED,
     TIMES,
+    TRANSMITTING,
     WASTED,
     WASTED_MOST,
     WAYS,
@@ -69,7 +71,7 @@ FORMS = {
     FRAME_EFFICIENCY: "{:.1f}",
     ENERGY: "{:.0f}",
     BATTERY: "{:.2f}",
-    **dict.fromkeys((*PARTS.values(), *TIMES.values()), "{:.3f}"),
+    **dict.fromkeys((*PARTS.values(), *TIMES.values(), SENDING, TRANSMITTING), "{:.3f}"),
 }
 
 AXES = {CARRIER: "carrier, mW", WORK: "mean work, kbit", DISTANCES: "distances over the paper's"}
@@ -154,7 +156,7 @@ def _learning(variant: str, name: str, words: str) -> Drawing:
 
 
 def _swept(name: str, setting: str) -> Pivot:
-    heads = (*PARTS.values(), *TIMES.values(), OUTAGE, ENERGY, REWARD)
+    heads = (*PARTS.values(), *TIMES.values(), SENDING, TRANSMITTING, OUTAGE, ENERGY, REWARD)
     rows = {
         f"{way}, {x:g}": {head: Of(head, played(way), setting, x) for head in heads}
         for way in WAYS
@@ -211,7 +213,7 @@ TABLES = (
         "Figure 4b: schemes on common frames, ratio of sums",
         "Work over energy, kbit/J, on frames that all schemes serve in full at this distance, and on those that they "
         "serve at all distances; part of the frames that all serve; by how much the cost of a scheme exceeds that of a "
-        "poorer one at most, relative.",
+        "poorer one at most, relative. H-MADDPG: its beams, which the optimiser answers in all schemes.",
         COMMON,
         WAYS,
         {EFFICIENCY: "", EFFICIENCY + EVERYWHERE: EVERYWHERE},
@@ -307,7 +309,8 @@ DRAWINGS = (
     _sharing("Figure 4a", "The same as the users move away.", DISTANCES, PARTS_AND_OUTAGE, "part of the work"),
     _efficiencies(
         "Figure 4b",
-        "Efficiency of the schemes on common frames that all of them serve, ratio of sums.",
+        "Efficiency of the schemes on common frames that all of them serve, ratio of sums. H-MADDPG: its beams, which the "
+        "optimiser answers in all schemes.",
         {way: (EFFICIENCY, way, COMMON) for way in WAYS},
     ),
     _efficiencies(
