@@ -7,7 +7,7 @@ from mecopt.evaluation.pictures import Axis, Band, Drawing, Panel
 from mecopt.evaluation.rules import known
 from mecopt.learners.paper_004.claims.readings import PRINTED_III, RIVALS, TWO, VARYING, channels, half, level, strategy
 from mecopt.learners.paper_004.claims.training import ADAPTIVE, CHANGE
-from mecopt.learners.paper_004.encoders import AE, AVERAGED, COMPONENTS, EPISODES, MEAN, PRINTED, SAE
+from mecopt.learners.paper_004.encoders import AVERAGED, COMPONENTS, EPISODES, MEAN, PRINTED, SAE, SHOWN
 from mecopt.learners.paper_004.measures import AVERAGE
 from mecopt.learners.paper_004.names import (
     ACCURACY,
@@ -40,8 +40,6 @@ from mecopt.learners.paper_004.searches import (
 from mecopt.learners.paper_004.trainings import BASES, MOST_SERVERS, MOVING, PROPOSED, SEARCHES, SLOTS, STEADY, varied
 
 SLOT = Axis("slot", low=0.0, high=SLOTS)
-SHOWN = (AE, SAE, PRINTED, AVERAGED)
-"""Encoders of the paper's figures."""
 
 
 def _replay(base: str) -> list[Panel]:

@@ -23,7 +23,7 @@ from mecopt.learners.network import one_thread
 from mecopt.learners.ojrs.autoencoder import LEAST, Autoencoder, UnitScale
 from mecopt.learners.ojrs.compression import Kept, by_components, by_mean, channel_feature
 from mecopt.learners.ojrs.settings import OjrsSettings
-from mecopt.learners.paper_004.trainings import SERVERS, STEADY, WALKING, stream
+from mecopt.learners.paper_004.trainings import ACTIVATIONS, SERVERS, STEADY, WALKING, stream
 from mecopt.models.multi_server_offloading import MultiServerOffloading
 
 Array = NDArray[Any]
@@ -33,6 +33,8 @@ PLENTY, PLENTY_EPISODES = 8192, 50
 """Slots that are enough to learn from, and passes over them; the paper does not say how many it had."""
 EPISODES, QUICK_EPISODES = 200, 20
 """Passes over the training slots."""
+SELDOM = 4
+"""Episodes of as many steps in all, where losses along them are not looked at."""
 UPDATES, QUICK_UPDATES = 500, 50
 """Single updates: T_SAE of algorithm 1."""
 
@@ -50,6 +52,8 @@ ENCODERS: dict[str, dict[str, Any]] = {
     **{REGULARISED[of]: {"encoder": "2r-sae", "averaged": of == MEANS, "relative_weight": 0.0} for of in (SUMS, MEANS)},
 }
 """The encoders of figures 3 to 6, and each term of (23) that the paper adds alone."""
+SHOWN = (AE, SAE, PRINTED, AVERAGED)
+"""Encoders of the paper's figures, whose losses are looked at after each episode."""
 MEAN, COMPONENTS = "mean of the training", "30 principal components"
 
 BARS = np.linspace(0.0, 0.3, 13)
@@ -118,9 +122,9 @@ def features(problem: MultiServerOffloading, gain: Array) -> Array:
     return channel_feature(ratio * gain).reshape(problem.instances, -1)
 
 
-def untrained(seed: int, servers: int) -> dict[str, Reconstruction]:
+def untrained(seed: int, servers: int, law: str = STEADY) -> dict[str, Reconstruction]:
     """Measure the mean and the best linear code of as many numbers."""
-    problem = stream(STEADY, seed, TRAINING + TESTING, servers)
+    problem = stream(law, seed, TRAINING + TESTING, servers)
     shown = features(problem, problem.channel_gain)
     parts = shown[:TRAINING], shown[TRAINING:]
     code = OjrsSettings().code
@@ -138,14 +142,16 @@ def trained(
     episodes: int = EPISODES,
     steps: int | None = None,
     training: int = TRAINING,
+    activation: str = ACTIVATIONS[0],
+    law: str = STEADY,
 ) -> Reconstruction:
     """Train one of `ENCODERS` on so many slots; needs more inputs than the code has numbers.
 
     An episode has so many steps of Adam; by default those of a pass over the training.
     """
-    settings = OjrsSettings(**ENCODERS[name], error_threshold=0.0, encoder_memory=training)
+    settings = OjrsSettings(**ENCODERS[name], error_threshold=0.0, encoder_memory=training, activation=activation)
     settings = dataclasses.replace(settings, encoder_steps=training // settings.batch if steps is None else steps)
-    problem = stream(STEADY, seed, training + TESTING, servers)
+    problem = stream(law, seed, training + TESTING, servers)
     inputs = Inputs.fit(problem[:training], ("channel_gain",), "log")
     rows, shown = inputs(problem), features(problem, problem.channel_gain)
     sizes = settings.encoder_sizes(rows.shape[1])

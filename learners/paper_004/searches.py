@@ -111,8 +111,6 @@ ASA, ASA_LONG = "ASA, T = 20", "ASA, T = 500"
 ASA_GUIDED, ASA_GUIDED_LONG = "ASA guided, T = 20", "ASA guided, T = 500"
 OJRS = {base: f"OJRS, {base}" for base in BASES}
 COMPARED, QUICK_COMPARED = 1000, 40
-FRESH = 1000
-"""Added to a seed for slots that no network has seen."""
 SEEN = 1000
 """First slots of the training by which the one decision for all is chosen."""
 TIMED, QUICK_TIMED = 20, 3
@@ -209,7 +207,7 @@ def _value(decide: Decide, problem: MultiServerOffloading, rng: Generator) -> Ar
 
 def fresh(kind: str, seed: int, slots: int) -> MultiServerOffloading:
     """Draw slots that no network has seen."""
-    return stream(kind, FRESH + seed, slots)
+    return stream(kind, seed, slots, fresh=True)
 
 
 # ---------------------------------------------------------------------- P2

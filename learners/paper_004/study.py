@@ -18,12 +18,13 @@ from mecopt.learners.ojrs.settings import OjrsSettings
 from mecopt.learners.paper_004 import encoders, measures, names, searches
 from mecopt.learners.paper_004.claims import CLAIMS
 from mecopt.learners.paper_004.drawings import DRAWINGS
-from mecopt.learners.paper_004.encoders import AE, BARS, ENCODERS, EPISODES, SAE, UPDATES, Reconstruction
+from mecopt.learners.paper_004.encoders import AE, BARS, ENCODERS, EPISODES, SAE, SHOWN, UPDATES, Reconstruction
 from mecopt.learners.paper_004.searches import FLOWN, SWARM, SWARM_LONG, SWARMS
 from mecopt.learners.paper_004.tables import TABLES
 from mecopt.learners.paper_004.trainings import (
     BASES,
     CHANNELS,
+    CODES,
     DYNAMIC,
     MOST_SERVERS,
     MOST_STEPS,
@@ -55,7 +56,7 @@ class Paper004(Study):
     timed = (STEADY,)
     claims, tables, drawings = CLAIMS, TABLES, DRAWINGS
     remarks: ClassVar[Mapping[str, str]] = {
-        "slots": f"{SLOTS:,} for each training and seed, the same for all; users stay where they are, with every seed, "
+        "slots": f"{SLOTS:,} for each training and seed, the same for all; users' places are drawn for each seed and stay, "
         f"unless said otherwise. Curves are of means over {SLOTS // names.POINTS}",
         "strategies": f"on {searches.COMPARED:,} fresh slots for each seed; the one decision for all is chosen by "
         f"{searches.SEEN:,} of the training; times are medians of {searches.TIMED} slots for each seed",
@@ -86,8 +87,8 @@ class Paper004(Study):
             yield from _searched(seed, quick)
         elif setting == WALKING:
             yield from _tracked(seed, _count(quick))
-        elif setting in CHANNELS.values():
-            yield from _channels(next(int(n) for n, name in CHANNELS.items() if name == setting), seed, quick)
+        elif setting in CODES:
+            yield from _channels(setting, seed, quick)
         else:
             yield from _dynamic(setting, seed, trained, quick)
 
@@ -220,19 +221,22 @@ def _kept(found: Reconstruction, name: str, setting: str, seed: int) -> Iterator
         yield Row(quantity, value, name, setting, seed)
 
 
-def _channels(servers: int, seed: int, quick: bool) -> Iterator[Row]:
-    """Return what ways of compressing leave of the channels of so many servers."""
-    setting, episodes = CHANNELS[servers], encoders.QUICK_EPISODES if quick else EPISODES
-    found = encoders.untrained(seed, servers)
+def _channels(setting: str, seed: int, quick: bool) -> Iterator[Row]:
+    """Return what ways of compressing leave of channels."""
+    servers, activation, law = CODES[setting]
+    first, episodes = setting == CHANNELS[SERVERS], encoders.QUICK_EPISODES if quick else EPISODES
+    seldom = (encoders.SELDOM, episodes // encoders.SELDOM * encoders.TRAINING // OjrsSettings().batch)
+    found = encoders.untrained(seed, servers, law)
     for name in ENCODERS if servers == SERVERS else (SAE,):
-        found[name] = encoders.trained(name, seed, servers, episodes)
+        often, steps = (episodes, None) if first and name in SHOWN else seldom
+        found[name] = encoders.trained(name, seed, servers, often, steps, activation=activation, law=law)
         yield from _along(found[name], names.ALONG_EPISODES, EPISODES, name, setting, seed)
     for name, one in found.items():
         yield from _kept(one, name, setting, seed)
         for where, shares in zip((names.TRAINING, names.TESTING), one.errors, strict=True):
             for edge, share in zip(BARS[1:].tolist(), shares.tolist(), strict=True):
                 yield Row(names.ERRORS + where, share, name, setting, seed, edge)
-    for name in (AE, SAE) if servers == SERVERS else ():
+    for name in (AE, SAE) if first else ():
         one = encoders.trained(name, seed, servers, encoders.QUICK_UPDATES if quick else UPDATES, 1)
         yield from _along(one, names.ALONG_UPDATES, UPDATES, name, setting, seed)
         much = encoders.trained(name, seed, servers, 2 if quick else encoders.PLENTY_EPISODES, training=encoders.PLENTY)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mecopt.evaluation.study import Plan
 from mecopt.learners.ojrs.settings import PAPER, SANE, OjrsSettings
 from mecopt.models.multi_server_offloading import MultiServerOffloading
-from mecopt.models.multi_server_offloading.scenarios import REFERENCE_GAIN, SIDE, distances, server_places, user_places
+from mecopt.models.multi_server_offloading.scenarios import REFERENCE_GAIN, SIDE, distances, server_places
 from mecopt.quantities.radio import rayleigh_amplitude, reference_gain
 
 Array = NDArray[Any]
@@ -26,16 +26,51 @@ DYNAMIC: Mapping[float, str] = {n: f"table III, {n} {'servers' if n > 1 else 'se
 """Table III, by servers."""
 CHANNELS: Mapping[float, str] = {n: f"channels of {n} servers" for n in range(2, MOST_SERVERS + 1)}
 """What is compressed, by servers."""
+
+
+class Code(NamedTuple):
+    """With what channels are compressed, and whose they are."""
+
+    servers: int
+    activation: str
+    law: str
+
+
+ACTIVATIONS = ("tanh", "sigmoid", "relu")
+"""What the paper says that sigma can be; the learner takes the first one."""
+
+
+def coded(servers: float, activation: str = ACTIVATIONS[0], law: str = STEADY) -> str:
+    """Name the setting in which channels are compressed."""
+    others = [one for one, usual in ((activation, ACTIVATIONS[0]), (law, STEADY)) if one != usual]
+    return ", ".join([CHANNELS[servers], *others])
+
+
+CODES: Mapping[str, Code] = {
+    coded(n, activation, law): Code(int(n), activation, law)
+    for n in CHANNELS
+    for activation in ACTIVATIONS
+    for law in (STEADY, MOVING)
+}
+"""What is compressed, by setting."""
+FRESH = 1000
+"""Added to a seed for slots that no network has seen."""
 SEARCHES = "searches"
-SETTINGS = (STEADY, MOVING, *DYNAMIC.values(), *CHANNELS.values(), WALKING, SEARCHES)
+SETTINGS = (STEADY, MOVING, *DYNAMIC.values(), *CODES, WALKING, SEARCHES)
 
 PAPER_NAME, SANE_NAME, OURS_NAME = "paper", "sane", "ours"
-BASES: Mapping[str, Mapping[str, Any]] = {PAPER_NAME: PAPER, SANE_NAME: SANE, OURS_NAME: {}}
+BASES: Mapping[str, Mapping[str, Any]] = {
+    PAPER_NAME: {**PAPER, "refit": 0},
+    SANE_NAME: {**SANE, "refit": 0},
+    OURS_NAME: {},
+}
+"""The encoder has its offline stage alone: where networks are trained no channels drift, and nothing is to be tracked."""
 
 PROPOSED = (PAPER_NAME, SANE_NAME)
 """The settings by which claims about OJRS are judged: as printed, where the code keeps little but the mean, and sane."""
 
-RISE, SIZE, ITSELF, FIXED = "T by the rise of the loss", "T by the size of its change", "T by the loss itself", "T fixed"
+RISE, FALL, SIZE = "T by the rise of the loss", "T by the fall of the loss", "T by the size of its change"
+ITSELF, FIXED = "T by the loss itself", "T fixed"
 UNIFORM, EPSILON, RAW = "uniform replay", "epsilon-greedy, uniform replay", "inputs as they are"
 
 MOST_STEPS = 100
@@ -47,10 +82,11 @@ CHANGES: Mapping[str, Mapping[str, Any]] = {
     EPSILON: {"labels": "epsilon-greedy", "replay": "uniform"},
     FIXED: {"adaptive": "fixed"},
     RISE: {"adaptive": "rise", "most_steps": MOST_STEPS},
+    FALL: {"adaptive": "fall", "most_steps": MOST_STEPS},
     SIZE: {"adaptive": "change", "most_steps": MOST_STEPS},
     ITSELF: {"adaptive": "loss", "most_steps": MOST_STEPS},
 }
-"""Every change, by the words it goes by in tables; (30) is read in three ways."""
+"""Every change, by the words it goes by in tables; (30) is read in four ways."""
 
 CHANGED_ALONE: Mapping[str, Sequence[str]] = {
     PAPER_NAME: (UNIFORM, EPSILON, RAW),
@@ -59,7 +95,7 @@ CHANGED_ALONE: Mapping[str, Sequence[str]] = {
 }
 """What is changed, each alone, from which settings, where users stay and nothing changes."""
 
-ADAPTED: Mapping[str, Sequence[str]] = {PAPER_NAME: (FIXED, SIZE), SANE_NAME: (RISE, SIZE, ITSELF)}
+ADAPTED: Mapping[str, Sequence[str]] = {PAPER_NAME: (FIXED, FALL, SIZE), SANE_NAME: (RISE, FALL, SIZE, ITSELF)}
 """What follows (30), or not, on the two servers of table III, where the environment varies at half time.
 
 With the paper's sums the loss itself is never below epsilon, so that T would grow to its ceiling: it is not trained.
@@ -105,31 +141,30 @@ def change_point(count: int) -> int:
     return count // 2
 
 
-def places(kind: str, seed: int, count: int) -> Array:
-    """Return where users are in each slot, ``(slots, users, 2)`` m."""
-    here = user_places(USERS)
+def places(kind: str, seed: int, count: int, draw: int) -> Array:
+    """Return where users are in each slot, ``(slots, users, 2)`` m; at first where the seed says, uniform in the square."""
+    here = np.random.default_rng((seed, 15, 4)).uniform(0.0, SIDE, (USERS, 2))
     if kind == MOVING:
-        return np.random.default_rng((seed, 11, 4)).uniform(0.0, SIDE, (count, USERS, 2))
+        return np.random.default_rng((draw, 11, 4)).uniform(0.0, SIDE, (count, USERS, 2))
     if kind == WALKING:
         there = np.random.default_rng((seed, 12, 4)).uniform(0.0, SIDE, (USERS, 2))
         return here + np.linspace(0.0, 1.0, count)[:, None, None] * (there - here)
     return np.broadcast_to(here, (count, USERS, 2))
 
 
-def stream(kind: str, seed: int, count: int, servers: int = SERVERS) -> MultiServerOffloading:
-    """Draw the slots of one seed: the same channels for every method and setting, users where they always are.
+def stream(kind: str, seed: int, count: int, servers: int = SERVERS, *, fresh: bool = False) -> MultiServerOffloading:
+    """Draw the slots of one seed: the same channels for every method and setting, users at the places of that seed.
 
-    `MOVING`: every user's place is drawn anew for each slot; `WALKING`: it moves once along a straight line.
+    `MOVING`: every user's place is drawn anew for each slot; `WALKING`: it moves once along a straight line. Fresh slots are
+    others of the same users.
     """
-    rng = np.random.default_rng((seed, servers, 4))
-    if kind in (MOVING, WALKING):
-        away = distances(places(kind, seed, count), server_places(servers))
-        gain = rayleigh_amplitude(rng, away.shape) * reference_gain(away, REFERENCE_GAIN)
-        return MultiServerOffloading(channel_gain=gain, distance=away)
-    drawn = MultiServerOffloading.sample(rng, (count,), users=USERS, servers=servers)
-    if kind == STEADY:
+    draw = seed + FRESH if fresh else seed
+    away = distances(places(kind, seed, count, draw), server_places(servers))
+    gain = rayleigh_amplitude(np.random.default_rng((draw, servers, 4)), away.shape) * reference_gain(away, REFERENCE_GAIN)
+    drawn = MultiServerOffloading(channel_gain=gain, distance=away)
+    if kind != CHANGED:
         return drawn
-    weight = drawn.weight.copy()
+    weight = np.ones((count, USERS))
     weight[change_point(count) :] = np.random.default_rng((seed, 5, 4)).uniform(0.5, 1.5, USERS)
     return MultiServerOffloading(**{**drawn.data(), "weight": weight})
 

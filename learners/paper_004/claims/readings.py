@@ -9,6 +9,7 @@ those that come near the optimum must agree.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,7 +22,19 @@ from mecopt.evaluation.rules import Answer, Rule, common, every, on_scales, reac
 from mecopt.learners.paper_004 import names
 from mecopt.learners.paper_004.measures import HALVES
 from mecopt.learners.paper_004.searches import ASA, ASA_GUIDED, ASA_GUIDED_LONG, ASA_LONG, OJRS, SWARMS
-from mecopt.learners.paper_004.trainings import CHANNELS, DYNAMIC, EPSILON, PROPOSED, SERVERS, STEADY, UNIFORM, varied
+from mecopt.learners.paper_004.trainings import (
+    ACTIVATIONS,
+    CHANNELS,
+    DYNAMIC,
+    EPSILON,
+    MOVING,
+    PROPOSED,
+    SERVERS,
+    STEADY,
+    UNIFORM,
+    coded,
+    varied,
+)
 
 
 class Settling(NamedTuple):
@@ -76,14 +89,33 @@ VARYING = DYNAMIC[SERVERS]
 """Two servers, whose users' weights change at half time."""
 
 
-def channels(quantity: str, name: str, x: float | None = None) -> Figure:
+def channels(quantity: str, name: str, x: float | None = None, setting: str = TWO) -> Figure:
     """Return what a way of compressing leaves of the channels of two servers."""
-    return Of(quantity, name, TWO, x)
+    return Of(quantity, name, setting, x)
 
 
-def end(name: str, where: str, episode: str = names.ALONG_EPISODES) -> Figure:
+def end(name: str, where: str, episode: str = names.ALONG_EPISODES, setting: str = TWO) -> Figure:
     """Return the loss of an encoder at the end."""
-    return Curve(names.LOSS + where + episode, name, TWO).late(0.05)
+    return Curve(names.LOSS + where + episode, name, setting).late(0.05)
+
+
+LAWS = {"users stay": STEADY, MOVING: MOVING}
+"""The paper does not say how channels vary."""
+
+
+def of_codes(read: Callable[[str, str], Rule]) -> Mapping[str, Rule]:
+    """Read a sentence on the encoder with each sigma of the paper and by two laws of channels; `read` takes both."""
+    return {f"{sigma}, {words}": read(sigma, law) for sigma in ACTIVATIONS for words, law in LAWS.items()}
+
+
+def of_two(read: Callable[[str], Rule | Mapping[str, Rule]]) -> Mapping[str, Rule]:
+    """Read a sentence on the channels of two servers so; `read` takes the setting, and may have readings of its own."""
+    found: dict[str, Rule] = {}
+    for sigma, (words, law) in itertools.product(ACTIVATIONS, LAWS.items()):
+        rules = read(coded(SERVERS, sigma, law))
+        each = {"": rules} if isinstance(rules, Rule) else rules
+        found |= {f"{name}, {sigma}, {words}".removeprefix(", "): rule for name, rule in each.items()}
+    return found
 
 
 def along(quantity: str, base: str, change: str = "", setting: str = STEADY) -> Curve:

@@ -20,6 +20,7 @@ from mecopt.learners.paper_004.claims.readings import (
 )
 from mecopt.learners.paper_004.names import LOSS, NRR, OVER, REWARD, STEPS
 from mecopt.learners.paper_004.trainings import (
+    FALL,
     FIXED,
     ITSELF,
     PAPER_NAME,
@@ -44,8 +45,10 @@ BEGIN = SLOTS / 10.0
 
 ADAPTIVE = {
     "paper, by the rise of the loss as printed": (varied(PAPER_NAME), varied(PAPER_NAME, FIXED)),
+    "paper, by its fall": (varied(PAPER_NAME, FALL), varied(PAPER_NAME, FIXED)),
     "paper, by the size of its change": (varied(PAPER_NAME, SIZE), varied(PAPER_NAME, FIXED)),
     "sane, by its rise": (varied(SANE_NAME, RISE), varied(SANE_NAME)),
+    "sane, by its fall": (varied(SANE_NAME, FALL), varied(SANE_NAME)),
     "sane, by the size of its change": (varied(SANE_NAME, SIZE), varied(SANE_NAME)),
     "sane, by the loss itself": (varied(SANE_NAME, ITSELF), varied(SANE_NAME)),
 }
