@@ -34,7 +34,7 @@ PLENTY, PLENTY_EPISODES = 8192, 50
 EPISODES, QUICK_EPISODES = 200, 20
 """Passes over the training slots."""
 SELDOM = 4
-"""Episodes of as many steps in all, where losses along them are not looked at."""
+"""Parts of a training in which losses are looked at, where they are not told along it."""
 UPDATES, QUICK_UPDATES = 500, 50
 """Single updates: T_SAE of algorithm 1."""
 

@@ -225,7 +225,10 @@ def _channels(setting: str, seed: int, quick: bool) -> Iterator[Row]:
     """Return what ways of compressing leave of channels."""
     servers, activation, law = CODES[setting]
     first, episodes = setting == CHANNELS[SERVERS], encoders.QUICK_EPISODES if quick else EPISODES
-    seldom = (encoders.SELDOM, episodes // encoders.SELDOM * encoders.TRAINING // OjrsSettings().batch)
+    batch = OjrsSettings().batch
+    seldom = (encoders.SELDOM, episodes * encoders.TRAINING // batch // encoders.SELDOM)
+    updates = (encoders.QUICK_UPDATES if quick else UPDATES) // encoders.SELDOM
+    passes = (2 if quick else encoders.PLENTY_EPISODES) * encoders.PLENTY // batch // encoders.SELDOM
     found = encoders.untrained(seed, servers, law)
     for name in ENCODERS if servers == SERVERS else (SAE,):
         often, steps = (episodes, None) if first and name in SHOWN else seldom
@@ -237,9 +240,9 @@ def _channels(setting: str, seed: int, quick: bool) -> Iterator[Row]:
             for edge, share in zip(BARS[1:].tolist(), shares.tolist(), strict=True):
                 yield Row(names.ERRORS + where, share, name, setting, seed, edge)
     for name in (AE, SAE) if first else ():
-        one = encoders.trained(name, seed, servers, encoders.QUICK_UPDATES if quick else UPDATES, 1)
+        one = encoders.trained(name, seed, servers, encoders.SELDOM, updates)
         yield from _along(one, names.ALONG_UPDATES, UPDATES, name, setting, seed)
-        much = encoders.trained(name, seed, servers, 2 if quick else encoders.PLENTY_EPISODES, training=encoders.PLENTY)
+        much = encoders.trained(name, seed, servers, encoders.SELDOM, passes, training=encoders.PLENTY)
         for where, losses in zip((names.TRAINING, names.TESTING), much.losses, strict=True):
             yield Row(names.LOSS + where + names.PLENTY, float(losses[-1]), name, setting, seed)
 
