@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from mecopt.evaluation.figures import Curve, Figure
+from mecopt.evaluation.figures import Figure
 from mecopt.evaluation.moments import Reached, Settled
 from mecopt.evaluation.rules import Between, Rule, every, known, more, on_scales
 from mecopt.learners.paper_001.claims.readings import (
@@ -17,6 +17,7 @@ from mecopt.learners.paper_001.claims.readings import (
     PRINTED,
     REVIEWED,
     TRAINED,
+    Begins,
     Provided,
     along,
     fresh,
@@ -41,8 +42,6 @@ MUCH = {"at most two thirds": 2.0 / 3.0, "at most half": 0.5}
 """Of the rival's outage, which is much lower."""
 EARLY = {"by the third tenth": 3, "by the fifth tenth": 5}
 """Where the early stage of learning ends."""
-BEGINS = {"the first tenth": LENGTH / 10, f"the first {LENGTH // POINTS} frames": LENGTH / POINTS}
-"""Over whose mean it begins."""
 SOME = {"1 %": 1.0, "5 %": 5.0}
 """Of the frames, in more than which users do better than the estimate."""
 
@@ -123,18 +122,18 @@ def much_lower(driven: Figure, rival: Figure) -> Rule:
 def steep(beams: str) -> Rule:
     """Fall in all, and by more in the early stage than after it, whether noise falls meanwhile or not."""
 
-    def by(curve: Curve, begins: float, end: int) -> Rule:
-        first, early, last = curve.between(0.0, begins).mean(), tenth(curve, end), tenth(curve, 10)
+    def by(first: Figure, early: Figure, last: Figure) -> Rule:
         return every(more(first, last), more(first - early, early - last))
 
-    return on_scales(
-        {
-            f"{kind}, {name}, {start}": by(along(OUTAGE, named(kind, beams)), begins, end)
-            for kind in (DRIVEN, STILL)
-            for name, end in EARLY.items()
-            for start, begins in BEGINS.items()
-        }
-    )
+    read: dict[str, Rule] = {}
+    for kind in (DRIVEN, STILL):
+        curve = along(OUTAGE, named(kind, beams))
+        begins = {"from the first tenth": tenth(curve, 1), f"from the first {LENGTH // POINTS} frames": Begins(curve)}
+        for start, first in begins.items():
+            read |= {
+                f"{kind}, {start}, {name}": by(first, tenth(curve, end), tenth(curve, 10)) for name, end in EARLY.items()
+            }
+    return on_scales(read)
 
 
 def efficient(first: str, other: str) -> Mapping[str, Rule]:

@@ -44,6 +44,21 @@ def fresh(quantity: str, policy: str) -> Figure:
 
 
 @dataclass(frozen=True)
+class Begins(Figure):
+    """The first point of a curve, seed by seed."""
+
+    curve: Curve
+
+    def values(self, found: Measurements) -> Values:
+        """Return it for every seed."""
+        seeds, _, values = self.curve.points(found)
+        return dict(zip(seeds, values[:, 0].tolist(), strict=True))
+
+    def __str__(self) -> str:
+        return f"first point of {self.curve}"
+
+
+@dataclass(frozen=True)
 class Served(Of):
     """A quantity of those who are served, which is no number where nobody is."""
 
