@@ -7,7 +7,8 @@ what is damaged, cut short or of another make is as good as missing, and replace
 
 The digest is no signature: what is unpickled can run anything. So kernels are read only where nobody can have put them who
 could not have changed mecopt itself: folders and files of this user, the administrator or the owner of the sources, which
-not everybody may write.
+not everybody may write, nor, of files, a group that may not write the sources. An unpickler that takes less than everything
+would shut no door: a kernel is machine code.
 """
 
 from __future__ import annotations
@@ -33,6 +34,12 @@ HEAD = len(MAGIC) + hashlib.sha256().digest_size
 
 OTHERS = 2
 """Versions of the sources whose kernels are kept beside those of the newest writer."""
+
+ALONE = 0o644
+"""Who may do what with the file of a kernel: everybody reads, the owner writes, whatever else the umask would allow."""
+
+BINARY = getattr(os, "O_BINARY", 0)
+"""Windows would change ends of lines otherwise."""
 
 ABANDONED = 86400.0
 """Seconds after which a file that nobody finished belongs to a process that was killed."""
@@ -170,11 +177,12 @@ class CacheFolder:
 
     def load(self, name: str, key: str) -> bytes | None:
         """Return what was kept of a kernel, or None where there is nothing that can be believed."""
-        file = self.file(name, key)
         try:
-            if not (_trusted(self.path) and _trusted(file)):
-                return None
-            content = file.read_bytes()
+            with self.file(name, key).open("rb") as file:
+                own = os.fstat(file.fileno())  # of what is read, whatever stands under its name by now
+                if not (_trusted(self.path.stat()) and _trusted(own) and not _of_a_group(own)):
+                    return None
+                content = file.read()
         except OSError:
             return None
         head, payload = content[:HEAD], content[HEAD:]
@@ -185,7 +193,8 @@ class CacheFolder:
         path = self.file(name, key)
         begun = self.path / f".{path.name}.{secrets.token_hex(4)}"
         try:
-            begun.write_bytes(MAGIC + _seal(key, payload) + payload)
+            with os.fdopen(os.open(begun, os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY, ALONE), "wb") as file:
+                file.write(MAGIC + _seal(key, payload) + payload)
             os.replace(begun, path)
         except OSError:
             with contextlib.suppress(OSError):
@@ -212,11 +221,18 @@ class CacheFolder:
                 path.unlink()
 
 
-def _trusted(path: Path) -> bool:
+def _of_a_group(known: os.stat_result) -> bool:
+    """Whether a group may write a file that may not write mecopt's sources; its owner would stay the same."""
+    sources = Path(__file__).stat()
+    theirs = bool(sources.st_mode & stat.S_IWGRP) and sources.st_gid == known.st_gid
+    return hasattr(os, "getuid") and bool(known.st_mode & stat.S_IWGRP) and not theirs
+
+
+def _trusted(known: os.stat_result) -> bool:
     """Whether who can have written here could as well have changed mecopt; Windows keeps others out by itself."""
     if not hasattr(os, "getuid"):
         return True
-    known, sources = path.stat(), Path(__file__).stat()
+    sources = Path(__file__).stat()
     everybody = known.st_mode & ~sources.st_mode & stat.S_IWOTH
     return known.st_uid in (os.getuid(), 0, sources.st_uid) and not everybody
 

@@ -251,14 +251,40 @@ def test_what_a_stranger_can_have_written_is_not_believed(
     assert (folder.load("one", "key") is None) is not shared
     place.chmod(kept)
     assert folder.load("one", "key") == b"payload"
-    true = Path.stat
+    inode = place.stat().st_ino
 
-    def owned(path: Path, **given: Any) -> Any:
-        found = true(path, **given)
-        return found if path != place else SimpleNamespace(st_uid=987654321, st_mode=found.st_mode)
+    def owned(true: Any) -> Any:
+        def looked_at(which: Any, **given: Any) -> Any:
+            found = true(which, **given)
+            return found if found.st_ino != inode else SimpleNamespace(st_uid=987654321, st_mode=found.st_mode)
 
-    monkeypatch.setattr(Path, "stat", owned)
+        return looked_at
+
+    monkeypatch.setattr(Path, "stat", owned(Path.stat))
+    monkeypatch.setattr(os, "fstat", owned(os.fstat))
     assert folder.load("one", "key") is None
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="files have groups and modes on POSIX")
+def test_what_a_group_may_write_is_not_believed_and_nothing_is_written_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who writes into a file of somebody else's leaves its owner as he was."""
+    folder = CacheFolder(tmp_path, "ab" * 32)
+    before = os.umask(0)
+    try:
+        folder.save("one", "key", b"payload")
+    finally:
+        os.umask(before)
+    file = folder.file("one", "key")
+    assert not file.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    file.chmod(file.stat().st_mode | stat.S_IWGRP)
+    sources = tmp_path / "caches.py"
+    sources.touch(mode=0o644)
+    monkeypatch.setattr(caches, "__file__", str(sources))
+    assert folder.load("one", "key") is None
+    sources.chmod(0o664)
+    assert folder.load("one", "key") == b"payload", "the same group may write the sources"
 
 
 def test_a_folder_that_cannot_be_written_to_keeps_nothing_and_harms_nothing(tmp_path: Path) -> None:
