@@ -34,7 +34,6 @@ from mecopt.search.server_counts import (
     ABOVE,
     CREDIT,
     DEPTH,
-    DONE,
     FAILED,
     FILLED,
     FLIPPED,
@@ -43,7 +42,6 @@ from mecopt.search.server_counts import (
     LEAST,
     MOST,
     NEEDED,
-    NODES,
     PRICE,
     ROWS,
     ROWS_OF,
@@ -65,7 +63,7 @@ from mecopt.search.server_limits import BINDING, CHOICE, LAST, NO, ROW, SIZE, YE
 from mecopt.search.server_loads import near_loads
 from mecopt.search.server_prices import best_prices
 from mecopt.search.server_rounding import ROUND, SETTLE, SPREAD, decided, rounded, try_out
-from mecopt.search.trees import SearchTree, searches
+from mecopt.search.trees import DONE, NODES, SearchTree, searches
 
 __all__ = ["ServerTree", "prepared"]
 
@@ -314,16 +312,6 @@ class ServerTree(SearchTree):
         found = np.empty_like(self.chosen)
         found[self.data.order] = self.chosen
         return found
-
-    @property
-    def done(self) -> bool:
-        """Whether the tree is closed."""
-        return bool(self.cursor[DONE])
-
-    @property
-    def nodes(self) -> int:
-        """How many nodes were priced."""
-        return int(self.cursor[NODES])
 
     @property
     def bound(self) -> float:
