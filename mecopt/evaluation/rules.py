@@ -236,6 +236,27 @@ class Apart(Rule):
 
 
 @dataclass(frozen=True)
+class Provided(Rule):
+    """A rule that is asked only where a condition holds, and, if there is a doubt, where that does not."""
+
+    rule: Rule
+    condition: Rule
+    doubt: Rule | None = None
+    words: str = "what it asks for first"
+    """What it means that they do."""
+
+    def _judged(self, found: Measurements, confidence: float) -> Answer:
+        """Judge it, or say which condition is in the way."""
+        needed = self.condition.judge(found, confidence)
+        if needed.verdict != "holds":
+            return Answer("cannot tell", f"{self.words} is not shown: {needed.evidence}")
+        against = self.doubt.judge(found, confidence) if self.doubt else None
+        if against and against.verdict == "holds":
+            return Answer("cannot tell", f"{self.words} is refuted: {against.evidence}")
+        return self.rule.judge(found, confidence)
+
+
+@dataclass(frozen=True)
 class Every(Rule):
     """All parts of a sentence hold; the risk of a wrong word is divided among them."""
 

@@ -18,12 +18,14 @@ from mecopt.evaluation.intervals import NoNumber, Values, interval, paired, stan
 from mecopt.evaluation.measurements import Measurements, Row
 from mecopt.evaluation.moments import Reached, Settled
 from mecopt.evaluation.rules import (
+    Provided,
     Rule,
     about,
     around,
     at_most,
     every,
     falls,
+    known,
     more,
     on_scales,
     ordered,
@@ -246,6 +248,25 @@ def test_what_differs_by_rounding_is_the_same() -> None:
     assert verdict(more(A, B), a=a, b=b) == verdict(more(B, A), a=a, b=b) == "cannot tell"
     rounded = curve([0.3, 0.1 + 0.2, 0.3], [0.3, 0.3, 0.1 + 0.2])
     assert (rises(R).judge(rounded).verdict, falls(R).judge(rounded).verdict) == ("cannot tell", "cannot tell")
+
+
+@pytest.mark.parametrize(
+    ("a", "condition", "doubt", "expected"),
+    [
+        (3.0, 1.0, 0.0, "holds"),
+        (1.0, 1.0, 0.0, "fails"),
+        (3.0, -1.0, 0.0, "cannot tell"),
+        (3.0, 1.0, 2.0, "cannot tell"),
+        (1.0, -1.0, 0.0, "cannot tell"),
+    ],
+)
+def test_a_rule_is_asked_where_its_condition_holds_and_nothing_is_in_doubt(
+    a: float, condition: float, doubt: float, expected: str
+) -> None:
+    asked = Provided(more(A, known(2.0)), more(Of("R", "c"), known(0.0)), more(Of("R", "d"), known(1.0)), words="this")
+    answer = asked.judge(measured(a=a, c=condition, d=doubt))
+    assert answer.verdict == expected
+    assert ("this is" in answer.evidence) is (expected == "cannot tell")
 
 
 @pytest.mark.parametrize(

@@ -11,14 +11,13 @@ from collections.abc import Callable, Iterator, Mapping
 
 from mecopt.evaluation.figures import Figure
 from mecopt.evaluation.moments import Reached, Settled
-from mecopt.evaluation.rules import Between, Rule, every, known, more, on_scales
+from mecopt.evaluation.rules import Between, Provided, Rule, every, known, more, on_scales
 from mecopt.learners.paper_001.claims.readings import (
     ONE_FRAME,
     PRINTED,
     REVIEWED,
     TRAINED,
     Begins,
-    Provided,
     along,
     fresh,
     said,

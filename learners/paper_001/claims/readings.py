@@ -105,27 +105,6 @@ def with_constants(rule: Rule) -> Rule:
     return Untold(rule, ("fails",), NOT_WITH_OURS)
 
 
-@dataclass(frozen=True)
-class Provided(Rule):
-    """A rule that counts only where one condition holds, and another does not."""
-
-    rule: Rule
-    holds: Rule
-    doubted: Rule | None
-    words: str
-    """What it means that they do."""
-
-    def _judged(self, found: Measurements, confidence: float) -> Answer:
-        """Judge it, or say which condition is in the way."""
-        needed = self.holds.judge(found, confidence)
-        if needed.verdict != "holds":
-            return Answer("cannot tell", f"{self.words} is not shown: {needed.evidence}")
-        against = self.doubted.judge(found, confidence) if self.doubted else None
-        if against and against.verdict == "holds":
-            return Answer("cannot tell", f"{self.words} is refuted: {against.evidence}")
-        return self.rule.judge(found, confidence)
-
-
 def said(where: str, text: str, ours: str, readings: Rule | Mapping[str, Rule], *revised: str) -> Claim:
     """Return a claim of the paper that rests on something of ours, which stands beside its words."""
     return Claim(where, f"{text} ({ours})" if ours else text, readings, revised="; ".join(revised))

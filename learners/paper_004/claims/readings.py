@@ -147,21 +147,6 @@ def settling(curve: Curve, how: Settling) -> Figure:
 
 
 @dataclass(frozen=True)
-class Where(Rule):
-    """A rule that is asked only where something else holds first; elsewhere nobody can tell."""
-
-    condition: Rule
-    rule: Rule
-
-    def _judged(self, found: Measurements, confidence: float) -> Answer:
-        """Ask the condition, then the rule."""
-        first = self.condition.judge(found)
-        if first.verdict != "holds":
-            return Answer("cannot tell", f"not asked, since {first.evidence}")
-        return self.rule.judge(found, confidence)
-
-
-@dataclass(frozen=True)
 class Among(Rule):
     """A rule by several means of ours: those that are fit for it must agree, and there has to be one."""
 

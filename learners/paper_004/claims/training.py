@@ -5,12 +5,11 @@ from __future__ import annotations
 from mecopt.evaluation.claims import Claim
 from mecopt.evaluation.figures import Curve
 from mecopt.evaluation.moments import Reached
-from mecopt.evaluation.rules import Compared, Rule, at_most, every, known, more, on_scales
+from mecopt.evaluation.rules import Compared, Provided, Rule, at_most, every, known, more, on_scales
 from mecopt.learners.paper_004.claims.readings import (
     LOST,
     SETTLING,
     VARYING,
-    Where,
     against_traditional,
     along,
     both,
@@ -87,7 +86,11 @@ def grows(name: str) -> Rule:
     def over(width: float) -> Rule:
         before = steps(changed).between(CHANGE - width, CHANGE).mean()
         room = more(known(ceiling(changed), "its ceiling"), before)
-        return Where(room, more(steps(changed).between(CHANGE, CHANGE + width).mean(), before))
+        return Provided(
+            more(steps(changed).between(CHANGE, CHANGE + width).mean(), before),
+            room,
+            words="that T is below its ceiling before",
+        )
 
     return on_scales({words: over(width) for words, width in WINDOWS.items()})
 
