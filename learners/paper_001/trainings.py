@@ -38,7 +38,7 @@ RIVALS = (FREE, FREE_TEAM)
 TUNED = "tuned"
 TUNED_KINDS: Mapping[str, Mapping[str, Any]] = {
     DRIVEN: settings_of("optimisation-driven", BEST["optimisation-driven"]),
-    ALONE: settings_of("optimised", BEST["optimisation-driven"]),
+    ALONE: settings_of("optimisation-driven", BEST["optimisation-driven"], "optimised"),
     FREE: settings_of("model-free", BEST["model-free"]),
     FLAT: settings_of("flat", BEST["flat"]),
 }

@@ -4,10 +4,10 @@
     python -m mecopt.learners.paper_001.tuning FOLDER finalists
 
 The first trains every try of every method and prints what it earned on fresh frames. Two seeds cannot tell tries apart,
-so the second trains the best three of each method, and two beyond the edge of what was tried, on five other seeds. No
-choice rests on it yet, and until one does no verdict rests on tuned methods. A run that was stopped goes on. `BEST` are
-those of the first. All tries leave Table I where it is unusual: hidden layers are of ReLU, the memory holds 20,000
-transitions, users learn from the reward (11) that all share, and the coin of lines 16 to 19 falls.
+so the second trains the best three of each method, and two beyond the edge of what was tried, on five other seeds; `BEST`
+are what earned most there. A run that was stopped goes on. All tries leave Table I where it is unusual: hidden layers are of
+ReLU, the memory holds 20,000 transitions, users learn from the reward (11) that all share, and the coin of lines 16 to 19
+falls.
 """
 
 from __future__ import annotations
@@ -102,16 +102,20 @@ FINALISTS: Mapping[str, tuple[str, ...]] = {
 """The best three of each method on the first seeds."""
 
 BEST: Mapping[str, str] = {
-    "optimisation-driven": "tau 0.01, gamma 0.5",
-    "model-free": "tau 0.005, batches of 256, actors' rate 0.0003",
-    "flat": "tau 0.01, batches of 256, twice the neurons",
+    "optimisation-driven": "tau 0.01, gamma 0",
+    "model-free": "tau 0.01, batches of 256, twice the neurons",
+    "flat": "tau 0.01, batches of 512, twice the neurons",
 }
-"""The try of each method that earned most on fresh frames, by the mean of its seeds."""
+"""The try of each method that earned most on fresh frames, by the mean of the five other seeds."""
 
 
-def settings_of(users: str, name: str) -> Mapping[str, Any]:
-    """Return the settings of a try; those of users' agents are left out where there are none."""
-    found = {**SANE, **{**TRIES, **BEYOND.get(users, {})}[name], "users": users}
+def settings_of(method: str, name: str, users: str | None = None) -> Mapping[str, Any]:
+    """Return the settings of a try of a method, with its own `users` or others.
+
+    What is said of users' agents is left out where there are none.
+    """
+    users = method if users is None else users
+    found = {**SANE, **{**TRIES, **BEYOND[method]}[name], "users": users}
     return found if users in LEARN else {key: value for key, value in found.items() if key not in ("user_reward", "told")}
 
 

@@ -109,7 +109,7 @@ STANDING: dict[str, Any] = {
     "better": 20.0,
     "still_falls": 600.0,
     "random": 12.0,
-    "rival_rises_on": 0.0,
+    "rival_rises_on": -1.0,
     "exact": 74.0,
     "priced": 100.0,
     "regret": 1.1,
@@ -250,7 +250,7 @@ def found(of: Measurements, begins: str) -> Claim:
 def test_where_everything_is_as_the_paper_says_every_claim_holds() -> None:
     for claim in CLAIMS:
         answer = claim.judge(ORIGINAL)
-        assert answer.verdict == ("cannot tell" if claim in tuned.BESIDE else "holds"), (claim.text, answer.evidence)
+        assert answer.verdict == "holds", (claim.text, answer.evidence)
 
 
 LOW = dict.fromkeys(VARIANTS, 14.0)
@@ -371,14 +371,11 @@ def test_a_rival_that_earns_nothing_tells_nothing() -> None:
         assert "that the rival has learned something" in answer.evidence
 
 
-def test_what_is_said_of_tuned_methods_has_figures_and_no_verdict() -> None:
-    ended: dict[str, Any] = {"rival_rises_on": -1.0}
-    for of in (measured(**ended), measured(driven=LOW, fresh=LOW, outage=0.5, **ended), measured(rival=LOW, **ended)):
-        for claim in tuned.BESIDE:
-            answer = claim.judge(of)
-            assert answer.verdict == "cannot tell"
-            assert "interval" in answer.evidence
-            assert tuned.BY_TWO_SEEDS in answer.evidence
+def test_sentences_on_tuned_methods_hold_and_fail_by_what_was_measured() -> None:
+    lost = measured(driven=LOW, fresh=LOW, outage=0.5, flat=dict.fromkeys(VARIANTS, 90.0), rises=3900.0)
+    for claim in tuned.BESIDE:
+        assert claim.judge(ORIGINAL).verdict == "holds", claim.text
+        assert claim.judge(lost).verdict == "fails", (claim.text, claim.judge(lost).evidence)
 
 
 @pytest.mark.parametrize(("value", "expected"), [(1.0, "holds"), (3.0, "cannot tell")])
@@ -491,7 +488,7 @@ def test_methods_were_tuned_by_the_same_tries() -> None:
         assert len({str(one) for one in each}) == len(TRIES) >= 6
         assert {(one.activation, one.memory, one.users) for one in each} == {("relu", 20_000, method)}
         assert set(FINALISTS[method]) <= set(TRIES)
-        assert BEST[method] == FINALISTS[method][0]
+        assert BEST[method] in (*FINALISTS[method], *BEYOND[method])
         beyond = [LEARNER.configured("default", settings_of(method, name)) for name in BEYOND[method]]
         assert len({str(one) for one in (*each, *beyond)}) == len(TRIES) + 2
     assert not set(SEEDS) & set(OTHER_SEEDS)
