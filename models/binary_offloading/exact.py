@@ -40,6 +40,7 @@ from mecopt.search.server_choice import (
     relaxed_prices,
     saving,
 )
+from mecopt.search.server_enumeration import near_best
 from mecopt.search.simple import BestOfRandom, Constant, IndexScan
 
 if TYPE_CHECKING:
@@ -180,7 +181,7 @@ SOLVERS: dict[str, Solver] = {
     for solver in (
         EXACT,
         Prefix(),
-        Enumeration(),
+        Enumeration(near_best),
         Scip(pyomo_model, cost_unit, place, EXACT, chosen),
         Highs(pyomo_model, cost_unit, place, EXACT, chosen),
         CoordinateDescent(),

@@ -41,6 +41,7 @@ from mecopt.search.server_choice import (
     product_model,
     pyomo_model,
 )
+from mecopt.search.server_enumeration import near_best
 from mecopt.search.simple import BestOfRandom, Constant
 
 if TYPE_CHECKING:
@@ -252,7 +253,7 @@ SOLVERS: dict[str, Solver] = {
         EXACT,
         Slots(),
         PRICE_AND_FIX,
-        Enumeration(),
+        Enumeration(near_best),
         Scip(product_model, cost_unit, place, EXACT, chosen),
         Highs(pyomo_model, cost_unit, place, EXACT, chosen),
         MoveSearch(),
