@@ -31,6 +31,7 @@ from mecopt.learners.settings import Settings as Settings
 from mecopt.registry import find_problem
 from mecopt.show import numbers
 from mecopt.storage import trained
+from mecopt.storage.unchanged import Unchanged
 
 Array = NDArray[Any]
 
@@ -340,5 +341,12 @@ def counted(sizes: Mapping[str, int]) -> str:
 
 def shipped_with_mecopt(learner: str) -> list[Path]:
     """Return the folders of `policies/` beside this file that a learner made."""
-    folders = sorted(path.parent for path in (Path(__file__).parent / "policies").glob(f"*/{trained.CARD}"))
-    return [folder for folder in folders if trained.read_card(folder)["learner"] == learner]
+    folders = _shipped(Path(__file__).parent / "policies")
+    return [folder for folder in folders if trained.known_card(folder)["learner"] == learner]
+
+
+def _with_a_card(folder: str | Path) -> list[Path]:
+    return sorted(path.parent for path in Path(folder).glob(f"*/{trained.CARD}"))
+
+
+_shipped = Unchanged(_with_a_card, ".")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
 from mecopt.contract.errors import unknown
@@ -14,15 +14,18 @@ if TYPE_CHECKING:
 
 
 @cache
-def _entries(group: str) -> dict[str, str]:
-    return {entry.name: entry.value for entry in sorted(entry_points(group=group), key=lambda e: e.name)}
+def _entries(group: str) -> dict[str, EntryPoint]:
+    """Return what is installed by name; of two installations what is found first."""
+    found: dict[str, EntryPoint] = {}
+    for entry in entry_points(group=group):
+        found.setdefault(entry.name, entry)
+    return dict(sorted(found.items()))
 
 
 def _loaded(group: str, kind: str, name: str) -> Any:
     if name not in _entries(group):
         raise unknown(kind, name, _entries(group))
-    entry = next(iter(entry_points(group=group, name=name)))  # of two installations the one that is found first
-    return entry.load()
+    return _entries(group)[name].load()
 
 
 def problem_names() -> list[str]:
@@ -89,10 +92,10 @@ def environments_of(name: str) -> list[str]:
     dynamics, listed = _entries("mecopt.dynamics"), _entries("mecopt.environments")
     if name not in dynamics:
         raise unknown("sequential problem", name, dynamics)
-    return [f"mecopt/{one}" for one, value in listed.items() if _package(value) == _package(dynamics[name])]
+    own = _package(dynamics[name])
+    return [f"mecopt/{one}" for one, entry in listed.items() if _package(entry) == own]
 
 
-def _package(value: str) -> str:
+def _package(entry: EntryPoint) -> str:
     """Return the package of an entry point's module, or a module that is in none."""
-    module = value.partition(":")[0]
-    return module.rpartition(".")[0] or module
+    return entry.module.rpartition(".")[0] or entry.module

@@ -8,7 +8,8 @@ from typing import Any, Literal
 from mecopt.contract.errors import InstanceError
 from mecopt.contract.problem import Problem
 from mecopt.registry import find_learner, learner_names
-from mecopt.storage.trained import read_card
+from mecopt.storage.trained import CARD, WEIGHTS, known_card
+from mecopt.storage.unchanged import Unchanged
 
 Role = Literal["proposer", "warm-starter"]
 
@@ -16,17 +17,26 @@ Role = Literal["proposer", "warm-starter"]
 def load_policy(folder: str | Path) -> Any:
     """Load a trained policy, whichever installed learner made it; nothing in the folder is executed.
 
+    A folder whose files have not changed is not read again, and its policy is shared.
+
     Raises
     ------
     InstanceError
         if the folder holds no valid policy, or one of a learner that is not installed.
     """
-    card = read_card(folder)
+    return _policies(folder)
+
+
+def _loaded(folder: str | Path) -> Any:
+    card = known_card(folder)
     if card["learner"] not in learner_names():
         raise InstanceError(
             f"{folder} was made by the learner {card['learner']!r}; installed: {', '.join(learner_names()) or 'none'}"
         )
     return find_learner(card["learner"]).load(folder)
+
+
+_policies = Unchanged(_loaded, CARD, WEIGHTS)
 
 
 def shipped(problem: Problem, role: Role = "proposer") -> Any | None:
@@ -46,6 +56,6 @@ def all_shipped(problem: str, role: Role) -> list[Any]:
         for name in learner_names()
         if (learner := find_learner(name)).role == role
         for folder in learner.shipped()
-        if read_card(folder)["problem"] == problem
+        if known_card(folder)["problem"] == problem
     ]
     return [load_policy(folder) for folder in folders]

@@ -7,6 +7,7 @@ not belong together, and a card that is not what was written, are refused.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from mecopt.contract.errors import InstanceError
 from mecopt.registry import find_problem
 from mecopt.storage import sealed as stored
 from mecopt.storage.atomic import write_whole
+from mecopt.storage.unchanged import Unchanged
 
 Array = NDArray[Any]
 
@@ -75,6 +77,10 @@ def read_card(folder: str | Path) -> dict[str, Any]:
     InstanceError
         if the folder holds no trained policy, or one of another format.
     """
+    return copy.deepcopy(known_card(folder))
+
+
+def _read_card(folder: str | Path) -> dict[str, Any]:
     path = Path(folder) / CARD
     if not path.is_file():
         raise InstanceError(f"{folder} holds no trained policy (no {CARD}); `mecopt train ... -o {folder}` writes one")
@@ -86,6 +92,10 @@ def read_card(folder: str | Path) -> dict[str, Any]:
     if card["format"] != FORMAT:
         raise stored.Unusable(f"{path} has format {card['format']}; this version of mecopt reads format {FORMAT}")
     return stored.unsealed(path, card)
+
+
+known_card = Unchanged(_read_card, CARD)
+"""The card of a trained policy as `read_card` returns it, read again only where the file has changed, and shared."""
 
 
 def read(folder: str | Path) -> Trained:
