@@ -13,17 +13,18 @@ from numpy.typing import ArrayLike, NDArray
 from mecopt.contract.answerable import checked_problem, checked_start
 from mecopt.contract.arguments import checked_gap, checked_generator, checked_limit
 from mecopt.contract.backend import Backend, Feature
-from mecopt.contract.certificate import REPORT, certify, denied, distance, judge, reasons
+from mecopt.contract.certificate import REPORT, certified, denied, distance, judge, reasons
 from mecopt.contract.certified import Statistics, Status
 from mecopt.contract.decision import OneOf
 from mecopt.contract.errors import InstanceError, SolveFailed, StartIgnored
 from mecopt.contract.extremes import lost
 from mecopt.contract.fields import AllocationT, DualT
+from mecopt.contract.formulas import behind, own_variables
 from mecopt.contract.problem import Problem
 from mecopt.contract.solution import Solution
 from mecopt.contract.solver import GAP, LEAST_GAP, Search, Solver
 from mecopt.running import clock, waiting
-from mecopt.running.rescue import hearing, rescued
+from mecopt.running.rescue import Hearing, Part, rescued
 from mecopt.search.named import solver_for
 
 Array = NDArray[Any]
@@ -81,23 +82,28 @@ def allocate(
     checked_problem(problem)
     checked_gap("tol", tol, least=LEAST_GAP)
     checked_limit(time_limit)
-    decisions = problem.decision_space.validate(decision, problem.batch_shape)
+    space = problem.decision_space
+    decisions = space.validate(decision, problem.batch_shape)
     chosen = problem.backend(backend)
     if start is not None:
         checked_start(problem, start)
         if not chosen.features & (Feature.WARM_PRIMAL | Feature.WARM_PRIMAL_DUAL):
             raise StartIgnored(f"backend {chosen.name!r} takes no start; {_that_start(problem.backends)}")
-    shape = problem.decision_space.lead(decisions)
-    flat, rows_of = problem.paired(decisions)
+    shape = space.lead(decisions)
 
-    def part(rows: slice, seconds: float | None) -> Solution:
-        return _allocated(flat[rows], rows_of[rows], chosen, _rows(start, shape, rows), tol, seconds)
+    def parts() -> tuple[Problem, Part]:
+        flat, rows_of = problem.paired(decisions)
+
+        def part(rows: slice, seconds: float | None) -> Solution:
+            return _allocated(flat[rows], rows_of[rows], chosen, _rows(start, shape, rows), tol, seconds)
+
+        return flat, part
 
     def whole() -> Solution:
         return _allocated(problem, decisions, chosen, start, tol, time_limit)
 
-    with hearing() as heard:
-        found = rescued(chosen.name, problem, flat, shape, whole, part, time_limit)
+    with Hearing() as heard:
+        found = rescued(chosen.name, problem, shape, whole, parts, time_limit)
     return _returned(found, throw, heard)
 
 
@@ -166,17 +172,21 @@ def solve(
         first = problem.decision_space.validate(given, problem.batch_shape, name="start")
         if problem.decision_space.lead(first) != problem.batch_shape:
             raise InstanceError(f"start has shape {first.shape}; allowed: one decision per instance")
-    flat, shape = problem.flat(), problem.batch_shape
-    firsts = None if first is None else first.reshape(flat.instances, *first.shape[len(shape) :])
 
-    def part(rows: slice, seconds: float | None) -> Solution:
-        return _solved(flat[rows], chosen, None if firsts is None else firsts[rows], gap, seconds, generator)
+    def parts() -> tuple[Problem, Part]:
+        flat = problem.flat()
+        firsts = None if first is None else first.reshape(flat.instances, *first.shape[len(problem.batch_shape) :])
+
+        def part(rows: slice, seconds: float | None) -> Solution:
+            return _solved(flat[rows], chosen, None if firsts is None else firsts[rows], gap, seconds, generator)
+
+        return flat, part
 
     def whole() -> Solution:
         return _solved(problem, chosen, first, gap, time_limit, generator)
 
-    with hearing() as heard:
-        found = rescued(chosen.name, problem, flat, shape, whole, part, time_limit)
+    with Hearing() as heard:
+        found = rescued(chosen.name, problem, problem.batch_shape, whole, parts, time_limit)
     return _returned(found, throw, heard)
 
 
@@ -188,12 +198,21 @@ def _allocated(
     compiled, loaded = clock.compiled_seconds(), clock.loaded_seconds()
     answer = chosen.allocate(problem, decisions, start=start, tol=tol, time_limit=time_limit)
     began = clock.now()
-    bound = problem.bound(decisions, answer.dual)
-    hopeless = problem.infeasible(decisions)
-    certificate = denied(certify(problem, decisions, answer.allocation, bound), hopeless)
+    lead = problem.decision_space.lead(decisions)
+    bound = behind(problem, "bound")(decisions, own_variables(problem, "dual", answer.dual, lead))
+    hopeless = behind(problem, "infeasible")(decisions)
+    own = own_variables(problem, "allocation", answer.allocation, lead)
+    certificate = denied(certified(problem, decisions, own, bound), hopeless)
     status, _ = judge(certificate, tol, False if answer.limit is None else answer.limit, False, hopeless)
-    why = reasons(problem, decisions, answer.allocation, certificate, _among(status, Status.FAILED))
-    ones = np.ones(problem.decision_space.lead(decisions), dtype=int)
+    messages = dict(answer.messages)
+    if not _settled(status):
+        messages = _explained(
+            messages,
+            reasons(problem, decisions, answer.allocation, certificate, _among(status, Status.FAILED)),
+            status,
+            _unsolvable(problem, decisions, status),
+            lost(problem.paired(decisions)[0], status, certificate.bound),
+        )
     return Solution(
         decision=decisions,
         allocation=answer.allocation,
@@ -206,20 +225,14 @@ def _allocated(
         stats=Statistics(
             method=chosen.name,
             iterations=answer.iterations,
-            solver_calls=ones,
+            solver_calls=np.ones(lead, dtype=int),
             model_seconds=answer.model_seconds,
             solve_seconds=answer.solve_seconds,
             certify_seconds=clock.now() - began,
             compile_seconds=clock.compiled_seconds() - compiled,
             load_seconds=clock.loaded_seconds() - loaded,
             start_used=answer.start_used,
-            messages=_explained(
-                answer.messages,
-                why,
-                status,
-                _unsolvable(problem, decisions, status),
-                lost(problem.paired(decisions)[0], status, certificate.bound),
-            ),
+            messages=messages,
         ),
         problem=problem,
     )
@@ -233,7 +246,8 @@ def _solved(
     began, compiled, loaded = clock.now(), clock.compiled_seconds(), clock.loaded_seconds()
     found = chosen.search(problem, start=first, gap=gap, time_limit=time_limit, rng=generator)
     found = _admitted(problem, chosen, found)
-    best, dual = problem.closed_form(found.decision)
+    decision, shape = found.decision, problem.batch_shape
+    best, dual = behind(problem, "closed_form")(decision)
     searched = clock.now()
     if found.bound is None:
         dual = problem.relaxed_dual()
@@ -241,17 +255,25 @@ def _solved(
     else:
         bound = _no_more_than_of_this(problem, found, dual)
     allocation: Any = best if found.allocation is None else found.allocation
-    certificate = certify(problem, found.decision, allocation, bound)
+    certificate = certified(problem, decision, own_variables(problem, "allocation", allocation, shape), bound)
     # A bound that no value reaches proves that no decision has an allocation.
-    hopeless = problem.infeasible(found.decision)
+    hopeless = behind(problem, "infeasible")(decision)
     nothing = hopeless & (problem.sign * certificate.bound == np.inf)
     tolerance = GAP if gap is None else max(gap, LEAST_GAP)
     certificate = denied(certificate, nothing)
     status, _ = judge(certificate, tolerance, found.limit, found.failed, nothing)
-    why = reasons(problem, found.decision, allocation, certificate, _among(status, Status.FAILED))
-    shape = problem.batch_shape
+    messages = dict(found.messages)
+    if hopeless.any() or not _settled(status):
+        messages = _explained(
+            messages,
+            reasons(problem, decision, allocation, certificate, _among(status, Status.FAILED)),
+            status,
+            _unsolvable(problem, None, status),
+            lost(problem.flat(), status, certificate.bound),
+            hopeless,
+        )
     return Solution(
-        decision=found.decision,
+        decision=decision,
         allocation=allocation,
         dual=dual,
         objective=certificate.objective,
@@ -270,14 +292,7 @@ def _solved(
             compile_seconds=clock.compiled_seconds() - compiled,
             load_seconds=clock.loaded_seconds() - loaded,
             start_used=found.start_used,
-            messages=_explained(
-                found.messages,
-                why,
-                status,
-                _unsolvable(problem, None, status),
-                lost(problem.flat(), status, certificate.bound),
-                hopeless,
-            ),
+            messages=messages,
             claimed_bound=found.claimed_bound,
         ),
         problem=problem,
@@ -293,7 +308,8 @@ def _no_more_than_of_this(problem: Problem, found: Search, dual: Any) -> Array:
     bound = np.asarray(found.bound)
     if not isinstance(problem.decision_space, OneOf):
         return bound
-    own = problem.sign * problem.bound(found.decision, dual)
+    dual = own_variables(problem, "dual", dual, problem.batch_shape)
+    own = problem.sign * behind(problem, "bound")(found.decision, dual)
     less = np.isfinite(own) & (problem.sign * bound - own > UNCERTAIN * np.abs(bound))
     return np.asarray(np.where(less, problem.sign * own, bound))
 
@@ -355,15 +371,23 @@ def _explained(
 
 def _among(status: Any, *kinds: Status) -> Array:
     """Whether each item has one of these statuses; a flat array."""
-    return np.array([one in kinds for one in np.ravel(np.asarray(status, dtype=object))], dtype=bool)
+    flat = np.ravel(np.asarray(status, dtype=object))
+    return np.logical_or.reduce([flat == kind for kind in kinds])
+
+
+def _settled(status: Any) -> bool:
+    """Whether every item is proved optimal, so that nothing is to be said about any."""
+    return status is Status.OPTIMAL if isinstance(status, Status) else bool(_among(status, Status.OPTIMAL).all())
 
 
 def _returned(
     solution: Solution[AllocationT, DualT], throw: bool, heard: Mapping[str, BaseException]
 ) -> Solution[AllocationT, DualT]:
     """Return the solution, or raise that items have no answer, from the exception behind the first of them if any."""
+    if not throw or _settled(solution.status):
+        return solution
     failed = np.flatnonzero(_among(solution.status, Status.FAILED, Status.INFEASIBLE)).tolist()
-    if throw and failed:
+    if failed:
         first = failed[0]
         why = solution.stats.messages.get(first, "")
         raise SolveFailed(

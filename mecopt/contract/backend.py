@@ -71,6 +71,8 @@ class Installable:
         if not self.is_available():
             what = f"mecopt[{self.extra}]' (in a clone: '.[{self.extra}]')" if self.extra else f"{self.package}'"
             raise BackendUnavailable(f"{self.name!r} needs the package {self.package}; install it by: pip install '{what}")
+        if not self.imports:
+            return
         with clock.standing_still():
             for module in self.imports:
                 importlib.import_module(module)

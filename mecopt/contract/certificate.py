@@ -28,6 +28,7 @@ bound by no more than that contradicts nothing; it is proved only if the two agr
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -36,6 +37,7 @@ from numpy.typing import NDArray
 
 from mecopt.contract.certified import Certificate, Status
 from mecopt.contract.fields import Variables
+from mecopt.contract.formulas import behind, own_variables
 from mecopt.contract.problem import Problem
 
 Array = NDArray[Any]
@@ -62,30 +64,63 @@ def relative_gap(problem: Problem, objective: Array, bound: Array, beside: float
     beside
         part of `Problem.negligible` that is added to the denominator.
     """
-    objective, bound = np.asarray(objective), np.asarray(bound)
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        excess = problem.sign * (objective - bound)
-        missing = (1,) * (objective.ndim - len(problem.batch_shape))
-        scale = np.abs(objective) + beside * np.reshape(problem.negligible, (*problem.batch_shape, *missing))
-        gap = np.where(excess == 0.0, 0.0, excess / np.where(scale > 0, scale, np.abs(bound)))
-    proved = np.isfinite(bound) & np.isfinite(objective)
+        return _gaps(problem, np.asarray(objective), np.asarray(bound), beside)[0]
+
+
+def _gaps(problem: Problem, objective: Array, bound: Array, *beside: float) -> list[Array]:
+    """Return relative gaps beside several parts of what is negligible."""
+    if not objective.ndim and not bound.ndim:
+        sign, whole = problem.sign, float(problem.negligible)
+        return [np.asarray(_gap(sign, float(objective), float(bound), part * whole)) for part in beside]
+    excess = problem.sign * (objective - bound)
+    missing = (1,) * (objective.ndim - len(problem.batch_shape))
+    negligible = np.reshape(problem.negligible, (*problem.batch_shape, *missing))
+    proved = np.isfinite(objective)
     # A bound that no value reaches says that there is no answer: beside one it is the grossest contradiction.
-    denied = np.isfinite(objective) & (problem.sign * bound == np.inf)
-    return np.where(denied, -np.inf, np.where(proved, gap, np.inf))
+    denied = proved & (problem.sign * bound == np.inf)
+    proved = proved & np.isfinite(bound)
+    found = []
+    for part in beside:
+        scale = np.abs(objective) + part * negligible
+        gap = np.where(excess == 0.0, 0.0, excess / np.where(scale > 0, scale, np.abs(bound)))
+        found.append(np.where(denied, -np.inf, np.where(proved, gap, np.inf)))
+    return found
+
+
+def _gap(sign: float, objective: float, bound: float, beside: float) -> float:
+    """Return the relative gap of a single answer: `_gaps` in numbers, a tenth of the time of arrays of no axes."""
+    if not math.isfinite(objective):
+        return math.inf
+    if not math.isfinite(bound):
+        return -math.inf if sign * bound == math.inf else math.inf
+    excess, scale = sign * (objective - bound), abs(objective) + beside
+    if excess == 0.0:
+        return 0.0
+    whole = scale if scale > 0.0 else abs(bound)
+    return excess / whole if whole else math.copysign(math.inf, excess)
 
 
 def violation(problem: Problem, decision: Array, allocation: Variables) -> Array:
     """Return the worst scaled violation over all named constraints; nan counts as infinitely broken."""
     decision = problem.decision_space.admitted(decision, problem.batch_shape)
-    worst = np.zeros(problem.decision_space.lead(decision))
-    for value in _violations(problem, decision, allocation).values():
-        worst = np.maximum(worst, value)
+    lead = problem.decision_space.lead(decision)
+    with np.errstate(all="ignore"):
+        return _worst(problem, decision, own_variables(problem, "allocation", allocation, lead))
+
+
+def _worst(problem: Problem, decision: Array, allocation: Variables) -> Any:
+    lead, broken = problem.decision_space.lead(decision), behind(problem, "violations")(decision, allocation).values()
+    if not lead:
+        return np.float64(max([0.0, *(math.inf if math.isnan(value) else float(value) for value in broken)]))
+    worst = np.zeros(lead)
+    for value in broken:
+        worst = np.maximum(worst, np.where(np.isnan(value), np.inf, value))
     return worst
 
 
 def _violations(problem: Problem, decision: Array, allocation: Variables) -> dict[str, Array]:
-    with np.errstate(all="ignore"):
-        found = problem.violations(decision, allocation)
+    found = problem.violations(decision, allocation)
     return {name: np.where(np.isnan(value), np.inf, value) for name, value in found.items()}
 
 
@@ -102,13 +137,19 @@ def certify(problem: Problem, decision: Array, allocation: Variables, bound: Arr
         a proved bound of shape ``(*batch, *candidates)``, e.g. ``problem.bound(decision, dual)``.
     """
     decision = problem.decision_space.admitted(decision, problem.batch_shape)
+    allocation = own_variables(problem, "allocation", allocation, problem.decision_space.lead(decision))
     with np.errstate(all="ignore"):
-        objective = np.asarray(problem.objective(decision, allocation), dtype=float)
-        broken = violation(problem, decision, allocation)
-    worthless = -np.inf if problem.sense == "minimise" else np.inf
-    bound = np.where(np.isnan(bound), worthless, bound)
-    gap, better = relative_gap(problem, objective, bound), -relative_gap(problem, objective, bound, beside=1.0)
-    return Certificate(objective, bound, gap, broken, better)
+        return certified(problem, decision, allocation, bound)
+
+
+def certified(problem: Problem, decision: Array, allocation: Variables, bound: Array) -> Certificate:
+    """Evaluate as `certify` does what was admitted, the problem's own; warnings are left to the caller."""
+    objective = np.asarray(behind(problem, "objective")(decision, allocation), dtype=float)
+    broken = _worst(problem, decision, allocation)
+    bound = np.array(bound, dtype=float)
+    bound[np.isnan(bound)] = -problem.sign * np.inf
+    gap, worse = _gaps(problem, objective, bound, NOTHING, 1.0)
+    return Certificate(objective, bound, gap, broken, -worse)
 
 
 def denied(certificate: Certificate, nothing: Array) -> Certificate:
@@ -138,6 +179,8 @@ def judge(
     nothing proves it OPTIMAL.
     """
     shape = certificate.objective.shape
+    if not shape:
+        return _judged(certificate, tolerance, bool(limit), bool(failed), bool(infeasible))
     feasible = _feasible(certificate)
     contradiction = feasible & (certificate.better > may_be_better(certificate.violation))
     proved = (certificate.gap <= tolerance) & (certificate.gap >= -max(tolerance, CONTRADICTION))
@@ -147,7 +190,20 @@ def judge(
     status[proved & ~overrun_pays(certificate)] = Status.OPTIMAL
     status[~feasible | contradiction | np.broadcast_to(failed, shape)] = Status.FAILED
     status[~feasible & np.broadcast_to(infeasible, shape)] = Status.INFEASIBLE
-    return (status if shape else status.item()), contradiction
+    return status, contradiction
+
+
+def _judged(certificate: Certificate, tolerance: float, limit: bool, failed: bool, infeasible: bool) -> tuple[Status, Array]:
+    """Judge a single answer, as `judge` does, in numbers."""
+    better, overrun, gap = float(certificate.better), float(certificate.violation), float(certificate.gap)
+    if not (math.isfinite(certificate.objective) and overrun <= VIOLATION):
+        return Status.INFEASIBLE if infeasible else Status.FAILED, np.asarray(False)
+    contradiction = better > CONTRADICTION + BOUGHT * overrun
+    if contradiction or failed:
+        return Status.FAILED, np.asarray(contradiction)
+    if -max(tolerance, CONTRADICTION) <= gap <= tolerance and not better > CONTRADICTION:
+        return Status.OPTIMAL, np.asarray(False)
+    return Status.LIMIT if limit else Status.FEASIBLE, np.asarray(False)
 
 
 def may_be_better(overrun: Array) -> Array:
@@ -166,6 +222,8 @@ def distance(certificate: Certificate) -> Array:
 
     Of a contradiction it is 0: the bound is wrong, or the answer.
     """
+    if not certificate.gap.shape and not certificate.gap < -CONTRADICTION:
+        return np.asarray(max(float(certificate.gap), 0.0))
     stands = certificate.better <= may_be_better(certificate.violation)
     away = _feasible(certificate) & stands & (certificate.gap < -CONTRADICTION)
     return np.where(away, -certificate.gap, np.maximum(certificate.gap, 0.0))

@@ -1,11 +1,14 @@
-"""The door of a formula: it sees admissible decisions, and allocations and prices of its problem's own sizes only."""
+"""The door of a formula: it sees admissible decisions, and allocations and prices of its problem's own sizes only.
+
+Who has checked them calls what is `behind` the door, so that one call of `mecopt.allocate` looks at them once.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from functools import wraps
+from functools import partial, wraps
 from inspect import signature
 from typing import Any
 
@@ -57,7 +60,7 @@ def of_decisions(formula: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(formula)
     def checked(self: Instances, decision: ArrayLike, *others: Any, **named: Any) -> Any:
         def own(name: str, given: Any) -> Any:
-            return _own(self, name, given, lead) if name in ("allocation", "dual") else given
+            return own_variables(self, name, given, lead) if name in ("allocation", "dual") else given
 
         space = self.decision_space
         decision = space.admitted(decision, self.batch_shape)
@@ -65,7 +68,7 @@ def of_decisions(formula: Callable[..., Any]) -> Callable[..., Any]:
         variables = {name: own(name, given) for name, given in named.items()}
         return formula(self, decision, *map(own, beside, others), *others[len(beside) :], **variables)
 
-    return checked
+    return _door(checked, formula)
 
 
 def of_prices(formula: Callable[..., Any]) -> Callable[..., Any]:
@@ -73,12 +76,35 @@ def of_prices(formula: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(formula)
     def checked(self: Instances, dual: Any) -> Any:
-        return formula(self, _own(self, "dual", dual))
+        return formula(self, own_variables(self, "dual", dual))
 
     return checked
 
 
-def _own(problem: Instances, name: str, given: Any, lead: tuple[int, ...] = ()) -> Any:
+def at_the_door(name: str, formula: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a method of a problem that lets in what it should, and computes without a word where it is a formula."""
+    door = np.errstate(all="ignore")(formula) if name in FORMULAS else formula
+    if name in OF_DECISIONS:
+        door = of_decisions(door)
+    if name == "relaxed_bound":
+        door = of_prices(door)
+    return _door(door, formula)
+
+
+def behind(problem: Instances, name: str) -> Callable[..., Any]:
+    """Return a formula without its door, for `admitted` decisions and `own_variables`; warnings are left to the caller."""
+    door: Any = getattr(type(problem), name)
+    known, formula = getattr(door, "behind", (door, door))
+    return partial(formula if known is door else door, problem)
+
+
+def _door(door: Any, formula: Callable[..., Any]) -> Any:
+    """Note what is behind a door; who wraps the door in turn takes the note along, which is then not about him."""
+    door.behind = door, formula
+    return door
+
+
+def own_variables(problem: Instances, name: str, given: Any, lead: tuple[int, ...] = ()) -> Any:
     """Return variables of the problem with whole arrays for lists and for one number for all, or say what was meant.
 
     Parameters

@@ -18,6 +18,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mecopt.contract.decision import DecisionSpace, OneOf
+from mecopt.contract.derived import Deriving, derived
 from mecopt.contract.errors import InstanceError, checked_index, unknown
 from mecopt.contract.fields import Variables, allowed, axes, declarations, declared, numbers, question_magnitudes
 from mecopt.contract.meant import unknown_field
@@ -36,7 +37,7 @@ Sense = Literal["minimise", "maximise"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Instances(Readable, ABC):
+class Instances(Deriving, Readable, ABC):
     """Immutable data of one instance, or of a batch of them.
 
     Construction converts to float64, broadcasts every field to the batch and to its own axes, ``(*batch, users)`` for one
@@ -80,8 +81,14 @@ class Instances(Readable, ABC):
     # ------------------------------------------------------------------ construction
 
     def __init_subclass__(cls, **settings: Any) -> None:
-        """Complete what `help` and editors show by the fields, which are declared but not yet a dataclass's own."""
+        """Complete what `help` and editors show by the fields, which are declared but not yet a dataclass's own.
+
+        A decision space follows from the data, and is made once for them.
+        """
         super().__init_subclass__(**settings)
+        space = vars(cls).get("decision_space")
+        if isinstance(space, property) and space.fget is not None:
+            cls.decision_space = derived(space.fget)  # type: ignore[method-assign, assignment]
         if own := declarations(cls):
             cls.__doc__ = with_parameters(cls.__doc__, own, map(allowed, own))
             cls.__signature__ = signature(own)
@@ -124,6 +131,7 @@ class Instances(Readable, ABC):
         for f in declared(type(self)):
             shape = (*batch_shape, *(sizes[axis] for axis in axes(f)))
             object.__setattr__(self, f.name, np.broadcast_to(given[f.name], shape))
+        object.__setattr__(self, "_derived", {})
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copy by the data, which are valid already; the arrays of a copy are read-only again."""
@@ -136,8 +144,8 @@ class Instances(Readable, ABC):
     def _with(self, values: Mapping[str, Array]) -> Self:
         """Return a problem of data already known to be valid."""
         new = object.__new__(type(self))
-        for name, value in values.items():
-            object.__setattr__(new, name, value)
+        new.__dict__.update(values)
+        object.__setattr__(new, "_derived", {})
         return new
 
     # ------------------------------------------------------------------ shape
@@ -147,30 +155,34 @@ class Instances(Readable, ABC):
         """Return the names of the sizes of an instance: users, and servers where there are any."""
         return axes(declared(cls)[0])
 
-    @property
-    def sizes(self) -> dict[str, int]:
-        """The sizes of each instance by name."""
+    @derived
+    def _sizes(self) -> dict[str, int]:
         first = declared(type(self))[0]
         shape = getattr(self, first.name).shape
         return dict(zip(axes(first), shape[len(shape) - len(axes(first)) :], strict=True))
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The sizes of each instance by name."""
+        return dict(self._sizes)
 
     @property
     def size_text(self) -> str:
         """The sizes in words."""
         return ", ".join(counted(size, name) for name, size in self.sizes.items())
 
-    @property
+    @derived
     def users(self) -> int:
         """The number of users of each instance."""
-        return self.sizes["users"]
+        return self._sizes["users"]
 
-    @property
+    @derived
     def batch_shape(self) -> tuple[int, ...]:
         """The shape of the batch; empty for a single instance."""
         first = declared(type(self))[0]
         return tuple(getattr(self, first.name).shape[: -len(axes(first))])
 
-    @property
+    @derived
     def instances(self) -> int:
         """The number of instances in the batch."""
         return math.prod(self.batch_shape)
@@ -211,7 +223,9 @@ class Instances(Readable, ABC):
         """Return a field, or values of its shape, with axes of length 1 where `decision` has candidates."""
         value: Array = getattr(self, values) if isinstance(values, str) else values
         batch = len(self.batch_shape)
-        missing = len(self.decision_space.lead(decision)) - batch
+        missing = decision.ndim - self.decision_space.ndim - batch
+        if missing <= 0:
+            return value
         return value.reshape(value.shape[:batch] + (1,) * missing + value.shape[batch:])
 
     # ------------------------------------------------------------------ sampling
@@ -266,6 +280,7 @@ def _require_room(cls: type[Instances], instances: int, sizes: Mapping[str, int]
 def _restored(cls: type[Any], state: Mapping[str, Any]) -> Any:
     new = object.__new__(cls)
     new.__dict__.update({name: _frozen(value) for name, value in state.items()})
+    object.__setattr__(new, "_derived", {})
     return new
 
 

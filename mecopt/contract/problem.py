@@ -25,7 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 from mecopt.contract.backend import Backend
 from mecopt.contract.errors import InstanceError, unknown
 from mecopt.contract.fields import ABSENT, AllocationT, DualT, declared
-from mecopt.contract.formulas import FORMULAS, OF_DECISIONS, of_decisions, of_prices
+from mecopt.contract.formulas import FORMULAS, OF_DECISIONS, at_the_door, of_decisions
 from mecopt.contract.instances import Instances
 from mecopt.contract.scenario import Reference
 from mecopt.contract.solver import Solver
@@ -240,12 +240,8 @@ class Problem(Instances, Generic[AllocationT, DualT]):
         Decisions are checked before it sees them.
         """
         super().__init_subclass__(**settings)
-        for name in FORMULAS & vars(cls).keys():
-            setattr(cls, name, np.errstate(all="ignore")(vars(cls)[name]))
-        for name in OF_DECISIONS & vars(cls).keys():
-            setattr(cls, name, of_decisions(vars(cls)[name]))
-        if "relaxed_bound" in vars(cls):
-            cls.relaxed_bound = of_prices(cls.relaxed_bound)  # type: ignore[method-assign]
+        for name in (FORMULAS | OF_DECISIONS) & vars(cls).keys():
+            setattr(cls, name, at_the_door(name, vars(cls)[name]))
 
     # ------------------------------------------------------------------ what readers see
 

@@ -12,8 +12,7 @@ raised is remembered until the call ends, so that `SolveFailed` comes with the e
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import fields
 from typing import Any
@@ -30,21 +29,27 @@ from mecopt.running.budget import Budget
 
 Array = NDArray[Any]
 
+Part = Callable[[slice, float | None], Solution]
+"""Answers some of the items along one axis within so many seconds."""
+
 SECONDS = tuple(f.name for f in fields(Statistics) if f.name.endswith("_seconds"))
 
 
 _heard: ContextVar[dict[str, BaseException] | None] = ContextVar("heard", default=None)
 
 
-@contextmanager
-def hearing() -> Iterator[dict[str, BaseException]]:
+class Hearing:
     """Remember the exceptions that become messages meanwhile, by what is said of them."""
-    heard: dict[str, BaseException] = {}
-    token = _heard.set(heard)
-    try:
-        yield heard
-    finally:
-        _heard.reset(token)
+
+    __slots__ = ("_token",)
+
+    def __enter__(self) -> dict[str, BaseException]:
+        heard: dict[str, BaseException] = {}
+        self._token = _heard.set(heard)
+        return heard
+
+    def __exit__(self, *raised: object) -> None:
+        _heard.reset(self._token)
 
 
 def survivable(error: BaseException) -> bool:
@@ -72,10 +77,9 @@ def said(name: str, error: BaseException) -> str:
 def rescued(
     name: str,
     problem: Problem,
-    items: Problem,
     shape: tuple[int, ...],
     whole: Callable[[], Solution],
-    part: Callable[[slice, float | None], Solution],
+    parts: Callable[[], tuple[Problem, Part]],
     time_limit: float | None,
 ) -> Solution:
     """Answer a batch as a whole or, where that raises, in the largest parts that do not.
@@ -86,12 +90,12 @@ def rescued(
         of the method.
     problem
         the batch.
-    items
-        its instances along one axis, one for each item of the answer.
     shape
         of the answer: of the batch and its candidates.
-    whole, part
-        answer everything, and some of the items along one axis within so many seconds.
+    whole
+        answers everything.
+    parts
+        returns, where that raises, the instances along one axis, one for each item of the answer, and what answers some.
     time_limit
         seconds that `whole` has, and again all parts together, where it raises.
     """
@@ -100,6 +104,7 @@ def rescued(
     except BaseException as error:
         if not survivable(error):
             raise
+        items, part = parts()
         found = _halves(name, items, slice(0, items.instances), part, error, Budget(time_limit))
     return joined(found, shape, problem)
 
@@ -108,7 +113,7 @@ def _halves(
     name: str,
     items: Problem,
     rows: slice,
-    part: Callable[[slice, float | None], Solution],
+    part: Part,
     error: BaseException,
     budget: Budget,
 ) -> list[Solution]:

@@ -78,19 +78,25 @@ _ready = False
 """Whether this process has any kernel."""
 
 
-@contextmanager
-def on_behalf_of(problem: Any, method: str | None = None) -> Iterator[None]:
+class on_behalf_of:  # noqa: N801 - it is used as a context manager that is a function
     """Name the problem, and the solver or backend, that kernels are compiled for; the outermost names count."""
-    if _calls.current is not None:
-        yield
-        return
-    call = _Call(str(getattr(problem, "name", "")), method, getattr(problem, "compile_seconds", {}))
-    _calls.current = call
-    try:
-        yield
-        _remember(call)
-    finally:
-        _calls.current = None
+
+    __slots__ = ("call",)
+
+    def __init__(self, problem: Any, method: str | None = None) -> None:
+        self.call = None
+        if _calls.current is None:
+            self.call = _Call(str(getattr(problem, "name", "")), method, getattr(problem, "compile_seconds", {}))
+
+    def __enter__(self) -> None:
+        if self.call is not None:
+            _calls.current = self.call
+
+    def __exit__(self, raised: object, *more: object) -> None:
+        if self.call is not None:
+            _calls.current = None
+            if raised is None:
+                _remember(self.call)
 
 
 def told(argument: str, known: str) -> Callable[[Callable[P, R]], Callable[P, R]]:

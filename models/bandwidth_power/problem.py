@@ -40,6 +40,7 @@ from mecopt.backends.conic import Conic
 from mecopt.backends.slsqp import Slsqp
 from mecopt.contract.backend import Backend
 from mecopt.contract.decision import Binary
+from mecopt.contract.derived import of_data
 from mecopt.contract.fields import ABSENT, Quantity, quantity
 from mecopt.contract.problem import Problem
 from mecopt.contract.scaling import quotient
@@ -210,6 +211,7 @@ class BandwidthPower(Problem[Transmission, BandwidthPrice]):
         """One bit per user."""
         return Binary(self.users)
 
+    @of_data
     def terms(self) -> Terms:
         """Return the two fixed times, c, g and u^E of every user."""
         from mecopt.kernels.error_free import efficiencies_within

@@ -37,6 +37,7 @@ from mecopt.backends.conic import Conic
 from mecopt.backends.slsqp import Slsqp
 from mecopt.contract.backend import Backend
 from mecopt.contract.decision import Binary
+from mecopt.contract.derived import of_data
 from mecopt.contract.fields import ABSENT, Quantity, quantity
 from mecopt.contract.problem import Problem
 from mecopt.contract.scaling import quotient
@@ -203,6 +204,7 @@ class BinaryOffloading(Problem[ServerRate, CapacityPrice]):
         """One bit per user."""
         return Binary(self.users)
 
+    @of_data
     def terms(self) -> Terms:
         """Return L, u and c of every user."""
         served = np.where(self.capacity > 0, 1.0, 0.0)[..., None] * self.upload_rate
@@ -212,6 +214,7 @@ class BinaryOffloading(Problem[ServerRate, CapacityPrice]):
             self.data_size * (1.0 + self.energy_weight * self.waiting_power),
         )
 
+    @of_data
     def server_terms(self) -> Servers:
         """Return L, u and c as the terms of one server; see `mecopt.kernels.servers`."""
         from mecopt.kernels.servers import servers

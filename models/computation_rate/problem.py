@@ -42,6 +42,7 @@ from mecopt.backends.conic import Conic
 from mecopt.backends.slsqp import Slsqp
 from mecopt.contract.backend import Backend
 from mecopt.contract.decision import Binary
+from mecopt.contract.derived import of_data
 from mecopt.contract.fields import ABSENT, Quantity, quantity
 from mecopt.contract.problem import Problem
 from mecopt.contract.scenario import Reference, Scenario
@@ -175,6 +176,7 @@ class ComputationRate(Problem[FrameTimes, TimePrice]):
         """One bit per user."""
         return Binary(self.users)
 
+    @of_data
     def coefficients(self) -> Coefficients:
         """Return A, g and w e of every user."""
         power = self.harvesting_efficiency * self.transmit_power[..., None]

@@ -47,6 +47,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mecopt.contract.backend import Backend
 from mecopt.contract.decision import SKIP, Interval
+from mecopt.contract.derived import derived
 from mecopt.contract.errors import InstanceError
 from mecopt.contract.fields import ABSENT, Quantity, choice, quantity
 from mecopt.contract.problem import Problem
@@ -189,7 +190,7 @@ class HybridSlot(Problem[SlotAllocation, RewardCeiling]):
         """The energy that each user keeps, or to skip."""
         return Interval(allocation.most_kept(self), "nJ", "keeps")
 
-    @property
+    @derived
     def negligible(self) -> Array:
         """What the users would earn without prices by processor or radio, summed: rewards have either sign."""
         return np.asarray(allocation.limits(self)[2].sum(axis=-1))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.contract.derived import of_data
 from mecopt.contract.scaling import quotient
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def by_user(problem: HybridSlot, name: str) -> Array:
     return value if value.ndim == problem.workload.ndim else value[..., None]
 
 
+@of_data
 def harvested(problem: HybridSlot) -> Array:
     """Return H, what a whole slot's harvest adds to the battery, in nJ, ``(*batch, users)``."""
     with np.errstate(over="ignore"):
@@ -35,6 +37,7 @@ def harvested(problem: HybridSlot) -> Array:
         return np.asarray(power * by_user(problem, "slot"))
 
 
+@of_data
 def passive_rates(problem: HybridSlot) -> Array:
     r"""Return r_p in kbit/s.
 
@@ -50,11 +53,13 @@ def passive_rates(problem: HybridSlot) -> Array:
         return np.asarray(by_user(problem, "bandwidth") * np.log1p(ratio) / np.log(2.0))
 
 
+@of_data
 def local_rates(problem: HybridSlot) -> Array:
     """Return r_l = f / phi in kbit/s."""
     return np.asarray(problem.cpu_speed / (KILO * problem.cycles_per_bit))
 
 
+@of_data
 def rows(problem: HybridSlot) -> Array:
     """Return the numbers of every user, ``(instances, users, 13)``, in the order of `compiled.Slot`.
 

@@ -45,6 +45,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mecopt.contract.backend import Backend
 from mecopt.contract.decision import MOST_COUNTED, Counts
+from mecopt.contract.derived import derived
 from mecopt.contract.errors import InstanceError
 from mecopt.contract.fields import Quantity, choice, quantity
 from mecopt.contract.problem import Problem
@@ -185,7 +186,7 @@ class InferenceQueue(Problem[TaskAllocation, WorkPrice]):
         """How many tasks leave each queue."""
         return Counts(self.users, lambda: terms.most_pieces(self), "task", "leave")
 
-    @property
+    @derived
     def negligible(self) -> Array:
         """What the devices would pay for one task computed in the block, or a whole block's work if that is less, summed."""
         rows = terms.rows(self)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.contract.derived import of_data
+
 if TYPE_CHECKING:
     from mecopt.models.inference_queue.problem import InferenceQueue
 
@@ -27,23 +29,27 @@ def per_user(problem: InferenceQueue, name: str) -> Array:
     return value if value.ndim == problem.backlog.ndim else value[..., None]
 
 
+@of_data
 def block(problem: InferenceQueue) -> Array:
     """Return n tau, the seconds of a block, with an axis of length 1."""
     with np.errstate(over="ignore"):
         return np.asarray(per_user(problem, "slots") * per_user(problem, "slot"))
 
 
+@of_data
 def most_local(problem: InferenceQueue) -> Array:
     """Return what each device computes in a block at most, in tasks: f_max n tau / W."""
     return np.asarray(problem.cpu_speed / problem.work * block(problem))
 
 
+@of_data
 def nats(problem: InferenceQueue) -> Array:
     """Return L, the nats per channel use of a whole task offloaded in a slot: zeta W ln 2 / (tau B)."""
     bits = problem.output_per_cycle * problem.work
     return np.asarray(bits / problem.bandwidth / per_user(problem, "slot") * LN2)
 
 
+@of_data
 def rows(problem: InferenceQueue) -> Array:
     r"""Return the constants of every device, ``(*batch, users, 5)``, in the order of `compiled.Device`.
 
@@ -68,6 +74,7 @@ def rows(problem: InferenceQueue) -> Array:
     return whole
 
 
+@of_data
 def whole_tasks(problem: InferenceQueue) -> Array:
     """Return the whole tasks in each queue, ``(*batch, users)``."""
     return np.asarray(np.floor(problem.backlog))
@@ -78,16 +85,19 @@ def most_at_once(local: Array) -> Array:
     return np.asarray(np.floor((local + 1.0) * (1.0 + TOLERATED)))
 
 
+@of_data
 def most_pieces(problem: InferenceQueue) -> Array:
     """Return the most whole tasks that can leave each queue over a perfect channel."""
     return np.asarray(np.minimum(whole_tasks(problem), most_at_once(most_local(problem))))
 
 
+@of_data
 def fraction(problem: InferenceQueue) -> Array:
     """Return the started task in each queue, in [0, 1): 0 unless the queue is literal."""
     return np.asarray(problem.backlog - np.floor(problem.backlog))
 
 
+@of_data
 def price(problem: InferenceQueue) -> Array:
     """Return what a task offloaded costs beside energy: lambda, and where equation (1) is literal what it is worth, too."""
     stays = per_user(problem, "queue") == LITERAL

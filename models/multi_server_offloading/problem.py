@@ -50,6 +50,7 @@ from mecopt.backends.conic import Conic
 from mecopt.backends.slsqp import Slsqp
 from mecopt.contract.backend import Backend
 from mecopt.contract.decision import OneOf
+from mecopt.contract.derived import derived, of_data
 from mecopt.contract.errors import InstanceError
 from mecopt.contract.fields import Quantity, quantity
 from mecopt.contract.problem import Problem
@@ -206,7 +207,7 @@ class MultiServerOffloading(Problem[SpeedAndPower, ServerPrices]):
                 f"{type(self).__name__}.admission{list(index)} is {self.admission[index]}; allowed: whole numbers of users"
             )
 
-    @property
+    @derived
     def servers(self) -> int:
         """The number of servers of each instance."""
         return self.sizes["servers"]
@@ -243,12 +244,13 @@ class MultiServerOffloading(Problem[SpeedAndPower, ServerPrices]):
         """Users to whom staying local costs nothing: without weight or work; see `Problem.idle`."""
         return self.local_costs() == 0.0
 
-    @property
+    @derived
     def bounded(self) -> Array:
         """Whether any share of a server's speed is bounded, by deadlines too, ``(*batch)``."""
         bounds = (self.least_speed > 0) | (self.most_speed < np.inf) | (self.deadline < np.inf)
         return np.asarray(bounds.any(axis=-1))
 
+    @of_data
     def server_terms(self) -> Servers:
         """Return the terms of V; see `mecopt.kernels.servers`."""
         return terms.server_terms(self)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.contract.derived import of_data
+
 if TYPE_CHECKING:
     from mecopt.kernels.servers import Servers
     from mecopt.models.multi_server_offloading.problem import MultiServerOffloading
@@ -17,6 +19,7 @@ ROUNDING = 1e-12
 """Relative lateness, or excess of a least speed over the greatest, that counts as none."""
 
 
+@of_data
 def upload_time(problem: MultiServerOffloading) -> Array:
     """Return the time to upload each task to each server at full power, ``(*batch, users, servers)`` s."""
     ratio = problem.max_power[..., None] * problem.channel_gain / problem.noise_power[..., None, :]
@@ -25,6 +28,7 @@ def upload_time(problem: MultiServerOffloading) -> Array:
     return np.where(problem.data_size[..., None] > 0, time, 0.0)
 
 
+@of_data
 def speed_bounds(problem: MultiServerOffloading) -> tuple[Array, Array]:
     """Return the least and greatest speed of each pair, deadlines included; nan where no speed is fast enough."""
     upload = upload_time(problem)
@@ -39,6 +43,7 @@ def speed_bounds(problem: MultiServerOffloading) -> tuple[Array, Array]:
     return np.where(late, np.nan, np.minimum(lower, upper)), np.where(late, np.nan, upper)
 
 
+@of_data
 def choice_costs(problem: MultiServerOffloading) -> Array:
     """Return b: the cost of each choice before waiting for the server, ``(*batch, users, 1 + servers)`` s.
 
@@ -52,6 +57,7 @@ def choice_costs(problem: MultiServerOffloading) -> Array:
     return np.concatenate([local_costs(problem)[..., None], remote], axis=-1)
 
 
+@of_data
 def own_speed(problem: MultiServerOffloading) -> Array:
     """Return the speed at which users compute themselves, by (6)-(8), ``(*batch, users)`` cycle/s."""
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
@@ -59,6 +65,7 @@ def own_speed(problem: MultiServerOffloading) -> Array:
         return np.minimum(problem.local_speed, ratio ** (1.0 / problem.power_exponent))
 
 
+@of_data
 def local_costs(problem: MultiServerOffloading) -> Array:
     """Return the cost of computing locally, ``(*batch, users)`` s; infinite where it takes forever or too long."""
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):

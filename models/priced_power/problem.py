@@ -43,6 +43,7 @@ from mecopt.backends.conic import Conic
 from mecopt.backends.slsqp import Slsqp
 from mecopt.contract.backend import Backend
 from mecopt.contract.decision import Binary
+from mecopt.contract.derived import of_data
 from mecopt.contract.fields import Quantity, quantity
 from mecopt.contract.problem import Problem
 from mecopt.contract.scaling import quotient
@@ -176,6 +177,7 @@ class PricedPower(Problem[TransmitPower, InterferencePrice]):
         """One bit per user."""
         return Binary(self.users)
 
+    @of_data
     def coefficients(self) -> PowerCoefficients:
         """Return what the mathematics needs of every user."""
         from mecopt.kernels.error_free import efficiencies_within

@@ -1,5 +1,6 @@
 """Entry points and policies are read once, and again where files have changed."""
 
+import importlib.metadata
 import json
 import os
 import shutil
@@ -37,7 +38,7 @@ def rewrite(path: Path, content: bytes) -> None:
 
 def test_entry_points_of_a_group_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    read = registry.entry_points
+    read = importlib.metadata.entry_points
 
     def counted(*, group: str) -> Any:
         asked.append(group)

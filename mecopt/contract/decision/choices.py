@@ -74,7 +74,9 @@ class OneOf(DecisionSpace):
                 f"decision has shape {decision.shape}; allowed: {counted(self.size, 'entries')} on the last "
                 "axis, one per user"
             )
-        inside = np.isin(decision, range(len(self.labels)))
+        if self.holds(decision):
+            return decision.astype(np.int8)
+        inside = self._inside(decision)
         if not inside.all():
             index = tuple(int(i) for i in np.argwhere(~inside)[0])
             raise InstanceError(f"decision{list(index)} is {decision[index]}; allowed: {self.describe()}")
@@ -84,7 +86,14 @@ class OneOf(DecisionSpace):
         """Whether decisions are bytes, ``(..., users)``, each the number of a choice."""
         if decision.dtype != np.int8 or decision.ndim == 0 or decision.shape[-1] != self.size:
             return False
-        return bool(decision.size == 0 or (decision.min() >= 0 and decision.max() < len(self.labels)))
+        # as bytes without a sign negative ones are the largest
+        return decision.size == 0 or bool(np.maximum.reduce(decision.view(np.uint8), axis=None) < len(self.labels))
+
+    def _inside(self, decision: Array) -> Array:
+        """Whether entries are numbers of choices."""
+        if decision.dtype.kind in "iu":
+            return np.asarray((decision >= 0) & (decision < len(self.labels)))
+        return np.isin(decision, range(len(self.labels)))
 
     @property
     def count(self) -> int:
@@ -93,7 +102,7 @@ class OneOf(DecisionSpace):
 
     def contains(self, decision: Array) -> Array:
         """Whether every entry is the number of a choice."""
-        return np.asarray(np.isin(decision, range(len(self.labels))).all(axis=-1))
+        return np.asarray(self._inside(np.asarray(decision)).all(axis=-1))
 
     def sample(self, rng: Generator, shape: tuple[int, ...] = ()) -> Array:
         """Draw every user's choice uniformly."""

@@ -94,7 +94,7 @@ class DecisionSpace(ABC):
             raise InstanceError(f"{name}{str(error).removeprefix('decision')}") from None
         if array.size == 0:
             raise InstanceError(f"{name} has shape {array.shape} and holds no decision; allowed: at least one")
-        if array.ndim == self.ndim:
+        if array.ndim == self.ndim and batch_shape:
             array = np.broadcast_to(array, (*batch_shape, *array.shape))
         if array.shape[: len(batch_shape)] != batch_shape:
             raise InstanceError(f"{name} has shape {array.shape}; allowed: leading axes {batch_shape}, the batch's")

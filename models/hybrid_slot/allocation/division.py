@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mecopt.contract.backend import ClosedForm
 from mecopt.contract.decision import SKIP, listed
+from mecopt.contract.derived import of_data
 from mecopt.contract.fields import declared
 from mecopt.kernels.arrays import plain
 from mecopt.models.hybrid_slot.terms import MUST, by_user, harvested, rows
@@ -66,7 +67,13 @@ def proved(problem: HybridSlot, decision: Array, dual: RewardCeiling) -> Array:
 # ---------------------------------------------------------------------- what can be served
 
 
-def limits(problem: HybridSlot, kept: Array | float = 0.0) -> tuple[Array, Array, Array]:
+@of_data
+def limits(problem: HybridSlot) -> tuple[Array, Array, Array]:
+    """Return needs in nJ, largest workloads in kbit and ordinary rewards, ``(*batch, users)``, nothing being kept."""
+    return limits_beside(problem, 0.0)
+
+
+def limits_beside(problem: HybridSlot, kept: Array | float) -> tuple[Array, Array, Array]:
     """Return needs in nJ, largest workloads in kbit and ordinary rewards, ``(*batch, users)``, so much being kept.
 
     The need is the least budget and whole slot's harvest that serve the workload; infinite where none does.
@@ -138,7 +145,7 @@ def reason(problem: HybridSlot, decision: Array) -> str:
         return f"user {u} cannot keep {kept:.6g} nJ: battery and harvest hold {whole[u]:.6g} nJ"
     if need[u] == np.inf:
         return f"user {u} cannot serve its workload of {work:.6g} kbit with any energy; the largest is {largest[u]:.6g} kbit"
-    left = limits(problem, np.maximum(decision, 0.0))[1][u]
+    left = limits_beside(problem, np.maximum(decision, 0.0))[1][u]
     missing = need[u] - (whole[u] - kept)
     return (
         f"user {u} cannot serve its workload of {work:.6g} kbit and keep {kept:.6g} nJ: {missing:.6g} nJ are missing; the "

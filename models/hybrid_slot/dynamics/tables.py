@@ -76,7 +76,7 @@ def need(problem: HybridSlot) -> Array:
 def largest_workload(problem: HybridSlot, kept: ArrayLike = 0.0) -> Array:
     """Return the largest workload in kbit that each user could serve in its slot if it keeps so many nJ of its battery."""
     whole = problem.battery + harvested(problem)
-    return allocation.limits(problem, np.broadcast_to(np.asarray(kept, dtype=float), whole.shape))[1]
+    return allocation.limits_beside(problem, np.broadcast_to(np.asarray(kept, dtype=float), whole.shape))[1]
 
 
 def harvest(problem: HybridSlot) -> Array:

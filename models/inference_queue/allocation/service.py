@@ -19,12 +19,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.contract.derived import of_data
+
 if TYPE_CHECKING:
     from mecopt.models.inference_queue.problem import InferenceQueue
 
 Array = NDArray[Any]
 
 
+@of_data
 def cube(problem: InferenceQueue) -> Array:
     """Return c, what one task costs that the server processes in a block, ``(*batch)``."""
     speed = problem.server_task / (problem.slots * problem.slot)
@@ -32,11 +35,13 @@ def cube(problem: InferenceQueue) -> Array:
     return np.asarray(weight * (speed * speed * problem.server_task))
 
 
+@of_data
 def most(problem: InferenceQueue) -> Array:
     """Return X_max, the tasks that the server processes in a block at most, ``(*batch)``."""
     return np.asarray(problem.server_speed / problem.server_task * (problem.slots * problem.slot))
 
 
+@of_data
 def best_work(problem: InferenceQueue) -> Array:
     """Return X, the tasks that the server processes at best, ``(*batch)``."""
     end = np.minimum(problem.server_backlog, most(problem))
@@ -50,6 +55,7 @@ def rate(problem: InferenceQueue, work: Array) -> Array:
     return np.asarray(work * (problem.server_task / (problem.slots * problem.slot)))
 
 
+@of_data
 def bound(problem: InferenceQueue) -> Array:
     """Return a lower bound of what the server's block costs, by the tangent at `best_work`, ``(*batch)``."""
     work, dear, value = best_work(problem), cube(problem), problem.server_value

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.contract.backend import ClosedForm
+from mecopt.contract.derived import of_data
 from mecopt.kernels.arrays import plain
 from mecopt.models.inference_queue import terms
 from mecopt.models.inference_queue.allocation import service
@@ -160,6 +161,7 @@ def response(problem: InferenceQueue, decision: Array, price: Array) -> TaskAllo
 # ---------------------------------------------------------------------- what can leave
 
 
+@of_data
 def limits(problem: InferenceQueue) -> tuple[Array, Array]:
     """Return the most tasks that can leave each queue, -1 where none can, and what full power carries of one."""
     from mecopt.models.inference_queue.compiled.batch import limits as found

@@ -1,0 +1,66 @@
+"""What follows from a problem's data and is asked for many times a call: computed once, and kept beside the data.
+
+It is no part of the data: no copy, pickle or `replace` takes it along, nothing that goes through the data sees it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Generic, Self, TypeVar, overload
+
+P = TypeVar("P")
+R = TypeVar("R")
+T = TypeVar("T")
+
+
+class Deriving:
+    """Base of immutable data with something `derived`; it is kept outside of ``__dict__``, which is the data's."""
+
+    __slots__ = ("_derived",)
+    _derived: dict[Any, Any]
+
+
+class derived(Generic[T]):  # noqa: N801 - it is written as `property` is
+    """A property that is computed when it is first asked for; of immutable data it stays what it was."""
+
+    def __init__(self, compute: Callable[[Any], T]) -> None:
+        self.compute = compute
+        self.__doc__ = compute.__doc__
+
+    @overload
+    def __get__(self, owner: None, kind: Any = None) -> Self: ...
+    @overload
+    def __get__(self, owner: Deriving, kind: Any = None) -> T: ...
+    def __get__(self, owner: Deriving | None, kind: Any = None) -> Self | T:
+        if owner is None:
+            return self
+        try:
+            return owner._derived[self]
+        except KeyError:
+            pass
+        value = owner._derived[self] = self.compute(owner)
+        return value
+
+
+FEW = 10_000
+"""Entries of a field per user up to which what a function derives is kept: of more, memory is dearer than time."""
+
+
+def of_data(compute: Callable[[P], R]) -> Callable[[P], R]:
+    """Let a function of a problem alone, or a method without arguments, compute once for each problem of few entries.
+
+    Whoever is given the result leaves it as it is.
+    """
+
+    @wraps(compute)
+    def kept(problem: P) -> R:
+        of: Any = problem
+        if of.instances * of.users > FEW:
+            return compute(problem)
+        found: dict[Any, R] = of._derived
+        if kept not in found:
+            found[kept] = compute(problem)
+        return found[kept]
+
+    return kept

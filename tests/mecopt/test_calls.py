@@ -1,0 +1,136 @@
+"""One call looks at what it is given once, and what follows from a problem's data stays beside the data."""
+
+import copy
+import dataclasses
+import pickle
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import mecopt
+from mecopt.contract import derived
+from mecopt.contract.certificate import certified, distance, judge, relative_gap
+from mecopt.contract.decision import DecisionSpace
+from mecopt.contract.derived import of_data
+from mecopt.models import BinaryOffloading, HybridSlot
+from mecopt.registry import problem_names
+
+MAGNITUDES = st.sampled_from(
+    [0.0, 1.0, -1.0, 1e-320, 1e-9, 1.0 + 1e-9, 1.0 - 1e-8, 1e300, -1e308, 1e308, np.inf, -np.inf, np.nan]
+)
+NUMBERS = st.one_of(MAGNITUDES, st.floats(-10.0, 10.0))
+
+
+def drawn(name: str) -> Any:
+    return mecopt.find_problem(name).sample(np.random.default_rng(3), users=3)
+
+
+@pytest.mark.parametrize("name", problem_names())
+def test_a_call_makes_one_decision_space_and_validates_one_decision(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = drawn(name)
+    kind = type(problem.decision_space)
+    decision = problem.decision_space.sample(np.random.default_rng(0))
+    fresh, counts = copy.copy(problem), {"made": 0, "validated": 0}
+    make, validate = kind.__init__, DecisionSpace.validate
+
+    def made(self: Any, *values: Any) -> None:
+        counts["made"] += type(self) is kind
+        make(self, *values)
+
+    def validated(self: Any, *values: Any) -> Any:
+        counts["validated"] += 1
+        return validate(self, *values)
+
+    monkeypatch.setattr(kind, "__init__", made)
+    monkeypatch.setattr(DecisionSpace, "validate", validated)
+    mecopt.allocate(fresh, decision, throw=False)
+    assert counts == {"made": 1, "validated": 1}
+
+
+@pytest.mark.parametrize("name", problem_names())
+def test_what_follows_from_the_data_is_no_part_of_them(name: str) -> None:
+    problem = drawn(name)
+    decision = problem.decision_space.sample(np.random.default_rng(0))
+    answer = mecopt.allocate(problem, decision, throw=False)
+    assert vars(problem).keys() == problem.data().keys()
+    for other in (copy.copy(problem), copy.deepcopy(problem), pickle.loads(pickle.dumps(problem)), problem.flat()[0]):
+        assert vars(other).keys() == problem.data().keys()
+        again = mecopt.allocate(other, decision, throw=False)
+        assert again.objective.tobytes() == answer.objective.tobytes()
+
+
+def test_other_data_have_other_terms_and_another_decision_space() -> None:
+    problem = BinaryOffloading(data_size=[12.0, 7.5], capacity=30.0)
+    assert problem.terms() is problem.terms()
+    assert problem.decision_space is problem.decision_space
+    doubled = dataclasses.replace(problem, data_size=2.0 * problem.data_size)
+    np.testing.assert_array_equal(doubled.terms().local, 2.0 * problem.terms().local)
+    slot = HybridSlot.sample(np.random.default_rng(0), users=2)
+    full = slot._with({**slot.__dict__, "battery": slot.battery_capacity})
+    assert (full.decision_space.most == slot.battery_capacity).all()
+    assert (slot.decision_space.most < slot.battery_capacity).any()
+
+
+def test_what_takes_much_memory_is_computed_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    @of_data
+    def total(problem: Any) -> float:
+        asked.append(problem.instances)
+        return float(problem.data_size.sum())
+
+    one, many = BinaryOffloading(data_size=[1.0, 2.0]), BinaryOffloading(data_size=[[1.0, 2.0]] * 3)
+    monkeypatch.setattr(derived, "FEW", 4)
+    assert [total(one), total(one), total(many), total(many)] == [3.0, 3.0, 9.0, 9.0]
+    assert asked == [1, 3, 3]
+
+
+class Told(BinaryOffloading):
+    """An objective and a violation that are data, beside what is negligible."""
+
+    def objective(self, decision: Any, allocation: Any) -> Any:
+        return self.aligned("upload_power", decision)[..., 0] * self.aligned("local_power", decision)[..., 0]
+
+    def violations(self, decision: Any, allocation: Any) -> dict[str, Any]:
+        return {"first": -self.aligned("capacity", decision), "second": self.aligned("waiting_power", decision)[..., 0]}
+
+    @property
+    def negligible(self) -> Any:
+        return self.data_size[..., 0]
+
+
+class Gained(Told):
+    """The same, the more the better."""
+
+    sense: ClassVar[Any] = "maximise"
+
+
+@given(
+    objective=NUMBERS,
+    bound=NUMBERS,
+    broken=st.sampled_from([0.0, 1e-16, 5e-11, 1e-9, 1e-8, 2e-8, np.inf, np.nan]),
+    negligible=st.sampled_from([0.0, 1.0, 1e-300, 1e300, np.nan]),
+    flags=st.tuples(st.booleans(), st.booleans(), st.booleans()),
+    maximised=st.booleans(),
+)
+def test_a_single_answer_is_judged_as_one_of_a_batch(
+    objective: float, bound: float, broken: float, negligible: float, flags: tuple[bool, bool, bool], maximised: bool
+) -> None:
+    plain = (Gained if maximised else Told)(data_size=[1.0, 2.0])
+    values = {"upload_power": objective, "local_power": 1.0, "waiting_power": broken, "data_size": negligible}
+    single = plain._with({**plain.data(), **{name: np.full(2, value) for name, value in values.items()}})
+    batch = single._with({name: value[None] for name, value in single.data().items()})
+    rate = BinaryOffloading.Allocation(server_rate=np.zeros(2))
+    decision = np.zeros(2, dtype=np.int8)
+    with np.errstate(all="ignore"):
+        one = certified(single, decision, rate, np.asarray(bound))
+        all_ = certified(batch, decision[None], rate, np.asarray([bound]))
+        for name in ("objective", "bound", "gap", "violation", "better"):
+            np.testing.assert_array_equal(np.reshape(getattr(one, name), 1), getattr(all_, name), err_msg=name)
+        np.testing.assert_array_equal(relative_gap(single, one.objective, one.bound), all_.gap[0])
+        np.testing.assert_array_equal(distance(one), distance(all_)[0])
+        (status, wrong), (statuses, wrongs) = (judge(c, 1e-6, *flags) for c in (one, all_))
+    assert (status, bool(wrong)) == (statuses[0], bool(wrongs[0]))
