@@ -2,33 +2,43 @@
 
 from __future__ import annotations
 
+import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
 
 @click.command("warm-up")
 @click.argument("problems", nargs=-1, metavar="[PROBLEM]...")
-def command(problems: tuple[str, ...]) -> int:
+@click.option("--this-processor", is_flag=True, help="Compile for this very processor what came with mecopt for many.")
+def command(problems: tuple[str, ...], this_processor: bool) -> int:
     """Compile all kernels of each PROBLEM, or of all problems, so that no later command waits for them.
 
     They are kept in the package's own folders, or in the user's where nobody may write to those (NUMBA_CACHE_DIR names
-    another one), until mecopt, numba, Python or the processor changes. The exit code is 1 if they cannot be kept.
+    another one), until mecopt, numba, Python or the processor changes. The exit code is 1 if they cannot be kept. What came
+    with mecopt as compiled code is not compiled, unless it is for this very processor.
     """
     from mecopt.cli.console import progress
+    from mecopt.kernels import prebuilt
     from mecopt.registry import find_problem, problem_names
     from mecopt.running import waiting
-    from mecopt.running.warm_up import is_warm, note_warm, steps
+    from mecopt.running.warm_up import is_prebuilt, is_warm, note_warm, steps
 
+    if this_processor:
+        os.environ[prebuilt.SWITCH] = "0"
     began, compiled = time.perf_counter(), 0.0
     wanted = [find_problem(name) for name in dict.fromkeys(problems or problem_names())]
-    cold = [cls for cls in wanted if not is_warm(cls)]
+    came = [cls for cls in wanted if not is_warm(cls) and is_prebuilt(cls)]
+    cold = [cls for cls in wanted if not is_warm(cls) and cls not in came]
     if cold:
+        if prebuilt.prebuilt().obstacle:
+            click.echo(f"the kernels that came with mecopt cannot be used: {prebuilt.prebuilt().obstacle}", err=True)
         known = list(map(waiting.seconds_of_all, cold))
         long = waiting.in_words(None if None in known else sum(filter(None, known)))
-        names = ", ".join(cls.name for cls in cold)
-        click.echo(f"compiling the kernels of {names}: up to {long}, once per machine", err=True)
+        click.echo(f"compiling the kernels of {_names(cold)}: up to {long}, once per machine", err=True)
     with progress("compiling") as tell_done, waiting.silence():
         todo = [(cls, steps(cls)) for cls in cold]
         done, total = 0, sum(len(calls) for _, calls in todo)
@@ -38,12 +48,23 @@ def command(problems: tuple[str, ...]) -> int:
                 compiled += call()
                 done += 1
             note_warm(cls)
-    names = ", ".join(cls.name for cls in wanted)
+    if came:
+        which = f"for every processor that has all of {prebuilt.prebuilt().baseline}"
+        click.echo(f"{_names(came)}: nothing to compile, the kernels came with mecopt, {which}; ", nl=False)
+        click.echo("--this-processor compiles them for this one")
+    others = [cls for cls in wanted if cls not in came]
+    if not others:
+        return 0
     if compiled:
-        click.echo(f"{names}: compiled in {time.perf_counter() - began:.0f} s, {compiled:.0f} s of them by the compiler")
+        seconds = time.perf_counter() - began
+        click.echo(f"{_names(others)}: compiled in {seconds:.0f} s, {compiled:.0f} s of them by the compiler")
     else:
-        click.echo(f"{names}: nothing to compile")
+        click.echo(f"{_names(others)}: nothing to compile")
     return _kept()
+
+
+def _names(problems: Sequence[Any]) -> str:
+    return ", ".join(cls.name for cls in problems)
 
 
 def _kept() -> int:

@@ -160,16 +160,46 @@ def _constant(value: Any) -> str:
 # ---------------------------------------------------------------------- files
 
 
+def file_name(digest: str, name: str, key: str) -> str:
+    """Return the name of a kernel's file: the sources by their digest, and all else that its code depends on by the key."""
+    return f"{name}.{digest[:12]}.{hashlib.sha256(key.encode()).hexdigest()[:16]}.nbc"
+
+
+def trusted(path: Path) -> bytes | None:
+    """Return what is in a file, or None where there is none, or somebody can have written it who could not change mecopt."""
+    try:
+        with path.open("rb") as file:
+            own = os.fstat(file.fileno())  # of what is read, whatever stands under its name by now
+            if _trusted(path.parent.stat()) and _trusted(own) and not _of_a_group(own):
+                return file.read()
+    except OSError:
+        pass
+    return None
+
+
+def sealed(payload: bytes, key: str) -> bytes:
+    """Return the content of a kernel's file."""
+    return MAGIC + _seal(key, payload) + payload
+
+
+def unsealed(content: bytes | None, key: str) -> bytes | None:
+    """Return what was sealed with the same key, or None where it is not whole."""
+    head, payload = (content or b"")[:HEAD], (content or b"")[HEAD:]
+    return payload if head == MAGIC + _seal(key, payload) else None
+
+
 class CacheFolder:
     """A folder of kernels, as a process sees it whose sources have a digest."""
 
     def __init__(self, path: Path, digest: str) -> None:
         self.path, self.digest = path, digest
+        self.loaded: set[Path] = set()
+        """Files of the kernels that this process has loaded."""
         self._tidy = False
 
     def file(self, name: str, key: str) -> Path:
         """Return where a kernel is kept."""
-        return self.path / f"{name}.{self.digest[:12]}.{hashlib.sha256(key.encode()).hexdigest()[:16]}.nbc"
+        return self.path / file_name(self.digest, name, key)
 
     def files(self) -> list[Path]:
         """Return the kernels of these sources."""
@@ -177,16 +207,11 @@ class CacheFolder:
 
     def load(self, name: str, key: str) -> bytes | None:
         """Return what was kept of a kernel, or None where there is nothing that can be believed."""
-        try:
-            with self.file(name, key).open("rb") as file:
-                own = os.fstat(file.fileno())  # of what is read, whatever stands under its name by now
-                if not (_trusted(self.path.stat()) and _trusted(own) and not _of_a_group(own)):
-                    return None
-                content = file.read()
-        except OSError:
-            return None
-        head, payload = content[:HEAD], content[HEAD:]
-        return payload if head == MAGIC + _seal(key, payload) else None
+        file = self.file(name, key)
+        payload = unsealed(trusted(file), key)
+        if payload is not None:
+            self.loaded.add(file)
+        return payload
 
     def save(self, name: str, key: str, payload: bytes) -> None:
         """Keep a kernel; where it cannot be written the next process compiles it again."""
@@ -194,7 +219,7 @@ class CacheFolder:
         begun = self.path / f".{path.name}.{secrets.token_hex(4)}"
         try:
             with os.fdopen(os.open(begun, os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY, ALONE), "wb") as file:
-                file.write(MAGIC + _seal(key, payload) + payload)
+                file.write(sealed(payload, key))
             os.replace(begun, path)
         except OSError:
             with contextlib.suppress(OSError):
@@ -247,6 +272,11 @@ _used: dict[Path, CacheFolder] = {}
 def cache_folder(path: Path) -> CacheFolder:
     """Return a folder of kernels for this process."""
     return _used.setdefault(path, CacheFolder(path, own_digest()))
+
+
+def loaded_files() -> list[Path]:
+    """Return the files of the kernels that this process has loaded."""
+    return sorted(path for folder in _used.values() for path in folder.loaded)
 
 
 def used_files() -> dict[str, int]:

@@ -1,8 +1,8 @@
 """The decorator of compiled code: numba without the interpreter, cached on disk, compiled by one process for all.
 
-A kernel that a call needs is loaded from the caches. If they do not have it whole, the process takes its turn with all
-others that want the same kernel, looks again, and only then compiles. All of this happens while `mecopt.running.clock`
-stands still, and who waits is told by `mecopt.running.waiting`.
+A kernel that a call needs is loaded from the caches, or from what came with mecopt. If neither has it whole, the process
+takes its turn with all others that want the same kernel, looks again, and only then compiles. All of this happens while
+`mecopt.running.clock` stands still, and who waits is told by `mecopt.running.waiting`.
 
 Locks are always taken in the same order: numba's own between threads, then those of kernels from the caller to the called
 (no two kernels call each other). A fork waits for who compiles: the new process would for ever.
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import pickle
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -24,8 +23,6 @@ from mecopt.running import clock, waiting
 from mecopt.running.concurrency import Rank, whole_after_fork
 
 with clock.standing_still():
-    import llvmlite
-    import numba
     from numba import njit, vectorize
     from numba.core import config
     from numba.core.caching import CompileResultCacheImpl, FunctionCache, InTreeCacheLocator
@@ -34,6 +31,7 @@ with clock.standing_still():
     from numba.extending import overload
 
     from mecopt.kernels.caches import CacheFolder, built_from, cache_folder
+    from mecopt.kernels.prebuilt import Target, for_all, made_with, named, prebuilt
     from mecopt.kernels.turns import turn
 
 whole_after_fork(Rank.COMPILING, global_compiler_lock)
@@ -49,11 +47,8 @@ FLAGS = (
     "SLP_VECTORIZE",
     "BOUNDSCHECK",
     "DEBUGINFO_DEFAULT",
-    "ENABLE_AVX",
-    "CPU_NAME",
-    "CPU_FEATURES",
 )
-"""Settings of numba, from the environment, that change the code it makes."""
+"""Settings of numba, from the environment, that change the code it makes, beside those of the processor."""
 
 Function = Callable[..., Any]
 
@@ -206,26 +201,32 @@ class _Kernel:
     def __init__(self, function: Any, name: str, kept: CacheFolder | None, folders: list[CacheFolder]) -> None:
         self.function, self.name, self.kept, self.folders = function, name, kept, folders
 
-    def _key(self, asked: tuple[Any, ...]) -> str | None:
+    def _key(self, asked: tuple[Any, ...], target: Target, svml: bool) -> str | None:
         """Return what a file is found by; None for what only this process has a name for."""
-        signature, *rest = asked
+        signature, _, bytecode = asked
         kinds = tuple(_kinds(getattr(signature, "args", signature)))
-        flags = [getattr(config, name, None) for name in FLAGS]
-        versions = numba.__version__, llvmlite.__version__, sys.version
-        key = repr((built_from(self.function, kinds), signature, rest, flags, versions))
+        flags = svml, *(getattr(config, name, None) for name in FLAGS)
+        key = repr((built_from(self.function, kinds), signature, bytecode, named(target), flags, made_with()))
         return None if " at 0x" in key else key
 
+    def _own_key(self, asked: tuple[Any, ...]) -> str | None:
+        return self._key(asked, asked[1], bool(getattr(config, "USING_SVML", False)))
+
     def load(self, asked: tuple[Any, ...]) -> Any:
-        """Return what was kept, or None."""
-        key = self._key(asked)
-        for folder in self.folders if key is not None else []:
-            payload = folder.load(self.name, str(key))
-            if payload is not None:
-                return pickle.loads(payload)
-        return None
+        """Return what was kept or came with mecopt, or None."""
+        key = self._own_key(asked)
+        if key is None:
+            return None
+        found = (folder.load(self.name, key) for folder in self.folders)
+        payload = next((one for one in found if one is not None), None) or self._prebuilt(asked)
+        return None if payload is None else pickle.loads(payload)
+
+    def _prebuilt(self, asked: tuple[Any, ...]) -> bytes | None:
+        target = for_all(asked[1])
+        return None if target is None else prebuilt().load(self.name, str(self._key(asked, target, svml=False)))
 
     def save(self, asked: tuple[Any, ...], data: Any) -> None:
         """Keep what was compiled."""
-        key = self._key(asked)
+        key = self._own_key(asked)
         if key is not None and self.kept is not None:
             self.kept.save(self.name, key, dumps(data))

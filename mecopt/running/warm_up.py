@@ -12,7 +12,6 @@ import hashlib
 import inspect
 import itertools
 import json
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -162,11 +161,22 @@ def _stepped(dynamics: Dynamics[Any], actions: str) -> None:
 
 def is_warm(cls: type[Problem]) -> bool:
     """Whether it was noted that nothing is left to compile for a problem, and all of it is still there."""
+    from mecopt.kernels.prebuilt import prebuilt
+
     note = _notes().get(cls.name)
     if not isinstance(note, dict) or note.get("of") != _depends_on(cls):
         return False
+    if note.get("prebuilt") not in ([], list(prebuilt().problems)):
+        return False
     files = note.get("files")
     return isinstance(files, dict) and all(_size(name) == size for name, size in files.items())
+
+
+def is_prebuilt(cls: type[Problem]) -> bool:
+    """Whether the kernels of a problem came with mecopt, for this machine among others."""
+    from mecopt.kernels.prebuilt import prebuilt
+
+    return cls.__module__.partition(".")[0] == "mecopt" and cls.name in prebuilt().problems
 
 
 def _size(name: str) -> int | None:
@@ -179,11 +189,12 @@ def _size(name: str) -> int | None:
 def note_warm(cls: type[Problem]) -> None:
     """Note that nothing is left to compile for a problem, whose kernels this process has loaded."""
     from mecopt.kernels.caches import used_files
+    from mecopt.kernels.prebuilt import prebuilt
 
     folder = home()
     if folder is None:
         return
-    note = {"of": _depends_on(cls), "files": used_files()}
+    note = {"of": _depends_on(cls), "files": used_files(), "prebuilt": list(prebuilt().problems)}
     with contextlib.suppress(OSError):
         write_whole(folder / NOTES, json.dumps({**_notes(), cls.name: note}, indent=1).encode())
 
@@ -210,10 +221,10 @@ def home() -> Path | None:
 def _depends_on(cls: type[Problem]) -> str:
     """Name the sources, the compiler and the processor."""
     import llvmlite.binding as llvm
-    import numba
 
     from mecopt.kernels.caches import digest_of, own_digest
+    from mecopt.kernels.prebuilt import made_with
 
-    parts = [own_digest(), digest_of(Path(inspect.getfile(cls)).parent), numba.__version__, sys.version]
+    parts = [own_digest(), digest_of(Path(inspect.getfile(cls)).parent), *made_with().values()]
     parts += [llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()]
     return hashlib.sha256(repr(parts).encode()).hexdigest()
