@@ -9,7 +9,7 @@ DEPENDENCIES ?= pinned
 BIN := $(VENV)/bin
 ENVIRONMENT = @VENV='$(VENV)' PYTHON='$(PYTHON)' EXTRAS='$(EXTRAS)' DEPENDENCIES='$(DEPENDENCIES)' sh tools/environment.sh
 
-.PHONY: core all demo test lint docs reproduce bench clean
+.PHONY: core all demo test lint docs reproduce bench wheel clean
 
 core:
 	$(ENVIRONMENT) core
@@ -47,6 +47,9 @@ reproduce: all  ## The papers' evaluations, each claim judged, and the tests tha
 	$(BIN)/mecopt reproduce 003 -o out/003
 	$(BIN)/mecopt reproduce 004 -o out/004
 	$(BIN)/python -m pytest -m slow
+
+wheel: core  ## A wheel of this platform with all kernels compiled, in dist/; takes minutes.
+	$(BIN)/python tools/prebuilt.py
 
 clean:
 	rm -rf $(VENV) .venv-lowest .venv-newest out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

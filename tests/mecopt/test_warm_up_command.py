@@ -1,6 +1,7 @@
 """`mecopt warm-up`: what it says, what it notes, and when the notes are not believed."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 
 from mecopt.cli.main import main
 from mecopt.contract.problem import Problem
-from mecopt.kernels import caches
+from mecopt.kernels import caches, prebuilt
+from mecopt.kernels.prebuilt import Prebuilt
 from mecopt.models import BinaryOffloading, ComputationRate
 from mecopt.running import clock, waiting, warm_up
 
@@ -26,6 +28,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
                 clock.compiling()
                 kernel.touch()
 
+    monkeypatch.setattr(prebuilt, "prebuilt", Prebuilt)
     monkeypatch.setattr(warm_up, "home", lambda: tmp_path)
     monkeypatch.setattr(warm_up, "steps", lambda cls: [warm_up.Step(cls.name, compile_)])
     monkeypatch.setattr(caches, "used_files", lambda: {str(kernel): kernel.stat().st_size})
@@ -104,6 +107,53 @@ def test_it_does_not_tell_twice_that_it_compiles(
     monkeypatch.setattr(warm_up, "steps", lambda cls: [tell])
     run("binary-offloading")
     assert not caplog.records
+
+
+@pytest.fixture
+def shipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kernels of one problem that came with mecopt, unless they are to be left alone."""
+    monkeypatch.setenv(prebuilt.SWITCH, "1")
+    came = Prebuilt(baseline="x86-64-v3", problems=("binary-offloading",))
+    monkeypatch.setattr(prebuilt, "prebuilt", lambda: Prebuilt() if os.environ[prebuilt.SWITCH] == "0" else came)
+
+
+def test_what_came_with_mecopt_is_told_and_not_compiled(shipped: None, kept: Path, capsys: Output) -> None:
+    assert run("binary-offloading") == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert said.out == (
+        "binary-offloading: nothing to compile, the kernels came with mecopt, for every processor that has all of x86-64-v3;"
+        " --this-processor compiles them for this one\n"
+    )
+    assert not kept.exists()
+    assert not warm_up.is_warm(BinaryOffloading)
+    run("binary-offloading", "computation-rate")
+    said = capsys.readouterr()
+    assert said.err.startswith("compiling the kernels of computation-rate: up to about ")
+    assert "computation-rate: compiled in " in said.out
+
+
+def test_on_request_it_is_compiled_for_this_processor_and_stays_so(shipped: None, capsys: Output) -> None:
+    assert run("binary-offloading", "--this-processor") == 0
+    assert "binary-offloading: compiled in " in capsys.readouterr().out
+    os.environ[prebuilt.SWITCH] = "1"
+    run("binary-offloading")
+    assert capsys.readouterr().out.startswith("binary-offloading: nothing to compile\n")
+
+
+def test_why_what_came_cannot_be_used_is_told(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
+    monkeypatch.setattr(prebuilt, "prebuilt", lambda: Prebuilt(obstacle="they are for the moon"))
+    run("binary-offloading")
+    assert capsys.readouterr().err.startswith("the kernels that came with mecopt cannot be used: they are for the moon\n")
+
+
+def test_where_what_came_was_taken_and_is_gone_something_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A problem that came from elsewhere may rest on kernels that came with mecopt."""
+    monkeypatch.setattr(prebuilt, "prebuilt", lambda: Prebuilt(problems=("binary-offloading",)))
+    run("computation-rate")
+    assert warm_up.is_warm(ComputationRate)
+    monkeypatch.setattr(prebuilt, "prebuilt", Prebuilt)
+    assert not warm_up.is_warm(ComputationRate)
 
 
 def test_an_unknown_problem_is_wrong_use(capsys: Output) -> None:
