@@ -69,9 +69,17 @@ def find_reproduction(paper: str) -> Reproduction:
     return found
 
 
-def dynamics_names() -> list[str]:
-    """Names of all installed problems that repeat; none is imported for this."""
-    return list(_entries("mecopt.dynamics"))
+def dynamics_names(of: type[Problem] | None = None) -> list[str]:
+    """Names of all installed problems that repeat; none is imported for this.
+
+    Of one problem those that may be about it: what lies in the package of another installed problem is about that one.
+    """
+    if of is None:
+        return list(_entries("mecopt.dynamics"))
+    others = [
+        f"{entry.module}." for entry in _entries("mecopt.problems").values() if not _within(of.__module__, entry.module)
+    ]
+    return [name for name, entry in _entries("mecopt.dynamics").items() if not entry.module.startswith(tuple(others))]
 
 
 def find_dynamics(name: str) -> Any:
@@ -94,6 +102,11 @@ def environments_of(name: str) -> list[str]:
         raise unknown("sequential problem", name, dynamics)
     own = _package(dynamics[name])
     return [f"mecopt/{one}" for one, entry in listed.items() if _package(entry) == own]
+
+
+def _within(module: str, package: str) -> bool:
+    """Whether a module is a package, or lies in it."""
+    return f"{module}.".startswith(f"{package}.")
 
 
 def _package(entry: EntryPoint) -> str:

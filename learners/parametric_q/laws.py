@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import bdtr, bdtrc, gammainc, gammaincc
 
 from mecopt.models.inference_queue.dynamics.steps import QueueDynamics
 from mecopt.models.inference_queue.problem import InferenceQueue
@@ -23,6 +22,8 @@ DOUBT = 1e-9
 
 def elsewhere(dynamics: QueueDynamics, mean: Array, count: int) -> Array:
     """Return whether each device was elsewhere when it observed a mean SNR per watt in so many blocks, ``(users,)``."""
+    from scipy.special import gammainc, gammaincc
+
     there = dynamics.mean_snr > 0.0
     ratio = np.divide(mean, dynamics.mean_snr, out=np.ones_like(mean), where=there)
     unlikely = np.minimum(gammainc(count, count * ratio), gammaincc(count, count * ratio)) < DOUBT
@@ -31,6 +32,8 @@ def elsewhere(dynamics: QueueDynamics, mean: Array, count: int) -> Array:
 
 def is_path_of(dynamics: QueueDynamics, stream: InferenceQueue) -> bool:
     """Whether a stream may be a path of this network, of which best values are known then."""
+    from scipy.special import bdtr, bdtrc
+
     if not dynamics.fades:
         return False
     count = stream.instances

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import Field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from mecopt.contract.backend import Feature, Installable
 from mecopt.contract.errors import unknown
 from mecopt.contract.fields import allowed
 from mecopt.data.json import written
-from mecopt.registry import dynamics_names, find_dynamics, find_learner, find_problem, learner_names, problems
+from mecopt.registry import dynamics_names, find_dynamics, find_learner, find_problem, learner_names, problem_names, problems
 from mecopt.show.fields import default_text
 from mecopt.show.numbers import counted, entry, plainly, says, unit_of
 from mecopt.show.page import Column, Grid, Line, Page
@@ -48,16 +48,17 @@ def overview() -> Page:
 
 def described(name: str) -> Page:
     """Return a problem, a learner or a shipped policy in full, or say which was meant."""
-    writers: dict[str, Callable[[], Page]] = {one: lambda cls=cls: problem_page(cls) for one, cls in problems().items()}  # type: ignore[misc]
-    writers |= {
-        one: lambda one=one: problem_page(find_dynamics(one).problem)  # type: ignore[misc]
-        for one in dynamics_names()
-    }
-    writers |= {one: lambda one=one: _learner(one) for one in learner_names()}  # type: ignore[misc]
-    writers |= {one: lambda one=one, card=card: _policy(one, card) for one, card in _shipped().items()}  # type: ignore[misc]
-    if name not in writers:
-        raise unknown("problem, learner or policy", name, writers)
-    return writers[name]()
+    if name in dynamics_names():
+        return problem_page(find_dynamics(name).problem)
+    if name in problem_names():
+        return problem_page(find_problem(name))
+    if name in learner_names():
+        return _learner(name)
+    policies = _shipped()
+    if name in policies:
+        return _policy(name, policies[name])
+    known = dict.fromkeys([*problem_names(), *dynamics_names(), *learner_names(), *policies])
+    raise unknown("problem, learner or policy", name, known)
 
 
 def problem_page(cls: type[Problem]) -> Page:

@@ -32,7 +32,7 @@ def sequences() -> Grid:
 
 def sequence_of(cls: type[Problem]) -> Iterator[Line | Grid]:
     """Yield what a problem is slot after slot: nothing where it does not repeat."""
-    for name in dynamics_names():
+    for name in dynamics_names(cls):
         if find_dynamics(name).problem is cls:
             yield from _described(name, find_dynamics(name)())
 

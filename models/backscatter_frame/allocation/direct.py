@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from mecopt.backends.conic import LEAST_SECONDS
 from mecopt.backends.one_by_one import OneByOne, Single
@@ -39,7 +38,7 @@ class Layout:
 
     def filled(self, values: Array) -> Any:
         """Return the matrix with the values of entries."""
-        return sparse.csc_matrix((values[self.order], self.pattern.indices, self.pattern.indptr), self.pattern.shape)
+        return type(self.pattern)((values[self.order], self.pattern.indices, self.pattern.indptr), self.pattern.shape)
 
 
 def column(name: str, users: int) -> Array:
@@ -159,6 +158,8 @@ class ClarabelDirect(OneByOne):
 
     @staticmethod
     def _layout(rows: Array, columns: Array) -> Layout:
+        from scipy import sparse
+
         numbered = sparse.csc_matrix((np.arange(1.0, rows.size + 1.0), (rows, columns)))
         return Layout(numbered, numbered.data.astype(int) - 1)
 
@@ -166,6 +167,7 @@ class ClarabelDirect(OneByOne):
     def _solver(terms: Terms, sends: Array, matrix: Any, settings: Any) -> Any:
         """Return a new solver: one whose numbers are replaced keeps the scaling of those that it began with."""
         import clarabel
+        from scipy import sparse
 
         size = len(VARIABLES) * sends.size
         here = int(sends.sum())

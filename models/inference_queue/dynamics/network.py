@@ -36,7 +36,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln, xlog1py, xlogy
 
 from mecopt.contract.errors import InstanceError
 from mecopt.dynamic.discounted import discounted_values
@@ -256,6 +255,8 @@ def _steps(means: Array) -> Array | None:
 
 def binomial(count: int, chance: float) -> Array:
     """Return the probabilities of 0, 1, ..., n of so many events that each come with a chance."""
+    from scipy.special import gammaln, xlog1py, xlogy
+
     came = np.arange(count + 1.0)
     ways = gammaln(count + 1.0) - gammaln(came + 1.0) - gammaln(count - came + 1.0)
     law = np.exp(ways + xlogy(came, chance) + xlog1py(count - came, -chance))
