@@ -3,7 +3,7 @@ r"""The Shannon price equation, solved for many prices at once.
 The best rate per unit of time of a user that pays :math:`q` per unit of time solves
 :math:`\ln(1+z) - z/(1+z) = q`. With :math:`u = \ln(1+z)` it reads :math:`u + e^{-u} - 1 = q`, which is convex and
 increasing in :math:`u \ge 0`; in closed form :math:`e^{-u} = -W_0(-e^{-1-q})`. That form underflows for large :math:`q` and
-cancels for small ones, so the compiled solver runs Newton on :math:`u` itself.
+cancels for small ones, so the compiled solver looks for :math:`u` itself.
 
 The tangent from a point to an exponential is its twin: :math:`(v - 1)\,e^v + 1 = d`, that is
 :math:`v = 1 + W_0((d - 1)/e)`, where the line through :math:`(0, 1 - d)` touches :math:`e^v`.
@@ -17,37 +17,64 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.kernels.compiled import compiled, vectorised
+from mecopt.kernels.compiled import compiled, compiled_inside, vectorised
 
 _SERIES = tuple(1.0 / math.factorial(k) for k in range(14, 1, -1))
+_ROOTS = (1.0 / 204120.0, -139.0 / 5443200.0, -1.0 / 17010.0, 1.0 / 4320.0, 1.0 / 270.0, 1.0 / 36.0, 1.0 / 6.0, 1.0)
+
+
+@compiled_inside
+def decay(u: float) -> tuple[float, float]:
+    """Return ``exp(-u)`` and ``1 - exp(-u)`` for u >= 0, to rounding."""
+    left = np.exp(-u)
+    return left, 1.0 - left if u > 0.7 else -np.expm1(-u)
+
+
+@compiled_inside
+def paid(u: float, gone: float) -> float:
+    """Return ``u + exp(-u) - 1`` for u >= 0 and ``gone = 1 - exp(-u)``, by its series where the difference would cancel."""
+    if u >= 0.25:
+        return u - gone
+    value = 0.0
+    for coefficient in _SERIES:
+        value = coefficient - u * value
+    return value * u * u
+
+
+@compiled_inside
+def log_ratio_about(q: float) -> float:
+    """Return `log_ratio` to some 1e-5, to rounding for q < 1e-5.
+
+    By the series of Lambert's W at its branching point in ``p = sqrt(2 q)`` (that of Temme 1979 for the gamma function), and
+    by that at 0 in ``exp(-1 - q)``.
+    """
+    if q < 2.0:
+        p, value = np.sqrt(2.0 * q), 0.0
+        for coefficient in _ROOTS:
+            value = coefficient + p * value
+        return p * value
+    z = np.exp(-1.0 - q)
+    return q + 1.0 - z * (1.0 + z * (1.0 + z * (1.5 + z * (8.0 / 3.0 + z * (125.0 / 24.0)))))
 
 
 @compiled
 def log_ratio(q: float) -> float:
-    """Return u >= 0 with ``u + exp(-u) - 1 = q`` for q >= 0, to rounding."""
+    """Return u >= 0 with ``u + exp(-u) - 1 = q`` for q >= 0, to rounding: a series, and Halley's steps from it."""
     if q <= 0.0:
         return 0.0
     if q > 40.0:
         return q + 1.0
-    if q < 1e-290:
-        return float(np.sqrt(2.0 * q))
-    # Newton on a convex increasing function: after the first step every iterate is above the root and falls to it.
-    u = min(np.sqrt(2.0 * q) + q / 3.0, q + 1.0)
-    for _ in range(60):
-        shrink = -np.expm1(-u)
-        # u + exp(-u) - 1, by its series where the difference would cancel
-        if u < 0.25:
-            value = 0.0
-            for coefficient in _SERIES:
-                value = coefficient - u * value
-            value *= u * u
-        else:
-            value = u - shrink
-        step = (value - q) / shrink
+    u = log_ratio_about(q)
+    if q < 1e-5:
+        return u
+    for _ in range(3):
+        left, gone = decay(u)
+        gap = paid(u, gone) - q
+        step = 2.0 * gap * gone / (2.0 * gone * gone - gap * left)
         u -= step
-        if abs(step) <= 4e-16 * u:
+        if abs(step) <= 3e-6 * u:  # what is left is of its third power
             break
-    return float(u)
+    return u
 
 
 def log_ratio_numpy(q: NDArray[np.float64]) -> NDArray[np.float64]:

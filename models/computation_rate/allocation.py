@@ -72,7 +72,7 @@ def blocks(problem: ComputationRate, decision: Array) -> tuple[Array, ...]:
 
 def price_kernel() -> Callable[..., tuple[Array, ...]]:
     """Return the compiled price search."""
-    from mecopt.models.computation_rate.compiled import mode_allocations
+    from mecopt.models.computation_rate.fixed_mode import mode_allocations
 
     return mode_allocations
 

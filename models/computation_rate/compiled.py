@@ -1,12 +1,10 @@
-r"""Time prices of the computation rate, compiled: one mode at a time, and the relaxation for branching on counts.
+r"""Time prices of the computation rate over many modes, compiled: the relaxation for branching on counts.
 
 At a time price :math:`\nu` an offloading user earns :math:`C_i(\nu) = w_i e\, g_i e^{-u_i}` per unit of harvesting time,
 with :math:`u_i` from `mecopt.kernels.lambert` at :math:`q = \nu/(w_i e)`, and transmits for :math:`g_i/z_i` of it, where
 :math:`z_i = e^{u_i}-1`.
 
-For a fixed mode the price is the root of
-:math:`\psi(\nu) = \tfrac13 A\, a^{-2/3} + \sum_{x_i=1} C_i(\nu) - \nu`, where
-:math:`a = 1/(1 + \sum_{x_i=1} g_i/z_i)` and :math:`A = \sum_{x_i=0} A_i`. Over all modes
+For a fixed mode see `mecopt.models.computation_rate.fixed_mode`. Over all modes
 :math:`L(\nu) = \max_{0\le a\le1} \nu(1-a) + \sum_i \max(A_i a^{1/3}, C_i(\nu) a)` is convex in :math:`\nu` and bounds
 every rate; user i offloads iff :math:`a \ge (A_i/C_i)^{3/2}`, so sorted by that threshold only the N + 1 prefixes compete.
 
@@ -28,7 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.kernels.compiled import compiled, compiled_inside
-from mecopt.kernels.lambert import log_ratio
+from mecopt.kernels.lambert import decay, log_ratio
+from mecopt.models.computation_rate.fixed_mode import mode_price
 from mecopt.search.count_tree import attach
 from mecopt.search.families import FREE, Family, best_set, everyone, free_users
 from mecopt.search.groups import sort_users
@@ -52,92 +51,6 @@ class RateData(NamedTuple):
     local: Floats
     gain: Floats
     worth: Floats
-
-
-@compiled
-def mode_price(local: Floats, gain: Floats, worth: Floats, decision: Bits) -> tuple[float, float, float]:
-    """Return rate, time price and harvesting time of a fixed mode; users with g = 0 earn nothing by offloading.
-
-    Newton on the decreasing function psi inside a bracket: the rate is of degree 1/3 to 1 in the frame length, so the
-    price lies between a third of any attainable rate and any bound on the rate.
-    """
-    users = decision.size
-    kept, most, offloading = 0.0, 0.0, 0
-    for i in range(users):
-        if decision[i] != 1:
-            kept += local[i]
-        elif gain[i] > 0.0:
-            most += worth[i] * np.log1p(gain[i])
-            offloading += 1
-    if offloading == 0:
-        return kept, kept / 3.0, 1.0
-    attainable = kept * 0.5 ** (1.0 / 3.0)
-    for i in range(users):
-        if decision[i] == 1 and gain[i] > 0.0:
-            attainable += worth[i] * 0.5 / offloading * np.log1p(offloading * gain[i])
-    low, high = attainable / 3.0, kept + most
-    price = np.sqrt(low) * np.sqrt(high)
-    time, earned = 1.0, 0.0
-    for _ in range(200):
-        spent, earned, bend = 0.0, 0.0, 0.0
-        for i in range(users):
-            if decision[i] == 1 and gain[i] > 0.0:
-                u = log_ratio(price / worth[i])
-                shrunk, rest = np.exp(-u), -np.expm1(-u)
-                received = gain[i] * shrunk
-                earned += worth[i] * received
-                if rest > 0.0:
-                    spent += received / rest
-                    bend += received / (rest * rest * rest * worth[i])
-                else:
-                    spent = np.inf
-        time = 1.0 / (1.0 + spent)
-        third = kept * time ** (-2.0 / 3.0) / 3.0
-        excess = third + earned - price
-        if excess > 0.0:
-            low = price
-        else:
-            high = price
-        slope = -2.0 / 3.0 * third * time * bend - spent - 1.0
-        step = price - excess / slope
-        if not low < step < high:
-            step = np.sqrt(low) * np.sqrt(high)
-        done = abs(step - price) <= 4e-16 * price or high <= low * (1.0 + 4e-16)
-        price = step
-        if done:
-            break
-    return time * earned + time * spent * price + kept * time ** (1.0 / 3.0), price, time
-
-
-@compiled
-def mode_rates(local: Floats, gain: Floats, worth: Floats, decisions: Bits) -> Floats:
-    """Return the best rate of decisions ``(instances, candidates, users)``."""
-    instances, candidates, _ = decisions.shape
-    result = np.empty((instances, candidates))
-    for b in range(instances):
-        for k in range(candidates):
-            result[b, k] = mode_price(local[b], gain[b], worth[b], decisions[b, k])[0]
-    return result
-
-
-@compiled
-def mode_allocations(local: Floats, gain: Floats, worth: Floats, decisions: Bits) -> tuple[Floats, Floats, Floats]:
-    """Return harvesting time, offloading times and time price of decisions ``(instances, candidates, users)``."""
-    instances, candidates, users = decisions.shape
-    harvest, prices = np.empty((instances, candidates)), np.empty((instances, candidates))
-    offload = np.zeros((instances, candidates, users))
-    for b in range(instances):
-        for k in range(candidates):
-            _, price, _ = mode_price(local[b], gain[b], worth[b], decisions[b, k])
-            total = 1.0
-            for i in range(users):
-                if decisions[b, k, i] == 1 and gain[b, i] > 0.0:
-                    offload[b, k, i] = gain[b, i] / np.expm1(log_ratio(price / worth[b, i]))
-                    total += offload[b, k, i]
-            for i in range(users):
-                offload[b, k, i] /= total
-            harvest[b, k], prices[b, k] = 1.0 / total, price
-    return harvest, offload, prices
 
 
 @compiled
@@ -166,8 +79,7 @@ def _offers(data: RateData, state: Bits, price: float, earning: Floats, spending
     for i in range(state.size):
         earning[i], spending[i] = 0.0, 0.0
         if state[i] != 0 and data.gain[i] > 0.0:
-            u = log_ratio(price / data.worth[i])
-            shrunk, rest = np.exp(-u), -np.expm1(-u)
+            shrunk, rest = decay(log_ratio(price / data.worth[i]))
             received = data.gain[i] * shrunk
             earning[i] = data.worth[i] * received
             spending[i] = received / rest if rest > 0.0 else np.inf

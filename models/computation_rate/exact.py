@@ -33,9 +33,9 @@ SHORTEST = 1e-9
 
 def mode_rates(problem: ComputationRate, decision: Array) -> Array:
     """Return the best rate of modes ``(*batch, *candidates, users)``."""
-    from mecopt.models.computation_rate import compiled
+    from mecopt.models.computation_rate import fixed_mode
 
-    return compiled.mode_rates(*blocks(problem, decision)).reshape(decision.shape[:-1])
+    return fixed_mode.mode_rates(*blocks(problem, decision)).reshape(decision.shape[:-1])
 
 
 def relaxation(problem: ComputationRate, price: Array) -> Array:

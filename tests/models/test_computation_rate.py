@@ -1,6 +1,7 @@
 """The computation-rate problem: formula, price, relaxation, conic forms, and the authors' own optima."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from mecopt.data import load
 from mecopt.models import ComputationRate
 from mecopt.models.computation_rate import FrameTimes, TimePrice
 from mecopt.models.computation_rate.compiled import relaxed_prices
+from mecopt.models.computation_rate.fixed_mode import mode_allocations, mode_rates
 from mecopt.testing.statements import certified
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "droo"
@@ -165,3 +167,49 @@ def test_a_ratio_of_signal_and_noise_that_floats_do_not_hold_has_its_logarithm()
     received = 0.5 * 0.7 * 3.0 * 1.00707332e-13**2
     right = 2e6 / 1.1 * 1e-310 * (np.log2(received / 2.5686338543204345e-18) + 310.0 * np.log2(10.0))
     assert rate == pytest.approx(right, rel=1e-9)
+
+
+def rate_of_many_digits(local: Any, gain: Any, worth: Any, decision: Any, digits: int) -> tuple[float, float]:
+    """Return the best rate of a mode and its time price: the root of psi by halving, u by Lambert's W, in many digits."""
+    mpmath = pytest.importorskip("mpmath")
+    with mpmath.workdps(digits):
+        kept = mpmath.fsum(local[decision == 0])
+        away = [(mpmath.mpf(g), mpmath.mpf(w)) for g, w in zip(gain[decision == 1], worth[decision == 1], strict=True)]
+        high = kept + mpmath.fsum(w * mpmath.log1p(g) for g, w in away)
+        low = high / (6 * len(away))
+        for _ in range(64):
+            price = mpmath.sqrt(low * high)
+            ratios = [price / w + 1 + mpmath.lambertw(-mpmath.exp(-1 - price / w)).real for _, w in away]
+            times = [g / mpmath.expm1(u) for (g, _), u in zip(away, ratios, strict=True)]
+            harvest = 1 / (1 + mpmath.fsum(times))
+            earned = mpmath.fsum(w * g * mpmath.exp(-u) for (g, w), u in zip(away, ratios, strict=True))
+            if kept / 3 / mpmath.cbrt(harvest) ** 2 + earned > price:
+                low = price
+            else:
+                high = price
+        bits = mpmath.fsum(w * t * u for (_, w), t, u in zip(away, times, ratios, strict=True))
+        return float(harvest * bits + kept * mpmath.cbrt(harvest)), float(price)
+
+
+@pytest.mark.parametrize("decades", [0.5, 4.0, 30.0, 120.0])
+def test_rates_and_prices_of_modes_are_those_of_many_digits(decades: float) -> None:
+    """At gains and worths of all magnitudes, where u is nearly 0 and where it is some hundreds."""
+    rng = np.random.default_rng(int(10 * decades))
+    for users in (1, 2, 3, 5):
+        local, gain, worth = 10.0 ** rng.uniform(-decades, decades, (3, 1, users))
+        decision = np.append(rng.integers(0, 2, users - 1), 1).astype(np.int8)
+        rate, price = rate_of_many_digits(local[0], gain[0], worth[0], decision, int(2 * decades) + 40)
+        candidates = decision[None, None]
+        assert float(mode_rates(local, gain, worth, candidates)[0, 0]) == pytest.approx(rate, rel=1e-14)
+        harvest, offload, dual = mode_allocations(local, gain, worth, candidates)
+        assert float(dual[0, 0]) == pytest.approx(price, rel=1e-14)
+        assert float(harvest[0, 0] + offload[0, 0].sum()) == pytest.approx(1.0, rel=1e-15)
+
+
+def test_who_earns_nothing_gets_no_time() -> None:
+    data = np.array([[2.0, 1.0, 5.0]]), np.array([[0.0, 3.0, 3.0]]), np.array([[1.0, 1e-300, 1.0]])
+    decisions = np.array([[[1, 1, 1], [1, 0, 0], [0, 1, 0]]], dtype=np.int8)
+    harvest, offload, price = mode_allocations(*data, decisions)
+    np.testing.assert_array_equal(offload[0] > 0.0, [[False, False, True], [False, False, False], [False, False, False]])
+    np.testing.assert_allclose(harvest[0, 1:], 1.0)
+    np.testing.assert_allclose(price[0, 1:], [2.0, 7.0 / 3.0])
