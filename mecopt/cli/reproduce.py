@@ -76,5 +76,6 @@ def command(paper: str | None, output: Path | None, seeds: int | None, quick: bo
             escape(f"{claim.where}: {claim.text}"),
             sep="",
         )
-        screen.print(f"    {claim.evidence}", markup=False)
+        for line in claim.evidence.splitlines():
+            screen.print(f"    {line}", markup=False)
     screen.print(f"written: {output}/{', '.join(written)}", markup=False)

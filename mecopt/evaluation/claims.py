@@ -43,17 +43,17 @@ class Claim:
         readings = {"": self.readings} if isinstance(self.readings, Rule) else self.readings
         answers = {name: rule.judge(found) for name, rule in readings.items()}
         said = (
-            _counted(answers) if len(answers) > MANY else "; ".join(_told(*one, len(answers) > 1) for one in answers.items())
+            _counted(answers) if len(answers) > MANY else "\n".join(_told(*one, len(answers) > 1) for one in answers.items())
         )
         verdict = _common([answer.verdict for answer in answers.values()])
         if verdict == "depends on the reading" and len(answers) <= MANY:
-            said = f"{_shares(answers)}: {said}"
+            said = f"{_shares(answers)}\n{said}"
         return Answer(verdict, said)
 
     def judged(self, found: Measurements) -> Judged:
         """Return the sentence with its verdict, as it is reported."""
         answer = self.judge(found)
-        revised = f" [rule revised after seeing data: {self.revised}]" if self.revised else ""
+        revised = f"\nrule revised after seeing data: {self.revised}" if self.revised else ""
         verdict: Reported = "cannot be tested" if self.untestable else answer.verdict
         return Judged(self.where, self.text, verdict, answer.evidence + revised)
 
@@ -79,7 +79,7 @@ def _counted(answers: Mapping[str, Answer]) -> str:
         others = f"; also by {' / '.join(names[1:])}" if said and names[1:] else ""
         told = _told(names[0], answers[names[0]], judged=False)
         said.append(f"{verdict} by {len(names)} of {counted(len(answers), 'readings')}, so by {told}{others}")
-    return "; ".join(said)
+    return "\n".join(said)
 
 
 def _common(verdicts: Sequence[Verdict]) -> Verdict:

@@ -34,7 +34,7 @@ class Claim:
     text: str
     verdict: Verdict
     evidence: str
-    """The figures behind the verdict, in words."""
+    """The figures behind the verdict, in words; a line for each reading."""
 
 
 @dataclass(frozen=True)
@@ -86,13 +86,16 @@ class Findings:
                 "This is the quick version, a test that everything runs: its figures mean nothing, and nothing is judged."
             )
             parts.append(f"{brief} {self.settings.get(BRIEF, '')}".strip())
-        theirs = [claim for claim in self.stated if not claim.where.startswith(OURS)]
-        ours = [claim for claim in self.stated if claim.where.startswith(OURS)]
-        for head, claims in (("the paper says", theirs), ("ours, not the paper's", ours)):
+        numbered = dict(enumerate(sorted(self.stated, key=lambda claim: claim.where.startswith(OURS)), start=1))
+        for head, ours in (("the paper says", False), ("ours, not the paper's", True)):
+            claims = {number: claim for number, claim in numbered.items() if claim.where.startswith(OURS) == ours}
             if claims:
                 if not self.settings.get("quick"):
-                    parts.append(told(claims) + ".")
-                parts.append(_grid((head, "where", "verdict", "measured"), [_cells(claim) for claim in claims]))
+                    parts.append(told(list(claims.values())) + ".")
+                rows = [[str(n), claim.text, claim.where, f"**{claim.verdict}**"] for n, claim in claims.items()]
+                parts.append(_grid(("", head, "where", "verdict"), rows))
+        if numbered:
+            parts += ["## Evidence", "\n".join(_evidence(*one) for one in numbered.items())]
         for table in self.tables:
             parts += [f"## {table.name}", table.caption, _grid(table.headers, table.rows)]
         for picture in self.pictures:
@@ -149,8 +152,10 @@ class Reproduction(ABC):
         """
 
 
-def _cells(claim: Claim) -> list[str]:
-    return [claim.text, claim.where, f"**{claim.verdict}**", claim.evidence]
+def _evidence(number: int, claim: Claim) -> str:
+    """Return an item of a numbered list, a line of evidence each below it."""
+    lines = "".join(f"\n    - {line}" for line in claim.evidence.splitlines())
+    return f"{number}. {claim.text} ({claim.where}): **{claim.verdict}**{lines}"
 
 
 def _grid(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

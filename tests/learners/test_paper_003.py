@@ -285,27 +285,30 @@ def test_a_rate_is_compared_the_other_way_round() -> None:
 
 def test_findings_are_written_whole(tmp_path: Path) -> None:
     table = Table("A table", "caption", ("a", "b"), [["1", "x | y"]])
-    findings = Findings("Title", {}, [Claim("figure 1", "says", "fails", "measured")], [table])
+    claims = [Claim("ours", "so", "holds", "too"), Claim("figure 1", "says", "fails", "a: 1\nb: 2")]
+    findings = Findings("Title", {}, claims, [table])
     assert findings.write(tmp_path) == ["results.md", "results.json"]
     text = (tmp_path / "results.md").read_text()
-    assert "| says | figure 1 | **fails** | measured |" in text
+    assert "| 1 | says | figure 1 | **fails** |" in text
+    assert "| 2 | so | ours | **holds** |" in text
+    assert "1. says (figure 1): **fails**\n    - a: 1\n    - b: 2\n2. so (ours): **holds**\n    - too\n" in text
     assert "| 1 | x / y |" in text
-    assert json.loads((tmp_path / "results.json").read_text())["claims"][0]["verdict"] == "fails"
+    assert json.loads((tmp_path / "results.json").read_text())["claims"][1]["verdict"] == "fails"
 
 
 def test_a_quick_run_judges_nothing_in_any_of_its_files(tmp_path: Path) -> None:
     claims = [
         Claim("figure 1", "says", "fails", "measured"),
-        Claim("figure 2", "claims", "holds", "a: 2 (fails); b: 3 (holds)"),
+        Claim("figure 2", "claims", "holds", "a: 2 (fails)\nb: 3 (holds)"),
     ]
     claims.append(
-        Claim("figure 3", "means", "cannot tell", "holds by 2 of 3 readings, so by a: 1; cannot tell by 1 of 3 readings")
+        Claim("figure 3", "means", "cannot tell", "holds by 2 of 3 readings, so by a: 1\ncannot tell by 1 of 3 readings")
     )
     Findings("Title", {"quick": True}, claims, []).write(tmp_path)
     text = (tmp_path / "results.md").read_text()
-    assert "| says | figure 1 | **not judged** | measured |" in text
-    assert "| claims | figure 2 | **not judged** | a: 2; b: 3 |" in text
-    assert "| means | figure 3 | **not judged** | by 2 of 3 readings, so by a: 1; by 1 of 3 readings |" in text
+    assert "1. says (figure 1): **not judged**\n    - measured\n" in text
+    assert "2. claims (figure 2): **not judged**\n    - a: 2\n    - b: 3\n" in text
+    assert "3. means (figure 3): **not judged**\n    - by 2 of 3 readings, so by a: 1\n    - by 1 of 3 readings\n" in text
     assert {claim["verdict"] for claim in json.loads((tmp_path / "results.json").read_text())["claims"]} == {"not judged"}
 
 

@@ -487,7 +487,7 @@ def test_of_many_readings_each_verdict_is_told_once_in_figures_and_what_differs_
     answer = Claim("", "", {name: at_most(Of("R", name), 3.0) for name in values}).judge(measured(**values))
     assert answer.verdict == "depends on the reading"
     assert answer.evidence == (
-        "holds by 5 of 7 readings, so by one: R of one: 1; fails by 2 of 7 readings, so by three: R of three: 5; also by six"
+        "holds by 5 of 7 readings, so by one: R of one: 1\nfails by 2 of 7 readings, so by three: R of three: 5; also by six"
     )
     fewer = {name: at_most(Of("R", name), 3.0) for name in list(values)[:6]}
     assert Claim("", "", fewer).judge(measured(**values)).evidence.count("R of ") == 6
