@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,15 +13,24 @@ from mecopt.cli.numbers import Whole
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from mecopt.compare.bench.rows import Measurement
     from mecopt.contract.problem import Problem
 
 
 @click.command("bench")
 @click.argument("problem", required=False)
 @click.option("--warm-starts", is_flag=True, help="Measure instead what starts save each solver that takes one.")
+@click.option(
+    "--quick", is_flag=True, help="Small sizes: whether all rows come out, with figures that are good for nothing else."
+)
+@click.option("--json", "as_json", is_flag=True, help="One object of JSON in place of tables.")
+@click.option("--history", type=click.Path(path_type=Path), help="Add this run to a file, a line of JSON per run.")
 @click.option("--seed", type=Whole(0), default=0, show_default=True, help="Seed of the instances.")
-def command(problem: str | None, warm_starts: bool, seed: int) -> None:
-    """Measure PROBLEM (or all) beside scipy SLSQP, cvxpy solvers, SCIP and HiGHS: ratios of medians in one run.
+def command(problem: str | None, warm_starts: bool, quick: bool, as_json: bool, history: Path | None, seed: int) -> None:
+    """Measure PROBLEM (or all) beside what one would otherwise call: other solvers directly, by cvxpy and by Pyomo.
+
+    A ratio is that of processor times, medians of calls by turns in this process, linear algebra in one thread. "Waited" is
+    wall time until the task is done, on this machine, as busy as it is.
 
     With --warm-starts: a start pays if start and solve together take over 5 % less than cold in the median, and less on
     three quarters of the instances, with answers no worse.
@@ -27,31 +38,85 @@ def command(problem: str | None, warm_starts: bool, seed: int) -> None:
     from mecopt.cli.console import console
     from mecopt.registry import find_problem, problem_names
 
-    screen = console()
-    for name in [problem] if problem else problem_names():
-        cls = find_problem(name)
-        screen.print(f"[bold]{name}[/bold] (seed {seed}; medians of calls by turns in this process)")
-        (_show_starts if warm_starts else _show_ratios)(screen, cls, seed)
+    if warm_starts and (quick or as_json or history):
+        raise click.UsageError("--warm-starts prints tables only; leave out --quick, --json and --history")
+    classes = [find_problem(name) for name in ([problem] if problem else problem_names())]
+    screen = console(errors=as_json)
+    if warm_starts:
+        for cls in classes:
+            screen.print(f"[bold]{cls.name}[/bold] (seed {seed}; medians of calls by turns in this process)")
+            _show_starts(screen, cls, seed)
+        return
+    _measure(screen, classes, seed, quick, as_json, history)
 
 
-def _show_ratios(screen: Console, cls: type[Problem], seed: int) -> None:
+def _measure(
+    screen: Console, classes: list[type[Problem]], seed: int, quick: bool, as_json: bool, history: Path | None
+) -> None:
+    from mecopt.compare.bench import record
+
+    if history is not None:
+        record.require_history(history)
+    before = record.machine()
+    load = "" if before["load"] is None else f", load {before['load']} before"
+    screen.print(f"{before['processor']}, {before['cores']} cores{load}; linear algebra in one thread")
+    found: dict[str, list[Measurement]] = {}
+    for cls in classes:
+        screen.print(f"[bold]{cls.name}[/bold] (seed {seed}; medians of calls by turns in this process)")
+        found[cls.name] = _show_ratios(screen, cls, seed, quick)
+    factor = record.disturbance([row for rows in found.values() for row in rows])
+    if factor > record.BUSY:
+        screen.print(
+            f"Other work ran beside: calls waited {factor:.2f} times their processor time. Ratios are of processor times."
+        )
+    run: dict[str, Any] = record.document(found, seed=seed, quick=quick, before=before)
+    if history is not None:
+        record.append(history, run)
+    if as_json:
+        click.echo(json.dumps(run, indent=1))
+
+
+def _show_ratios(screen: Console, cls: type[Problem], seed: int, quick: bool) -> list[Measurement]:
     from mecopt.cli.console import told_progress
-    from mecopt.compare.bench import TIME_LIMIT, bench, steps
+    from mecopt.compare import bench as module
+    from mecopt.compare.bench.rivals import LIMIT, missing
 
-    planned = steps(cls, seed)
+    chosen = module.quick(cls) if quick else None
+    planned = module.steps(cls, seed, chosen)
     screen.print(
         f"  {len(planned)} measurements, at least {sum(step.seconds for step in planned):.0f} s; an outside solver may take "
-        f"minutes, and is cut off after {TIME_LIMIT:.0f} s a call"
+        f"minutes, and is cut off after {LIMIT:.0f} s a call"
     )
-    group = ""
+    for rival in missing(cls):
+        screen.print(f"  left out: {rival.name}, whose package {rival.package} is not installed")
+    rows: list[Measurement] = []
+    table: list[Measurement] = []
     with told_progress(screen) as progress:
-        for row in bench(cls, seed, progress=progress):
-            if row.group != group:
-                group = row.group
-                screen.print(f"  {group}")
-            subject, seconds, rival, rival_seconds, ratio = row.cells()
-            screen.print(f"    {subject:<44} {seconds:>9}   {rival:<34} {rival_seconds:>9}   {ratio:>14}".rstrip())
-    screen.print("  x: the second time over the first one; above 1 x, what stands first is the faster one")
+        for row in module.bench(cls, seed, chosen, progress=progress):
+            if table and row.group != table[0].group:
+                _show_group(screen, table)
+                table = []
+            rows.append(row)
+            table.append(row)
+        if table:
+            _show_group(screen, table)
+    screen.print("  ratio: the second CPU time over the first one; above 1 x, what stands first is the faster one")
+    return rows
+
+
+def _show_group(screen: Console, rows: list[Measurement]) -> None:
+    from mecopt.compare.bench.rows import HEADERS
+
+    screen.print(f"  {rows[0].group}; waited: for {rows[0].task}")
+    cells = [HEADERS, *(row.cells() for row in rows)]
+    widths = [max(len(line[place]) for line in cells) for place in range(len(HEADERS) - 1)]
+    left = (0, 3)
+    for line in cells:
+        parts = [
+            f"{text:<{width}}" if place in left else f"{text:>{width}}"
+            for place, (text, width) in enumerate(zip(line, widths, strict=False))
+        ]
+        screen.print(f"    {'  '.join([*parts, line[-1]])}".rstrip(), soft_wrap=True)
 
 
 def _show_starts(screen: Console, cls: type[Problem], seed: int) -> None:

@@ -11,6 +11,12 @@ from mecopt.search.proposed import Proposed
 from mecopt.storage.atomic import class_digest
 from mecopt.storage.sealed import digest_of
 
+ANSWERING = (
+    *("mecopt", "numpy", "scipy", "numba", "cvxpy", "clarabel", "ecos", "scs", "moreau"),
+    *("pyomo", "highspy", "pyscipopt"),
+)
+"""Packages whose version may change an answer."""
+
 TABLE = "table of results"
 """Kind of the table that a run leaves, see `mecopt.storage.sealed`."""
 
@@ -18,7 +24,7 @@ TABLE = "table of results"
 def versions() -> dict[str, str]:
     """Return the versions of everything that may answer."""
     found = {}
-    for name in ("mecopt", "numpy", "scipy", "numba", "cvxpy", "clarabel", "ecos", "scs", "pyomo", "highspy", "pyscipopt"):
+    for name in ANSWERING:
         with contextlib.suppress(PackageNotFoundError):
             found[name] = version(name)
     return found

@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.compare.bench import TIME_LIMIT, medians
+from mecopt.compare.bench.opened import TIME_LIMIT
+from mecopt.compare.bench.turns import medians
 from mecopt.compare.starts import FREE, SOURCES, Memory, Source, Starts, Taken, drifting
 from mecopt.compare.summary import duration
 from mecopt.contract.backend import Backend, Feature
