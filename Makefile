@@ -9,7 +9,7 @@ DEPENDENCIES ?= pinned
 BIN := $(VENV)/bin
 ENVIRONMENT = @VENV='$(VENV)' PYTHON='$(PYTHON)' EXTRAS='$(EXTRAS)' DEPENDENCIES='$(DEPENDENCIES)' sh tools/environment.sh
 
-.PHONY: core all demo test lint docs reproduce bench wheel clean
+.PHONY: core all demo test lint docs reproduce bench bench-compare wheel clean
 
 core:
 	$(ENVIRONMENT) core
@@ -37,8 +37,12 @@ docs: all  ## Build the documentation into out/docs; a warning is an error.
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs out/docs
 	@echo "out/docs/index.html"
 
-bench: all  ## Ratios against scipy SLSQP, cvxpy solvers, SCIP and HiGHS.
-	$(BIN)/mecopt bench
+bench: all  ## Ratios against other solvers, called directly, by cvxpy and by Pyomo; each run is added to a file.
+	$(BIN)/mecopt bench --history out/bench.jsonl
+
+bench-compare: all  ## This tree beside another commit, call by call: make bench-compare BASE=REV
+	@test -n '$(BASE)' || { echo 'make bench-compare BASE=REV: a commit, tag or branch' >&2; exit 2; }
+	$(BIN)/python tools/bench_compare.py '$(BASE)' -o out/bench-compare.json
 
 reproduce: all  ## The papers' evaluations, each claim judged, and the tests that take minutes.
 	$(BIN)/mecopt reproduce 000 -o out/000

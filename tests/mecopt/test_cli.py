@@ -23,6 +23,7 @@ import mecopt
 from mecopt import Problem
 from mecopt.cli.console import SILENT, at_work
 from mecopt.cli.main import COMMANDS, main
+from mecopt.compare.bench.turns import Timing
 from mecopt.contract.backend import installed
 from mecopt.contract.solver import Search, Solver
 from mecopt.data import from_mapping, load
@@ -367,14 +368,17 @@ def test_compare_agrees_with_the_stored_optima_of_the_authors(tmp_path: Path, ru
 
 
 def test_bench_prints_ratios(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mecopt.compare.bench.medians", lambda calls, **_: dict.fromkeys(calls, 1e-3))
-    said = run("bench", "computation-rate")
+    once = Timing((1e-3,), (1e-3,))
+    monkeypatch.setattr("mecopt.compare.bench.turns.by_turns", lambda works, *_, **__: dict.fromkeys(works, once))
+    monkeypatch.setattr("mecopt.compare.bench.record.threads", dict)
+    said = run("bench", "computation-rate", "--quick")
     assert said.code == 0
     assert "computation-rate (seed 0" in said.out
     for rival in (*installed(ComputationRate.backends)[1:], "highs", "1,024 decisions scored one by one"):
         assert rival in said.out
     assert "1.0 x" in said.out
-    assert said.out.count("x: the second time over the first one") == 1
+    assert said.out.count("ratio: the second CPU time over the first one") == 1
+    assert "W1002" not in said.out + said.error
 
 
 class HandTimer:

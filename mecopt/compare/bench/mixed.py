@@ -2,8 +2,8 @@
 
 Each model's convex mixed-integer program is written as plain arrays and plain Python (`mecopt.compare.bench.plain`), the
 numbers of the instance in place; that is not timed. SCIP takes the convex constraints as they are. HiGHS and `milp` are
-linear and get tangents (Duran and Grossmann 1986): of the continuous relaxation first, then of every decision that the master
-proposes, whose best allocation is found by linear programs with tangents as well.
+linear and get tangents (Duran and Grossmann 1986): of the continuous relaxation first, then of every decision that the
+master proposes, whose best allocation is found by linear programs with tangents as well.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -133,7 +133,7 @@ def _exhaustive(cls: type[Problem], seed: int, preset: str, group: str) -> Itera
         return [float(allocate(problem, decision, throw=False).objective) for decision in everything]
 
     count = f"{len(everything):,} decisions"
-    calls = {
+    calls: dict[str, Callable[[], Any]] = {
         f"{count} allocated one by one": allocated,
         f"{count} scored one by one": scored,
         f"{count} in one batch": lambda: problem.optimal_value(everything),
@@ -143,7 +143,7 @@ def _exhaustive(cls: type[Problem], seed: int, preset: str, group: str) -> Itera
     timings = turns.by_turns({"exact": Work(exact), **{name: Work(call) for name, call in calls.items()}}, LONG)
     for name, call in calls.items():
         with np.errstate(invalid="ignore"):
-            least = problem.sign * np.nanmin(problem.sign * np.asarray(call(), dtype=float))
+            least = problem.sign * np.nanmin(problem.sign * np.asarray(call()))
         yield Measurement(
             group,
             f"exact, {counted(users, 'users')}",

@@ -121,7 +121,7 @@ def times(ratio: float) -> str:
     return f"{ratio:,.1f} x" if ratio >= 1 else f"{ratio:.2g} x"
 
 
-def apart(sign: int, mine: Any, theirs: Any, negligible: Any = 0.0) -> float:
+def apart(sign: float, mine: Any, theirs: Any, negligible: Any = 0.0) -> float:
     """Return by which part of the subject's value the rival's is worse, of several the one that is furthest off.
 
     >>> apart(1, [2.0, 4.0], [2.0, 4.4]), apart(-1, 10.0, 11.0), apart(1, 2.0, float("nan"))

@@ -1,8 +1,8 @@
 """Calls timed by turns: each one's processor and wall time, under conditions that are alike for all.
 
 Libraries of linear algebra work in one thread meanwhile (`alone`): on a matrix of a hundred rows their threads cost more
-than they bring, and where other work runs beside, tens of times more. Processor time is what is compared; wall time is what a
-user waits, on a machine as busy as it was.
+than they bring, and where other work runs beside, tens of times more. Processor time is what is compared; wall time is
+what a user waits, on a machine as busy as it was.
 """
 
 from __future__ import annotations
