@@ -1,15 +1,16 @@
 """DROO slot by slot, network, candidates, allocation and training, written anew from the paper: an opponent in benches.
 
 In every slot the network's outputs for the channel gains give K = N decisions that keep their order, bisection values each
-(`mecopt.models.computation_rate.rivals`), the best is played and remembered, and in every tenth slot Adam takes a step on 128
-of the 1,024 remembered. Hidden layers of 120 and 80, sigmoid outputs, cross entropy. Beside it stands `decision-net` with
-the same sizes, which decides ten slots at once, between two steps.
+(`mecopt.models.computation_rate.rivals`), the best is played and remembered, and in every tenth slot Adam takes a step on
+128 of the 1,024 remembered. Hidden layers of 120 and 80, sigmoid outputs, cross entropy. Beside it stands `decision-net`
+with the same sizes, which decides ten slots at once, between two steps.
 
 Reference: Huang, Bi and Zhang, IEEE Trans. Mobile Comput. 19(11), 2020, algorithm 1 and section VI.
 """
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,7 @@ def played(stream: Any, seed: int = 0) -> Array:
     users, rng = stream.users, np.random.default_rng(seed)
     sizes = (users, *HIDDEN, users)
     layers: list[Any] = []
-    for before, after in zip(sizes[:-1], sizes[1:], strict=True):
+    for before, after in itertools.pairwise(sizes):
         layers += [torch.nn.Linear(before, after), torch.nn.ReLU()]
     net = torch.nn.Sequential(*layers[:-1], torch.nn.Sigmoid())
     adam = torch.optim.Adam(net.parameters(), lr=RATE, betas=(0.9, 0.999), weight_decay=1e-4)
