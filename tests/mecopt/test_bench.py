@@ -192,6 +192,8 @@ def test_a_batch_is_one_call_of_moreau() -> None:
 def test_mixed_integer_solvers_without_pyomo_find_the_optimum_of_every_decision(cls: type[Problem], rival: Rival) -> None:
     if not rival.is_available():
         pytest.skip(f"{rival.package} is not installed")
+    if not rival.takes(cls):
+        pytest.skip(f"{cls.name} offers no SCIP")
     problem = cls.sample(np.random.default_rng(2), users=3)
     everything = np.concatenate(list(problem.choices.enumerate(1 << 10)))
     with np.errstate(all="ignore"):

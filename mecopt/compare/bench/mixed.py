@@ -79,6 +79,10 @@ class ScipDirect(_OnPlain):
     extra = "scip"
     imports = ("pyscipopt", "pyomo.environ")
 
+    def takes(self, cls: type[Problem]) -> bool:
+        """Whether a problem offers SCIP: elsewhere logarithms keep it busy for minutes with ten users."""
+        return "scip" in cls.solvers
+
     def solved(self, program: Plain) -> Array:
         """Write the program, and solve it."""
         import pyscipopt
