@@ -18,7 +18,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mecopt.contract.decision import DecisionSpace, OneOf
-from mecopt.contract.derived import Deriving, derived
+from mecopt.contract.derived import Deriving, derived, of_data
 from mecopt.contract.errors import InstanceError, checked_index, unknown
 from mecopt.contract.fields import Variables, allowed, axes, declarations, declared, numbers, question_magnitudes
 from mecopt.contract.meant import unknown_field
@@ -206,6 +206,10 @@ class Instances(Deriving, Readable, ABC):
 
     def flat(self) -> Self:
         """Return the same instances along one batch axis (of length 1 for a single instance)."""
+        return self if len(self.batch_shape) == 1 else self._flattened()
+
+    @of_data
+    def _flattened(self) -> Self:
         count, sizes = self.instances, self.sizes
         tails = {f.name: tuple(sizes[axis] for axis in axes(f)) for f in declared(type(self))}
         return self._with({name: _frozen(value.reshape((count, *tails[name]))) for name, value in self.data().items()})

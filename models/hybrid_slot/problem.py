@@ -202,7 +202,7 @@ class HybridSlot(Problem[SlotAllocation, RewardCeiling]):
 
     def infeasible(self, decision: Array) -> Array:
         """Whether somebody keeps more than there is or than its workload leaves, or skips who must serve and can."""
-        return np.asarray(allocation.impossible(self, decision).any(axis=-1))
+        return allocation.hopeless(self, decision)
 
     def mended(self, decision: Array) -> Array:
         """Return decisions in which nobody keeps too much, who must serve does, and who cannot skips."""
@@ -318,7 +318,7 @@ class HybridSlot(Problem[SlotAllocation, RewardCeiling]):
     def bound(self, decision: Array, dual: RewardCeiling) -> Array:
         """Bound the rewards of decisions from above: the claims where they are true, else what is proved instead."""
         proved = allocation.proved(self, decision, dual).sum(axis=-1)
-        return np.asarray(np.where(self.infeasible(decision), -np.inf, proved))
+        return np.asarray(np.where(allocation.hopeless(self, decision), -np.inf, proved))
 
     def relaxed_bound(self, dual: RewardCeiling) -> Array:
         """Bound the rewards of all decisions from above: nothing kept, or skipped; claims count where they are true."""
@@ -346,7 +346,7 @@ class HybridSlot(Problem[SlotAllocation, RewardCeiling]):
     def optimal_value(self, decision: Array) -> Array:
         """Return the rewards of each decision, summed; minus infinity where it is infeasible."""
         values = allocation.kernel()(*allocation.blocks(self, decision))[0].reshape(decision.shape).sum(axis=-1)
-        return np.asarray(np.where(self.infeasible(decision), -np.inf, values))
+        return np.asarray(np.where(allocation.hopeless(self, decision), -np.inf, values))
 
     def to_cvxpy(self, decision: ArrayLike) -> Any:
         """Refuse: with the energy fixed the rewards are still sums of ratios that no change of variables makes concave."""

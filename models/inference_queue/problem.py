@@ -201,7 +201,7 @@ class InferenceQueue(Problem[TaskAllocation, WorkPrice]):
 
     def infeasible(self, decision: Array) -> Array:
         """Whether from somebody's queue more tasks leave than wait, or than processor and radio take in a block."""
-        return np.asarray(allocation.impossible(self, decision).any(axis=-1))
+        return allocation.hopeless(self, decision)
 
     def mended(self, decision: Array) -> Array:
         """Return decisions in which no more tasks leave than can."""
@@ -303,7 +303,7 @@ class InferenceQueue(Problem[TaskAllocation, WorkPrice]):
         """Bound the cost of decisions from below by weak duality at any prices of work, and the server's by its tangent."""
         proved = (allocation.bounds(self, decision, dual) + allocation.left_over(self, decision)).sum(axis=-1)
         proved = proved + self.aligned(service.bound(self), decision)
-        return np.asarray(np.where(self.infeasible(decision), np.inf, proved))
+        return np.asarray(np.where(allocation.hopeless(self, decision), np.inf, proved))
 
     def relaxed_bound(self, dual: WorkPrice) -> Array:
         """Bound the cost of all decisions from below: at any price of work the bound is a line in what leaves."""
@@ -336,7 +336,7 @@ class InferenceQueue(Problem[TaskAllocation, WorkPrice]):
         work = service.best_work(self)
         served = service.cube(self) * work**3 + self.server_value * (self.server_backlog - work)
         value = value + self.aligned(served, decision)
-        return np.asarray(np.where(self.infeasible(decision), np.inf, value))
+        return np.asarray(np.where(allocation.hopeless(self, decision), np.inf, value))
 
     def to_cvxpy(self, decision: ArrayLike) -> Any:
         """Return the splits of one decision as a `cvxpy.Problem`.

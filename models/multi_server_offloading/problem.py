@@ -54,7 +54,6 @@ from mecopt.contract.derived import derived, of_data
 from mecopt.contract.errors import InstanceError
 from mecopt.contract.fields import Quantity, quantity
 from mecopt.contract.problem import Problem
-from mecopt.contract.scaling import quotient
 from mecopt.contract.scenario import Reference, Scenario
 from mecopt.contract.solver import Solver
 from mecopt.models.multi_server_offloading import allocation, exact, limits, reasons, terms
@@ -259,7 +258,7 @@ class MultiServerOffloading(Problem[SpeedAndPower, ServerPrices]):
 
     def latency(self, decision: Array, allocation: SpeedAndPower) -> Array:
         """Return the latency of every task at the given speeds and powers, equations (4)-(6) and (12), in s."""
-        gain = terms.chosen(self, self.channel_gain / self.noise_power[..., None, :], decision)
+        gain = terms.chosen(self, terms.snr_per_watt(self), decision)
         size, work = self.aligned("data_size", decision), self.aligned("workload", decision)
         power, speed = allocation.transmit_power, allocation.server_speed
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -291,16 +290,14 @@ class MultiServerOffloading(Problem[SpeedAndPower, ServerPrices]):
 
     def _never(self, decision: Array) -> Array:
         """Whether a task cannot end where it is decided, whatever it is given: no link, no server, no processor."""
-        with np.errstate(over="ignore"):
-            alone = np.isinf(quotient(self.workload, self.own_speed()))
-        nothing = np.isinf(self.upload_time()) | (self.server_speed[..., None, :] == 0.0)
+        alone, nothing = terms.endless(self)
         return np.where(decision > 0, terms.chosen(self, nothing, decision), self.aligned(alone, decision))
 
     def per_user(self, decision: Array, allocation: SpeedAndPower) -> dict[str, Array]:
         """Return each user's weighted latency and latency in s, and the energy in J that its upload takes."""
         delay = self.latency(decision, allocation)
         size, away = self.aligned("data_size", decision), decision > 0
-        gain = terms.chosen(self, self.channel_gain / self.noise_power[..., None, :], decision)
+        gain = terms.chosen(self, terms.snr_per_watt(self), decision)
         sending = away & (size > 0.0)
         with np.errstate(divide="ignore", invalid="ignore"):
             rate = self.aligned("bandwidth", decision) * np.log1p(allocation.transmit_power * gain) / np.log(2.0)

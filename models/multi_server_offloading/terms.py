@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.contract.derived import of_data
+from mecopt.contract.scaling import quotient
 
 if TYPE_CHECKING:
     from mecopt.kernels.servers import Servers
@@ -72,6 +73,20 @@ def local_costs(problem: MultiServerOffloading) -> Array:
         time = np.where(problem.workload > 0, problem.workload / own_speed(problem), 0.0)
         possible = (time <= problem.deadline * (1.0 + ROUNDING)) & (time < np.inf)
         return np.where(possible, problem.weight * time, np.inf)
+
+
+@of_data
+def snr_per_watt(problem: MultiServerOffloading) -> Array:
+    """Return the gain of each link over the noise of its server, ``(*batch, users, servers)`` 1/W."""
+    return np.asarray(problem.channel_gain / problem.noise_power[..., None, :])
+
+
+@of_data
+def endless(problem: MultiServerOffloading) -> tuple[Array, Array]:
+    """Return which tasks never end where their user computes, ``(*batch, users)``, and at each server, whatever it gives."""
+    with np.errstate(over="ignore"):
+        alone = np.isinf(quotient(problem.workload, own_speed(problem)))
+    return alone, np.isinf(upload_time(problem)) | (problem.server_speed[..., None, :] == 0.0)
 
 
 def server_terms(problem: MultiServerOffloading) -> Servers:

@@ -44,13 +44,13 @@ def outputs(problem: HybridSlot, decision: Array, raw: tuple[Array, ...]) -> tup
     """Turn shares of slots into times and kbit; nan for all users of a decision that one of them cannot carry out."""
     _, bounds, shares = raw
     shares, bounds = shares.reshape(*decision.shape, -1), bounds.reshape(decision.shape)
-    hopeless = problem.infeasible(decision)[..., None]
+    never = hopeless(problem, decision)[..., None]
     slot = problem.aligned("slot", decision)[..., None]
     columns = {}
     for k, f in enumerate(declared(SlotAllocation)):
         scale = slot if f.metadata["unit"] == "s" else 1.0
-        columns[f.name] = np.where(hopeless, np.nan, scale * shares[..., k])
-    return SlotAllocation(**columns), RewardCeiling(ceiling=np.where(hopeless, np.nan, bounds))
+        columns[f.name] = np.where(never, np.nan, scale * shares[..., k])
+    return SlotAllocation(**columns), RewardCeiling(ceiling=np.where(never, np.nan, bounds))
 
 
 CLOSED_FORM = ClosedForm(
@@ -119,6 +119,11 @@ def impossible(problem: HybridSlot, decision: Array) -> Array:
     short = aligned(need) > reach + TOLERATED * aligned(whole)
     beyond = decision > aligned(capacity) * (1.0 + TOLERATED)
     return np.asarray(np.where(decision == SKIP, ~aligned(may_skip(problem, need)), short | beyond))
+
+
+def hopeless(problem: HybridSlot, decision: Array) -> Array:
+    """Whether a decision has no allocation because somebody cannot carry out its part, ``(*batch, *candidates)``."""
+    return np.asarray(impossible(problem, decision).any(axis=-1))
 
 
 def mended(problem: HybridSlot, decision: Array) -> Array:

@@ -115,10 +115,10 @@ def spelled_out(one: InferenceQueue, slot: InferenceQueue, local: Array, offload
 def outputs(problem: InferenceQueue, decision: Array, raw: tuple[Array, ...]) -> tuple[TaskAllocation, WorkPrice]:
     """Turn splits into the allocation; nan for all users of a decision that one of them cannot carry out."""
     _, _, offloaded, prices = (part.reshape(decision.shape) for part in raw)
-    hopeless = problem.infeasible(decision)[..., None]
+    never = hopeless(problem, decision)[..., None]
     return (
-        told(problem, decision, np.where(hopeless, np.nan, offloaded)),
-        WorkPrice(work_price=np.where(hopeless, np.nan, prices)),
+        told(problem, decision, np.where(never, np.nan, offloaded)),
+        WorkPrice(work_price=np.where(never, np.nan, prices)),
     )
 
 
@@ -154,8 +154,8 @@ def response(problem: InferenceQueue, decision: Array, price: Array) -> TaskAllo
         offered = (np.log(above) - aligned(log_slope)) / aligned(rows[..., 2])
     offered = np.where(np.isnan(offered), 0.0, offered)
     offloaded = np.maximum(np.minimum(offered, np.minimum(most, work)), np.minimum(least, most))
-    hopeless = problem.infeasible(decision)[..., None]
-    return told(problem, decision, np.where(hopeless, np.nan, offloaded))
+    never = hopeless(problem, decision)[..., None]
+    return told(problem, decision, np.where(never, np.nan, offloaded))
 
 
 # ---------------------------------------------------------------------- what can leave
@@ -188,6 +188,11 @@ def lower(problem: InferenceQueue, decision: Array) -> Array:
 def impossible(problem: InferenceQueue, decision: Array) -> Array:
     """Whether so many tasks cannot leave each queue, ``(*batch, *candidates, users)``."""
     return np.asarray(decision > problem.aligned(limits(problem)[0], decision))
+
+
+def hopeless(problem: InferenceQueue, decision: Array) -> Array:
+    """Whether so many tasks cannot leave somebody's queue, ``(*batch, *candidates)``."""
+    return np.asarray(impossible(problem, decision).any(axis=-1))
 
 
 def mended(problem: InferenceQueue, decision: Array) -> Array:
