@@ -38,6 +38,7 @@ from mecopt.compare.bench.rows import TOLERANCE, apart
 from mecopt.compare.bench.turns import Timing, Work
 from mecopt.contract.problem import Problem
 from mecopt.models import BackscatterFrame, BandwidthPower, BinaryOffloading, ComputationRate, InferenceQueue, PricedPower
+from mecopt.models.computation_rate.rivals import DESCENT
 from mecopt.registry import problems
 from mecopt.running import clock
 from mecopt.storage.sealed import Unusable
@@ -52,6 +53,8 @@ SMALL = Plan(
     open=(2,),
     open_alone=(4,),
 )
+
+TINY = Plan((2,), ((2, 3, 1),), (), {}, (2, 4), ("highs",), (2,), (), presets=("paper",))
 
 WHO = [BandwidthPower, BinaryOffloading, ComputationRate, PricedPower]
 
@@ -140,6 +143,16 @@ def test_choices_are_measured_by_the_thousand(cls: type[Problem], many: int) -> 
     assert plan(BackscatterFrame).single == (3, 10, 50)
 
 
+@pytest.mark.parametrize("cls", [BinaryOffloading, BackscatterFrame, InferenceQueue])
+def test_a_quick_plan_is_no_greater_than_the_whole_one_in_anything(cls: type[Problem]) -> None:
+    small, whole = quick(cls), plan(cls)
+    assert small.single == whole.single[:1]
+    assert small.batches[0] <= whole.batches[0]
+    assert small.candidates <= whole.candidates
+    assert max(small.open, default=0) <= max(whole.open, default=0)
+    assert len(steps(cls, 0, small)) < len(steps(cls))
+
+
 @pytest.mark.parametrize("cls", [BinaryOffloading, BackscatterFrame])
 def test_the_decisions_that_are_timed_leave_nobody_with_nothing_to_allocate(cls: type[Problem]) -> None:
     problem = cls.sample(np.random.default_rng(0), (50,), users=4)
@@ -152,9 +165,8 @@ def test_the_decisions_that_are_timed_leave_nobody_with_nothing_to_allocate(cls:
 @pytest.mark.usefixtures("untimed")
 def test_a_bench_says_before_each_step_where_it_is() -> None:
     told: list[tuple[str, int, int]] = []
-    chosen = quick(ComputationRate)
-    measured = list(bench(ComputationRate, 1, chosen, lambda what, done, total: told.append((what, done, total))))
-    planned = steps(ComputationRate, 1, chosen)
+    measured = list(bench(BinaryOffloading, 1, TINY, lambda what, done, total: told.append((what, done, total))))
+    planned = steps(BinaryOffloading, 1, TINY)
     assert measured
     assert [one[0] for one in told] == [*(step.what for step in planned), "done"]
     assert [one[1:] for one in told] == [(number, len(planned)) for number in range(len(planned) + 1)]
@@ -239,8 +251,8 @@ def test_rows_of_every_rival_agree_with_the_subject(name: str) -> None:
         if name == "allocation":
             found = list(fixed._single(ComputationRate, 0, SMALL, 3))
         else:
-            asked = [rival for rival in rivals.rivals(ComputationRate, name) if rival.is_available()]
-            found = list(opened._beside(ComputationRate, 0, "paper", "open", 4, ["highs"], asked))
+            asked = [*(rival for rival in mixed.MIXED if rival.takes(ComputationRate)), DESCENT]
+            found = list(opened._beside(ComputationRate, 0, "paper", "open", 3, ["highs"], asked))
     timed = [row for row in found if row.rival_timing is not None]
     assert len(timed) >= 4
     assert [row.remarks() for row in timed if not row.agrees] == []
@@ -285,11 +297,12 @@ def test_the_ratio_is_of_medians_of_processor_time_and_waits_are_of_wall_time() 
 def test_json_is_what_its_schema_says(run: Any, untimed: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     jsonschema.Draft202012Validator.check_schema(record.SCHEMA)
     path = tmp_path / "bench.jsonl"
-    for _ in range(2):
-        said = run("bench", "binary-offloading", "--quick", "--json", "--history", path)
-        assert said.code == 0, said.error
-        document = json.loads(said.out)
-        jsonschema.validate(document, record.SCHEMA)
+    record.append(path, document_of("before"))
+    monkeypatch.setattr("mecopt.compare.bench.quick", lambda _: TINY)
+    said = run("bench", "binary-offloading", "--quick", "--json", "--history", path)
+    assert said.code == 0, said.error
+    document = json.loads(said.out)
+    jsonschema.validate(document, record.SCHEMA)
     kept = record.history(path)
     assert len(kept) == 2
     for one in kept:

@@ -371,6 +371,7 @@ def test_bench_prints_ratios(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     once = Timing((1e-3,), (1e-3,))
     monkeypatch.setattr("mecopt.compare.bench.turns.by_turns", lambda works, *_, **__: dict.fromkeys(works, once))
     monkeypatch.setattr("mecopt.compare.bench.record.threads", dict)
+    monkeypatch.setattr("mecopt.compare.bench.slots.LEARNED", 10)
     said = run("bench", "computation-rate", "--quick")
     assert said.code == 0
     assert "computation-rate (seed 0" in said.out

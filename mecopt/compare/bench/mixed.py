@@ -8,7 +8,12 @@ master proposes, whose best allocation is found by linear programs with tangents
 
 from __future__ import annotations
 
+import ctypes
+import os
+import sys
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -281,7 +286,25 @@ class Milp(_OnPlain):
 
     def solved(self, program: Plain) -> Array:
         """Alternate between master and decisions."""
-        return outer_approximation(program, _InMilp(program))
+        with silent():
+            return outer_approximation(program, _InMilp(program))
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """Keep what compiled code writes to standard output off it: scipy's HiGHS says lines that no option silences."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    try:
+        yield
+    finally:
+        with suppress(OSError, AttributeError, TypeError):  # TypeError: Windows has no such library
+            ctypes.CDLL(None).fflush(None)
+        os.dup2(kept, 1)
+        os.close(nowhere)
+        os.close(kept)
 
 
 MIXED: tuple[Rival, ...] = (ScipDirect(), HighsDirect(), Milp())
