@@ -20,7 +20,7 @@ SMALL = ("inference-queue",)
 pytest.importorskip("setuptools", minversion="77", reason="wheels are built by setuptools")
 
 SOLVING = """
-import json, sys
+import itertools, json, sys
 import numba.core.event as event
 
 class Heard(event.Listener):
@@ -40,12 +40,12 @@ from mecopt.registry import find_problem
 answers = {}
 for name in sys.argv[1:]:
     cls = find_problem(name)
-    sizes = {size: {"users": 4, "servers": 3}.get(size, 2) for size in cls.size_names()}
-    for preset in cls.presets:
+    for preset, users in itertools.product(cls.presets, (1, 4)):
+        sizes = {size: {"users": users, "servers": 3}.get(size, 2) for size in cls.size_names()}
         problem = cls.sample(np.random.default_rng(0), (2,), preset=preset, **sizes)
         answer = mecopt.solve(problem, throw=False)
         decided = mecopt.allocate(problem, answer.decision, throw=False)
-        answers[f"{name} {preset}"] = [
+        answers[f"{name} {preset} {users}"] = [
             [str(status) for status in np.ravel(answer.status)],
             np.ravel(answer.objective).tolist(),
             np.ravel(decided.objective).tolist(),

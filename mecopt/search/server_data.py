@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.kernels.arrays import plain
 from mecopt.kernels.servers import ROUNDING, Servers
 from mecopt.search.groups import groups
 
@@ -71,7 +72,7 @@ def prepared(servers: Servers, polish: bool) -> list[ServersData]:
     for b in range(instances):
         one = servers._replace(**{name: part[b : b + 1] for name, part in servers._asdict().items()})
         told = (one.root, one.cost, one.lower, one.upper) if one.bounded[0] else (one.root, one.cost)
-        like = groups(np.concatenate([part.reshape(users, -1).T for part in told]))
+        like = groups(plain(np.concatenate([part.reshape(users, -1).T for part in told]), np.float64))
         of_users = {name: getattr(one, name) for name in ("cost", "root", "lower", "upper")}
         sorted_ = one._replace(**{name: part.take(like.order, 1) if part.size else part for name, part in of_users.items()})
         rising = np.argsort(sorted_.root[0])
