@@ -152,7 +152,14 @@ def _first_price(data: RateData) -> Array:
     return np.array([first_price(data)])
 
 
-EXACT = PriceAndFix(compiled_data, _first_price)
+def _batch(problem: ComputationRate) -> tuple[RateData, Array]:
+    from mecopt.models.computation_rate.compiled import RateData, first_prices
+
+    batch = RateData(*rows(problem))
+    return batch, first_prices(batch)
+
+
+EXACT = PriceAndFix(compiled_data, _first_price, compile_batch=_batch)
 
 SOLVERS: dict[str, Solver] = {
     solver.name: solver
@@ -165,7 +172,7 @@ SOLVERS: dict[str, Solver] = {
         LocalSearch(),
         Annealing("annealing", 200, "simulated annealing by single users"),
         IndexScan(offloading_index, "sqrt(w) h"),
-        PriceAndFix(compiled_data, _first_price, name="relaxation-rounding", node_limit=1),
+        PriceAndFix(compiled_data, _first_price, name="relaxation-rounding", node_limit=1, compile_batch=_batch),
         BestOfRandom("random", 1),
         BestOfRandom("best-of-random", 11),
         Constant("all-local", 0, "everyone computes locally"),
