@@ -64,10 +64,11 @@ def _measure(
     for cls in classes:
         screen.print(f"[bold]{cls.name}[/bold] (seed {seed}; medians of calls by turns in this process)")
         found[cls.name] = _show_ratios(screen, cls, seed, quick)
-    factor = record.disturbance([row for rows in found.values() for row in rows])
-    if factor > record.BUSY:
+    rows = [row for some in found.values() for row in some]
+    if late := record.disturbed(rows):
         screen.print(
-            f"Other work ran beside: calls waited {factor:.2f} times their processor time. Ratios are of processor times."
+            f"Other work ran beside: in {late} of {len(rows)} rows somebody waited over {record.BUSY} times the processor "
+            "time, of which ratios are."
         )
     run: dict[str, Any] = record.document(found, seed=seed, quick=quick, before=before)
     if history is not None:

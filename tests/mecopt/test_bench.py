@@ -366,8 +366,9 @@ def test_a_history_that_is_none_is_refused_before_anything_is_measured(
 def test_other_work_is_told() -> None:
     row = Measurement("g", "s", Timing((1.0,), (1.0,)))
     late = dataclasses.replace(row, timing=Timing((1.0,), (3.0,)))
-    assert record.disturbance([row, row, late]) == 1.0
-    assert record.disturbance([row, late, late]) == 3.0
+    beside = dataclasses.replace(row, rival="r", rival_timing=Timing((1.0,), (3.0,)))
+    assert record.disturbed([row, row]) == 0
+    assert record.disturbed([row, late, beside]) == 2
 
 
 def test_where_nobody_watches_progress_is_a_line_now_and_then(

@@ -18,7 +18,7 @@ from typing import Any
 
 import mecopt
 from mecopt.compare.bench.rows import Measurement
-from mecopt.compare.bench.turns import threads
+from mecopt.compare.bench.turns import Timing, threads
 from mecopt.compare.parts import versions
 from mecopt.contract.errors import InstanceError
 from mecopt.storage.atomic import require_file, write_whole
@@ -168,10 +168,13 @@ def document(
     }
 
 
-def disturbance(rows: Sequence[Measurement]) -> float:
-    """Return by how much the subjects' wall time exceeds their processor time, in the median over rows."""
-    found = sorted(row.timing.waited / row.timing.seconds for row in rows)
-    return found[len(found) // 2] if found else 1.0
+def disturbed(rows: Sequence[Measurement]) -> int:
+    """Return in how many rows somebody waited over `BUSY` times the processor time, as where other work runs beside."""
+
+    def late(timing: Timing | None) -> bool:
+        return timing is not None and timing.waited > BUSY * timing.seconds
+
+    return sum(late(row.timing) or late(row.rival_timing) for row in rows)
 
 
 # ---------------------------------------------------------------------- the history
