@@ -283,6 +283,7 @@ class Milp(_OnPlain):
 
     name = "scipy milp"
     summary = "outer approximation by scipy.optimize.milp"
+    most_users = 10  # every run of the master begins anew: seconds for ten users, the limit for thirty
 
     def solved(self, program: Plain) -> Array:
         """Alternate between master and decisions."""
