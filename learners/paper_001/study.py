@@ -92,8 +92,8 @@ class Paper001(Study):
     settings = SETTINGS
     claims, tables, drawings = CLAIMS, TABLES, DRAWINGS
     remarks: ClassVar[Mapping[str, str]] = {
-        "tuned": "by ten tries for each method on two seeds of their own, 1000 and 1001, which cannot tell methods apart: "
-        "sentences on tuned methods have figures, and no verdict, see docs/papers/001.md",
+        "tuned": "by ten tries for each method on two seeds of their own, 1000 and 1001, then the best three and two more "
+        "on five others, 1002 to 1006, see docs/papers/001.md",
         "why other seeds": "rules and methods were revised after runs on the seeds from 0 on",
         "constants": "preset `paper`; searched for so that the claims of figures 3 and 4 can hold, see docs/papers/001.md: "
         "where one does, this shows no more than that such constants exist; where one does not, others may be such",

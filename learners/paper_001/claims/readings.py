@@ -24,6 +24,7 @@ ONE_FRAME = "y and y* are rewards of the frame here, without what follows: ours"
 THERE = f"Algorithm 1 trained for {SHORT:,} frames at each value"
 OF_ITS_OWN = "of Algorithm 1's own policies; beams that nobody learned stand beside it"
 REVIEWED = "after two reviews of the rules, whose authors had seen no figures"
+AFTER = "after two reviews of the second run, with its figures"
 PRINTED = "epsilon as printed, users are told their beams, with Table I alone; tuned methods stand beside it"
 NOT_WITH_OURS = "not with our constants, which tells nothing of others"
 

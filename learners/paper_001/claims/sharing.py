@@ -14,6 +14,7 @@ from mecopt.evaluation.figures import Curve, Figure
 from mecopt.evaluation.reproduction import OURS as NOT_THEIRS
 from mecopt.evaluation.rules import Rule, at_most, falls, known, more, on_scales, rises
 from mecopt.learners.paper_001.claims.readings import (
+    AFTER,
     OF_ITS_OWN,
     REVIEWED,
     SEARCHED,
@@ -194,7 +195,8 @@ _EACH = (
         "figure 4a",
         "as the distances increase a larger part of the workload is processed locally",
         "",
-        by_way(lambda quantity, way: rises(swept(quantity, way, DISTANCES)), PARTS["local"]),
+        by_way(lambda quantity, way: rises(swept(quantity, way, DISTANCES)), PARTS["local"], OF_ALL["local"]),
+        f"{AFTER}, of all work, too, a part of which is dropped: of the served alone it held",
     ),
     both(
         "figure 4a",
