@@ -80,7 +80,8 @@ def _measure(
 def _show_ratios(screen: Console, cls: type[Problem], seed: int, quick: bool) -> list[Measurement]:
     from mecopt.cli.console import told_progress
     from mecopt.compare import bench as module
-    from mecopt.compare.bench.rivals import LIMIT, missing
+    from mecopt.compare.bench.known import missing
+    from mecopt.compare.bench.rivals import LIMIT
 
     chosen = module.quick(cls) if quick else None
     planned = module.steps(cls, seed, chosen)

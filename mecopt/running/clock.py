@@ -16,7 +16,8 @@ from contextlib import contextmanager
 class _Stood(threading.local):
     """How long the clock of a thread has stood still, and why; and by what it goes."""
 
-    reads: Callable[[], float] = staticmethod(time.perf_counter)
+    reads: Callable[[], float] | None = None
+    """None: seconds of the wall."""
     compiling: float = 0.0
     loading: float = 0.0
     depth: int = 0
@@ -35,7 +36,7 @@ def now() -> float:
     >>> now() >= began
     True
     """
-    return _stood.reads() - _stood.compiling - _stood.loading
+    return (_stood.reads or time.perf_counter)() - _stood.compiling - _stood.loading
 
 
 @contextmanager

@@ -226,7 +226,7 @@ def _place(order: Whole, place: Whole) -> None:
 
 
 @compiled
-def price_nodes(
+def _search(
     data: Any, nodes: Nodes, best: Bits, used: Floats, cursor: Whole, totals: Floats, gap: float, budget: int
 ) -> None:
     """Price at most `budget` more nodes; everything needed to go on stays in the arrays."""
@@ -274,7 +274,7 @@ def _root(data: Any, state: Bits, price: Floats, slack: Floats) -> tuple[Bits, f
 
 
 class CountTree(SearchTree):
-    """The search of one instance with decisions of one bit a user: arrays that `price_nodes` moves on.
+    """The search of one instance with decisions of one bit a user: arrays that `_search` moves on.
 
     Users who are idle are local from the start: their choices tie, and no price could tell them apart. Once `most_waiting`
     nodes wait for the best of them to be taken, by default as many as fit into `MEMORY`, others are taken newest first.
@@ -316,7 +316,7 @@ class CountTree(SearchTree):
         while not self.done and self.nodes < end:
             if not self.cursor[ROOM]:
                 self._make_room()
-            price_nodes(self.data, self.arrays, self.best, self.used, self.cursor, self.totals, gap, end - self.nodes)
+            _search(self.data, self.arrays, self.best, self.used, self.cursor, self.totals, gap, end - self.nodes)
 
     def _make_room(self) -> None:
         """Double the number of rows, all in use."""

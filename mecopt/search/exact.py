@@ -19,9 +19,6 @@ from mecopt.search.candidates import scores
 
 Array = NDArray[Any]
 
-TOGETHER = 2
-"""Instances from which on compiled code goes from one to the next."""
-
 
 class PriceAndFix(Solver):
     """Branch and bound by the price of the shared resource.
@@ -37,9 +34,6 @@ class PriceAndFix(Solver):
         first prices to try for such data.
     node_limit
         nodes an instance; 1 gives relaxation and rounding.
-    compile_batch
-        from a problem to the data of all instances together and their first prices, as `mecopt.search.count_batch` takes
-        them, or None where they have to be searched one by one.
     """
 
     def __init__(
@@ -49,10 +43,8 @@ class PriceAndFix(Solver):
         *,
         name: str = "exact",
         node_limit: int | None = None,
-        compile_batch: Callable[[Any], tuple[Any, NDArray[np.float64]] | None] | None = None,
     ) -> None:
         self.name = name
-        self.compile_batch = compile_batch
         self.compile_data = compile_data
         self.price = price
         self.node_limit = node_limit
@@ -92,23 +84,21 @@ class PriceAndFix(Solver):
     ) -> Search:
         """Search each instance from its own incumbent, those that have one."""
         began, budget = clock.now(), Budget(time_limit)
-        idle = problem.idle.reshape(-1, problem.users)
-        batch = None if self.compile_batch is None or problem.instances < TOGETHER else self.compile_batch(problem)
-        modelled = clock.now()
-        if batch is None:
-            decisions, bounds, nodes, cut, more_seconds = self._one_by_one(problem, starts, idle, gap, budget, node_limit)
-        else:
-            from mecopt.search.count_batch import search_batch
+        from mecopt.search.trees import search_all
 
-            decisions, bounds, nodes, cut, ended = search_batch(
-                *batch, starts, idle, gap=gap, budget=budget, node_limit=node_limit
-            )
-            rest, more_seconds = np.flatnonzero(~ended), 0.0
-            if rest.size:
-                some = None if starts is None else [starts[k] for k in rest.tolist()]
-                decisions[rest], bounds[rest], nodes[rest], cut[rest], more_seconds = self._one_by_one(
-                    problem.flat()[rest], some, idle[rest], gap, budget, node_limit
-                )
+        instances = self.compile_data(problem)
+        modelled = clock.now()
+        decisions, bounds, nodes, cut = search_all(
+            instances,
+            problem.users,
+            len(problem.choices.labels),
+            price=self.price,
+            starts=starts,
+            idle=problem.idle.reshape(-1, problem.users),
+            gap=gap,
+            time_limit=budget.limit,
+            node_limit=node_limit,
+        )
         shape = problem.batch_shape
         return Search(
             decision=decisions.reshape((*shape, problem.users)),
@@ -116,37 +106,9 @@ class PriceAndFix(Solver):
             solver_calls=nodes.reshape(shape),
             iterations=nodes.reshape(shape),
             limit=np.zeros(shape, dtype=bool) if self.node_limit == 1 else cut.reshape(shape),
-            model_seconds=modelled - began + more_seconds,
+            model_seconds=modelled - began,
             start_used=starts is not None,
         )
-
-    def _one_by_one(
-        self,
-        problem: Problem,
-        starts: Sequence[Array | None] | None,
-        idle: Array,
-        gap: float | None,
-        budget: Budget,
-        node_limit: int | None,
-    ) -> tuple[Array, Array, Array, Array, float]:
-        """Search each instance by itself; return what `search_all` does, and the seconds before it."""
-        from mecopt.search.trees import search_all
-
-        began = clock.now()
-        instances = self.compile_data(problem)
-        modelled = clock.now()
-        found = search_all(
-            instances,
-            problem.users,
-            len(problem.choices.labels),
-            price=self.price,
-            starts=starts,
-            idle=idle,
-            gap=gap,
-            time_limit=budget.limit,
-            node_limit=node_limit,
-        )
-        return (*found, modelled - began)
 
 
 class TheoremFirst(PriceAndFix):

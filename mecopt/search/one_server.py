@@ -12,9 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.kernels.compiled import compiled, compiled_inside
+from mecopt.kernels.compiled import compiled
 from mecopt.kernels.servers import Servers, of_one
-from mecopt.search.count_batch import attach_instance
 from mecopt.search.count_tree import attach
 from mecopt.search.families import FREE, Family, everyone
 from mecopt.search.one_price import attach_offer, best_price, offered_uses
@@ -30,12 +29,6 @@ class OneServerData(NamedTuple):
     order: NDArray[np.int64]
     first: Floats
     """A price to begin with; sorting needs none."""
-
-
-@compiled_inside
-def instance(batch: OneServerData, b: int) -> OneServerData:
-    """Return the data of one instance of a batch."""
-    return OneServerData(of_one(batch.servers, b), batch.order[b], batch.first[b])
 
 
 @compiled
@@ -120,5 +113,4 @@ def root_prices(servers: Servers, orders: NDArray[np.int64]) -> Floats:
 
 
 attach_offer(OneServerData, offer)
-attach_instance(OneServerData, instance)
 attach(OneServerData, model_relax=relax, model_slacks=slacks, model_evaluate=evaluate, model_uses=offered_uses)

@@ -92,7 +92,7 @@ def some_instances(servers: Servers, which: Any) -> Servers:
 def compiled_data(problem: Any, polish: bool = True) -> Sequence[OneServerData | ServersData]:
     """Return the compiled data of every instance; with `polish` rounded decisions are bettered by local search."""
     terms = problem.server_terms()
-    sorts = by_sorting(terms)
+    sorts, count = by_sorting(terms), terms.capacity.shape[1]
     found: list[OneServerData | ServersData] = []
     if not sorts.all():
         from mecopt.search.server_tree import prepared
@@ -102,29 +102,12 @@ def compiled_data(problem: Any, polish: bool = True) -> Sequence[OneServerData |
         return found
     from mecopt.search.one_server import OneServerData
 
-    orders, first = _sorted(terms)
+    first = np.zeros((problem.instances, 2 * count))
+    first[:, :count] = (2.0 * terms.root.sum(axis=1) / terms.capacity.sum(axis=1))[:, None]
+    orders = plain(np.argsort(-saving(terms), axis=-1), np.int64)
     for k in np.flatnonzero(sorts).tolist():
         found.insert(k, OneServerData(one_instance(terms, k), orders[k], first[k]))
     return found
-
-
-def compiled_batch(problem: Any) -> tuple[OneServerData, Array] | None:
-    """Return the compiled data of all instances together and first prices, where sorting solves each relaxation."""
-    terms = problem.server_terms()
-    if not by_sorting(terms).all():
-        return None
-    from mecopt.search.one_server import OneServerData
-
-    batch = OneServerData(terms, *_sorted(terms))
-    return batch, plain(batch.first[:, 0], np.float64)
-
-
-def _sorted(terms: Servers) -> tuple[Array, Array]:
-    """Return the orders of users in which the relaxations take them, and prices to begin with."""
-    count = terms.capacity.shape[1]
-    first = np.zeros((len(terms.capacity), 2 * count))
-    first[:, :count] = (2.0 * terms.root.sum(axis=1) / terms.capacity.sum(axis=1))[:, None]
-    return plain(np.argsort(-saving(terms), axis=-1), np.int64), first
 
 
 def by_sorting(servers: Servers) -> Array:
@@ -205,14 +188,8 @@ class MoveSearch(Solver):
         )
 
 
-EXACT = PriceAndFix(compiled_data, first_prices, compile_batch=compiled_batch)
-ROUNDING = PriceAndFix(
-    partial(compiled_data, polish=False),
-    first_prices,
-    name="relaxation-rounding",
-    node_limit=1,
-    compile_batch=compiled_batch,
-)
+EXACT = PriceAndFix(compiled_data, first_prices)
+ROUNDING = PriceAndFix(partial(compiled_data, polish=False), first_prices, name="relaxation-rounding", node_limit=1)
 
 
 # ---------------------------------------------------------------------- a model for outside solvers

@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 SEARCH_ROUNDING = 1e-12
 """Relative difference below which two values count as equal in the search."""
 
-FIRST_SLICE, _SLICE_SECONDS = 2_000, 0.02
+_FIRST_SLICE, _SLICE_SECONDS = 2_000, 0.02
 """The clock and the keyboard are looked at between slices of nodes, which grow until one takes that long; the first has as
 many nodes as have so many choices of users together."""
 
@@ -38,7 +38,7 @@ class SearchTree(ABC):
 
     def __init__(self, choices: int) -> None:
         """Prepare for nodes with so many choices of all users together."""
-        self.nodes_at_once = max(1, FIRST_SLICE // choices)
+        self.nodes_at_once = max(1, _FIRST_SLICE // choices)
 
     @abstractmethod
     def descend(self, gap: float, budget: int) -> None:
@@ -92,11 +92,6 @@ def tree_of(data: Any) -> Any:
     return _kinds[type(data)]
 
 
-def tolerance_of(gap: float | None) -> float:
-    """Return the relative gap to which a search goes on for a gap that is asked for."""
-    return SEARCH_ROUNDING if gap is None else max(gap * (1.0 - 1e-6), SEARCH_ROUNDING)
-
-
 def search_all(
     instances: Sequence[Any],
     users: int,
@@ -134,7 +129,7 @@ def search_all(
     count = len(instances)
     decisions = np.zeros((count, users), dtype=np.int8)
     bounds, nodes, cut = np.empty(count), np.zeros(count, dtype=np.int64), np.zeros(count, dtype=bool)
-    tolerance = tolerance_of(gap)
+    tolerance = SEARCH_ROUNDING if gap is None else max(gap * (1.0 - 1e-6), SEARCH_ROUNDING)
     trees: dict[int, SearchTree] = {}
 
     def searched(k: int, seconds: float) -> bool:

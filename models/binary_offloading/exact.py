@@ -32,7 +32,6 @@ from mecopt.search.exact import TheoremFirst
 from mecopt.search.server_choice import (
     ROUNDING,
     chosen,
-    compiled_batch,
     compiled_data,
     cost_unit,
     first_prices,
@@ -175,7 +174,7 @@ def slsqp_moves(problem: Problem, decision: Array) -> Array:
     return np.stack([np.where(decision == 0, stay, changed), np.where(decision == 1, stay, changed)], axis=-1)
 
 
-EXACT = Exact(compiled_data, first_prices, compile_batch=compiled_batch)
+EXACT = Exact(compiled_data, first_prices)
 
 SOLVERS: dict[str, Solver] = {
     solver.name: solver

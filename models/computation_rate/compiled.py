@@ -28,7 +28,6 @@ from numpy.typing import NDArray
 from mecopt.kernels.compiled import compiled, compiled_inside
 from mecopt.kernels.lambert import decay, log_ratio
 from mecopt.models.computation_rate.fixed_mode import mode_price
-from mecopt.search.count_batch import attach_instance
 from mecopt.search.count_tree import attach
 from mecopt.search.families import FREE, Family, best_set, everyone, free_users
 from mecopt.search.groups import sort_users
@@ -222,21 +221,6 @@ def first_price(data: RateData) -> float:
     return price
 
 
-@compiled_inside
-def instance(batch: RateData, b: int) -> RateData:
-    """Return the data of one instance of a batch."""
-    return RateData(batch.local[b], batch.gain[b], batch.worth[b])
-
-
-@compiled
-def first_prices(batch: RateData) -> Floats:
-    """Return `first_price` of every instance."""
-    prices = np.empty(batch.local.shape[0])
-    for b in range(prices.size):
-        prices[b] = first_price(instance(batch, b))
-    return prices
-
-
 @compiled
 def relax(data: RateData, family: Family, price: Floats, cutoff: float, more: Bits, less: Bits, slope: Floats) -> float:
     """Minimise the Lagrangian over prices; return the bound with its sign turned, and leave the best price."""
@@ -321,5 +305,4 @@ def relaxed_prices(local: Floats, gain: Floats, worth: Floats) -> Floats:
 
 
 attach_dual(RateData, lagrangian)
-attach_instance(RateData, instance)
 attach(RateData, model_relax=relax, model_slacks=slacks, model_evaluate=evaluate, model_uses=uses)

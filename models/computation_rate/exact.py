@@ -152,14 +152,7 @@ def _first_price(data: RateData) -> Array:
     return np.array([first_price(data)])
 
 
-def _batch(problem: ComputationRate) -> tuple[RateData, Array]:
-    from mecopt.models.computation_rate.compiled import RateData, first_prices
-
-    batch = RateData(*rows(problem))
-    return batch, first_prices(batch)
-
-
-EXACT = PriceAndFix(compiled_data, _first_price, compile_batch=_batch)
+EXACT = PriceAndFix(compiled_data, _first_price)
 
 SOLVERS: dict[str, Solver] = {
     solver.name: solver
@@ -172,7 +165,7 @@ SOLVERS: dict[str, Solver] = {
         LocalSearch(),
         Annealing("annealing", 200, "simulated annealing by single users"),
         IndexScan(offloading_index, "sqrt(w) h"),
-        PriceAndFix(compiled_data, _first_price, name="relaxation-rounding", node_limit=1, compile_batch=_batch),
+        PriceAndFix(compiled_data, _first_price, name="relaxation-rounding", node_limit=1),
         BestOfRandom("random", 1),
         BestOfRandom("best-of-random", 11),
         Constant("all-local", 0, "everyone computes locally"),

@@ -33,7 +33,6 @@ from mecopt.search.server_choice import (
     ROUNDING,
     MoveSearch,
     chosen,
-    compiled_batch,
     compiled_data,
     cost_unit,
     first_prices,
@@ -245,8 +244,8 @@ def channels(problem: Problem) -> Array:
     return np.asarray(problem.data()["channel_gain"])
 
 
-EXACT = Exact(compiled_data, first_prices, compile_batch=compiled_batch)
-PRICE_AND_FIX = PriceAndFix(compiled_data, first_prices, name="price-and-fix", compile_batch=compiled_batch)
+EXACT = Exact(compiled_data, first_prices)
+PRICE_AND_FIX = PriceAndFix(compiled_data, first_prices, name="price-and-fix")
 
 SOLVERS: dict[str, Solver] = {
     solver.name: solver

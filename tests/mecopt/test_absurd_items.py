@@ -87,7 +87,7 @@ def test_an_absurd_instance_of_a_file_ends_no_comparison(
     ("data", "said"),
     [
         ({"channel_gain": [1e300, 1e-6]}, r"ComputationRate.channel_gain\[0\] is 1e\+300: third powers"),
-        ({"channel_gain": [1e-6, 2e-6], "noise_power": 1e-300}, "ComputationRate.noise_power is 1e-300 W: third"),
+        ({"channel_gain": [1e-6, 2e-6], "noise_power": 1e-320}, "ComputationRate.noise_power is 1e-320 W: third"),
     ],
     ids=["great", "small"],
 )

@@ -23,12 +23,12 @@ from mecopt.compare.bench import (
     bench,
     cones,
     fixed,
+    known,
     mixed,
     opened,
     plan,
     quick,
     record,
-    rivals,
     steps,
     turns,
 )
@@ -231,7 +231,7 @@ def test_a_declared_rival_stands_in_the_rows_and_one_that_fails_says_so(monkeypa
     class Elsewhere(Guess):
         name, package = "elsewhere", "a_package_that_nobody_has"
 
-    monkeypatch.setattr(rivals, "_declared", lambda: (Guess(), Broken(), Elsewhere()))
+    monkeypatch.setattr(known, "_declared", lambda: (Guess(), Broken(), Elsewhere()))
     found = list(fixed._single(BinaryOffloading, 0, SMALL, 2))
     (guess,) = (row for row in found if row.rival == "guess")
     assert guess.apart == pytest.approx(1.0)
@@ -240,8 +240,8 @@ def test_a_declared_rival_stands_in_the_rows_and_one_that_fails_says_so(monkeypa
     (broken,) = (row for row in found if row.rival == "broken")
     assert "ArithmeticError: no luck" in broken.remarks()
     assert "elsewhere" not in {row.rival for row in found}
-    assert "elsewhere" in {rival.name for rival in rivals.missing(BinaryOffloading)}
-    assert not any(rival.name == "guess" for rival in rivals.rivals(ComputationRate, "allocation"))
+    assert "elsewhere" in {rival.name for rival in known.missing(BinaryOffloading)}
+    assert not any(rival.name == "guess" for rival in known.rivals(ComputationRate, "allocation"))
 
 
 @pytest.mark.parametrize("name", ["allocation", "decision"])

@@ -11,8 +11,9 @@ import numpy as np
 
 from mecopt.backends.one_by_one import OneByOne
 from mecopt.compare.bench import turns
+from mecopt.compare.bench.known import rivals
 from mecopt.compare.bench.plans import Plan, Step, away, draw
-from mecopt.compare.bench.rivals import TOL, Rival, rivals
+from mecopt.compare.bench.rivals import TOL, Rival
 from mecopt.compare.bench.rows import Measurement, apart
 from mecopt.compare.bench.turns import Reported, Work
 from mecopt.contract.backend import ClosedForm, Feature, installed

@@ -10,8 +10,9 @@ import numpy as np
 
 from mecopt.backends.outside import OutsideSolver
 from mecopt.compare.bench import turns
+from mecopt.compare.bench.known import rivals
 from mecopt.compare.bench.plans import Plan, Step, chooses, draw
-from mecopt.compare.bench.rivals import LIMIT, Rival, rivals
+from mecopt.compare.bench.rivals import LIMIT, Rival
 from mecopt.compare.bench.rows import Measurement, apart
 from mecopt.compare.bench.turns import Work
 from mecopt.contract.problem import Problem

@@ -12,8 +12,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from importlib.metadata import entry_points
 from typing import Any, Literal
 
 from numpy.typing import NDArray
@@ -23,7 +21,6 @@ from mecopt.contract.problem import Problem
 
 Array = NDArray[Any]
 
-GROUP = "mecopt.rivals"
 
 TOL = 1e-8
 """Tolerance of every allocation, the default of `mecopt.allocate`."""
@@ -71,24 +68,3 @@ class Rival(Installable, ABC):
     def subject(self, problem: Problem) -> Prepared:
         """Return what it stands beside where it decides slots: the same task by mecopt's own means."""
         raise NotImplementedError
-
-
-@cache
-def _declared() -> tuple[Rival, ...]:
-    first = {entry.name: entry for entry in reversed(tuple(entry_points(group=GROUP)))}  # of two installations the first
-    return tuple(first[name].load() for name in sorted(first))
-
-
-def rivals(cls: type[Problem], answers: str) -> list[Rival]:
-    """Return all that find something in a problem, ours for every problem first; their packages may be missing."""
-    from mecopt.compare.bench.cones import CONES
-    from mecopt.compare.bench.mixed import MIXED
-
-    known = (*CONES, *MIXED, *_declared())
-    return [rival for rival in known if rival.answers == answers and rival.problem in (None, cls.name) and rival.takes(cls)]
-
-
-def missing(cls: type[Problem]) -> list[Rival]:
-    """Return those whose package is not installed."""
-    kinds = ("allocation", "decision", "slots")
-    return [rival for answers in kinds for rival in rivals(cls, answers) if not rival.is_available()]

@@ -8,8 +8,9 @@ from functools import partial
 import numpy as np
 
 from mecopt.compare.bench import turns
+from mecopt.compare.bench.known import rivals
 from mecopt.compare.bench.plans import Plan, Step, draw
-from mecopt.compare.bench.rivals import Rival, rivals
+from mecopt.compare.bench.rivals import Rival
 from mecopt.compare.bench.rows import Measurement
 from mecopt.compare.bench.turns import Work
 from mecopt.contract.problem import Problem
