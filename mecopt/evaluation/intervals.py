@@ -158,6 +158,10 @@ def standard_error(values: Sequence[float]) -> float:
     return float(np.std(values, ddof=1) / math.sqrt(len(values)))
 
 
+MOST = 10
+"""Digits that are told of a number, however narrow its interval."""
+
+
 def _form(one: Interval) -> str:
     """Return the format with as many decimals as the width of an interval lets mean something."""
     width = one.high - one.low
@@ -166,5 +170,5 @@ def _form(one: Interval) -> str:
     decimals = max(1 - math.floor(math.log10(width)), 0)
     if decimals <= 9:
         return f"{{:.{decimals}f}}"
-    largest = max(abs(one.low), abs(one.high))
-    return f"{{:.{decimals + math.floor(math.log10(largest))}e}}"
+    digits = decimals + math.floor(math.log10(max(abs(one.low), abs(one.high))))
+    return f"{{:.{digits}e}}" if digits <= MOST else f"{{:.{MOST}g}}"

@@ -14,7 +14,7 @@ from scipy import stats
 from mecopt.contract.errors import InstanceError, UnknownName
 from mecopt.evaluation.claims import Claim
 from mecopt.evaluation.figures import Across, Curve, Of, Scatter, Stated
-from mecopt.evaluation.intervals import NoNumber, Values, interval, paired, standard_error
+from mecopt.evaluation.intervals import Interval, NoNumber, Values, interval, paired, standard_error
 from mecopt.evaluation.measurements import Measurements, Row
 from mecopt.evaluation.moments import Reached, Settled
 from mecopt.evaluation.rules import (
@@ -444,6 +444,11 @@ def test_a_curve_across_settings_needs_two_and_the_same_seeds() -> None:
         Across("R", "", "s", {1.0: "a"}).points(found)
     with pytest.raises(InstanceError, match="with other seeds at 2 than at 1"):
         Across("R", "", "s", {1.0: "a", 2.0: "b"}).points(found)
+
+
+def test_a_narrow_interval_is_told_in_ten_digits_at_most() -> None:
+    assert str(Interval(1.0, 1.0 - 1e-16, 1.0, 6)) == "1, 95 % interval 1 to 1 (6 seeds)"
+    assert str(Interval(3e-10, 2.9e-10, 3.1e-10, 6)) == "3.00e-10, 95 % interval 2.90e-10 to 3.10e-10 (6 seeds)"
 
 
 # ---------------------------------------------------------------------- claims
