@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Generic, Self, TypeVar, overload
+from typing import Any, Generic, Self, TypeVar, cast, overload
+
+import numpy as np
 
 P = TypeVar("P")
 R = TypeVar("R")
@@ -50,7 +52,7 @@ FEW = 10_000
 def of_data(compute: Callable[[P], R]) -> Callable[[P], R]:
     """Let a function of a problem alone, or a method without arguments, compute once for each problem of few entries.
 
-    Whoever is given the result leaves it as it is.
+    Arrays are handed out as copies: who writes into them changes no later answer.
     """
 
     @wraps(compute)
@@ -61,6 +63,16 @@ def of_data(compute: Callable[[P], R]) -> Callable[[P], R]:
         found: dict[Any, R] = of._derived
         if kept not in found:
             found[kept] = compute(problem)
-        return found[kept]
+        return cast(R, _copied(found[kept]))
 
     return kept
+
+
+def _copied(value: Any) -> Any:
+    """Return arrays that can be written, and tuples of them, anew; all else is immutable."""
+    if isinstance(value, np.ndarray):
+        return value.copy() if value.flags.writeable else value
+    if isinstance(value, tuple):
+        each = map(_copied, value)
+        return value._make(each) if hasattr(value, "_make") else tuple(each)
+    return value

@@ -15,7 +15,7 @@ from mecopt.contract import derived
 from mecopt.contract.certificate import certified, distance, judge, relative_gap
 from mecopt.contract.decision import DecisionSpace
 from mecopt.contract.derived import of_data
-from mecopt.models import BinaryOffloading, HybridSlot
+from mecopt.models import BinaryOffloading, HybridSlot, MultiServerOffloading
 from mecopt.registry import problem_names
 
 MAGNITUDES = st.sampled_from(
@@ -64,7 +64,6 @@ def test_what_follows_from_the_data_is_no_part_of_them(name: str) -> None:
 
 def test_other_data_have_other_terms_and_another_decision_space() -> None:
     problem = BinaryOffloading(data_size=[12.0, 7.5], capacity=30.0)
-    assert problem.terms() is problem.terms()
     assert problem.decision_space is problem.decision_space
     doubled = dataclasses.replace(problem, data_size=2.0 * problem.data_size)
     np.testing.assert_array_equal(doubled.terms().local, 2.0 * problem.terms().local)
@@ -72,6 +71,22 @@ def test_other_data_have_other_terms_and_another_decision_space() -> None:
     full = slot._with({**slot.__dict__, "battery": slot.battery_capacity})
     assert (full.decision_space.most == slot.battery_capacity).all()
     assert (slot.decision_space.most < slot.battery_capacity).any()
+
+
+def test_who_writes_into_what_a_problem_derives_changes_no_later_answer() -> None:
+    problem = MultiServerOffloading.sample(np.random.default_rng(0), users=4, servers=2, preset="heterogeneous")
+    before = mecopt.solve(problem)
+    given = (
+        problem.upload_time(),
+        *problem.speed_bounds(),
+        problem.choice_costs(),
+        problem.own_speed(),
+        problem.local_costs(),
+    )
+    for array in given:
+        array[...] = 1e-3
+    after = mecopt.solve(problem)
+    assert (after.objective, after.bound) == (before.objective, before.bound)
 
 
 def test_what_takes_much_memory_is_computed_anew(monkeypatch: pytest.MonkeyPatch) -> None:

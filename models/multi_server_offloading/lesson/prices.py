@@ -39,7 +39,7 @@ def of_speed(price: Array) -> ServerPrices:
 def charged(problem: MultiServerOffloading, price: Array, place: Array | float = 0.0) -> Array:
     """Return c: what every choice costs its user at prices of load and places, ``(..., users, 1 + servers)``."""
     root = np.sqrt(problem.weight * problem.workload)
-    cost = problem.choice_costs().copy()  # a problem keeps its own
+    cost = problem.choice_costs()
     cost[..., 1:] += root[..., None] * price[..., None, :] + np.broadcast_to(place, price.shape)[..., None, :]
     return cost
 
