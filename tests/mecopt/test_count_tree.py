@@ -301,6 +301,40 @@ def test_one_server_of_many_is_proved_as_binary_offloading_is() -> None:
     assert answer.statuses() == {"OPTIMAL": 3}
 
 
+@pytest.mark.parametrize("kind", ["unlike", "alike", "tied", "without work"])
+@pytest.mark.parametrize("first", [1e-9, 1.0, 1e9])
+def test_a_count_of_one_server_is_bounded_by_the_best_price(kind: str, first: float) -> None:
+    """Of sets of load S and linear cost B the dual is the least ``B + p S - p^2 F / 4``: p is a peak, or two of them tie."""
+    rng, users = np.random.default_rng(16), 6
+    everything = np.array(list(itertools.product((0, 1), repeat=users)), dtype=np.int8)
+    inner = 0
+    for _ in range(20):
+        if kind == "tied":
+            problem = BinaryOffloading.sample(rng, preset="subset-sum", users=users)
+        elif kind == "alike":
+            problem = BinaryOffloading(**_alike(BinaryOffloading, rng, users, 1e-9)[0].data())
+        else:
+            problem = BinaryOffloading.sample(rng, preset="heterogeneous", users=users)
+        if kind == "without work":
+            problem = BinaryOffloading(**{**problem.data(), "data_size": problem.data_size * rng.integers(0, 2, users)})
+        terms = problem.server_terms()
+        cost, root, capacity = terms.cost[0], terms.root[0], float(terms.capacity[0, 0])
+        (data,) = BinaryOffloading.solvers["exact"].compile_data(problem)  # type: ignore[attr-defined]
+        least = int(rng.integers(0, users))
+        most = int(rng.integers(least, users))
+        sets = everything[(everything.sum(axis=1) >= least) & (everything.sum(axis=1) <= most)]
+        linear, load = np.where(sets == 1, cost[:, 1], cost[:, 0]).sum(axis=1), sets @ root
+        with np.errstate(all="ignore"):
+            ties = (linear[:, None] - linear) / (load - load[:, None])
+        prices = np.concatenate([2.0 * load / capacity, ties[np.isfinite(ties) & (ties > 0)]])
+        dual = (linear + prices[:, None] * load - 0.25 * capacity * prices[:, None] ** 2).min(axis=1)
+        found = CountTree.counted(data, users, np.array([first * max(float(prices.max()), 1e-300)]), least, most)
+        assert found == pytest.approx(dual.max(), rel=1e-12)
+        assert found <= (linear + load**2 / capacity).min() * (1.0 + 1e-14)
+        inner += dual.max() > dual[: load.size].max() * (1.0 + 1e-9)
+    assert inner or kind == "without work"  # two sets tie where neither has its peak
+
+
 def test_the_best_set_of_a_family_is_the_best_of_all_of_its_sets() -> None:
     rng = np.random.default_rng(14)
     everything = np.array(list(itertools.product((0, 1), repeat=7)), dtype=np.int8)

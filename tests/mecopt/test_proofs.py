@@ -63,18 +63,17 @@ class LyingData(NamedTuple):
 
 
 def test_a_value_that_lies_costs_the_gap_and_not_the_proof() -> None:
-    from mecopt.search import count_tree, one_price, one_server
+    from mecopt.search import count_tree, one_server
 
     def dear(data: Any, decision: Any) -> float:
         return float(10.0 * one_server.evaluate(data, decision))
 
-    one_price.attach_offer(LyingData, one_server.offer)
     count_tree.attach(
         LyingData,
         model_relax=one_server.relax,
         model_slacks=one_server.slacks,
         model_evaluate=njit(dear),
-        model_uses=one_price.offered_uses,
+        model_uses=one_server.uses,
     )
     for problem in BinaryOffloading.sample(np.random.default_rng(33), (5,), preset="heterogeneous", users=6):
         (data,) = BinaryOffloading.solvers["exact"].compile_data(problem)  # type: ignore[attr-defined]
