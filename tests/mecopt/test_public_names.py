@@ -38,6 +38,7 @@ NAMES = {
         check_sampling_is_reproducible check_starts check_strong_duality check_unit_invariance
         check_violations_are_seen check_weak_duality checks_of
     """,
+    "mecopt.torch": "Allocated AtAKink allocate differentiable",
     "mecopt.evaluation.study": "Study",
     "mecopt.learners.proposer": "Learner Proposer Settings Training",
     "mecopt.testing.environments": "check_env check_parallel_env check_vectorised",

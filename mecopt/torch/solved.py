@@ -1,0 +1,185 @@
+"""Where tensors become numpy and come back: the solver's call, which has no derivative, and what guards gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+from array_api_compat import numpy as arrays
+from numpy.typing import NDArray
+
+from mecopt.contract.backend import Backend
+from mecopt.contract.certified import Status
+from mecopt.contract.errors import MecoptError, SolveFailed
+from mecopt.contract.fields import Variables, axes, declared
+from mecopt.contract.problem import Problem
+from mecopt.quantities.doubts import batch_told
+from mecopt.solve import allocate
+
+Array = NDArray[Any]
+
+
+class AtAKink(MecoptError, ValueError):
+    """An allocation has two one-sided derivatives at these data, and ``at_kinks="raise"`` asks for none of them."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a call of the solver needs beside tensors."""
+
+    cls: type[Problem]
+    room: ModuleType
+    names: tuple[str, ...]
+    backend: str | Backend | None
+    tol: float
+    at_kinks: str
+    relaxed: bool
+    outputs: list[tuple[int, ...]]
+    """Own axes of what comes back, in the order of `of_variables`."""
+
+
+def of_variables(cls: type[Problem], sizes: Mapping[str, int]) -> list[tuple[int, ...]]:
+    """Return the own axes of allocation and dual, one after the other."""
+    both = (*declared(cls.Allocation), *declared(cls.Dual))  # type: ignore[arg-type]
+    return [tuple(sizes[axis] for axis in axes(f)) for f in both]
+
+
+def beside_users(value: Any, per_instance: bool) -> Any:
+    """Return a field with an axis of length 1 where it has one entry per instance."""
+    return value[..., None] if per_instance else value
+
+
+class Solved(torch.autograd.Function):
+    """The certified value, whether there is one, allocation and dual: constants to whoever differentiates."""
+
+    @staticmethod
+    def forward(call: Call, decision: Any, *fields: Any) -> Any:
+        """Solve on the CPU; all but the first axes of the batch are as the call's own."""
+        problem = _problem(call, fields)
+        given = decision.detach().cpu().numpy()
+        value, feasible, allocation, dual = (_relaxed if call.relaxed else _whole)(call, problem, given)
+        variables = [*allocation.as_dict().values(), *dual.as_dict().values()]
+        if call.at_kinks == "raise":
+            _refuse_kinks(call, problem, given, feasible, allocation, dual)
+        full = [np.broadcast_to(part, (*value.shape, *own)) for part, own in zip(variables, call.outputs, strict=True)]
+        return tuple(torch.from_numpy(np.array(part)).to(decision.device) for part in (value, feasible, *full))
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        """Say that nothing here has a derivative."""
+        ctx.mark_non_differentiable(*output)
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, call: Call, decision: Any, *fields: Any) -> Any:
+        """Solve what is mapped over as one more axis of the batch, the first."""
+        moved = []
+        for tensor, place in zip((decision, *fields), in_dims[1:], strict=True):
+            moved.append(tensor.expand((info.batch_size, *tensor.shape)) if place is None else tensor.movedim(place, 0))
+        found = Solved.apply(call, *moved)
+        return found, (0,) * len(found)
+
+
+class Once(torch.autograd.Function):
+    """A tensor whose gradient has no derivative: where one is asked for, that is an error and no wrong number."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(field: Any) -> Any:
+        """Return the same numbers."""
+        return field.view_as(field)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        """Keep the tensor, so that its gradient is known to depend on it."""
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Any) -> Any:
+        """Hand the gradient on."""
+        return Refused.apply(gradient, *ctx.saved_tensors)
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Any) -> Any:
+        """Hand the tangent on."""
+        return tangent.view_as(tangent)
+
+
+class Refused(torch.autograd.Function):
+    """A gradient that refuses to be differentiated."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(gradient: Any, field: Any) -> Any:
+        """Return the same numbers."""
+        return gradient.view_as(gradient)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        """Keep nothing."""
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Any:
+        """Refuse."""
+        raise NotImplementedError("mecopt.torch.allocate has first derivatives only: it cannot be differentiated twice")
+
+
+def _problem(call: Call, fields: Any) -> Problem:
+    first = fields[0].shape[: fields[0].ndim - len(axes(declared(call.cls)[0]))]
+    with batch_told(tuple(first)):
+        return call.cls(**{name: tensor.detach().cpu().numpy() for name, tensor in zip(call.names, fields, strict=True)})
+
+
+def _whole(call: Call, problem: Problem, decision: Array) -> tuple[Array, Array, Variables, Variables]:
+    """Return what is certified; raise where it is not proved within the tolerance."""
+    found = allocate(problem, decision, backend=call.backend, tol=call.tol, throw=False)
+    states = list(np.ravel(np.asarray(found.status, dtype=object)))
+    lost = [k for k, state in enumerate(states) if state not in (Status.OPTIMAL, Status.INFEASIBLE)]
+    if lost:
+        why = found.stats.messages.get(lost[0], f"its gap is {np.ravel(found.gap)[lost[0]]:.2g}, above tol")
+        raise SolveFailed(
+            f"{len(lost)} of {len(states)} items have no proved optimum, which gradients need; item {lost[0]}: {why}", found
+        )
+    feasible = np.array([state is Status.OPTIMAL for state in states]).reshape(found.shape)
+    return np.asarray(found.objective), feasible, found.allocation, found.dual
+
+
+def _relaxed(call: Call, problem: Problem, decision: Array) -> tuple[Array, Array, Variables, Variables]:
+    wrong = np.argwhere(~((decision >= 0.0) & (decision <= 1.0)))
+    if wrong.size:
+        index = tuple(int(i) for i in wrong[0])
+        raise MecoptError(f"decision{list(index)} is {decision[index]}; allowed: numbers from 0 to 1, as it is relaxed")
+    with np.errstate(all="ignore"):
+        value, bound, allocation, dual = call.room.relaxed(problem, decision)
+    if not (np.abs(value - bound) <= call.tol * np.abs(value)).all():
+        raise MecoptError("a relaxed decision has no proved optimum at these data")
+    return value, np.ones(value.shape, dtype=bool), allocation, dual
+
+
+def _refuse_kinks(
+    call: Call, problem: Problem, decision: Array, feasible: Array, allocation: Variables, dual: Variables
+) -> None:
+    single = {f.name: not axes(f) for f in declared(call.cls)}
+    fields = {name: beside_users(problem.aligned(name, decision), single[name]) for name in call.names}
+    with np.errstate(all="ignore"):
+        found = call.room.conditions(
+            arrays,
+            SimpleNamespace(**fields),
+            decision,
+            SimpleNamespace(**allocation.as_dict()),
+            SimpleNamespace(**dual.as_dict()),
+        )
+    for why, there in found.kinks.items():
+        places = np.argwhere(there & (feasible[..., None] if there.ndim > feasible.ndim else feasible))
+        if places.size:
+            *item, user = [int(i) for i in places[0]] if there.ndim > feasible.ndim else [*map(int, places[0]), -1]
+            which = f"user {user}" if user >= 0 else "its allocation"
+            raise AtAKink(
+                f"item {item or 0} is at a kink: {which}: {why}; move the data, or pass at_kinks='one-sided' for the "
+                "derivative on the side of the solver's answer"
+            )
