@@ -22,6 +22,7 @@ from mecopt.contract.errors import (
     StartIgnored,
     UnknownName,
 )
+from mecopt.contract.limits import Limit
 from mecopt.contract.problem import Problem
 from mecopt.contract.scenario import Reference, Scenario
 from mecopt.contract.solution import Solution
@@ -55,6 +56,7 @@ __all__ = [
     "DoubtfulData",
     "ImplausibleData",
     "InstanceError",
+    "Limit",
     "MecoptError",
     "NoSuchInstance",
     "Problem",

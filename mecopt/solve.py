@@ -216,7 +216,7 @@ def _allocated(
     return Solution(
         decision=decisions,
         allocation=answer.allocation,
-        dual=answer.dual,
+        dual=problem.Dual.completed(answer.dual),
         objective=certificate.objective,
         bound=certificate.bound,
         gap=distance(certificate),

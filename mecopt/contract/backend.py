@@ -34,6 +34,8 @@ class Feature(Flag):
     """Answers a whole batch in one call."""
     INTEGER = auto()
     """Decides as well as allocates, and proves it."""
+    LIMITS = auto()
+    """Of a solver over decisions: keeps limits of one's own, `mecopt.contract.limits`; the others refuse such problems."""
 
 
 @dataclass

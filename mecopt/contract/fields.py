@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -64,6 +64,15 @@ def axes(field: dataclasses.Field[Any]) -> tuple[str, ...]:
 class Variables(Readable):
     """Base of a problem's allocations and duals: named arrays over batch and candidates."""
 
+    without: ClassVar[type[Variables] | None] = None
+    """What stands for such variables where prices of limits are not among them; see `mecopt.contract.limits`."""
+
+    @classmethod
+    def completed(cls, given: Any) -> Self:
+        """Return variables as these, with prices of 0 where they have none of limits."""
+        found: Self = given
+        return found
+
     def __init_subclass__(cls, **settings: Any) -> None:
         """Complete what `help` shows by the variables."""
         super().__init_subclass__(**settings)
@@ -90,7 +99,7 @@ class Variables(Readable):
         for f in declared(cls):  # type: ignore[arg-type]
             tail = tuple(sizes[axis] for axis in axes(f))
             blank = np.full(tail, np.nan)
-            rows = [blank if part is None else getattr(part, f.name) for part in parts]
+            rows = [blank if part is None else getattr(cls.completed(part), f.name) for part in parts]
             columns[f.name] = np.reshape(np.array(rows, dtype=float), shape + tail)
         return cls(**columns)
 
@@ -153,7 +162,7 @@ def quantity(
     complex_allowed
         whether entries are complex numbers, of any phase; in JSON an object of a real and an imaginary part.
     least, most, below
-        the least and the greatest admissible number, or what all admissible ones are less than.
+        the least and the greatest admissible number, or what all admissible ones are less than; -inf for any sign.
     decibels
         whether it is a ratio of powers, one at a watt, or a power per hertz, so that dB, dB/W or dBm/Hz tell it; any power
         may be told in dBm.
@@ -308,8 +317,9 @@ def _admissible(f: dataclasses.Field[Any], array: Array) -> Array:
     if f.metadata["complex"]:
         return np.isfinite(array)
     with np.errstate(invalid="ignore"):
-        good = (array >= 0) if f.metadata["zero_allowed"] else (array > 0)
-        good &= (array < np.inf) | f.metadata["unlimited"]
+        good = np.isfinite(array) | (f.metadata["unlimited"] & (array == np.inf))
+        if f.metadata["least"] >= 0.0:
+            good &= (array >= 0) if f.metadata["zero_allowed"] else (array > 0)
         good &= (
             (array >= f.metadata["least"])
             & (array <= f.metadata["most"])
@@ -330,9 +340,11 @@ def _numbered(where: str, f: dataclasses.Field[Any], words: Array) -> Array:
 
 
 def at_least(f: dataclasses.Field[Any]) -> str:
-    """Say what entries are not below."""
+    """Say what entries are not below; nothing where they may be of either sign."""
     if f.metadata["least"] > 0.0:
         return f">= {f.metadata['least']:g}"
+    if f.metadata["least"] < 0.0:
+        return ""
     return ">= 0" if f.metadata["zero_allowed"] else "> 0"
 
 
@@ -343,10 +355,10 @@ def allowed(f: dataclasses.Field[Any]) -> str:
         return ", ".join(f"{number} or {word!r}" for number, word in enumerate(f.metadata["choices"]))
     if f.metadata["complex"]:
         return f"finite complex numbers{unit}, in JSON one object of two arrays, 'real' and 'imaginary'"
-    least = at_least(f)
+    least = f" {at_least(f)}".rstrip()
     unit += f" (0: {f.metadata['zero']})" if f.metadata["zero"] else ""
     if f.metadata["unlimited"]:
-        return f"numbers {least}{unit}, infinite where there is no limit"
+        return f"numbers{least}{unit}, infinite where there is no limit"
     most = f" and <= {f.metadata['most']:g}" if f.metadata["most"] < np.inf else ""
     most += f" and < {f.metadata['below']:g}" if f.metadata["below"] < np.inf else ""
-    return f"finite numbers {least}{most}{unit}"
+    return f"finite numbers{least}{most}{unit}"

@@ -93,9 +93,15 @@ def at_the_door(name: str, formula: Callable[..., Any]) -> Callable[..., Any]:
 
 def behind(problem: Instances, name: str) -> Callable[..., Any]:
     """Return a formula without its door, for `admitted` decisions and `own_variables`; warnings are left to the caller."""
-    door: Any = getattr(type(problem), name)
+    return partial(formula_of(type(problem), name), problem)
+
+
+def formula_of(cls: type[Instances], name: str) -> Callable[..., Any]:
+    """Return a formula of a class without its door, to be called with a problem first."""
+    door: Any = getattr(cls, name)
     known, formula = getattr(door, "behind", (door, door))
-    return partial(formula if known is door else door, problem)
+    found: Callable[..., Any] = formula if known is door else door
+    return found
 
 
 def _door(door: Any, formula: Callable[..., Any]) -> Any:
@@ -113,6 +119,8 @@ def own_variables(problem: Instances, name: str, given: Any, lead: tuple[int, ..
         the axes of the batch and of candidates beside which they stand.
     """
     own = problem.Dual if name == "dual" else problem.Allocation
+    if type(given) is own.without:
+        given = own.completed(given)
     if not isinstance(given, own):
         raise InstanceError(f"{name} is a {type(given).__name__}; allowed: a {own.__name__} of {problem.size_text}")
     sizes, changed = problem.sizes, {}

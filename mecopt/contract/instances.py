@@ -135,7 +135,7 @@ class Instances(Deriving, Readable, ABC):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copy by the data, which are valid already; the arrays of a copy are read-only again."""
-        return _restored, (type(self), dict(self.__dict__))
+        return restored, (type(self), dict(self.__dict__))
 
     def __bool__(self) -> bool:
         """A problem is always true: its length is the batch's."""
@@ -281,7 +281,8 @@ def _require_room(cls: type[Instances], instances: int, sizes: Mapping[str, int]
     memory.require(8 * instances * entries, f"{count} of {told}")
 
 
-def _restored(cls: type[Any], state: Mapping[str, Any]) -> Any:
+def restored(cls: type[Any], state: Mapping[str, Any]) -> Any:
+    """Return a problem of a class by its data, which are known to be valid."""
     new = object.__new__(cls)
     new.__dict__.update({name: _frozen(value) for name, value in state.items()})
     object.__setattr__(new, "_derived", {})

@@ -16,7 +16,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar, Generic
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self
 
 import numpy as np
 from numpy.random import Generator
@@ -27,6 +27,7 @@ from mecopt.contract.errors import InstanceError, unknown
 from mecopt.contract.fields import ABSENT, AllocationT, DualT, declared
 from mecopt.contract.formulas import FORMULAS, OF_DECISIONS, at_the_door, of_decisions
 from mecopt.contract.instances import Instances
+from mecopt.contract.limits import Limit, Rule, limited_by
 from mecopt.contract.scenario import Reference
 from mecopt.contract.solver import Solver
 from mecopt.show import problem as shown
@@ -70,6 +71,10 @@ class Problem(Instances, Generic[AllocationT, DualT]):
     """What `per_user` tells of each user, with its unit; the first adds up to the objective."""
     mat_layout: ClassVar[Mapping[str, str]] = {}
     """Entry of a .mat file: the field, allocation variable, "decision" or "objective" it holds; see `mecopt.data`."""
+    unlimited: ClassVar[type[Problem]]
+    """The class of the problem without limits of one's own; itself where it has none."""
+    limits: ClassVar[tuple[Rule, ...]] = ()
+    """What limits decisions beside the problem's own constraints, apart from the numbers, which are fields."""
     compile_seconds: ClassVar[Mapping[str, tuple[float, float]]] = {}
     """Seconds that kernels take to compile on an idle core, told to whoever waits (see `mecopt.running.waiting`): by solver
     or backend, of the preset that needs least and of the one that needs most; "all" for all kernels."""
@@ -240,8 +245,26 @@ class Problem(Instances, Generic[AllocationT, DualT]):
         Decisions are checked before it sees them.
         """
         super().__init_subclass__(**settings)
+        if not cls.limits:
+            cls.unlimited = cls
         for name in (FORMULAS | OF_DECISIONS) & vars(cls).keys():
             setattr(cls, name, at_the_door(name, vars(cls)[name]))
+
+    # ------------------------------------------------------------------ limits of one's own
+
+    def limited(self, *limits: Limit) -> Self:
+        """Return the problem with limits of one's own on decisions, beside those that it has.
+
+        It is a problem like any other: it is solved, compared, sliced, written and read. Of a class that is made for it, in
+        whose fields the numbers of the limits are; see `mecopt.Limit`.
+
+        Raises
+        ------
+        InstanceError
+            where a limit does not fit these instances, or decisions are no choices.
+        """
+        found: Self = limited_by(self, limits)
+        return found
 
     # ------------------------------------------------------------------ what readers see
 

@@ -1,0 +1,241 @@
+"""A person's own limit on decisions, as it is said: with names of choices, numbers with or without units, and users."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mecopt.contract.errors import InstanceError, unknown
+from mecopt.contract.fields import numbers
+from mecopt.contract.limits.rule import EQUAL, GROUP, LEAST, LOCAL, MOST, OFFLOAD, Rule, field_of, parts_of, prefix
+from mecopt.contract.units import parse
+from mecopt.show.readable import Readable
+
+Array = NDArray[Any]
+
+LONGEST = 100
+"""Characters of a name."""
+
+
+@dataclass(frozen=True, eq=False)
+class Limit(Readable):
+    """A limit of one's own: a weighted sum of choices at most, at least, or equal to a bound.
+
+    Parameters
+    ----------
+    name
+        what it is called in violations, prices and messages.
+    decision
+        weights by choice: ``"local"``, ``"offload"`` (any server), ``"server 2"``. A weight is a number, one per user, of
+        offloading to several servers one per user and server; leading axes are a batch, as of any field. A choice that is
+        not named has the weight 0.
+    most, least, equal
+        bounds of the sum, a number or one per instance; `equal` stands alone.
+    unit
+        of the weights and bounds, as "MB"; none for counts.
+    users
+        numbers of the users whom it is about; None for all.
+    group
+        numbers of groups that decide alike, one per user, 0 for none, in place of weights and bounds.
+
+    Examples
+    --------
+    >>> import mecopt
+    >>> from mecopt.models import BinaryOffloading
+    >>> problem = BinaryOffloading(data_size=[12.0, 7.5, 20.1], capacity=30.0)
+    >>> mine = problem.limited(mecopt.Limit("at most one offloads", {"offload": 1}, most=1))
+    >>> mecopt.solve(mine).decision.tolist()
+    [0, 0, 1]
+    """
+
+    name: str
+    decision: Mapping[str, Any] = field(default_factory=dict)
+    most: ArrayLike | str | None = None
+    least: ArrayLike | str | None = None
+    equal: ArrayLike | str | None = None
+    unit: str = ""
+    users: Sequence[int] | None = None
+    group: ArrayLike | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not prefix(self.name).removeprefix("limit_") or len(self.name) > LONGEST:
+            raise InstanceError(
+                f"a limit's name is {self.name!r}; allowed: text with a letter, of {LONGEST} characters at most"
+            )
+        where = f"limit {self.name!r}"
+        if not isinstance(self.decision, Mapping):
+            kind = type(self.decision).__name__
+            raise InstanceError(f"{where}: decision is a {kind}; allowed: weights by choice, as {{'offload': 1.0}}")
+        if not isinstance(self.unit, str):
+            raise InstanceError(f"{where}: unit is {self.unit!r}; allowed: text such as 'MB', or none")
+        if parse(self.unit or "1").decibels:
+            raise InstanceError(f"{where}: unit is {self.unit!r}; allowed: one that adds up, decibels do not")
+        bounds = [name for name in (LEAST, MOST, EQUAL) if getattr(self, name) is not None]
+        if self.group is not None:
+            if self.decision or bounds:
+                raise InstanceError(
+                    f"{where} has a group and {'weights' if self.decision else bounds[0]}; allowed: one of them"
+                )
+            return
+        if not self.decision:
+            raise InstanceError(f"{where} has no weights; allowed: some by choice, as decision={{'offload': 1.0}}")
+        if not bounds:
+            raise InstanceError(f"{where} has no bound; allowed: most, least, both of them, or equal")
+        if EQUAL in bounds and len(bounds) > 1:
+            raise InstanceError(f"{where} has equal and {bounds[0]}; allowed: equal alone")
+
+    @classmethod
+    def forbidden(cls, name: str, choice: str, users: Iterable[int]) -> Self:
+        """Forbid some users a choice."""
+        return cls(name, {choice: 1.0}, most=0.0, users=_listed(name, users))
+
+    @classmethod
+    def forced(cls, name: str, choice: str, users: Iterable[int]) -> Self:
+        """Have some users make a choice."""
+        chosen = _listed(name, users)
+        return cls(name, {choice: 1.0}, least=float(len(chosen)), users=chosen)
+
+    @classmethod
+    def alike(cls, name: str, users: Iterable[int]) -> Self:
+        """Have some users decide alike."""
+        return cls(name, group=1, users=_listed(name, users))
+
+    def _line(self) -> str:
+        if self.group is not None:
+            return f"Limit {self.name!r}: users decide alike"
+        bounds = ", ".join(
+            f"{name} {getattr(self, name)}" for name in (LEAST, MOST, EQUAL) if getattr(self, name) is not None
+        )
+        return f"Limit {self.name!r} on {', '.join(map(str, self.decision))}: {bounds} {self.unit}".rstrip()
+
+
+def _listed(name: str, users: Any) -> list[int]:
+    """Return users as a list without repetition, one of which may be given alone."""
+    if isinstance(users, int | np.integer):
+        return [int(users)]
+    try:
+        found = list(dict.fromkeys(users))
+    except TypeError:
+        raise InstanceError(f"limit {name!r}: users is {users!r}; allowed: numbers of users, as [0, 3]") from None
+    if not found:
+        raise InstanceError(f"limit {name!r} is about no user; allowed: at least one")
+    return found
+
+
+def settled(limit: Limit, problem: Any) -> tuple[Rule, dict[str, Array]]:
+    """Return what a limit is apart from its numbers, and these by the names of fields of the problem it limits."""
+    if not isinstance(limit, Limit):
+        raise InstanceError(f"a limit is a {type(limit).__name__}; allowed: mecopt.Limit(name, ...)")
+    where = f"limit {limit.name!r}"
+    labels = problem.choices.labels
+    about = _about(limit, problem.users)
+    unit = limit.unit.strip() or "1"
+    if limit.group is not None:
+        rule = Rule(limit.name, "1", (GROUP,), (), False)
+        return rule, {rule.field(GROUP): _whole(where, _read(where, rule, GROUP, GROUP, limit.group, problem) * about)}
+    wide = len(labels) > 2
+    bounds = tuple(name for name in (LEAST, MOST, EQUAL) if getattr(limit, name) is not None)
+    rule = Rule(limit.name, unit, (LOCAL, OFFLOAD), bounds, wide)
+    weights: dict[str, Array] = {}
+    for choice, value in limit.decision.items():
+        part, column = _choice(where, choice, labels)
+        given = _read(where, rule._replace(wide=wide and column is None), part, f"decision[{choice!r}]", value, problem)
+        if part == OFFLOAD and wide:
+            one = np.arange(len(labels) - 1) == column if column is not None else np.ones(len(labels) - 1)
+            per_server = column is None and np.shape(given)[-2:] == (problem.users, len(labels) - 1)
+            given = (given if per_server else np.asarray(given)[..., None] * np.ones(len(labels) - 1)) * one * about[:, None]
+        else:
+            given = given * about
+        weights[part] = weights[part] + given if part in weights else given
+    rule = rule._replace(
+        weights=tuple(part for part in (LOCAL, OFFLOAD) if part in weights), wide=wide and OFFLOAD in weights
+    )
+    found = {rule.field(part): value for part, value in weights.items()}
+    for name in bounds:
+        found[rule.field(name)] = _read(where, rule, name, name, getattr(limit, name), problem)
+    if LEAST in bounds and MOST in bounds:
+        least, most = np.broadcast_arrays(found[rule.field(LEAST)], found[rule.field(MOST)])
+        for index in np.argwhere(least > most)[:1]:
+            place = tuple(index.tolist())
+            at = list(place) or ""
+            raise InstanceError(f"{where}: most{at} is {most[place]:g}, less than least{at}, which is {least[place]:g}")
+    return rule, found
+
+
+def _about(limit: Limit, users: int) -> Array:
+    """Return 1 for each user whom a limit is about, and 0 for the others."""
+    if limit.users is None:
+        return np.ones(users)
+    found = np.zeros(users)
+    for place, user in enumerate(_listed(limit.name, limit.users)):
+        if isinstance(user, bool) or not isinstance(user, int | np.integer) or not 0 <= user < users:
+            raise InstanceError(f"limit {limit.name!r}: users[{place}] is {user!r}; allowed: 0 to {users - 1}")
+        found[user] = 1.0
+    return found
+
+
+def _choice(where: str, choice: Any, labels: Sequence[str]) -> tuple[str, int | None]:
+    """Return whose weight a name is, local computing's or offloading's, and of which server, None for any."""
+    if choice == labels[0]:
+        return LOCAL, None
+    if choice == OFFLOAD:
+        return OFFLOAD, None
+    if choice in labels:
+        return OFFLOAD, list(labels).index(choice) - 1
+    raise unknown(f"choice of {where}", choice, [labels[0], *dict.fromkeys([OFFLOAD, *labels[1:]])])
+
+
+def _read(where: str, rule: Rule, part: str, name: str, value: Any, problem: Any) -> Array:
+    """Return the numbers of a part as an array that goes along with the problem's own, or say what is wrong with them."""
+    f = field_of(rule, part)
+    f.name = name
+    found = numbers(where, f, value)
+    tails = {"instance": [()], "user": [(), (problem.users,)]}.get(
+        f.metadata["per"], [(), (problem.users,), (problem.users, len(problem.choices.labels) - 1)]
+    )
+    for tail in reversed(tails):
+        lead = found.shape[: max(found.ndim - len(tail), 0)]
+        if found.shape == (*lead, *tail) and _goes_along(lead, problem.batch_shape) and (tail or not lead or tails == [()]):
+            return found
+    each = f"{problem.size_text}"
+    batch = f" and a batch of shape {problem.batch_shape}" if problem.batch_shape else ""
+    per = {"instance": "a number, or one per instance", "user": "a number, or one per user"}
+    said = per.get(f.metadata["per"], "a number, one per user, or one per user and server")
+    raise InstanceError(f"{where}.{name} has shape {found.shape}; allowed: {said}, for {each}{batch}")
+
+
+def _goes_along(lead: tuple[int, ...], batch: tuple[int, ...]) -> bool:
+    """Whether leading axes broadcast with a problem's batch, and make none of a single instance."""
+    try:
+        return np.broadcast_shapes(lead, batch) == batch or not batch
+    except ValueError:
+        return False
+
+
+def _whole(where: str, group: Array) -> Array:
+    """Return numbers of groups, which have to be whole."""
+    if (group != np.floor(group)).any():
+        raise InstanceError(
+            f"{where}: group holds {group[group != np.floor(group)][0]:g}; allowed: whole numbers, 0 for none"
+        )
+    return group
+
+
+def said_again(rule: Rule, problem: Any) -> Limit:
+    """Return the limit that a rule and its fields of a problem say."""
+    held = {part: np.asarray(getattr(problem, rule.field(part))) for part in parts_of(rule)}
+    if rule.alike:
+        return Limit(rule.name, group=held[GROUP])
+    weights = {part: held[part] for part in rule.weights}
+    return Limit(
+        rule.name,
+        weights,
+        most=held.get(MOST),
+        least=held.get(LEAST),
+        equal=held.get(EQUAL),
+        unit="" if rule.unit == "1" else rule.unit,
+    )

@@ -1,0 +1,208 @@
+"""Problems with limits of one's own: a class for each problem and structure of limits, whose numbers are fields.
+
+The fields have no default, so that whoever makes such a problem of another one's fields takes its limits along or is
+refused. A class is made once; copies and pickles name the problem and its rules, and make it again where it is not.
+
+Limits change no formula of an allocation. Of a decision that breaks one the best objective is infinitely bad, so that no
+search takes it; it has no allocation, `Problem.infeasible` says so; and its bound is what no value reaches. A bound over all
+decisions stays valid, since limits leave fewer of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from mecopt.contract.errors import InstanceError
+from mecopt.contract.fields import Quantity, axes, declared, variable
+from mecopt.contract.formulas import formula_of
+from mecopt.contract.instances import restored
+from mecopt.contract.limits import pyomo, repair, words
+from mecopt.contract.limits.limit import Limit, said_again, settled
+from mecopt.contract.limits.rule import Rule, broken, field_of, parts_of, prefix, violation
+
+Array = NDArray[Any]
+
+
+def limited_by(problem: Any, limits: Iterable[Limit]) -> Any:
+    """Return a problem whose decisions keep limits, beside those that it has already.
+
+    Raises
+    ------
+    InstanceError
+        where a limit is none of this problem, or two have one name.
+    """
+    fields, rules = dict(problem.data()), list(problem.limits)
+    for limit in limits:
+        rule, numbers = settled(limit, problem)
+        for other in rules:
+            if prefix(other.name) == prefix(rule.name):
+                same = "" if other.name == rule.name else f"; {other.name!r} and {rule.name!r} differ in signs only"
+                raise InstanceError(f"two limits are called {rule.name!r}; allowed: names of their own{same}")
+        rules.append(rule)
+        fields |= numbers
+    return limited_class(problem.unlimited, tuple(rules))(**fields) if rules else problem
+
+
+def limits_of(problem: Any) -> list[Limit]:
+    """Return the limits of a problem, which put on `without_limits` of it make it again."""
+    return [said_again(rule, problem) for rule in problem.limits]
+
+
+def without_limits(problem: Any) -> Any:
+    """Return the problem that is limited."""
+    cls = problem.unlimited
+    return restored(cls, {f.name: getattr(problem, f.name) for f in declared(cls)})
+
+
+@cache
+def limited_class(base: Any, rules: tuple[Rule, ...]) -> Any:
+    """Return the class of problems that are limited by rules; their numbers are its fields."""
+    fields = [field_of(rule, part) for rule in rules for part in parts_of(rule)]
+    body: dict[str, Any] = {
+        "__doc__": f"{base.__name__} with {len(rules)} limits of decisions: {', '.join(rule.name for rule in rules)}.",
+        "__module__": base.__module__,
+        "__qualname__": f"Limited{base.__qualname__}",
+        "__annotations__": {f.name: Quantity for f in fields},
+        "unlimited": base,
+        "limits": rules,
+        "Dual": _dual(base, rules),
+        **{f.name: f for f in fields},
+        **_formulas(base),
+    }
+    made = type(base)(f"Limited{base.__name__}", (base,), body)
+    return dataclass(frozen=True, kw_only=True, eq=False)(made)
+
+
+def _formulas(base: type[Any]) -> dict[str, Any]:
+    """Return the methods that limits change."""
+
+    def of(name: str) -> Callable[..., Any]:
+        return formula_of(base, name)
+
+    def worst(self: Any, values: Array, breaks: Array) -> Array:
+        return np.where(breaks, self.sign * np.inf, values)
+
+    def violations(self: Any, decision: Array, allocation: Any) -> dict[str, Array]:
+        found: dict[str, Array] = dict(of("violations")(self, decision, allocation))
+        for rule in self.limits:
+            found[f"limit {rule.name}" if rule.name in found else rule.name] = violation(self, rule, decision)
+        return found
+
+    def infeasible(self: Any, decision: Array) -> Array:
+        return np.asarray(of("infeasible")(self, decision) | broken(self, decision))
+
+    def bound(self: Any, decision: Array, dual: Any) -> Array:
+        return worst(self, of("bound")(self, decision, dual), broken(self, decision))
+
+    def optimal_value(self: Any, decision: Array) -> Array:
+        return worst(self, of("optimal_value")(self, decision), broken(self, decision))
+
+    def scorer(self: Any) -> Callable[[Array], Array]:
+        score = base.scorer(self)
+
+        def of_kept(decision: Array) -> Array:
+            return worst(self, score(decision), broken(self, decision))
+
+        return of_kept
+
+    def move_values(self: Any, decision: Array) -> Array:
+        return worst(self, of("move_values")(self, decision), repair.moves_that_break(self, decision))
+
+    def mended(self: Any, decision: Array) -> Array:
+        return repair.repaired(self, np.asarray(of("mended")(self, decision)), of)
+
+    def closed_form(self: Any, decision: Array) -> tuple[Any, Any]:
+        allocation, dual = of("closed_form")(self, decision)
+        return allocation, self.Dual.completed(dual)
+
+    def relaxed_dual(self: Any) -> Any:
+        return self.Dual.completed(of("relaxed_dual")(self))
+
+    def random_dual(self: Any, rng: Generator, shape: tuple[int, ...]) -> Any:
+        return self.Dual.completed(base.random_dual(self, rng, shape))
+
+    def why_infeasible(self: Any, decision: Array | None) -> str:
+        return words.why_infeasible(self, decision, base.why_infeasible)
+
+    def to_pyomo(self: Any) -> Any:
+        return pyomo.with_rows(self, base.to_pyomo(self))
+
+    def reduced(self: Any) -> tuple[Any, ...]:
+        return _again, (base, self.limits, dict(self.__dict__))
+
+    return {
+        **{f.__name__: f for f in (violations, infeasible, bound, optimal_value, scorer, move_values, mended)},
+        **{f.__name__: f for f in (closed_form, relaxed_dual, random_dual, why_infeasible, to_pyomo)},
+        "idle": property(lambda self: np.zeros((*self.batch_shape, self.users), dtype=bool)),
+        "__reduce__": reduced,
+    }
+
+
+def _again(base: Any, rules: tuple[Rule, ...], state: Mapping[str, Any]) -> Any:
+    """Return a problem by its data, as a copy or a pickle has them."""
+    return restored(limited_class(base, rules), state)
+
+
+# ---------------------------------------------------------------------- prices of limits
+
+
+@cache
+def _dual(base: Any, rules: tuple[Rule, ...]) -> Any:
+    """Return the class of duals that have a price of each limit with a bound."""
+    priced = [rule for rule in rules if not rule.alike]
+    if not priced:
+        return base.Dual
+
+    def completed(cls: Any, given: Any) -> Any:
+        if type(given) is not cls.without:
+            return given
+        first = declared(base.Dual)[0]
+        held = np.shape(getattr(given, first.name))
+        nothing = np.zeros(held[: max(len(held) - len(axes(first)), 0)])
+        return cls(**given.as_dict(), **{rule.price: nothing for rule in priced})
+
+    def reduced(self: Any) -> tuple[Any, ...]:
+        return _dual_again, (base, rules, self.as_dict())
+
+    body: dict[str, Any] = {
+        "__doc__": base.Dual.__doc__,
+        "__module__": base.Dual.__module__,
+        "__qualname__": f"Limited{base.Dual.__qualname__}",
+        "__annotations__": {rule.price: Array for rule in priced},
+        "without": base.Dual,
+        "completed": classmethod(completed),
+        "__reduce__": reduced,
+        **{rule.price: variable(_per(base.objective_unit, rule.unit), _meaning(rule), per="instance") for rule in priced},
+    }
+    made = type(base.Dual)(f"Limited{base.Dual.__name__}", (base.Dual,), body)
+    return dataclass(frozen=True, eq=False)(made)
+
+
+def _dual_again(base: Any, rules: tuple[Rule, ...], values: Mapping[str, Array]) -> Any:
+    return _dual(base, rules)(**values)
+
+
+def _meaning(rule: Rule) -> str:
+    """Say what a price of a limit is."""
+    return (
+        f"price of the limit {rule.name!r}: what the relaxation would gain by {'one more' if rule.unit == '1' else 'more'}"
+    )
+
+
+def _per(unit: str, other: str) -> str:
+    """Return a unit divided by another one.
+
+    >>> _per("s", "1"), _per("s", "MB"), _per("Mbit/s", "MB/s")
+    ('s', 's/MB', 'Mbit s/s/MB')
+    """
+    above, *below = unit.split("/")
+    over, *under = other.split("/")
+    top = " ".join(part for part in (above, *under) if part != "1")
+    return "/".join([top or "1", *below, *([] if over == "1" else [over])])

@@ -1,0 +1,117 @@
+"""Why limits rule out a decision, or every one: which of them it breaks, or which contradict each other, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mecopt.contract.formulas import formula_of
+from mecopt.contract.limits.rows import decision_rows
+from mecopt.contract.limits.rule import EQUAL, LEAST, MOST, Rule, excess, sums, weights_of
+from mecopt.contract.units import behind
+
+Array = NDArray[Any]
+
+SECONDS = 5.0
+"""Within which a set of limits has to show whether it can be kept; what does not is taken to be."""
+
+MOST_PROBED = 4_000
+"""Choices of users that are tried one by one."""
+
+
+def why_infeasible(problem: Any, decision: Array | None, own: Callable[..., str]) -> str:
+    """Name the limits that a decision of one instance breaks, or those that contradict each other (None), if any do.
+
+    Parameters
+    ----------
+    own
+        says so of the problem without limits.
+    """
+    if decision is not None:
+        broken = [_broken(problem, rule, decision) for rule in problem.limits if excess(problem, rule, decision) > 0]
+        return "; ".join(broken) if broken else own(problem, decision)
+    bound = formula_of(problem.unlimited, "relaxed_bound")(problem, problem.relaxed_dual())
+    if problem.sign * float(bound) == np.inf:
+        return own(problem, None)
+    for possible, beside in ((None, ""), (_possible(problem), " beside what users can do at all")):
+        conflict = irreducible(problem, possible)
+        if conflict:
+            names = " and ".join(repr(problem.limits[k].name) for k in conflict)
+            if len(conflict) == 1:
+                return f"no decision keeps the limit {names}{beside}"
+            return f"the limits {names} contradict each other{beside}; without any one of them the others can be kept"
+    return "each decision that keeps the limits breaks a constraint of the problem's own"
+
+
+def _broken(problem: Any, rule: Rule, decision: Array) -> str:
+    """Say how a decision breaks a rule."""
+    if rule.alike:
+        return f"it breaks the limit {rule.name!r}: users of a group decide differently"
+    value, unit = float(sums(problem, weights_of(problem, rule), decision)), behind(rule.unit)
+    said = [f"{_words[name]}{float(getattr(problem, rule.field(name))):.10g}{unit}" for name in rule.bounds]
+    return f"it breaks the limit {rule.name!r}: {value:.10g}{unit}; allowed: {' and '.join(said)}"
+
+
+_words = {LEAST: "at least ", MOST: "at most ", EQUAL: ""}
+
+
+def _possible(problem: Any) -> Array:
+    """Whether each user can make each choice where the others compute locally as far as they can, ``(users, choices)``."""
+    choices, base = len(problem.choices.labels), problem.unlimited
+    if problem.users * choices > MOST_PROBED:
+        return np.ones((problem.users, choices), dtype=bool)
+    local = formula_of(base, "mended")(problem, np.zeros(problem.users, dtype=np.int8))
+    moved = np.broadcast_to(local, (problem.users, choices, problem.users)).copy()
+    users = np.arange(problem.users)
+    moved[users[:, None], np.arange(choices), users[:, None]] = np.arange(choices)
+    infeasible = formula_of(base, "infeasible")
+    if infeasible(problem, local):
+        return np.ones((problem.users, choices), dtype=bool)
+    return np.asarray(~infeasible(problem, moved))
+
+
+def irreducible(problem: Any, possible: Array | None = None) -> list[int]:
+    """Return limits of one instance that no decision keeps together, though it can all but any one; none if it can all.
+
+    By deletion: each limit in turn is left out for good where the others still contradict each other.
+
+    Parameters
+    ----------
+    possible
+        which choices users have, ``(users, choices)``; all of them where it is None.
+    """
+    rows = decision_rows(problem)
+    kept = list(range(len(problem.limits)))
+    if _can_be_kept(rows, kept, possible):
+        return []
+    for limit in list(kept):
+        others = [one for one in kept if one != limit]
+        if not _can_be_kept(rows, others, possible):
+            kept = others
+    return kept
+
+
+def _can_be_kept(rows: Any, limits: list[int], possible: Array | None) -> bool:
+    """Whether some decision keeps some of the limits; also where time is too short to tell."""
+    from scipy.optimize import Bounds, LinearConstraint, milp
+    from scipy.sparse import csr_matrix, eye, kron
+
+    users, choices = rows.weight.shape[2:]
+    wanted = np.isin(rows.rule, limits)
+    one_each = kron(eye(users), np.ones((1, choices)))
+    limited = csr_matrix(rows.weight[0, wanted].reshape(int(wanted.sum()), -1))
+    constraints = [LinearConstraint(one_each, 1.0, 1.0)]
+    if limited.shape[0]:
+        constraints.append(LinearConstraint(limited, rows.least[0, wanted], rows.most[0, wanted]))
+    upper = np.ones(users * choices) if possible is None else possible.reshape(-1).astype(float)
+    found = milp(
+        np.zeros(users * choices),
+        integrality=np.ones(users * choices),
+        bounds=Bounds(0.0, upper),
+        constraints=constraints,
+        options={"time_limit": SECONDS},
+    )
+    return int(found.status) != 2
