@@ -68,7 +68,7 @@ def _level(name: str, figure: Figure) -> Band:
 def _thirds(half_of: str, title: str, column: int) -> Panel:
     return Panel(
         title,
-        Axis("servers"),
+        Axis("servers", whole=True),
         Axis("average NRR of the own decision, by PSO"),
         curves={base: half(by(f"{half_of}-{AVERAGE}", SWARM_LONG), base) for base in PROPOSED},
         bands=[_level(f"the paper, {n:g}", known(PRINTED_III[n][column])) for n in (1, MOST_SERVERS)],
@@ -139,7 +139,7 @@ DRAWINGS = (
     ),
     Drawing(
         "Figure 8",
-        "Steps of the search by rule (30), read in three ways, on the two servers of table III.",
+        "Steps of the search by rule (30), read in four ways, on the two servers of table III.",
         [
             Panel(
                 "T",
@@ -160,7 +160,8 @@ DRAWINGS = (
     ),
     Drawing(
         "Table III as a picture",
-        f"Average NRR before and after the weights change, by {SWARM_LONG}; that of the paper's PSO is not known.",
+        f"Average NRR before and after the weights change, by {SWARM_LONG}, whose part of the optimum stands in "
+        "the table; that of the paper's PSO is not known. Broken: the paper's figures, one and five servers.",
         [_thirds("F", "before (F-Avg)", 2), _thirds("S", "after (S-Avg)", 4)],
     ),
     Drawing(

@@ -46,9 +46,8 @@ class Claim:
             _counted(answers) if len(answers) > MANY else "\n".join(_told(*one, len(answers) > 1) for one in answers.items())
         )
         verdict = _common([answer.verdict for answer in answers.values()])
-        if verdict == "depends on the reading" and len(answers) <= MANY:
-            said = f"{_shares(answers)}\n{said}"
-        return Answer(verdict, said)
+        lead = _lead(verdict, answers)
+        return Answer(verdict, f"{lead}\n{said}" if lead else said)
 
     def judged(self, found: Measurements) -> Judged:
         """Return the sentence with its verdict, as it is reported."""
@@ -60,6 +59,17 @@ class Claim:
 
 def _told(name: str, answer: Answer, judged: bool) -> str:
     return f"{f'{name}: ' if name else ''}{answer.evidence}{f' ({answer.verdict})' if judged else ''}"
+
+
+def _lead(verdict: Verdict, answers: Mapping[str, Answer]) -> str:
+    """Say first how readings are shared where they differ, and, where that tells nothing, what none of them says."""
+    verdicts = {answer.verdict for answer in answers.values()}
+    if len(verdicts) == 1 or verdict not in ("depends on the reading", "cannot tell"):
+        return ""
+    parts = [_shares(answers)] if len(answers) <= MANY else []
+    if verdict == "cannot tell":
+        parts.append("no reading holds" if "fails" in verdicts else "no reading fails")
+    return "; ".join(parts)
 
 
 def _shares(answers: Mapping[str, Answer]) -> str:
@@ -83,7 +93,11 @@ def _counted(answers: Mapping[str, Answer]) -> str:
 
 
 def _common(verdicts: Sequence[Verdict]) -> Verdict:
-    """Return what several readings agree on, that some contradict others, or that one of them leaves it open."""
+    """Return what several readings agree on, that some contradict others, or that one of them leaves it open.
+
+    Where some fail and the others cannot be told the paper may mean one of the latter, so that nobody can tell; the same
+    where some hold.
+    """
     agreed = common(verdicts)
     contradict = "fails" in verdicts and not {"holds", "exceeded"}.isdisjoint(verdicts)
     return "depends on the reading" if contradict else agreed

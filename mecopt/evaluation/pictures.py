@@ -37,6 +37,8 @@ class Axis:
     scale: Literal["linear", "log"] = "linear"
     low: float | None = None
     high: float | None = None
+    whole: bool = False
+    """Whether there are whole numbers alone along it, such as users."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,11 @@ class Drawing:
     width: float = 6.0
     height: float = 4.2
 
+    @property
+    def explained(self) -> str:
+        """The caption, and what its shades and whiskers are."""
+        return f"{self.caption} Shades and whiskers: 95 % intervals of the mean over seeds."
+
     def picture(self, found: Measurements) -> Picture:
         """Draw it; shades and whiskers are 95 % confidence intervals of the mean over seeds."""
         from matplotlib.figure import Figure as Sheet
@@ -87,9 +94,7 @@ class Drawing:
         _legends(sheet)
         buffer = io.BytesIO()
         sheet.savefig(buffer, format="png", dpi=130)
-        return Picture(
-            self.name, f"{self.caption} Shades and whiskers: 95 % intervals of the mean over seeds.", buffer.getvalue()
-        )
+        return Picture(self.name, self.explained, buffer.getvalue())
 
 
 class Style(NamedTuple):
@@ -106,6 +111,8 @@ def _styles(names: Sequence[str]) -> dict[str, Style]:
 
 
 def _draw(axes: Any, panel: Panel, found: Measurements, styles: Mapping[str, Style]) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     for k, band in enumerate(panel.bands):
         colour = LEVELS[k % len(LEVELS)]
         low, high = (float(np.mean(list(figure.values(found).values()))) for figure in (band.low, band.high))
@@ -144,6 +151,8 @@ def _draw(axes: Any, panel: Panel, found: Measurements, styles: Mapping[str, Sty
         axes.set_xticks(range(len(single)), list(single), rotation=25, ha="right", fontsize=8)
     else:
         axes.set_xscale(panel.x.scale)
+        if panel.x.whole:
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if panel.y.scale == "linear" or axes.dataLim.minposy < np.inf:  # there is something a logarithm can show
         axes.set_yscale(panel.y.scale)
     axes.set_xlabel(panel.x.label)

@@ -498,6 +498,25 @@ def test_of_many_readings_each_verdict_is_told_once_in_figures_and_what_differs_
     assert Claim("", "", fewer).judge(measured(**values)).evidence.count("R of ") == 6
 
 
+@pytest.mark.parametrize(
+    ("verdicts", "lead"),
+    [
+        ("fails, cannot tell, fails", "fails by 2, cannot tell by 1 of 3 readings; no reading holds\n"),
+        ("holds, cannot tell", "holds by 1, cannot tell by 1 of 2 readings; no reading fails\n"),
+        ("fails, cannot tell, fails, fails, fails, fails, fails", "no reading holds\nfails by 6 of 7 readings, so by 0: "),
+        ("cannot tell, cannot tell", "0: R of 0"),
+        ("fails, fails", "0: R of 0"),
+    ],
+)
+def test_where_nobody_can_tell_it_is_said_what_no_reading_says(verdicts: str, lead: str) -> None:
+    words = verdicts.split(", ")
+    at = {"holds": [1.0, 1.001], "fails": [5.0, 5.001], "cannot tell": [0.0, 4.0]}
+    rows = [Row("R", value, str(k), seed=seed) for k, word in enumerate(words) for seed, value in enumerate(at[word])]
+    readings = {str(k): around(Of("R", str(k)), 1.0, margin=0.5) for k in range(len(words))}
+    answer = Claim("", "", readings).judge(Measurements(tuple(rows)))
+    assert answer.evidence.startswith(lead)
+
+
 def test_one_scale_is_none() -> None:
     with pytest.raises(InstanceError, match="on 1 scale; allowed: at least two"):
         on_scales({"alone": at_most(A, 1.0)})

@@ -294,3 +294,26 @@ def test_tables_are_pivots_of_figures() -> None:
     assert shown.table(found).rows == [["a", "1.5 ± 0.5", "3"]], "of b nothing was measured"
     part = Pivot("T", "", "way", {"b": {"R": Of("R", "a"), "s": Of("R", "b")}})
     assert part.table(found).rows == [["b", "1.5 ± 0.5", ""]], "a figure that was not measured leaves its cell empty"
+
+
+def test_where_only_whole_numbers_are_no_others_are_ticked() -> None:
+    from matplotlib.figure import Figure as Sheet
+
+    found = Measurements(tuple(Row("R", float(k), x=float(k)) for k in range(1, 4)))
+    ticked = []
+    for whole in (False, True):
+        axes = Sheet().subplots()
+        _draw(axes, Panel("", Axis("", whole=whole), Axis(""), curves={"R": Curve("R")}), found, _styles(["R"]))
+        ticked.append(np.asarray(axes.get_xticks()))
+    assert not (ticked[0] == ticked[0].round()).all()
+    assert (ticked[1] == ticked[1].round()).all()
+
+
+def test_a_caption_says_what_shades_are_with_and_without_the_picture() -> None:
+    found = Measurements(tuple(Row("R", float(k), x=float(k)) for k in range(3)))
+    drawing = Drawing("R", "Along x.", [Panel("", Axis(""), Axis(""), curves={"R": Curve("R")})])
+    assert (
+        drawing.explained
+        == drawing.picture(found).caption
+        == "Along x. Shades and whiskers: 95 % intervals of the mean over seeds."
+    )

@@ -8,7 +8,7 @@ from functools import partial
 from mecopt.evaluation.claims import Claim
 from mecopt.evaluation.figures import Across, Figure, Of
 from mecopt.evaluation.rules import Rule, about, at_most, every, falls, known, more, on_scales
-from mecopt.learners.paper_004.claims.readings import NEAR, channels, end, of_codes, of_two
+from mecopt.learners.paper_004.claims.readings import NEAR, TWO, after, channels, end, of_codes, of_two
 from mecopt.learners.paper_004.encoders import (
     AE,
     AVERAGED,
@@ -51,10 +51,17 @@ def on_all(read: Callable[[str], Rule]) -> Rule:
     return on_scales({scale: read(scale) for scale in (ACCURACY, UNIT_ACCURACY, EXPLAINED)})
 
 
-def alike(episode: str) -> Rule:
-    """AE and SAE end at about the same loss in testing."""
-    apart = end(AE, TESTING, episode) / end(SAE, TESTING, episode)
-    return on_scales({near: about(apart, 1.0, factor=factor) for near, factor in NEAR.items()})
+def alike(episode: str, setting: str) -> Rule:
+    """AE and SAE end at about the same loss, in training and in testing."""
+    apart = [end(AE, where, episode, setting) / end(SAE, where, episode, setting) for where in (TRAINING, TESTING)]
+    return on_scales({near: every(*(about(one, 1.0, factor=factor) for one in apart)) for near, factor in NEAR.items()})
+
+
+def alike_by_episodes(setting: str) -> Mapping[str, Rule]:
+    """Read so by what an episode is, as far as that was measured: single updates with tanh where users stay."""
+    return {
+        name: alike(episode, setting) for name, episode in EPISODES.items() if setting == TWO or episode == ALONG_EPISODES
+    }
 
 
 ERRORS_APART = (1.0 - 0.8755) / (1.0 - 0.9273)
@@ -77,14 +84,18 @@ def worse_by_as_much(setting: str) -> Rule:
     )
 
 
-def bounded(factor: float) -> Rule:
-    """With enough slots to learn from, losses of AE and SAE in testing are at most so many times those in training."""
-    return every(
-        *(
-            at_most(channels(LOSS + TESTING + PLENTY, name) / channels(LOSS + TRAINING + PLENTY, name), factor)
-            for name in (AE, SAE)
-        )
-    )
+def bounded(loss: Callable[[str, str], Figure]) -> Rule:
+    """Losses of AE and SAE in testing are at most so many times those in training."""
+    apart = [loss(name, TESTING) / loss(name, TRAINING) for name in (AE, SAE)]
+    return on_scales({near: every(*(at_most(one, factor) for one in apart)) for near, factor in NEAR.items()})
+
+
+def bounded_by_slots(setting: str) -> Mapping[str, Rule]:
+    """Read so with 1,024 slots to learn from, and with 8,192 as far as that was measured: with tanh where users stay."""
+    readings = {"1,024 slots to learn from": bounded(lambda name, where: end(name, where, setting=setting))}
+    if setting == TWO:
+        readings["8,192 slots to learn from"] = bounded(lambda name, where: channels(LOSS + where + PLENTY, name))
+    return readings
 
 
 def more_kept(name: str, other: str, setting: str) -> Rule:
@@ -139,17 +150,18 @@ def apart(setting: str) -> Mapping[str, Rule]:
 
 
 def generalises(setting: str) -> Mapping[str, Rule]:
-    """With the L2 term alone testing is less worse than training, and no worse than without it."""
+    """With the L2 term alone testing is less worse than training, or no worse than without it."""
 
     def loss(name: str, where: str) -> Figure:
         return end(name, where, setting=setting)
 
     return {
-        of: every(
-            more(*(loss(one, TESTING) / loss(one, TRAINING) for one in (SAE, name))),
-            at_most(loss(name, TESTING) / loss(SAE, TESTING), 1.0),
-        )
+        f"{of}, {words}": rule
         for of, name in REGULARISED.items()
+        for words, rule in (
+            ("testing against training", more(*(loss(one, TESTING) / loss(one, TRAINING) for one in (SAE, name)))),
+            ("testing alone", at_most(loss(name, TESTING) / loss(SAE, TESTING), 1.0)),
+        )
     }
 
 
@@ -160,9 +172,22 @@ def worse_with_servers(sigma: str, law: str) -> Rule:
 
 
 def tracks(name: str) -> Rule:
-    """While users walk, incremental learning keeps more of the channels than the offline stage alone."""
-    return on_all(lambda scale: more(*(Of(scale, f"{name}, {how}", WALKING) for how in (REFITTED, ONCE))))
+    """While users walk, incremental learning keeps more than the offline stage alone, and than the mean of what is kept."""
+    return every(
+        on_all(lambda scale: more(*(Of(scale, f"{name}, {how}", WALKING) for how in (REFITTED, ONCE)))),
+        more(Of(EXPLAINED, f"{name}, {REFITTED}", WALKING), known(0.0, "that of the mean,")),
+    )
 
+
+FEW = (
+    "with 1,024 slots to learn from, too, since the paper does not say how many it had; with 8,192 that was measured with "
+    "tanh where users stay alone"
+)
+ELSEWHERE = (
+    "in training, too, with each sigma, and with places drawn for each slot; single updates were measured with tanh where "
+    "users stay alone"
+)
+HALVES = "that testing is less worse than training, and that it is no worse than without the term, are two readings, not one"
 
 ENCODER = (
     Claim(
@@ -187,8 +212,8 @@ ENCODER = (
     Claim(
         "section V-B",
         "in the unsupervised learning of AE and SAE overfitting can be avoided",
-        on_scales({name: bounded(factor) for name, factor in NEAR.items()}),
-        revised="with 8,192 slots to learn from, not 1,024: it can be avoided where slots suffice; on two scales",
+        of_two(bounded_by_slots),
+        revised=f"on two scales; {after(FEW, 'holds')}",
     ),
     Claim("figure 4", "the losses converge to around 0.0055", {}, untestable="the scale of h is not given"),
     Claim(
@@ -202,8 +227,8 @@ ENCODER = (
     Claim(
         "figure 4",
         "AE and SAE converge to around the same loss",
-        {name: alike(episode) for name, episode in EPISODES.items()},
-        revised="on two scales",
+        of_two(alike_by_episodes),
+        revised=f"on two scales; {after(ELSEWHERE, 'holds')}",
     ),
     Claim(
         "figures 5 and 6",
@@ -231,15 +256,18 @@ ENCODER = (
     ),
     Claim(
         "section IV-B",
-        "the regularised term improves generalisation: testing is less worse than training, and no worse than without it",
+        "the regularised term improves generalisation",
         of_two(generalises),
-        revised="not judged before",
+        revised=f"not judged before; {after(HALVES, 'fails')}",
     ),
     Claim(
         "section I",
         "incremental learning updates SAE for tracking the variations of real scenarios",
         {SUMS: tracks(PRINTED), MEANS: tracks(AVERAGED)},
-        revised="not judged before; the paper does not say how a scenario varies, ours is that users walk",
+        revised="not judged before; the paper does not say how a scenario varies, ours is that users walk; "
+        + after(
+            "who tracks keeps more than the mean of what is tracked, so the variance explained is above 0", "cannot tell"
+        ),
     ),
     Claim(
         "table III",

@@ -8,20 +8,34 @@ from functools import partial
 from mecopt.evaluation.claims import Claim
 from mecopt.evaluation.figures import Curve, Figure, Of, Scatter
 from mecopt.evaluation.rules import Compared, Rule, around, every, falls, more, on_scales
+from mecopt.learners.paper_004 import names
 from mecopt.learners.paper_004.claims.readings import (
     CLOSE,
     LOST,
+    OPTIMAL,
     PRINTED_III,
-    SAME,
     SETTLING,
+    SWARMING,
+    after,
+    along,
+    divided,
     half,
     of_table_three,
     settling,
     steps_of_adam,
 )
 from mecopt.learners.paper_004.measures import AVERAGE, BEST, BEST_SLOT, END, HALVES
-from mecopt.learners.paper_004.names import OVER, REWARD, by
-from mecopt.learners.paper_004.trainings import DYNAMIC, MOST_SERVERS, SANE_NAME, SLOTS, UNCOMPRESSED, change_point
+from mecopt.learners.paper_004.names import NRR, OVER, REWARD
+from mecopt.learners.paper_004.trainings import (
+    DYNAMIC,
+    MOST_SERVERS,
+    PROPOSED,
+    RAW,
+    SANE_NAME,
+    SLOTS,
+    UNCOMPRESSED,
+    change_point,
+)
 
 BESTS = {", of single slots": BEST_SLOT, ", of means": BEST}
 """What the best NRR may be the best of."""
@@ -33,32 +47,48 @@ MOST = DYNAMIC[MOST_SERVERS]
 
 def ratio(quantity: str, divisor: str, base: str, setting: str) -> Figure:
     """Return an NRR in a half of a stream, by a swarm or by the optimum."""
-    return Of(by(quantity, divisor), base, setting)
+    return Of(names.by(quantity, divisor), base, setting)
 
 
-def stated(column: str, first: str) -> Claim:
-    """Return the claim of a column: NRR is what is printed, for every number of servers; more exceeds it."""
+def stated(column: str, first: str, second: str) -> Claim:
+    """Return the claim of a column: NRR is what is printed, for every number of servers; more exceeds it.
+
+    The best of single slots is 1 for nearly any network, which would exceed what is printed, so that its decline is asked
+    for, too.
+    """
     place = 1 + list(COLUMNS).index(column)
     half_of, called = COLUMNS[column]
 
-    def read(name: str, base: str, divisor: str) -> Rule:
-        def close(margin: float) -> Rule:
-            return every(
-                *(
-                    around(ratio(f"{half_of}-{name}", divisor, base, DYNAMIC[n]), one[place], margin=margin, better="more")
-                    for n, one in PRINTED_III.items()
-                )
+    def read(name: str, base: str, word: str) -> Rule:
+        quantity = f"{half_of}-{name}"
+
+        def met(n: float, margin: float) -> Rule:
+            printed = PRINTED_III[n][place]
+            return divided(
+                word, lambda by: around(ratio(quantity, by, base, DYNAMIC[n]), printed, margin=margin, better="more"), n
             )
 
-        return on_scales({words: close(margin) for words, margin in CLOSE.items()})
+        decline = [declines(quantity, base, word)] if name in BESTS.values() else []
+        return on_scales({words: every(*(met(n, margin) for n in DYNAMIC), *decline) for words, margin in CLOSE.items()})
 
     numbers = ", ".join(f"{PRINTED_III[n][place]:.4f}" for n in DYNAMIC)
+    fit = "swarms are asked to come near the optimum for each number of servers by itself"
+    best = f"the decline is asked for, too, since a best of single slots is 1 for nearly any network; {fit}"
     return Claim(
         "table III",
         f"{column} is {numbers} with one to five servers",
         named(called, read),
-        revised=steps_of_adam(first, "by particle swarm optimisation, too; more exceeds it; on two scales"),
+        revised=steps_of_adam(
+            first,
+            "by particle swarm optimisation, too; more exceeds it; on two scales",
+            after(best if called is BESTS else fit, second),
+        ),
     )
+
+
+def declines(quantity: str, base: str, word: str, least: int = 1) -> Rule:
+    """NRR falls with the servers, from the least number on."""
+    return divided(word, lambda by: falls(half(names.by(quantity, by), base, least)), *(n for n in DYNAMIC if n >= least))
 
 
 def named(called: Mapping[str, str], read: Callable[[str, str, str], Rule]) -> Mapping[str, Rule]:
@@ -70,28 +100,47 @@ def named(called: Mapping[str, str], read: Callable[[str, str, str], Rule]) -> M
     }
 
 
-def fewer(half_of: str, base: str, divisor: str) -> Rule:
-    """NRR falls with the servers, and, with the sane settings, less so where nothing is compressed: with five."""
-    quantity = f"{half_of}-{AVERAGE}"
-    fall = falls(half(by(quantity, divisor), base))
-    cause = more(Of(quantity, UNCOMPRESSED, MOST), Of(quantity, SANE_NAME, MOST))
-    return every(fall, cause) if base == SANE_NAME else fall
+def because_of_compression() -> Rule:
+    """What compression costs in the first half is more with five servers than with two, and more than nothing.
+
+    With the sane settings. Where users stay the first half of the stream is that of table III with two servers: the weights
+    change after it. With one server nothing is compressed.
+    """
+    begun = [along(NRR, SANE_NAME, change).between(0.0, change_point(SLOTS)).mean() for change in (RAW, "")]
+    most = [Of(f"{FIRST}-{AVERAGE}", name, MOST) for name in (UNCOMPRESSED, SANE_NAME)]
+    return every(more(*most), more(most[0] - most[1], begun[0] - begun[1]))
 
 
-def unchanged(name: str, base: str, divisor: str) -> Rule:
+def unchanged(name: str, base: str, word: str) -> Rule:
     """The best NRR is the same in both halves, for every number of servers; more in the second one exceeds it."""
 
-    def within(margin: float) -> Rule:
-        first, second = ([ratio(f"{one}-{name}", divisor, base, at) for at in DYNAMIC.values()] for one in HALVES)
-        return every(*(around(b - a, 0.0, margin=margin, better="more") for a, b in zip(first, second, strict=True)))
+    def at(n: float, margin: float) -> Rule:
+        def within(by: str) -> Rule:
+            before, then = (ratio(f"{one}-{name}", by, base, DYNAMIC[n]) for one in HALVES)
+            return around(then - before, 0.0, margin=margin, better="more")
 
-    return on_scales({words: within(margin) for words, margin in SAME.items()})
+        return divided(word, within, n)
+
+    return on_scales({words: every(*(at(n, margin) for n in DYNAMIC)) for words, margin in CLOSE.items()})
 
 
-def risen(base: str, divisor: str) -> Rule:
+def risen(base: str, word: str) -> Rule:
     """The average NRR is higher in the second half, for every number of servers."""
-    return every(
-        *(more(*(ratio(f"{one}-{AVERAGE}", divisor, base, at) for one in (SECOND, FIRST))) for at in DYNAMIC.values())
+
+    def at(n: float) -> Rule:
+        return divided(
+            word, lambda by: more(*(ratio(f"{one}-{AVERAGE}", by, base, DYNAMIC[n]) for one in (SECOND, FIRST))), n
+        )
+
+    return every(*(at(n) for n in DYNAMIC))
+
+
+def risen_in_all(base: str, word: str) -> Rule:
+    """It is so on average over the numbers of servers."""
+    return divided(
+        word,
+        lambda by: more(*(half(names.by(f"{one}-{AVERAGE}", by), base).mean() for one in (SECOND, FIRST))),
+        *DYNAMIC,
     )
 
 
@@ -113,18 +162,39 @@ def compensated() -> Mapping[str, Rule]:
     return {"stable sooner": every(sooner, no_loss), "steadier in the end": every(steadier, no_loss)}
 
 
+BEFORE = {"F-Best": "depends on the reading", "S-Best": "depends on the reading"}
+"""What columns were judged before the last change; where nothing stands it could not be told."""
+SPLIT = "what NRR does and why are two sentences"
+
 DYNAMICS = (
-    *(stated(column, "fails") for column in COLUMNS),
+    *(stated(column, "fails", BEFORE.get(column, "cannot tell")) for column in COLUMNS),
     Claim(
         "table III",
-        "NRR decreases when the number of servers increases, because of the information loss of SAE",
+        "NRR decreases when the number of servers increases",
         {
-            f"{reading}, {half_of}-{AVERAGE}": rule
+            f"{base}, {word}, {half_of}-{AVERAGE}, from {least} on": declines(f"{half_of}-{AVERAGE}", base, word, least)
+            for base in PROPOSED
+            for word in (SWARMING, OPTIMAL)
             for half_of in HALVES
-            for reading, rule in of_table_three(partial(fewer, half_of)).items()
+            for least in (1, 2)
         },
         revised=steps_of_adam(
-            "fails", "by particle swarm optimisation, too; the cause is read with the sane settings alone"
+            "fails",
+            "by particle swarm optimisation, too",
+            after(f"from two servers on, too, since with one nothing is compressed; {SPLIT}", "cannot tell"),
+        ),
+    ),
+    Claim(
+        "table III",
+        "it decreases because of the information loss of SAE",
+        because_of_compression(),
+        revised=steps_of_adam(
+            "fails",
+            "with the sane settings alone",
+            after(
+                f"the loss has to grow from two servers to five, in the first half, where both were measured; {SPLIT}",
+                "cannot tell",
+            ),
         ),
     ),
     Claim(
@@ -138,13 +208,31 @@ DYNAMICS = (
         "before and after the weights change the best NRR is the same",
         named(BESTS, unchanged),
         revised=steps_of_adam(
-            "fails", "by particle swarm optimisation, too; more after the change exceeds it; on two scales"
+            "fails",
+            "by particle swarm optimisation, too; more after the change exceeds it; on two scales",
+            after(
+                "within 0.01 and 0.02, where it was 0.001 and 0.01: six seeds cannot tell 0.001; swarms for each number of "
+                "servers by itself",
+                "cannot tell",
+            ),
         ),
     ),
     Claim(
         "table III",
         "the average NRR is higher after the change than before (the text has it the other way round)",
-        of_table_three(risen),
-        revised=steps_of_adam("fails", "by particle swarm optimisation, too"),
+        {
+            f"{reading}, {words}": rule
+            for words, read in (("with each number of servers", risen), ("on average over these", risen_in_all))
+            for reading, rule in of_table_three(read).items()
+        },
+        revised=steps_of_adam(
+            "fails",
+            "by particle swarm optimisation, too",
+            after(
+                "on average over the numbers of servers, too, which the sentence does not name; swarms for each number by "
+                "itself",
+                "depends on the reading",
+            ),
+        ),
     ),
 )

@@ -4,7 +4,7 @@ What concerns OJRS is read with two settings: `paper`, to the letter, and `sane`
 the paper names no number a rule needs one of ours; then there are two, a narrow and a wide one, or numbers of the paper's
 own tables, and they must agree. NRR is by the optimal reward in the paper's words, and by particle swarm optimisation, which
 "normally" comes near it, in its tables: two readings. It does not say how large its swarm is: of a small and a large one
-those that come near the optimum must agree.
+those that come near the optimum must agree, for each number of servers by itself.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import NamedTuple
 
 from mecopt.evaluation.figures import Across, Curve, Figure, Of
@@ -62,10 +61,8 @@ ALMOST = 0.04825 / 0.04945
 """Part of a reward that is "almost the same": the least that 0.0483 of 0.0494, as printed in table II, may be."""
 NEAR_OPTIMAL = {"0.969, S-Avg of table III": 0.969, "0.942, F-Avg": 0.942}
 """NRR that are "near-optimal": what table III prints of two servers."""
-SAME = {"0.001, as in table III": 0.001, "0.01": 0.01}
-"""Differences within which two best NRR are the same."""
 CLOSE = {"within 0.01": 0.01, "within 0.02": 0.02}
-"""By how much an NRR may miss a printed one."""
+"""By how much an NRR may miss a printed one, or another one that is said to be the same."""
 FAR = {"within a factor of 1.5": 1.5, "within a factor of 2": 2.0}
 """How near a ratio of times is to the printed one."""
 LESS_TIME = 0.2354 / 0.0174
@@ -133,9 +130,9 @@ def strategy(quantity: str, name: str, setting: str = STEADY) -> Figure:
     return Of(quantity, name, setting)
 
 
-def half(quantity: str, name: str) -> Across:
-    """Return a figure of a half of table III's streams by the number of servers."""
-    return Across(quantity, name, "table III", DYNAMIC)
+def half(quantity: str, name: str, least: int = 1) -> Across:
+    """Return a figure of a half of table III's streams by the number of servers, from the least one on."""
+    return Across(quantity, name, "table III", {n: setting for n, setting in DYNAMIC.items() if n >= least})
 
 
 def settling(curve: Curve, how: Settling) -> Figure:
@@ -188,9 +185,19 @@ def against_traditional(read: Callable[[str, str], Rule]) -> Mapping[str, Rule]:
     return {f"{base}, {words}": read(base, rival) for base in PROPOSED for words, rival in RIVALS.items()}
 
 
-def against_asa(read: Callable[[str, str], Rule]) -> Mapping[str, Rule]:
-    """Read a sentence on OJRS and ASA with both settings, lengths and mutations of the search."""
-    return {f"{base}, {which}": read(OJRS[base], asa) for base in PROPOSED for which, asa in SEARCHED.items()}
+def of_table_two(read: Callable[[str, str], Rule]) -> Mapping[str, Rule]:
+    """Read a sentence on what OJRS decides with both settings and by both laws of channels; `read` takes both."""
+    return {f"{base}, {words}": read(base, law) for base in PROPOSED for words, law in LAWS.items()}
+
+
+def against_asa(read: Callable[[str, str, str], Rule]) -> Mapping[str, Rule]:
+    """Read a sentence on OJRS and ASA so, with each length and mutation of the search, too."""
+    return {
+        f"{base}, {words}, {which}": read(OJRS[base], asa, law)
+        for base in PROPOSED
+        for words, law in LAWS.items()
+        for which, asa in SEARCHED.items()
+    }
 
 
 def near(swarm: str, *quantities: tuple[str, str]) -> Rule:
@@ -199,31 +206,41 @@ def near(swarm: str, *quantities: tuple[str, str]) -> Rule:
     return every(*(reaches(Of(quantity, swarm, setting), least) for quantity, setting in quantities))
 
 
-def by_both(read: Callable[[str], Rule]) -> Mapping[str, Rule]:
-    """Read a sentence on ratios of table III by the optimum, and by the swarms that come near it."""
-    parts = [(f"{half_of}-{names.QUALITY}", setting) for half_of in HALVES for setting in DYNAMIC.values()]
-    return {SWARMING: Among({swarm: (near(swarm, *parts), read(swarm)) for swarm in SWARMS}), OPTIMAL: read("")}
+def divided(word: str, read: Callable[[str], Rule], *servers: float) -> Rule:
+    """Read a figure of table III by the optimum, or by the swarms that come near it with these numbers of servers."""
+    if word == OPTIMAL:
+        return read("")
+    parts = [(f"{half_of}-{names.QUALITY}", DYNAMIC[n]) for half_of in HALVES for n in servers]
+    return Among({swarm: (near(swarm, *parts), read(swarm)) for swarm in SWARMS})
 
 
 def of_table_three(read: Callable[[str, str], Rule]) -> Mapping[str, Rule]:
-    """Read a sentence on table III with both settings, by both words for the divisor; `read` takes settings and divisor."""
-    return {f"{base}, {words}": rule for base in PROPOSED for words, rule in by_both(partial(read, base)).items()}
+    """Read a sentence on table III with both settings, by both words for the divisor; `read` takes settings and word."""
+    return {f"{base}, {word}": read(base, word) for base in PROPOSED for word in (SWARMING, OPTIMAL)}
 
 
-def near_optimal(network: str) -> Mapping[str, Rule]:
+def near_optimal(network: str, setting: str = STEADY) -> Mapping[str, Rule]:
     """A network reaches what table III prints of two servers, by the optimum or by the swarms that come near it."""
 
     def by(swarm: str) -> Rule:
-        figure = strategy(names.by(names.NRR, swarm), network)
+        figure = strategy(names.by(names.NRR, swarm), network, setting)
         return on_scales({name: reaches(figure, one) for name, one in NEAR_OPTIMAL.items()})
 
-    swarms = {swarm: (near(swarm, (names.NRR, STEADY)), by(swarm)) for swarm in SWARMS}
+    swarms = {swarm: (near(swarm, (names.NRR, setting)), by(swarm)) for swarm in SWARMS}
     return {OPTIMAL: by(""), SWARMING: Among(swarms)}
 
 
 # ---------------------------------------------------------------------- what was revised
 
+AFTER = "after two reviews of the second run, with its figures"
 
-def steps_of_adam(first: str, what: str = "") -> str:
-    """Say of a claim on OJRS how its training differs from that of the first run, and what the first run said."""
-    return f"{f'{what}; ' if what else ''}OJRS takes ten steps of Adam per update, in the first run one, by which: {first}"
+
+def after(what: str, before: str) -> str:
+    """Say what of a rule was changed when the second run's figures were known, and which verdict stood before."""
+    return f"{AFTER}: {what}; before that the verdict was: {before}"
+
+
+def steps_of_adam(first: str, what: str = "", then: str = "") -> str:
+    """Say of a claim on OJRS what was revised first, how its training differs from the first run's, and what came `then`."""
+    steps = f"OJRS takes ten steps of Adam per update, in the first run one, by which: {first}"
+    return "; ".join(part for part in (what, steps, then) if part)
