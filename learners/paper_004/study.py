@@ -66,7 +66,8 @@ class Paper004(Study):
         "adaptive T": f"at most {MOST_STEPS} where (30) is varied, 500 with the settings 'paper' themselves",
         "rules": "they were written before this run, on seeds of which nothing was seen (the first run had 0 to 2); what "
         "was changed in them, or added, after the figures of the first run had been seen stands with each claim. Two "
-        "readers who saw no figures, one for the paper's authors and one against, went through them before this run",
+        "readers who saw no figures, one for the paper's authors and one against, went through them before this run; after "
+        "it two did with its figures, and what was changed then says so, with the verdict before",
     }
 
     def plans(self, quick: bool) -> Sequence[Plan]:

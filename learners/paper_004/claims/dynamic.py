@@ -62,14 +62,19 @@ def stated(column: str, first: str, second: str) -> Claim:
     def read(name: str, base: str, word: str) -> Rule:
         quantity = f"{half_of}-{name}"
 
-        def met(n: float, margin: float) -> Rule:
+        def met(n: float) -> Rule:
             printed = PRINTED_III[n][place]
-            return divided(
-                word, lambda by: around(ratio(quantity, by, base, DYNAMIC[n]), printed, margin=margin, better="more"), n
-            )
+
+            def close(by: str) -> Rule:
+                figure = ratio(quantity, by, base, DYNAMIC[n])
+                return on_scales(
+                    {words: around(figure, printed, margin=margin, better="more") for words, margin in CLOSE.items()}
+                )
+
+            return divided(word, close, n)
 
         decline = [declines(quantity, base, word)] if name in BESTS.values() else []
-        return on_scales({words: every(*(met(n, margin) for n in DYNAMIC), *decline) for words, margin in CLOSE.items()})
+        return every(*(met(n) for n in DYNAMIC), *decline)
 
     numbers = ", ".join(f"{PRINTED_III[n][place]:.4f}" for n in DYNAMIC)
     fit = "swarms are asked to come near the optimum for each number of servers by itself"
@@ -114,14 +119,16 @@ def because_of_compression() -> Rule:
 def unchanged(name: str, base: str, word: str) -> Rule:
     """The best NRR is the same in both halves, for every number of servers; more in the second one exceeds it."""
 
-    def at(n: float, margin: float) -> Rule:
+    def at(n: float) -> Rule:
         def within(by: str) -> Rule:
             before, then = (ratio(f"{one}-{name}", by, base, DYNAMIC[n]) for one in HALVES)
-            return around(then - before, 0.0, margin=margin, better="more")
+            return on_scales(
+                {words: around(then - before, 0.0, margin=margin, better="more") for words, margin in CLOSE.items()}
+            )
 
         return divided(word, within, n)
 
-    return on_scales({words: every(*(at(n, margin) for n in DYNAMIC)) for words, margin in CLOSE.items()})
+    return every(*(at(n) for n in DYNAMIC))
 
 
 def risen(base: str, word: str) -> Rule:
