@@ -62,13 +62,16 @@ def _told(name: str, answer: Answer, judged: bool) -> str:
 
 
 def _lead(verdict: Verdict, answers: Mapping[str, Answer]) -> str:
-    """Say first how readings are shared where they differ, and, where that tells nothing, what none of them says."""
+    """Say first how readings are shared where they differ, and, where nobody can tell but some fail, that none holds.
+
+    The other way round nothing is said: a reading that cannot be told may be one that a rule keeps from failing.
+    """
     verdicts = {answer.verdict for answer in answers.values()}
     if len(verdicts) == 1 or verdict not in ("depends on the reading", "cannot tell"):
         return ""
     parts = [_shares(answers)] if len(answers) <= MANY else []
-    if verdict == "cannot tell":
-        parts.append("no reading holds" if "fails" in verdicts else "no reading fails")
+    if verdict == "cannot tell" and "fails" in verdicts:
+        parts.append("no reading holds")
     return "; ".join(parts)
 
 

@@ -232,7 +232,7 @@ class Apart(Rule):
             verdict = "holds"
         elif reached.verdict == "fails":
             verdict = "fails"
-        return Answer(verdict, f"{beyond.evidence}; {reached.evidence}")
+        return Answer(verdict, "; ".join(dict.fromkeys((beyond.evidence, reached.evidence))))
 
 
 @dataclass(frozen=True)
