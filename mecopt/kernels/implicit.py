@@ -23,6 +23,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+NEAR = 1e-9
+"""Relative distance from a limit within which an answer is at it."""
+
 
 class Conditions(NamedTuple):
     """What a room says of solved decisions; leading axes are those of batch and candidates."""
@@ -64,3 +67,9 @@ def safe(xp: Any, where: Any, value: Any, otherwise: float = 1.0) -> Any:
     """Return values where they are used and a harmless number elsewhere, so that no branch left out is not a number."""
     value = xp.broadcast_arrays(value, where)[0]
     return xp.where(where, value, xp.full_like(value, otherwise))
+
+
+def near(xp: Any, one: Any, other: Any) -> Any:
+    """Return whether two numbers that are not negative are the same but for `NEAR`; two zeros are not."""
+    one, other = xp.broadcast_arrays(one, other)
+    return (xp.abs(one - other) <= NEAR * xp.maximum(one, other)) & (xp.maximum(one, other) > 0.0)

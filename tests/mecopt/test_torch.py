@@ -10,7 +10,14 @@ import numpy as np
 import pytest
 
 import mecopt
-from mecopt.models import BackscatterFrame, BinaryOffloading
+from mecopt.models import (
+    BackscatterFrame,
+    BandwidthPower,
+    BinaryOffloading,
+    InferenceQueue,
+    MultiServerOffloading,
+    PricedPower,
+)
 
 torch = pytest.importorskip("torch", reason="gradients need torch")
 
@@ -147,6 +154,66 @@ def test_a_kink_is_refused_by_name_where_that_is_asked_for() -> None:
     with pytest.raises(AtAKink, match="user 1: it offloads no data"):
         allocate(BinaryOffloading, [1, 1, 1], data_size=size, at_kinks="raise")
     allocate(BinaryOffloading, [1, 0, 1], data_size=size, at_kinks="raise")
+
+
+def kinked(name: str) -> tuple[Any, Any, str, str]:
+    """Return a problem, a decision and a field for which a bound is just active, and what is said of it."""
+    if name == "multi-server-offloading":
+        servers = MultiServerOffloading(channel_gain=[[1e-7], [1e-7]], server_speed=[4e9], most_speed=[2e9, 3e9])
+        return servers, [1, 1], "most_speed", "user 0: a bound of its speed is just active"
+    free: Any
+    if name == "priced-power":
+        free = PricedPower(channel_gain=[4e-7, 2e-8], energy_price=40.0)
+        power = mecopt.allocate(free, [1, 1]).allocation.transmit_power
+        return (
+            PricedPower(**{**free.data(), "max_power": power}),
+            [1, 1],
+            "max_power",
+            "user 0: a limit of its power is just",
+        )
+    if name == "bandwidth-power":
+        free = BandwidthPower(channel_gain=[2e-8, 9e-8], bandwidth=2e6)
+        energy = mecopt.allocate(free, [1, 1]).per_user()["upload_energy"]
+        limited = BandwidthPower(**{**free.data(), "energy_budget": np.array([energy[0], np.inf])})
+        return limited, [1, 1], "energy_budget", "user 0: max_power and energy_budget both bind"
+    free = InferenceQueue(snr_per_watt=[1e2, 1e3], backlog=[3, 2])
+    rate = mecopt.allocate(free, [2, 2]).allocation.cpu_rate
+    return (
+        InferenceQueue(**{**free.data(), "cpu_speed": rate}),
+        [2, 2],
+        "cpu_speed",
+        "user 0: a limit of what it offloads is",
+    )
+
+
+@pytest.mark.parametrize("name", ["bandwidth-power", "inference-queue", "multi-server-offloading", "priced-power"])
+def test_where_a_bound_is_just_active_the_derivative_is_one_sided_or_refused(name: str) -> None:
+    """One side's derivative of the allocation is the difference there, and the other side's is another."""
+    from mecopt.torch import AtAKink
+
+    problem, decision, field, said = kinked(name)
+    with pytest.raises(AtAKink, match=said):
+        allocate(problem, decision, at_kinks="raise")
+    base = problem.data()[field]
+    part = np.array([1.0, 0.0])
+    logs = torch.zeros((), dtype=torch.float64)
+
+    def function(log: Any) -> Any:
+        found = allocate(problem, decision, **{field: torch.tensor(base) * torch.exp(log * torch.tensor(part))})
+        return found.value, found.allocation[0]
+
+    (value, first), (slope, slopes) = torch.func.jvp(function, (logs,), (torch.ones_like(logs),))
+    sides = []
+    for step in (1e-4, -1e-4):
+        there = mecopt.allocate(type(problem)(**{**problem.data(), field: base * np.exp(step * part)}), decision)
+        sides.append((np.asarray(next(iter(there.allocation.as_dict().values()))) - first.numpy()) / step)
+        assert (float(there.objective) - value.item()) / step == pytest.approx(
+            slope.item(), rel=1e-2, abs=1e-3 * value.item()
+        )
+    size = np.abs(first.numpy()).max()
+    apart = [float(np.abs(side - slopes.numpy()).max()) / size for side in sides]
+    assert min(apart) < 1e-3
+    assert max(apart) > 1e-2
 
 
 def test_gradients_are_not_differentiated() -> None:
