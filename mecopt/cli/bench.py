@@ -13,6 +13,7 @@ from mecopt.cli.numbers import Whole
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from mecopt.compare.bench.plans import Step
     from mecopt.compare.bench.rows import Measurement
     from mecopt.contract.problem import Problem
 
@@ -20,13 +21,22 @@ if TYPE_CHECKING:
 @click.command("bench")
 @click.argument("problem", required=False)
 @click.option("--warm-starts", is_flag=True, help="Measure instead what starts save each solver that takes one.")
+@click.option("--gradients", is_flag=True, help="Measure instead gradients, beside cvxpylayers where it is installed.")
 @click.option(
     "--quick", is_flag=True, help="Small sizes: whether all rows come out, with figures that are good for nothing else."
 )
 @click.option("--json", "as_json", is_flag=True, help="One object of JSON in place of tables.")
 @click.option("--history", type=click.Path(path_type=Path), help="Add this run to a file, a line of JSON per run.")
 @click.option("--seed", type=Whole(0), default=0, show_default=True, help="Seed of the instances.")
-def command(problem: str | None, warm_starts: bool, quick: bool, as_json: bool, history: Path | None, seed: int) -> None:
+def command(
+    problem: str | None,
+    warm_starts: bool,
+    gradients: bool,
+    quick: bool,
+    as_json: bool,
+    history: Path | None,
+    seed: int,
+) -> None:
     """Measure PROBLEM (or all) beside what one would otherwise call: other solvers directly, by cvxpy and by Pyomo.
 
     A ratio is that of processor times, medians of calls by turns in this process, linear algebra in one thread. "Waited" is
@@ -34,10 +44,15 @@ def command(problem: str | None, warm_starts: bool, quick: bool, as_json: bool, 
 
     With --warm-starts: a start pays if start and solve together take over 5 % less than cold in the median, and less on
     three quarters of the instances, with answers no worse.
+
+    With --gradients: value and allocation forward, gradients of both backward, by mecopt.torch.allocate and by a layer of
+    cvxpylayers on the same cone program (pip install cvxpylayers).
     """
     from mecopt.cli.console import console
     from mecopt.registry import find_problem, problem_names
 
+    if warm_starts and gradients:
+        raise click.UsageError("--warm-starts and --gradients are benches of their own; give one of them")
     if warm_starts and (quick or as_json or history):
         raise click.UsageError("--warm-starts prints tables only; leave out --quick, --json and --history")
     classes = [find_problem(name) for name in ([problem] if problem else problem_names())]
@@ -47,11 +62,17 @@ def command(problem: str | None, warm_starts: bool, quick: bool, as_json: bool, 
             screen.print(f"[bold]{cls.name}[/bold] (seed {seed}; medians of calls by turns in this process)")
             _show_starts(screen, cls, seed)
         return
-    _measure(screen, classes, seed, quick, as_json, history)
+    _measure(screen, classes, seed, quick, as_json, history, gradients)
 
 
 def _measure(
-    screen: Console, classes: list[type[Problem]], seed: int, quick: bool, as_json: bool, history: Path | None
+    screen: Console,
+    classes: list[type[Problem]],
+    seed: int,
+    quick: bool,
+    as_json: bool,
+    history: Path | None,
+    gradients: bool,
 ) -> None:
     from mecopt.compare.bench import record
 
@@ -63,7 +84,7 @@ def _measure(
     found: dict[str, list[Measurement]] = {}
     for cls in classes:
         screen.print(f"[bold]{cls.name}[/bold] (seed {seed}; medians of calls by turns in this process)")
-        found[cls.name] = _show_ratios(screen, cls, seed, quick)
+        found[cls.name] = _show_ratios(screen, cls, seed, quick, gradients)
     rows = [row for some in found.values() for row in some]
     if late := record.disturbed(rows):
         screen.print(
@@ -77,24 +98,27 @@ def _measure(
         click.echo(json.dumps(run, indent=1))
 
 
-def _show_ratios(screen: Console, cls: type[Problem], seed: int, quick: bool) -> list[Measurement]:
+def _show_ratios(screen: Console, cls: type[Problem], seed: int, quick: bool, gradients: bool) -> list[Measurement]:
     from mecopt.cli.console import told_progress
     from mecopt.compare import bench as module
     from mecopt.compare.bench.known import missing
     from mecopt.compare.bench.rivals import LIMIT
 
-    chosen = module.quick(cls) if quick else None
-    planned = module.steps(cls, seed, chosen)
+    planned = (
+        _gradients(screen, cls, seed, quick) if gradients else module.steps(cls, seed, module.quick(cls) if quick else None)
+    )
+    if not planned:
+        return []
     screen.print(
         f"  {len(planned)} measurements, at least {sum(step.seconds for step in planned):.0f} s; an outside solver may take "
         f"minutes, and is cut off after {LIMIT:.0f} s a call"
     )
-    for rival in missing(cls):
+    for rival in () if gradients else missing(cls):
         screen.print(f"  left out: {rival.name}, whose package {rival.package} is not installed")
     rows: list[Measurement] = []
     table: list[Measurement] = []
     with told_progress(screen) as progress:
-        for row in module.bench(cls, seed, chosen, progress=progress):
+        for row in module.measured(planned, progress):
             if table and row.group != table[0].group:
                 _show_group(screen, table)
                 table = []
@@ -104,6 +128,15 @@ def _show_ratios(screen: Console, cls: type[Problem], seed: int, quick: bool) ->
             _show_group(screen, table)
     screen.print("  ratio: the second CPU time over the first one; above 1 x, what stands first is the faster one")
     return rows
+
+
+def _gradients(screen: Console, cls: type[Problem], seed: int, quick: bool) -> list[Step]:
+    """Return what is measured of gradients, or say why nothing is."""
+    from mecopt.torch.bench import steps, why_none
+
+    if why := why_none(cls):
+        screen.print(f"  {why}")
+    return steps(cls, seed, quick)
 
 
 def _show_group(screen: Console, rows: list[Measurement]) -> None:

@@ -122,12 +122,17 @@ def allocate(
     missing = chosen.ndim - own - len(batch)
     single = {f.name: not axes(f) for f in declared(cls)}
 
-    def used(name: str, tensor: Tensor) -> Tensor:
-        spread = tensor.reshape((*batch, *(1,) * missing, *tensor.shape[len(batch) :]))
-        return _where(feasible, beside_users(Once.apply(spread), single[name]), 1.0)
+    names_given = [name for name in fields if isinstance(fields[name], torch.Tensor)]
+    guarded = [*(whole[name] for name in names_given), *((chosen,) if relaxed or chosen.requires_grad else ())]
+    guarded = list(Once.apply(*guarded)) if guarded else guarded
+    whole.update(zip(names_given, guarded, strict=False))
+    if len(guarded) > len(names_given):
+        chosen = _where(feasible, guarded[-1], 0.0)
 
-    if chosen.is_floating_point() or chosen.is_complex():
-        chosen = _where(feasible, Once.apply(chosen), 0.0)
+    def used(name: str, tensor: Tensor) -> Tensor:
+        spread = tensor.reshape((*batch, *(1,) * missing, *tensor.shape[len(batch) :])) if missing else tensor
+        return _where(feasible, beside_users(spread, single[name]), 1.0)
+
     known = [_where(feasible, part, 1.0) for part in variables]
     count = len(declared(cls.Allocation))  # type: ignore[arg-type]
     names, prices = ([f.name for f in declared(kind)] for kind in (cls.Allocation, cls.Dual))  # type: ignore[arg-type]
@@ -148,8 +153,8 @@ def allocate(
 
 def _where(feasible: Tensor, value: Tensor, otherwise: float) -> Tensor:
     """Return values of feasible items; a gradient never reaches the others."""
-    mask = feasible.reshape((*feasible.shape, *(1,) * (value.ndim - feasible.ndim)))
-    return torch.where(mask, value, torch.full((), otherwise, dtype=value.dtype, device=value.device))
+    beyond = value.ndim - feasible.ndim
+    return torch.where(feasible.reshape((*feasible.shape, *(1,) * beyond)) if beyond else feasible, value, otherwise)
 
 
 @cache

@@ -84,40 +84,43 @@ class Solved(torch.autograd.Function):
 
 
 class Once(torch.autograd.Function):
-    """A tensor whose gradient has no derivative: where one is asked for, that is an error and no wrong number."""
+    """Tensors whose gradients have no derivative: where one is asked for, that is an error and no wrong number."""
 
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(field: Any) -> Any:
+    def forward(*fields: Any) -> Any:
         """Return the same numbers."""
-        return field.view_as(field)
+        return tuple(field.view_as(field) for field in fields)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-        """Keep the tensor, so that its gradient is known to depend on it."""
+        """Keep the tensors, so that their gradients are known to depend on them."""
         ctx.save_for_backward(*inputs)
+        ctx.save_for_forward(*inputs)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Any) -> Any:
-        """Hand the gradient on."""
-        return Refused.apply(gradient, *ctx.saved_tensors)
+    def backward(ctx: Any, *gradients: Any) -> Any:
+        """Hand the gradients on."""
+        return Refused.apply(*gradients, *ctx.saved_tensors) if torch.is_grad_enabled() else gradients
 
     @staticmethod
-    def jvp(ctx: Any, tangent: Any) -> Any:
-        """Hand the tangent on."""
-        return tangent.view_as(tangent)
+    def jvp(ctx: Any, *tangents: Any) -> Any:
+        """Hand the tangents on."""
+        given = tuple(tangent for tangent in tangents if tangent is not None)
+        handed = iter(Refused.apply(*given, *ctx.saved_tensors[: len(given)]))
+        return tuple(None if tangent is None else next(handed) for tangent in tangents)
 
 
 class Refused(torch.autograd.Function):
-    """A gradient that refuses to be differentiated."""
+    """Gradients that refuse to be differentiated."""
 
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(gradient: Any, field: Any) -> Any:
-        """Return the same numbers."""
-        return gradient.view_as(gradient)
+    def forward(*both: Any) -> Any:
+        """Return the first half of what is given, gradients; the others are what they depend on."""
+        return tuple(gradient.view_as(gradient) for gradient in both[: len(both) // 2])
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:

@@ -223,6 +223,15 @@ def test_gradients_are_not_differentiated() -> None:
     with pytest.raises(NotImplementedError, match="first derivatives only"):
         gradient.sum().backward()
 
+    def cost(size: Any) -> Any:
+        return allocate(BinaryOffloading, [1, 0, 1], data_size=size).value
+
+    for outer in (torch.func.jacfwd, torch.func.jacrev):
+        for inner in (torch.func.jacfwd, torch.func.jacrev):
+            assert torch.isfinite(inner(cost)(size.detach())).all()
+            with pytest.raises((NotImplementedError, RuntimeError)):
+                outer(inner(cost))(size.detach())
+
 
 def test_what_is_inadmissible_is_named() -> None:
     size = tensor([12.0, 7.5])

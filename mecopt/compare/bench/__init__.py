@@ -6,7 +6,7 @@ linear algebra kept to one thread. Beside it stands what a user would have waite
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from mecopt.compare.bench import fixed, opened, slots
 from mecopt.compare.bench.plans import Plan, Step, plan, quick
@@ -14,7 +14,7 @@ from mecopt.compare.bench.rows import Measurement
 from mecopt.contract.problem import Problem
 from mecopt.evaluation.reproduction import Progress
 
-__all__ = ["Measurement", "Plan", "Step", "bench", "plan", "quick", "steps"]
+__all__ = ["Measurement", "Plan", "Step", "bench", "measured", "plan", "quick", "steps"]
 
 
 def steps(cls: type[Problem], seed: int = 0, chosen: Plan | None = None) -> list[Step]:
@@ -27,7 +27,11 @@ def bench(
     cls: type[Problem], seed: int = 0, chosen: Plan | None = None, progress: Progress = lambda what, done, total: None
 ) -> Iterator[Measurement]:
     """Measure one problem as planned; rows come as they are ready, and before each step `progress` is told of it."""
-    planned = steps(cls, seed, chosen)
+    yield from measured(steps(cls, seed, chosen), progress)
+
+
+def measured(planned: Sequence[Step], progress: Progress) -> Iterator[Measurement]:
+    """Measure what is planned, one step after the other."""
     for number, step in enumerate(planned):
         progress(step.what, number, len(planned))
         yield from step.rows()
