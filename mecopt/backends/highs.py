@@ -54,7 +54,7 @@ class Highs(OutsideSolver):
         began = clock.now()
         unit = self.unit(problem)
         with pyomo_alone():
-            model = self.model(problem, unit)
+            model = self.written(problem, unit)
             constraints, master = nonlinear(model), Linear(model, OPTIONS)
             modelled = clock.now()
             best = local(problem) if start is None else start

@@ -12,6 +12,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mecopt.contract.backend import Feature
+from mecopt.contract.limits import with_rows
 from mecopt.contract.problem import Problem
 from mecopt.contract.solver import Search, Solver
 from mecopt.running import clock
@@ -62,7 +63,7 @@ class OutsideSolver(Solver):
         reads the decision out of a solved model.
     """
 
-    features = Feature.WARM_PRIMAL | Feature.INTEGER
+    features = Feature.WARM_PRIMAL | Feature.INTEGER | Feature.LIMITS
 
     def __init__(
         self,
@@ -74,6 +75,10 @@ class OutsideSolver(Solver):
     ) -> None:
         self.model, self.unit, self.place, self.proof = model, unit, place, proof
         self.chosen = by_user if chosen is None else chosen
+
+    def written(self, problem: Problem, unit: float) -> Any:
+        """Return the Pyomo model of one instance, its limits among its constraints."""
+        return with_rows(problem, self.model(problem, unit))
 
     @abstractmethod
     def solve_one(self, problem: Problem, start: Array | None, gap: float, time_limit: float | None) -> Outside:

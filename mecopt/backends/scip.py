@@ -34,7 +34,7 @@ class Scip(OutsideSolver):
         began = clock.now()
         unit = self.unit(problem)
         with pyomo_alone():
-            model = self.model(problem, unit)
+            model = self.written(problem, unit)
             written, pairs = scip_model(model)
             if start is not None:
                 self.place(problem, model, start)

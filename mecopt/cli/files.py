@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -44,9 +45,18 @@ set_option = click.option(
 )
 
 
+limit_option = click.option(
+    "--limit",
+    "limits",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="JSON file of limits of your own on decisions; `mecopt schema PROBLEM` describes them.",
+)
+
+
 def file_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that `mecopt.data.load` takes."""
-    for option in (strict_option, set_option, ignore_option, field_option, rows_option):
+    for option in (strict_option, limit_option, set_option, ignore_option, field_option, rows_option):
         command = option(command)
     return command
 

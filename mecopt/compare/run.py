@@ -73,6 +73,8 @@ def default_methods(problem: Problem, labels: Labels | None = None) -> list[str]
     A policy that looks beyond the instance, to the slots that follow, is left to `mecopt rollout`.
     """
     known, policy = [name for name in _DEFAULTS if name in problem.solvers], shipped(problem)
+    if problem.limits:
+        known = [name for name in known if Feature.LIMITS in problem.solvers[name].features]
     return known + ([LEARNED] if policy is not None and policy.myopic else []) + ([STORED] if labels else [])
 
 
@@ -157,6 +159,7 @@ def compare(
         "exact_methods": [m for m in chosen if m in known and Feature.INTEGER in known[m].features],
         **({"own_methods": list(own)} if own else {}),
         "policies": {method: origin_of(solver) for method, solver in policies.items()},
+        **({"limits": [rule.name for rule in problem.limits]} if problem.limits else {}),
         "notes": [
             *(provenance or {}).get("notes", ()),
             *(note for solver in policies.values() for note in solver.notes(flat)),

@@ -128,6 +128,8 @@ def digest(problem: Problem) -> str:
             continue
         found.update(f"{name}{value.shape}".encode())
         found.update(np.ascontiguousarray(value).tobytes())
+    if problem.limits:
+        found.update(repr(problem.limits).encode())
     return found.hexdigest()[:16]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -12,17 +13,19 @@ from typing import Any
 import numpy as np
 
 from mecopt.contract.errors import InstanceError
+from mecopt.contract.limits import Limit
 from mecopt.contract.problem import Problem
 from mecopt.contract.solution import Solution
 from mecopt.data.card import card
 from mecopt.data.csv import read_csv
 from mecopt.data.dataset import Dataset, Rows, Told, words
 from mecopt.data.frames import read_parquet
-from mecopt.data.json import json_bytes, read_json
+from mecopt.data.json import content_of, json_bytes, read_json
 from mecopt.data.long import SUFFIXES, instance_columns, table_bytes
 from mecopt.data.mapping import name_of
 from mecopt.data.mat import mat_bytes, read_mat
 from mecopt.data.npz import npz_bytes, read_npy, read_npz
+from mecopt.data.own_limits import limits_from
 from mecopt.show.printable import encoded
 from mecopt.storage.atomic import write_whole
 
@@ -35,6 +38,7 @@ def load(
     ignore: str | Sequence[str] = (),
     fields: Mapping[str, Any] | Callable[[type[Problem]], Mapping[str, Any]] | None = None,
     field: str | Sequence[str] = (),
+    limits: str | Path | Sequence[Limit] | None = None,
 ) -> Dataset:
     """Read instances from a .json, .csv, .tsv, .txt, .parquet, .npz, .npy or .mat file.
 
@@ -54,6 +58,9 @@ def load(
     field
         what the numbers of a .npy file or of a table without names are, "channel_gain" or "data_size [kB]"; or of each of
         its columns.
+    limits
+        of one's own on decisions, beside those that the file holds: `mecopt.Limit`s, or a JSON file that lists them, as
+        ``[{"name": "at most five offload", "decision": {"offload": 1}, "most": 5}]``.
 
     Raises
     ------
@@ -87,7 +94,22 @@ def load(
     data = readers[suffix](path, Told(name_of(problem), rows, words(ignore), fields or {}, named))
     if not isinstance(data.provenance, dict):
         raise InstanceError(f"{path}: provenance is a {type(data.provenance).__name__}; allowed: an object")
-    return data
+    found = read_limits(limits) if isinstance(limits, str | Path) else limits
+    return replace(data, problem=data.problem.limited(*found)) if found else data
+
+
+def read_limits(path: str | Path) -> list[Limit]:
+    """Read the limits of one's own that a JSON file lists.
+
+    Raises
+    ------
+    InstanceError
+        where the file is missing, no JSON, or says something that is no limit.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InstanceError(f"{path} does not exist or is no file")
+    return limits_from(content_of(path), path.name)
 
 
 def save(

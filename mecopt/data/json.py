@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.contract.errors import InstanceError
+from mecopt.contract.limits import without_limits
 from mecopt.contract.problem import Problem
 from mecopt.contract.solution import Solution
 from mecopt.data.dataset import Dataset, Told, compact
 from mecopt.data.limits import DEEPEST, LONGEST, require_names
 from mecopt.data.mapping import built
+from mecopt.data.own_limits import LIMITS, said
 from mecopt.data.text import text_of
 from mecopt.quantities.values import float_of
 
@@ -26,7 +28,16 @@ DIGITS = 400
 
 
 def read_json(path: Path, told: Told) -> Dataset:
-    """Read a JSON file; a key that stands twice is an error."""
+    """Read the instances of a JSON file."""
+    content = content_of(path)
+    if not isinstance(content, dict):
+        raise InstanceError(f"{path}: an instance is an object of fields, not a {type(content).__name__}")
+    instances, notes = built(content, told, path.name)
+    return Dataset(instances, provenance=content.get("provenance", {}), notes=notes)
+
+
+def content_of(path: Path) -> Any:
+    """Return what a JSON file holds; a key that stands twice is an error."""
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         require_names(path, len(pairs))
@@ -55,10 +66,7 @@ def read_json(path: Path, told: Told) -> Dataset:
         raise InstanceError(f"{path} is not JSON: {error}") from None
     if _depth(content) > DEEPEST:
         raise InstanceError(f"{path} has brackets in more than {DEEPEST} others; no field has so many axes")
-    if not isinstance(content, dict):
-        raise InstanceError(f"{path}: an instance is an object of fields, not a {type(content).__name__}")
-    instances, notes = built(content, told, path.name)
-    return Dataset(instances, provenance=content.get("provenance", {}), notes=notes)
+    return content
 
 
 def _depth(content: Any) -> int:
@@ -73,9 +81,11 @@ def _depth(content: Any) -> int:
 
 def json_bytes(problem: Problem, labels: Solution | None, provenance: dict[str, Any]) -> bytes:
     """Return the text of a JSON file."""
-    declared = {f.name: f for f in dataclasses.fields(problem)}
-    fields = {name: written(value, declared[name]) for name, value in compact(problem).items()}
-    return json.dumps({"problem": problem.name, **fields, "provenance": provenance}, indent=1).encode()
+    own = without_limits(problem)
+    declared = {f.name: f for f in dataclasses.fields(own)}
+    fields = {name: written(value, declared[name]) for name, value in compact(own).items()}
+    limits = {LIMITS: said(problem)} if problem.limits else {}
+    return json.dumps({"problem": problem.name, **fields, **limits, "provenance": provenance}, indent=1).encode()
 
 
 def written(value: Array, f: dataclasses.Field[Any]) -> Any:

@@ -18,6 +18,7 @@ from mecopt.contract.errors import InstanceError
 from mecopt.contract.fields import axes, declared
 from mecopt.contract.problem import Problem
 from mecopt.contract.units import titled
+from mecopt.data.own_limits import require_none
 from mecopt.data.tables import INSTANCE, PROBLEM
 from mecopt.show.printable import encodable, encoded
 from mecopt.show.rows import index_columns, words
@@ -35,6 +36,7 @@ def instance_columns(problem: Problem) -> dict[str, Any]:
     """Return the fields of instances as columns that `mecopt.data.tables` reads back."""
     if len(problem.batch_shape) > 1:
         raise InstanceError(f"a batch of shape {problem.batch_shape} is no table; write .npz or .json, or problem.flat()")
+    require_none(problem, "a table")
     own = {axis.removesuffix("s"): size for axis, size in problem.sizes.items()}
     shape = (*problem.batch_shape, *own.values())
     names = [INSTANCE] * len(problem.batch_shape) + list(own)

@@ -14,6 +14,7 @@ from mecopt.contract.fields import axes, declared
 from mecopt.contract.meant import unknown_field
 from mecopt.contract.problem import Problem
 from mecopt.data.dataset import Told
+from mecopt.data.own_limits import LIMITS, limits_from
 from mecopt.quantities.doubts import batch_told
 from mecopt.quantities.values import in_units
 from mecopt.registry import find_problem, problem_names
@@ -36,7 +37,7 @@ def from_mapping(values: Any, problem: str | type[Problem] | None = None) -> Pro
     """
     cls = problem_of(values, name_of(problem))
     named = cls.name
-    entries = {name: value for name, value in values.items() if name not in ("problem", "$schema", "provenance")}
+    entries = {name: value for name, value in values.items() if name not in ("problem", "$schema", "provenance", LIMITS)}
     fields = {f.name: f for f in dataclasses.fields(cls)}
     for name, value in entries.items():
         if name not in fields:
@@ -45,7 +46,8 @@ def from_mapping(values: Any, problem: str | type[Problem] | None = None) -> Pro
     for name, f in fields.items():
         if name not in entries and f.metadata["default"] is None:
             raise InstanceError(f"{named} needs the field {name!r}: {f.metadata['meaning']}, in {f.metadata['unit']}")
-    return cls(**entries)
+    found = cls(**entries)
+    return found.limited(*limits_from(values[LIMITS], named)) if LIMITS in values else found
 
 
 def problem_of(values: Any, problem: str | None = None) -> type[Problem]:

@@ -22,6 +22,7 @@ from mecopt.data.dataset import Dataset, Told, compact
 from mecopt.data.limits import LONGEST
 from mecopt.data.mat5 import Other, read_version_5
 from mecopt.data.mat73 import read_version_73
+from mecopt.data.own_limits import require_none
 from mecopt.quantities.doubts import question_digits
 
 Array = NDArray[Any]
@@ -73,6 +74,7 @@ def mat_bytes(problem: Problem, labels: Solution | None, provenance: dict[str, A
     """Return the content of a MATLAB file; its instances stand there with their optima."""
     from scipy.io import savemat
 
+    require_none(problem, ".mat")
     if not problem.mat_layout:
         raise InstanceError(f"{problem.name} has no .mat layout; write .npz or .json")
     if labels is None:

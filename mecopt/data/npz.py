@@ -18,6 +18,7 @@ from mecopt.data.arrays import read_arrays, read_matrix
 from mecopt.data.dataset import Dataset, Told, compact
 from mecopt.data.limits import LONGEST, require_names, require_unpacked
 from mecopt.data.mapping import built
+from mecopt.data.own_limits import LIMITS, rules_of, with_numbers
 
 FORMAT = 1
 _HEADER = "mecopt"
@@ -25,7 +26,8 @@ _HEADER = "mecopt"
 
 def npz_bytes(problem: Problem, labels: Solution | None, provenance: dict[str, Any]) -> bytes:
     """Return the content of an NPZ file."""
-    header = json.dumps({"format": FORMAT, "problem": problem.name, "provenance": provenance})
+    limits = {LIMITS: rules_of(problem)} if problem.limits else {}
+    header = json.dumps({"format": FORMAT, "problem": problem.name, **limits, "provenance": provenance})
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **{_HEADER: np.array(header)}, **compact(problem))  # type: ignore[arg-type]
     return buffer.getvalue()
@@ -54,7 +56,9 @@ def read_npz(path: Path, told: Told) -> Dataset:
         raise InstanceError(f"{path} has format {form}; this version of mecopt reads format {FORMAT}")
     if told.rows is not None:
         raise InstanceError(f"{path} was written by mecopt, which knows its rows; leave rows out")
-    instances, notes = built({"problem": named, **arrays}, told, path.name)
+    limits = with_numbers(header[LIMITS], arrays, path) if LIMITS in header else None
+    found = {"problem": named, **arrays} | ({} if limits is None else {LIMITS: limits})
+    instances, notes = built(found, told, path.name)
     return Dataset(instances, provenance=provenance, notes=notes)
 
 

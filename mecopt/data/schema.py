@@ -7,9 +7,48 @@ from typing import Any
 
 import numpy as np
 
+from mecopt.contract.decision import OneOf
 from mecopt.contract.fields import axes
 from mecopt.contract.problem import Problem
 from mecopt.quantities.values import PARTS, PATTERN
+
+_BOUND = {"anyOf": [{"type": ["number", "string"]}, {"type": "array"}]}
+_USERS = {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1}
+
+OWN_LIMITS: dict[str, Any] = {
+    "description": "limits of one's own on decisions; also what the file of --limit holds",
+    "type": "array",
+    "items": {
+        "type": "object",
+        "properties": {
+            "name": {"type": "string", "description": "what violations, prices and messages call it"},
+            "decision": {
+                "type": "object",
+                "description": "weight by choice (local, offload, server 2): a number, or one per user (and server)",
+                "additionalProperties": _BOUND,
+            },
+            "most": {**_BOUND, "description": "greatest sum of weights, a number or one per instance"},
+            "least": {**_BOUND, "description": "least sum of weights"},
+            "equal": {**_BOUND, "description": "the sum of weights"},
+            "unit": {"type": "string", "description": "of weights and bounds; none for counts"},
+            "users": {
+                "anyOf": [_USERS, {"type": "integer", "minimum": 0}],
+                "description": "whom it is about",
+            },
+            "group": {"description": "numbers of groups that decide alike, one per user; 0: none"},
+            "forbidden": {"type": "string", "description": "a choice that `users` must not make"},
+            "forced": {"type": "string", "description": "a choice that `users` have to make"},
+            "alike": {**_USERS, "description": "users who decide alike"},
+        },
+        "required": ["name"],
+        "additionalProperties": False,
+    },
+}
+
+
+def _chooses(cls: type[Problem]) -> bool:
+    """Whether decisions of a problem are one of several choices per user."""
+    return isinstance(cls.sample(np.random.default_rng(0)).decision_space, OneOf)
 
 
 def _entries(f: dataclasses.Field[Any]) -> str:
@@ -59,6 +98,8 @@ def schema(cls: type[Problem]) -> dict[str, Any]:
         "$schema": {"type": "string"},
         "provenance": {"type": "object"},
     }
+    if _chooses(cls):
+        properties["limits"] = OWN_LIMITS
     first = dataclasses.fields(cls)[0].name
     for f in dataclasses.fields(cls):
         number = _number(f)

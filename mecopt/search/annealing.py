@@ -151,7 +151,7 @@ def anneal(
 class Annealing(Solver):
     """Simulated annealing of so many steps from all-local, a random decision, or a start."""
 
-    features = Feature.WARM_PRIMAL
+    features = Feature.WARM_PRIMAL | Feature.LIMITS
     adjustable: ClassVar = {
         "iterations": Adjustable(int, 1, 10_000_000),
         "temperature": Adjustable(float, 0.0, 1e6),

@@ -104,6 +104,8 @@ class CoordinateDescent(Solver):
     ) -> None:
         self.name, self.summary, self.begin = name, summary, begin
         self.value, self.moves, self.allocation = value, moves, allocation
+        if value is optimal and moves is optimal_moves:  # which are infinite where a limit is broken
+            self.features |= Feature.LIMITS
         self.package = package
 
     def search(
@@ -134,7 +136,7 @@ class LocalSearch(Solver):
     """Iterated local search: coordinate descent, then random kicks of a few users, each followed by descent."""
 
     name = "local-search"
-    features = Feature.WARM_PRIMAL
+    features = Feature.WARM_PRIMAL | Feature.LIMITS
 
     def __init__(self, kicks: int = 10, strength: int = 3) -> None:
         self.kicks, self.strength = kicks, strength

@@ -39,7 +39,7 @@ class Enumeration(Solver):
 
     name = "enumerate"
     summary = "every decision scored in batches; at most 4,194,304 of them, such as 22 users with two choices have"
-    features = Feature.INTEGER
+    features = Feature.INTEGER | Feature.LIMITS
     most = 2**22
 
     def __init__(

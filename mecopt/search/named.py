@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from mecopt.contract.backend import Feature
 from mecopt.contract.errors import InstanceError, UnknownName
 from mecopt.contract.problem import Problem
 from mecopt.contract.solver import Solver
@@ -18,10 +21,33 @@ from mecopt.search.proposed import is_learned, learned
 def solver_for(problem: Problem, name: str | Solver | None) -> Solver:
     """Return a solver by name, the problem's first one where none is given; a solver itself is returned as it is.
 
+    A problem with limits of one's own has the first one that keeps them and is there; enumeration only for few users.
+
     Raises
     ------
     UnknownName, BackendUnavailable, InstanceError
+        also where a problem has limits and the solver keeps none.
     """
+    if not problem.limits:
+        return _named(problem, name)
+    able = {key: one for key, one in problem.solvers.items() if one.features & Feature.LIMITS}
+    if name is None:
+        return next(one for one in able.values() if one.is_available() and not _too_long(problem, one))
+    found = _named(problem, name)
+    if not found.features & Feature.LIMITS:
+        raise InstanceError(
+            f"the solver {found.name!r} keeps no limits, and {problem.limits[0].name!r} is one; these do: {', '.join(able)}"
+        )
+    return found
+
+
+def _too_long(problem: Problem, solver: Solver) -> bool:
+    """Whether a solver scores every decision, and there are too many."""
+    return problem.choices.count > getattr(solver, "most", np.inf)
+
+
+def _named(problem: Problem, name: str | Solver | None) -> Solver:
+    """Return a solver by name, or as it is given."""
     if isinstance(name, Solver):
         name.require()
         return name

@@ -38,7 +38,7 @@ class ParticleSwarm(Solver):
     """A swarm of particles whose places, rounded down, are decisions; the first one begins at a start where there is one."""
 
     name = "particle-swarm"
-    features = Feature.WARM_PRIMAL
+    features = Feature.WARM_PRIMAL | Feature.LIMITS
     adjustable: ClassVar = {
         "particles": Adjustable(int, 1, 100_000),
         "iterations": Adjustable(int, 1, 10_000_000),

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from mecopt.contract.backend import Feature
 from mecopt.contract.errors import InstanceError
 from mecopt.contract.problem import Problem
 from mecopt.contract.solver import Search, Solver
@@ -46,6 +47,8 @@ class Proposes(Protocol):
 
 class Proposed(Solver):
     """The best of a policy's candidates, each with its best allocation."""
+
+    features = Feature.LIMITS
 
     def __init__(self, name: str, policy: Proposes) -> None:
         self.name, self.policy = name, policy

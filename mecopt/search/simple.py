@@ -9,6 +9,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from mecopt.contract.backend import Feature
 from mecopt.contract.problem import Problem
 from mecopt.contract.solver import Adjustable, Search, Solver
 from mecopt.search.candidates import scores
@@ -19,6 +20,8 @@ Array = NDArray[Any]
 
 class Constant(Solver):
     """The same choice for every user to whom it is possible: all local (0) or all offload (1)."""
+
+    features = Feature.LIMITS
 
     def __init__(
         self,
@@ -41,6 +44,7 @@ class Constant(Solver):
 class BestOfRandom(Solver):
     """The best of some uniformly random decisions, each with its best allocation; one is plain random."""
 
+    features = Feature.LIMITS
     adjustable: ClassVar = {"draws": Adjustable(int, 1, 1_000_000)}
 
     def __init__(self, name: str, draws: int) -> None:
@@ -66,6 +70,7 @@ class IndexScan(Solver):
     """Sort users by an index and offload the top k, raising k from 0 while the objective improves."""
 
     name = "index-scan"
+    features = Feature.LIMITS
 
     def __init__(self, index: Callable[[Any], Array], formula: str) -> None:
         self.index = index

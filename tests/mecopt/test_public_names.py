@@ -9,7 +9,7 @@ import pytest
 NAMES = {
     "mecopt": """
         AmbiguousShape BackendUnavailable Binary Certificate DecisionSpace DoubtfulData ImplausibleData
-        InstanceError MecoptError NoSuchInstance Problem Reference Scenario Solution SolveFailed StartIgnored
+        InstanceError Limit MecoptError NoSuchInstance Problem Reference Scenario Solution SolveFailed StartIgnored
         Statistics Status UnknownName __version__ allocate find_problem load_policy problems shapes_meant solve
         strict
     """,

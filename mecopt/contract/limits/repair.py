@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.contract.limits.linear import kept_decision
+from mecopt.contract.limits.rows import decision_rows
 from mecopt.contract.limits.rule import GROUP, before_of, bounds_of, broken, sums, weights_of
 
 Array = NDArray[Any]
@@ -45,6 +47,7 @@ def repaired(problem: Any, decision: Array, of: Callable[[str], Callable[..., An
 
     Users who decide alike first do as the first of them does, and move together from then on. Then the move is made, again
     and again, that costs least for what it takes from the sum of violations, until all limits are kept or no move takes any.
+    Where that is so the nearest decision that keeps all stands.
 
     Parameters
     ----------
@@ -93,9 +96,22 @@ def repaired(problem: Any, decision: Array, of: Callable[[str], Callable[..., An
         found[active] = np.where(moves, choices[:, None].astype(found.dtype), now)
         active = active[able]
         active = active[broken(some[active], found[active])] if active.size else active
+    for k in np.flatnonzero(broken(some, found)).tolist():
+        found[k] = _nearest(some[k], found[k], of)
     whole = rows.copy()
     whole[breaks] = found
     return whole.reshape(decision.shape)
+
+
+def _nearest(problem: Any, decision: Array, of: Callable[[str], Callable[..., Any]]) -> Array:
+    """Return the decision of one instance that keeps all limits and changes fewest users, itself where none is found."""
+    rows, users = decision_rows(problem), np.arange(problem.users)
+    changes = np.ones((problem.users, len(problem.choices.labels)))
+    changes[users, decision] = 0.0
+    values = np.asarray(of("move_values")(problem, decision), dtype=float)
+    able = np.isfinite(values) | (not np.isfinite(values).any()) | (changes == 0.0)
+    nearest, _ = kept_decision(rows.weight[0], rows.least[0], rows.most[0], changes, able)
+    return decision if nearest is None or broken(problem, nearest) else nearest
 
 
 def _blocks(problem: Any) -> Array:

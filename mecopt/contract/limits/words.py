@@ -9,14 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.contract.formulas import formula_of
+from mecopt.contract.limits.linear import kept_decision
 from mecopt.contract.limits.rows import decision_rows
 from mecopt.contract.limits.rule import EQUAL, LEAST, MOST, Rule, excess, sums, weights_of
 from mecopt.contract.units import behind
 
 Array = NDArray[Any]
-
-SECONDS = 5.0
-"""Within which a set of limits has to show whether it can be kept; what does not is taken to be."""
 
 MOST_PROBED = 4_000
 """Choices of users that are tried one by one."""
@@ -39,9 +37,10 @@ def why_infeasible(problem: Any, decision: Array | None, own: Callable[..., str]
     for possible, beside in ((None, ""), (_possible(problem), " beside what users can do at all")):
         conflict = irreducible(problem, possible)
         if conflict:
-            names = " and ".join(repr(problem.limits[k].name) for k in conflict)
-            if len(conflict) == 1:
-                return f"no decision keeps the limit {names}{beside}"
+            *others, last = (repr(problem.limits[k].name) for k in conflict)
+            if not others:
+                return f"no decision keeps the limit {last}{beside}"
+            names = f"{', '.join(others)} and {last}"
             return f"the limits {names} contradict each other{beside}; without any one of them the others can be kept"
     return "each decision that keeps the limits breaks a constraint of the problem's own"
 
@@ -96,22 +95,6 @@ def irreducible(problem: Any, possible: Array | None = None) -> list[int]:
 
 def _can_be_kept(rows: Any, limits: list[int], possible: Array | None) -> bool:
     """Whether some decision keeps some of the limits; also where time is too short to tell."""
-    from scipy.optimize import Bounds, LinearConstraint, milp
-    from scipy.sparse import csr_matrix, eye, kron
-
-    users, choices = rows.weight.shape[2:]
     wanted = np.isin(rows.rule, limits)
-    one_each = kron(eye(users), np.ones((1, choices)))
-    limited = csr_matrix(rows.weight[0, wanted].reshape(int(wanted.sum()), -1))
-    constraints = [LinearConstraint(one_each, 1.0, 1.0)]
-    if limited.shape[0]:
-        constraints.append(LinearConstraint(limited, rows.least[0, wanted], rows.most[0, wanted]))
-    upper = np.ones(users * choices) if possible is None else possible.reshape(-1).astype(float)
-    found = milp(
-        np.zeros(users * choices),
-        integrality=np.ones(users * choices),
-        bounds=Bounds(0.0, upper),
-        constraints=constraints,
-        options={"time_limit": SECONDS},
-    )
-    return int(found.status) != 2
+    free = np.ones(rows.weight.shape[2:]) if possible is None else possible
+    return not kept_decision(rows.weight[0, wanted], rows.least[0, wanted], rows.most[0, wanted], 0.0 * free, free)[1]

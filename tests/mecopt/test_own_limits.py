@@ -1,0 +1,380 @@
+"""Limits of one's own: what they rule out, that no door loses them, and that proofs under them are proofs."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import json
+import pickle
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+import jsonschema
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import mecopt
+from mecopt import InstanceError, Limit, Problem, Status, UnknownName
+from mecopt.contract.backend import Feature
+from mecopt.contract.limits import decision_rows, limits_of, without_limits
+from mecopt.data import digest, from_mapping, load, save, schema
+from mecopt.data.stream import changed, distinct, passes
+from mecopt.models import (
+    BandwidthPower,
+    BinaryOffloading,
+    ComputationRate,
+    HybridSlot,
+    MultiServerOffloading,
+    PricedPower,
+)
+
+Array = NDArray[Any]
+
+CHOOSING: tuple[type[Problem], ...] = (BinaryOffloading, ComputationRate, MultiServerOffloading, PricedPower, BandwidthPower)
+SIZES: dict[type[Problem], dict[str, int]] = {MultiServerOffloading: {"users": 4, "servers": 2}}
+
+
+def drawn(cls: type[Problem], count: int, seed: int = 0) -> Problem:
+    """Draw instances that all decisions of can be looked at."""
+    return cls.sample(np.random.default_rng(seed), (count,), **SIZES.get(cls, {"users": 5}))
+
+
+def several(problem: Problem, seed: int = 1) -> list[Limit]:
+    """Draw limits of each kind, other numbers for each instance."""
+    rng, batch, users = np.random.default_rng(seed), problem.batch_shape, problem.users
+    weight = rng.uniform(1.0, 9.0, (*batch, users))
+    return [
+        Limit("so many", {"offload": 1}, most=rng.integers(1, users + 1, batch), least=0),
+        Limit("memory", {"offload": weight, "local": 0.5}, most=0.7 * weight.sum(axis=-1), unit="MB"),
+        Limit("some at home", {"local": 1.0}, least=rng.integers(0, 3, batch)),
+        Limit.alike("pair", [0, 2]),
+    ]
+
+
+def decisions_of(problem: Problem) -> Array:
+    """Return all decisions, ``(decisions, users)``."""
+    choices = range(len(problem.choices.labels))
+    return np.array(list(itertools.product(choices, repeat=problem.users)), dtype=np.int8)
+
+
+def kept_by_hand(problem: Problem, limits: list[Limit], number: int, decision: Array) -> bool:
+    """Whether a decision of an instance keeps limits, read off them as a person does."""
+    for limit in limits:
+        about = range(problem.users) if limit.users is None else limit.users
+        if limit.group is not None:
+            if len({int(decision[i]) for i in about}) > 1:
+                return False
+            continue
+        total = 0.0
+        for i in about:
+            for choice, weights in limit.decision.items():
+                made = decision[i] == 0 if choice == "local" else decision[i] > 0
+                if choice.startswith("server"):
+                    made = decision[i] == int(choice.split()[1])
+                if made:
+                    weight = np.asarray(weights)
+                    total += float(weight if not weight.ndim else weight[number][i] if weight.ndim > 1 else weight[i])
+
+        def bound(value: Any) -> float:
+            return float(np.broadcast_to(value, problem.batch_shape)[number])
+
+        if limit.most is not None and total > bound(limit.most) + 1e-9:
+            return False
+        if limit.least is not None and total < bound(limit.least) - 1e-9:
+            return False
+        if limit.equal is not None and abs(total - bound(limit.equal)) > 1e-9:
+            return False
+    return True
+
+
+@pytest.mark.parametrize("cls", CHOOSING)
+def test_all_decisions_looked_at_by_hand_have_the_best_that_is_proved(cls: type[Problem]) -> None:
+    problem = drawn(cls, 60)
+    limits = several(problem)
+    mine, every = problem.limited(*limits), decisions_of(problem)
+    values = problem.sign * problem.optimal_value(np.broadcast_to(every, (len(problem), *every.shape)))
+    kept = np.array([[kept_by_hand(problem, limits, k, z) for z in every] for k in range(len(problem))])
+    assert not kept.all(axis=1).any()
+    assert kept.any()
+    least = np.where(kept & ~np.isnan(values), values, np.inf).min(axis=1)
+    found = mecopt.solve(mine, solver="enumerate", throw=False)
+    possible = np.isfinite(least)
+    assert np.array_equal(found.is_optimal, possible)
+    assert all(status is Status.INFEASIBLE for status in found.status[~possible])
+    assert np.allclose(problem.sign * found.objective[possible], least[possible], rtol=1e-9)
+    assert all(kept_by_hand(problem, limits, k, found.decision[k]) for k in np.flatnonzero(possible))
+
+
+@pytest.mark.parametrize("cls", CHOOSING)
+def test_formulas_agree_with_limits_looked_at_by_hand(cls: type[Problem]) -> None:
+    problem = drawn(cls, 3, seed=4)
+    limits = [
+        *several(problem, 5),
+        Limit.forbidden("not one", "offload", [1]),
+        Limit("odd", {"offload": [1.0, -2.0, *[0.25] * (problem.users - 2)]}, equal=1.25, users=range(problem.users - 1)),
+    ]
+    mine, every = problem.limited(*limits), decisions_of(problem)
+    block = np.broadcast_to(every, (3, *every.shape))
+    kept = np.array([[kept_by_hand(problem, limits, k, z) for z in every] for k in range(3)])
+    assert np.array_equal(mine.infeasible(block), problem.infeasible(block) | ~kept)
+    for score in (mine.optimal_value, mine.scorer()):
+        assert np.array_equal(
+            np.isposinf(mine.sign * score(block)), np.isposinf(mine.sign * problem.optimal_value(block)) | ~kept
+        )
+    rows = decision_rows(mine)
+    users = np.arange(problem.users)
+    sums = rows.weight[:, :, users, every].sum(axis=-1)
+    inside = (sums >= rows.least[..., None]) & (sums <= rows.most[..., None])
+    assert np.array_equal(inside.all(axis=1), kept)
+    broken = mine.violations(block, mine.closed_form(block)[0])
+    worst = np.max([broken[limit.name] for limit in limits], axis=0)
+    assert np.array_equal(worst > 0, ~kept)
+    assert (worst[~kept] > 1e-4).all()
+    moved = mine.move_values(every[5] * np.ones((3, 1), dtype=np.int8))
+    for i, j in itertools.product(range(problem.users), range(len(problem.choices.labels))):
+        one = np.repeat(every[5][None], 3, axis=0)
+        one[:, i] = j
+        assert np.allclose(moved[:, i, j], mine.optimal_value(one), rtol=1e-9, equal_nan=True)
+
+
+@pytest.mark.parametrize("cls", CHOOSING)
+def test_a_limit_that_cannot_bind_changes_no_digit(cls: type[Problem]) -> None:
+    problem = drawn(cls, 20, seed=2)
+    loose = problem.limited(
+        Limit("all may", {"offload": 1}, most=problem.users), Limit("none has to", {"local": 2.0}, least=0)
+    )
+    for name, solver in problem.solvers.items():
+        if solver.is_available() and Feature.LIMITS in solver.features and name not in ("scip", "highs"):
+            rngs = (np.random.default_rng(3) for _ in range(2))
+            plain, mine = (mecopt.solve(one, solver=name, rng=rng) for one, rng in zip((problem, loose), rngs, strict=True))
+            assert np.array_equal(plain.decision, mine.decision), name
+            assert np.array_equal(plain.objective, mine.objective), name
+
+
+# ---------------------------------------------------------------------- no door loses a limit
+
+
+def _saved(suffix: str) -> Callable[[Problem, Path], Problem]:
+    def door(problem: Problem, folder: Path) -> Problem:
+        save(folder / f"slots{suffix}", problem)
+        return load(folder / f"slots{suffix}").problem
+
+    return door
+
+
+DOORS: dict[str, Callable[[Problem, Path], Problem]] = {
+    "pickle": lambda problem, _: pickle.loads(pickle.dumps(problem)),
+    "cloudpickle": lambda problem, _: cloudpickle.loads(cloudpickle.dumps(problem)),
+    "copy": lambda problem, _: copy.copy(problem),
+    "deepcopy": lambda problem, _: copy.deepcopy(problem),
+    "replace": lambda problem, _: replace(problem),
+    "fields": lambda problem, _: type(problem)(**problem.data()),
+    "slice": lambda problem, _: problem[:],
+    "flat": lambda problem, _: problem.flat(),
+    "one by one": lambda problem, _: type(problem)(
+        **{name: np.stack([one.data()[name] for one in problem]) for name in problem.data()}
+    ),
+    "said again": lambda problem, _: without_limits(problem).limited(*limits_of(problem)),
+    "json": _saved(".json"),
+    "npz": _saved(".npz"),
+    "changed": lambda problem, _: changed(problem, []),
+    "distinct": lambda problem, _: distinct(problem),
+    "a pass": lambda problem, _: passes(problem, len(problem), np.random.default_rng(0))[
+        np.argsort(np.random.default_rng(0).permutation(len(problem)))
+    ],
+    "solution": lambda problem, _: mecopt.solve(problem, solver="enumerate", throw=False).problem,
+    "solution's pickle": lambda problem, _: (
+        pickle.loads(pickle.dumps(mecopt.solve(problem, solver="enumerate", throw=False))).problem
+    ),
+    "solution's slice": lambda problem, _: mecopt.solve(problem, solver="enumerate", throw=False)[:].problem,
+    "paired": lambda problem, _: problem.paired(np.zeros((*problem.batch_shape, 1, problem.users), dtype=np.int8))[0],
+}
+
+
+@pytest.mark.parametrize("cls", CHOOSING)
+@pytest.mark.parametrize("door", DOORS)
+def test_no_door_loses_a_limit(door: str, cls: type[Problem], tmp_path: Path) -> None:
+    problem = drawn(cls, 3)
+    mine = problem.limited(*several(problem), Limit.forced("this one", "offload", [1]))
+    other = DOORS[door](mine, tmp_path)
+    assert other.limits == mine.limits
+    assert type(other) is type(mine)
+    assert digest(other) == digest(mine) != digest(problem)
+    every = np.broadcast_to(decisions_of(problem), (3, *decisions_of(problem).shape))
+    assert np.array_equal(other.infeasible(every), mine.infeasible(every))
+    assert mine.infeasible(every).any()
+    assert not mine.infeasible(every).all()
+
+
+def test_what_has_no_place_for_limits_refuses_them(tmp_path: Path) -> None:
+    mine = drawn(BinaryOffloading, 2).limited(Limit("one", {"offload": 1}, most=1))
+    for suffix in (".csv", ".tsv", ".parquet", ".mat"):
+        labels = mecopt.solve(mine, solver="enumerate") if suffix == ".mat" else None
+        with pytest.raises(InstanceError, match="no place for limits such as 'one'"):
+            save(tmp_path / f"slots{suffix}", mine, labels=labels)
+    with pytest.raises(UnknownName, match="limit_one_offload"):
+        BinaryOffloading(**mine.data())
+    with pytest.raises(InstanceError, match=r"limit_one_offload.* is missing"):
+        type(mine)(**without_limits(mine).data())
+
+
+def test_a_limit_is_written_as_a_person_writes_it(tmp_path: Path) -> None:
+    problem = BinaryOffloading(data_size=[12.0, 7.5, 20.1])
+    (tmp_path / "mine.json").write_text(
+        json.dumps(
+            [
+                {"name": "at most two", "decision": {"offload": 1}, "most": 2},
+                {"name": "memory", "decision": {"offload": ["2 MB", "500 kB", "3 MB"]}, "most": "40 Mbit", "unit": "MB"},
+                {"name": "not the first", "forbidden": "offload", "users": [0]},
+                {"name": "the last", "forced": "offload", "users": 2},
+                {"name": "pair", "alike": [1, 2]},
+            ]
+        )
+    )
+    save(tmp_path / "slots.json", problem)
+    mine = load(tmp_path / "slots.json", limits=tmp_path / "mine.json").problem
+    assert [rule.name for rule in mine.limits] == ["at most two", "memory", "not the first", "the last", "pair"]
+    assert mine.data()["limit_memory_offload"].tolist() == [2.0, 0.5, 3.0]
+    assert mecopt.solve(mine, solver="enumerate").decision.tolist() == [0, 1, 1]
+    save(tmp_path / "limited.json", mine)
+    content = json.loads((tmp_path / "limited.json").read_text())
+    jsonschema.validate({k: v for k, v in content.items()}, schema(BinaryOffloading))
+    assert digest(from_mapping(content)) == digest(mine)
+
+
+# ---------------------------------------------------------------------- solvers
+
+
+@pytest.mark.parametrize("cls", CHOOSING)
+def test_solvers_keep_limits_or_refuse_them_by_name(cls: type[Problem]) -> None:
+    problem = drawn(cls, 2, seed=6)
+    mine = problem.limited(*several(problem, 7))
+    best = mecopt.solve(mine, solver="enumerate", throw=False)
+    for name, solver in problem.solvers.items():
+        if not solver.is_available():
+            continue
+        if Feature.LIMITS not in solver.features:
+            with pytest.raises(
+                InstanceError, match=f"{name}.* keeps no limits, and 'so many' is one; these do: .*enumerate"
+            ):
+                mecopt.solve(mine, solver=name)
+            continue
+        found = mecopt.solve(mine, solver=name, throw=False)
+        answered = np.array([status in (Status.OPTIMAL, Status.FEASIBLE, Status.LIMIT) for status in found.status])
+        assert not mine.infeasible(found.decision)[answered].any(), name
+        assert answered.any() == best.is_optimal.any(), name
+        worse = mine.sign * (found.objective - best.objective)[answered]
+        assert (worse >= -1e-9 * np.abs(best.objective[answered])).all(), name
+        if Feature.INTEGER in solver.features:
+            assert np.allclose(found.objective[answered], best.objective[answered], rtol=1e-6), name
+
+
+def test_a_decision_that_breaks_a_limit_has_no_allocation() -> None:
+    problem = BinaryOffloading(data_size=[12.0, 7.5, 20.1])
+    mine = problem.limited(Limit("memory", {"offload": [1.0, 2.0, 4.0]}, most=5.0, unit="MB"))
+    found = mecopt.allocate(mine, [[1, 0, 1], [0, 1, 1]], throw=False)
+    assert [status.name for status in found.status] == ["OPTIMAL", "INFEASIBLE"]
+    assert "it breaks the limit 'memory': 6 MB; allowed: at most 5 MB" in found.stats.messages[1]
+    assert found[0].objective == mecopt.allocate(problem, [1, 0, 1]).objective
+
+
+def test_limits_that_contradict_each_other_are_named() -> None:
+    mine = BinaryOffloading(data_size=[12.0, 7.5, 20.1, 3.0]).limited(
+        Limit("memory", {"offload": [1.0, 2.0, 4.0, 1.0]}, most=50.0, unit="MB"),
+        Limit("at most two", {"offload": 1}, most=2),
+        Limit.forced("both", "offload", [0, 1]),
+        Limit.alike("pair", [1, 2]),
+    )
+    found = mecopt.solve(mine, solver="enumerate", throw=False)
+    assert found.status is Status.INFEASIBLE
+    said = found.stats.messages[0]
+    assert all(f"'{name}'" in said for name in ("at most two", "both", "pair"))
+    assert "memory" not in said
+    assert "contradict each other" in said
+
+
+def test_a_decision_is_mended_by_as_few_moves_as_it_takes() -> None:
+    problem = BinaryOffloading(data_size=[12.0, 7.5, 20.1, 3.0])
+    kept = problem.limited(Limit("two", {"offload": 1}, most=2)).mended(np.ones(4, dtype=np.int8))
+    assert kept.tolist() == [1, 0, 1, 0]  # to keep the largest tasks away from home costs least
+    pair = problem.limited(Limit.alike("pair", [0, 3]), Limit("one", {"offload": 1}, equal=1))
+    assert pair.mended(np.array([1, 0, 0, 0], dtype=np.int8)).sum() == 1
+    assert not pair.infeasible(pair.mended(np.array([1, 0, 0, 0], dtype=np.int8)))
+
+
+# ---------------------------------------------------------------------- bad input
+
+BINARY = BinaryOffloading(data_size=[12.0, 7.5, 20.1])
+BAD: dict[str, tuple[Callable[[], Any], str]] = {
+    "unknown choice": (
+        lambda: Limit("x", {"offlod": 1}, most=1),
+        "unknown choice of limit 'x' 'offlod'; did you mean 'offload'",
+    ),
+    "choices": (lambda: Limit("x", {"server 3": 1}, most=1), "'server 3'.* Known: local, offload"),
+    "nan": (
+        lambda: Limit("x", {"offload": [1.0, np.nan, 2.0]}, most=1),
+        r"limit 'x'.decision\['offload'\]\[1\] is nan; allowed: finite",
+    ),
+    "shape": (
+        lambda: Limit("x", {"offload": [1.0, 2.0]}, most=1),
+        r"limit 'x'.decision\['offload'\] has shape \(2,\); allowed: .*one per user",
+    ),
+    "batch": (lambda: Limit("x", {"offload": 1}, most=[[1, 2]] * 2 + [[3]]), "not a rectangular array"),
+    "crossed": (lambda: Limit("x", {"offload": 1}, most=1, least=2), r"limit 'x': most is 1, less than least, which is 2"),
+    "unit": (lambda: Limit("x", {"offload": "3 s"}, most=1, unit="MB"), "s"),
+    "no unit": (lambda: Limit("x", {"offload": 1}, most=1, unit="MBB"), "unknown unit 'MBB'"),
+    "decibels": (lambda: Limit("x", {"offload": 1}, most=1, unit="dB"), "decibels do not"),
+    "no bound": (lambda: Limit("x", {"offload": 1}), "limit 'x' has no bound; allowed: most, least"),
+    "no weights": (lambda: Limit("x", most=1), "limit 'x' has no weights"),
+    "equal and most": (lambda: Limit("x", {"offload": 1}, most=1, equal=1), "has equal and most; allowed: equal alone"),
+    "user": (lambda: Limit.forbidden("x", "offload", [0, 3]), r"limit 'x': users\[1\] is 3; allowed: 0 to 2"),
+    "no user": (lambda: Limit.alike("x", []), "about no user"),
+    "name": (lambda: Limit("!", {"offload": 1}, most=1), "name is '!'; allowed"),
+    "inf weight": (lambda: Limit("x", {"offload": np.inf}, most=1), "is inf; allowed: finite numbers"),
+    "-inf": (lambda: Limit("x", {"offload": 1}, most=-np.inf), "most is -inf"),
+    "group": (lambda: Limit("x", group=[0.5, 1, 1]), "whole numbers"),
+    "no limit": (lambda: {"offload": 1}, "a limit is a dict; allowed: mecopt.Limit"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_limits_are_refused_by_name(case: str) -> None:
+    make, words = BAD[case]
+    with pytest.raises(InstanceError, match=words):
+        BINARY.limited(make())
+
+
+def test_limits_have_names_of_their_own() -> None:
+    one = BINARY.limited(Limit("at most", {"offload": 1}, most=1))
+    with pytest.raises(
+        InstanceError, match=r"two limits are called 'At most'; allowed: names of their own; .*differ in signs"
+    ):
+        one.limited(Limit("At most", {"offload": 1}, most=2))
+
+
+def test_a_limit_on_a_decision_that_is_no_choice_is_refused() -> None:
+    slot = HybridSlot.sample(np.random.default_rng(0), ())
+    with pytest.raises(InstanceError, match="one of several choices per user"):
+        slot.limited(Limit("x", {"offload": 1}, most=1))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ({"name": "x"}, "a dict; allowed: a list"),
+        ([{"decision": {}}], "has no name"),
+        ([{"name": "x", "mots": 1}], "did you mean 'most'"),
+        ([{"name": "x", "forbidden": "offload"}], "no users"),
+        ([{"name": "x", "forbidden": "offload", "most": 1, "users": [1]}], "'forbidden' and 'most'"),
+        ([3], "an object with a name"),
+    ],
+)
+def test_bad_files_of_limits_are_refused(content: Any, words: str, tmp_path: Path) -> None:
+    save(tmp_path / "slots.json", BINARY)
+    (tmp_path / "mine.json").write_text(json.dumps(content))
+    with pytest.raises(InstanceError, match=words):
+        load(tmp_path / "slots.json", limits=tmp_path / "mine.json")
