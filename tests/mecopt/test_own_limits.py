@@ -35,7 +35,7 @@ from mecopt.models import (
 Array = NDArray[Any]
 
 CHOOSING: tuple[type[Problem], ...] = (BinaryOffloading, ComputationRate, MultiServerOffloading, PricedPower, BandwidthPower)
-SIZES: dict[type[Problem], dict[str, int]] = {MultiServerOffloading: {"users": 4, "servers": 2}}
+SIZES: dict[type[Problem], dict[str, Any]] = {MultiServerOffloading: {"users": 4, "servers": 2}}
 
 
 def drawn(cls: type[Problem], count: int, seed: int = 0) -> Problem:
@@ -106,7 +106,7 @@ def test_all_decisions_looked_at_by_hand_have_the_best_that_is_proved(cls: type[
     assert np.array_equal(found.is_optimal, possible)
     assert all(status is Status.INFEASIBLE for status in found.status[~possible])
     assert np.allclose(problem.sign * found.objective[possible], least[possible], rtol=1e-9)
-    assert all(kept_by_hand(problem, limits, k, found.decision[k]) for k in np.flatnonzero(possible))
+    assert all(kept_by_hand(problem, limits, k, found.decision[k]) for k in np.flatnonzero(possible).tolist())
 
 
 @pytest.mark.parametrize("cls", CHOOSING)
