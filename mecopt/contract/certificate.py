@@ -72,10 +72,12 @@ def _gaps(problem: Problem, objective: Array, bound: Array, *beside: float) -> l
     """Return relative gaps beside several parts of what is negligible."""
     if not objective.ndim and not bound.ndim:
         sign, whole = problem.sign, float(problem.negligible)
+        whole = whole if math.isfinite(whole) else 0.0
         return [np.asarray(_gap(sign, float(objective), float(bound), part * whole)) for part in beside]
     excess = problem.sign * (objective - bound)
     missing = (1,) * (objective.ndim - len(problem.batch_shape))
-    negligible = np.reshape(problem.negligible, (*problem.batch_shape, *missing))
+    negligible = np.where(np.isfinite(problem.negligible), problem.negligible, 0.0)
+    negligible = np.reshape(negligible, (*problem.batch_shape, *missing))
     proved = np.isfinite(objective)
     # A bound that no value reaches says that there is no answer: beside one it is the grossest contradiction.
     denied = proved & (problem.sign * bound == np.inf)

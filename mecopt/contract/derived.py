@@ -24,7 +24,7 @@ class Deriving:
 
 
 class derived(Generic[T]):  # noqa: N801 - it is written as `property` is
-    """A property that is computed when it is first asked for; of immutable data it stays what it was."""
+    """A property that is computed when it is first asked for; of immutable data it stays what it was, arrays read-only."""
 
     def __init__(self, compute: Callable[[Any], T]) -> None:
         self.compute = compute
@@ -42,7 +42,15 @@ class derived(Generic[T]):  # noqa: N801 - it is written as `property` is
         except KeyError:
             pass
         value = owner._derived[self] = self.compute(owner)
+        if isinstance(value, np.ndarray):
+            value.flags.writeable = False
         return value
+
+
+def forget(*data: Deriving) -> None:
+    """Let go of what was derived of data: the next call finds them as the first one did."""
+    for one in data:
+        one._derived.clear()
 
 
 FEW = 10_000

@@ -138,7 +138,7 @@ class Problem(Instances, Generic[AllocationT, DualT]):
         """What objectives are made of that may be 0 or of either sign, per instance: 0 unless they may.
 
         An answer contradicts its bound by more than rounding beside it; gaps count beside
-        `mecopt.contract.certificate.NOTHING` of it.
+        `mecopt.contract.certificate.NOTHING` of it. Where it overflows it counts for nothing.
         """
         return np.zeros(self.batch_shape)
 

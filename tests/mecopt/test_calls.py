@@ -2,7 +2,9 @@
 
 import copy
 import dataclasses
+import gc
 import pickle
+import weakref
 from typing import Any, ClassVar
 
 import numpy as np
@@ -89,6 +91,43 @@ def test_who_writes_into_what_a_problem_derives_changes_no_later_answer() -> Non
     assert (after.objective, after.bound) == (before.objective, before.bound)
 
 
+@pytest.mark.parametrize("name", problem_names())
+def test_nobody_can_write_into_what_a_problem_shows_of_its_data(name: str) -> None:
+    problem = drawn(name)
+    kinds = type(problem).__mro__
+    shown = {one for kind in kinds for one, value in vars(kind).items() if isinstance(value, derived.derived)}
+    assert {"users", "decision_space"} <= shown
+    values = {one: getattr(problem, one) for one in shown}
+    values |= {f"{one}.{part}": at for one in shown for part, at in getattr(values[one], "__dict__", {}).items()}
+    assert [one for one, value in values.items() if isinstance(value, np.ndarray) and value.flags.writeable] == []
+
+
+@pytest.mark.parametrize("name", problem_names())
+def test_a_problem_that_nobody_uses_is_gone_at_once(name: str) -> None:
+    problem = drawn(name)
+    mecopt.allocate(problem, problem.decision_space.sample(np.random.default_rng(0)), throw=False)
+    used = copy.copy(problem)
+    gone = weakref.ref(used)
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        assert used.flat().negligible.shape == (1,)
+        mecopt.allocate(used, used.decision_space.sample(np.random.default_rng(0)), throw=False)
+        del used
+        assert gone() is None, "it stays until garbage is collected"
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def test_what_is_forgotten_is_derived_again() -> None:
+    problem = MultiServerOffloading.sample(np.random.default_rng(0), users=4, servers=2)
+    before, space = problem.choice_costs(), problem.decision_space
+    derived.forget(problem)
+    assert problem.decision_space is not space
+    np.testing.assert_array_equal(problem.choice_costs(), before)
+
+
 def test_what_takes_much_memory_is_computed_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
 
@@ -127,7 +166,7 @@ class Gained(Told):
     objective=NUMBERS,
     bound=NUMBERS,
     broken=st.sampled_from([0.0, 1e-16, 5e-11, 1e-9, 1e-8, 2e-8, np.inf, np.nan]),
-    negligible=st.sampled_from([0.0, 1.0, 1e-300, 1e300, np.nan]),
+    negligible=st.sampled_from([0.0, 1.0, 1e-300, 1e300, np.inf, np.nan]),
     flags=st.tuples(st.booleans(), st.booleans(), st.booleans()),
     maximised=st.booleans(),
 )
@@ -149,3 +188,11 @@ def test_a_single_answer_is_judged_as_one_of_a_batch(
         np.testing.assert_array_equal(distance(one), distance(all_)[0])
         (status, wrong), (statuses, wrongs) = (judge(c, 1e-6, *flags) for c in (one, all_))
     assert (status, bool(wrong)) == (statuses[0], bool(wrongs[0]))
+
+
+@pytest.mark.parametrize("shape", [(), (1,)])
+def test_beside_what_overflows_nothing_is_proved_that_is_not_proved_alone(shape: tuple[int, ...]) -> None:
+    plain = Told(data_size=np.ones((*shape, 2)))
+    overflowing = plain._with({**plain.data(), "data_size": np.full((*shape, 2), np.inf)})
+    objective, bound = np.full(shape, 2.0), np.full(shape, 1.0)
+    np.testing.assert_array_equal(relative_gap(overflowing, objective, bound), np.full(shape, 0.5))

@@ -53,7 +53,8 @@ class Interval(DecisionSpace):
     kinds = "iuf"
 
     def __init__(self, most: Array, unit: str, verb: str) -> None:
-        self.most, self.unit, self.verb, self.size = np.asarray(most, dtype=float), unit, verb, np.shape(most)[-1]
+        self.most, self.unit, self.verb, self.size = np.array(most, dtype=float), unit, verb, np.shape(most)[-1]
+        self.most.flags.writeable = False
 
     def contains(self, decision: Array) -> Array:
         """Whether every entry is a quantity, or says to skip."""
