@@ -126,6 +126,13 @@ if cls.name in dynamics_names():
             state = State(slots, world.prepared(slots, np.random.default_rng(7)))
             world.observation(world.transition(state, action, np.random.default_rng(7)))
 
+try:
+    lesson = cls.lesson()
+except mecopt.InstanceError:
+    lesson = None
+if lesson is not None:
+    lesson.run(8)
+
 print(json.dumps([*Heard.kernels, *([clock.compiled_seconds()] if clock.compiled_seconds() else [])]))
 """
 

@@ -1,5 +1,7 @@
 """Compiling all kernels ahead of their first use: every verb, solver and backend once, on small instances of every preset.
 
+So are the checks of a lesson, which `mecopt explain` carries out.
+
 A kernel is compiled for the types of its arguments, and these do not depend on sizes; so instances of a few users that take
 every way through a problem's code leave nothing to compile. That nothing is left is noted beside the caches, with what they
 depend on, so that finding it out again takes no time.
@@ -21,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from mecopt.contract.backend import Feature
-from mecopt.contract.errors import MecoptError
+from mecopt.contract.errors import InstanceError, MecoptError
 from mecopt.contract.problem import Problem
 from mecopt.contract.warmstart import from_dual
 from mecopt.dynamic import (
@@ -74,6 +76,7 @@ def steps(cls: type[Problem]) -> list[Step]:
     calls = [call for problem in _instances(cls) for call in _calls(problem)]
     if cls.name in dynamics_names():
         calls += [_looked_ahead, *_acted(find_dynamics(cls.name)())]
+    calls += _checked(cls)
     return [Step(cls.name, call) for call in calls]
 
 
@@ -154,6 +157,15 @@ def _stepped(dynamics: Dynamics[Any], actions: str) -> None:
     else:
         action = np.full((2, *acted.shape), 0.5 * (acted.low + acted.high))
     world.observation(world.transition(state, action, rng))
+
+
+def _checked(cls: type[Problem]) -> list[Callable[[], Any]]:
+    """Return the checks of a lesson, if there is one: their oracles are called from nowhere else, and may be compiled."""
+    try:
+        lesson = cls.lesson()
+    except InstanceError:
+        return []
+    return [partial(lesson.outcome, number) for number in range(1, len(lesson.steps) + 1)]
 
 
 # ---------------------------------------------------------------------- notes

@@ -176,7 +176,7 @@ class BandwidthPower(Problem[Transmission, BandwidthPrice]):
     compile_seconds: ClassVar[Mapping[str, tuple[float, float]]] = {
         "exact": (15.0, 15.0),
         "closed-form": (3.6, 3.6),
-        "all": (16.0, 16.0),
+        "all": (18.0, 18.0),
     }
     Allocation: ClassVar = Transmission
     Dual: ClassVar = BandwidthPrice

@@ -158,7 +158,7 @@ class BinaryOffloading(Problem[ServerRate, CapacityPrice]):
     compile_seconds: ClassVar[Mapping[str, tuple[float, float]]] = {
         "exact": (2.8, 13.0),
         "closed-form": (2.7, 4.0),
-        "all": (16.0, 16.0),
+        "all": (18.0, 18.0),
     }
     Allocation: ClassVar = ServerRate
     Dual: ClassVar = CapacityPrice

@@ -155,7 +155,7 @@ class PricedPower(Problem[TransmitPower, InterferencePrice]):
     compile_seconds: ClassVar[Mapping[str, tuple[float, float]]] = {
         "exact": (10.0, 12.0),
         "closed-form": (1.7, 1.7),
-        "all": (13.0, 13.0),
+        "all": (15.0, 15.0),
     }
     Allocation: ClassVar = TransmitPower
     Dual: ClassVar = InterferencePrice
