@@ -1,9 +1,11 @@
 """One side of `tools/bench_compare.py`: runs public calls of whatever mecopt is on its path, as it is asked line by line.
 
 It uses nothing but `mecopt.problems`, `sample`, `mecopt.allocate` and `mecopt.solve`, so that it runs on old commits, too,
-whose packages are laid out otherwise.
+whose packages are laid out otherwise. Every call gets a copy of its own of the instances, made before it is timed: what
+mecopt keeps of an instance's data for the next call helps none.
 """
 
+import copy
 import json
 import sys
 import time
@@ -35,17 +37,17 @@ def said(users, batch):
 
 
 def allocated(cls, users, batch, preset):
-    """Return a call that allocates random decisions."""
+    """Return instances, and a call that allocates random decisions of a copy of them."""
     problem = cls.sample(np.random.default_rng(0), batch, preset=preset, users=users)
     decision = problem.decision_space.sample(np.random.default_rng(1), batch)
     decision = problem.mended(decision) if hasattr(problem, "mended") else decision
-    return lambda: mecopt.allocate(problem, decision, throw=False)
+    return problem, lambda one: mecopt.allocate(one, decision, throw=False)
 
 
 def solved(cls, users, batch, preset):
-    """Return a call that decides, and proves it."""
+    """Return instances, and a call that decides for a copy of them, and proves it."""
     problem = cls.sample(np.random.default_rng(0), batch, preset=preset, users=users)
-    return lambda: mecopt.solve(problem, throw=False)
+    return problem, lambda one: mecopt.solve(one, throw=False)
 
 
 def answer(request, known, ready):
@@ -56,15 +58,17 @@ def answer(request, known, ready):
     if request["do"] == "prepare":
         ready.clear()  # one call at a time holds memory
         make, *what = known[name]
-        ready[name] = make(*what)
-        value = float(np.nansum(ready[name]().objective))
+        problem, call = ready[name] = make(*what)
+        value = float(np.nansum(call(problem).objective))
+        again = copy.copy(problem)
         began = time.perf_counter()
-        ready[name]()
+        call(again)
         return {"value": value, "seconds": time.perf_counter() - began}
-    call, repeats = ready[name], request["repeats"]
+    (problem, call), repeats = ready[name], request["repeats"]
+    copies = [copy.copy(problem) for _ in range(repeats)]
     processor, began = time.process_time(), time.perf_counter()
-    for _ in range(repeats):
-        call()
+    for one in copies:
+        call(one)
     wall = time.perf_counter() - began
     return {"processor": (time.process_time() - processor) / repeats, "wall": wall / repeats}
 

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from loading import module_of
 
+import mecopt
 from mecopt.compare.bench.versus import LEAST_ROUNDS, MOST_ROUNDS, Difference, difference, interleaved
+from mecopt.models import BinaryOffloading
+
+ROOT = Path(__file__).parents[2]
 
 
 class Side:
@@ -95,3 +101,21 @@ def test_few_rounds_prove_nothing() -> None:
     found = difference("call", [1.0] * 4, [2.0] * 4)
     assert found.verdict == "same"
     assert (found.low, found.high) == (0.0, np.inf)
+
+
+def test_every_timed_call_gets_instances_of_its_own_from_which_nothing_is_derived(monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = module_of(ROOT / "tools" / "bench_worker.py")
+    solved, given = mecopt.solve, []
+
+    def noted(problem: Any, **named: Any) -> Any:
+        given.append((problem, len(problem._derived)))
+        return solved(problem, **named)
+
+    monkeypatch.setattr(mecopt, "solve", noted)
+    known = {"one": (worker.solved, BinaryOffloading, 3, (), "paper")}
+    ready: dict[str, Any] = {}
+    assert worker.answer({"do": "prepare", "call": "one"}, known, ready)["value"] > 0.0
+    worker.answer({"do": "turn", "call": "one", "repeats": 3}, known, ready)
+    worker.answer({"do": "turn", "call": "one", "repeats": 2}, known, ready)
+    assert len({id(problem) for problem, _ in given}) == len(given) == 7
+    assert {kept for _, kept in given[1:]} == {0}

@@ -17,6 +17,7 @@ from scipy import sparse
 
 from mecopt.backends.conic import Conic, ConicModel
 from mecopt.compare.bench.rivals import TOL, Prepared, Rival
+from mecopt.contract.derived import forget
 from mecopt.contract.problem import Problem
 
 Array = NDArray[Any]
@@ -216,6 +217,7 @@ class MoreauDirect(_OnCones):
         quadratic = np.zeros((len(singles), 0))
 
         def ready() -> tuple[Array, Array]:
+            forget(*(one for one, _ in singles))
             values, limits, costs = zip(*(layout.filled(model.numbers(*one)) for one in singles), strict=True)
             solver.setup(quadratic, np.stack(values)[:, order])
             return np.stack(costs), np.stack(limits)

@@ -125,7 +125,7 @@ def _beside(
             remark, off = one.remark, float("nan")
             if one.works:
                 size = min(np.size(one.value), best.size)
-                off = apart(problem.sign, best[:size], np.ravel(one.value)[:size], np.ravel(problem.negligible).max())
+                off = apart(problem.sign, best[:size], np.ravel(one.value)[:size], np.ravel(problem.negligible)[:size])
             elif what == SOLVING:
                 continue
             timing = timings.get(one.name)
@@ -166,7 +166,7 @@ def _solving(problem: Problem, decision: Any, name: str) -> Work:
 
 def _whole(problem: Problem, decision: Any, name: str) -> Work:
     """Return a call of `allocate`, modelling and certificate included."""
-    return Work(lambda: allocate(problem, decision, backend=name, throw=False))
+    return Work(lambda: allocate(problem, decision, backend=name, throw=False), (problem,))
 
 
 def _asked(rival: Rival, users: int) -> bool:
@@ -180,10 +180,8 @@ def _rival(problem: Problem, decision: Any, rival: Rival) -> Contender:
     name = f"{rival.name}, batched" if rival.batches and count > 1 else rival.name
     try:
         rival.require()
-        if rival.batches:
-            tasks = [rival.prepared(problem, decision)]
-        else:
-            tasks = [rival.prepared(flat[i], decisions[i]) for i in range(count)]
+        given = [(problem, decision)] if rival.batches else [(flat[i], decisions[i]) for i in range(count)]
+        tasks = [rival.prepared(*one) for one in given]
         values = np.concatenate([np.ravel(task.value(task.call())) for task in tasks])
     except BaseException as error:
         if not survivable(error):
@@ -191,7 +189,7 @@ def _rival(problem: Problem, decision: Any, rival: Rival) -> Contender:
         return Contender(name, {}, count, remark=f"FAILED: {said(rival.name, error)}")
     failed = int(np.isnan(values).sum())
     remark = f"FAILED on {failed} of {count}" if failed else ""
-    works = {WHOLE: Work(_one_by_one([task.call for task in tasks]))}
+    works = {WHOLE: Work(_one_by_one([task.call for task in tasks]), tuple(one for one, _ in given))}
     if all(task.solving is not None for task in tasks):
         works[SOLVING] = Work(_one_by_one([task.solving for task in tasks if task.solving is not None]))
     return Contender(name, works, count, values, remark)

@@ -61,7 +61,7 @@ def _beside(
     remarks: dict[str, str] = {}
     subjects = {"exact", *(rival.beside for rival in asked if rival.beside in cls.solvers)}
     for name in sorted(subjects):
-        works[name] = Work(partial(_solved, problem, name))
+        works[name] = Work(partial(_solved, problem, name), (problem,))
         values[name] = float(works[name].call().objective)
     beside = dict.fromkeys(outside, "exact")
     for name in outside:
@@ -105,15 +105,15 @@ def _outside(problem: Problem, name: str) -> tuple[Work, float, str]:
     status = next(iter(np.ravel(answer.status))).name
     remark = "" if status == "OPTIMAL" else status
     if not isinstance(solver, OutsideSolver):
-        return Work(partial(_solved, problem, name)), float(answer.objective), remark
-    return Work(lambda: solver.solve_one(problem, None, 1e-6, TIME_LIMIT)), float(answer.objective), remark
+        return Work(partial(_solved, problem, name), (problem,)), float(answer.objective), remark
+    return Work(lambda: solver.solve_one(problem, None, 1e-6, TIME_LIMIT), (problem,)), float(answer.objective), remark
 
 
 def _rival(problem: Problem, rival: Rival) -> tuple[Work | None, float, str]:
     try:
         rival.require()
         task = rival.prepared(problem, None)
-        return Work(task.call), float(task.value(task.call())), ""
+        return Work(task.call, (problem,)), float(task.value(task.call())), ""
     except BaseException as error:
         if not survivable(error):
             raise
@@ -141,7 +141,7 @@ def _exhaustive(cls: type[Problem], seed: int, preset: str, group: str) -> Itera
     }
     exact = partial(_solved, problem, "exact")
     best = float(exact().objective)
-    timings = turns.by_turns({"exact": Work(exact), **{name: Work(call) for name, call in calls.items()}}, LONG)
+    timings = turns.by_turns({"exact": Work(exact, (problem,)), **{name: Work(call) for name, call in calls.items()}}, LONG)
     for name, call in calls.items():
         with np.errstate(invalid="ignore"):
             least = problem.sign * np.nanmin(problem.sign * np.asarray(call()))

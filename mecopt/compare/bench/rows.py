@@ -124,6 +124,8 @@ def times(ratio: float) -> str:
 def apart(sign: float, mine: Any, theirs: Any, negligible: Any = 0.0) -> float:
     """Return by which part of the subject's value the rival's is worse, of several the one that is furthest off.
 
+    Values are taken beside what is `mecopt.contract.problem.Problem.negligible` in each instance.
+
     >>> apart(1, [2.0, 4.0], [2.0, 4.4]), apart(-1, 10.0, 11.0), apart(1, 2.0, float("nan"))
     (0.1, -0.1, inf)
     """

@@ -71,12 +71,12 @@ def _learned(cls: type[Problem], seed: int, users: int, rival: Rival) -> Iterato
     stream = draw(cls, seed, users, (LEARNED,))
     mine = rival.subject(stream)
     remark, timing = "", None
-    works = {rival.beside: Work(mine.call)}
+    works = {rival.beside: Work(mine.call, (stream,))}
     try:
         rival.require()
         theirs = rival.prepared(stream, None)
         theirs.call()
-        works[rival.name] = Work(theirs.call)
+        works[rival.name] = Work(theirs.call, (stream,))
     except BaseException as error:
         if not survivable(error):
             raise

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from mecopt.contract.derived import Deriving, forget
 from mecopt.running import clock
 
 TURN_SECONDS = 0.005
@@ -31,12 +32,15 @@ class Work:
     """A call that is timed as a whole."""
 
     call: Callable[[], Any]
+    anew: tuple[Deriving, ...] = ()
+    """Instances that every call shall find new: what the one before it derived of them is let go of."""
 
     def spent(self, repeats: int) -> tuple[float, float]:
         """Return seconds of processor and wall time, per call, of so many calls one after the other."""
-        call = self.call
+        call, anew = self.call, self.anew
         processor, began = time.process_time(), clock.now()
         for _ in range(repeats):
+            forget(*anew)
             call()
         wall = clock.now() - began
         return (time.process_time() - processor) / repeats, wall / repeats
