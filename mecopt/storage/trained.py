@@ -122,6 +122,7 @@ def read(folder: str | Path) -> Trained:
     for name, value in weights.items():
         if value.dtype.kind != "f" or not np.isfinite(value).all():
             raise stored.Unusable(f"{path}: {name} holds something else than finite numbers")
+        value.flags.writeable = False  # a policy is shared by all who load it
     return Trained(card, weights)
 
 

@@ -115,3 +115,15 @@ def test_no_more_folders_are_kept_than_there_is_room_for(policy: Path, monkeypat
             shutil.copytree(policy, place)
         assert keeping(place) == str(place)
     assert read == ["a", "b", "c", "a"]
+
+
+@pytest.mark.parametrize("folder", SHIPPED, ids=lambda folder: folder.name)
+def test_nobody_can_change_a_policy_that_others_are_given_too(folder: Path) -> None:
+    before = {name: np.array(value) for name, value in mecopt.load_policy(folder).weights().items()}
+    for value in mecopt.load_policy(folder).weights().values():
+        if value.flags.writeable:
+            value[...] = 0.0
+    after = mecopt.load_policy(folder).weights()
+    assert before.keys() == after.keys()
+    for name, value in before.items():
+        np.testing.assert_array_equal(after[name], value)
