@@ -14,16 +14,19 @@ from typing import Any
 import cloudpickle
 import jsonschema
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 
 import mecopt
 from mecopt import InstanceError, Limit, Problem, Status, UnknownName
+from mecopt.cli.main import main
 from mecopt.contract.backend import Feature
 from mecopt.contract.limits import decision_rows, limits_of, without_limits
 from mecopt.data import digest, from_mapping, load, save, schema
 from mecopt.data.stream import changed, distinct, passes
 from mecopt.models import (
+    BackscatterFrame,
     BandwidthPower,
     BinaryOffloading,
     ComputationRate,
@@ -378,3 +381,63 @@ def test_bad_files_of_limits_are_refused(content: Any, words: str, tmp_path: Pat
     (tmp_path / "mine.json").write_text(json.dumps(content))
     with pytest.raises(InstanceError, match=words):
         load(tmp_path / "slots.json", limits=tmp_path / "mine.json")
+
+
+# ---------------------------------------------------------------------- the command line
+
+
+def test_commands_take_limits_beside_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save(tmp_path / "slots.npz", drawn(BinaryOffloading, 3))
+    limits = tmp_path / "mine.json"
+    limits.write_text(json.dumps([{"name": "at most one", "decision": {"offload": 1}, "most": 1}]))
+    given = [str(tmp_path / "slots.npz"), "--limit", str(limits)]
+    with pytest.raises(SystemExit) as end:
+        main(["solve", *given, "--solver", "enumerate", "--json"])
+    answer = json.loads(capsys.readouterr().out)
+    assert end.value.code == 0
+    assert set(answer["status"]) == {"OPTIMAL"}
+    assert np.sum(answer["decision"], axis=-1).max() == 1
+    assert np.shape(answer["dual"]["limit_at_most_one_price"]) == (3,)
+    with pytest.raises(SystemExit) as end:
+        main(
+            [
+                "compare",
+                *given,
+                "--methods",
+                "enumerate,local-search,all-offload",
+                "-o",
+                str(tmp_path / "out"),
+                "--jobs",
+                "2",
+            ]
+        )
+    assert end.value.code == 0
+    table = pq.read_table(tmp_path / "out" / "results.parquet").to_pydict()
+    rows = zip(table["method"], table["objective"], strict=True)
+    assert [value for method, value in rows if method == "enumerate"] == answer["objective"]
+    held = pq.read_schema(tmp_path / "out" / "results.parquet").metadata
+    assert any(b"at most one" in value for value in held.values())
+
+
+def test_a_command_tells_which_limits_contradict_each_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save(tmp_path / "slots.json", BINARY)
+    limits = tmp_path / "mine.json"
+    limits.write_text(
+        json.dumps(
+            [
+                {"name": "at most one", "decision": {"offload": 1}, "most": 1},
+                {"name": "these two", "forced": "offload", "users": [0, 2]},
+            ]
+        )
+    )
+    with pytest.raises(SystemExit) as end:
+        main(["solve", str(tmp_path / "slots.json"), "--limit", str(limits), "--solver", "enumerate"])
+    assert end.value.code == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert "'at most one' and 'these two' contradict each other" in said
+
+
+@pytest.mark.parametrize("cls", [HybridSlot, BackscatterFrame])
+def test_the_schema_speaks_of_limits_where_decisions_are_choices(cls: type[Problem]) -> None:
+    assert "limits" not in schema(cls)["properties"]
+    assert "limits" in schema(BinaryOffloading)["properties"]
