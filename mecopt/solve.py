@@ -275,7 +275,7 @@ def _solved(
     return Solution(
         decision=decision,
         allocation=allocation,
-        dual=dual,
+        dual=problem.with_limit_prices(decision, dual),
         objective=certificate.objective,
         bound=certificate.bound,
         gap=distance(certificate),

@@ -73,6 +73,8 @@ class Problem(Instances, Generic[AllocationT, DualT]):
     """Entry of a .mat file: the field, allocation variable, "decision" or "objective" it holds; see `mecopt.data`."""
     unlimited: ClassVar[type[Problem]]
     """The class of the problem without limits of one's own; itself where it has none."""
+    separable: ClassVar[bool] = False
+    """Whether `bound` of a decision is a sum over users of what each choice costs at a dual: limits have prices then."""
     limits: ClassVar[tuple[Rule, ...]] = ()
     """What limits decisions beside the problem's own constraints, apart from the numbers, which are fields."""
     compile_seconds: ClassVar[Mapping[str, tuple[float, float]]] = {}
@@ -265,6 +267,10 @@ class Problem(Instances, Generic[AllocationT, DualT]):
         """
         found: Self = limited_by(self, limits)
         return found
+
+    def with_limit_prices(self, decision: Array, dual: DualT) -> DualT:
+        """Return a dual of decisions ``(*batch, users)`` with prices of the limits of one's own, where it has any."""
+        return dual
 
     # ------------------------------------------------------------------ what readers see
 

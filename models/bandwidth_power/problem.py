@@ -173,6 +173,7 @@ class BandwidthPower(Problem[Transmission, BandwidthPrice]):
         "after (1)-(9)",
     )
     base_units: ClassVar[tuple[str, ...]] = ("s", "W")
+    separable: ClassVar[bool] = True
     compile_seconds: ClassVar[Mapping[str, tuple[float, float]]] = {
         "exact": (15.0, 15.0),
         "closed-form": (3.6, 3.6),

@@ -155,6 +155,7 @@ class BinaryOffloading(Problem[ServerRate, CapacityPrice]):
         "(1)-(10)",
     )
     base_units: ClassVar[tuple[str, ...]] = ("bit", "W")
+    separable: ClassVar[bool] = True
     compile_seconds: ClassVar[Mapping[str, tuple[float, float]]] = {
         "exact": (2.8, 13.0),
         "closed-form": (2.7, 4.0),

@@ -169,6 +169,7 @@ class MultiServerOffloading(Problem[SpeedAndPower, ServerPrices]):
     )
     task_fields: ClassVar[tuple[str, ...]] = ("workload", "data_size")
     base_units: ClassVar[tuple[str, ...]] = ("cycle", "W", "s")
+    separable: ClassVar[bool] = True
     compile_seconds: ClassVar[Mapping[str, tuple[float, float]]] = {
         "exact": (4.0, 21.0),
         "closed-form": (4.0, 5.0),

@@ -152,6 +152,7 @@ class PricedPower(Problem[TransmitPower, InterferencePrice]):
         "(1)-(5), with a price and a budget of energy and a coupling of powers",
     )
     base_units: ClassVar[tuple[str, ...]] = ("s", "W")
+    separable: ClassVar[bool] = True
     compile_seconds: ClassVar[Mapping[str, tuple[float, float]]] = {
         "exact": (10.0, 12.0),
         "closed-form": (1.7, 1.7),

@@ -7,7 +7,7 @@ import itertools
 import json
 import pickle
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -441,3 +441,57 @@ def test_a_command_tells_which_limits_contradict_each_other(tmp_path: Path, caps
 def test_the_schema_speaks_of_limits_where_decisions_are_choices(cls: type[Problem]) -> None:
     assert "limits" not in schema(cls)["properties"]
     assert "limits" in schema(BinaryOffloading)["properties"]
+
+
+# ---------------------------------------------------------------------- prices
+
+
+@pytest.mark.parametrize("cls", [cls for cls in CHOOSING if cls.separable])
+def test_a_bound_that_is_called_a_sum_over_users_is_one(cls: type[Problem]) -> None:
+    one = drawn(cls, 1, seed=8)[0]
+    dual, rng = one.random_dual(np.random.default_rng(9), ()), np.random.default_rng(10)
+    first, other = one.decision_space.sample(rng), one.decision_space.sample(rng)
+    moved = np.repeat(first[None], one.users, axis=0)
+    np.fill_diagonal(moved, other)
+    added = sum(float(one.bound(z, dual)) - float(one.bound(first, dual)) for z in moved)
+    assert float(one.bound(first, dual)) + added == pytest.approx(float(one.bound(other, dual)), rel=1e-12)
+
+
+@pytest.mark.parametrize("cls", CHOOSING)
+def test_any_prices_of_limits_bound_every_decision_that_keeps_them(cls: type[Problem]) -> None:
+    problem = drawn(cls, 6, seed=11)
+    mine = problem.limited(*several(problem, 12))
+    found = mecopt.solve(mine, solver="enumerate", throw=False)
+    rng, size = np.random.default_rng(13), np.abs(np.nan_to_num(problem.relaxed_bound(problem.relaxed_dual())))
+    for _ in range(20):
+        dual = mine.random_dual(rng, mine.batch_shape)
+        drawn_prices = {rule.price: size * rng.normal(0.0, 0.2, len(mine)) for rule in mine.limits if not rule.alike}
+        bound = mine.relaxed_bound(replace(dual, **drawn_prices))
+        assert (mine.sign * bound <= mine.sign * found.objective + 1e-9 * np.abs(found.objective))[found.is_optimal].all()
+
+
+@pytest.mark.parametrize("cls", [cls for cls in CHOOSING if cls.separable])
+def test_one_more_place_saves_at_most_its_price_beside_the_gap(cls: type[Problem]) -> None:
+    problem = drawn(cls, 30, seed=14)
+    saved, prices = [], []
+    for places in (1, 2):
+        few, more = (problem.limited(Limit("places", {"offload": 1}, most=places + extra)) for extra in (0, 1))
+        found, better = mecopt.solve(few, solver="enumerate"), mecopt.solve(more, solver="enumerate")
+        price = found.dual.limit_places_price
+        gap = found.objective - few.relaxed_bound(found.dual)
+        saving = found.objective - better.objective
+        assert (saving <= price + gap + 1e-9 * found.objective).all()
+        assert (price >= 0.0).all()
+        saved.append(saving.mean())
+        prices.append(price.mean())
+    assert 0.0 < np.mean(saved) <= np.mean(prices) < 4.0 * np.mean(saved)
+
+
+def test_a_price_of_a_limit_is_told() -> None:
+    mine = BINARY.limited(Limit("places", {"offload": 1}, most=1), Limit("memory", {"local": 1.0}, least=2.0, unit="MB"))
+    found = mecopt.solve(mine, solver="enumerate")
+    told = {f.name: f.metadata for f in fields(found.dual)}
+    assert "what one more in the limit 'places' gains at most" in told["limit_places_price"]["meaning"]
+    assert told["limit_memory_price"]["unit"] == "s/MB"
+    assert "limit places price" in str(found)
+    assert found.to_dict()["dual"]["limit_places_price"] > 0.0

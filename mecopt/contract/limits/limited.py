@@ -11,7 +11,7 @@ decisions stays valid, since limits leave fewer of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -23,7 +23,7 @@ from mecopt.contract.errors import InstanceError
 from mecopt.contract.fields import Quantity, axes, declared, variable
 from mecopt.contract.formulas import formula_of
 from mecopt.contract.instances import restored
-from mecopt.contract.limits import pyomo, repair, words
+from mecopt.contract.limits import prices, pyomo, repair, words
 from mecopt.contract.limits.limit import Limit, said_again, settled
 from mecopt.contract.limits.rule import Rule, broken, field_of, parts_of, prefix, violation
 
@@ -123,10 +123,33 @@ def _formulas(base: type[Any]) -> dict[str, Any]:
         return allocation, self.Dual.completed(dual)
 
     def relaxed_dual(self: Any) -> Any:
-        return self.Dual.completed(of("relaxed_dual")(self))
+        dual = self.Dual.completed(of("relaxed_dual")(self))
+        return with_limit_prices(self, of("mended")(self, np.zeros((*self.batch_shape, self.users), dtype=np.int8)), dual)
 
     def random_dual(self: Any, rng: Generator, shape: tuple[int, ...]) -> Any:
         return self.Dual.completed(base.random_dual(self, rng, shape))
+
+    def relaxed_bound(self: Any, dual: Any) -> Array:
+        plain = np.asarray(of("relaxed_bound")(self, dual))
+        held = {rule.name: np.asarray(getattr(dual, rule.price)) for rule in prices.priced(self)}
+        if not self.separable or plain.shape != self.batch_shape or not any(value.any() for value in held.values()):
+            return plain
+        local = of("mended")(self, np.zeros((*self.batch_shape, self.users), dtype=np.int8))
+        base, moves = prices.differences(self, local, dual, of("bound"))
+        tighter = self.sign * prices.lagrangian(self, base, moves, held)
+        return np.where(np.isfinite(base), self.sign * np.fmax(self.sign * plain, self.sign * tighter), plain)
+
+    def with_limit_prices(self: Any, decision: Array, dual: Any) -> Any:
+        given = self.Dual.completed(dual)
+        if not prices.priced(self):
+            return given
+        found = {rule.name: np.full(self.batch_shape, np.nan) for rule in prices.priced(self)}
+        if self.separable and self.users <= prices.MOST_USERS:
+            base, moves = prices.differences(self, decision, given, of("bound"))
+            known = np.isfinite(base)
+            best = prices.best_prices(self, np.where(known[..., None, None], moves, 0.0))
+            found = {name: np.where(known, value, np.nan) for name, value in best.items()}
+        return replace(given, **{rule.price: found[rule.name] for rule in prices.priced(self)})
 
     def why_infeasible(self: Any, decision: Array | None) -> str:
         return words.why_infeasible(self, decision, base.why_infeasible)
@@ -139,7 +162,10 @@ def _formulas(base: type[Any]) -> dict[str, Any]:
 
     return {
         **{f.__name__: f for f in (violations, infeasible, bound, optimal_value, scorer, move_values, mended)},
-        **{f.__name__: f for f in (closed_form, relaxed_dual, random_dual, why_infeasible, to_pyomo)},
+        **{
+            f.__name__: f
+            for f in (closed_form, relaxed_dual, random_dual, relaxed_bound, with_limit_prices, why_infeasible, to_pyomo)
+        },
         "idle": property(lambda self: np.zeros((*self.batch_shape, self.users), dtype=bool)),
         "__reduce__": reduced,
     }
@@ -191,9 +217,8 @@ def _dual_again(base: Any, rules: tuple[Rule, ...], values: Mapping[str, Array])
 
 def _meaning(rule: Rule) -> str:
     """Say what a price of a limit is."""
-    return (
-        f"price of the limit {rule.name!r}: what the relaxation would gain by {'one more' if rule.unit == '1' else 'more'}"
-    )
+    more = "one more" if rule.unit == "1" else f"one {rule.unit} more"
+    return f"what {more} in the limit {rule.name!r} gains at most, beside the gap (negative: loses at least)"
 
 
 def _per(unit: str, other: str) -> str:
