@@ -33,7 +33,7 @@ from mecopt.contract.meant import unknown_field
 from mecopt.contract.problem import Problem
 from mecopt.contract.shapes import batch_of, sizes_of
 from mecopt.contract.solver import LEAST_GAP
-from mecopt.torch.solved import Call, Once, Solved, beside_users, of_variables
+from mecopt.torch.solved import Call, Once, Solved, ValueOnly, beside_users, of_variables
 
 Tensor = Any
 
@@ -147,8 +147,13 @@ def allocate(
     def attached(solved: Tensor, moving: Tensor) -> Tensor:
         return _where(feasible, solved + (moving - moving.detach()), float("nan"))
 
-    allocation = (attached(solved, found.allocation[name]) for name, solved in zip(names, variables, strict=False))
-    return Allocated(attached(value, found.lagrangian), _tuple_of(cls)(*allocation))
+    best = attached(value, found.lagrangian)
+    pairs = zip(names, variables, strict=False)
+    if not found.allocation:
+        pieces = [ValueOnly.apply(_where(feasible, solved, float("nan")), best) for _, solved in pairs]
+    else:
+        pieces = [attached(solved, found.allocation[name]) for name, solved in pairs]
+    return Allocated(best, _tuple_of(cls)(*pieces))
 
 
 def _where(feasible: Tensor, value: Tensor, otherwise: float) -> Tensor:

@@ -132,6 +132,32 @@ class Refused(torch.autograd.Function):
         raise NotImplementedError("mecopt.torch.allocate has first derivatives only: it cannot be differentiated twice")
 
 
+class ValueOnly(torch.autograd.Function):
+    """A variable without a gradient: where one is asked for, that is an error and no 0; in forward mode it is nan."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(variable: Any, value: Any) -> Any:
+        """Return the variable."""
+        return variable.view_as(variable)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        """Keep the variable for its size."""
+        ctx.save_for_forward(inputs[0])
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Any:
+        """Refuse."""
+        raise NotImplementedError("this problem's value has gradients and its allocation has none; use allocation.detach()")
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> Any:
+        """Return nan."""
+        return torch.full_like(ctx.saved_tensors[0], torch.nan)
+
+
 def _problem(call: Call, fields: Any) -> Problem:
     first = fields[0].shape[: fields[0].ndim - len(axes(declared(call.cls)[0]))]
     with batch_told(tuple(first)):

@@ -29,9 +29,9 @@ def test_the_command_measures_or_says_why_it_does_not(monkeypatch: pytest.Monkey
 
 
 def test_a_problem_without_gradients_is_said_to_have_none() -> None:
-    done = CliRunner().invoke(group, ["bench", "backscatter-frame", "--gradients", "--quick"])
+    done = CliRunner().invoke(group, ["bench", "hybrid-slot", "--gradients", "--quick"])
     assert done.exit_code == 0
-    assert "backscatter-frame has no gradients yet" in done.output
+    assert "hybrid-slot has no gradients yet" in done.output
 
 
 def test_two_benches_at_once_are_refused() -> None:

@@ -11,9 +11,9 @@ import pytest
 
 import mecopt
 from mecopt.models import (
-    BackscatterFrame,
     BandwidthPower,
     BinaryOffloading,
+    HybridSlot,
     InferenceQueue,
     MultiServerOffloading,
     PricedPower,
@@ -260,5 +260,5 @@ def test_what_is_inadmissible_is_named() -> None:
 
 
 def test_a_problem_without_gradients_says_so() -> None:
-    with pytest.raises(mecopt.InstanceError, match="backscatter-frame has no gradients yet"):
-        allocate(BackscatterFrame.sample(np.random.default_rng(0)), [])
+    with pytest.raises(mecopt.InstanceError, match="hybrid-slot has no gradients yet"):
+        allocate(HybridSlot.sample(np.random.default_rng(0)), [0.0])
