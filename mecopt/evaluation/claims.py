@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from mecopt.contract.errors import InstanceError
 from mecopt.evaluation.measurements import Measurements
 from mecopt.evaluation.reproduction import Claim as Judged
 from mecopt.evaluation.reproduction import Verdict as Reported
-from mecopt.evaluation.rules import Answer, Rule, Verdict, common
+from mecopt.evaluation.rules import Answer, NotMeasured, Rule, Verdict, common
 from mecopt.show.numbers import counted
 
 MANY = 6
@@ -46,7 +46,8 @@ class Claim:
             _counted(answers) if len(answers) > MANY else "\n".join(_told(*one, len(answers) > 1) for one in answers.items())
         )
         verdict = _common([answer.verdict for answer in answers.values()])
-        lead = _lead(verdict, answers)
+        unmeasured = {name for name, rule in readings.items() if isinstance(rule, NotMeasured)}
+        lead = _lead(verdict, answers, unmeasured)
         return Answer(verdict, f"{lead}\n{said}" if lead else said)
 
     def judged(self, found: Measurements) -> Judged:
@@ -61,16 +62,21 @@ def _told(name: str, answer: Answer, judged: bool) -> str:
     return f"{f'{name}: ' if name else ''}{answer.evidence}{f' ({answer.verdict})' if judged else ''}"
 
 
-def _lead(verdict: Verdict, answers: Mapping[str, Answer]) -> str:
+def _lead(verdict: Verdict, answers: Mapping[str, Answer], unmeasured: Set[str]) -> str:
     """Say first how readings are shared where they differ, and, where nobody can tell but some fail, that none holds.
 
-    The other way round nothing is said: a reading that cannot be told may be one that a rule keeps from failing.
+    The other way round nothing is said: a reading that cannot be told may be one that a rule keeps from failing. Where
+    all that were measured agree, and others were not, that is said.
     """
     verdicts = {answer.verdict for answer in answers.values()}
     if len(verdicts) == 1 or verdict not in ("depends on the reading", "cannot tell"):
         return ""
     parts = [_shares(answers)] if len(answers) <= MANY else []
-    if verdict == "cannot tell" and "fails" in verdicts:
+    measured = {answer.verdict for name, answer in answers.items() if name not in unmeasured}
+    if verdict == "cannot tell" and unmeasured and len(measured) == 1:
+        count = len(answers) - len(unmeasured)
+        parts.append(f"{measured.pop()} by {count} of {counted(count, 'readings')} that were measured")
+    elif verdict == "cannot tell" and "fails" in verdicts:
         parts.append("no reading holds")
     return "; ".join(parts)
 

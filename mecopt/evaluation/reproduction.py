@@ -129,7 +129,8 @@ def told(claims: Sequence[Claim]) -> str:
 def _without_verdicts(measured: str) -> str:
     """Leave out what single readings would say."""
     words = "|".join(get_args(Verdict))
-    return re.sub(rf" \((?:{words})\)|\b(?:{words}) (?=by \d+(?: of |, ))", "", measured)
+    none = r"; no reading holds$|^no reading holds\n"
+    return re.sub(rf" \((?:{words})\)|\b(?:{words}) (?=by \d+(?: of |, ))|{none}", "", measured, flags=re.MULTILINE)
 
 
 class Reproduction(ABC):

@@ -306,6 +306,17 @@ def on_scales(rules: Mapping[str, Rule]) -> Rule:
     return OnScales(rules)
 
 
+@dataclass(frozen=True)
+class NotMeasured(Rule):
+    """What a paper may mean, and nothing of which was measured: beside other readings it leaves a sentence open."""
+
+    why: str
+
+    def _judged(self, found: Measurements, confidence: float) -> Answer:
+        """Say that nobody can tell."""
+        return Answer("cannot tell", f"not measured: {self.why}")
+
+
 def every(*parts: Rule) -> Rule:
     """Read a sentence that says several things."""
     if not parts:

@@ -304,11 +304,19 @@ def test_a_quick_run_judges_nothing_in_any_of_its_files(tmp_path: Path) -> None:
     claims.append(
         Claim("figure 3", "means", "cannot tell", "holds by 2 of 3 readings, so by a: 1\ncannot tell by 1 of 3 readings")
     )
+    claims += [
+        Claim(
+            "figure 4", "adds", "cannot tell", "fails by 1, cannot tell by 1 of 2 readings; no reading holds\na: 1 (fails)"
+        ),
+        Claim("figure 5", "ends", "cannot tell", "no reading holds\nfails by 7 of 8 readings, so by a: 1"),
+    ]
     Findings("Title", {"quick": True}, claims, []).write(tmp_path)
     text = (tmp_path / "results.md").read_text()
     assert "1. says (figure 1): **not judged**\n    - measured\n" in text
     assert "2. claims (figure 2): **not judged**\n    - a: 2\n    - b: 3\n" in text
     assert "3. means (figure 3): **not judged**\n    - by 2 of 3 readings, so by a: 1\n    - by 1 of 3 readings\n" in text
+    assert "4. adds (figure 4): **not judged**\n    - by 1, by 1 of 2 readings\n    - a: 1\n" in text
+    assert "5. ends (figure 5): **not judged**\n    - by 7 of 8 readings, so by a: 1\n" in text
     assert {claim["verdict"] for claim in json.loads((tmp_path / "results.json").read_text())["claims"]} == {"not judged"}
 
 

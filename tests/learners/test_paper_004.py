@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mecopt.evaluation.claims import Claim
 from mecopt.evaluation.measurements import Measurements, Row
+from mecopt.evaluation.rules import NotMeasured, Rule
 from mecopt.learners.paper_004 import REPRODUCTION, encoders, names, searches
 from mecopt.learners.paper_004.claims import CLAIMS, OURS_TOO, PAPER
 from mecopt.learners.paper_004.claims.readings import PRINTED_III, TWO, VARYING
@@ -176,6 +178,14 @@ def measured(
 
 ORIGINAL = measured()
 TESTABLE = [claim for claim in PAPER if not claim.untestable]
+PARTLY_MEASURED = [
+    claim
+    for claim in TESTABLE
+    for rules in [[claim.readings] if isinstance(claim.readings, Rule) else claim.readings.values()]
+    if any(isinstance(rule, NotMeasured) for rule in rules)
+]
+SCALED: dict[str, Change] = {"share*|2r-SAE*": 0.4, f"*|SAE and the L2*|{TWO}*": 0.1}
+"""By these the sentences on errors with the terms of (23) fail by all readings that were measured."""
 
 
 def verdict(found: Measurements, begins: str) -> str:
@@ -183,9 +193,26 @@ def verdict(found: Measurements, begins: str) -> str:
     return claim.judge(found).verdict
 
 
+def measured_readings(claim: Claim) -> dict[str, Rule]:
+    """The readings of a sentence of which anything was measured."""
+    readings = {"": claim.readings} if isinstance(claim.readings, Rule) else claim.readings
+    return {name: rule for name, rule in readings.items() if not isinstance(rule, NotMeasured)}
+
+
 def test_where_everything_is_as_the_paper_says_every_claim_holds() -> None:
     for claim in TESTABLE:
-        assert claim.judge(ORIGINAL).verdict == "holds", claim.text
+        assert {rule.judge(ORIGINAL).verdict for rule in measured_readings(claim).values()} <= {"holds"}, claim.text
+        assert (claim.judge(ORIGINAL).verdict == "holds") != (claim in PARTLY_MEASURED), claim.text
+
+
+def test_sentences_whose_readings_were_not_all_measured_are_not_refuted_but_it_is_told_what_was_found() -> None:
+    told = {claim.where: claim.judge(measured(SCALED)) for claim in PARTLY_MEASURED}
+    assert {answer.verdict for answer in told.values()} == {"cannot tell"}
+    assert set(told) == {"figures 5 and 6", "section V-B", "section IV-D"}
+    assert told["section IV-D"].evidence.startswith("not measured: in how many slots it is stuck")
+    for where in ("figures 5 and 6", "section V-B"):
+        assert told[where].evidence.startswith("fails by 12 of 12 readings that were measured\n"), told[where].evidence
+        assert "h on another scale: not measured" in told[where].evidence
 
 
 def times(factor: float) -> Callable[[Array], Array]:
@@ -271,14 +298,13 @@ def test_a_claim_on_ojrs_fails_with_both_settings_and_depends_on_the_reading_wit
         ("figure 3: with three", {f"*|{AE}|*relu*": 0.99}, "depends on the reading"),
         ("section V-B: SAE", {f"*|{SAE}|{TWO}*": 0.8}, "fails"),
         ("section V-B: SAE", {f"variance*|{SAE}|{TWO}*": 0.8}, "cannot tell"),
-        ("section V-B: in the", {"loss, testing, *": 0.002}, "fails"),
-        ("section V-B: in the", {"loss, testing, an*": 0.002}, "depends on the reading"),
+        ("section V-B: in the", {"loss, testing, 8*": 0.002}, "fails"),
+        ("section V-B: in the", {"loss, testing, an*": 0.002}, "holds"),
         ("section V-B: in the", {"loss, testing, 8*": 0.00115}, "cannot tell"),
         ("section V-B: the relative", {"*training|SAE and the rel*|*": 0.1}, "fails"),
         ("section V-B: the relative", {"*training|SAE and the rel*sums*|*": 0.1}, "depends on the reading"),
         ("section V-B: the relative", {"accuracy*training|SAE and the rel*|*": 0.1}, "cannot tell"),
-        ("section V-B: the regularised", {f"*|SAE and the L2*|{TWO}*": 0.1}, "fails"),
-        ("section V-B: the regularised", {f"accuracy*|SAE and the L2*|{TWO}*": 0.1}, "cannot tell"),
+        ("section V-B: the regularised", {f"*|SAE and the L2*sums*|{TWO}*": 0.1}, "depends on the reading"),
         ("section IV-B: the relative", {"error of*|SAE and*": 0.1, "users whose*|SAE and*": 0.1}, "fails"),
         ("section IV-B: the relative", {"error of*|SAE and*": 0.1}, "depends on the reading"),
         ("section IV-B: the regularised", {"loss, testing, an*|SAE and the L2*": times(2.0)}, "fails"),
@@ -291,8 +317,8 @@ def test_a_claim_on_ojrs_fails_with_both_settings_and_depends_on_the_reading_wit
         ("figure 4: AE and SAE", {f"loss*|{AE}|*": times(2.0)}, "fails"),
         ("figure 4: AE and SAE", {f"loss*update*|{AE}|*": times(2.0)}, "depends on the reading"),
         ("figure 4: AE and SAE", {f"loss*|{AE}|*sigmoid*": times(2.0)}, "depends on the reading"),
+        ("figure 4: AE and SAE", {f"loss*|{AE}|*drawn*": times(2.0)}, "holds"),
         ("figure 4: AE and SAE", {f"loss, training, an*|{AE}|*": times(2.0)}, "fails"),
-        ("figures 5 and 6", {"share*|2r-SAE*": 0.4}, "fails"),
         ("figures 5 and 6", {"share*|2r-SAE, sums*": 0.4}, "depends on the reading"),
         ("figure 7", {"eval*|ASA*": 900.0, "NRR of the best*|ASA*": 0.5}, "fails"),
         ("figure 7", {"eval*|ASA as*": 900.0}, "depends on the reading"),
@@ -311,24 +337,20 @@ def test_a_claim_on_ojrs_fails_with_both_settings_and_depends_on_the_reading_wit
         ("section IV-D: the number", {"T along*|*T by*|*": 100.0, "T along*|paper|*": 500.0}, "cannot tell"),
         ("section IV-D: the number", {"T along*|*T by*|*": 99.5, "T along*|paper|*": 499.5}, "cannot tell"),
         ("section IV-D: the number", {"T along*|*|table*": adapted(np.where(X > 0.5, 1.5, 1.0))}, "cannot tell"),
-        ("figures 9 and 10: the reward increases", {"reward*along*|*|steady": 0.04}, "fails"),
-        ("figures 9 and 10: the reward increases", {"reward*along*|*|steady": lambda v: ramp(1.0, 1.005, 1.0)}, "fails"),
-        (
-            "figures 9 and 10: the reward increases",
-            {"reward*along*|*|steady": lambda v: ramp(1.0, 1.015, 0.5)},
-            "cannot tell",
-        ),
+        ("figures 9 and 10: the reward increases", {"reward*along*|*|steady": 0.04}, "cannot tell"),
+        ("figures 9 and 10: the reward increases", {"reward*along*|*|steady": lambda v: ramp(1.0, 1.005, 1.0)}, "holds"),
         ("section I: 2p-ER", {"T along*|*, uniform*|*": 10.0}, "cannot tell"),
         ("section V-C", {"T along*|*, uniform*|*": 10.0}, "cannot tell"),
         ("section I: 2p-ER", {"reward*along*|*, epsilon*|*": lambda v: ramp(0.03, 0.05, 0.1)}, "holds"),
         ("table II: the reward of OJRS", {"reward*s]|Greedy*|*": 0.06}, "fails"),
-        ("table II: the reward of OJRS", {f"reward*s]|Greedy*|{MOVING}": 0.06}, "depends on the reading"),
+        ("table II: the reward of OJRS", {f"reward*s]|Greedy*|{MOVING}": 0.06}, "holds"),
         ("table II: the reward of OJRS", {f"reward*s]|{STRONGEST}|*": 0.06}, "holds"),
         ("table II: of the four", {"reward*s]|ASA*|*": 0.045}, "fails"),
         ("table II: of the four", {f"reward*s]|{ASA}|*": 0.045}, "depends on the reading"),
-        ("table II: of the four", {"reward*s]|ASA*|steady": 0.045}, "depends on the reading"),
-        ("table II: OJRS attains", {f"reward*s]|OJRS*|{MOVING}": 1 / 24}, "depends on the reading"),
-        ("section IV-E", {f"decisions*|OJRS*|{MOVING}": 0.9}, "depends on the reading"),
+        ("table II: of the four", {f"reward*s]|ASA*|{MOVING}": 0.045}, "holds"),
+        ("table II: OJRS attains", {f"reward*s]|OJRS*|{MOVING}": 1 / 24}, "holds"),
+        ("section IV-E", {f"decisions*|OJRS*|{MOVING}": 0.9}, "holds"),
+        ("abstract", {f"NRR*|OJRS*|{MOVING}": 0.5}, "holds"),
         ("table II: the complexity", {"time*|ASA*": 6.0}, "fails"),
         ("table II: the complexity", {"time*|ASA*": 30.0}, "exceeded"),
         ("table II: the complexity", {"time*|ASA*": 8.0}, "cannot tell"),
@@ -340,7 +362,7 @@ def test_a_claim_on_ojrs_fails_with_both_settings_and_depends_on_the_reading_wit
         ("section V-D: OJRS constructs", {"NRR|OJRS*|*": 0.93}, "depends on the reading"),
         ("section V-D: OJRS constructs", {"NRR|PSO*|*": 0.9}, "cannot tell"),
         ("section V-D: OJRS constructs", {f"NRR|{SWARM}|*": 0.9}, "holds"),
-        ("section V-D: OJRS constructs", {f"reward*s]|{CONSTANT}|{MOVING}": 0.06}, "depends on the reading"),
+        ("section V-D: OJRS constructs", {f"reward*s]|{CONSTANT}|{MOVING}": 0.06}, "holds"),
         ("section V-D: the information", {f"reward*along*|{SANE_NAME}|table*": lambda v: ramp(0.02, 0.05, 0.45)}, "fails"),
         ("table III: the accuracy", {f"*|{SAE}|channels of 4*": 0.95}, "fails"),
         ("table III: the accuracy", {f"accuracy|{SAE}|channels of 4*": 0.95}, "cannot tell"),
@@ -357,7 +379,8 @@ def test_a_claim_on_ojrs_fails_with_both_settings_and_depends_on_the_reading_wit
         ("table III: S-Avg", {"S-Avg*": lambda v: v - 0.015}, "cannot tell"),
         ("table III: F-Best", {"F-Best*": 0.9}, "fails"),
         ("table III: F-Best", {"F-Best by*": 0.9, "F-Best|*": 0.9}, "depends on the reading"),
-        ("table III: F-Best", {"F-Best*slot*": 1.0}, "cannot tell"),
+        ("table III: F-Best", {"F-Best*slot*": 1.0}, "holds"),
+        ("table III: F-Best", {"F-Best|*": 0.9}, "depends on the reading"),
         ("table III: NRR decreases", rising("?-Avg*|{}"), "fails"),
         ("table III: NRR decreases", {f"?-Avg*|*|{DYNAMIC[1]}": 0.8}, "depends on the reading"),
         ("table III: it decreases", {f"F-Avg|{UNCOMPRESSED}|*": 0.8}, "fails"),
@@ -389,7 +412,7 @@ def test_what_merely_scatters_is_seldom_refuted_and_a_single_seed_refutes_nothin
 
 def test_what_cannot_be_tested_is_never_judged() -> None:
     silent = [claim for claim in PAPER if claim.untestable]
-    assert len(silent) == 7
+    assert len(silent) == 6
     assert {claim.judged(ORIGINAL).verdict for claim in silent} == {"cannot be tested"}
 
 
@@ -408,6 +431,11 @@ OURS_BACK: dict[str, Change] = {
     "reward*s]|local search|steady": 0.01,
     f"reward*s]|{STRONGEST}|*": 0.06,
     "?-Avg|ours|*": 0.9,
+    f"reward*s]|OJRS*|{MOVING}": 0.025,
+    f"reward*s]|ASA*|{MOVING}": 0.033,
+    f"NRR*|OJRS*|{MOVING}": 0.5,
+    f"decisions*|OJRS*|{MOVING}": 0.9,
+    f"loss*|{AE}|*drawn*": times(2.0),
 }
 
 
@@ -416,7 +444,7 @@ def test_our_claims_hold_and_fail() -> None:
     for claim in OURS_TOO:
         assert claim.judge(there).verdict == "holds", claim.text
         assert claim.judge(back).verdict == "fails", claim.text
-        assert claim.judge(alone).verdict == "cannot tell", claim.text
+        assert claim.judge(alone).verdict == "cannot tell" or "constraints" in claim.text, claim.text
 
 
 @pytest.mark.slow

@@ -18,6 +18,7 @@ from mecopt.evaluation.intervals import Interval, NoNumber, Values, interval, pa
 from mecopt.evaluation.measurements import Measurements, Row
 from mecopt.evaluation.moments import Reached, Settled
 from mecopt.evaluation.rules import (
+    NotMeasured,
     Provided,
     Rule,
     about,
@@ -515,6 +516,26 @@ def test_where_nobody_can_tell_but_some_readings_fail_it_is_said_that_none_holds
     readings = {str(k): around(Of("R", str(k)), 1.0, margin=0.5) for k in range(len(words))}
     answer = Claim("", "", readings).judge(Measurements(tuple(rows)))
     assert answer.evidence.startswith(lead)
+
+
+@pytest.mark.parametrize(
+    ("others", "lead"),
+    [
+        ([5.0, 6.0], "fails by 2, cannot tell by 1 of 3 readings; fails by 2 of 2 readings that were measured\n"),
+        ([1.0, 1.1], "holds by 2, cannot tell by 1 of 3 readings; holds by 2 of 2 readings that were measured\n"),
+        ([5.0, 1.0], "fails by 1, holds by 1, cannot tell by 1 of 3 readings\n"),
+    ],
+)
+def test_a_reading_of_which_nothing_was_measured_leaves_open_what_the_others_say(others: list[float], lead: str) -> None:
+    names = [str(k) for k in range(len(others))]
+    readings: dict[str, Rule] = {name: at_most(Of("R", name), 3.0) for name in names}
+    readings["elsewhere"] = NotMeasured("nobody was there")
+    answer = Claim("", "", readings).judge(measured(**dict(zip(names, others, strict=True))))
+    assert answer.verdict == ("cannot tell" if "measured" in lead else "depends on the reading")
+    assert answer.evidence.startswith(lead)
+    assert answer.evidence.endswith("elsewhere: not measured: nobody was there (cannot tell)")
+    alone = Claim("", "", NotMeasured("nobody was there")).judge(measured(a=1.0))
+    assert (alone.verdict, alone.evidence) == ("cannot tell", "not measured: nobody was there")
 
 
 def test_one_scale_is_none() -> None:

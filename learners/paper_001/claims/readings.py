@@ -25,6 +25,7 @@ THERE = f"Algorithm 1 trained for {SHORT:,} frames at each value"
 OF_ITS_OWN = "of Algorithm 1's own policies; beams that nobody learned stand beside it"
 REVIEWED = "after two reviews of the rules, whose authors had seen no figures"
 AFTER = "after two reviews of the second run, with its figures"
+AGAIN = "after a third reading, with its figures"
 PRINTED = "epsilon as printed, users are told their beams, with Table I alone; tuned methods stand beside it"
 NOT_WITH_OURS = "not with our constants, which tells nothing of others"
 
@@ -106,6 +107,11 @@ def with_constants(rule: Rule) -> Rule:
     return Untold(rule, ("fails",), NOT_WITH_OURS)
 
 
+def again(what: str, before: str) -> str:
+    """Say what of a rule was changed last, with its figures, and which verdict stood before."""
+    return f"{AGAIN}: {what}; before that the verdict was: {before}"
+
+
 def said(where: str, text: str, ours: str, readings: Rule | Mapping[str, Rule], *revised: str) -> Claim:
     """Return a claim of the paper that rests on something of ours, which stands beside its words."""
-    return Claim(where, f"{text} ({ours})" if ours else text, readings, revised="; ".join(revised))
+    return Claim(where, f"{text} ({ours})" if ours else text, readings, revised="; ".join(filter(None, revised)))

@@ -21,6 +21,7 @@ from mecopt.learners.paper_001.claims.readings import (
     THERE,
     AllServed,
     Served,
+    again,
     said,
     with_constants,
 )
@@ -55,15 +56,23 @@ BY_CAP = "where the cap of ours decides is left out, and no reading of its own"
 JUDGED_THEN = "in the first run such beams decided the paper's sentence"
 CONSTANTS = "constants of ours that do not show it refute nothing"
 MORE_READINGS = f"{REVIEWED}, more readings"
+OF_SERVED = (
+    "of the served alone again, since the sentence divides work into local and offloaded; what is dropped stands beside it"
+)
 
 
-def both(where: str, text: str, ours: str, readings: Readings, *revised: str) -> tuple[Claim, Claim]:
-    """Return a claim of the paper, of its own policies, and the same of beams that nobody learned."""
+def both(
+    where: str, text: str, ours: str, readings: Readings, *revised: str, last: tuple[str, str] = ("", "")
+) -> tuple[Claim, Claim]:
+    """Return a claim of the paper, of its own policies, and the same of beams that nobody learned.
+
+    `last` says what of each was changed last.
+    """
     words = f"{SEARCHED}; {ours}" if ours else SEARCHED
     own = {name: with_constants(rule) for name, rule in readings(tuple(OWN.values())).items()}
     return (
-        said(where, text, f"{words}; {THERE}", own, OF_ITS_OWN, CONSTANTS, *revised),
-        beside(where, f"with beams that nobody learned, {text}", words, readings(GIVEN), JUDGED_THEN, *revised),
+        said(where, text, f"{words}; {THERE}", own, OF_ITS_OWN, CONSTANTS, *revised, last[0]),
+        beside(where, f"with beams that nobody learned, {text}", words, readings(GIVEN), JUDGED_THEN, *revised, last[1]),
     )
 
 
@@ -195,8 +204,9 @@ _EACH = (
         "figure 4a",
         "as the distances increase a larger part of the workload is processed locally",
         "",
-        by_way(lambda quantity, way: rises(swept(quantity, way, DISTANCES)), PARTS["local"], OF_ALL["local"]),
+        by_way(lambda quantity, way: rises(swept(quantity, way, DISTANCES)), PARTS["local"]),
         f"{AFTER}, of all work, too, a part of which is dropped: of the served alone it held",
+        last=(again(OF_SERVED, "cannot tell"), again(OF_SERVED, "depends on the reading")),
     ),
     both(
         "figure 4a",

@@ -97,7 +97,8 @@ def end(name: str, where: str, episode: str = names.ALONG_EPISODES, setting: str
 
 
 LAWS = {"users stay": STEADY, MOVING: MOVING}
-"""The paper does not say how channels vary."""
+"""How channels vary: by the paper h does, and nothing else. Sentences on OJRS are read where users stay, and where their
+places are drawn for each slot they stand among ours; sentences on what an encoder keeps are read by both."""
 
 
 def of_codes(read: Callable[[str, str], Rule]) -> Mapping[str, Rule]:
@@ -186,18 +187,13 @@ def against_traditional(read: Callable[[str, str], Rule]) -> Mapping[str, Rule]:
 
 
 def of_table_two(read: Callable[[str, str], Rule]) -> Mapping[str, Rule]:
-    """Read a sentence on what OJRS decides with both settings and by both laws of channels; `read` takes both."""
+    """Read a sentence of ours on what OJRS decides with both settings and by both laws of channels; `read` takes both."""
     return {f"{base}, {words}": read(base, law) for base in PROPOSED for words, law in LAWS.items()}
 
 
-def against_asa(read: Callable[[str, str, str], Rule]) -> Mapping[str, Rule]:
-    """Read a sentence on OJRS and ASA so, with each length and mutation of the search, too."""
-    return {
-        f"{base}, {words}, {which}": read(OJRS[base], asa, law)
-        for base in PROPOSED
-        for words, law in LAWS.items()
-        for which, asa in SEARCHED.items()
-    }
+def against_asa(read: Callable[[str, str], Rule]) -> Mapping[str, Rule]:
+    """Read a sentence on OJRS and ASA with both settings, lengths and mutations of the search."""
+    return {f"{base}, {which}": read(OJRS[base], asa) for base in PROPOSED for which, asa in SEARCHED.items()}
 
 
 def near(swarm: str, *quantities: tuple[str, str]) -> Rule:
@@ -233,14 +229,20 @@ def near_optimal(network: str, setting: str = STEADY) -> Mapping[str, Rule]:
 # ---------------------------------------------------------------------- what was revised
 
 AFTER = "after two reviews of the second run, with its figures"
+AGAIN = "after a third reading, with its figures"
 
 
-def after(what: str, before: str) -> str:
+def after(what: str, before: str, when: str = AFTER) -> str:
     """Say what of a rule was changed when the second run's figures were known, and which verdict stood before."""
-    return f"{AFTER}: {what}; before that the verdict was: {before}"
+    return f"{when}: {what}; before that the verdict was: {before}"
 
 
-def steps_of_adam(first: str, what: str = "", then: str = "") -> str:
+def again(what: str, before: str) -> str:
+    """Say what was changed last."""
+    return after(what, before, AGAIN)
+
+
+def steps_of_adam(first: str, what: str = "", *then: str) -> str:
     """Say of a claim on OJRS what was revised first, how its training differs from the first run's, and what came `then`."""
     steps = f"OJRS takes ten steps of Adam per update, in the first run one, by which: {first}"
-    return "; ".join(part for part in (what, steps, then) if part)
+    return "; ".join(part for part in (what, steps, *then) if part)
