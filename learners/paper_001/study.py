@@ -104,7 +104,8 @@ class Paper001(Study):
         "figures 3 and 4": f"rollouts of {SWEPT.words()}; with exact beams {SWEPT_EXACT.words()}; schemes on {SHARED} "
         f"common frames of each seed and distance, with exact beams on {SHARED_EXACT}",
         "rules": "those of the first run were replaced after its figures had been seen, and before the next, and revised "
-        "after two reviews by readers who had seen none; what changed beside the statistics stands with each claim",
+        "after two reviews by readers who had seen none; what changed beside the statistics stands with each claim, as does "
+        "what was changed after this run's figures, by two reviews and a third reading",
     }
 
     def plans(self, quick: bool) -> Sequence[Plan]:

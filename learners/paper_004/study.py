@@ -67,7 +67,7 @@ class Paper004(Study):
         "rules": "they were written before this run, on seeds of which nothing was seen (the first run had 0 to 2); what "
         "was changed in them, or added, after the figures of the first run had been seen stands with each claim. Two "
         "readers who saw no figures, one for the paper's authors and one against, went through them before this run; after "
-        "it two did with its figures, and what was changed then says so, with the verdict before",
+        "it two did with its figures, then a third, and what was changed then says so, with the verdict before",
     }
 
     def plans(self, quick: bool) -> Sequence[Plan]:
