@@ -135,7 +135,7 @@ def main() -> int:
         given.out.parent.mkdir(parents=True, exist_ok=True)
         plain = [{name: _number(value) for name, value in asdict(one).items()} for one in found]
         given.out.write_text(json.dumps({"base": tree.name, "differences": plain}, indent=1) + "\n", encoding="utf-8")
-    slower = [one for one in found if one.verdict == "slower"]
+    slower = [one for one in found if one.slower]
     by = f"{100 * NOTABLE:.0f} %"
     if new:
         print(f"Only in this tree: {len(new)} calls, the first is {new[0]}")

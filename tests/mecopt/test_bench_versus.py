@@ -81,6 +81,8 @@ def test_another_value_is_told_whatever_the_time() -> None:
     found = judged(Side(lambda _: 1e-3, 1.0), Side(lambda _: 5e-3, 1.001))
     assert found.verdict == "other values"
     assert "1 before, 1.001 now" in found.line()
+    assert found.slower, "another value hides no slowdown"
+    assert not judged(Side(lambda _: 1e-3, 1.0), Side(lambda _: 1e-3, 1.001)).slower
     assert judged(Side(lambda _: 1e-3, 1.0), Side(lambda _: 1e-3, 1.0 + 1e-9)).verdict == "same"
 
 
@@ -93,6 +95,7 @@ def test_a_call_that_one_side_cannot_do_is_told_and_the_others_go_on() -> None:
     told: list[Difference] = []
     found = interleaved(failing, Side(lambda _: 1e-3), ["new", "old"], 0.1, told.append)
     assert [one.verdict for one in found] == ["failed", "same"]
+    assert not any(one.slower for one in found)
     assert "failed before: TypeError" in found[0].line()
     assert told == found
 

@@ -48,6 +48,11 @@ class Difference:
     verdict: Verdict
     remark: str = ""
 
+    @property
+    def slower(self) -> bool:
+        """Whether it is slower beyond doubt, whatever value it finds."""
+        return self.ratio > 1.0 + NOTABLE and self.low > 1.0
+
     def line(self) -> str:
         """Return the row as text."""
         if self.verdict == "failed":
