@@ -71,3 +71,5 @@ def test_a_figure_is_read_from_its_row(tool: ModuleType) -> None:
     assert tool.measured({"row": "a | ", "of": "processor_seconds", "unit": 1e-6}, rows) == pytest.approx(2.0)
     assert tool.measured({"row": "b | exact", "of": "per_second"}, rows) == pytest.approx(2.0)
     assert tool.measured({"row": "c | exact", "of": "ratio"}, rows) is None
+    unseen = [Measurement("d", "exact", Timing((0.0,), (0.25,))).as_dict()]
+    assert tool.measured({"row": "d | exact", "of": "per_second"}, unseen) == pytest.approx(4.0)
