@@ -98,11 +98,12 @@ class PriceNet(WarmStarter):
         logs = network.forward(self.layers, seen).astype(float) * self.spread + self.offset
         prices = np.exp(np.clip(logs, -LARGEST_LOG, LARGEST_LOG))
         lead, found, first = problem.decision_space.lead(decisions), {}, 0
-        for f, size in zip(declared(problem.Dual), _entries(problem.Dual, problem.sizes), strict=True):  # type: ignore[arg-type]
+        own_dual = problem.unlimited.Dual
+        for f, size in zip(declared(own_dual), _entries(own_dual, problem.sizes), strict=True):  # type: ignore[arg-type]
             own = tuple(problem.sizes[axis] for axis in axes(f))
             found[f.name] = np.ascontiguousarray(prices[:, first : first + size]).reshape((*lead, *own))
             first += size
-        return problem.Dual(**found)
+        return problem.Dual.completed(own_dual(**found))
 
     def weights(self) -> dict[str, Array]:
         """Return layers and scale by name."""
@@ -156,6 +157,8 @@ class PriceNetLearner(Learner):
         """Refuse claims, which are no prices, and prices that are neither per instance nor per user."""
         if not problem.convex:
             return f"{NAME} predicts prices from which solvers start; {problem.name} has none: its program is not convex"
+        if problem.limits:
+            return f"{NAME} predicts prices of given decisions, which limits change nothing of: train it without them"
         others = sorted({f.metadata["per"] for f in declared(problem.Dual)} - set(LEARNED))  # type: ignore[arg-type]
         if not others:
             return None

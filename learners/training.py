@@ -149,8 +149,10 @@ def _play(
     for start in range(first, stream.instances, training.interval):
         rows = slice(start, min(start + training.interval, stream.instances))
         block, rng = stream[rows], np.random.default_rng((seed, 1, start))
-        proposed = training.propose(block, rng)
-        values = scores(block, np.concatenate([training.own(block)[:, None, :], proposed], axis=1))
+        proposed, own = training.propose(block, rng), training.own(block)[:, None, :]
+        if block.limits:
+            proposed, own = block.mended(proposed), block.mended(own)
+        values = scores(block, np.concatenate([own, proposed], axis=1))
         best = best_of(values[:, 1:], proposed)
         winners = _allocated(block, np.take_along_axis(proposed, best[:, None, None], axis=1)[:, 0])
         columns["played"][rows] = np.where(np.isnan(winners.objective), block.sign * np.inf, winners.objective)

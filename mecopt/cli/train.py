@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mecopt.cli.doubts import strict_option
-from mecopt.cli.files import field_option, ignore_option, rows_option, tell, tell_repeated
+from mecopt.cli.files import field_option, ignore_option, limit_option, rows_option, tell, tell_repeated
 from mecopt.cli.numbers import NUMBER, Whole
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ WRITTEN = ("card.json", "weights.safetensors", "training.parquet", "training.png
 @rows_option
 @field_option
 @ignore_option
+@limit_option
 @strict_option
 @click.option(
     "--at",
@@ -71,6 +72,7 @@ def command(
     rows: Any,
     field: tuple[str, ...],
     ignore: tuple[str, ...],
+    limits: Path | None,
 ) -> None:
     """Train a policy for PROBLEM and write it to a folder.
 
@@ -78,6 +80,7 @@ def command(
     was interrupted or killed goes on when the same command is given again, and ends with the same weights.
     """
     from mecopt.cli.console import console, progress
+    from mecopt.data.files import read_limits
     from mecopt.data.stream import changed
     from mecopt.registry import find_learner
     from mecopt.running.waiting import on_behalf_of
@@ -97,6 +100,10 @@ def command(
     )
     stream = changed(stream, [_change(text) for text in changes])
     provenance |= {"changes": list(changes), "variant": variant}
+    if limits is not None:
+        stream = stream.limited(*read_limits(limits))
+    if stream.limits:
+        provenance["limits"] = [rule.name for rule in stream.limits]
     _require(chosen, stream)
     before = (output / "card.json").is_file()
     with progress("training") as shown:

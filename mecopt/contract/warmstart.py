@@ -54,9 +54,10 @@ def from_dual(problem: Problem, decision: ArrayLike, dual: Any) -> Solution:
     checked_problem(problem)
     decisions = problem.decision_space.validate(decision, problem.batch_shape)
     shape = problem.decision_space.lead(decisions)
+    dual = problem.Dual.completed(dual)
     if not isinstance(dual, problem.Dual):
         raise InstanceError(f"dual is a {type(dual).__name__}; allowed: a {problem.Dual.__name__}")
-    for f in declared(problem.Dual):  # type: ignore[arg-type]
+    for f in declared(problem.unlimited.Dual):  # type: ignore[arg-type] # prices of limits start nothing
         value = np.asarray(getattr(dual, f.name))
         expected = (*shape, *(problem.sizes[axis] for axis in axes(f)))
         if value.dtype.kind not in "iuf" or value.shape != expected or not np.isfinite(value).all():

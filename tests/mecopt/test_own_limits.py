@@ -495,3 +495,24 @@ def test_a_price_of_a_limit_is_told() -> None:
     assert told["limit_memory_price"]["unit"] == "s/MB"
     assert "limit places price" in str(found)
     assert found.to_dict()["dual"]["limit_places_price"] > 0.0
+
+
+# ---------------------------------------------------------------------- what is learned
+
+
+def test_a_policy_learned_under_limits_keeps_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("torch")
+    limits = tmp_path / "mine.json"
+    limits.write_text(json.dumps([{"name": "two", "decision": {"offload": 1}, "most": 2}]))
+    given = ["train", "binary-offloading", "--set", "users=5", "--limit", str(limits), "-o", str(tmp_path / "runs")]
+    with pytest.raises(SystemExit) as end:
+        main([*given, "--instances", "64", "--with", "hidden=4"])
+    assert end.value.code == 0, capsys.readouterr()
+    assert json.loads((tmp_path / "runs" / "card.json").read_text())["limits"] == ["two"]
+    mine = drawn(BinaryOffloading, 4, seed=20).limited(Limit("two", {"offload": 1}, most=2))
+    found = mecopt.solve(mine, solver=f"learned:{tmp_path / 'runs'}")
+    assert not mine.infeasible(found.decision).any()
+    with pytest.raises(SystemExit) as end:
+        main([*given[:-1], str(tmp_path / "others"), "--learner", "price-net", "--instances", "64"])
+    assert end.value.code == 2
+    assert "limits change nothing of" in capsys.readouterr().err
