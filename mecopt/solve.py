@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from mecopt.contract.answerable import checked_problem, checked_start
 from mecopt.contract.arguments import checked_gap, checked_generator, checked_limit
 from mecopt.contract.backend import Backend, Feature
-from mecopt.contract.certificate import REPORT, certified, denied, distance, judge, reasons
-from mecopt.contract.certified import Statistics, Status
+from mecopt.contract.certificate import REPORT, certified, denied, distance, judge, reasons, some
+from mecopt.contract.certified import Statistics, Status, of_each
 from mecopt.contract.decision import OneOf
 from mecopt.contract.errors import InstanceError, SolveFailed, StartIgnored
 from mecopt.contract.extremes import lost
@@ -225,7 +225,7 @@ def _allocated(
         stats=Statistics(
             method=chosen.name,
             iterations=answer.iterations,
-            solver_calls=np.ones(lead, dtype=int),
+            solver_calls=of_each(1, lead),
             model_seconds=answer.model_seconds,
             solve_seconds=answer.solve_seconds,
             certify_seconds=clock.now() - began,
@@ -263,7 +263,7 @@ def _solved(
     certificate = denied(certificate, nothing)
     status, _ = judge(certificate, tolerance, found.limit, found.failed, nothing)
     messages = dict(found.messages)
-    if hopeless.any() or not _settled(status):
+    if some(hopeless) or not _settled(status):
         messages = _explained(
             messages,
             reasons(problem, decision, allocation, certificate, _among(status, Status.FAILED)),
@@ -283,8 +283,8 @@ def _solved(
         status=status,
         stats=Statistics(
             method=chosen.name,
-            iterations=np.broadcast_to(found.iterations, shape),
-            solver_calls=np.broadcast_to(found.solver_calls, shape),
+            iterations=of_each(found.iterations, shape),
+            solver_calls=of_each(found.solver_calls, shape),
             model_seconds=found.model_seconds,
             solve_seconds=searched - began - found.model_seconds - found.predict_seconds - found.certify_seconds,
             predict_seconds=found.predict_seconds,

@@ -112,9 +112,14 @@ def violation(problem: Problem, decision: Array, allocation: Variables) -> Array
 
 
 def _worst(problem: Problem, decision: Array, allocation: Variables) -> Any:
-    lead, broken = problem.decision_space.lead(decision), behind(problem, "violations")(decision, allocation).values()
+    broken = behind(problem, "violations")(decision, allocation).values()
+    lead = problem.decision_space.lead(decision)
     if not lead:
-        return np.float64(max([0.0, *(math.inf if math.isnan(value) else float(value) for value in broken)]))
+        most = 0.0
+        for value in map(float, broken):
+            if not value <= most:
+                most = math.inf if math.isnan(value) else value
+        return np.float64(most)
     worst = np.zeros(lead)
     for value in broken:
         worst = np.maximum(worst, np.where(np.isnan(value), np.inf, value))
@@ -149,14 +154,22 @@ def certified(problem: Problem, decision: Array, allocation: Variables, bound: A
     objective = np.asarray(behind(problem, "objective")(decision, allocation), dtype=float)
     broken = _worst(problem, decision, allocation)
     bound = np.array(bound, dtype=float)
-    bound[np.isnan(bound)] = -problem.sign * np.inf
+    if bound.ndim:
+        bound[np.isnan(bound)] = -problem.sign * np.inf
+    elif math.isnan(bound):
+        bound = np.asarray(-problem.sign * np.inf)
     gap, worse = _gaps(problem, objective, bound, NOTHING, 1.0)
     return Certificate(objective, bound, gap, broken, -worse)
 
 
+def some(flags: Any) -> bool:
+    """Whether any flag is set; of a single one numpy's own `any` takes longer than all that is done with it."""
+    return bool(flags.any() if np.ndim(flags) else flags)
+
+
 def denied(certificate: Certificate, nothing: Array) -> Certificate:
     """Return the certificate without answers where there are none, whatever the formula says of them."""
-    if not nothing.any():
+    if not some(nothing):
         return certificate
     return replace(
         certificate,
@@ -224,8 +237,8 @@ def distance(certificate: Certificate) -> Array:
 
     Of a contradiction it is 0: the bound is wrong, or the answer.
     """
-    if not certificate.gap.shape and not certificate.gap < -CONTRADICTION:
-        return np.asarray(max(float(certificate.gap), 0.0))
+    if not certificate.gap.ndim and not (gap := float(certificate.gap)) < -CONTRADICTION:
+        return np.asarray(max(gap, 0.0))
     stands = certificate.better <= may_be_better(certificate.violation)
     away = _feasible(certificate) & stands & (certificate.gap < -CONTRADICTION)
     return np.where(away, -certificate.gap, np.maximum(certificate.gap, 0.0))

@@ -52,6 +52,11 @@ class Certificate(Readable):
         return "Certificate " + ", ".join(f"{f.name} {values(np.asarray(getattr(self, f.name)))}" for f in fields(self))
 
 
+def of_each(count: Array | int, shape: tuple[int, ...]) -> Array:
+    """Return a count for each item, which takes no memory where one number counts for all."""
+    return np.broadcast_to(count, shape) if shape else np.asarray(count).reshape(())
+
+
 @dataclass(frozen=True, eq=False)
 class Statistics(Readable):
     """What an answer cost. Seconds are for the whole batch; counts are per instance where they are known."""
@@ -120,7 +125,7 @@ class Certified(Readable, Generic[AllocationT, DualT]):
         values = [v for part in (self.allocation, self.dual) if part is not None for v in part.as_dict().values()]
         for array in (self.decision, self.objective, self.bound, self.gap, self.violation, *values):
             if isinstance(array, np.ndarray):
-                array.flags.writeable = False
+                array.setflags(write=False)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copy by the fields; the arrays of a copy are read-only as well."""

@@ -60,20 +60,33 @@ FEW = 10_000
 def of_data(compute: Callable[[P], R]) -> Callable[[P], R]:
     """Let a function of a problem alone, or a method without arguments, compute once for each problem of few entries.
 
-    Arrays are handed out as copies: who writes into them changes no later answer.
+    Arrays are handed out as copies: who writes into them changes no later answer. Who only reads them asks for what is
+    `shared`.
     """
+
+    def same(problem: Any) -> Any:
+        found = problem._derived
+        try:
+            return found[compute]
+        except KeyError:
+            pass
+        value = compute(problem)
+        if problem.instances * problem.users <= FEW:
+            found[compute] = value
+        return value
 
     @wraps(compute)
     def kept(problem: P) -> R:
-        of: Any = problem
-        if of.instances * of.users > FEW:
-            return compute(problem)
-        found: dict[Any, R] = of._derived
-        if kept not in found:
-            found[kept] = compute(problem)
-        return cast(R, _copied(found[kept]))
+        value, of = same(problem), cast(Any, problem)
+        return cast(R, _copied(value)) if compute in of._derived else cast(R, value)
 
+    cast(Any, kept).same = same
     return kept
+
+
+def shared(kept: Callable[[P], R], problem: P) -> R:
+    """Return what `of_data` keeps of a problem without a copy, for formulas and kernels that only read it."""
+    return cast(R, getattr(kept, "same", kept)(problem))
 
 
 def _copied(value: Any) -> Any:
@@ -81,6 +94,5 @@ def _copied(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return value.copy() if value.flags.writeable else value
     if isinstance(value, tuple):
-        each = map(_copied, value)
-        return value._make(each) if hasattr(value, "_make") else tuple(each)
+        return tuple.__new__(type(value), map(_copied, value))
     return value

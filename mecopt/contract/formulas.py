@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mecopt.contract.errors import InstanceError
-from mecopt.contract.fields import axes, declared
 from mecopt.contract.instances import Instances
 from mecopt.quantities.given import settled
 
@@ -123,10 +122,10 @@ def own_variables(problem: Instances, name: str, given: Any, lead: tuple[int, ..
         given = own.completed(given)
     if not isinstance(given, own):
         raise InstanceError(f"{name} is a {type(given).__name__}; allowed: a {own.__name__} of {problem.size_text}")
-    sizes, changed = problem.sizes, {}
-    for f in declared(own):  # type: ignore[arg-type]
-        value, tail = getattr(given, f.name), tuple(sizes[axis] for axis in axes(f))
-        if type(value) is np.ndarray and value.dtype.kind in "iuf" and value.shape in ((*lead, *tail), tail):
+    changed = {}
+    for f, tail in problem.variable_shapes[own]:
+        value = getattr(given, f.name)
+        if type(value) is np.ndarray and value.dtype.kind in "iuf" and value.shape in (lead + tail, tail):
             continue
         where = f"{own.__name__}.{f.name}"
         if not isinstance(value, np.generic):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, dataclass
+from dataclasses import MISSING, Field, dataclass
 from inspect import Signature
 from typing import Any, ClassVar, Literal, Self
 
@@ -226,11 +226,25 @@ class Instances(Deriving, Readable, ABC):
     def aligned(self, values: str | Array, decision: Array) -> Array:
         """Return a field, or values of its shape, with axes of length 1 where `decision` has candidates."""
         value: Array = getattr(self, values) if isinstance(values, str) else values
-        batch = len(self.batch_shape)
-        missing = decision.ndim - self.decision_space.ndim - batch
+        missing = decision.ndim - self._axes_of_decisions
         if missing <= 0:
             return value
+        batch = len(self.batch_shape)
         return value.reshape(value.shape[:batch] + (1,) * missing + value.shape[batch:])
+
+    @derived
+    def variable_shapes(self) -> Mapping[type[Variables], tuple[tuple[Field[Any], tuple[int, ...]], ...]]:
+        """The variables of allocations and duals with the shapes that they have here beside batch and candidates."""
+        sizes = self._sizes
+        return {
+            own: tuple((f, tuple(sizes[axis] for axis in axes(f))) for f in declared(own))
+            for own in (self.Allocation, self.Dual)
+        }
+
+    @derived
+    def _axes_of_decisions(self) -> int:
+        """The number of axes of one decision for each instance."""
+        return len(self.batch_shape) + self.decision_space.ndim
 
     # ------------------------------------------------------------------ sampling
 

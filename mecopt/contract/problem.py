@@ -305,20 +305,20 @@ class Problem(Instances, Generic[AllocationT, DualT]):
         if isinstance(name, Backend):
             name.require()
             return name
-        return _chosen(f"backend of {cls.name}", name, cls.backends)
+        return _chosen("backend", cls, name, cls.backends)
 
     @classmethod
     def solver(cls, name: str | None = None) -> Solver:
         """Return a solver by name (the first is the default), or say what is missing."""
-        return _chosen(f"solver of {cls.name}", name, cls.solvers)
+        return _chosen("solver", cls, name, cls.solvers)
 
 
-def _chosen(kind: str, name: Any, known: Mapping[str, Any]) -> Any:
+def _chosen(kind: str, of: type[Problem], name: Any, known: Mapping[str, Any]) -> Any:
     key = next(iter(known)) if name is None else name
     if not isinstance(key, str):
         what = f"the class {key.__name__}" if isinstance(key, type) else f"a {type(key).__name__}"
-        raise InstanceError(f"the {kind} is {what}; allowed: a name, one of {', '.join(known)}")
+        raise InstanceError(f"the {kind} of {of.name} is {what}; allowed: a name, one of {', '.join(known)}")
     if key not in known:
-        raise unknown(kind, name, known)
+        raise unknown(f"{kind} of {of.name}", name, known)
     known[key].require()
     return known[key]

@@ -27,7 +27,7 @@ def quotient(value: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[
     >>> quotient(np.array([0.0, 1.0, 1.0]), np.array([0.0, 0.0, 2.0])).tolist()
     [0.0, inf, 0.5]
     """
-    if np.logical_and.reduce(whole, axis=None):
+    if np.logical_and.reduce(whole, axis=None) if whole.ndim else whole:
         return np.asarray(value / whole)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(np.where((value == 0.0) & (whole == 0.0), 0.0, value / whole))

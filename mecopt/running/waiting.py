@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -49,16 +49,34 @@ R = TypeVar("R")
 
 @dataclass
 class _Call:
-    """A call that may have to wait for kernels, and what was measured of it."""
+    """A call that may have to wait for kernels, and what was measured of it; its names are looked up if it has to."""
 
-    problem: str
-    method: str | None
-    known: Mapping[str, tuple[float, float]]
+    of: Any
+    """The problem."""
+    chosen: Any
+    """The solver or backend, or its name; None for the first that the problem has."""
+    methods: str
+    """The problem's mapping of these."""
+    compiled_before: float
     whole: bool = False
     """Whether it began without any kernel."""
     folder: Path | None = None
     pace: float = 0.0
-    compiled_before: float = field(default_factory=clock.compiled_seconds)
+
+    @property
+    def problem(self) -> str:
+        return str(getattr(self.of, "name", ""))
+
+    @property
+    def method(self) -> str | None:
+        if self.chosen is None:
+            return next(iter(getattr(self.of, self.methods, ())), None)
+        return str(getattr(self.chosen, "name", self.chosen))
+
+    @property
+    def known(self) -> Mapping[str, tuple[float, float]]:
+        known: Mapping[str, tuple[float, float]] = getattr(self.of, "compile_seconds", {})
+        return known
 
     @property
     def key(self) -> str:
@@ -83,10 +101,10 @@ class on_behalf_of:  # noqa: N801 - it is used as a context manager that is a fu
 
     __slots__ = ("call",)
 
-    def __init__(self, problem: Any, method: str | None = None) -> None:
+    def __init__(self, problem: Any, method: Any = None, methods: str = "") -> None:
         self.call = None
         if _calls.current is None:
-            self.call = _Call(str(getattr(problem, "name", "")), method, getattr(problem, "compile_seconds", {}))
+            self.call = _Call(problem, method, methods, clock.compiled_seconds())
 
     def __enter__(self) -> None:
         if self.call is not None:
@@ -113,9 +131,7 @@ def told(argument: str, known: str) -> Callable[[Callable[P, R]], Callable[P, R]
     def decorate(verb: Callable[P, R]) -> Callable[P, R]:
         @wraps(verb)
         def speaking(*args: P.args, **kwargs: P.kwargs) -> R:
-            problem, method = (args[0] if args else kwargs.get("problem")), kwargs.get(argument)
-            name = next(iter(getattr(problem, known, ())), None) if method is None else getattr(method, "name", method)
-            with on_behalf_of(problem, str(name)):
+            with on_behalf_of(args[0] if args else kwargs.get("problem"), kwargs.get(argument), known):
                 return verb(*args, **kwargs)
 
         return speaking
@@ -277,8 +293,10 @@ def _times(folder: Path | None) -> dict[str, float]:
 
 def _remember(call: _Call) -> None:
     """Keep what a call's kernels took, if it needed all of them."""
+    if not call.whole or call.folder is None:
+        return
     seconds = clock.compiled_seconds() - call.compiled_before
-    if call.whole and call.folder is not None and seconds > 0.0:
+    if seconds > 0.0:
         times = {**_times(call.folder), call.key: seconds * REFERENCE_PACE / call.pace}
         with contextlib.suppress(OSError):
             write_whole(call.folder / TIMES, json.dumps(times, indent=1).encode())

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mecopt.backends.sharing import SharingModel
 from mecopt.backends.slsqp import SmoothProgram
 from mecopt.contract.backend import ClosedForm
+from mecopt.contract.derived import shared
 from mecopt.contract.errors import InstanceError
 from mecopt.contract.fields import Variables
 from mecopt.contract.scaling import characteristic
@@ -29,7 +30,7 @@ Array = NDArray[Any]
 
 def rule_inputs(problem: BinaryOffloading, decision: Array) -> tuple[Any, Array]:
     """Return the terms of the one server and the decisions for the compiled rule."""
-    return problem.server_terms(), plain(decision.reshape(problem.instances, -1, problem.users), np.int8)
+    return shared(type(problem).server_terms, problem), plain(decision.reshape(problem.instances, -1, problem.users), np.int8)
 
 
 def rule_kernel() -> Callable[..., tuple[Array, ...]]:

@@ -37,7 +37,7 @@ from mecopt.backends.conic import Conic
 from mecopt.backends.slsqp import Slsqp
 from mecopt.contract.backend import Backend
 from mecopt.contract.decision import Binary
-from mecopt.contract.derived import of_data
+from mecopt.contract.derived import of_data, shared
 from mecopt.contract.fields import ABSENT, Quantity, quantity
 from mecopt.contract.problem import Problem
 from mecopt.contract.scaling import quotient
@@ -220,7 +220,7 @@ class BinaryOffloading(Problem[ServerRate, CapacityPrice]):
         """Return L, u and c as the terms of one server; see `mecopt.kernels.servers`."""
         from mecopt.kernels.servers import servers
 
-        terms = self.terms()
+        terms = shared(type(self).terms, self)
         # Where the server is off nobody shares it: any capacity does that leaves nothing to divide by 0.
         capacity = np.where(self.capacity > 0, self.capacity, 1.0)[..., None]
         return servers(np.stack([terms.local, terms.upload], axis=-1), np.sqrt(terms.compute), capacity)
@@ -235,18 +235,25 @@ class BinaryOffloading(Problem[ServerRate, CapacityPrice]):
         allocation
             f in MB/s, same shape; ignored for local users. An offloaded task without rate takes forever.
         """
-        size, weight = self.aligned("data_size", decision), self.aligned("energy_weight", decision)
-        local_time = quotient(size, self.aligned("local_rate", decision))
-        upload_time = quotient(size, self.aligned("upload_rate", decision))
-        rate = allocation.server_rate
-        positive = rate > 0
-        waiting = np.where(positive, size / np.where(positive, rate, 1.0), np.inf)
-        computing_time = np.where(size == 0.0, 0.0, np.where(np.isnan(rate), np.nan, waiting))
-        # delay and energy of each part side by side: what takes forever costs so at any power, 0 among them
-        local = local_time * (1.0 + weight * self.aligned("local_power", decision))
-        uploading = upload_time * (1.0 + weight * self.aligned("upload_power", decision))
-        offloaded = uploading + computing_time * (1.0 + weight * self.aligned("waiting_power", decision))
+        local, uploading, waiting = (self.aligned(part, decision) for part in shared(type(self)._parts, self))
+        size = self.aligned("data_size", decision)
+        # -0.0 is no rate either, and what it divides no cost of minus infinity
+        computing_time = size / (np.maximum(allocation.server_rate, 0.0) + 0.0)
+        if not np.logical_and.reduce(size, axis=None):
+            computing_time = np.where(size == 0.0, 0.0, computing_time)
+        offloaded = uploading + computing_time * waiting
         return np.asarray(np.where(decision == 1, offloaded, local).sum(axis=-1))
+
+    @of_data
+    def _parts(self) -> tuple[Array, Array, Array]:
+        """Return what computing oneself and what uploading cost, in s, and by what the seconds of waiting count.
+
+        Delay and energy of each part stand side by side: what takes forever costs so at any power, 0 among them.
+        """
+        size, weight = self.data_size, self.energy_weight
+        local = quotient(size, self.local_rate) * (1.0 + weight * self.local_power)
+        uploading = quotient(size, self.upload_rate) * (1.0 + weight * self.upload_power)
+        return local, uploading, 1.0 + weight * self.waiting_power
 
     def per_user(self, decision: Array, allocation: ServerRate) -> dict[str, Array]:
         """Return each user's cost in s, its delay in s and its energy in J: uploading and waiting, or computing itself."""
@@ -272,8 +279,16 @@ class BinaryOffloading(Problem[ServerRate, CapacityPrice]):
 
     def infeasible(self, decision: Array) -> Array:
         """Whether somebody offloads without a link or a server, or computes locally without a processor."""
-        local, upload, _ = (self.aligned(part, decision) for part in self.terms())
+        if shared(type(self)._all_end, self):
+            return np.zeros(decision.shape[:-1], dtype=bool)
+        local, upload, _ = (self.aligned(part, decision) for part in shared(type(self).terms, self))
         return np.asarray(np.isinf(np.where(decision == 1, upload, local)).any(axis=-1))
+
+    @of_data
+    def _all_end(self) -> bool:
+        """Whether every choice of everybody takes a finite time."""
+        local, upload, _ = shared(type(self).terms, self)
+        return not (np.isinf(local).any() or np.isinf(upload).any())
 
     def mended(self, decision: Array) -> Array:
         """Return decisions with the other choice for users to whom theirs is impossible."""
@@ -293,15 +308,15 @@ class BinaryOffloading(Problem[ServerRate, CapacityPrice]):
     def bound(self, decision: Array, dual: CapacityPrice) -> Array:
         """Bound the cost of a decision from below by weak duality at any capacity price (negative ones count as 0)."""
         price = np.maximum(dual.capacity_price, 0.0)
-        terms = Terms(*(self.aligned(part, decision) for part in self.terms()))
-        offloaded = terms.upload + 2.0 * np.sqrt(price)[..., None] * np.sqrt(terms.compute)
-        linear = np.where(decision == 1, offloaded, terms.local).sum(axis=-1)
+        local, upload, compute = (self.aligned(part, decision) for part in shared(type(self).terms, self))
+        offloaded = upload + 2.0 * np.sqrt(price)[..., None] * np.sqrt(compute)
+        linear = np.where(decision == 1, offloaded, local).sum(axis=-1)
         return np.asarray(linear - price * self.aligned("capacity", decision))
 
     def relaxed_bound(self, dual: CapacityPrice) -> Array:
         """Bound the cost of every decision from below by weak duality at any capacity price."""
         price = np.maximum(dual.capacity_price, 0.0)
-        terms = self.terms()
+        terms = shared(type(self).terms, self)
         cheaper = np.minimum(terms.local, terms.upload + 2.0 * np.sqrt(price)[..., None] * np.sqrt(terms.compute))
         return np.asarray(cheaper.sum(axis=-1) - price * self.capacity)
 

@@ -79,15 +79,10 @@ class DecisionSpace(ABC):
 
     def validate(self, decision: ArrayLike, batch_shape: tuple[int, ...], name: str = "decision") -> Array:
         """Return the decision as an array of shape ``(*batch, *candidates, *decision)``, or say what is wrong with it."""
-        decision = settled(name, decision)
-        try:
-            array = np.asarray(decision)
-        except Exception as error:  # ragged lists, and whatever other libraries raise for their own arrays
-            what = "rectangular array" if isinstance(error, ValueError) else "array of numbers"
-            raise InstanceError(f"{name} is no {what}: {error}; allowed: {self.describe()}") from None
-        if array.dtype.kind not in self.kinds:
-            what = f"a {type(decision).__name__}" if array.dtype == object else f"of type {array.dtype}"
-            raise InstanceError(f"{name} is {what}; allowed: an array of {self.describe()}")
+        if type(decision) is np.ndarray and decision.dtype.kind in self.kinds:
+            array = decision
+        else:
+            array = self._array(decision, name)
         try:
             array = self.checked(array)
         except InstanceError as error:
@@ -98,4 +93,17 @@ class DecisionSpace(ABC):
             array = np.broadcast_to(array, (*batch_shape, *array.shape))
         if array.shape[: len(batch_shape)] != batch_shape:
             raise InstanceError(f"{name} has shape {array.shape}; allowed: leading axes {batch_shape}, the batch's")
+        return array
+
+    def _array(self, decision: ArrayLike, name: str) -> Array:
+        """Return decisions as an array of numbers, or say that they are none."""
+        decision = settled(name, decision)
+        try:
+            array = np.asarray(decision)
+        except Exception as error:  # ragged lists, and whatever other libraries raise for their own arrays
+            what = "rectangular array" if isinstance(error, ValueError) else "array of numbers"
+            raise InstanceError(f"{name} is no {what}: {error}; allowed: {self.describe()}") from None
+        if array.dtype.kind not in self.kinds:
+            what = f"a {type(decision).__name__}" if array.dtype == object else f"of type {array.dtype}"
+            raise InstanceError(f"{name} is {what}; allowed: an array of {self.describe()}")
         return array
