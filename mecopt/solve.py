@@ -16,6 +16,7 @@ from mecopt.contract.backend import Backend, Feature
 from mecopt.contract.certificate import REPORT, certified, denied, distance, judge, reasons, some
 from mecopt.contract.certified import Statistics, Status, of_each
 from mecopt.contract.decision import OneOf
+from mecopt.contract.derived import one_call
 from mecopt.contract.errors import InstanceError, SolveFailed, StartIgnored
 from mecopt.contract.extremes import lost
 from mecopt.contract.fields import AllocationT, DualT
@@ -195,6 +196,13 @@ def _allocated(
     problem: Problem, decisions: Array, chosen: Backend, start: Solution | None, tol: float, time_limit: float | None
 ) -> Solution:
     """Allocate what was looked at, and certify it; may raise."""
+    with one_call(problem, decisions):
+        return _answered(problem, decisions, chosen, start, tol, time_limit)
+
+
+def _answered(
+    problem: Problem, decisions: Array, chosen: Backend, start: Solution | None, tol: float, time_limit: float | None
+) -> Solution:
     compiled, loaded = clock.compiled_seconds(), clock.loaded_seconds()
     answer = chosen.allocate(problem, decisions, start=start, tol=tol, time_limit=time_limit)
     began = clock.now()
@@ -243,9 +251,17 @@ def _solved(
     problem: Problem, chosen: Solver, first: Array | None, gap: float | None, time_limit: float | None, generator: Generator
 ) -> Solution:
     """Search what was looked at, and certify it; may raise."""
-    began, compiled, loaded = clock.now(), clock.compiled_seconds(), clock.loaded_seconds()
+    began = clock.now(), clock.compiled_seconds(), clock.loaded_seconds()
     found = chosen.search(problem, start=first, gap=gap, time_limit=time_limit, rng=generator)
     found = _admitted(problem, chosen, found)
+    with one_call(problem, found.decision):
+        return _proved(problem, chosen, found, gap, *began)
+
+
+def _proved(
+    problem: Problem, chosen: Solver, found: Search, gap: float | None, began: float, compiled: float, loaded: float
+) -> Solution:
+    """Certify what a search found."""
     decision, shape = found.decision, problem.batch_shape
     best, dual = behind(problem, "closed_form")(decision)
     searched = clock.now()

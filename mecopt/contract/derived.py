@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from operator import is_
 from typing import Any, Generic, Self, TypeVar, cast, overload
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 P = TypeVar("P")
 R = TypeVar("R")
 T = TypeVar("T")
+C = TypeVar("C", bound=Callable[..., Any])
 
 
 class Deriving:
@@ -84,9 +86,64 @@ def of_data(compute: Callable[[P], R]) -> Callable[[P], R]:
     return kept
 
 
-def shared(kept: Callable[[P], R], problem: P) -> R:
-    """Return what `of_data` keeps of a problem without a copy, for formulas and kernels that only read it."""
-    return cast(R, getattr(kept, "same", kept)(problem))
+def shared(kept: Callable[..., R], *problem: Any) -> R:
+    """Return what `of_data` keeps of a problem without a copy, for formulas and kernels that only read it.
+
+    Parameters
+    ----------
+    kept
+        a function, with the problem behind it, or a method of the problem.
+    """
+    same = getattr(kept, "same", None)
+    if same is None:
+        return kept(*problem)
+    return cast(R, same(*problem or (cast(Any, kept).__self__,)))
+
+
+class one_call:  # noqa: N801 - it is used as a context manager that is a function
+    """Keep meanwhile what functions derive `once_a_call` of this problem, where it is little.
+
+    Parameters
+    ----------
+    decision
+        what is answered; of more than `FEW` entries nothing is kept.
+    """
+
+    __slots__ = ("before", "problem")
+
+    def __init__(self, problem: Deriving, decision: np.ndarray[Any, Any]) -> None:
+        self.problem = problem if decision.size <= FEW else None
+
+    def __enter__(self) -> None:
+        if self.problem is not None:
+            self.before = self.problem._derived.get(one_call)
+            self.problem._derived[one_call] = {}
+
+    def __exit__(self, *raised: object) -> None:
+        if self.problem is not None:
+            self.problem._derived[one_call] = self.before
+
+
+def once_a_call(compute: C) -> C:
+    """Let a function of a problem and of its decision or answer compute once within `one_call`; its values are only read.
+
+    Objective, constraints and bounds have rates or energies in common. Elsewhere nothing is kept: an array that a caller
+    writes into is another one at the next call.
+    """
+
+    @wraps(compute)
+    def kept(problem: Any, *given: Any) -> Any:
+        known = problem._derived.get(one_call)
+        if known is None:
+            return compute(problem, *given)
+        found = known.get(compute)
+        if found is not None and all(map(is_, found[0], given)):
+            return found[1]
+        value = compute(problem, *given)
+        known[compute] = given, value
+        return value
+
+    return cast(C, kept)
 
 
 def _copied(value: Any) -> Any:

@@ -237,7 +237,7 @@ class Instances(Deriving, Readable, ABC):
         """The variables of allocations and duals with the shapes that they have here beside batch and candidates."""
         sizes = self._sizes
         return {
-            own: tuple((f, tuple(sizes[axis] for axis in axes(f))) for f in declared(own))
+            own: tuple((f, tuple(sizes[axis] for axis in axes(f))) for f in declared(own))  # type: ignore[arg-type]
             for own in (self.Allocation, self.Dual)
         }
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from mecopt.backends.conic import ConicModel, Program
 from mecopt.backends.slsqp import SmoothProgram
 from mecopt.contract.backend import ClosedForm
+from mecopt.contract.derived import of_data, shared
 from mecopt.contract.errors import InstanceError
 from mecopt.contract.fields import Variables
 from mecopt.contract.scaling import characteristic
@@ -40,16 +41,17 @@ NEAR_KNEE = 1e-3
 # ---------------------------------------------------------------------- the price of bandwidth
 
 
+@of_data
 def rows(problem: BandwidthPower) -> tuple[Array, ...]:
     """Return c, g and u^E, shape ``(instances, users)``, and the whole band, for compiled code."""
-    terms, shape = problem.terms(), (problem.instances, problem.users)
+    terms, shape = shared(problem.terms), (problem.instances, problem.users)
     columns = (plain(part.reshape(shape), np.float64) for part in (terms.work, terms.reach, terms.ceiling))
     return (*columns, plain(problem.bandwidth.reshape(problem.instances), np.float64))
 
 
 def blocks(problem: BandwidthPower, decision: Array) -> tuple[Array, ...]:
     """Return `rows` and the decisions, shape ``(instances, candidates, users)``, for compiled code."""
-    return (*rows(problem), plain(decision.reshape(problem.instances, -1, problem.users), np.int8))
+    return (*shared(rows, problem), plain(decision.reshape(problem.instances, -1, problem.users), np.int8))
 
 
 def price_kernel() -> Callable[..., tuple[Array, ...]]:
@@ -74,6 +76,7 @@ def price_outputs(problem: BandwidthPower, decision: Array, raw: tuple[Array, ..
 CLOSED_FORM = ClosedForm(blocks, price_kernel, price_outputs, "bandwidth price by Newton, power eliminated, batched")
 
 
+@of_data
 def power_per_band(problem: BandwidthPower) -> Array:
     """Return the power in W/Hz at which the energy budget binds: as much SNR as it can afford."""
     with np.errstate(
@@ -86,7 +89,7 @@ def transmission(problem: BandwidthPower, decision: Array, band: Array) -> Trans
     """Give every offloading user its best power on its band: all that power cap and energy budget allow."""
     band = np.where(decision == 1, band, 0.0)
     with np.errstate(invalid="ignore"):  # an unlimited budget on no band at all
-        affordable = np.where(band > 0, problem.aligned(power_per_band(problem), decision) * band, 0.0)
+        affordable = np.where(band > 0, problem.aligned(shared(power_per_band, problem), decision) * band, 0.0)
     return Transmission(band=band, power=np.minimum(problem.aligned("max_power", decision), affordable))
 
 
@@ -102,7 +105,7 @@ def demanded(problem: BandwidthPower, decision: Array, price: Array) -> Array:
     """Return the bands in Hz that users would take at a price if they offloaded; negative prices count as 0."""
     from mecopt.models.bandwidth_power.upload import bands
 
-    terms = problem.terms()
+    terms = shared(problem.terms)
     whole = np.where(problem.bandwidth > 0, problem.bandwidth, 1.0)[..., None]
     dear = (terms.work / whole / whole).max(axis=-1)
     price = np.maximum(price, LEAST_PRICE * problem.aligned(dear, decision))

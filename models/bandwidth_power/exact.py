@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.backends.highs import Highs
+from mecopt.contract.derived import shared
 from mecopt.contract.errors import InstanceError
 from mecopt.contract.solver import Solver
 from mecopt.kernels.arrays import plain
@@ -34,15 +35,15 @@ def decision_costs(problem: BandwidthPower, decision: Array) -> Array:
     """Return the least cost of decisions ``(*batch, *candidates, users)``, infinite where there is no allocation."""
     from mecopt.models.bandwidth_power.compiled import shares
 
-    terms = problem.terms()
+    terms = shared(problem.terms)
     local, server = problem.aligned(terms.local, decision), problem.aligned(terms.server, decision)
     uploading = shares(*blocks(problem, decision))[0].reshape(decision.shape[:-1])
     return np.asarray(np.where(decision == 1, server, local).sum(axis=-1) + uploading)
 
 
 def _by_instance(problem: BandwidthPower) -> tuple[Array, ...]:
-    terms, shape = problem.terms(), (problem.instances, problem.users)
-    return (*(plain(part.reshape(shape), np.float64) for part in (terms.local, terms.server)), *rows(problem))
+    terms, shape = shared(problem.terms), (problem.instances, problem.users)
+    return (*(plain(part.reshape(shape), np.float64) for part in (terms.local, terms.server)), *shared(rows, problem))
 
 
 def compiled_data(problem: BandwidthPower) -> list[OffloadingData]:

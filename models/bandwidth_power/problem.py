@@ -40,7 +40,7 @@ from mecopt.backends.conic import Conic
 from mecopt.backends.slsqp import Slsqp
 from mecopt.contract.backend import Backend
 from mecopt.contract.decision import Binary
-from mecopt.contract.derived import of_data
+from mecopt.contract.derived import of_data, once_a_call, shared
 from mecopt.contract.fields import ABSENT, Quantity, quantity
 from mecopt.contract.problem import Problem
 from mecopt.contract.scaling import quotient
@@ -249,10 +249,11 @@ class BandwidthPower(Problem[Transmission, BandwidthPrice]):
     def _costs(self, decision: Array, latency: Array) -> Array:
         """Return each user's weighted latency; an upload that no band ends costs infinitely much whatever the weight."""
         weight, forever = self.aligned("weight", decision), latency == np.inf
-        never = forever & (decision == 1) & (self.aligned(self.terms().ceiling, decision) <= 0.0)
+        never = forever & (decision == 1) & (self.aligned(shared(self.terms).ceiling, decision) <= 0.0)
         waits = (weight == 0.0) & forever  # forever, which is nobody's concern where there is a link
         return np.where(never, np.inf, weight * np.where(waits, 0.0, latency))
 
+    @once_a_call
     def _rate(self, decision: Array, allocation: Transmission) -> Array:
         """Return r in bit/s, 0 on no band, nan where band or power is none or negative."""
         band = np.where(decision == 1, allocation.band, 0.0)
@@ -293,14 +294,14 @@ class BandwidthPower(Problem[Transmission, BandwidthPrice]):
     def bound(self, decision: Array, dual: BandwidthPrice) -> Array:
         """Bound the cost of a decision from below by weak duality at any bandwidth price (negative ones count as 0)."""
         price = np.maximum(dual.bandwidth_price, 0.0)
-        terms = Terms(*(self.aligned(part, decision) for part in self.terms()))
+        terms = Terms(*(self.aligned(part, decision) for part in shared(self.terms)))
         cost = np.where(decision == 1, _offloaded(terms, price), terms.local).sum(axis=-1)
         return np.asarray(cost - price * self.aligned("bandwidth", decision))
 
     def relaxed_bound(self, dual: BandwidthPrice) -> Array:
         """Bound the cost of every decision from below by weak duality at any bandwidth price."""
         price = np.maximum(dual.bandwidth_price, 0.0)
-        terms = self.terms()
+        terms = shared(self.terms)
         return np.asarray(np.minimum(terms.local, _offloaded(terms, price)).sum(axis=-1) - price * self.bandwidth)
 
     def relaxed_dual(self) -> BandwidthPrice:
@@ -327,7 +328,7 @@ class BandwidthPower(Problem[Transmission, BandwidthPrice]):
 
     def infeasible(self, decision: Array) -> Array:
         """Whether somebody offloads who sends nothing, or whose budget cannot carry its task: E <= D N0 ln 2 / h."""
-        return np.asarray(((decision == 1) & (self.aligned(self.terms().ceiling, decision) <= 0.0)).any(axis=-1))
+        return np.asarray(((decision == 1) & (self.aligned(shared(self.terms).ceiling, decision) <= 0.0)).any(axis=-1))
 
     def mended(self, decision: Array) -> Array:
         """Return decisions with those left local who cannot offload."""

@@ -30,7 +30,7 @@ Array = NDArray[Any]
 
 def rule_inputs(problem: BinaryOffloading, decision: Array) -> tuple[Any, Array]:
     """Return the terms of the one server and the decisions for the compiled rule."""
-    return shared(type(problem).server_terms, problem), plain(decision.reshape(problem.instances, -1, problem.users), np.int8)
+    return shared(problem.server_terms), plain(decision.reshape(problem.instances, -1, problem.users), np.int8)
 
 
 def rule_kernel() -> Callable[..., tuple[Array, ...]]:

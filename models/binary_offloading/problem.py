@@ -220,7 +220,7 @@ class BinaryOffloading(Problem[ServerRate, CapacityPrice]):
         """Return L, u and c as the terms of one server; see `mecopt.kernels.servers`."""
         from mecopt.kernels.servers import servers
 
-        terms = shared(type(self).terms, self)
+        terms = shared(self.terms)
         # Where the server is off nobody shares it: any capacity does that leaves nothing to divide by 0.
         capacity = np.where(self.capacity > 0, self.capacity, 1.0)[..., None]
         return servers(np.stack([terms.local, terms.upload], axis=-1), np.sqrt(terms.compute), capacity)
@@ -235,7 +235,7 @@ class BinaryOffloading(Problem[ServerRate, CapacityPrice]):
         allocation
             f in MB/s, same shape; ignored for local users. An offloaded task without rate takes forever.
         """
-        local, uploading, waiting = (self.aligned(part, decision) for part in shared(type(self)._parts, self))
+        local, uploading, waiting = (self.aligned(part, decision) for part in shared(self._parts))
         size = self.aligned("data_size", decision)
         # -0.0 is no rate either, and what it divides no cost of minus infinity
         computing_time = size / (np.maximum(allocation.server_rate, 0.0) + 0.0)
@@ -279,15 +279,15 @@ class BinaryOffloading(Problem[ServerRate, CapacityPrice]):
 
     def infeasible(self, decision: Array) -> Array:
         """Whether somebody offloads without a link or a server, or computes locally without a processor."""
-        if shared(type(self)._all_end, self):
+        if shared(self._all_end):
             return np.zeros(decision.shape[:-1], dtype=bool)
-        local, upload, _ = (self.aligned(part, decision) for part in shared(type(self).terms, self))
+        local, upload, _ = (self.aligned(part, decision) for part in shared(self.terms))
         return np.asarray(np.isinf(np.where(decision == 1, upload, local)).any(axis=-1))
 
     @of_data
     def _all_end(self) -> bool:
         """Whether every choice of everybody takes a finite time."""
-        local, upload, _ = shared(type(self).terms, self)
+        local, upload, _ = shared(self.terms)
         return not (np.isinf(local).any() or np.isinf(upload).any())
 
     def mended(self, decision: Array) -> Array:
@@ -308,7 +308,7 @@ class BinaryOffloading(Problem[ServerRate, CapacityPrice]):
     def bound(self, decision: Array, dual: CapacityPrice) -> Array:
         """Bound the cost of a decision from below by weak duality at any capacity price (negative ones count as 0)."""
         price = np.maximum(dual.capacity_price, 0.0)
-        local, upload, compute = (self.aligned(part, decision) for part in shared(type(self).terms, self))
+        local, upload, compute = (self.aligned(part, decision) for part in shared(self.terms))
         offloaded = upload + 2.0 * np.sqrt(price)[..., None] * np.sqrt(compute)
         linear = np.where(decision == 1, offloaded, local).sum(axis=-1)
         return np.asarray(linear - price * self.aligned("capacity", decision))
@@ -316,7 +316,7 @@ class BinaryOffloading(Problem[ServerRate, CapacityPrice]):
     def relaxed_bound(self, dual: CapacityPrice) -> Array:
         """Bound the cost of every decision from below by weak duality at any capacity price."""
         price = np.maximum(dual.capacity_price, 0.0)
-        terms = shared(type(self).terms, self)
+        terms = shared(self.terms)
         cheaper = np.minimum(terms.local, terms.upload + 2.0 * np.sqrt(price)[..., None] * np.sqrt(terms.compute))
         return np.asarray(cheaper.sum(axis=-1) - price * self.capacity)
 

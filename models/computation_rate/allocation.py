@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from mecopt.backends.conic import ConicModel, Program
 from mecopt.backends.slsqp import SmoothProgram
 from mecopt.contract.backend import ClosedForm
+from mecopt.contract.derived import of_data, shared
 from mecopt.contract.errors import InstanceError
 from mecopt.contract.fields import Variables
 from mecopt.contract.scaling import characteristic
@@ -42,7 +43,7 @@ def response(problem: ComputationRate, decision: Array, price: Array) -> FrameTi
     """Return the times that answer a time price, the frame filled; at the mode's own price they are the best."""
     from mecopt.kernels.lambert import log_ratios
 
-    _, gain, worth = (problem.aligned(part, decision) for part in problem.coefficients())
+    _, gain, worth = (problem.aligned(part, decision) for part in shared(problem.coefficients))
     with np.errstate(over="ignore"):  # at a huge price nobody transmits
         snr = np.expm1(log_ratios(np.maximum(price[..., None] / worth, LEAST_RATIO)))
     per_harvest = np.where(decision == 1, gain / snr, 0.0)
@@ -58,16 +59,17 @@ def peak(local: Array, earned: Array, price: Array) -> Array:
     return np.asarray(np.where(inside, price + 2.0 / 3.0 * local * np.sqrt(ratio), local + earned))
 
 
+@of_data
 def rows(problem: ComputationRate) -> tuple[Array, Array, Array]:
     """Return A, g and w e of every instance, shape ``(instances, users)``, for compiled code."""
     shape = (problem.instances, problem.users)
-    local, gain, worth = (plain(part.reshape(shape), np.float64) for part in problem.coefficients())
+    local, gain, worth = (plain(part.reshape(shape), np.float64) for part in shared(problem.coefficients))
     return local, gain, worth
 
 
 def blocks(problem: ComputationRate, decision: Array) -> tuple[Array, ...]:
     """Return `rows` and the decisions, shape ``(instances, candidates, users)``, for compiled code."""
-    return (*rows(problem), plain(decision.reshape(problem.instances, -1, problem.users), np.int8))
+    return (*shared(rows, problem), plain(decision.reshape(problem.instances, -1, problem.users), np.int8))
 
 
 def price_kernel() -> Callable[..., tuple[Array, ...]]:

@@ -42,7 +42,7 @@ from mecopt.backends.conic import Conic
 from mecopt.backends.slsqp import Slsqp
 from mecopt.contract.backend import Backend
 from mecopt.contract.decision import Binary
-from mecopt.contract.derived import of_data
+from mecopt.contract.derived import of_data, shared
 from mecopt.contract.fields import ABSENT, Quantity, quantity
 from mecopt.contract.problem import Problem
 from mecopt.contract.scenario import Reference, Scenario
@@ -218,8 +218,10 @@ class ComputationRate(Problem[FrameTimes, TimePrice]):
         safe, noise = np.where(positive, time, 1.0), self.aligned("noise_power", decision)[..., None]
         with np.errstate(invalid="ignore", divide="ignore"):  # a negative harvesting time is reported as a violation
             snr = energy * h / (noise * safe)
-            beyond = np.log(energy * h) - np.log(noise) - np.log(safe)  # of ratios that floats do not hold
-            spectral = np.where(positive, np.where(np.isinf(snr), beyond, np.log1p(snr)) / np.log(2.0), 0.0)
+            nats, beyond = np.log1p(snr), np.isinf(snr)
+            if beyond.any():  # ratios that floats do not hold
+                nats = np.where(beyond, np.log(energy * h) - np.log(noise) - np.log(safe), nats)
+            spectral = np.where(positive, nats / np.log(2.0), 0.0)
         overhead = self.aligned("communication_overhead", decision)[..., None]
         offload_rate = self.aligned("bandwidth", decision)[..., None] / overhead * np.where(positive, time, 0.0) * spectral
         offload_rate = np.where(np.isnan(time), np.nan, offload_rate)
@@ -243,7 +245,7 @@ class ComputationRate(Problem[FrameTimes, TimePrice]):
     def bound(self, decision: Array, dual: TimePrice) -> Array:
         """Bound the rate of a mode from above by weak duality at any time price (negative ones count as 0)."""
         price = np.maximum(dual.time_price, 0.0)
-        local, gain, worth = (self.aligned(part, decision) for part in self.coefficients())
+        local, gain, worth = (self.aligned(part, decision) for part in shared(self.coefficients))
         earned = np.where(decision == 1, allocation.earning(gain, worth, price[..., None]), 0.0).sum(axis=-1)
         kept = np.where(decision == 1, 0.0, local).sum(axis=-1)
         return allocation.peak(kept, earned, price)

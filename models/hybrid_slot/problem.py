@@ -47,7 +47,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mecopt.contract.backend import Backend
 from mecopt.contract.decision import SKIP, Interval
-from mecopt.contract.derived import derived
+from mecopt.contract.derived import derived, once_a_call, shared
 from mecopt.contract.errors import InstanceError
 from mecopt.contract.fields import ABSENT, Quantity, choice, quantity
 from mecopt.contract.problem import Problem
@@ -216,6 +216,7 @@ class HybridSlot(Problem[SlotAllocation, RewardCeiling]):
         """Say whose workload cannot be served, what is missing, and who skips by choice."""
         return allocation.outages(self, decision)
 
+    @once_a_call
     def energy(self, decision: Array, allocated: SlotAllocation) -> Array:
         """Return e, what each user spends, in nJ: radio, backscatter and processor; infinite for bits sent in no time."""
 
@@ -232,7 +233,7 @@ class HybridSlot(Problem[SlotAllocation, RewardCeiling]):
                 allocated.sending_time * np.where(exponent == 0.0, field("circuit_power"), power),
             )
             reflecting = field("backscatter_power") * quotient(
-                allocated.passive_bits, self.aligned(passive_rates(self), decision)
+                allocated.passive_bits, self.aligned(shared(passive_rates, self), decision)
             )
             computing = field("energy_coefficient") * field("cpu_speed") ** 3 * allocated.local_time
             return np.asarray(radio + reflecting + computing)
@@ -270,7 +271,7 @@ class HybridSlot(Problem[SlotAllocation, RewardCeiling]):
         """Return each user's reward, what it spends and harvests, what it pays, and what its battery then holds."""
         spent = self.energy(decision, allocation)
         part = allocation.harvest_time / self.aligned("slot", decision)[..., None]
-        fed = self.aligned(harvested(self), decision) * part
+        fed = self.aligned(shared(harvested, self), decision) * part
         left = self.aligned("battery", decision) + fed - spent
         return {
             "reward": self._rewards(decision, allocation),
@@ -295,8 +296,8 @@ class HybridSlot(Problem[SlotAllocation, RewardCeiling]):
         a = allocation
         slot, strict = field("slot")[..., None], field("pacing")[..., None] == STRICT
         work = np.where(field("workload") > 0.0, field("workload"), field("bandwidth")[..., None] * slot)
-        rate = self.aligned(passive_rates(self), decision)
-        fed = self.aligned(harvested(self), decision)
+        rate = self.aligned(shared(passive_rates, self), decision)
+        fed = self.aligned(shared(harvested, self), decision)
         whole = field("battery") + fed
         size = np.where(whole > 0.0, whole, field("battery_capacity"))
         budget = field("battery") - np.maximum(decision, 0.0) + fed * a.harvest_time / slot
@@ -308,7 +309,7 @@ class HybridSlot(Problem[SlotAllocation, RewardCeiling]):
             "time": worst((a.harvest_time + a.active_time + a.passive_time - slot) / slot),
             "passive_rate": worst(np.where(strict, np.abs(passive), passive) / work),
             "sending_time": worst(np.where(strict, np.abs(asleep), asleep) / slot),
-            "local_rate": worst((a.local_bits - self.aligned(local_rates(self), decision) * a.local_time) / work),
+            "local_rate": worst((a.local_bits - self.aligned(shared(local_rates, self), decision) * a.local_time) / work),
             "local_time": worst((a.local_time - slot) / slot),
             "energy": worst((self.energy(decision, a) - budget) / size),
             "capacity": worst((decision - field("battery_capacity")) / field("battery_capacity")),

@@ -9,6 +9,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mecopt.contract.backend import Feature
+from mecopt.contract.derived import shared
 from mecopt.contract.problem import Problem
 from mecopt.contract.solver import Search, Solver
 from mecopt.kernels.arrays import plain
@@ -31,7 +32,7 @@ def settled(problem: InferenceQueue) -> tuple[Array, Array, Array]:
     """
     from mecopt.models.inference_queue.compiled.batch import settled_queues
 
-    rows, snr, price = allocation.constants(problem)
+    rows, snr, price = shared(allocation.constants, problem)
     backlog, worth = allocation.by_device(problem, problem.backlog, problem.backlog_value)
     flat = (part.reshape(-1) for part in (snr, price, backlog, worth))
     found = settled_queues(rows.reshape(-1, terms.COLUMNS), *flat)
@@ -54,7 +55,7 @@ def relaxed_bound(problem: InferenceQueue, dual: WorkPrice) -> Array:
 
 def apart(problem: InferenceQueue) -> Array:
     """Return what no decision touches: what tasks are worth that come, and the bound of the server's block, ``(*batch)``."""
-    return np.asarray((problem.backlog_value * problem.arrivals).sum(axis=-1) + service.bound(problem))
+    return np.asarray((problem.backlog_value * problem.arrivals).sum(axis=-1) + shared(service.bound, problem))
 
 
 class BestPieces(Solver):

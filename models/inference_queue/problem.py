@@ -46,7 +46,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mecopt.contract.backend import Backend
 from mecopt.contract.decision import MOST_COUNTED, Counts
-from mecopt.contract.derived import derived
+from mecopt.contract.derived import derived, shared
 from mecopt.contract.errors import InstanceError
 from mecopt.contract.fields import Quantity, choice, quantity
 from mecopt.contract.problem import Problem
@@ -269,11 +269,11 @@ class InferenceQueue(Problem[TaskAllocation, WorkPrice]):
             return np.asarray(np.maximum(excess.max(axis=-1), 0.0))
 
         a = allocation
-        leaving = decision + self.aligned(terms.fraction(self), decision)
+        leaving = decision + self.aligned(shared(terms.fraction, self), decision)
         size = np.maximum(leaving, 1.0)
         length = field("slots")[..., None] * field("slot")[..., None]
         snr = np.log(field("snr_per_watt")) + np.log(a.transmit_power) - np.log(field("snr_gap"))[..., None]
-        delivered = np.logaddexp(0.0, snr) / self.aligned(terms.nats(self), decision)
+        delivered = np.logaddexp(0.0, snr) / self.aligned(shared(terms.nats, self), decision)
         delivered = np.where((field("snr_per_watt") == 0.0) | (a.transmit_power == 0.0), 0.0, delivered)
         power, rate = quotient(a.transmit_power, field("max_power")), quotient(a.cpu_rate, field("cpu_speed"))
         return {
@@ -304,7 +304,7 @@ class InferenceQueue(Problem[TaskAllocation, WorkPrice]):
     def bound(self, decision: Array, dual: WorkPrice) -> Array:
         """Bound the cost of decisions from below by weak duality at any prices of work, and the server's by its tangent."""
         proved = (allocation.bounds(self, decision, dual) + allocation.left_over(self, decision)).sum(axis=-1)
-        proved = proved + self.aligned(service.bound(self), decision)
+        proved = proved + self.aligned(shared(service.bound, self), decision)
         return np.asarray(np.where(allocation.hopeless(self, decision), np.inf, proved))
 
     def relaxed_bound(self, dual: WorkPrice) -> Array:

@@ -22,9 +22,12 @@ from mecopt.backends.conic import Program
 from mecopt.backends.sharing import SharingModel, fitted, scaled
 from mecopt.backends.slsqp import SmoothProgram
 from mecopt.contract.backend import ClosedForm
+from mecopt.contract.certificate import some
+from mecopt.contract.derived import shared
 from mecopt.contract.errors import InstanceError
 from mecopt.contract.fields import Variables
 from mecopt.kernels.arrays import plain
+from mecopt.models.multi_server_offloading import terms
 from mecopt.models.multi_server_offloading.variables import ServerPrices, SpeedAndPower
 
 if TYPE_CHECKING:
@@ -44,7 +47,7 @@ LEAST_FRACTION = 1e-9
 
 def rule_inputs(problem: MultiServerOffloading, decision: Array) -> tuple[Any, Array]:
     """Return the terms of the servers and the decisions for the compiled rule."""
-    return problem.server_terms(), plain(decision.reshape(problem.instances, -1, problem.users), np.int8)
+    return shared(problem.server_terms), plain(decision.reshape(problem.instances, -1, problem.users), np.int8)
 
 
 def rule_kernel() -> Callable[..., tuple[Array, ...]]:
@@ -83,9 +86,9 @@ def shared_cost(problem: MultiServerOffloading, price: Array, candidates: int = 
 
     root = spread(np.sqrt(problem.weight * problem.workload)[..., None])
     free = 2.0 * root * np.sqrt(price)
-    if not problem.bounded.any():
+    if not some(problem.bounded):
         return free
-    lower, upper = (spread(bound) for bound in problem.speed_bounds())
+    lower, upper = (spread(bound) for bound in shared(terms.speed_bounds, problem))
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.clip(np.where(root > 0, root / np.sqrt(price), 0.0), lower, upper)
         within = np.where(root > 0, root * (root / share), 0.0) + price * share
@@ -96,19 +99,22 @@ def fixed_bound(problem: MultiServerOffloading, decision: Array, price: Array) -
     """Return the bound of decisions at speed prices ``(*batch, *candidates, servers)``; infinite for impossible choices."""
     candidates = decision.ndim - 1 - len(problem.batch_shape)
     batch = len(problem.batch_shape)
-    cost = problem.choice_costs()
+    cost = shared(terms.choice_costs, problem)
     cost = cost.reshape(cost.shape[:batch] + (1,) * candidates + cost.shape[batch:])
-    shared = shared_cost(problem, price, candidates)
-    shared = np.where(np.isnan(shared), np.inf, shared)
-    whole = cost + np.concatenate([np.zeros((*shared.shape[:-1], 1)), shared], axis=-1)
-    chosen = np.take_along_axis(whole, decision[..., None].astype(int), axis=-1)[..., 0]
+    dear = shared_cost(problem, price, candidates)
+    dear = np.where(np.isnan(dear), np.inf, dear)
+    whole = cost + np.concatenate([np.zeros((*dear.shape[:-1], 1)), dear], axis=-1)
+    if decision.ndim == 1:
+        chosen = whole[np.arange(problem.users), decision]
+    else:
+        chosen = np.take_along_axis(whole, decision[..., None].astype(int), axis=-1)[..., 0]
     found = chosen.sum(axis=-1) - (price * problem.aligned("server_speed", decision[..., :1])).sum(axis=-1)
     return within_rounding(problem, found, price)
 
 
 def relaxed_bound(problem: MultiServerOffloading, price: Array, place_price: Array) -> Array:
     """Return the bound of all decisions at prices of speed and of places."""
-    cost = problem.choice_costs()
+    cost = shared(terms.choice_costs, problem)
     remote = cost[..., 1:] + shared_cost(problem, price) + place_price[..., None, :]
     least = np.fmin(cost[..., 0], np.where(np.isnan(remote), np.inf, remote).min(axis=-1)).sum(axis=-1)
     places = place_price * np.where(place_price > 0, problem.admission, 0.0)
@@ -124,11 +130,11 @@ def within_rounding(problem: MultiServerOffloading, bound: Array, price: Array) 
     of n speeds are right to n units in the last place; the least speed by a deadline T beside an upload t to
     :math:`(T + t)/(T - t)` of them.
     """
-    if not problem.bounded.any():
+    if not some(problem.bounded):
         return np.asarray(bound)
-    upload, deadline = problem.upload_time(), problem.deadline[..., None]
+    upload, deadline = shared(terms.upload_time, problem), problem.deadline[..., None]
     with np.errstate(all="ignore"):
-        lower = np.nan_to_num(problem.speed_bounds()[0])
+        lower = np.nan_to_num(shared(terms.speed_bounds, problem)[0])
         units = np.where((deadline < np.inf) & (deadline > upload), (deadline + upload) / (deadline - upload), 1.0)
         speeds = (problem.users + 2.0) * problem.server_speed + (lower * units).sum(axis=-2)
         missing = price.ndim - 1 - len(problem.batch_shape)

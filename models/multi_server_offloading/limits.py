@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.contract.derived import shared
 from mecopt.contract.scaling import quotient
-from mecopt.models.multi_server_offloading.terms import chosen
+from mecopt.models.multi_server_offloading.terms import chosen, speeds
 from mecopt.models.multi_server_offloading.variables import SpeedAndPower
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def violations(problem: MultiServerOffloading, decision: Array, allocation: Spee
     speed, power = np.where(away, allocation.server_speed, 0.0), np.where(away, allocation.transmit_power, 0.0)
     total = np.where(on_server, speed[..., None], 0.0).sum(axis=-2)
     capacity = problem.aligned("server_speed", decision[..., :1])
-    own = chosen(problem, np.broadcast_to(problem.server_speed[..., None, :], problem.channel_gain.shape), decision)
+    own = chosen(problem, shared(speeds, problem), decision)
     held, places = on_server.sum(axis=-2), problem.aligned("admission", decision[..., :1])
     least, most = problem.aligned("least_speed", decision), problem.aligned("most_speed", decision)
     latency, deadline = problem.latency(decision, allocation), problem.aligned("deadline", decision)

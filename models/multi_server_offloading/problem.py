@@ -50,7 +50,7 @@ from mecopt.backends.conic import Conic
 from mecopt.backends.slsqp import Slsqp
 from mecopt.contract.backend import Backend
 from mecopt.contract.decision import OneOf
-from mecopt.contract.derived import derived, of_data
+from mecopt.contract.derived import derived, of_data, once_a_call, shared
 from mecopt.contract.errors import InstanceError
 from mecopt.contract.fields import Quantity, quantity
 from mecopt.contract.problem import Problem
@@ -257,16 +257,17 @@ class MultiServerOffloading(Problem[SpeedAndPower, ServerPrices]):
 
     # ------------------------------------------------------------------ the contract
 
+    @once_a_call
     def latency(self, decision: Array, allocation: SpeedAndPower) -> Array:
         """Return the latency of every task at the given speeds and powers, equations (4)-(6) and (12), in s."""
-        gain = terms.chosen(self, terms.snr_per_watt(self), decision)
+        gain = terms.chosen(self, shared(terms.snr_per_watt, self), decision)
         size, work = self.aligned("data_size", decision), self.aligned("workload", decision)
         power, speed = allocation.transmit_power, allocation.server_speed
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             rate = self.aligned("bandwidth", decision) * np.log1p(np.maximum(power, 0.0) * gain) / np.log(2.0)
             upload = np.where(size > 0, size / rate, 0.0 * power)
             computing = np.where(work > 0, np.where(speed > 0, work / speed, np.inf), 0.0 * speed)
-            local = np.where(work > 0, work / self.aligned(self.own_speed(), decision), 0.0)
+            local = np.where(work > 0, work / self.aligned(shared(terms.own_speed, self), decision), 0.0)
         computing = np.where(np.isnan(speed), np.nan, computing)
         return np.where(decision > 0, upload + computing, local)
 
@@ -291,7 +292,7 @@ class MultiServerOffloading(Problem[SpeedAndPower, ServerPrices]):
 
     def _never(self, decision: Array) -> Array:
         """Whether a task cannot end where it is decided, whatever it is given: no link, no server, no processor."""
-        alone, nothing = terms.endless(self)
+        alone, nothing = shared(terms.endless, self)
         return np.where(decision > 0, terms.chosen(self, nothing, decision), self.aligned(alone, decision))
 
     def per_user(self, decision: Array, allocation: SpeedAndPower) -> dict[str, Array]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.contract.derived import of_data
+from mecopt.contract.derived import of_data, once_a_call
 from mecopt.contract.scaling import quotient
 
 if TYPE_CHECKING:
@@ -82,6 +82,12 @@ def snr_per_watt(problem: MultiServerOffloading) -> Array:
 
 
 @of_data
+def speeds(problem: MultiServerOffloading) -> Array:
+    """Return the speed of each server beside each user, ``(*batch, users, servers)``."""
+    return np.broadcast_to(problem.server_speed[..., None, :], problem.channel_gain.shape)
+
+
+@of_data
 def endless(problem: MultiServerOffloading) -> tuple[Array, Array]:
     """Return which tasks never end where their user computes, ``(*batch, users)``, and at each server, whatever it gives."""
     with np.errstate(over="ignore"):
@@ -104,9 +110,17 @@ def server_terms(problem: MultiServerOffloading) -> Servers:
 
 def chosen(problem: MultiServerOffloading, values: Array, decision: Array) -> Array:
     """Return what of values ``(*batch, users, servers)`` is of each user's server; of the first where it is local."""
+    index = _server(problem, decision)
+    if decision.ndim == 1:
+        return np.asarray(values[np.arange(problem.users), index])
     missing = decision.ndim - 1 - len(problem.batch_shape)
     batch = len(problem.batch_shape)
     spread = values.reshape(values.shape[:batch] + (1,) * missing + values.shape[batch:])
     spread = np.broadcast_to(spread, (*decision.shape, problem.servers))
-    index = np.maximum(decision, 1)[..., None].astype(int) - 1
-    return np.take_along_axis(spread, index, axis=-1)[..., 0]
+    return np.take_along_axis(spread, index[..., None], axis=-1)[..., 0]
+
+
+@once_a_call
+def _server(problem: MultiServerOffloading, decision: Array) -> Array:
+    """Return the number of each user's server, from 0; 0 where it is local."""
+    return np.maximum(decision, 1).astype(int) - 1

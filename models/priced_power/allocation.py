@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mecopt.backends.slsqp import SmoothProgram
 from mecopt.contract.backend import ClosedForm
+from mecopt.contract.derived import of_data, shared
 from mecopt.contract.errors import InstanceError
 from mecopt.contract.fields import Variables
 from mecopt.contract.scaling import characteristic, quotient
@@ -32,16 +33,17 @@ AT_CAP = 1e-6
 """Relative distance from its greatest power within which a user says nothing of the price."""
 
 
+@of_data
 def rows(problem: PricedPower) -> tuple[Array, ...]:
     """Return the coefficients of every instance that compiled code takes, shape ``(instances, users)`` each."""
-    c = problem.coefficients()
+    c = shared(problem.coefficients)
     shape = (problem.instances, problem.users)
     return tuple(plain(field.reshape(shape), np.float64) for field in (c.local, c.fixed, c.work, c.energy, c.part, c.cap))
 
 
 def blocks(problem: PricedPower, decision: Array) -> tuple[Array, ...]:
     """Return `rows` and the decisions, shape ``(instances, candidates, users)``, for compiled code."""
-    return (*rows(problem), plain(decision.reshape(problem.instances, -1, problem.users), np.int8))
+    return (*shared(rows, problem), plain(decision.reshape(problem.instances, -1, problem.users), np.int8))
 
 
 def price_kernel() -> Callable[..., tuple[Array, ...]]:
@@ -54,7 +56,9 @@ def price_kernel() -> Callable[..., tuple[Array, ...]]:
 def price_outputs(problem: PricedPower, decision: Array, raw: tuple[Array, ...]) -> Allocated:
     """Turn efficiencies and the price of the whole limit into powers and a price per watt."""
     efficiency, price = raw
-    power = quotient(np.expm1(efficiency.reshape(decision.shape)), problem.aligned(problem.coefficients().snr, decision))
+    power = quotient(
+        np.expm1(efficiency.reshape(decision.shape)), problem.aligned(shared(problem.coefficients).snr, decision)
+    )
     return (
         TransmitPower(transmit_power=feasible(problem, decision, power)),
         InterferencePrice(
@@ -112,14 +116,14 @@ def offloading_costs(problem: PricedPower, decision: Array, price: Array) -> Arr
 
 def aligned_coefficients(problem: PricedPower, decision: Array) -> PowerCoefficients:
     """Return the coefficients with axes of length 1 where the decision has candidates."""
-    coefficients = problem.coefficients()
+    coefficients = shared(problem.coefficients)
     return type(coefficients)(*(problem.aligned(part, decision) for part in coefficients))
 
 
 def response(problem: PricedPower, decision: Array, dual: InterferencePrice) -> TransmitPower:
     """Return the powers that answer a price, lowered alike where they exceed the limit."""
     u = efficiencies(problem, decision, whole_price(problem, decision, dual))
-    snr = problem.aligned(problem.coefficients().snr, decision)
+    snr = problem.aligned(shared(problem.coefficients).snr, decision)
     return TransmitPower(transmit_power=feasible(problem, decision, quotient(np.expm1(u), snr)))
 
 

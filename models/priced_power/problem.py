@@ -43,7 +43,7 @@ from mecopt.backends.conic import Conic
 from mecopt.backends.slsqp import Slsqp
 from mecopt.contract.backend import Backend
 from mecopt.contract.decision import Binary
-from mecopt.contract.derived import of_data
+from mecopt.contract.derived import of_data, once_a_call, shared
 from mecopt.contract.fields import Quantity, quantity
 from mecopt.contract.problem import Problem
 from mecopt.contract.scaling import quotient
@@ -211,7 +211,7 @@ class PricedPower(Problem[TransmitPower, InterferencePrice]):
 
     def infeasible(self, decision: Array) -> Array:
         """Whether somebody offloads who sends nothing, or whose energy budget cannot carry its task at any rate."""
-        cap = self.aligned(self.coefficients().cap, decision)
+        cap = self.aligned(shared(self.coefficients).cap, decision)
         return np.asarray(((decision == 1) & (cap <= 0)).any(axis=-1))
 
     def mended(self, decision: Array) -> Array:
@@ -242,12 +242,13 @@ class PricedPower(Problem[TransmitPower, InterferencePrice]):
     def _costs(self, decision: Array, allocation: TransmitPower) -> Array:
         """Return each user's cost; an upload that no power ends costs infinitely much whatever the weight."""
         time, weight = self.upload_time(decision, allocation), self.aligned("weight", decision)
-        forever, never = time == np.inf, self.aligned(self.coefficients().cap, decision) <= 0
+        forever, never = time == np.inf, self.aligned(shared(self.coefficients).cap, decision) <= 0
         time = np.where((weight == 0.0) & forever, 0.0, time)  # forever, which is nobody's concern where there is a link
         priced = time * (1.0 + self.aligned("energy_price", decision) * allocation.transmit_power)
         offloaded = np.where(forever & never, np.inf, weight * (self.aligned("server_time", decision) + priced))
         return np.where(decision == 1, offloaded, self.aligned("local_cost", decision))
 
+    @once_a_call
     def upload_time(self, decision: Array, allocation: TransmitPower) -> Array:
         """Return D / r of every user that offloads in s, infinite at a power of 0; 0 for local users."""
         snr = self.aligned("channel_gain", decision) / self.aligned("noise_power", decision)[..., None]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mecopt.contract.backend import ClosedForm
 from mecopt.contract.decision import SKIP, listed
-from mecopt.contract.derived import of_data
+from mecopt.contract.derived import of_data, once_a_call, shared
 from mecopt.contract.fields import declared
 from mecopt.kernels.arrays import plain
 from mecopt.models.hybrid_slot.terms import MUST, by_user, harvested, rows
@@ -30,7 +30,7 @@ def blocks(problem: HybridSlot, decision: Array, claims: Array | None = None) ->
     kept = plain(np.reshape(decision, (count, -1, users)), np.float64)
     flat = [plain(value.reshape(count, users), np.float64) for value in (problem.battery, problem.outage_penalty)]
     claimed = np.full(kept.shape, -np.inf) if claims is None else plain(np.reshape(claims, kept.shape), np.float64)
-    return (rows(problem), *flat, kept, claimed)
+    return (shared(rows, problem), *flat, kept, claimed)
 
 
 def kernel() -> Any:
@@ -80,23 +80,23 @@ def limits_beside(problem: HybridSlot, kept: Array | float) -> tuple[Array, Arra
     """
     from mecopt.models.hybrid_slot.compiled.batch import limits as found
 
-    whole = problem.battery + harvested(problem) - kept
-    parts = found(rows(problem), plain(whole.reshape(problem.instances, problem.users), np.float64))
+    whole = problem.battery + shared(harvested, problem) - kept
+    parts = found(shared(rows, problem), plain(whole.reshape(problem.instances, problem.users), np.float64))
     need, largest, size = (part.reshape(whole.shape) for part in parts)
     return need, largest, size
 
 
 def most_kept(problem: HybridSlot) -> Array:
     """Return the most that can be left in each battery when nothing is spent, nJ."""
-    return np.asarray(np.minimum(problem.battery_capacity, problem.battery + harvested(problem)))
+    return np.asarray(np.minimum(problem.battery_capacity, problem.battery + shared(harvested, problem)))
 
 
 def servable(problem: HybridSlot, need: Array | None = None) -> Array:
     """Whether each user can serve its workload, nothing being kept; the needs are found if they are not given."""
     from mecopt.models.hybrid_slot.compiled.batch import TOLERATED
 
-    whole = problem.battery + harvested(problem)
-    return np.asarray((limits(problem)[0] if need is None else need) <= whole + TOLERATED * whole)
+    whole = problem.battery + shared(harvested, problem)
+    return np.asarray((shared(limits, problem)[0] if need is None else need) <= whole + TOLERATED * whole)
 
 
 def may_skip(problem: HybridSlot, need: Array | None = None) -> Array:
@@ -105,22 +105,25 @@ def may_skip(problem: HybridSlot, need: Array | None = None) -> Array:
     return np.asarray(optional | ~servable(problem, need) | (problem.workload == 0.0))
 
 
-def impossible(problem: HybridSlot, decision: Array) -> Array:
-    """Whether each user cannot carry out its decision, ``(*batch, *candidates, users)``."""
+@of_data
+def _limits_of_decisions(problem: HybridSlot) -> tuple[Array, ...]:
+    """Return needs, all energy and what rounding adds, the most that can be kept, and who must serve, ``(*batch, users)``."""
     from mecopt.models.hybrid_slot.compiled.batch import TOLERATED
 
-    whole = problem.battery + harvested(problem)
-    need, capacity = limits(problem)[0], problem.battery_capacity
-
-    def aligned(value: Array) -> Array:
-        return problem.aligned(value, decision)
-
-    reach = aligned(whole) - decision
-    short = aligned(need) > reach + TOLERATED * aligned(whole)
-    beyond = decision > aligned(capacity) * (1.0 + TOLERATED)
-    return np.asarray(np.where(decision == SKIP, ~aligned(may_skip(problem, need)), short | beyond))
+    need, whole = shared(limits, problem)[0], problem.battery + shared(harvested, problem)
+    most = problem.battery_capacity * (1.0 + TOLERATED)
+    return need, whole, TOLERATED * whole, most, ~may_skip(problem, need)
 
 
+def impossible(problem: HybridSlot, decision: Array) -> Array:
+    """Whether each user cannot carry out its decision, ``(*batch, *candidates, users)``."""
+    parts = shared(_limits_of_decisions, problem)
+    need, whole, rounding, most, serves = (problem.aligned(part, decision) for part in parts)
+    short = need > whole - decision + rounding
+    return np.asarray(np.where(decision == SKIP, serves, short | (decision > most)))
+
+
+@once_a_call
 def hopeless(problem: HybridSlot, decision: Array) -> Array:
     """Whether a decision has no allocation because somebody cannot carry out its part, ``(*batch, *candidates)``."""
     return np.asarray(impossible(problem, decision).any(axis=-1))
@@ -128,8 +131,8 @@ def hopeless(problem: HybridSlot, decision: Array) -> Array:
 
 def mended(problem: HybridSlot, decision: Array) -> Array:
     """Return decisions that can be carried out: less is kept where too much is, and skipped where nothing serves."""
-    whole = problem.battery + harvested(problem)
-    need = limits(problem)[0]
+    whole = problem.battery + shared(harvested, problem)
+    need = shared(limits, problem)[0]
     free = whole - need
     most = np.minimum(problem.battery_capacity, np.maximum(free - SLACK * whole, 0.0))
     serves, may = (problem.aligned(able(problem, need), decision) for able in (servable, may_skip))
@@ -140,8 +143,8 @@ def mended(problem: HybridSlot, decision: Array) -> Array:
 def reason(problem: HybridSlot, decision: Array) -> str:
     """Say what the first user that cannot carry out its decision lacks; one instance."""
     u = int(np.flatnonzero(impossible(problem, decision))[0])
-    need, largest, _ = limits(problem)
-    whole, kept, work = problem.battery + harvested(problem), decision[u], problem.workload[u]
+    need, largest, _ = shared(limits, problem)
+    whole, kept, work = problem.battery + shared(harvested, problem), decision[u], problem.workload[u]
     if kept == SKIP:
         return f"user {u} must serve its workload of {work:.6g} kbit: it can, and service is 'must'"
     if kept > problem.battery_capacity[u]:
@@ -161,14 +164,14 @@ def reason(problem: HybridSlot, decision: Array) -> str:
 def outages(problem: HybridSlot, decision: Array) -> dict[str, str]:
     """Say who cannot serve and what is missing, and who skips by choice; of several instances or decisions how many do."""
     skips = (decision == SKIP) & (problem.aligned("workload", decision) > 0.0)
-    need, largest, _ = limits(problem)
+    need, largest, _ = shared(limits, problem)
     serves = servable(problem, need)
     if skips.ndim > 1:
         able = np.broadcast_to(problem.aligned(serves, decision), skips.shape)
         counts = {"outage": skips & ~able, "skipped": skips & able}
         words = {"outage": "cannot be served", "skipped": "are left by choice, at the penalty"}
         return {name: f"{one.sum()} of {one.size} workloads {words[name]}" for name, one in counts.items() if one.any()}
-    missing = need - (problem.battery + harvested(problem))
+    missing = need - (problem.battery + shared(harvested, problem))
     said = {}
     forced = np.flatnonzero(skips & ~serves)
     if forced.size:

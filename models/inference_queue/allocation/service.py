@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.contract.derived import of_data
+from mecopt.contract.derived import of_data, shared
 
 if TYPE_CHECKING:
     from mecopt.models.inference_queue.problem import InferenceQueue
@@ -53,6 +53,12 @@ def best_work(problem: InferenceQueue) -> Array:
 def rate(problem: InferenceQueue, work: Array) -> Array:
     """Return the server's speed for so many tasks in a block, in cycle/s."""
     return np.asarray(work * (problem.server_task / (problem.slots * problem.slot)))
+
+
+@of_data
+def best_rate(problem: InferenceQueue) -> Array:
+    """Return the server's speed at `best_work`, in cycle/s, ``(*batch)``."""
+    return rate(problem, shared(best_work, problem))
 
 
 @of_data
