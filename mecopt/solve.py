@@ -158,11 +158,13 @@ def solve(
     ([1, 1, 1], 'OPTIMAL')
     """
     checked_problem(problem)
-    generator = checked_generator(rng)
+    if rng is not None:
+        checked_generator(rng)
     if gap is not None:
         checked_gap("gap", gap)
     checked_limit(time_limit)
     chosen = solver_for(problem, solver)
+    generator = checked_generator(rng, chosen.random)
     first = None
     if start is not None:
         if not chosen.features & Feature.WARM_PRIMAL:
@@ -338,7 +340,7 @@ def _admitted(problem: Problem, chosen: Solver, found: Search) -> Search:
         raise InstanceError(f"{whose} decision has shape {decision.shape}; allowed: leading axes {shape}, the batch's")
     if found.bound is not None and np.shape(found.bound) not in ((), shape):
         raise InstanceError(f"{whose} bound has shape {np.shape(found.bound)}; allowed: {shape}, one per instance")
-    return replace(found, decision=decision)
+    return found if decision is found.decision else replace(found, decision=decision)
 
 
 def _rows(start: Solution | None, shape: tuple[int, ...], rows: slice) -> Solution | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import types
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,16 @@ from numpy.random import Generator
 from mecopt.contract.errors import InstanceError
 
 
-def checked_generator(rng: Any) -> Generator:
-    """Return the generator, or one seeded with 0 where none is given."""
+@cache
+def _of_nobody() -> Generator:
+    """Return a generator that nobody draws from."""
+    return np.random.default_rng(0)
+
+
+def checked_generator(rng: Any, drawn: bool = True) -> Generator:
+    """Return the generator, or one seeded with 0 where none is given; the same for all who do not draw from it."""
     if rng is None:
-        return np.random.default_rng(0)
+        return np.random.default_rng(0) if drawn else _of_nobody()
     if not isinstance(rng, Generator):
         seed = int(rng) if isinstance(rng, int | np.integer) and not isinstance(rng, bool) and rng >= 0 else 0
         raise InstanceError(

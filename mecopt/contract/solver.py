@@ -68,6 +68,8 @@ class Solver(Installable, ABC):
 
     summary: str
     features: Feature = Feature.NONE
+    random: bool = True
+    """Whether `search` draws from its generator; who says no is not given one of its own."""
     adjustable: ClassVar[Mapping[str, Adjustable]] = {}
     """Attributes that a name may set; see `mecopt.search.named`."""
 

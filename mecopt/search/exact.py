@@ -36,6 +36,8 @@ class PriceAndFix(Solver):
         nodes an instance; 1 gives relaxation and rounding.
     """
 
+    random = False
+
     def __init__(
         self,
         compile_data: Callable[[Any], Sequence[Any]],

@@ -16,6 +16,9 @@ Array = NDArray[Any]
 FEW = 6
 """Entries of an array that are written out."""
 
+LONGEST = 60
+"""Characters of what is no array of numbers that are written."""
+
 
 def unit_of(field: Field[Any]) -> str:
     """Return the unit as it stands behind a number: nothing for plain numbers."""
@@ -64,8 +67,17 @@ def values(array: Array, choices: Sequence[str] = ()) -> str:
     return f"{entry(known.min())} to {entry(known.max())}{missing}"
 
 
-def valued(field: Field[Any], array: Array) -> str:
-    """Write the numbers of a field or variable with their unit, which a missing limit does not have."""
+def valued(field: Field[Any], given: Any) -> str:
+    """Write the numbers of a field or variable with their unit, which a missing limit does not have.
+
+    Variables that a user makes may hold plain numbers and lists, and what is none; that is written as it is.
+    """
+    try:
+        array = np.asarray(given)
+    except ValueError:  # of ragged lists
+        return str(given)[:LONGEST]
+    if array.dtype.kind not in "biufc":
+        return str(given)[:LONGEST]
     said = values(array, field.metadata.get("choices", ()))
     return said if said == "no limit" else f"{said} {unit_of(field)}".rstrip()
 

@@ -41,9 +41,14 @@ def relaxed_bound(problem: HybridSlot, dual: RewardCeiling) -> Array:
     return np.asarray(ceilings(problem, served(problem, claims)[1]).sum(axis=-1))
 
 
-def myopic(problem: HybridSlot, skipping: bool) -> Array:
-    """Return the best decisions for the slot alone: nothing is kept; skipping where it earns more, if it is asked for."""
-    values, _ = served(problem)
+def myopic(problem: HybridSlot, values: Array, skipping: bool) -> Array:
+    """Return the best decisions for the slot alone: nothing is kept; skipping where it earns more, if it is asked for.
+
+    Parameters
+    ----------
+    values
+        rewards of serving, as `served` returns them.
+    """
     left = np.where(problem.workload > 0.0, -problem.outage_penalty, 0.0)
     worse = np.isnan(values) | (skipping & (values < left))
     return np.where(worse & allocation.may_skip(problem), SKIP, 0.0)
@@ -55,14 +60,15 @@ class Myopic(Solver):
     name = "exact"
     summary = "nothing is kept, skipped where that earns more; proved"
     features = Feature.INTEGER
+    random = False
 
     def search(
         self, problem: Problem, *, start: Array | None, gap: float | None, time_limit: float | None, rng: Generator
     ) -> Search:
         """Score serving and skipping of every user."""
-        _, bounds = served(problem)  # type: ignore[arg-type]
+        values, bounds = served(problem)  # type: ignore[arg-type]
         bound = ceilings(problem, bounds).sum(axis=-1)  # type: ignore[arg-type]
-        return Search(myopic(problem, skipping=True), bound=np.asarray(bound), solver_calls=1)  # type: ignore[arg-type]
+        return Search(myopic(problem, values, skipping=True), bound=np.asarray(bound), solver_calls=1)  # type: ignore[arg-type]
 
 
 class Served(Solver):
@@ -75,7 +81,7 @@ class Served(Solver):
         self, problem: Problem, *, start: Array | None, gap: float | None, time_limit: float | None, rng: Generator
     ) -> Search:
         """Skip where nothing serves."""
-        return Search(myopic(problem, skipping=False), solver_calls=1)  # type: ignore[arg-type]
+        return Search(myopic(problem, served(problem)[0], skipping=False), solver_calls=1)  # type: ignore[arg-type]
 
 
 SOLVERS: dict[str, Solver] = {

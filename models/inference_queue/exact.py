@@ -64,6 +64,7 @@ class BestPieces(Solver):
     name = "exact"
     summary = "the two pieces beside the work at which a task more costs what it is worth; two prices bound all others"
     features = Feature.INTEGER
+    random = False
 
     def search(
         self, problem: Problem, *, start: Array | None, gap: float | None, time_limit: float | None, rng: Generator

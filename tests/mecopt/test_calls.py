@@ -16,8 +16,10 @@ import mecopt
 from mecopt.contract import derived
 from mecopt.contract.certificate import certified, distance, judge, relative_gap
 from mecopt.contract.decision import DecisionSpace
-from mecopt.contract.derived import of_data
+from mecopt.contract.derived import of_data, once_a_call, one_call, shared
+from mecopt.contract.errors import InstanceError
 from mecopt.models import BinaryOffloading, HybridSlot, MultiServerOffloading
+from mecopt.models.multi_server_offloading import terms
 from mecopt.registry import problem_names
 
 MAGNITUDES = st.sampled_from(
@@ -140,6 +142,65 @@ def test_what_takes_much_memory_is_computed_anew(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(derived, "FEW", 4)
     assert [total(one), total(one), total(many), total(many)] == [3.0, 3.0, 9.0, 9.0]
     assert asked == [1, 3, 3]
+
+
+def test_what_is_shared_is_what_is_handed_out_and_one_thing() -> None:
+    problem = MultiServerOffloading.sample(np.random.default_rng(0), users=4, servers=2, preset="heterogeneous")
+    assert shared(terms.upload_time, problem) is shared(terms.upload_time, problem)
+    np.testing.assert_array_equal(shared(terms.upload_time, problem), problem.upload_time())
+    assert shared(problem.server_terms) is shared(MultiServerOffloading.server_terms, problem)
+    assert shared(problem.upload_time) is not shared(problem.upload_time)  # this one is handed out by another
+
+
+def test_what_an_answer_has_in_common_is_computed_once_a_call_and_kept_no_longer() -> None:
+    problem, asked = BinaryOffloading(data_size=[1.0, 2.0]), []
+
+    @once_a_call
+    def total(of: Any, decision: Any) -> float:
+        asked.append(decision)
+        return float(decision.sum())
+
+    one, other = np.array([1, 0]), np.array([1, 1])
+    assert [total(problem, one), total(problem, one)] == [1.0, 1.0]
+    with one_call(problem, one):
+        assert [total(problem, one), total(problem, other), total(problem, other)] == [1.0, 2.0, 2.0]
+        with one_call(problem, one):
+            assert total(problem, other) == 2.0
+        assert total(problem, other) == 2.0
+        with pytest.raises(InstanceError), one_call(problem, one):
+            raise InstanceError("within")
+    one[1] = 1
+    assert total(problem, one) == 2.0
+    assert len(asked) == 6
+
+
+@pytest.mark.parametrize("name", problem_names())
+def test_formulas_answer_within_a_call_what_they_answer_alone(name: str) -> None:
+    problem = drawn(name)
+    decision = problem.decision_space.validate(problem.decision_space.sample(np.random.default_rng(0)), ())
+    found, dual = problem.closed_form(decision)
+    alone = problem.objective(decision, found), problem.violations(decision, found), problem.bound(decision, dual)
+    with one_call(problem, decision):
+        again = problem.objective(decision, found), problem.violations(decision, found), problem.bound(decision, dual)
+        other = problem.objective(decision.copy(), found)
+    np.testing.assert_equal(again, alone)
+    np.testing.assert_equal(other, alone[0])
+
+
+DRAWING_NOTHING = [
+    (name, solver.name)
+    for name in problem_names()
+    for solver in mecopt.find_problem(name).solvers.values()
+    if not solver.random
+]
+
+
+@pytest.mark.parametrize(("name", "solver"), DRAWING_NOTHING)
+def test_solvers_that_do_not_draw_leave_the_generator_as_it_is(name: str, solver: str) -> None:
+    rng = np.random.default_rng(7)
+    before = rng.bit_generator.state
+    mecopt.solve(drawn(name), solver=solver, rng=rng, throw=False)
+    assert rng.bit_generator.state == before
 
 
 class Told(BinaryOffloading):

@@ -20,6 +20,7 @@ from mecopt.contract.fields import allowed
 from mecopt.contract.solution import Solution
 from mecopt.data import Dataset
 from mecopt.models import BackscatterFrame, BinaryOffloading, ComputationRate, InferenceQueue, MultiServerOffloading
+from mecopt.models.binary_offloading.variables import ServerRate
 from mecopt.show.numbers import values
 from mecopt.show.page import Column, Grid, Line, Page
 
@@ -352,3 +353,21 @@ def test_titles_of_several_lines_stand_above_their_numbers() -> None:
         "     a         1.5     2",
         "     b          10     3",
     ]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ([2.5, 3.0], "2.5, 3 MB/s"),
+        ((7.0, 7.0), "7 MB/s"),
+        (2.5, "2.5 MB/s"),
+        (np.float64(2.5), "2.5 MB/s"),
+        ([[1.0], [1.0, 2.0]], "[[1.0], [1.0, 2.0]]"),
+        ("2.5 MB/s", "2.5 MB/s"),
+        (None, "None"),
+    ],
+)
+def test_variables_that_somebody_made_of_plain_numbers_are_shown(given: Any, said: str) -> None:
+    rates = ServerRate(server_rate=given)
+    assert repr(rates) == f"<ServerRate server_rate {said}>"
+    assert said in str(rates)

@@ -107,7 +107,7 @@ def may_skip(problem: HybridSlot, need: Array | None = None) -> Array:
 
 @of_data
 def _limits_of_decisions(problem: HybridSlot) -> tuple[Array, ...]:
-    """Return needs, all energy and what rounding adds, the most that can be kept, and who must serve, ``(*batch, users)``."""
+    """Return needs, all energy, what rounding adds, the most that can be kept, and who must serve, ``(*batch, users)``."""
     from mecopt.models.hybrid_slot.compiled.batch import TOLERATED
 
     need, whole = shared(limits, problem)[0], problem.battery + shared(harvested, problem)

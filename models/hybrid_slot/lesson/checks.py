@@ -346,7 +346,7 @@ Decide = Callable[[HybridSlot], Array]
 
 def myopic(problem: HybridSlot) -> Array:
     """Return the decisions that are best for the slot alone."""
-    return exact.myopic(problem, skipping=True)
+    return exact.myopic(problem, exact.served(problem)[0], skipping=True)
 
 
 def check_greedy(rng: Generator, decide: Decide = myopic) -> Outcome:
