@@ -12,12 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from mecopt.contract.answerable import checked_problem, checked_start
 from mecopt.contract.arguments import checked_gap, checked_generator, checked_limit
-from mecopt.contract.backend import Backend, Feature
-from mecopt.contract.certificate import REPORT, certified, denied, distance, judge, reasons, some
+from mecopt.contract.backend import Backend, ClosedForm, Feature
+from mecopt.contract.certificate import certified, denied, distance, judge, reasons, some
 from mecopt.contract.certified import Statistics, Status, of_each
 from mecopt.contract.decision import OneOf
-from mecopt.contract.derived import one_call
+from mecopt.contract.derived import FEW, forget, one_call
 from mecopt.contract.errors import InstanceError, SolveFailed, StartIgnored
+from mecopt.contract.explained import among, explained, settled, unsolvable
 from mecopt.contract.extremes import lost
 from mecopt.contract.fields import AllocationT, DualT
 from mecopt.contract.formulas import behind, own_variables
@@ -25,10 +26,13 @@ from mecopt.contract.problem import Problem
 from mecopt.contract.solution import Solution
 from mecopt.contract.solver import GAP, LEAST_GAP, Search, Solver
 from mecopt.running import clock, waiting
-from mecopt.running.rescue import Hearing, Part, rescued
+from mecopt.running.rescue import Hearing, Part, joined, rescued
 from mecopt.search.named import solver_for
 
 Array = NDArray[Any]
+
+MANY = 2 * FEW
+"""Entries of decisions from which on a formula answers block by block."""
 
 UNCERTAIN = 1e-8
 """Relative difference by which a decision's own dual proves less than what a search says of all decisions."""
@@ -101,6 +105,8 @@ def allocate(
         return flat, part
 
     def whole() -> Solution:
+        if isinstance(chosen, ClosedForm) and start is None and decisions.size > MANY:
+            return _in_blocks(problem, decisions, chosen, tol)
         return _allocated(problem, decisions, chosen, start, tol, time_limit)
 
     with Hearing() as heard:
@@ -193,6 +199,19 @@ def solve(
     return _returned(found, throw, heard)
 
 
+def _in_blocks(problem: Problem, decisions: Array, chosen: Backend, tol: float) -> Solution:
+    """Allocate by a formula block by block: what it needs meanwhile stays in the processor's caches, and takes no memory."""
+    flat, count = problem.flat(), problem.instances
+    rows_of = decisions.reshape(count, *decisions.shape[len(problem.batch_shape) :])
+    rows = max(1, FEW // (decisions.size // count))
+    found = []
+    for first in range(0, count, rows):
+        block = flat[first : first + rows]
+        found.append(_allocated(block, rows_of[first : first + rows], chosen, None, tol, None))
+        forget(block)
+    return joined(found, problem.batch_shape, problem)
+
+
 @np.errstate(all="ignore")
 def _allocated(
     problem: Problem, decisions: Array, chosen: Backend, start: Solution | None, tol: float, time_limit: float | None
@@ -215,12 +234,12 @@ def _answered(
     certificate = denied(certified(problem, decisions, own, bound), hopeless)
     status, _ = judge(certificate, tol, False if answer.limit is None else answer.limit, False, hopeless)
     messages = dict(answer.messages)
-    if not _settled(status):
-        messages = _explained(
+    if not settled(status):
+        messages = explained(
             messages,
-            reasons(problem, decisions, answer.allocation, certificate, _among(status, Status.FAILED)),
+            reasons(problem, decisions, answer.allocation, certificate, among(status, Status.FAILED)),
             status,
-            _unsolvable(problem, decisions, status),
+            unsolvable(problem, decisions, status),
             lost(problem.paired(decisions)[0], status, certificate.bound),
         )
     return Solution(
@@ -281,12 +300,12 @@ def _proved(
     certificate = denied(certificate, nothing)
     status, _ = judge(certificate, tolerance, found.limit, found.failed, nothing)
     messages = dict(found.messages)
-    if some(hopeless) or not _settled(status):
-        messages = _explained(
+    if some(hopeless) or not settled(status):
+        messages = explained(
             messages,
-            reasons(problem, decision, allocation, certificate, _among(status, Status.FAILED)),
+            reasons(problem, decision, allocation, certificate, among(status, Status.FAILED)),
             status,
-            _unsolvable(problem, None, status),
+            unsolvable(problem, None, status),
             lost(problem.flat(), status, certificate.bound),
             hopeless,
         )
@@ -355,56 +374,13 @@ def _that_start(known: Any) -> str:
     return f"these do: {', '.join(able) or 'none'}"
 
 
-def _unsolvable(problem: Problem, decisions: Array | None, status: Any) -> dict[int, str]:
-    """Say of every infeasible item that its decision, or every one (None), has no allocation, and why if that is known."""
-    found = np.flatnonzero(_among(status, Status.INFEASIBLE)).tolist()
-    if not found:
-        return {}
-    instances, given = (problem.flat(), None) if decisions is None else problem.paired(decisions)
-    which = "no decision has an" if given is None else "the decision has no"
-    whys = {i: instances[i].why_infeasible(None if given is None else given[i]) for i in found}
-    return {i: f"{which} allocation that satisfies the constraints{f': {why}' if why else ''}" for i, why in whys.items()}
-
-
-def _explained(
-    messages: dict[int, str],
-    why: dict[int, str],
-    status: Any,
-    infeasible: dict[int, str],
-    beyond: dict[int, str],
-    hopeless: Array | None = None,
-) -> dict[int, str]:
-    """Return one message an item: what the method and the certificate say of it, and whether magnitudes are to blame."""
-    found = dict(messages)
-    for k in () if hopeless is None else np.flatnonzero(hopeless):
-        found.setdefault(int(k), "no decision was found that has an allocation")
-    for i in np.flatnonzero(_among(status, Status.FAILED)).tolist():
-        known = [text for text in (found.get(i), why.get(i)) if text]
-        found[i] = "; ".join(known) or "the method gave up without saying why"
-    found = {**why, **found, **infeasible}
-    for i, text in beyond.items():
-        found[i] = "; ".join(filter(None, (found.get(i, "").removesuffix(REPORT), text)))
-    return found
-
-
-def _among(status: Any, *kinds: Status) -> Array:
-    """Whether each item has one of these statuses; a flat array."""
-    flat = np.ravel(np.asarray(status, dtype=object))
-    return np.logical_or.reduce([flat == kind for kind in kinds])
-
-
-def _settled(status: Any) -> bool:
-    """Whether every item is proved optimal, so that nothing is to be said about any."""
-    return status is Status.OPTIMAL if isinstance(status, Status) else bool(_among(status, Status.OPTIMAL).all())
-
-
 def _returned(
     solution: Solution[AllocationT, DualT], throw: bool, heard: Mapping[str, BaseException]
 ) -> Solution[AllocationT, DualT]:
     """Return the solution, or raise that items have no answer, from the exception behind the first of them if any."""
-    if not throw or _settled(solution.status):
+    if not throw or settled(solution.status):
         return solution
-    failed = np.flatnonzero(_among(solution.status, Status.FAILED, Status.INFEASIBLE)).tolist()
+    failed = np.flatnonzero(among(solution.status, Status.FAILED, Status.INFEASIBLE)).tolist()
     if failed:
         first = failed[0]
         why = solution.stats.messages.get(first, "")

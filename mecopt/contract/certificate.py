@@ -69,7 +69,7 @@ def relative_gap(problem: Problem, objective: Array, bound: Array, beside: float
 
 
 def _gaps(problem: Problem, objective: Array, bound: Array, *beside: float) -> list[Array]:
-    """Return relative gaps beside several parts of what is negligible."""
+    """Return relative gaps beside several parts of what is negligible; only one for all where nothing is."""
     if not objective.ndim and not bound.ndim:
         sign, whole = problem.sign, float(problem.negligible)
         whole = whole if math.isfinite(whole) else 0.0
@@ -82,6 +82,8 @@ def _gaps(problem: Problem, objective: Array, bound: Array, *beside: float) -> l
     # A bound that no value reaches says that there is no answer: beside one it is the grossest contradiction.
     denied = proved & (problem.sign * bound == np.inf)
     proved = proved & np.isfinite(bound)
+    if not np.logical_or.reduce(negligible, axis=None):
+        beside = (0.0,)  # beside nothing all parts of it are alike
     found = []
     for part in beside:
         scale = np.abs(objective) + part * negligible
@@ -158,8 +160,8 @@ def certified(problem: Problem, decision: Array, allocation: Variables, bound: A
         bound[np.isnan(bound)] = -problem.sign * np.inf
     elif math.isnan(bound):
         bound = np.asarray(-problem.sign * np.inf)
-    gap, worse = _gaps(problem, objective, bound, NOTHING, 1.0)
-    return Certificate(objective, bound, gap, broken, -worse)
+    gaps = _gaps(problem, objective, bound, NOTHING, 1.0)
+    return Certificate(objective, bound, gaps[0], broken, -gaps[-1])
 
 
 def some(flags: Any) -> bool:
@@ -196,7 +198,10 @@ def judge(
     shape = certificate.objective.shape
     if not shape:
         return _judged(certificate, tolerance, bool(limit), bool(failed), bool(infeasible))
-    feasible = _feasible(certificate)
+    feasible, missed = _feasible(certificate), np.asarray(failed)
+    within = (np.abs(certificate.gap) <= tolerance) & feasible & (certificate.better <= CONTRADICTION)
+    if within.all() and not missed.any():
+        return np.full(shape, Status.OPTIMAL, dtype=object), np.zeros(shape, dtype=bool)
     contradiction = feasible & (certificate.better > may_be_better(certificate.violation))
     proved = (certificate.gap <= tolerance) & (certificate.gap >= -max(tolerance, CONTRADICTION))
     status = np.empty(shape, dtype=object)
@@ -239,6 +244,8 @@ def distance(certificate: Certificate) -> Array:
     """
     if not certificate.gap.ndim and not (gap := float(certificate.gap)) < -CONTRADICTION:
         return np.asarray(max(gap, 0.0))
+    if not np.logical_or.reduce(certificate.gap < -CONTRADICTION, axis=None):
+        return np.maximum(certificate.gap, 0.0)
     stands = certificate.better <= may_be_better(certificate.violation)
     away = _feasible(certificate) & stands & (certificate.gap < -CONTRADICTION)
     return np.where(away, -certificate.gap, np.maximum(certificate.gap, 0.0))

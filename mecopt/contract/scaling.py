@@ -21,6 +21,17 @@ def characteristic(values: NDArray[np.float64]) -> float:
     return float(2.0 ** np.round(np.log2(largest))) if largest > 0.0 else 1.0
 
 
+def below_zero(value: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return by how much the least entry along the last axis is below 0, as a part of the whole; nan where one is nan.
+
+    >>> below_zero(np.array([[1.0, -1.0], [0.0, 2.0]]), np.array([4.0, 4.0])).tolist()
+    [0.25, 0.0]
+    """
+    if value.size and np.minimum.reduce(value, axis=None) >= 0.0:  # that of all entries at once is quick
+        return np.zeros(value.shape[:-1])
+    return np.maximum(-quotient(value.min(axis=-1), whole), 0.0)
+
+
 def quotient(value: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return value / whole, in which nothing is no part of nothing and takes no time at a rate of 0.
 

@@ -161,10 +161,13 @@ def blank(problem: Problem, name: str, text: str) -> Solution:
 
 
 def joined(parts: list[Solution], shape: tuple[int, ...], problem: Problem) -> Solution:
-    """Put answers along one axis together again, in the shape of the batch and its candidates."""
+    """Put answers along one axis together again, in the shape of the batch and its candidates.
+
+    Where parts have candidates on further axes, `shape` is that of the batch alone.
+    """
     width = math.lcm(*(part.decision.shape[-1] for part in parts))  # beams of some stand several times
     decisions = [np.tile(part.decision, width // part.decision.shape[-1]) for part in parts]
-    firsts = np.cumsum([0, *(part.shape[0] for part in parts)])
+    firsts = np.cumsum([0, *(math.prod(part.shape) for part in parts)])
     stats = [part.stats for part in parts]
 
     def whole(values: list[Array]) -> Array:

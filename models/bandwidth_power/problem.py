@@ -43,7 +43,7 @@ from mecopt.contract.decision import Binary
 from mecopt.contract.derived import of_data, once_a_call, shared
 from mecopt.contract.fields import ABSENT, Quantity, quantity
 from mecopt.contract.problem import Problem
-from mecopt.contract.scaling import quotient
+from mecopt.contract.scaling import below_zero, quotient
 from mecopt.contract.scenario import Reference, Scenario
 from mecopt.contract.solver import Solver
 from mecopt.models.bandwidth_power import allocation, exact
@@ -285,7 +285,7 @@ class BandwidthPower(Problem[Transmission, BandwidthPrice]):
         spent = quotient(np.where((decision == 1) & (rate != 0.0), energy, 0.0), self.aligned("energy_budget", decision))
         return {
             "bandwidth": np.maximum(quotient(band.sum(axis=-1), whole) - 1.0, 0.0),
-            "band_sign": np.maximum(-quotient(band.min(axis=-1), whole), 0.0),
+            "band_sign": below_zero(band, whole),
             "power": np.maximum(power.max(axis=-1) - 1.0, 0.0),
             "power_sign": np.maximum(-power.min(axis=-1), 0.0),
             "energy": np.maximum(spent.max(axis=-1) - 1.0, 0.0),

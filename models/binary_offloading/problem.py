@@ -40,7 +40,7 @@ from mecopt.contract.decision import Binary
 from mecopt.contract.derived import of_data, shared
 from mecopt.contract.fields import ABSENT, Quantity, quantity
 from mecopt.contract.problem import Problem
-from mecopt.contract.scaling import quotient
+from mecopt.contract.scaling import below_zero, quotient
 from mecopt.contract.scenario import Reference, Scenario
 from mecopt.contract.solver import Solver
 from mecopt.models.binary_offloading import allocation, exact
@@ -274,7 +274,7 @@ class BinaryOffloading(Problem[ServerRate, CapacityPrice]):
         rate = np.where(decision == 1, allocation.server_rate, 0.0)
         return {
             "capacity": np.maximum(quotient(rate.sum(axis=-1), capacity) - 1.0, 0.0),
-            "rate_sign": np.maximum(-quotient(rate.min(axis=-1), capacity), 0.0),
+            "rate_sign": below_zero(rate, capacity),
         }
 
     def infeasible(self, decision: Array) -> Array:
