@@ -100,11 +100,6 @@ def shared(kept: Callable[..., R], *problem: Any) -> R:
     return cast(R, same(*problem or (cast(Any, kept).__self__,)))
 
 
-def forget(problem: Deriving) -> None:
-    """Let go what is kept of a problem that nobody will ask again, and its memory with it."""
-    problem._derived.clear()
-
-
 class one_call:  # noqa: N801 - it is used as a context manager that is a function
     """Keep meanwhile what functions derive `once_a_call` of this problem, where it is little.
 

@@ -3,7 +3,9 @@
 import copy
 import dataclasses
 import gc
+import importlib
 import pickle
+import tracemalloc
 import weakref
 from typing import Any, ClassVar
 
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 
 import mecopt
 from mecopt.contract import derived
+from mecopt.contract.backend import ClosedForm
 from mecopt.contract.certificate import certified, distance, judge, relative_gap
 from mecopt.contract.decision import DecisionSpace
 from mecopt.contract.derived import of_data, once_a_call, one_call, shared
@@ -21,11 +24,15 @@ from mecopt.contract.errors import InstanceError
 from mecopt.models import BinaryOffloading, HybridSlot, MultiServerOffloading
 from mecopt.models.multi_server_offloading import terms
 from mecopt.registry import problem_names
+from mecopt.running import rescue
 
 MAGNITUDES = st.sampled_from(
     [0.0, 1.0, -1.0, 1e-320, 1e-9, 1.0 + 1e-9, 1.0 - 1e-8, 1e300, -1e308, 1e308, np.inf, -np.inf, np.nan]
 )
 NUMBERS = st.one_of(MAGNITUDES, st.floats(-10.0, 10.0))
+
+
+TIMES = dict.fromkeys(("model_seconds", "solve_seconds", "predict_seconds", "compile_seconds", "load_seconds"))
 
 
 def drawn(name: str) -> Any:
@@ -185,6 +192,42 @@ def test_formulas_answer_within_a_call_what_they_answer_alone(name: str) -> None
         other = problem.objective(decision.copy(), found)
     np.testing.assert_equal(again, alone)
     np.testing.assert_equal(other, alone[0])
+
+
+BY_FORMULA = [name for name in problem_names() if isinstance(mecopt.find_problem(name).backend(), ClosedForm)]
+
+
+@pytest.mark.parametrize("candidates", [(), (2, 2)])
+@pytest.mark.parametrize("name", BY_FORMULA)
+def test_a_batch_in_blocks_is_answered_as_in_one(
+    name: str, candidates: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem = mecopt.find_problem(name).sample(np.random.default_rng(5), (2, 3), users=2)
+    decision = problem.decision_space.sample(np.random.default_rng(6), (2, 3, *candidates))
+    whole = mecopt.allocate(problem, decision, throw=False)
+    verbs = importlib.import_module("mecopt.solve")
+    monkeypatch.setattr(verbs, "MANY", 0)
+    monkeypatch.setattr(verbs, "FEW", 2 * decision[0, 0].size)
+    joined = []
+    monkeypatch.setattr(verbs, "joined", lambda parts, *others: joined.append(len(parts)) or rescue.joined(parts, *others))
+    parts = mecopt.allocate(problem, decision, throw=False)
+    assert joined == [3]
+    assert parts.shape == whole.shape
+    assert parts.stats.messages == whole.stats.messages
+    np.testing.assert_equal(parts.to_dict() | TIMES, whole.to_dict() | TIMES)
+
+
+def test_allocating_a_large_batch_takes_less_memory_than_its_data() -> None:
+    problem = BinaryOffloading.sample(np.random.default_rng(0), (20_000,), users=10, preset="heterogeneous")
+    decision = problem.decision_space.sample(np.random.default_rng(0), (20_000,))
+    mecopt.allocate(problem[:5000], decision[:5000])
+    tracemalloc.start()
+    try:
+        mecopt.allocate(problem, decision)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < sum(value.nbytes for value in problem.data().values())
 
 
 DRAWING_NOTHING = [
