@@ -208,10 +208,15 @@ def test_a_batch_in_blocks_is_answered_as_in_one(
     verbs = importlib.import_module("mecopt.solve")
     monkeypatch.setattr(verbs, "MANY", 0)
     monkeypatch.setattr(verbs, "FEW", 2 * decision[0, 0].size)
-    joined = []
-    monkeypatch.setattr(verbs, "joined", lambda parts, *others: joined.append(len(parts)) or rescue.joined(parts, *others))
+    counts: list[int] = []
+
+    def joined(parts: Any, *others: Any) -> Any:
+        counts.append(len(parts))
+        return rescue.joined(parts, *others)
+
+    monkeypatch.setattr(verbs, "joined", joined)
     parts = mecopt.allocate(problem, decision, throw=False)
-    assert joined == [3]
+    assert counts == [3]
     assert parts.shape == whole.shape
     assert parts.stats.messages == whole.stats.messages
     np.testing.assert_equal(parts.to_dict() | TIMES, whole.to_dict() | TIMES)
