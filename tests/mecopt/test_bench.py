@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
+from untimed import once
 
 import mecopt
 from mecopt.cli import console as cli
@@ -36,7 +37,6 @@ from mecopt.compare.bench.plans import away
 from mecopt.compare.bench.rivals import Prepared, Rival
 from mecopt.compare.bench.rows import TOLERANCE, apart
 from mecopt.compare.bench.turns import Timing, Work
-from mecopt.contract.derived import of_data
 from mecopt.contract.problem import Problem
 from mecopt.models import BackscatterFrame, BandwidthPower, BinaryOffloading, ComputationRate, InferenceQueue, PricedPower
 from mecopt.models.computation_rate.rivals import DESCENT
@@ -58,15 +58,6 @@ SMALL = Plan(
 TINY = Plan((2,), ((2, 3, 1),), (), {}, (2, 4), ("highs",), (2,), (), presets=("paper",))
 
 WHO = [BandwidthPower, BinaryOffloading, ComputationRate, PricedPower]
-
-
-def once(works: Mapping[str, Work], seconds: float, most: int = 0, turn: float = 0.0) -> dict[str, Timing]:
-    """Do everything once, for what is done matters here, not how long it takes."""
-    found = {}
-    for name, work in works.items():
-        work.call()
-        found[name] = Timing((12.0,), (24.0,))
-    return found
 
 
 @pytest.fixture
@@ -261,56 +252,6 @@ def test_rows_of_every_rival_agree_with_the_subject(name: str) -> None:
 
 
 # ---------------------------------------------------------------------- timing
-
-
-def test_every_timed_call_finds_its_instance_new(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What mecopt keeps of an instance for the next call is computed as often as a whole call is timed."""
-    computed = [0]
-    compute = ComputationRate.coefficients.__wrapped__  # type: ignore[attr-defined]
-
-    def counted(problem: ComputationRate) -> Any:
-        computed[0] += 1
-        return compute(problem)
-
-    def thrice(works: Mapping[str, Work], seconds: float, most: int = 0, turn: float = 0.0) -> dict[str, Timing]:
-        for name, work in works.items():
-            before = computed[0]
-            work.spent(3)
-            often[name] = computed[0] - before
-        return once(works, seconds)
-
-    often: dict[str, int] = {}
-    monkeypatch.setattr(ComputationRate, "coefficients", of_data(counted))
-    monkeypatch.setattr(turns, "by_turns", thrice)
-    for rows in (
-        fixed._single(ComputationRate, 0, SMALL, 3),
-        fixed._batched(ComputationRate, 0, 2, 4, 2, SMALL),
-        fixed._alone(ComputationRate, 0, 3),
-        opened._beside(ComputationRate, 0, "paper", "open", 3, [], [DESCENT]),
-    ):
-        often.clear()
-        assert list(rows)
-        assert {"closed-form", "closed-form, batched", "exact"} & set(often)
-        assert min(often.values()) >= 3, often
-
-
-def test_values_of_a_batch_are_compared_beside_what_is_negligible_in_each_instance(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Careless(Rival):
-        name, summary, batches = "careless", "a tenth too much in the second instance", True
-
-        def prepared(self, problem: Problem, decision: Any) -> Prepared:
-            return Prepared(lambda: None, lambda _: mecopt.allocate(problem, decision).objective * [1.0, 1.1])
-
-    monkeypatch.setattr(turns, "by_turns", once)
-    one = InferenceQueue.sample(np.random.default_rng(0), users=3)
-    data: dict[str, Any] = {**one.data(), "energy_weight": [[8e9] * 3, [8.0] * 3]}
-    batch = InferenceQueue(**data)
-    assert batch.negligible[0] > 1e8 * batch.negligible[1]
-    decision = batch.mended(batch.decision_space.sample(np.random.default_rng(0), (2,)))
-    mine, other = fixed._backend(batch, decision, "closed-form"), fixed._rival(batch, decision, Careless())
-    (row,) = fixed._beside(batch, "here", mine, [other], "two", 2)
-    assert row.apart > 1e-3
-    assert not row.agrees
 
 
 def test_linear_algebra_works_in_one_thread_while_it_is_timed() -> None:
