@@ -11,6 +11,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mecopt.contract.backend import Feature
+from mecopt.contract.limits import breakable, decision_rows, without_limits
 from mecopt.contract.problem import Problem
 from mecopt.contract.solver import Search, Solver
 from mecopt.running import clock
@@ -54,7 +55,7 @@ class PriceAndFix(Solver):
             self.summary = "every user takes its cheapest choice at the relaxation's price"
         else:
             self.summary = "price-and-fix branch and bound: proved optimal"
-            self.features = Feature.WARM_PRIMAL | Feature.INTEGER
+            self.features = Feature.WARM_PRIMAL | Feature.INTEGER | Feature.LIMITS
 
     def search(
         self, problem: Problem, *, start: Array | None, gap: float | None, time_limit: float | None, rng: Generator
@@ -88,15 +89,22 @@ class PriceAndFix(Solver):
         began, budget = clock.now(), Budget(time_limit)
         from mecopt.search.trees import search_all
 
-        instances = self.compile_data(problem)
+        free = without_limits(problem) if problem.limits else problem
+        instances, price, idle = self.compile_data(free), self.price, free.idle.reshape(-1, problem.users)
+        if problem.limits:
+            from mecopt.search.limited import limited_instances, of_the_model
+
+            rows = decision_rows(problem)
+            instances, price = limited_instances(instances, rows), of_the_model(price)
+            idle = idle & ~breakable(rows).any(axis=1, keepdims=True)  # limits may ask for users whose choices tie
         modelled = clock.now()
         decisions, bounds, nodes, cut = search_all(
             instances,
             problem.users,
             len(problem.choices.labels),
-            price=self.price,
+            price=price,
             starts=starts,
-            idle=problem.idle.reshape(-1, problem.users),
+            idle=idle,
             gap=gap,
             time_limit=budget.limit,
             node_limit=node_limit,
@@ -136,6 +144,9 @@ class TheoremFirst(PriceAndFix):
         """Split the batch; a start stands where nothing better is found."""
         flat, shape, budget = problem.flat(), problem.batch_shape, Budget(time_limit)
         proved, decision, bound, scored = self.theorem(flat, gap)
+        if problem.limits:  # it knows nothing of them
+            binding = breakable(decision_rows(problem)).any(axis=-1)
+            proved, bound = proved & ~binding, np.where(binding, -np.inf, bound)
         said = bound > -np.inf
         if not said.any():
             return super().prove(problem, start, gap=gap, time_limit=budget.limit, node_limit=node_limit)

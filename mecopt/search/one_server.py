@@ -20,7 +20,8 @@ from mecopt.kernels.compiled import compiled, compiled_inside
 from mecopt.kernels.servers import Servers, of_one
 from mecopt.search.count_tree import attach
 from mecopt.search.families import FREE, Family, best_set, copy_bits, everyone, free_users, same_bits
-from mecopt.search.one_price import EXACT, PART, next_trial
+from mecopt.search.limited_data import attach_charged_offer
+from mecopt.search.one_price import EXACT, PART, attach_offer, next_trial
 
 Floats = NDArray[np.float64]
 Bits = NDArray[np.int8]
@@ -104,6 +105,16 @@ def _limited(
 
 
 @compiled
+def offer(data: OneServerData, state: Bits, price: float, kept: Floats, paid: Floats, used: Floats) -> tuple[float, float]:
+    """Fill in what users cost local and offloaded at a price, and their work; return what the bound loses, and its slope."""
+    cost, root = data.servers.cost[0], data.servers.root[0]
+    for i in range(state.size):
+        kept[i], paid[i], used[i] = cost[i, 0], cost[i, 1] + price * root[i], root[i]
+    half = 0.5 * data.servers.capacity[0, 0] * price
+    return 0.5 * half * price, half
+
+
+@compiled
 def relax(data: OneServerData, family: Family, price: Floats, cutoff: float, more: Bits, less: Bits, slope: Floats) -> float:
     """Take users in order while their ratio exceeds the price ``2 S / F``; at most one of them in part."""
     if family.limited > 0:
@@ -181,4 +192,6 @@ def root_prices(servers: Servers, orders: NDArray[np.int64]) -> Floats:
     return result
 
 
+attach_offer(OneServerData, offer)
+attach_charged_offer(OneServerData)
 attach(OneServerData, model_relax=relax, model_slacks=slacks, model_evaluate=evaluate, model_uses=uses)

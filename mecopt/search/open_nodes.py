@@ -33,7 +33,7 @@ class Nodes(NamedTuple):
 
     state: Bits
     number: Floats
-    """Bound and price, ``(rows, 2)``."""
+    """Bound and price, then prices of limits where there are any, ``(rows, 2 + limits)``."""
     whole: Whole
     """How many groups are limited, where the group begins and ends that is branched on, and the cut, ``(rows, 4)``."""
     limits: Small
@@ -120,7 +120,8 @@ def next_node(nodes: Nodes, order: Whole, cursor: Whole, totals: Floats, gap: fl
         least, most = cursor[SIDE] * (cut + 1), last - first if cursor[SIDE] == 1 else cut
         count = limit_group(nodes.limits[row], count, first, last, least, most)
     nodes.whole[row, LIMITED] = settle(nodes.state[row], order, nodes.limits[row], count)
-    nodes.number[row, BOUND], nodes.number[row, PRICE] = nodes.number[parent, BOUND], nodes.number[parent, PRICE]
+    for part in range(nodes.number.shape[1]):
+        nodes.number[row, part] = nodes.number[parent, part]
     cursor[SIDE] += 1
     return int(row)
 

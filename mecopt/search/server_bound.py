@@ -12,8 +12,10 @@ prices no decision that keeps the limits costs less than
     D(\lambda, \nu) = \sum_i \min_j \Bigl( c_{ij} + \sum_p \nu_p \Bigr) - \sum_j \frac{F_j \lambda_j^2}{4}
     - \sum_p \max(\nu_p \overline n_p, \nu_p \underline n_p) ,
 
-since its own numbers lie between the limits. Limits cost nothing beyond that: at given :math:`\lambda` what is left is a
-transportation problem, whose vertices are integral, so no bound from counting is better than D at the best :math:`\nu`.
+since its own numbers lie between the limits. Rows that limit sums of weights of choices are the same, with
+:math:`\nu_p w_{pij}` in place of :math:`\nu_p`. Limits on numbers cost nothing beyond that: at given :math:`\lambda` what is
+left is a transportation problem, whose vertices are integral, so no bound from counting is better than D at the best
+:math:`\nu`.
 
 Where the number n of users at a server tells its load, S between :math:`S_n^-` and :math:`S_n^+`, the terms of that server's
 capacity and number are :math:`\min_n \min_S S^2/F_j - \lambda_j S - \nu_j n` together, which is no less.
@@ -65,6 +67,11 @@ def charge(servers: Servers, allowed: Flags, free: Free, price: Floats) -> None:
     for q in range(free.sizes[BINDING]):
         for f in range(active[q, BEGIN], active[q, END]):
             cost[f, active[q, AT]] += price[choices - 1 + q]
+    for r in range(free.weighed.least.size):
+        paid = price[choices - 1 + free.sizes[BINDING] + r]
+        for f in range(free.sizes[SIZE] if paid != 0.0 else 0):
+            for j in range(choices):
+                cost[f, j] += paid * free.weighed.weight[r, free.users[f], j]
 
 
 @compiled_inside
@@ -125,10 +132,16 @@ def bound_at(servers: Servers, free: Free, price: Floats, telling: bool) -> floa
         size += abs(term)
         total, lost = plus(total, lost, term)
     # A choice that is not the cheapest by rounding alone may be so by what its own prices lost.
-    most_paid = 0.0
+    most_paid, weighed = 0.0, free.weighed
     for j in range(choices):
         most_paid = max(most_paid, dearest[j])
-    return total + lost - LOST * (1.0 + 0.125 * binding) * (size + 2.0 * users * most_paid)
+    for r in range(weighed.least.size):
+        paid = price[choices - 1 + binding + r]
+        term = max(paid * weighed.most[r], paid * weighed.least[r])
+        most_paid += abs(paid)
+        size += abs(term)
+        total, lost = plus(total, lost, -term)
+    return total + lost - LOST * (1.0 + 0.125 * (binding + weighed.least.size)) * (size + 2.0 * users * most_paid)
 
 
 @compiled_inside

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from mecopt.kernels.arrays import plain
 from mecopt.kernels.servers import ROUNDING, Servers
 from mecopt.search.groups import groups
+from mecopt.search.server_limits import Rows
 
 Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
@@ -28,10 +29,16 @@ class ServersData(NamedTuple):
     """Prices to begin with: of capacity, as if users spread evenly over the servers, and none of places."""
     kinds: Whole
     """Of every choice the first one that costs all users the same and has the same capacity and places."""
+    least: Floats
+    """Users that a choice has to take, ``(choices,)``."""
     most: Floats
-    """Users that a choice can take, ``(choices,)``."""
+    """Users that a choice can take."""
     polish: bool
     """Whether decisions are bettered by local search, and near loads gone through."""
+    weighed: Rows
+    """Limits on sums of weights of choices that have prices."""
+    asked: Rows
+    """These, and those on numbers of all users beside the servers' own places: what a decision has to keep."""
 
 
 def kinds_of(servers: Servers) -> Whole:
@@ -76,5 +83,7 @@ def prepared(servers: Servers, polish: bool) -> list[ServersData]:
         of_users = {name: getattr(one, name) for name in ("cost", "root", "lower", "upper")}
         sorted_ = one._replace(**{name: part.take(like.order, 1) if part.size else part for name, part in of_users.items()})
         rising = np.argsort(sorted_.root[0])
-        found.append(ServersData(sorted_, like.order, like.first, like.last, rising, first[b], kinds[b], most[b], polish))
+        none = Rows(np.zeros((0, users, choices)), np.zeros(0), np.zeros(0))
+        of_groups = like.order, like.first, like.last, rising
+        found.append(ServersData(sorted_, *of_groups, first[b], kinds[b], np.zeros(choices), most[b], polish, none, none))
     return found

@@ -22,6 +22,9 @@ Whole = NDArray[np.int64]
 YES, NO, NONE = np.bool_(True), np.bool_(False), np.int64(0)
 """Constants of numpy's: for each of Python's own a version of what is called with it would be compiled."""
 
+WIDER = 2e-15
+"""By what bounds and conclusions widen limits on sums of weights, in parts of the sum of their sizes."""
+
 FIRST, LAST, CHOICE = range(3)
 SIZE, BINDING = range(2)
 ROW, BEGIN, END, AT, TELLING = range(5)
@@ -32,6 +35,15 @@ class Limits(NamedTuple):
 
     rows: Whole
     """Users of a row are ``rows[p, FIRST]`` to before ``rows[p, LAST]``, at the choice ``rows[p, CHOICE]``."""
+    least: Floats
+    most: Floats
+
+
+class Rows(NamedTuple):
+    """Limits on sums of weights of choices, one row each; none where `weight` has no row."""
+
+    weight: Floats
+    """What the choices of users add to the sum of a row, ``(rows, users, choices)``, the largest of a row about 1."""
     least: Floats
     most: Floats
 
@@ -61,6 +73,8 @@ class Free(NamedTuple):
     heaviest: Floats
     sizes: Whole
     """How many users are free, and how many limits have a price."""
+    weighed: Rows
+    """Rows of weights, and what the held users and the sums that can be reached leave of their limits."""
 
 
 @compiled_inside
@@ -73,7 +87,7 @@ def plus(total: float, lost: float, term: float) -> tuple[float, float]:
 
 
 @compiled_inside
-def room(users: int, choices: int, rows: int) -> Free:
+def room(users: int, choices: int, rows: int, weighed: Rows) -> Free:
     """Return arrays for a node."""
     return Free(
         np.empty(users, np.int64),
@@ -88,6 +102,7 @@ def room(users: int, choices: int, rows: int) -> Free:
         np.empty((choices, users + 1)),
         np.empty((choices, users + 1)),
         np.zeros(2, np.int64),
+        Rows(weighed.weight, np.empty(weighed.least.size), np.empty(weighed.least.size)),
     )
 
 
@@ -126,7 +141,35 @@ def _telling(servers: Servers, allowed: Flags, free: Free, rising: Whole, price:
 
 
 @compiled_inside
-def set_free(servers: Servers, allowed: Flags, limits: Limits, rows: int, rising: Whole, price: Floats, free: Free) -> bool:
+def _set_rest(weighed: Rows, allowed: Flags, only: Whole, rest: Rows) -> bool:
+    """Fill in what the held users and the sums that free ones can reach leave of rows; return whether they can be kept."""
+    users, choices = allowed.shape
+    for r in range(weighed.least.size):
+        held, held_lost, low, low_lost, high, high_lost, sizes = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+        for i in range(users):
+            least, most, size = np.inf, -np.inf, 0.0
+            for j in range(choices):
+                if allowed[i, j]:
+                    weight = weighed.weight[r, i, j]
+                    least, most, size = min(least, weight), max(most, weight), max(size, abs(weight))
+            sizes += size
+            if only[i] >= 0:
+                held, held_lost = plus(held, held_lost, least)
+            else:
+                low, low_lost = plus(low, low_lost, least)
+                high, high_lost = plus(high, high_lost, most)
+        held, low, high, doubt = held + held_lost, low + low_lost, high + high_lost, WIDER * sizes
+        rest.least[r] = max(weighed.least[r] - held, low) - doubt
+        rest.most[r] = min(weighed.most[r] - held, high) + doubt
+        if rest.least[r] > rest.most[r]:
+            return False
+    return True
+
+
+@compiled_inside
+def set_free(
+    servers: Servers, allowed: Flags, limits: Limits, rows: int, rising: Whole, price: Floats, weighed: Rows, free: Free
+) -> bool:
     """Find who is free and which limits bind; return whether all users have a choice and the limits can be kept."""
     users, choices = allowed.shape
     held, start, fixed, active = free.held, free.start, free.fixed, free.active
@@ -157,6 +200,8 @@ def set_free(servers: Servers, allowed: Flags, limits: Limits, rows: int, rising
         fixed[j] = load + load_lost
     start[choices], fixed[0] = filled, cost + cost_lost
     free.sizes[SIZE] = size
+    if not _set_rest(weighed, allowed, only, free.weighed):
+        return False
     binding, given = 0, 0
     for p in range(rows):
         first, last, choice = of[p, FIRST], of[p, LAST], of[p, CHOICE]

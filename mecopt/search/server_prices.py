@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mecopt.kernels.compiled import compiled, compiled_inside
 from mecopt.kernels.servers import Servers, of_one
 from mecopt.search.server_bound import bound_at, charge, refuted
-from mecopt.search.server_limits import AT, BINDING, CHOICE, LAST, SIZE, TELLING, YES, Free, Limits, room, set_free
+from mecopt.search.server_limits import AT, BINDING, CHOICE, LAST, SIZE, TELLING, YES, Free, Limits, Rows, room, set_free
 from mecopt.search.server_smooth import ascent, smooth
 
 Floats = NDArray[np.float64]
@@ -42,13 +42,13 @@ def best_prices(
     most, about. Costs and weights are those of the best prices and of the last smooth bound.
     """
     choices = allowed.shape[1]
-    count, size = choices - 1, choices - 1 + free.sizes[BINDING]
+    count, size = choices - 1, choices - 1 + free.sizes[BINDING] + free.weighed.least.size
     slope, bend, step = np.empty(size), np.empty((size, size)), np.empty(size)
     at, before, trial, cost = np.empty(size), np.empty(size), np.empty(size), free.cost
     for k in range(size):
         at[k] = before[k] = price[k]
     charge(servers, allowed, free, at)
-    best, logs, scale, biggest = -np.inf, 0.0, 0.0, 0.0
+    best, logs, scale, biggest = -np.inf, np.log(2.0) * free.weighed.least.size, 0.0, 0.0
     for q in range(free.sizes[BINDING]):
         logs += np.log(1.0 + free.most[q] - free.least[q]) if free.active[q, TELLING] else np.log(2.0)
     for f in range(free.sizes[SIZE]):
@@ -116,10 +116,11 @@ def root_prices(servers: Servers) -> Floats:
     instances, users, choices = servers.cost.shape
     count = choices - 1
     result, rows = np.zeros((instances, 2 * count)), np.zeros((choices, 3), np.int64)
+    none = Rows(np.zeros((0, users, choices)), np.zeros(0), np.zeros(0))
     for j in range(choices):
         rows[j, LAST], rows[j, CHOICE] = users, j
     for b in range(instances):
-        one, free = of_one(servers, b), room(users, choices, choices)
+        one, free = of_one(servers, b), room(users, choices, choices, none)
         limits = Limits(rows, np.zeros(choices), np.full(choices, float(users)))
         allowed = one.cost[0] < np.inf
         for j in range(count):
@@ -127,7 +128,7 @@ def root_prices(servers: Servers) -> Floats:
         price, begin = np.zeros(count + choices), first_price(one)
         for j in range(count):
             price[j] = begin
-        if set_free(one, allowed, limits, choices, np.empty(0, np.int64), price, free):
+        if set_free(one, allowed, limits, choices, np.empty(0, np.int64), price, none, free):
             best_prices(one, allowed, free, price, 0.1, np.inf)
             for q in range(free.sizes[BINDING]):
                 if free.active[q, AT] > 0:

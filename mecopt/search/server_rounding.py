@@ -13,6 +13,7 @@ from mecopt.search.server_bound import LOST
 from mecopt.search.server_data import ServersData
 from mecopt.search.server_limits import NONE, SIZE, Free, plus
 from mecopt.search.server_moves import POLISHING, SWAPS, best_exchanges, polish
+from mecopt.search.server_rows import keeps, mended
 
 Bits = NDArray[np.int8]
 Flags = NDArray[np.bool_]
@@ -20,6 +21,9 @@ Floats = NDArray[np.float64]
 
 WHOLE = 1.0 - 1e-6
 """Weight from which on a choice is taken for a user's only one."""
+
+NEAR = 12
+"""Users near a tie that are moved and exchanged where rows of weights are to be kept."""
 
 SETTLE, ROUND, SPREAD = np.int64(0), np.int64(1), np.int64(2)
 """Ways to try a relaxed decision out."""
@@ -60,6 +64,59 @@ def decided(data: ServersData, decision: Bits) -> float:
 
 
 @compiled_inside
+def kept_value(data: ServersData, allowed: Flags, free: Free, bettered: bool, trial: Bits) -> float:
+    """Return the cost of a rounded decision, infinite where it breaks a row of weights.
+
+    With `bettered` it is mended first, and then bettered by moves and exchanges of users near a tie that keep all rows.
+    """
+    if bettered:
+        mended(data.asked, allowed, free.users, free.sizes[SIZE], free.cost, trial)
+    if not keeps(data.asked, trial):
+        return np.inf
+    value = decided(data, trial)
+    if not bettered or not value < np.inf:
+        return value
+    choices, size, near = free.fixed.size, 0, np.empty(NEAR, np.int64)
+    apart = np.full(trial.size, np.inf)
+    for f in range(free.sizes[SIZE]):
+        i = free.users[f]
+        for j in range(choices):
+            if allowed[i, j] and j != trial[i]:
+                apart[f] = min(apart[f], abs(free.cost[f, j] - free.cost[f, trial[i]]))
+        k = size
+        while k > 0 and apart[near[k - 1]] > apart[f]:
+            if k < NEAR:
+                near[k] = near[k - 1]
+            k -= 1
+        if k < NEAR:
+            near[k] = f
+            size = min(size + 1, NEAR)
+    for _ in range(trial.size):
+        before = value
+        for a in range(size):
+            i = free.users[near[a]]
+            for b in range(-1, a):
+                k = free.users[near[b]] if b >= 0 else i
+                for j in range(choices):
+                    mine, its = trial[i], trial[k]
+                    if j == mine or not allowed[i, j] or (b >= 0 and (j != its or not allowed[k, mine])):
+                        continue
+                    if b >= 0:
+                        trial[k] = mine
+                    trial[i] = j
+                    reached = decided(data, trial) if keeps(data.asked, trial) else np.inf
+                    if reached < value:
+                        value = reached
+                    else:
+                        trial[i] = mine
+                        if b >= 0:
+                            trial[k] = its
+        if not value < before:
+            break
+    return value
+
+
+@compiled_inside
 def try_out(data: ServersData, allowed: Flags, free: Free, way: int, trial: Bits, best: Bits, values: Floats) -> float:
     """Round the relaxed decision, better it by local search, and keep the best; return a bound on the cost of the last one.
 
@@ -75,11 +132,14 @@ def try_out(data: ServersData, allowed: Flags, free: Free, way: int, trial: Bits
             torn += most < WHOLE
     for turn in range(2 if bettered and torn >= choices else 1):
         rounded(free, turn == 1, trial)
-        if bettered:
+        if data.asked.least.size > 0:
+            value = kept_value(data, allowed, free, bettered, trial)
+        elif bettered:
             polish(data.servers, trial, POLISHING)
             if trial.size > SWAPS and not data.servers.bounded[0] and not data.servers.limited[0]:
                 best_exchanges(data.servers, trial, allowed)
-        value = decided(data, trial)
+        if data.asked.least.size == 0:
+            value = decided(data, trial)
         if value < values[0]:
             values[0] = value
             for i in range(trial.size):

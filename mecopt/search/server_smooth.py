@@ -37,9 +37,11 @@ def smooth(servers: Servers, allowed: Flags, free: Free, price: Floats, tau: flo
     charge(servers, allowed, free, price)
     smooth, bounded = fixed[0], servers.bounded[0]
     own, rise, taken, some = np.zeros(count), np.zeros(choices), np.zeros(binding), np.zeros(choices, np.int64)
-    for j in range(count + binding):
+    weighed, rows = free.weighed, count + binding
+    mean = np.zeros(weighed.least.size)
+    for j in range(rows + mean.size):
         slope[j] = 0.0
-        for k in range(count + binding):
+        for k in range(rows + mean.size):
             bend[j, k] = 0.0
     for j in range(count):
         if not bounded:
@@ -73,8 +75,25 @@ def smooth(servers: Servers, allowed: Flags, free: Free, price: Floats, tau: flo
         for q in range(binding):
             taken[q] = weight[f, active[q, AT]] if active[q, BEGIN] <= f < active[q, END] else 0.0
             slope[count + q] += taken[q]
+        for r in range(mean.size):
+            mean[r] = 0.0
+            for a in range(several):
+                mean[r] += weight[f, some[a]] * weighed.weight[r, i, some[a]]
+            slope[rows + r] += mean[r]
         if several == 1:
             continue
+        for r in range(mean.size):
+            own_weight = weighed.weight[r, i]
+            for a in range(several):
+                j = some[a]
+                part = weight[f, j] * (mean[r] - own_weight[j]) / tau
+                if j > 0:
+                    bend[rows + r, j - 1] += part * rise[j]
+                for p in range(r + 1):
+                    bend[rows + r, rows + p] += part * weighed.weight[p, i, j]
+            for q in range(binding):
+                if taken[q] > 0.0:
+                    bend[rows + r, count + q] += taken[q] * (mean[r] - own_weight[active[q, AT]]) / tau
         for a in range(several):
             j = some[a]
             if j == 0:
@@ -99,13 +118,12 @@ def smooth(servers: Servers, allowed: Flags, free: Free, price: Floats, tau: flo
             smooth += _smooth_load(servers, free, price, tau, q, slope, bend)
             own[active[q, AT] - 1] = np.inf
             continue
-        paid, span = price[count + q], free.most[q] - free.least[q]
-        smooth -= max(paid * free.most[q], paid * free.least[q])
-        other = np.exp(-abs(paid) * span / tau) if abs(paid) * span < FAR * tau else 0.0
-        smooth -= tau * np.log1p(other) if span > 0.0 else 0.0
-        up = (1.0 if paid >= 0.0 else other) / (1.0 + other)
-        slope[count + q] -= free.least[q] + span * up
-        bend[count + q, count + q] -= (span * span * up * (1.0 - up) + STEADY) / tau
+        hard, soft = _smooth_limit(price, tau, count + q, free.least[q], free.most[q], slope, bend)
+        smooth -= hard
+        smooth -= soft
+    for r in range(mean.size):
+        hard, soft = _smooth_limit(price, tau, rows + r, weighed.least[r], weighed.most[r], slope, bend)
+        smooth -= hard + soft
     for j in range(count):
         half = 0.5 * servers.capacity[0, j]
         if own[j] == np.inf:
@@ -115,6 +133,22 @@ def smooth(servers: Servers, allowed: Flags, free: Free, price: Floats, tau: flo
         slope[j] -= half * price[j]
         bend[j, j] += min(own[j] - half, -1e-3 * half)
     return smooth
+
+
+@compiled_inside
+def _smooth_limit(
+    price: Floats, tau: float, at: int, least: float, most: float, slope: Floats, bend: Floats
+) -> tuple[float, float]:
+    """Return what a price takes at most between the ends of a limit, and by how much the soft maximum is more.
+
+    Subtracts the slope and the bend of that.
+    """
+    paid, span = price[at], most - least
+    other = np.exp(-abs(paid) * span / tau) if abs(paid) * span < FAR * tau else 0.0
+    up = (1.0 if paid >= 0.0 else other) / (1.0 + other)
+    slope[at] -= least + span * up
+    bend[at, at] -= (span * span * up * (1.0 - up) + STEADY) / tau
+    return max(paid * most, paid * least), (tau * np.log1p(other) if span > 0.0 else 0.0)
 
 
 @compiled_inside

@@ -59,10 +59,11 @@ from mecopt.search.server_counts import (
     user_to_branch_on,
 )
 from mecopt.search.server_data import ServersData, prepared
-from mecopt.search.server_limits import BINDING, CHOICE, LAST, NO, ROW, SIZE, YES, Limits, room, set_free
+from mecopt.search.server_limits import BINDING, CHOICE, LAST, NO, NONE, ROW, SIZE, YES, Limits, room, set_free
 from mecopt.search.server_loads import near_loads
 from mecopt.search.server_prices import best_prices
 from mecopt.search.server_rounding import ROUND, SETTLE, SPREAD, decided, rounded, try_out
+from mecopt.search.server_rows import keeps, rows_follow
 from mecopt.search.trees import DONE, NODES, SearchTree, searches
 
 __all__ = ["ServerTree", "prepared"]
@@ -116,9 +117,9 @@ def _descend(
     """
     servers, allowed = data.servers, node.allowed
     users, choices = allowed.shape
-    count, rows = choices - 1, node.limits.rows.shape[0]
-    free, trial, bounded = room(users, choices, rows), np.empty(users, np.int8), servers.bounded[0]
-    price, same = np.empty(count + rows), np.empty(choices, np.int64)
+    count, rows, weighed = choices - 1, node.limits.rows.shape[0], data.weighed
+    free, trial, bounded = room(users, choices, rows, weighed), np.empty(users, np.int8), servers.bounded[0]
+    price, same = np.empty(count + rows + weighed.least.size), np.empty(choices, np.int64)
     cost, active, last = free.cost, free.active, cursor[NODES] + budget
     cursor[FULL] = 0
     while cursor[NODES] < last:
@@ -130,8 +131,12 @@ def _descend(
         cursor[NODES] += 1
         bound, own, branches = (path.bound[depth - 1] if depth > 0 else -np.inf), np.inf, False
         possible = follows(node, trail, cursor)
+        taken = NONE - 1
+        while possible and weighed.least.size > 0 and taken != cursor[TRAIL]:
+            taken = cursor[TRAIL]
+            possible = rows_follow(weighed, allowed, trail, cursor) and follows(node, trail, cursor)
         possible = possible and set_free(
-            servers, allowed, node.limits, cursor[FILLED], data.rising, node.numbers[PRICE], free
+            servers, allowed, node.limits, cursor[FILLED], data.rising, node.numbers[PRICE], weighed, free
         )
         size, binding = free.sizes[SIZE], free.sizes[BINDING]
         if possible and bounded and size > 0:
@@ -148,6 +153,8 @@ def _descend(
                 price[j] = node.numbers[PRICE, j]
             for q in range(binding):
                 price[count + q] = node.numbers[PRICE, count + active[q, ROW]]
+            for r in range(weighed.least.size):
+                price[count + binding + r] = node.numbers[PRICE, count + rows + r]
             if data.polish and not values[UPPER] < np.inf:  # what to compare with tells how exact the prices have to be
                 charge(servers, allowed, free, price)
                 try_out(data, allowed, free, ROUND, trial, best, values)
@@ -161,6 +168,8 @@ def _descend(
                 node.numbers[PRICE, j] = price[j]
             for q in range(binding):
                 node.numbers[PRICE, count + active[q, ROW]] = price[count + q]
+            for r in range(weighed.least.size):
+                node.numbers[PRICE, count + rows + r] = price[count + binding + r]
             if np.isnan(own):  # must not pass for a proof
                 own = -np.inf
             if max(own, bound) < cutoff:
@@ -183,7 +192,7 @@ def _descend(
                 torn += left > 1
             branches = True
             by_count = count_to_branch_on(data, node, free, cursor[FILLED], level)
-            if data.polish and not bounded:
+            if data.polish and not bounded and weighed.least.size == 0:
                 needed = max(cursor[NEEDED] >> min(max(depth - cursor[FAILED], 0), 30), FEW_STEPS)
                 squares = bound_at(servers, free, price, NO) if needed <= cursor[CREDIT] else -np.inf
                 if squares > -np.inf:
@@ -231,8 +240,9 @@ def _descend(
 def _root(data: ServersData, price: Floats, least: Floats, most: Floats, slack: Floats) -> tuple[Bits, float]:
     """Return the relaxed decision and the bound where counts are limited; fill how much more each choice costs."""
     users, choices = slack.shape
-    rows, relaxed, given = np.zeros((choices, 3), np.int64), np.zeros(users, np.int8), np.zeros(2 * choices - 1)
-    allowed, free = data.servers.cost[0] < np.inf, room(users, choices, choices)
+    rows, relaxed = np.zeros((choices, 3), np.int64), np.zeros(users, np.int8)
+    given = np.zeros(2 * choices - 1 + data.weighed.least.size)
+    allowed, free = data.servers.cost[0] < np.inf, room(users, choices, choices, data.weighed)
     for j in range(choices):
         rows[j, LAST], rows[j, CHOICE] = users, j
     for j in range(choices - 1):
@@ -240,7 +250,7 @@ def _root(data: ServersData, price: Floats, least: Floats, most: Floats, slack: 
     for i in range(users):
         for j in range(choices):
             slack[i, j] = 0.0
-    if not set_free(data.servers, allowed, Limits(rows, least, most), choices, data.rising, price, free):
+    if not set_free(data.servers, allowed, Limits(rows, least, most), choices, data.rising, price, data.weighed, free):
         return relaxed, np.inf
     bound = best_prices(data.servers, allowed, free, given, FIRST_TAU, np.inf)[0]
     rounded(free, NO, relaxed)
@@ -268,8 +278,10 @@ class ServerTree(SearchTree):
         allowed = data.servers.cost[0] < np.inf
         allowed[idle, 1:] = False
         allowed[idle, 0] = True
-        rows, numbers = np.zeros((choices + ROWS, 3), dtype=np.int64), np.zeros((3, 2 * choices - 1 + ROWS))
+        rows = np.zeros((choices + ROWS, 3), dtype=np.int64)
+        numbers = np.zeros((3, 2 * choices - 1 + ROWS + len(data.weighed.least)))
         rows[:choices, LAST], rows[:choices, CHOICE] = users, np.arange(choices)
+        numbers[LEAST, :choices] = data.least
         numbers[MOST, :choices], numbers[PRICE, : choices - 1] = data.most, price[: choices - 1]
         marks = np.zeros((2, choices), dtype=np.int64)
         marks[LEADER] = -1
@@ -281,7 +293,8 @@ class ServerTree(SearchTree):
         )
         self.cursor = np.zeros(9, dtype=np.int64)
         self.cursor[FILLED] = choices
-        self.values = np.array([np.inf if start is None else costs(data.servers, self.chosen[None, None])[0, 0], np.inf])
+        kept = start is not None and keeps(data.asked, self.chosen)
+        self.values = np.array([costs(data.servers, self.chosen[None, None])[0, 0] if kept else np.inf, np.inf])
         super().__init__(users * choices)
 
     def _levels(self, number: int) -> Path:

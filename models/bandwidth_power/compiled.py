@@ -17,6 +17,7 @@ from mecopt.models.bandwidth_power.upload import answer, limits
 from mecopt.search.count_tree import attach
 from mecopt.search.families import FREE, Family, everyone
 from mecopt.search.groups import sort_users
+from mecopt.search.limited_data import attach_charged_offer
 from mecopt.search.one_price import attach_offer, best_price, offered_uses
 
 Floats = NDArray[np.float64]
@@ -357,4 +358,5 @@ def relaxed_prices(local: Floats, server: Floats, work: Floats, reach: Floats, c
 
 
 attach_offer(OffloadingData, offer)
+attach_charged_offer(OffloadingData)
 attach(OffloadingData, model_relax=relax, model_slacks=slacks, model_evaluate=evaluate, model_uses=offered_uses)

@@ -74,7 +74,7 @@ def _peak_between(local: float, earned: float, price: float, low: float, high: f
 
 
 @compiled_inside
-def _offers(data: RateData, state: Bits, price: float, earning: Floats, spending: Floats) -> None:
+def offers(data: RateData, state: Bits, price: float, earning: Floats, spending: Floats) -> None:
     """Fill in what every user that may offload earns and spends per unit of harvesting time at a price."""
     for i in range(state.size):
         earning[i], spending[i] = 0.0, 0.0
@@ -193,7 +193,7 @@ def lagrangian(
     """Return the bound at a price with its sign turned, and its slope, and fill in a mode that attains it."""
     size = family.state.size
     earning, spending = np.empty(size), np.empty(size)
-    _offers(data, family.state, price, earning, spending)
+    offers(data, family.state, price, earning, spending)
     if family.limited == 0:
         bound, prefix, left_over = _prefixes(data, family.state, price, earning, spending, users, free, np.empty(free + 1))
         for i in range(size):
@@ -251,7 +251,7 @@ def slacks(data: RateData, state: Bits, price: float, bound: float, cutoff: floa
     size = state.size
     earning, spending, peaks, users = np.empty(size), np.empty(size), np.empty(size + 1), np.empty(size, np.int64)
     free = free_users(state, users)
-    _offers(data, state, price, earning, spending)
+    offers(data, state, price, earning, spending)
     _prefixes(data, state, price, earning, spending, users, free, peaks)
     local, earned = 0.0, 0.0
     for i in range(size):
@@ -287,7 +287,7 @@ def evaluate(data: RateData, decision: Bits) -> float:
 @compiled
 def uses(data: RateData, price: float, used: Floats) -> None:
     """Fill in the time that every user would spend per unit of harvesting time."""
-    _offers(data, np.ones(used.size, np.int8), price, np.empty(used.size), used)
+    offers(data, np.ones(used.size, np.int8), price, np.empty(used.size), used)
 
 
 @compiled

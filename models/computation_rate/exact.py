@@ -61,7 +61,7 @@ def relaxation_price(problem: ComputationRate) -> Array:
 
 def compiled_data(problem: ComputationRate) -> list[RateData]:
     """Return the compiled data of every instance."""
-    from mecopt.models.computation_rate.compiled import RateData
+    from mecopt.models.computation_rate.limited import RateData  # and with it the bounds under limits
 
     return [RateData(*row) for row in zip(*rows(problem), strict=True)]
 

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from mecopt.kernels.compiled import compiled, vectorised
 from mecopt.search.count_tree import attach
 from mecopt.search.families import FREE, Family, everyone
+from mecopt.search.limited_data import attach_charged_offer
 from mecopt.search.one_price import attach_offer, best_price, offered_uses
 
 Floats = NDArray[np.float64]
@@ -250,4 +251,5 @@ def relaxed_prices(local: Floats, fixed: Floats, work: Floats, energy: Floats, p
 
 
 attach_offer(PowerData, offer)
+attach_charged_offer(PowerData)
 attach(PowerData, model_relax=relax, model_slacks=slacks, model_evaluate=evaluate, model_uses=offered_uses)

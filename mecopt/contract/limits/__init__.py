@@ -3,7 +3,17 @@
 from mecopt.contract.limits.limit import Limit
 from mecopt.contract.limits.limited import limited_by, limits_of, without_limits
 from mecopt.contract.limits.pyomo import with_rows
-from mecopt.contract.limits.rows import DecisionRows, decision_rows
+from mecopt.contract.limits.rows import DecisionRows, breakable, decision_rows
 from mecopt.contract.limits.rule import Rule
 
-__all__ = ["DecisionRows", "Limit", "Rule", "decision_rows", "limited_by", "limits_of", "with_rows", "without_limits"]
+__all__ = [
+    "DecisionRows",
+    "Limit",
+    "Rule",
+    "breakable",
+    "decision_rows",
+    "limited_by",
+    "limits_of",
+    "with_rows",
+    "without_limits",
+]

@@ -32,6 +32,12 @@ class DecisionRows(NamedTuple):
     """Which of `Problem.limits` a row is of, ``(rows,)``."""
 
 
+def breakable(rows: DecisionRows) -> Array:
+    """Whether some decision breaks a row, ``(instances, rows)``; a search has nothing to do with the others."""
+    sums = rows.weight.max(axis=-1).sum(axis=-1), rows.weight.min(axis=-1).sum(axis=-1)
+    return np.asarray((sums[0] > rows.most) | (sums[1] < rows.least))
+
+
 def decision_rows(problem: Any) -> DecisionRows:
     """Return the limits of instances, along one axis, as rows; none where the problem has no limits.
 
