@@ -5,6 +5,7 @@ It is no part of the data: no copy, pickle or `replace` takes it along, nothing 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from functools import wraps
 from operator import is_
@@ -100,6 +101,15 @@ def shared(kept: Callable[..., R], *problem: Any) -> R:
     return cast(R, same(*problem or (cast(Any, kept).__self__,)))
 
 
+class _Call(threading.local):
+    """What is kept during the call of a thread: of which problem, and by what function."""
+
+    known: tuple[Deriving, dict[Any, Any]] | None = None
+
+
+_call = _Call()
+
+
 class one_call:  # noqa: N801 - it is used as a context manager that is a function
     """Keep meanwhile what functions derive `once_a_call` of this problem, where it is little.
 
@@ -109,19 +119,16 @@ class one_call:  # noqa: N801 - it is used as a context manager that is a functi
         what is answered; of more than `FEW` entries nothing is kept.
     """
 
-    __slots__ = ("before", "problem")
+    __slots__ = ("before", "known")
 
     def __init__(self, problem: Deriving, decision: np.ndarray[Any, Any]) -> None:
-        self.problem = problem if decision.size <= FEW else None
+        self.known: tuple[Deriving, dict[Any, Any]] | None = (problem, {}) if decision.size <= FEW else None
 
     def __enter__(self) -> None:
-        if self.problem is not None:
-            self.before = self.problem._derived.get(one_call)
-            self.problem._derived[one_call] = {}
+        self.before, _call.known = _call.known, self.known
 
     def __exit__(self, *raised: object) -> None:
-        if self.problem is not None:
-            self.problem._derived[one_call] = self.before
+        _call.known = self.before
 
 
 def once_a_call(compute: C) -> C:
@@ -133,9 +140,10 @@ def once_a_call(compute: C) -> C:
 
     @wraps(compute)
     def kept(problem: Any, *given: Any) -> Any:
-        known = problem._derived.get(one_call)
-        if known is None:
+        call = _call.known
+        if call is None or call[0] is not problem:
             return compute(problem, *given)
+        known = call[1]
         found = known.get(compute)
         if found is not None and all(map(is_, found[0], given)):
             return found[1]

@@ -5,6 +5,7 @@ import dataclasses
 import gc
 import importlib
 import pickle
+import threading
 import tracemalloc
 import weakref
 from typing import Any, ClassVar
@@ -179,6 +180,33 @@ def test_what_an_answer_has_in_common_is_computed_once_a_call_and_kept_no_longer
     one[1] = 1
     assert total(problem, one) == 2.0
     assert len(asked) == 6
+
+
+def test_calls_of_two_threads_that_end_in_any_order_keep_nothing() -> None:
+    problem, decision, asked = BinaryOffloading(data_size=[1.0, 2.0]), np.array([1, 0]), []
+    entered, left = threading.Event(), threading.Event()
+
+    @once_a_call
+    def total(of: Any, decision: Any) -> float:
+        asked.append(threading.get_ident())
+        return float(decision.sum())
+
+    def other() -> None:
+        with one_call(problem, decision):
+            total(problem, decision)
+            entered.set()
+            left.wait(60.0)
+
+    thread = threading.Thread(target=other)
+    with one_call(problem, decision):
+        thread.start()
+        assert entered.wait(60.0)
+        total(problem, decision)
+    left.set()
+    thread.join()
+    assert len(asked) == len(set(asked)) == 2
+    decision[1] = 1
+    assert total(problem, decision) == 2.0
 
 
 @pytest.mark.parametrize("name", problem_names())
