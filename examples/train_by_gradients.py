@@ -69,7 +69,7 @@ def ratios(outputs: Outputs, slots: BinaryOffloading, optimum: Any) -> tuple[flo
 
 def main(arguments: Sequence[str] = ()) -> None:
     parser = argparse.ArgumentParser(allow_abbrev=False)
-    parser.add_argument("--slots", type=int, default=200)
+    parser.add_argument("--slots", type=int, default=100)
     parser.add_argument("--seeds", type=int, default=2)
     given, _ = parser.parse_known_args(arguments)  # a test that runs this file has words of its own
     for preset in ("paper", "heterogeneous"):

@@ -59,6 +59,11 @@ def differentiable(problem: type[Problem] | Problem) -> tuple[str, ...]:
     return found
 
 
+def value_only(problem: type[Problem] | Problem) -> bool:
+    """Whether the value alone has gradients, and those of the allocation are refused."""
+    return bool(getattr(_room(problem if isinstance(problem, type) else type(problem)), "VALUE_ONLY", False))
+
+
 def allocate(
     problem: Problem | type[Problem],
     decision: Any,
@@ -76,7 +81,8 @@ def allocate(
         a problem, or its class where all fields that it requires are given.
     decision
         shape ``(*batch, *candidates, n)``, a tensor or anything like an array; a single one is used for the whole batch. In
-        binary offloading a tensor of floats from 0 to 1 is a relaxed decision, with gradients to it.
+        binary offloading a tensor of floats from 0 to 1 is a relaxed decision, with gradients to it, and so are the energies
+        that hybrid slots keep.
     backend, tol
         as in `mecopt.allocate`.
     at_kinks
@@ -117,7 +123,7 @@ def allocate(
     whole, sizes, batch = _fields(cls, None if isinstance(problem, type) else problem, fields, room)
     own = getattr(room, "DECISION_AXES", 1)
     chosen, relaxed = _decision(decision, cls, room, batch, own)
-    call = Call(cls, room, tuple(whole), backend, tol, at_kinks, relaxed, of_variables(cls, sizes))
+    call = Call(cls, room, tuple(whole), backend, tol, at_kinks, relaxed, of_variables(cls, room, sizes))
     value, feasible, *variables = Solved.apply(call, chosen.detach(), *(tensor.detach() for tensor in whole.values()))
     missing = chosen.ndim - own - len(batch)
     single = {f.name: not axes(f) for f in declared(cls)}
@@ -141,7 +147,7 @@ def allocate(
         SimpleNamespace(**{name: used(name, tensor) for name, tensor in whole.items()}),
         chosen,
         SimpleNamespace(**dict(zip(names, known[:count], strict=True))),
-        SimpleNamespace(**dict(zip(prices, known[count:], strict=True))),
+        SimpleNamespace(**dict(zip([*prices, "multipliers"], known[count:], strict=False))),
     )
 
     def attached(solved: Tensor, moving: Tensor) -> Tensor:
@@ -149,7 +155,7 @@ def allocate(
 
     best = attached(value, found.lagrangian)
     pairs = zip(names, variables, strict=False)
-    if not found.allocation:
+    if value_only(cls):
         pieces = [ValueOnly.apply(_where(feasible, solved, float("nan")), best) for _, solved in pairs]
     else:
         pieces = [attached(solved, found.allocation[name]) for name, solved in pairs]
@@ -225,6 +231,8 @@ def _decision(decision: Any, cls: type[Problem], room: ModuleType, batch: tuple[
     """Return decisions with the axes of the batch, and whether they are relaxed."""
     chosen = decision if isinstance(decision, torch.Tensor) else torch.tensor(np.asarray(decision))
     relaxed = isinstance(decision, torch.Tensor) and chosen.is_floating_point() and hasattr(room, "relaxed")
+    if relaxed and cls.limits:
+        raise InstanceError("a relaxed decision takes no limits on decisions; allowed: whole numbers")
     if (chosen.is_floating_point() or chosen.is_complex()) and chosen.dtype not in (torch.float64, torch.complex128):
         raise InstanceError(f"decision is a tensor of {chosen.dtype}; allowed: whole numbers, or torch.float64")
     if chosen.requires_grad and not relaxed and not getattr(room, "REAL_DECISIONS", False):

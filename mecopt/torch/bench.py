@@ -23,13 +23,13 @@ from mecopt.compare.bench.plans import Step, draw
 from mecopt.compare.bench.rivals import TOL
 from mecopt.compare.bench.rows import Measurement, apart
 from mecopt.compare.bench.turns import Work
-from mecopt.contract.decision import OneOf
+from mecopt.contract.decision import Counts, OneOf
 from mecopt.contract.errors import InstanceError
 from mecopt.contract.problem import Problem
 from mecopt.running.rescue import said, survivable
 from mecopt.show.numbers import counted
 from mecopt.solve import allocate as certified
-from mecopt.torch.allocation import allocate, differentiable
+from mecopt.torch.allocation import allocate, differentiable, value_only
 
 Array = NDArray[Any]
 
@@ -84,7 +84,7 @@ def _rows(cls: type[Problem], seed: int, users: int, count: int, what: str, seco
         layer = Layer(problem, decision)
         works[RIVAL] = Work(layer.forward_and_backward)
         off = apart(problem.sign, certified(problem, decision).objective, layer.values(), np.max(problem.negligible))
-        if layer.model.takes_start:
+        if layer.model.takes_start and not value_only(problem):
             difference = layer.gradients_apart(fields)
             remark = "" if difference <= ALIKE else f"its gradient differs by {difference:.1g}"
         else:
@@ -112,14 +112,15 @@ def _chosen(problem: Problem, seed: int) -> Array:
     """Return decisions in which every other user offloads, so that a batch has one shape; else random ones."""
     rng, space = np.random.default_rng(seed), problem.decision_space
     if not isinstance(space, OneOf):
-        return problem.mended(np.maximum(space.sample(rng, problem.batch_shape), 1))
+        drawn = space.sample(rng, problem.batch_shape)
+        return problem.mended(np.maximum(drawn, 1) if isinstance(space, Counts) else drawn)
     there = rng.integers(1, len(space.labels), (*problem.batch_shape, problem.users), dtype=np.int8)
     return problem.mended(np.where(np.arange(problem.users) % 2 == 0, there, np.int8(0)))
 
 
 def _forward_and_backward(problem: Problem, decision: Array, fields: dict[str, Any]) -> None:
     value, allocation = allocate(problem, decision, **fields)
-    outputs = [value, *(part for part in allocation if part.requires_grad)]
+    outputs = [value, *(part for part in allocation if part.requires_grad and not value_only(problem))]
     torch.autograd.grad(outputs, list(fields.values()), [torch.ones_like(part) for part in outputs], allow_unused=True)
 
 

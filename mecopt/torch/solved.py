@@ -42,10 +42,11 @@ class Call:
     """Own axes of what comes back, in the order of `of_variables`."""
 
 
-def of_variables(cls: type[Problem], sizes: Mapping[str, int]) -> list[tuple[int, ...]]:
-    """Return the own axes of allocation and dual, one after the other."""
+def of_variables(cls: type[Problem], room: ModuleType, sizes: Mapping[str, int]) -> list[tuple[int, ...]]:
+    """Return the own axes of allocation and dual, one after the other, and of the multipliers where a room finds more."""
     both = (*declared(cls.Allocation), *declared(cls.Dual))  # type: ignore[arg-type]
-    return [tuple(sizes[axis] for axis in axes(f)) for f in both]
+    more = [(sizes["users"], room.MULTIPLIERS)] if hasattr(room, "multipliers") else []
+    return [tuple(sizes[axis] for axis in axes(f)) for f in both] + more
 
 
 def beside_users(value: Any, per_instance: bool) -> Any:
@@ -63,6 +64,9 @@ class Solved(torch.autograd.Function):
         given = decision.detach().cpu().numpy()
         value, feasible, allocation, dual = (_relaxed if call.relaxed else _whole)(call, problem, given)
         variables = [*allocation.as_dict().values(), *dual.as_dict().values()]
+        if hasattr(call.room, "multipliers"):
+            with np.errstate(all="ignore"):
+                variables.append(call.room.multipliers(problem, given, allocation))
         if call.at_kinks == "raise":
             _refuse_kinks(call, problem, given, feasible, allocation, dual)
         full = [np.broadcast_to(part, (*value.shape, *own)) for part, own in zip(variables, call.outputs, strict=True)]

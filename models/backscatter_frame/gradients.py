@@ -42,6 +42,9 @@ DIFFERENTIABLE = (
     "battery_price",
 )
 
+VALUE_ONLY = True
+"""Gradients that ask for the allocation are refused."""
+
 USED = 1e-6
 """Part of a slot above which a way of computing is used."""
 

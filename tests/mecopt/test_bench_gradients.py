@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from mecopt import find_problem
 from mecopt.cli.main import group
 from mecopt.compare.bench.plans import draw
+from mecopt.models import BinaryOffloading
 
 torch = pytest.importorskip("torch", reason="gradients need torch")
 
@@ -29,9 +30,22 @@ def test_the_command_measures_or_says_why_it_does_not(monkeypatch: pytest.Monkey
 
 
 def test_a_problem_without_gradients_is_said_to_have_none() -> None:
-    done = CliRunner().invoke(group, ["bench", "hybrid-slot", "--gradients", "--quick"])
-    assert done.exit_code == 0
-    assert "hybrid-slot has no gradients yet" in done.output
+    from mecopt.torch.bench import steps, why_none
+
+    class Own(BinaryOffloading):
+        pass
+
+    assert steps(Own) == []
+    assert why_none(Own).startswith("binary-offloading has no gradients yet")
+
+
+@pytest.mark.parametrize("name", ["backscatter-frame", "hybrid-slot"])
+def test_where_the_value_alone_has_gradients_it_alone_is_measured(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mecopt.torch.bench import steps
+
+    monkeypatch.setattr("mecopt.torch.bench.find_spec", lambda _: None)
+    rows = [row for step in steps(find_problem(name), 0, quick=True) for row in step.rows()]
+    assert [row.units for row in rows] == [1, 4]
 
 
 def test_two_benches_at_once_are_refused() -> None:

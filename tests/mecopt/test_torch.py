@@ -13,7 +13,6 @@ import mecopt
 from mecopt.models import (
     BandwidthPower,
     BinaryOffloading,
-    HybridSlot,
     InferenceQueue,
     MultiServerOffloading,
     PricedPower,
@@ -260,5 +259,22 @@ def test_what_is_inadmissible_is_named() -> None:
 
 
 def test_a_problem_without_gradients_says_so() -> None:
-    with pytest.raises(mecopt.InstanceError, match="hybrid-slot has no gradients yet"):
-        allocate(HybridSlot.sample(np.random.default_rng(0)), [0.0])
+    """A problem of somebody's own may change any formula, so it has the gradients of no other one."""
+
+    class Own(BinaryOffloading):
+        pass
+
+    with pytest.raises(mecopt.InstanceError, match="binary-offloading has no gradients yet; allowed: problems with a room"):
+        allocate(Own(data_size=[1.0, 2.0]), [0, 1])
+
+
+def test_a_limit_on_decisions_makes_others_infeasible_and_changes_no_gradient() -> None:
+    size = tensor([12.0, 7.5, 20.1])
+    problem = BinaryOffloading(data_size=[1.0, 1.0, 1.0]).limited(mecopt.Limit("at most two", {"offload": 1.0}, most=2))
+    value, _ = allocate(problem, [[1, 0, 1], [1, 1, 1]], data_size=size)
+    assert value.isnan().tolist() == [False, True]
+    (limited,) = torch.autograd.grad(torch.nansum(value), size)
+    (free,) = torch.autograd.grad(allocate(BinaryOffloading, [1, 0, 1], data_size=size).value, size)
+    assert torch.equal(limited, free)
+    with pytest.raises(mecopt.InstanceError, match="takes no limits"):
+        allocate(problem, tensor([0.5, 0.5, 0.5]), data_size=size)
