@@ -42,6 +42,7 @@ def _apart(problem: Any, group: Array, decision: Array, choices: int) -> Array:
     return np.asarray(others | elsewhere[..., None])
 
 
+@np.errstate(all="ignore")
 def repaired(problem: Any, decision: Array, of: Callable[[str], Callable[..., Any]]) -> Array:
     """Return decisions in whose place other ones stand where they break limits, as far as single moves lead to some.
 
@@ -82,8 +83,7 @@ def repaired(problem: Any, decision: Array, of: Callable[[str], Callable[..., An
         helps = heads & (taken > 0.0)
         cost = problem.sign * np.asarray(of("move_values")(part, now), dtype=float)
         before = problem.sign * np.asarray(of("optimal_value")(part, now), dtype=float)[:, None, None]
-        with np.errstate(invalid="ignore"):
-            rise = _of_blocks(np.where(np.isfinite(cost) & np.isfinite(before), cost - before, np.inf), blocks[active])
+        rise = _of_blocks(np.where(np.isfinite(cost) & np.isfinite(before), cost - before, np.inf), blocks[active])
         rise = np.where(np.isfinite(before), rise, np.where(np.isfinite(cost), 0.0, 1e300))
         rank = np.where(helps, rise / np.where(helps, taken, 1.0), np.inf)
         # where every move that helps is impossible by itself the one that takes most is made
