@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
 
 import mecopt
 from mecopt import InstanceError, Status
@@ -16,14 +17,15 @@ from mecopt.models.backscatter_frame.admission import admit, admit_most
 from mecopt.models.backscatter_frame.allocation.conic import from_point
 from mecopt.models.backscatter_frame.allocation.frame import Frame, bound
 from mecopt.models.backscatter_frame.allocation.path import follow_batch
-from mecopt.models.backscatter_frame.allocation.prices import scaled
+from mecopt.models.backscatter_frame.allocation.prices import Prices, scaled
 from mecopt.models.backscatter_frame.allocation.specialised import allocated, completed, fitted, follow
 from mecopt.models.backscatter_frame.allocation.system import workspace
 from mecopt.models.backscatter_frame.exact import beams as rules
 from mecopt.models.backscatter_frame.exact import switching
 from mecopt.models.backscatter_frame.exact.generation import attained, generate
-from mecopt.models.backscatter_frame.exact.relaxation import best_beams
+from mecopt.models.backscatter_frame.exact.relaxation import best_beams, harvest_weights
 from mecopt.models.backscatter_frame.exact.solvers import keep_better
+from mecopt.models.backscatter_frame.terms import passive_gain
 from mecopt.testing.statements import certified, same_value
 
 Array = NDArray[Any]
@@ -301,6 +303,46 @@ def test_a_slot_of_carrier_costs_no_less_with_any_beam_than_with_the_best() -> N
         assert (best.reflected <= reflected(beams) + 1e-9 * (1.0 + np.abs(best.reflected))).all()
     attained = np.minimum(reflected(best.beams[:, :, 0]), reflected(best.beams[:, :, 1]))
     assert np.mean(attained <= best.reflected + 1e-6 * (1.0 + np.abs(best.reflected))) > 0.95
+
+
+def _least_tangent(fed: Array, own: Array, ratio: float, gain: float) -> float:
+    """Return the least of the tangents' bounds on what a slot of carrier brings, as scipy finds it."""
+
+    def brings(log_slope: float) -> float:
+        slope = np.exp(log_slope)
+        most = float(np.linalg.eigvalsh(fed + slope * ratio * own)[-1])
+        return float(most + gain * (np.log2(gain / (slope * np.log(2.0))) - 1.0 / np.log(2.0)) + slope)
+
+    steepest = np.log(gain / np.log(2.0))
+    ends = steepest - np.log1p(ratio * np.trace(own).real) - 1e-9, steepest + 1e-9
+    return float(minimize_scalar(brings, bounds=ends, method="bounded", options={"xatol": 1e-10}).fun)
+
+
+def test_the_least_cost_of_a_slot_is_that_of_the_best_tangent_whatever_stands_beside_it() -> None:
+    """In some frames one user hears next to nothing, in others channels are orthogonal, where the best beam jumps."""
+    frames, _ = drawn(12, users=3, antennas=3, seed=5)
+    channel = frames.channel.copy()
+    channel[:4, 0] *= 1e-9
+    channel[8:] = np.linalg.norm(channel[8:], axis=-1)[..., None] * np.eye(3)
+    frames = BackscatterFrame(**{**frames.data(), "channel": channel})
+    terms, ratio = frames.terms(rules.matched(frames)), passive_gain(frames, channel)
+    several = [scaled(frames.random_dual(np.random.default_rng(k), (12,)), terms) for k in (6, 7)]
+    together = best_beams(frames, terms, Prices(*(np.stack(each) for each in zip(*several, strict=True))))
+    jumps, checked = 0, 0
+    for place, prices in enumerate(several):
+        alone = best_beams(frames, terms, prices)
+        for one, other in zip(together, alone, strict=True):
+            np.testing.assert_array_equal(one[place], other)
+        weight, gain = harvest_weights(frames, terms, prices), np.maximum(prices.work - terms.costs[..., 1:2], 0.0)
+        jumps += int(alone.apart.sum())
+        for k, i in np.argwhere(gain > 0.0):
+            own = rules.outer(channel[k])
+            brings = float(terms.costs[k, 2] - alone.reflected[k, i])
+            least = _least_tangent(np.einsum("j,jab->ab", weight[k, i], own), own[i], ratio[k, i], gain[k, i])
+            assert least * (1.0 - 1e-6) <= brings <= least * (1.0 + 1e-12) + 1e-12
+            checked += 1
+    assert jumps > 5
+    assert checked > 40
 
 
 # ---------------------------------------------------------------------- beams

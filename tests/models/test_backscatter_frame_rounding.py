@@ -68,10 +68,10 @@ def test_little_work_that_is_sent_costs_the_least_time_in_which_the_battery_send
     assert solution.objective == pytest.approx(50.0 * time + 0.1 * work, rel=1e-6)
 
 
-@pytest.mark.parametrize("users", [2, 3])
-def test_what_uses_next_to_nothing_of_any_limit_costs_in_proportion_to_the_work(users: int) -> None:
-    frames = BackscatterFrame.sample(np.random.default_rng(users), (4,), users=users, battery=0.0)
-    works = np.random.default_rng(0).uniform(0.3, 1.0, users)
+@pytest.mark.parametrize(("users", "seed"), [(2, 0), (3, 0), (2, 7), (3, 7)])
+def test_what_uses_next_to_nothing_of_any_limit_costs_in_proportion_to_the_work(users: int, seed: int) -> None:
+    frames = BackscatterFrame.sample(np.random.default_rng(users + 100 * seed), (4,), users=users, battery=0.0)
+    works = np.random.default_rng(seed).uniform(0.3, 1.0, users)
     beams = frames.decision_space.sample(np.random.default_rng(1), (4,))
     for answer in (mecopt.solve, lambda frames: mecopt.allocate(frames, beams, tol=1e-6)):
         values = []

@@ -65,9 +65,9 @@ class Generated(NamedTuple):
 def columns(problem: BackscatterFrame, terms: Terms, beams: Array) -> tuple[Terms, Array]:
     """Return the terms of frames whose slots are divided among ``(instances, users, k, antennas)`` beams, and the owners."""
     instances, users, count, _ = beams.shape
-    each = [problem.links(beams[:, :, k]) for k in range(count)]
-    rate = np.stack([found.rate for found in each], axis=-1).reshape(instances, -1)
-    harvest = np.stack([found.harvest for found in each], axis=-1).reshape(instances, users, -1)
+    found = problem.links(beams.swapaxes(1, 2))
+    rate = found.rate.swapaxes(1, 2).reshape(instances, -1)
+    harvest = np.moveaxis(found.harvest, 1, -1).reshape(instances, users, -1)
     scale = (terms.time_unit / terms.energy_unit)[..., None]
     divided = terms._replace(rate=rate / problem.bandwidth[..., None], harvest=harvest * scale)
     return divided, np.repeat(np.arange(users), count)
@@ -162,14 +162,10 @@ def generate(problem: BackscatterFrame, gap: float, deadline: float = np.inf) ->
     unknown = np.full(instances, np.inf)
     state = Generated(mixture, prices, -unknown, unknown, np.zeros(instances, dtype=int))
     missed, each = hungry(problem, at_hand), feeding(problem)
-    alike = [(left, at_hand[left]) for left in (np.flatnonzero(~missed),) if left.size]
-    alike += [(left, np.concatenate([at_hand[left], each[left]], axis=2)) for left in (np.flatnonzero(missed),) if left.size]
+    alike = [(left, at_hand[left]) for left in (np.flatnonzero(~missed), np.flatnonzero(missed)) if left.size]
     for _ in range(ROUNDS):
-        alike = [
-            (more, np.concatenate([beams, each[more]], axis=2) if missed[more[0]] else beams)
-            for left, at_hand in alike
-            for more, beams in _round(problem, terms, state, gap, left, at_hand)
-        ]
+        alike = [(left, np.concatenate([beams, each[left]], axis=2) if missed[left[0]] else beams) for left, beams in alike]
+        alike = _round(problem, terms, state, gap, alike, missed)
         if not alike or clock.now() > deadline:
             break
     return state
@@ -193,13 +189,41 @@ def hungry(problem: BackscatterFrame, beams: Array) -> Array:
     return np.asarray(((strength > 0.0) & (most < HUNGRY * strength)).any(axis=-1))
 
 
+class _Followed(NamedTuple):
+    """Frames with equally many beams, their best times."""
+
+    left: Array
+    """Which instances."""
+    at_hand: Array
+    """Beams, ``(instances, users, k, antennas)``."""
+    prices: Prices
+    cost: Array
+    times: Array
+    """``(instances, users, k)``"""
+    mixture: Array
+
+
+def _followed(problem: BackscatterFrame, terms: Terms, left: Array, at_hand: Array) -> _Followed:
+    """Find the best times of the beams at hand."""
+    divided, owner = columns(problem[left], some(terms, left), at_hand)
+    found = follow(divided, TIGHT, owner)
+    times = found.passive.reshape(*at_hand.shape[:3])
+    mixture = np.einsum("fik,fika,fikb->fiab", times, at_hand, at_hand.conj())
+    return _Followed(left, at_hand, found.prices, value(divided, found.point, found.passive), times, mixture)
+
+
+def some(entries: Any, which: Array) -> Any:
+    """Return entries of some instances, of terms or prices."""
+    return type(entries)(*(entry[which] for entry in entries))
+
+
 def _proved(part: BackscatterFrame, terms: Terms, state: Generated, left: Array, prices: Prices, best: Best) -> None:
-    """Keep prices and what they prove where that is more."""
-    reached = proved(part, terms, prices, best)
-    higher = reached > state.bound[left]
-    state.bound[left[higher]] = reached[higher]
-    for mine, new in zip(state.prices, prices, strict=True):
-        mine[left[higher]] = new[higher]
+    """Keep prices and what they prove where that is more; several of them stand along the first axis."""
+    for reached, *trial in zip(proved(part, terms, prices, best), *prices, strict=True):
+        higher = reached > state.bound[left]
+        state.bound[left[higher]] = reached[higher]
+        for mine, new in zip(state.prices, trial, strict=True):
+            mine[left[higher]] = new[higher]
 
 
 def _prove_little(
@@ -210,46 +234,67 @@ def _prove_little(
     What it brings more counts for the whole slot, of which such frames use next to nothing (Farley, "A note on bounding a
     class of linear programming problems", Oper. Res. 38(5), 1990).
     """
-    mine, own = part[small], Terms(*(entry[small] for entry in terms))
-    less = withdrawn(Prices(*(entry[small] for entry in prices)), excessive(best.reflected[small], own.costs[:, 2:3]))
+    mine, own = part[small], some(terms, small)
+    less = withdrawn(Prices(*(entry[:, small] for entry in prices)), excessive(best.reflected[:, small], own.costs[:, 2:3]))
     _proved(mine, own, state, left[small], less, best_beams(mine, own, less))
 
 
 def _round(
-    problem: BackscatterFrame, terms: Terms, state: Generated, gap: float, left: Array, at_hand: Array
+    problem: BackscatterFrame,
+    terms: Terms,
+    state: Generated,
+    gap: float,
+    alike: list[tuple[Array, Array]],
+    missed: Array,
 ) -> list[tuple[Array, Array]]:
-    """Take instances with equally many beams a round further; return those that are open with the beams to go on with.
+    """Take instances a round further; return those that are open with the beams to go on with.
 
-    They are put together by how many these are, which depends on nothing but the instance itself.
+    They are put together by how many these are, and whether they are hungry, which depends on nothing but the instance
+    itself. What prices ask for is found for all of them at once.
     """
-    part, own, users = problem[left], Terms(*(entry[left] for entry in terms)), at_hand.shape[1]
-    divided, owner = columns(part, own, at_hand)
-    found = follow(divided, TIGHT, owner)
-    cost, asked = value(divided, found.point, found.passive), []
-    small = np.flatnonzero(np.abs(cost) < SMALL * own.cost_unit[:, 0])
-    for trial in (found.prices, between(found.prices, Prices(*(mine[left] for mine in state.prices)))):
-        better = best_beams(part, own, trial)
-        asked.append(better)
-        _proved(part, own, state, left, trial, better)
-        if small.size:
-            _prove_little(part, own, state, left, small, trial, better)
-    times = found.passive.reshape(left.size, users, -1)
-    whole = np.einsum("fik,fika,fikb->fiab", times, at_hand, at_hand.conj())
+    followed = [_followed(problem, terms, left, at_hand) for left, at_hand in alike]
+    left, cost, whole = (np.concatenate([getattr(one, name) for one in followed]) for name in ("left", "cost", "mixture"))
+    part, own = problem[left], some(terms, left)
+    found = Prices(*(np.concatenate(each) for each in zip(*(one.prices for one in followed), strict=True)))
+    trials = Prices(*(np.stack(each) for each in zip(found, between(found, some(state.prices, left)), strict=True)))
+    asked = best_beams(part, own, trials)
+    _proved(part, own, state, left, trials, asked)
     state.rounds[left] += 1
     improved = cost < state.value[left]
     state.value[left[improved]], state.mixture[left[improved]] = cost[improved], whole[improved]
+    small = np.flatnonzero(_open(problem, state, gap, left) & (np.abs(cost) < SMALL * own.cost_unit[:, 0]))
+    if small.size:
+        _prove_little(part, own, state, left, small, trials, asked)
+    doubted = left[_below(problem, state, gap, left)]
+    if doubted.size:
+        state.value[doubted] = problem[doubted].optimal_value(rules.principal(state.mixture[doubted]))
+    open_, ranks = _open(problem, state, gap, left), np.where(carried(part, whole, cost), switching.rank(whole), 1)
+    kinds = np.stack([asked.apart.any(axis=(0, -1)).astype(int), ranks.max(axis=-1)], axis=1)
+    again: dict[tuple[bool, int], list[tuple[Array, Array]]] = {}
+    first = 0
+    for one in followed:
+        rows, first = np.arange(first, first + one.left.size), first + one.left.size
+        kept = np.take_along_axis(one.at_hand, np.argsort(-one.times, axis=-1)[..., :KEPT, None], axis=2)
+        for plane, parts in np.unique(kinds[rows[open_[rows]]], axis=0).tolist():
+            mine = rows[open_[rows] & (kinds[rows] == (plane, parts)).all(axis=-1)]
+            more = [kept[mine - rows[0]], *asked.beams[:, mine], rules.principal(whole[mine])[:, :, None]]
+            more += [*asked.between[:, mine]] if plane else []
+            more += [parts_of(whole[mine], part.channel[mine], ranks[mine])] if parts > 1 else []
+            beams = np.concatenate(more, axis=2)
+            again.setdefault((bool(missed[one.left[0]]), beams.shape[2]), []).append((left[mine], beams))
+    return [
+        (np.concatenate([*lefts]), np.concatenate([*beams]))
+        for lefts, beams in (zip(*each, strict=True) for each in again.values())
+    ]
+
+
+def _open(problem: BackscatterFrame, state: Generated, gap: float, left: Array) -> Array:
+    """Whether the gap of instances is still to be closed."""
     size = np.abs(state.value[left]) + NOTHING * problem.negligible[left]
-    open_ = state.value[left] - state.bound[left] > gap * size + DUST * problem.negligible[left]
-    kept = np.argsort(-times, axis=-1)[..., :KEPT, None]
-    usual = (np.take_along_axis(at_hand, kept, axis=2), *(best.beams for best in asked), rules.principal(whole)[:, :, None])
-    apart = np.any([best.apart.any(axis=-1) for best in asked], axis=0)
-    ranks = np.where(carried(part, whole, cost), switching.rank(whole), 1)
-    most = ranks.max(axis=-1)
-    again = []
-    for plane, parts in sorted({(bool(apart[k]), int(most[k])) for k in np.flatnonzero(open_)}):
-        mine = np.flatnonzero(open_ & (apart == plane) & (most == parts))
-        more = [each[mine] for each in (*usual, *((best.between for best in asked) if plane else ()))]
-        if parts > 1:
-            more.append(parts_of(whole[mine], part.channel[mine], ranks[mine]))
-        again.append((left[mine], np.concatenate(more, axis=2)))
-    return again
+    return np.asarray(state.value[left] - state.bound[left] > gap * size + DUST * problem.negligible[left])
+
+
+def _below(problem: BackscatterFrame, state: Generated, gap: float, left: Array) -> Array:
+    """Whether instances seem to cost less than is proved: rounding has left out some of very little work."""
+    bound = state.bound[left]
+    return np.asarray(state.value[left] < bound - gap * (np.abs(bound) + NOTHING * problem.negligible[left]))

@@ -45,6 +45,12 @@ PHASES = 2.0 * np.pi / 3.0 * np.arange(3)
 HALVINGS = 45
 """Of the logarithm of the slope's interval; its ends differ by 1 + c |h|^2, so to rounding."""
 
+NARROW = 5e-16
+"""Interval of the logarithm that is not divided further."""
+
+DEEPEST = 700.0
+"""Logarithm of 1 + c |h|^2 that counts for all beyond it, so that slopes are floats."""
+
 
 class Best(NamedTuple):
     """What a slot of carrier costs at least at some prices, in the solver's unit, and the beams that attain it."""
@@ -68,37 +74,87 @@ def harvest_weights(problem: BackscatterFrame, terms: Terms, prices: Prices) -> 
 
 
 def best_beams(problem: BackscatterFrame, terms: Terms, prices: Prices) -> Best:
-    """Return the least cost of a slot of carrier over all beams, and the beams."""
+    """Return the least cost of a slot of carrier over all beams, and the beams; several prices may stand before frames."""
     own = outer(problem.channel)
     charged = np.einsum("...ij,...jab->...iab", harvest_weights(problem, terms, prices), own)
     gain = duals.gain(terms, prices) * (problem.mode[..., None] == 0.0)
-    ratio = passive_gain(problem, problem.channel)
-    strongest = ratio * (np.abs(problem.channel) ** 2).sum(axis=-1)
-    high = gain / LN2
-    low = high / (1.0 + strongest)
-
-    def solved(slope: Array) -> tuple[Array, Array]:
-        values, vectors = np.linalg.eigh(charged + (slope * ratio)[..., None, None] * own)
-        return values[..., -1], vectors[..., :, -1]
-
-    def received(beam: Array) -> Array:
-        return np.asarray(ratio * np.abs((problem.channel.conj() * beam).sum(axis=-1)) ** 2)
-
-    for _ in range(HALVINGS):
-        middle = np.sqrt(low * high)
-        _, beam = solved(middle)
-        too_steep = middle * (1.0 + received(beam)) > gain / LN2
-        high, low = np.where(too_steep, middle, high), np.where(too_steep, low, middle)
-    least, beams = np.full(gain.shape, np.inf), []
-    for slope in (low, high):
-        value, beam = solved(slope)
+    ratio, steepest = passive_gain(problem, problem.channel), gain / LN2
+    slots = ((charged, 2), (own, 2), (problem.channel, 1), (ratio, 0), (steepest, 0))
+    depth, values, ends = _bracketed(*(_listed(part, gain.shape, axes) for part, axes in slots))
+    least = np.full(gain.shape, np.inf)
+    for slope, value in zip(steepest * np.exp(-depth.reshape(2, *gain.shape)), values.reshape(2, *gain.shape), strict=True):
         safe = np.where(slope > 0.0, slope, 1.0)
-        tangent = np.where(slope > 0.0, gain * np.log2(np.maximum(gain, 1e-300) / (safe * LN2)) - gain / LN2 + slope, 0.0)
-        least = np.minimum(least, value + tangent)
-        beams.append(beam)
-    asked = gain / (LN2 * np.where(high > 0.0, np.sqrt(low) * np.sqrt(high), 1.0)) - 1.0
-    found, apart = between(problem.channel, ratio, asked, *beams)
-    return Best(np.asarray(terms.costs[..., 2:3] - least), np.stack(beams, axis=-2), found, apart)
+        tangent = gain * np.log2(np.maximum(gain, 1e-300) / (safe * LN2)) - gain / LN2 + slope
+        least = np.minimum(least, value + np.where(slope > 0.0, tangent, np.where(gain > 0.0, np.inf, 0.0)))
+    asked = np.expm1(depth.mean(axis=0)).reshape(gain.shape)
+    high, low = ends.reshape(2, *gain.shape, -1)
+    found, apart = between(problem.channel, ratio, asked, low, high)
+    return Best(np.asarray(terms.costs[..., 2:3] - least), np.stack([low, high], axis=-2), found, apart)
+
+
+def _listed(part: Array, shape: tuple[int, ...], axes: int) -> Array:
+    """Return what slots have, with so many axes of antennas each, slot after slot, at all prices."""
+    each = part.shape[part.ndim - axes :]
+    return np.broadcast_to(part, (*shape, *each)).reshape(-1, *each)
+
+
+def _bracketed(charged: Array, own: Array, channel: Array, ratio: Array, steepest: Array) -> tuple[Array, Array, Array]:
+    r"""Return tangents on both sides of the best one of every slot, the steeper first.
+
+    A tangent is said by the depth u of its slope :math:`\nu = g B/\ln 2 \; e^{-u}`. At the best one
+    :math:`\log(1 + c |h^H w|^2) = u`; the difference falls as u rises, smoothly or, at a double eigenvalue, by a jump. Steps
+    are those of the method ITP (Oliveira, Takahashi, "An enhancement of the bisection method average performance preserving
+    minmax optimality", ACM Trans. Math. Softw. 47(1), 2021): few where it is smooth, and one more than halvings at most.
+
+    Returns
+    -------
+    Array
+        depths, ``(2, slots)``.
+    Array
+        the greatest eigenvalues there, ``(2, slots)``.
+    Array
+        beams, ``(2, slots, antennas)``.
+    """
+    with np.errstate(over="ignore"):
+        span = np.minimum(np.log1p(ratio * (np.abs(channel) ** 2).sum(axis=-1)), DEEPEST)
+    span = np.where(steepest > 0.0, span, 0.0)
+    narrow = np.maximum(span * 0.5**HALVINGS, NARROW)
+
+    def solved(rows: Array, depth: Array) -> tuple[Array, Array, Array]:
+        slope = steepest[rows] * np.exp(-depth) * ratio[rows]
+        values, vectors = np.linalg.eigh(charged[rows] + slope[:, None, None] * own[rows])
+        received = ratio[rows] * np.abs((channel[rows].conj() * vectors[:, :, -1]).sum(axis=-1)) ** 2
+        return values[:, -1], vectors[:, :, -1], np.log1p(received) - depth
+
+    everyone = np.arange(span.size)
+    depth = np.stack([np.zeros_like(span), span])
+    value, beam, rise = (np.stack(parts) for parts in zip(*(solved(everyone, end) for end in depth), strict=True))
+    reach = narrow * np.exp2(np.ceil(np.log2(np.maximum(span / narrow, 1.0))))
+    for _ in range(HALVINGS + 1):
+        rows = np.flatnonzero(depth[1] - depth[0] > narrow)
+        if not rows.size:
+            break
+        trial = _between_ends(depth[:, rows], rise[:, rows], span[rows], reach[rows], narrow[rows])
+        found = solved(rows, trial)
+        side = np.where(found[2] > 0.0, 0, 1)
+        for kept, new in zip((depth, value, beam, rise), (trial, *found), strict=True):
+            kept[side, rows] = new
+        reach *= 0.5
+    return depth, value, beam
+
+
+def _between_ends(depth: Array, rise: Array, span: Array, reach: Array, narrow: Array) -> Array:
+    """Return the next depth to try: near the chord's root, on the side of the middle, no further from that than allowed.
+
+    It is so far from the chord's root that the other end comes near, too, and is not where an end is already.
+    """
+    width, middle = depth[1] - depth[0], depth.mean(axis=0)
+    with np.errstate(all="ignore"):
+        chord = depth[0] + width * (rise[0] / (rise[0] - rise[1]))
+    off = middle - np.where(np.isfinite(chord), chord, middle)
+    off = np.sign(off) * np.maximum(np.abs(off) - np.maximum(0.2 * width**2 / span, 0.5 * narrow), 0.0)
+    most = np.maximum(reach - 0.5 * width, 0.0)
+    return np.asarray(middle - np.clip(off, -most, most))
 
 
 def between(channel: Array, ratio: Array, asked: Array, low: Array, high: Array) -> tuple[Array, Array]:
