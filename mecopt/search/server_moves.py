@@ -37,6 +37,22 @@ def _own(servers: Servers, i: int, j: int) -> tuple[int, float]:
     return (0, cost) if cost < np.inf else (1, 0.0)
 
 
+@compiled_inside
+def _may_help(servers: Servers, i: int, old: int, load: Floats, over: NDArray[np.int64], part: Floats, tiny: float) -> bool:
+    """Whether a move of user i would better a decision that fits if shares had no bounds: with them it costs no less."""
+    cost, root, capacity = servers.cost[0, i], servers.root[0, i], servers.capacity[0]
+    if over[old] > 0 or not cost[old] < np.inf:
+        return True
+    left = (load[old] - root) * ((load[old] - root) / capacity[old - 1]) if old > 0 else 0.0
+    for j in range(cost.size):
+        if j == old or not cost[j] < np.inf:
+            continue
+        after = (load[j] + root) * ((load[j] + root) / capacity[j - 1]) if j > 0 else 0.0
+        if over[j] > 0 or cost[j] - cost[old] + left + after - part[old] - part[j] < -tiny:
+            return True
+    return False
+
+
 @compiled
 def polish(servers: Servers, decision: Bits, rounds: int) -> int:
     """Better a decision in place by single moves, and among few users by exchanges, until none helps; count them.
@@ -63,6 +79,8 @@ def polish(servers: Servers, decision: Bits, rounds: int) -> int:
         improved = False
         for i in range(users):
             old, root = decision[i], roots[0, i]
+            if not _may_help(servers, i, old, load, over, part, tiny):
+                continue
             wrong, paid = _own(servers, i, old)
             left_over, left = 0, 0.0
             if old > 0:
@@ -101,13 +119,18 @@ def _exchange(
     servers: Servers, decision: Bits, load: Floats, over: NDArray[np.int64], part: Floats, share: Floats, tiny: float
 ) -> bool:
     """Take the first exchange of two users' choices that helps."""
-    users = decision.size
-    for i in range(users):
+    cost, roots, capacity = servers.cost[0], servers.root[0], servers.capacity[0]
+    for i in range(decision.size):
         for k in range(i):
             a, b = decision[i], decision[k]
-            if a == b or not servers.cost[0, i, b] + servers.cost[0, k, a] < np.inf:
+            if a == b or not cost[i, b] + cost[k, a] < np.inf:
                 continue
-            difference = servers.root[0, i] - servers.root[0, k]
+            difference = roots[i] - roots[k]
+            if over[a] == 0 and over[b] == 0 and cost[i, a] + cost[k, b] < np.inf:  # without bounds on shares it costs less
+                at_a = (load[a] - difference) * ((load[a] - difference) / capacity[a - 1]) if a > 0 else 0.0
+                at_b = (load[b] + difference) * ((load[b] + difference) / capacity[b - 1]) if b > 0 else 0.0
+                if not cost[i, b] + cost[k, a] - cost[i, a] - cost[k, b] + at_a + at_b - part[a] - part[b] < -tiny:
+                    continue
             wrong_i, paid_i = _own(servers, i, a)
             wrong_k, paid_k = _own(servers, k, b)
             decision[i], decision[k] = b, a
@@ -117,7 +140,7 @@ def _exchange(
             if b > 0:
                 over_b, at_b = _part(servers, decision, b - 1, load[b] + difference, share)
             more = over_a + over_b - over[a] - over[b] - wrong_i - wrong_k
-            dearer = servers.cost[0, i, b] + servers.cost[0, k, a] - paid_i - paid_k + at_a + at_b - part[a] - part[b]
+            dearer = cost[i, b] + cost[k, a] - paid_i - paid_k + at_a + at_b - part[a] - part[b]
             if more < 0 or (more == 0 and dearer < -tiny):
                 load[a] -= difference
                 load[b] += difference
