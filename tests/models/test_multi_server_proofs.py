@@ -178,3 +178,30 @@ def test_the_only_place_of_a_decision_is_not_above_its_cost_by_rounding(solver: 
     assert answer.is_optimal.all()
     alone = [problem.objective(np.full((3000, 1), k), problem.closed_form(np.full((3000, 1), k))[0]) for k in range(4)]
     np.testing.assert_allclose(answer.objective, np.min(alone, axis=0), rtol=1e-12)
+
+
+# ---------------------------------------------------------------------- local search
+
+
+@pytest.mark.parametrize("preset", ["paper", "heterogeneous", "power-limited", "limited"])
+def test_no_move_and_no_exchange_of_two_betters_what_local_search_leaves(preset: str) -> None:
+    """Shares have bounds and places are limited in the last preset; moves and exchanges are costed by the problem itself."""
+    batch = MultiServerOffloading.sample(np.random.default_rng(51), (6,), preset=preset, users=12)
+    start = batch.decision_space.sample(np.random.default_rng(52), (6,))
+    decision = mecopt.solve(batch, solver="local-search", start=start, throw=False).decision
+    choices, users = len(batch.choices.labels), batch.users
+    near = [decision]
+    for i in range(users):
+        for j in range(choices):
+            moved = decision.copy()
+            moved[:, i] = j
+            near.append(moved)
+        for k in range(i):
+            exchanged = decision.copy()
+            exchanged[:, i], exchanged[:, k] = decision[:, k], decision[:, i]
+            near.append(exchanged)
+    cost = batch.optimal_value(np.stack(near, axis=1))
+    fits = np.isfinite(cost[:, 0])
+    assert fits.sum() > 2
+    assert (cost[fits].min(axis=1) >= cost[fits, 0] * (1.0 - 1e-12)).all()
+    assert (cost[fits, 0] < batch.optimal_value(start)[fits]).any()
