@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mecopt.contract.answerable import checked_problem, checked_start
 from mecopt.contract.arguments import checked_gap, checked_generator, checked_limit
-from mecopt.contract.backend import Backend, ClosedForm, Feature
+from mecopt.contract.backend import Answer, Backend, ClosedForm, Feature
 from mecopt.contract.certificate import certified, denied, distance, judge, reasons, some
 from mecopt.contract.certified import Statistics, Status, of_each
 from mecopt.contract.decision import OneOf
@@ -217,15 +217,17 @@ def _allocated(
     problem: Problem, decisions: Array, chosen: Backend, start: Solution | None, tol: float, time_limit: float | None
 ) -> Solution:
     """Allocate what was looked at, and certify it; may raise."""
-    with one_call(problem, decisions):
-        return _answered(problem, decisions, chosen, start, tol, time_limit)
-
-
-def _answered(
-    problem: Problem, decisions: Array, chosen: Backend, start: Solution | None, tol: float, time_limit: float | None
-) -> Solution:
     compiled, loaded = clock.compiled_seconds(), clock.loaded_seconds()
     answer = chosen.allocate(problem, decisions, start=start, tol=tol, time_limit=time_limit)
+    # Nothing is kept from within a backend: it may write into arrays that it has evaluated.
+    with one_call(problem, decisions):
+        return _certified(problem, decisions, chosen, answer, tol, compiled, loaded)
+
+
+def _certified(
+    problem: Problem, decisions: Array, chosen: Backend, answer: Answer, tol: float, compiled: float, loaded: float
+) -> Solution:
+    """Certify what a backend allocated."""
     began = clock.now()
     lead = problem.decision_space.lead(decisions)
     bound = behind(problem, "bound")(decisions, own_variables(problem, "dual", answer.dual, lead))

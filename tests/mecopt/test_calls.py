@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 
 import mecopt
 from mecopt.contract import derived
-from mecopt.contract.backend import ClosedForm
+from mecopt.contract.backend import Answer, Backend, ClosedForm
 from mecopt.contract.certificate import certified, distance, judge, relative_gap
 from mecopt.contract.decision import DecisionSpace
 from mecopt.contract.derived import of_data, once_a_call, one_call, shared
 from mecopt.contract.errors import InstanceError
-from mecopt.models import BinaryOffloading, HybridSlot, MultiServerOffloading
+from mecopt.models import BinaryOffloading, HybridSlot, MultiServerOffloading, PricedPower
 from mecopt.models.multi_server_offloading import terms
 from mecopt.registry import problem_names
 from mecopt.running import rescue
@@ -180,6 +180,28 @@ def test_what_an_answer_has_in_common_is_computed_once_a_call_and_kept_no_longer
     one[1] = 1
     assert total(problem, one) == 2.0
     assert len(asked) == 6
+
+
+class _Rewriting(Backend):
+    """Evaluates its answer, then writes another one into the same array."""
+
+    name = "rewriting"
+    summary = "halves the powers that it has evaluated"
+
+    def allocate(self, problem: Any, decision: Any, *, start: Any, tol: float, time_limit: float | None) -> Answer:
+        allocation, dual = problem.closed_form(decision)
+        allocation = type(allocation)(transmit_power=np.array(allocation.transmit_power))
+        problem.objective(decision, allocation)
+        allocation.transmit_power[...] *= 0.5
+        return Answer(allocation, dual, np.zeros(decision.shape[:-1], dtype=int))
+
+
+def test_a_certificate_is_of_what_a_backend_hands_over_not_of_what_it_evaluated() -> None:
+    problem = PricedPower.sample(np.random.default_rng(0), users=4)
+    decision = np.ones(4, dtype=np.int8)
+    found = mecopt.allocate(problem, decision, backend=_Rewriting(), throw=False)
+    assert found.objective == problem.objective(decision, found.allocation)
+    assert found.objective != problem.optimal_value(decision)
 
 
 def test_calls_of_two_threads_that_end_in_any_order_keep_nothing() -> None:
