@@ -38,7 +38,8 @@ def keys() -> dict[str, list[str]]:
 
     def answered(problem: Any, *_: Any, **__: Any) -> Any:
         status, nothing = np.full(problem.batch_shape, Status.OPTIMAL), SimpleNamespace(messages={})
-        return SimpleNamespace(status=status, objective=np.ones(problem.batch_shape), stats=nothing)
+        decision = np.ones((*problem.batch_shape, problem.users), dtype=np.int8)
+        return SimpleNamespace(decision=decision, status=status, objective=np.ones(problem.batch_shape), stats=nothing)
 
     found: dict[str, list[str]] = {}
     with pytest.MonkeyPatch.context() as patch:

@@ -33,7 +33,7 @@ from mecopt.compare.bench import (
     steps,
     turns,
 )
-from mecopt.compare.bench.plans import away
+from mecopt.compare.bench.plans import away, draw
 from mecopt.compare.bench.rivals import Prepared, Rival
 from mecopt.compare.bench.rows import TOLERANCE, apart
 from mecopt.compare.bench.turns import Timing, Work
@@ -244,7 +244,7 @@ def test_rows_of_every_rival_agree_with_the_subject(name: str) -> None:
             found = list(fixed._single(ComputationRate, 0, SMALL, 3))
         else:
             asked = [*(rival for rival in mixed.MIXED if rival.takes(ComputationRate)), DESCENT]
-            found = list(opened._beside(ComputationRate, 0, "paper", "open", 3, ["highs"], asked))
+            found = list(opened._beside(lambda: draw(ComputationRate, 0, 3), "paper", "open", ["highs"], asked))
     timed = [row for row in found if row.rival_timing is not None]
     assert len(timed) >= 4
     assert [row.remarks() for row in timed if not row.agrees] == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,12 @@ from untimed import once
 
 import mecopt
 from mecopt.compare.bench import Plan, fixed, opened, turns
+from mecopt.compare.bench.plans import draw
 from mecopt.compare.bench.rivals import Prepared, Rival
 from mecopt.compare.bench.turns import Timing, Work
 from mecopt.contract.derived import of_data
 from mecopt.contract.problem import Problem
-from mecopt.models import ComputationRate, InferenceQueue
+from mecopt.models import BinaryOffloading, ComputationRate, InferenceQueue
 from mecopt.models.computation_rate.rivals import DESCENT
 
 FEW = Plan((3,), ((2, 4, 2),), (3,), {"slsqp": 1, "scs": 2}, (2, 6), (), (3,), ())
@@ -44,7 +46,7 @@ def test_every_timed_call_finds_its_instance_new(monkeypatch: pytest.MonkeyPatch
         fixed._single(ComputationRate, 0, FEW, 3),
         fixed._batched(ComputationRate, 0, 2, 4, 2, FEW),
         fixed._alone(ComputationRate, 0, 3),
-        opened._beside(ComputationRate, 0, "paper", "open", 3, [], [DESCENT]),
+        opened._beside(partial(draw, ComputationRate, 0, 3), "paper", "open", [], [DESCENT]),
     ):
         often.clear()
         assert list(rows)
@@ -69,3 +71,13 @@ def test_values_of_a_batch_are_compared_beside_what_is_negligible_in_each_instan
     (row,) = fixed._beside(batch, "here", mine, [other], "two", 2)
     assert row.apart > 1e-3
     assert not row.agrees
+
+
+def test_rows_under_a_limit_compare_answers_that_keep_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "by_turns", once)
+    drawn = partial(opened._limited, BinaryOffloading, 0, 6, "paper")
+    limited, free = drawn(), draw(BinaryOffloading, 0, 6)
+    assert float(mecopt.solve(limited).objective) > float(mecopt.solve(free).objective)
+    (row,) = opened._beside(drawn, "paper", "limited", ["highs"], [])
+    assert (row.subject, row.rival, row.group) == ("exact, 6 users", "highs", "limited")
+    assert abs(row.apart) < 1e-6

@@ -15,6 +15,7 @@ from mecopt.compare.bench.plans import Plan, Step, chooses, draw
 from mecopt.compare.bench.rivals import LIMIT, Rival
 from mecopt.compare.bench.rows import Measurement, apart
 from mecopt.compare.bench.turns import Work
+from mecopt.contract.limits import Limit
 from mecopt.contract.problem import Problem
 from mecopt.running.rescue import said, survivable
 from mecopt.show.numbers import counted
@@ -40,22 +41,36 @@ def steps(cls: type[Problem], seed: int, chosen: Plan) -> Iterator[Step]:
         if chooses(cls):
             yield Step(f"{what}, all decisions", LONG, partial(_exhaustive, cls, seed, preset, group))
         for users in chosen.open:
-            rows = partial(_beside, cls, seed, preset, group, users, outside, asked)
+            rows = partial(_beside, partial(draw, cls, seed, users, preset=preset), preset, group, outside, asked)
             beside = ", ".join([*outside, *(rival.name for rival in asked)])
             yield Step(f"{what}, {counted(users, 'users')}, beside {beside}", LONG, rows)
         for users in chosen.open_alone:
             yield Step(
                 f"{what}, {counted(users, 'users')}",
                 LONG / 2,
-                partial(_beside, cls, seed, preset, group, users, [], []),
+                partial(_beside, partial(draw, cls, seed, users, preset=preset), preset, group, [], []),
+            )
+        for users in chosen.limited:
+            yield Step(
+                f"{what}, {counted(users, 'users')}, under a limit, beside {', '.join(outside)}",
+                LONG,
+                partial(_beside, partial(_limited, cls, seed, users, preset), preset, f"{group}, limited", outside, []),
             )
 
 
+def _limited(cls: type[Problem], seed: int, users: int, preset: str) -> Problem:
+    """Draw an instance in which three fifths may offload of those who do in its best decision."""
+    problem = draw(cls, seed, users, preset=preset)
+    best = _solved(problem, "exact").decision
+    return problem.limited(Limit("few offload", {"offload": 1.0}, most=int((best > 0).sum()) * 3 // 5))
+
+
 def _beside(
-    cls: type[Problem], seed: int, preset: str, group: str, users: int, outside: list[str], asked: list[Rival]
+    drawn: Callable[[], Problem], preset: str, group: str, outside: list[str], asked: list[Rival]
 ) -> Iterator[Measurement]:
     """Exact, beside outside solvers and rivals, or by itself."""
-    problem = draw(cls, seed, users, preset=preset)
+    problem = drawn()
+    cls, users = type(problem), problem.users
     works: dict[str, Work] = {}
     values: dict[str, float] = {}
     remarks: dict[str, str] = {}

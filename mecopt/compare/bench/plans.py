@@ -36,6 +36,8 @@ class Plan:
     """Users, lanes and slots of a rollout, where the problem repeats."""
     presets: tuple[str, ...] | None = None
     """Of open decisions; None: all."""
+    limited: tuple[int, ...] = ()
+    """Users of the instances in which a limit of one's own binds."""
 
 
 def plan(cls: type[Problem]) -> Plan:
@@ -43,7 +45,9 @@ def plan(cls: type[Problem]) -> Plan:
     if chooses(cls):
         many = 100_000 if cls.sense == "minimise" else 20_000
         batch = ((10, 20_000, 1),)
-        return Plan((10, 100), batch, (), {}, (10, many), ("scip", "highs"), (10, 30, 50), (100, 1000, 10_000))
+        return Plan(
+            (10, 100), batch, (), {}, (10, many), ("scip", "highs"), (10, 30, 50), (100, 1000, 10_000), limited=(50, 200)
+        )
     if isinstance(draw(cls, 0, 1).decision_space, Counts):
         sizes = ((1, 20_000, 5), (100, 500, 5))
         return Plan((10, 100), sizes, (10_000,), {"scs": 10}, (10, 20_000), (), (), (10, 10_000), (10_000, 1, 20))
@@ -70,6 +74,7 @@ def quick(cls: type[Problem]) -> Plan:
         (),
         (min(whole.rolled[0], 10), 2, 4),
         (next(iter(cls.presets)),),
+        tuple(min(users, 5) for users in whole.limited[:1]),
     )
 
 
