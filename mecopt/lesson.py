@@ -99,7 +99,7 @@ def pricing(problem: Problem) -> Pricing:
     solver = problem.solver("exact")
     if not isinstance(solver, PriceAndFix):
         raise InstanceError(f"the solver 'exact' of {problem.name} does not price")
-    (data,) = solver.compile_data(problem.flat())
+    data = solver.data_of_one(problem)
     relaxed, bound, slack = tree_of(data).root(data, problem.users, len(problem.choices.labels), solver.price(data))
     slack[np.arange(problem.users), relaxed] = np.inf
     return Pricing(relaxed, bound, slack.min(axis=-1))

@@ -39,53 +39,68 @@ A model supplies compiled functions for its data, a NamedTuple of arrays of one 
   is enough.
 - `evaluate(data, decision) -> value`: the optimal value of one decision, infinite where it is infeasible.
 - `uses(data, price, used)`: write what users would use of the resource at a price; like users use nearly the same.
+- `instance(batch, b) -> data`, where trees of many instances are to be searched one after the other: take those of one.
 
 They are attached to the type of the data with `attach`, so the engine is written once and compiled for each model.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mecopt.kernels.arrays import plain
 from mecopt.kernels.compiled import by_data, compiled, compiled_inside
 from mecopt.search.families import FREE, Bits, Family, Floats, Small, Whole, copy_bits, everyone, same_bits
-from mecopt.search.groups import ALL, Groups, groups
+from mecopt.search.groups import groups
 from mecopt.search.open_nodes import (
     BOUND,
     CLOSED,
-    CUT,
-    FIRST,
-    LAST,
     LIMITED,
     LIMITS,
     MOST,
     PARENT,
     PRICE,
     ROOM,
-    ROWS,
-    SIDE,
-    STACK,
-    STACKED,
     UNUSED,
     UPPER,
-    WAITING,
-    Nodes,
+    Answers,
+    Flags,
+    Start,
+    Tree,
     close,
     cutoff_of,
+    divide,
     keep,
+    least_bound,
+    more_room,
     next_node,
+    room_for_tree,
 )
-from mecopt.search.trees import NODES, SearchTree, searches
+from mecopt.search.trees import DONE, NODES, SearchTree, searches
 
-Flags = NDArray[np.bool_]
-
-ROWS_AT_FIRST = 8
-"""Rows for nodes that a tree begins with: most trees need no more."""
 MEMORY = 1 << 26
 """Bytes of waiting nodes, about, beyond which the newest one is taken next and not the best."""
+
+UNLIMITED = 1 << 60
+"""More nodes than any tree has."""
+
+ITEM, BEGUN, END, WAIT = range(4)
+"""The instance whose tree comes next, whether that is begun, the instance to stop before, and how many nodes of a tree may
+wait in the heap."""
+
+
+def instance(batch: Any, b: int) -> Any:
+    """Take the data of one instance from those of a batch; compiled code finds the model's own by the type of `batch`."""
+    raise NotImplementedError
+
+
+@compiled_inside
+def _alone(data: Any, b: int) -> Any:
+    """Return the data of an instance that has its own."""
+    return data
 
 
 def relax(data: Any, family: Family, price: Floats, cutoff: float, more: Bits, less: Bits, slope: Floats) -> float:
@@ -108,10 +123,16 @@ def uses(data: Any, price: float, used: Floats) -> None:
     raise NotImplementedError
 
 
-def attach(kind: type, *, model_relax: Any, model_slacks: Any, model_evaluate: Any, model_uses: Any) -> None:
-    """Let the engine use a model's compiled functions for data of the NamedTuple type `kind`."""
+def attach(
+    kind: type, *, model_relax: Any, model_slacks: Any, model_evaluate: Any, model_uses: Any, model_instance: Any = _alone
+) -> None:
+    """Let the engine use a model's compiled functions for data of the NamedTuple type `kind`.
+
+    Without `model_instance` such data are always those of one instance.
+    """
     for generic, kernel in ((relax, model_relax), (slacks, model_slacks), (evaluate, model_evaluate), (uses, model_uses)):
         by_data(generic, kind, kernel)
+    by_data(instance, kind, model_instance)
     searches(kind, CountTree)
 
 
@@ -124,51 +145,6 @@ def _fix(state: Bits, bound: float, slack: Floats, cutoff: float, totals: Floats
             if state[i] == FREE and bound + rise >= cutoff:
                 close(totals, bound + rise)
                 state[i] = more[i] = less[i] = 1 - j
-
-
-@compiled_inside
-def _divide(
-    found: Groups, used: Floats, state: Bits, limits: Small, more: Bits, less: Bits, slope: Floats, whole: Whole
-) -> None:
-    """Choose the group that is branched on, and the cut."""
-    waiting, depth, widest = np.empty(found.first.size, np.int64), 1, -1.0
-    waiting[0] = ALL
-    part = slope[0] / (slope[0] - slope[1]) if slope[0] > slope[1] else 0.5
-    for k in range(state.size):  # where nothing tells the two sets apart any user will do
-        if state[found.order[k]] == FREE:
-            whole[FIRST], whole[LAST], whole[CUT] = k, k + 1, 0
-    while depth > 0:
-        depth -= 1
-        g = waiting[depth]
-        first, last = found.first[g], found.last[g]
-        high, low, free, single, moved = 0, 0, 0, -1, 0.0
-        for k in range(first, last):
-            i = found.order[k]
-            high += more[i]
-            low += less[i]
-            free += state[i] == FREE
-            if more[i] != less[i]:
-                single = k
-                moved += used[i] * (more[i] - less[i])
-        if single < 0:
-            continue
-        limited = whole[LIMITED] < LIMITS
-        for j in range(whole[LIMITED]):
-            limited = limited or (limits[j, 0] == first and limits[j, 1] == last)
-        if high == low or not limited:
-            if found.left[g] >= 0:
-                waiting[depth], waiting[depth + 1] = found.right[g], found.left[g]
-                depth += 2
-                continue
-            free = 1
-        if abs(moved) > widest:
-            widest = abs(moved)
-            if free == 1:
-                whole[FIRST], whole[LAST], whole[CUT] = single, single + 1, 0
-            else:
-                cut = int(np.floor(high + (low - high) * part))
-                whole[FIRST], whole[LAST] = first, last
-                whole[CUT] = max(min(cut, max(high, low) - 1), min(high, low))
 
 
 @compiled_inside
@@ -225,56 +201,115 @@ def _place(order: Whole, place: Whole) -> None:
         place[order[k]] = k
 
 
+@compiled_inside
+def _begin(tree: Tree, start: Start, b: int, best: Bits, most_waiting: int) -> None:
+    """Prepare the arrays for the root of a tree."""
+    nodes, cursor, totals = tree.nodes, tree.cursor, tree.totals
+    rows, users = nodes.state.shape
+    for k in range(rows):
+        nodes.queue[UNUSED, k] = rows - 1 - k
+    for k in range(cursor.size):
+        cursor[k] = 0
+    for k in range(totals.size):
+        totals[k] = 0.0
+    for i in range(users):
+        nodes.state[0, i], tree.used[i] = FREE, 0.0
+        if start.idle[b, i]:
+            nodes.state[0, i] = best[i] = 0
+    nodes.number[0, BOUND], nodes.number[0, PRICE], nodes.whole[0, LIMITED] = -np.inf, start.price[b], 0
+    cursor[PARENT], cursor[ROOM], cursor[MOST] = -1, rows, most_waiting
+    totals[UPPER], totals[CLOSED] = start.value[b], np.inf
+
+
 @compiled
-def _search(
-    data: Any, nodes: Nodes, best: Bits, used: Floats, cursor: Whole, totals: Floats, gap: float, budget: int
+def search_trees(
+    batch: Any, at: Whole, start: Start, tree: Tree, answers: Answers, gap: float, each: int, most: int, budget: int
 ) -> None:
-    """Price at most `budget` more nodes; everything needed to go on stays in the arrays."""
-    users = best.size
+    """Search trees until `budget` nodes are priced, or up to one that is open after `each` nodes more, or has no room.
+
+    A tree of `most` nodes is left open, and the next one begun. Everything needed to go on stays in the arrays.
+    """
+    users = answers.best.shape[1]
     more, less, slope, price = np.empty(users, np.int8), np.empty(users, np.int8), np.empty(2), np.empty(1)
     place = np.empty(users, np.int64)
-    found = groups(used.reshape(1, users))
-    _place(found.order, place)
-    end = cursor[NODES] + budget
-    while cursor[NODES] < end:
-        row = next_node(nodes, found.order, cursor, totals, gap)
-        if row < 0:
+    nodes, used, cursor, totals = tree.nodes, tree.used, tree.cursor, tree.totals
+    while at[ITEM] < at[END] and budget > 0:
+        b = at[ITEM]
+        data, best = instance(batch, b), answers.best[b]
+        if at[BEGUN] == 0:
+            _begin(tree, start, b, best, at[WAIT])
+            at[BEGUN] = 1
+        before, end = cursor[NODES], min(cursor[NODES] + each, most)
+        found = groups(used.reshape(1, users))
+        _place(found.order, place)
+        while cursor[NODES] < end:
+            row = next_node(nodes, found.order, cursor, totals, gap)
+            if row < 0:
+                break
+            family = Family(nodes.state[row], place, nodes.limits[row], nodes.whole[row, LIMITED])
+            price[0] = nodes.number[row, PRICE]
+            bound = _priced(data, family, nodes.number[row, BOUND], price, gap, best, totals, more, less, slope)
+            cursor[NODES] += 1
+            if bound < np.inf:
+                if cursor[NODES] == 1:
+                    uses(data, price[0], used)
+                    found = groups(used.reshape(1, users))
+                    _place(found.order, place)
+                divide(found, used, nodes.state[row], nodes.limits[row], more, less, slope, nodes.whole[row])
+                keep(nodes, row, bound, price[0], cursor, totals)
+        budget -= cursor[NODES] - before
+        answers.bound[b], answers.nodes[b], answers.cut[b] = least_bound(tree), cursor[NODES], cursor[DONE] == 0
+        if cursor[DONE] == 0 and cursor[NODES] < most:
             return
-        family = Family(nodes.state[row], place, nodes.limits[row], nodes.whole[row, LIMITED])
-        price[0] = nodes.number[row, PRICE]
-        bound = _priced(data, family, nodes.number[row, BOUND], price, gap, best, totals, more, less, slope)
-        cursor[NODES] += 1
-        if bound < np.inf:
-            if cursor[NODES] == 1:
-                uses(data, price[0], used)
-                found = groups(used.reshape(1, users))
-                _place(found.order, place)
-            _divide(found, used, nodes.state[row], nodes.limits[row], more, less, slope, nodes.whole[row])
-            keep(nodes, row, bound, price[0], cursor, totals)
+        at[ITEM], at[BEGUN] = b + 1, 0
 
 
 @compiled
-def _value(data: Any, decision: Bits) -> float:
-    return float(evaluate(data, decision))
+def _evaluate_some(batch: Any, best: Bits, value: Floats) -> None:
+    for b in range(value.size):
+        if value[b] < np.inf:
+            value[b] = evaluate(instance(batch, b), best[b])
 
 
 @compiled
 def _counted(data: Any, price: Floats, place: Whole, limits: Small) -> float:
     more, less, slope = np.empty(place.size, np.int8), np.empty(place.size, np.int8), np.empty(2)
     state = np.full(place.size, np.int8(FREE))
-    return float(relax(data, Family(state, place, limits, limits.shape[0]), price, np.inf, more, less, slope))
+    one = instance(data, 0)
+    return float(relax(one, Family(state, place, limits, limits.shape[0]), price, np.inf, more, less, slope))
 
 
 @compiled
 def _root(data: Any, state: Bits, price: Floats, slack: Floats) -> tuple[Bits, float]:
     more, less, slope = np.empty(state.size, np.int8), np.empty(state.size, np.int8), np.empty(2)
-    bound = relax(data, everyone(state), price, np.inf, more, less, slope)
-    slacks(data, state, price[0], bound, np.inf, slack)
-    return more if evaluate(data, more) < evaluate(data, less) else less, bound
+    one = instance(data, 0)
+    bound = relax(one, everyone(state), price, np.inf, more, less, slope)
+    slacks(one, state, price[0], bound, np.inf, slack)
+    return more if evaluate(one, more) < evaluate(one, less) else less, bound
+
+
+def most_waiting_of(users: int) -> int:
+    """Return how many nodes may wait in the heap."""
+    return MEMORY // (users + 16 * LIMITS)
+
+
+def incumbents(data: Any, starts: Sequence[Bits | None] | None, idle: Flags) -> tuple[Bits, Floats]:
+    """Return decisions to begin with and their values, which are infinite where an instance has none.
+
+    Users who are idle compute locally.
+    """
+    count = len(idle)
+    best, value = np.zeros(idle.shape, dtype=np.int8), np.full(count, np.inf)
+    for b, start in enumerate(starts or ()):
+        if start is not None:
+            best[b], value[b] = np.where(idle[b], 0, start), 0.0
+    if starts is not None:
+        _evaluate_some(data, best, value)
+    return best, value
 
 
 class CountTree(SearchTree):
-    """The search of one instance with decisions of one bit a user: arrays that `_search` moves on.
+    """The search of one instance with decisions of one bit a user: arrays that `search_trees` moves on.
 
     Users who are idle are local from the start: their choices tie, and no price could tell them apart. Once `most_waiting`
     nodes wait for the best of them to be taken, by default as many as fit into `MEMORY`, others are taken newest first.
@@ -290,52 +325,41 @@ class CountTree(SearchTree):
         idle: Flags | None = None,
         most_waiting: int | None = None,
     ) -> None:
-        self.data = data
-        self.best = np.zeros(users, dtype=np.int8) if start is None else np.array(start, dtype=np.int8)
-        self.arrays = Nodes(
-            np.full((ROWS_AT_FIRST, users), FREE, dtype=np.int8),
-            np.full((ROWS_AT_FIRST, 2), -np.inf),
-            np.zeros((ROWS_AT_FIRST, 4), dtype=np.int64),
-            np.empty((ROWS_AT_FIRST, LIMITS, 4), dtype=np.int32),
-            np.zeros((4, ROWS_AT_FIRST), dtype=np.int64),
-        )
-        self.arrays.number[0, PRICE] = price[0]
-        self.arrays.queue[UNUSED] = np.arange(ROWS_AT_FIRST - 1, -1, -1)
-        if idle is not None and idle.any():
-            self.arrays.state[0, idle], self.best[idle] = 0, 0
-        self.used = np.zeros(users)
-        self.cursor = np.zeros(9, dtype=np.int64)
-        self.cursor[PARENT], self.cursor[ROOM] = -1, ROWS_AT_FIRST
-        self.cursor[MOST] = MEMORY // (users + 16 * LIMITS) if most_waiting is None else most_waiting
-        self.totals = np.array([np.inf if start is None else _value(data, self.best), np.inf, 0.0, 0.0])
-        super().__init__(users * choices)
+        self.data, self.tree = data, room_for_tree(users)
+        self.at = np.array([0, 0, 1, most_waiting_of(users) if most_waiting is None else most_waiting])
+        nobody = np.zeros((1, users), dtype=np.bool_) if idle is None else plain(idle, np.bool_)[None]
+        best, value = incumbents(data, None if start is None else [start], nobody)
+        self.start = Start(price, nobody, value)
+        self.answers = Answers(best, np.array([-np.inf]), np.zeros(1, dtype=np.int64), np.ones(1, dtype=np.bool_))
+        self._stands(users * choices)
+
+    def _stands(self, choices: int) -> None:
+        super().__init__(choices)
+        self.item = int(self.at[ITEM])
+        self.best, self.cursor = self.answers.best[self.item], self.tree.cursor
+
+    @classmethod
+    def of_batch(cls, data: Any, item: int, start: Start, tree: Tree, answers: Answers) -> CountTree:
+        """Return the tree of an instance of a batch, to go on by itself."""
+        self, users = cls.__new__(cls), answers.best.shape[1]
+        self.data, self.start, self.tree, self.answers = data, start, tree, answers
+        self.at = np.array([item, 1, item + 1, 0])
+        self._stands(2 * users)
+        return self
 
     def descend(self, gap: float, budget: int) -> None:
         """Search at most `budget` more nodes."""
         end = self.nodes + budget
         while not self.done and self.nodes < end:
-            if not self.cursor[ROOM]:
-                self._make_room()
-            _search(self.data, self.arrays, self.best, self.used, self.cursor, self.totals, gap, end - self.nodes)
-
-    def _make_room(self) -> None:
-        """Double the number of rows, all in use."""
-        rows = len(self.arrays.state)
-        longer = [np.concatenate([part, np.empty_like(part)]) for part in self.arrays[:4]]
-        queue = np.concatenate([self.arrays.queue, np.zeros_like(self.arrays.queue)], axis=1)
-        queue[UNUSED, :rows] = np.arange(2 * rows - 1, rows - 1, -1)
-        self.arrays = Nodes(longer[0], longer[1], longer[2], longer[3], queue)
-        self.cursor[ROOM] = rows
+            if self.at[BEGUN] and not self.cursor[ROOM]:
+                self.tree = more_room(self.tree)
+            left = end - self.nodes
+            search_trees(self.data, self.at, self.start, self.tree, self.answers, gap, left, UNLIMITED, left)
 
     @property
     def bound(self) -> float:
         """The proved bound: the least over closed parts and over nodes that wait."""
-        if self.nodes == 0:
-            return -np.inf
-        waiting = [*self.arrays.queue[ROWS, : self.cursor[WAITING]], *self.arrays.queue[STACK, : self.cursor[STACKED]]]
-        if self.cursor[PARENT] >= 0 and self.cursor[SIDE] < 2:
-            waiting.append(self.cursor[PARENT])
-        return float(min(self.totals[UPPER], self.totals[CLOSED], *self.arrays.number[waiting, BOUND]))
+        return float(self.answers.bound[self.item])
 
     @staticmethod
     def root(data: Any, users: int, choices: int, price: Floats) -> tuple[Bits, float, Floats]:

@@ -30,9 +30,10 @@ class PriceAndFix(Solver):
     Parameters
     ----------
     compile_data
-        from a problem to the compiled data of its instances, in order, in the sense "minimise".
+        from a problem to compiled data in the sense "minimise": a NamedTuple of all instances together, whose trees
+        `mecopt.search.count_batch` searches, or a sequence with one for each instance.
     price
-        first prices to try for such data.
+        first prices to try for such data: one for each instance, or several for one.
     node_limit
         nodes an instance; 1 gives relaxation and rounding.
     """
@@ -41,7 +42,7 @@ class PriceAndFix(Solver):
 
     def __init__(
         self,
-        compile_data: Callable[[Any], Sequence[Any]],
+        compile_data: Callable[[Any], Any],
         price: Callable[[Any], NDArray[np.float64]],
         *,
         name: str = "exact",
@@ -56,6 +57,11 @@ class PriceAndFix(Solver):
         else:
             self.summary = "price-and-fix branch and bound: proved optimal"
             self.features = Feature.WARM_PRIMAL | Feature.INTEGER | Feature.LIMITS
+
+    def data_of_one(self, problem: Problem) -> Any:
+        """Return the compiled data of a single instance."""
+        data = self.compile_data(problem.flat())
+        return data if isinstance(data, tuple) else data[0]
 
     def search(
         self, problem: Problem, *, start: Array | None, gap: float | None, time_limit: float | None, rng: Generator
@@ -87,28 +93,36 @@ class PriceAndFix(Solver):
     ) -> Search:
         """Search each instance from its own incumbent, those that have one."""
         began, budget = clock.now(), Budget(time_limit)
-        from mecopt.search.trees import search_all
-
         free = without_limits(problem) if problem.limits else problem
-        instances, price, idle = self.compile_data(free), self.price, free.idle.reshape(-1, problem.users)
+        data, price, idle = self.compile_data(free), self.price, free.idle.reshape(-1, problem.users)
         if problem.limits:
             from mecopt.search.limited import limited_instances, of_the_model
 
             rows = decision_rows(problem)
-            instances, price = limited_instances(instances, rows), of_the_model(price)
+            data, price = limited_instances(data, rows), of_the_model(price)
             idle = idle & ~breakable(rows).any(axis=1, keepdims=True)  # limits may ask for users whose choices tie
-        modelled = clock.now()
-        decisions, bounds, nodes, cut = search_all(
-            instances,
-            problem.users,
-            len(problem.choices.labels),
-            price=price,
-            starts=starts,
-            idle=idle,
-            gap=gap,
-            time_limit=budget.limit,
-            node_limit=node_limit,
-        )
+        if isinstance(data, tuple):
+            from mecopt.search.count_batch import search_batch
+
+            prices = price(data)
+            modelled = clock.now()
+            found = search_batch(data, prices, starts, idle, gap=gap, time_limit=budget.limit, node_limit=node_limit)
+        else:
+            from mecopt.search.trees import search_all
+
+            modelled = clock.now()
+            found = search_all(
+                data,
+                problem.users,
+                len(problem.choices.labels),
+                price=price,
+                starts=starts,
+                idle=idle,
+                gap=gap,
+                time_limit=budget.limit,
+                node_limit=node_limit,
+            )
+        decisions, bounds, nodes, cut = found
         shape = problem.batch_shape
         return Search(
             decision=decisions.reshape((*shape, problem.users)),

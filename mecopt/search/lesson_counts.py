@@ -47,7 +47,7 @@ def counted_bound(problem: Any, least: int, most: int) -> float:
     solver = problem.solver("exact")
     if not isinstance(solver, PriceAndFix):
         raise InstanceError(f"the solver 'exact' of {problem.name} does not price")
-    (data,) = solver.compile_data(problem.flat())
+    data = solver.data_of_one(problem)
     return CountTree.counted(data, problem.users, solver.price(data), least, most)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mecopt.contract.limits import DecisionRows, breakable
 from mecopt.kernels.arrays import plain
+from mecopt.kernels.servers import Servers
 from mecopt.search.groups import groups
 from mecopt.search.limited_data import LimitedData
 from mecopt.search.limited_tree import LimitedTree
@@ -23,27 +24,47 @@ Array = NDArray[Any]
 Floats = NDArray[np.float64]
 
 
-def limited_instances(instances: Sequence[Any], rows: DecisionRows) -> list[Any]:
+def limited_instances(data: Any, rows: DecisionRows) -> list[Any]:
     """Return the data of all instances under their limits; as they are where no decision breaks any.
 
     Parameters
     ----------
-    instances
-        compiled data.
+    data
+        compiled data, of all together or of each.
     rows
         limits, along the same axis.
     """
     broken = breakable(rows)
-    found = list(instances)
+    found = [_some(data, slice(b, b + 1)) for b in range(len(broken))] if isinstance(data, tuple) else list(data)
     for b in np.flatnonzero(broken.any(axis=1)).tolist():
-        limited = limited_servers if isinstance(found[b], ServersData) else limited_bits
-        found[b] = limited(found[b], *(part[b, broken[b]] for part in rows[:3]))
+        asked = [part[b, broken[b]] for part in rows[:3]]
+        one = found[b]
+        found[b] = limited_servers(one, *asked) if isinstance(one, ServersData) else limited_bits(_alone(one), *asked)
     return found
 
 
 def of_the_model(price: Callable[[Any], Floats]) -> Callable[[Any], Floats]:
     """Return first prices of limited data from what gives them for a model's own."""
-    return lambda data: price(data.inner if isinstance(data, LimitedData) else data)
+    return lambda data: price(_as_batch(data.inner) if isinstance(data, LimitedData) else data)
+
+
+def _some(data: Any, which: slice) -> Any:
+    """Return the data of some instances of a batch."""
+    return type(data)(*(_some(part, which) if isinstance(part, tuple) else part[which] for part in data))
+
+
+def _alone(data: Any) -> Any:
+    """Return the data of a batch of one as compiled code has those of its instance: only `Servers` keep their axis."""
+    if isinstance(data, Servers):
+        return data
+    return type(data)(*(_alone(part) if isinstance(part, tuple) else part[0] for part in data))
+
+
+def _as_batch(data: Any) -> Any:
+    """Return what `_alone` was given."""
+    if isinstance(data, Servers):
+        return data
+    return type(data)(*(_as_batch(part) if isinstance(part, tuple) else np.asarray(part)[None] for part in data))
 
 
 def limited_servers(data: ServersData, weight: Floats, least: Floats, most: Floats) -> ServersData:

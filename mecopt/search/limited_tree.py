@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.kernels.compiled import compiled, compiled_inside
-from mecopt.search.count_tree import CountTree
+from mecopt.search.count_tree import CountTree, most_waiting_of
 from mecopt.search.families import FREE, Bits, Family, Floats, Small, Whole, copy_bits, everyone, free_users
 from mecopt.search.groups import Groups, groups
 from mecopt.search.limited_data import (
@@ -45,12 +45,15 @@ from mecopt.search.open_nodes import (
     ROOM,
     UPPER,
     Nodes,
+    bound_of,
     close,
     cutoff_of,
+    empty_tree,
     keep,
+    more_room,
     next_node,
 )
-from mecopt.search.trees import NODES, searches
+from mecopt.search.trees import NODES, SearchTree, searches
 
 Flags = NDArray[np.bool_]
 
@@ -242,7 +245,7 @@ def _value(data: LimitedData, decision: Bits) -> float:
     return float(value_of(data, decision))
 
 
-class LimitedTree(CountTree):
+class LimitedTree(SearchTree):
     """The search of one instance under limits on decisions of one bit a user; its nodes decide items.
 
     Nobody is idle here: the limits may ask for users whose choices tie.
@@ -255,17 +258,16 @@ class LimitedTree(CountTree):
         of_items = np.zeros(items, dtype=np.int8)
         if start is not None:
             of_items[data.item] = start
-        super().__init__(data, items, choices, price, None)
-        number = np.zeros((len(self.arrays.number), 2 + rows))
-        number[:, :2] = self.arrays.number
-        self.arrays = self.arrays._replace(number=number)
+        super().__init__(items * choices)
+        self.data, self.tree = data, empty_tree(items, price, rows, most_waiting_of(items))
+        self.cursor, self.chosen = self.tree.cursor, np.zeros(items, dtype=np.int8)
         self.told = np.zeros((1 + rows, items))
         if start is not None and (of_items[data.item] == start).all():
             self.chosen[:] = of_items
-            self.totals[UPPER] = _value(data, self.chosen)
+            self.tree.totals[UPPER] = _value(data, self.chosen)
         if data.counts[0] > 0 or data.counts[1] < items:
-            self.arrays.limits[0, 0] = 0, items, *data.counts
-            self.arrays.whole[0, LIMITED] = 1
+            self.tree.nodes.limits[0, 0] = 0, items, *data.counts
+            self.tree.nodes.whole[0, LIMITED] = 1
 
     @property
     def best(self) -> Bits:
@@ -276,13 +278,21 @@ class LimitedTree(CountTree):
     def best(self, chosen: Bits) -> None:
         self.chosen = chosen
 
+    @property
+    def bound(self) -> float:
+        """The proved bound."""
+        return bound_of(self.tree)
+
     def descend(self, gap: float, budget: int) -> None:
         """Search at most `budget` more nodes."""
         end = self.nodes + budget
         while not self.done and self.nodes < end:
             if not self.cursor[ROOM]:
-                self._make_room()
-            _search(self.data, self.arrays, self.chosen, self.told, self.cursor, self.totals, gap, end - self.nodes)
+                self.tree = more_room(self.tree)
+            nodes, _, cursor, totals = self.tree
+            _search(self.data, nodes, self.chosen, self.told, cursor, totals, gap, end - self.nodes)
+
+    root = staticmethod(CountTree.root)
 
 
 searches(LimitedData, LimitedTree)

@@ -28,12 +28,17 @@ Bits = NDArray[np.int8]
 
 
 class OneServerData(NamedTuple):
-    """One instance: `Servers` with one row, and the order of users by (b0 - b1) / s."""
+    """Instances with one server each, or one of them without the axis of instances, but for that of `Servers`."""
 
     servers: Servers
     order: NDArray[np.int64]
-    first: Floats
-    """A price to begin with; sorting needs none."""
+    """Users by (b0 - b1) / s, the greatest first."""
+
+
+@compiled_inside
+def instance(batch: OneServerData, b: int) -> OneServerData:
+    """Return the data of one instance."""
+    return OneServerData(of_one(batch.servers, b), batch.order[b])
 
 
 @compiled_inside
@@ -187,11 +192,18 @@ def root_prices(servers: Servers, orders: NDArray[np.int64]) -> Floats:
     result, slope = np.zeros((instances, 2)), np.empty(2)
     state, more, less = np.full(users, np.int8(FREE)), np.empty(users, np.int8), np.empty(users, np.int8)
     for b in range(instances):
-        one = OneServerData(of_one(servers, b), orders[b], result[b])
+        one = OneServerData(of_one(servers, b), orders[b])
         relax(one, everyone(state), result[b], np.inf, more, less, slope)
     return result
 
 
 attach_offer(OneServerData, offer)
 attach_charged_offer(OneServerData)
-attach(OneServerData, model_relax=relax, model_slacks=slacks, model_evaluate=evaluate, model_uses=uses)
+attach(
+    OneServerData,
+    model_relax=relax,
+    model_slacks=slacks,
+    model_evaluate=evaluate,
+    model_uses=uses,
+    model_instance=instance,
+)

@@ -89,25 +89,29 @@ def some_instances(servers: Servers, which: Any) -> Servers:
     return type(servers)(*(part[which] for part in servers))
 
 
-def compiled_data(problem: Any, polish: bool = True) -> Sequence[OneServerData | ServersData]:
-    """Return the compiled data of every instance; with `polish` rounded decisions are bettered by local search."""
+def compiled_data(problem: Any, polish: bool = True) -> OneServerData | Sequence[OneServerData | ServersData]:
+    """Return compiled data; with `polish` rounded decisions are bettered by local search.
+
+    All instances together where sorting solves every relaxation, else those of each.
+    """
     terms = problem.server_terms()
-    sorts, count = by_sorting(terms), terms.capacity.shape[1]
-    found: list[OneServerData | ServersData] = []
-    if not sorts.all():
+    sorts = by_sorting(terms)
+    if not sorts.any():
         from mecopt.search.server_tree import prepared
 
-        found.extend(prepared(terms if not sorts.any() else some_instances(terms, ~sorts), polish))
-    if not sorts.any():
-        return found
+        return prepared(terms, polish)
     from mecopt.search.one_server import OneServerData
 
-    first = np.zeros((problem.instances, 2 * count))
-    first[:, :count] = (2.0 * terms.root.sum(axis=1) / terms.capacity.sum(axis=1))[:, None]
-    orders = plain(np.argsort(-saving(terms), axis=-1), np.int64)
-    for k in np.flatnonzero(sorts).tolist():
-        found.insert(k, OneServerData(one_instance(terms, k), orders[k], first[k]))
-    return found
+    batch = OneServerData(terms, plain(np.argsort(-saving(terms), axis=-1), np.int64))
+    if sorts.all():
+        return batch
+    from mecopt.search.server_tree import prepared
+
+    others = iter(prepared(some_instances(terms, ~sorts), polish))
+    return [
+        OneServerData(one_instance(terms, k), batch.order[k : k + 1]) if sorts[k] else next(others)
+        for k in range(len(sorts))
+    ]
 
 
 def by_sorting(servers: Servers) -> Array:
@@ -126,7 +130,10 @@ def saving(servers: Servers) -> Array:
 
 def first_prices(data: OneServerData | ServersData) -> Array:
     """Return capacity prices to begin with, as if all users spread evenly over the servers, and no price of places."""
-    return data.first.copy()
+    first = getattr(data, "first", None)
+    if first is None:  # on one server alike for all
+        return np.asarray(2.0 * data.servers.root.sum(axis=1) / data.servers.capacity[:, 0])
+    return np.array(first)
 
 
 def relaxed_prices(problem: Any) -> tuple[Array, Array]:

@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 SEARCH_ROUNDING = 1e-12
 """Relative difference below which two values count as equal in the search."""
 
-_FIRST_SLICE, _SLICE_SECONDS = 2_000, 0.02
+FIRST_SLICE, _SLICE_SECONDS = 2_000, 0.02
 """The clock and the keyboard are looked at between slices of nodes, which grow until one takes that long; the first has as
 many nodes as have so many choices of users together."""
 
@@ -38,7 +38,7 @@ class SearchTree(ABC):
 
     def __init__(self, choices: int) -> None:
         """Prepare for nodes with so many choices of all users together."""
-        self.nodes_at_once = max(1, _FIRST_SLICE // choices)
+        self.nodes_at_once = max(1, FIRST_SLICE // choices)
 
     @abstractmethod
     def descend(self, gap: float, budget: int) -> None:
@@ -65,15 +65,14 @@ class SearchTree(ABC):
         """Return the relaxed decision, the bound and the slacks of the root, as the search sees them."""
 
     def search(self, gap: float, seconds: float, node_limit: int | None) -> bool:
-        """Search for so many seconds, for a node at least; return whether they cut the search."""
-        began, first = clock.now(), True
+        """Search for so many seconds, at least to the end of the first slice; return whether they cut the search."""
+        began = clock.now()
         while not self.done and (node_limit is None or self.nodes < node_limit):
             sliced = clock.now()
-            if not first and sliced - began >= seconds:
+            if self.nodes and sliced - began >= seconds:
                 return True
             budget = self.nodes_at_once if seconds > 0.0 else 1
             self.descend(gap, budget if node_limit is None else min(budget, node_limit - self.nodes))
-            first = False
             if clock.now() - sliced < _SLICE_SECONDS:
                 self.nodes_at_once *= 2
         return False
@@ -90,6 +89,11 @@ def searches(kind: type, tree: Any) -> None:
 def tree_of(data: Any) -> Any:
     """Return the class of the trees that search such data."""
     return _kinds[type(data)]
+
+
+def tolerance_of(gap: float | None) -> float:
+    """Return the relative gap to which a search goes on for a gap that is asked for."""
+    return SEARCH_ROUNDING if gap is None else max(gap * (1.0 - 1e-6), SEARCH_ROUNDING)
 
 
 def search_all(
@@ -129,7 +133,7 @@ def search_all(
     count = len(instances)
     decisions = np.zeros((count, users), dtype=np.int8)
     bounds, nodes, cut = np.empty(count), np.zeros(count, dtype=np.int64), np.zeros(count, dtype=bool)
-    tolerance = SEARCH_ROUNDING if gap is None else max(gap * (1.0 - 1e-6), SEARCH_ROUNDING)
+    tolerance = tolerance_of(gap)
     trees: dict[int, SearchTree] = {}
 
     def searched(k: int, seconds: float) -> bool:

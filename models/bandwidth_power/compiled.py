@@ -7,12 +7,12 @@ has a critical price, above which it stays local, and between neighbouring criti
 counts are limited the users are sorted at every price (`mecopt.search.one_price`).
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.kernels.compiled import compiled
+from mecopt.kernels.compiled import compiled, compiled_inside
 from mecopt.models.bandwidth_power.upload import answer, limits
 from mecopt.search.count_tree import attach
 from mecopt.search.families import FREE, Family, everyone
@@ -29,7 +29,7 @@ Whole = NDArray[np.int64]
 
 
 class Uploads(NamedTuple):
-    """The users of one instance: work c, reach g, ceiling u^E, and what `answer` needs of them; and the whole band."""
+    """The users of one instance, or of several: work c, reach g, ceiling u^E, and what `answer` needs of them."""
 
     work: Floats
     reach: Floats
@@ -39,7 +39,8 @@ class Uploads(NamedTuple):
     knee: Floats
     lower: Floats
     upper: Floats
-    band: float
+    band: Any
+    """The whole band, a number for each instance."""
 
 
 @compiled
@@ -160,7 +161,7 @@ def shares(work: Floats, reach: Floats, ceiling: Floats, band: Floats, decisions
 
 
 class OffloadingData(NamedTuple):
-    """One instance: costs of computing locally and of the server's part, and the uploads.
+    """Costs of computing locally and of the server's part, and the uploads; of one instance, or of several.
 
     `critical` is the logarithm of the price at which offloading stops paying, -inf where it never pays; `order` sorts by it,
     the highest first.
@@ -171,6 +172,24 @@ class OffloadingData(NamedTuple):
     users: Uploads
     critical: Floats
     order: Whole
+
+
+@compiled_inside
+def instance(batch: OffloadingData, b: int) -> OffloadingData:
+    """Return the data of one instance."""
+    users = batch.users
+    one = Uploads(
+        users.work[b],
+        users.reach[b],
+        users.ceiling[b],
+        users.log_reach[b],
+        users.shift[b],
+        users.knee[b],
+        users.lower[b],
+        users.upper[b],
+        users.band[b],
+    )
+    return OffloadingData(batch.local[b], batch.server[b], one, batch.critical[b], batch.order[b])
 
 
 @compiled
@@ -227,11 +246,22 @@ def critical_prices(users: Uploads, saving: Floats) -> Floats:
 
 
 @compiled
-def offloading(local: Floats, server: Floats, work: Floats, reach: Floats, ceiling: Floats, band: float) -> OffloadingData:
-    """Prepare one instance."""
-    users = uploads(work, reach, ceiling, band)
-    prices, order = critical_prices(users, local - server), np.arange(local.size)
-    sort_users(-prices, order)
+def offloading(local: Floats, server: Floats, work: Floats, reach: Floats, ceiling: Floats, band: Floats) -> OffloadingData:
+    """Prepare instances."""
+    instances, count = local.shape
+    log_reach, shift, knee = np.empty((instances, count)), np.empty((instances, count)), np.empty((instances, count))
+    lower, upper, prices = np.empty((instances, count)), np.empty((instances, count)), np.empty((instances, count))
+    order = np.empty((instances, count), np.int64)
+    for b in range(instances):
+        one = uploads(work[b], reach[b], ceiling[b], band[b])
+        highest = critical_prices(one, local[b] - server[b])
+        for i in range(count):
+            log_reach[b, i], shift[b, i], knee[b, i] = one.log_reach[i], one.shift[i], one.knee[i]
+            lower[b, i], upper[b, i], prices[b, i], order[b, i] = one.lower[i], one.upper[i], -highest[i], i
+        sort_users(prices[b], order[b])
+        for i in range(count):
+            prices[b, i] = highest[i]
+    users = Uploads(work, reach, ceiling, log_reach, shift, knee, lower, upper, band)
     return OffloadingData(local, server, users, prices, order)
 
 
@@ -350,8 +380,9 @@ def relaxed_prices(local: Floats, server: Floats, work: Floats, reach: Floats, c
     instances, users = local.shape
     result, price, slope = np.empty(instances), np.empty(1), np.empty(2)
     state, more, less = np.full(users, np.int8(FREE)), np.empty(users, np.int8), np.empty(users, np.int8)
+    batch = offloading(local, server, work, reach, ceiling, band)
     for b in range(instances):
-        data = offloading(local[b], server[b], work[b], reach[b], ceiling[b], band[b])
+        data = instance(batch, b)
         relax(data, everyone(state), price, -np.inf, more, less, slope)
         result[b] = price[0]
     return result
@@ -359,4 +390,11 @@ def relaxed_prices(local: Floats, server: Floats, work: Floats, reach: Floats, c
 
 attach_offer(OffloadingData, offer)
 attach_charged_offer(OffloadingData)
-attach(OffloadingData, model_relax=relax, model_slacks=slacks, model_evaluate=evaluate, model_uses=offered_uses)
+attach(
+    OffloadingData,
+    model_relax=relax,
+    model_slacks=slacks,
+    model_evaluate=evaluate,
+    model_uses=offered_uses,
+    model_instance=instance,
+)

@@ -46,11 +46,11 @@ def _by_instance(problem: BandwidthPower) -> tuple[Array, ...]:
     return (*(plain(part.reshape(shape), np.float64) for part in (terms.local, terms.server)), *shared(rows, problem))
 
 
-def compiled_data(problem: BandwidthPower) -> list[OffloadingData]:
-    """Return the compiled data of every instance."""
+def compiled_data(problem: BandwidthPower) -> OffloadingData:
+    """Return the compiled data of all instances."""
     from mecopt.models.bandwidth_power.compiled import offloading
 
-    return [offloading(*row) for row in zip(*_by_instance(problem), strict=True)]
+    return offloading(*_by_instance(problem))
 
 
 def relaxation_price(problem: BandwidthPower) -> Array:
@@ -150,11 +150,11 @@ def place(problem: BandwidthPower, model: Any, decision: Array) -> None:
         model.time[i].set_value(1.0 / rate)
 
 
-def _first_price(data: OffloadingData) -> Array:
-    return np.ones(1)  # the relaxation finds its price without a first guess
+def _first_prices(batch: OffloadingData) -> Array:
+    return np.ones(len(batch.local))  # the relaxation finds its price without a first guess
 
 
-EXACT = PriceAndFix(compiled_data, _first_price)
+EXACT = PriceAndFix(compiled_data, _first_prices)
 
 SOLVERS: dict[str, Solver] = {
     solver.name: solver
@@ -166,7 +166,7 @@ SOLVERS: dict[str, Solver] = {
         CoordinateDescent("cd-random", "steepest single move from a random decision until none improves", begin="random"),
         LocalSearch(),
         IndexScan(critical_price, "the price of bandwidth at which offloading stops paying"),
-        PriceAndFix(compiled_data, _first_price, name="relaxation-rounding", node_limit=1),
+        PriceAndFix(compiled_data, _first_prices, name="relaxation-rounding", node_limit=1),
         BestOfRandom("random", 1),
         BestOfRandom("best-of-random", 11),
         Constant("all-local", 0, "everyone computes locally"),

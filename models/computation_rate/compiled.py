@@ -46,7 +46,7 @@ PART = 1e-3
 
 
 class RateData(NamedTuple):
-    """One instance: local rate coefficient A, energy-to-noise gain g, and worth w e of offloading."""
+    """Local rate coefficient A, energy-to-noise gain g, and worth w e of offloading; of one instance, or of several."""
 
     local: Floats
     gain: Floats
@@ -221,6 +221,21 @@ def first_price(data: RateData) -> float:
     return price
 
 
+@compiled_inside
+def instance(batch: RateData, b: int) -> RateData:
+    """Return the data of one instance."""
+    return RateData(batch.local[b], batch.gain[b], batch.worth[b])
+
+
+@compiled
+def first_prices(batch: RateData) -> Floats:
+    """Return `first_price` of every instance."""
+    prices = np.empty(len(batch.local))
+    for b in range(prices.size):
+        prices[b] = first_price(instance(batch, b))
+    return prices
+
+
 @compiled
 def relax(data: RateData, family: Family, price: Floats, cutoff: float, more: Bits, less: Bits, slope: Floats) -> float:
     """Minimise the Lagrangian over prices; return the bound with its sign turned, and leave the best price."""
@@ -305,4 +320,4 @@ def relaxed_prices(local: Floats, gain: Floats, worth: Floats) -> Floats:
 
 
 attach_dual(RateData, lagrangian)
-attach(RateData, model_relax=relax, model_slacks=slacks, model_evaluate=evaluate, model_uses=uses)
+attach(RateData, model_relax=relax, model_slacks=slacks, model_evaluate=evaluate, model_uses=uses, model_instance=instance)

@@ -59,11 +59,11 @@ def relaxation_price(problem: ComputationRate) -> Array:
     return relaxed_prices(*rows(problem)).reshape(problem.batch_shape)
 
 
-def compiled_data(problem: ComputationRate) -> list[RateData]:
-    """Return the compiled data of every instance."""
+def compiled_data(problem: ComputationRate) -> RateData:
+    """Return the compiled data of all instances."""
     from mecopt.models.computation_rate.limited import RateData  # and with it the bounds under limits
 
-    return [RateData(*row) for row in zip(*rows(problem), strict=True)]
+    return RateData(*rows(problem))
 
 
 def offloading_index(problem: ComputationRate) -> Array:
@@ -146,13 +146,13 @@ def place(problem: ComputationRate, model: Any, decision: Array) -> None:
         model.computing[i].set_value((1 - int(decision[i])) * harvest ** (1.0 / 3.0))
 
 
-def _first_price(data: RateData) -> Array:
-    from mecopt.models.computation_rate.compiled import first_price
+def _first_prices(batch: RateData) -> Array:
+    from mecopt.models.computation_rate.compiled import first_prices
 
-    return np.array([first_price(data)])
+    return first_prices(batch)
 
 
-EXACT = PriceAndFix(compiled_data, _first_price)
+EXACT = PriceAndFix(compiled_data, _first_prices)
 
 SOLVERS: dict[str, Solver] = {
     solver.name: solver
@@ -165,7 +165,7 @@ SOLVERS: dict[str, Solver] = {
         LocalSearch(),
         Annealing("annealing", 200, "simulated annealing by single users"),
         IndexScan(offloading_index, "sqrt(w) h"),
-        PriceAndFix(compiled_data, _first_price, name="relaxation-rounding", node_limit=1),
+        PriceAndFix(compiled_data, _first_prices, name="relaxation-rounding", node_limit=1),
         BestOfRandom("random", 1),
         BestOfRandom("best-of-random", 11),
         Constant("all-local", 0, "everyone computes locally"),

@@ -24,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.kernels.compiled import compiled, vectorised
+from mecopt.kernels.compiled import compiled, compiled_inside, vectorised
 from mecopt.search.count_tree import attach
 from mecopt.search.families import FREE, Family, everyone
 from mecopt.search.limited_data import attach_charged_offer
@@ -43,7 +43,7 @@ DEAREST = 1e300
 
 
 class PowerData(NamedTuple):
-    """One instance: what users cost, the parts of the limit they take, and their greatest efficiency."""
+    """What users cost, the parts of the limit they take, and their greatest efficiency; of one instance, or of several."""
 
     local: Floats
     """Cost of computing locally, s."""
@@ -57,6 +57,12 @@ class PowerData(NamedTuple):
     """Part of the interference limit per unit of signal-to-noise ratio; 0 where there is no limit."""
     cap: Floats
     """U: greatest efficiency that power and energy budget allow; 0 where the budget cannot carry the task."""
+
+
+@compiled_inside
+def instance(batch: PowerData, b: int) -> PowerData:
+    """Return the data of one instance."""
+    return PowerData(batch.local[b], batch.fixed[b], batch.work[b], batch.energy[b], batch.part[b], batch.cap[b])
 
 
 @compiled
@@ -252,4 +258,11 @@ def relaxed_prices(local: Floats, fixed: Floats, work: Floats, energy: Floats, p
 
 attach_offer(PowerData, offer)
 attach_charged_offer(PowerData)
-attach(PowerData, model_relax=relax, model_slacks=slacks, model_evaluate=evaluate, model_uses=offered_uses)
+attach(
+    PowerData,
+    model_relax=relax,
+    model_slacks=slacks,
+    model_evaluate=evaluate,
+    model_uses=offered_uses,
+    model_instance=instance,
+)

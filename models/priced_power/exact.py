@@ -41,16 +41,16 @@ def relaxation_price(problem: PricedPower) -> Array:
     return relaxed_prices(*rows(problem)).reshape(problem.batch_shape)
 
 
-def compiled_data(problem: PricedPower) -> list[PowerData]:
-    """Return the compiled data of every instance."""
+def compiled_data(problem: PricedPower) -> PowerData:
+    """Return the compiled data of all instances."""
     from mecopt.models.priced_power.compiled import PowerData
 
-    return [PowerData(*row) for row in np.stack(rows(problem), axis=1)]
+    return PowerData(*rows(problem))
 
 
-def first_price(data: PowerData) -> Array:
-    """Return a price of the size of those that matter: where everyone fills the limit at low power."""
-    return np.array([np.sqrt(data.work * data.part).sum() ** 2])
+def first_prices(batch: PowerData) -> Array:
+    """Return prices of the size of those that matter: where everyone fills the limit at low power."""
+    return np.sqrt(batch.work * batch.part).sum(axis=-1) ** 2
 
 
 def offloading_index(problem: PricedPower) -> Array:
@@ -161,7 +161,7 @@ def place(problem: PricedPower, model: Any, decision: Array) -> None:
             model.upload[i].set_value(0.0)
 
 
-EXACT = PriceAndFix(compiled_data, first_price)
+EXACT = PriceAndFix(compiled_data, first_prices)
 
 SOLVERS: dict[str, Solver] = {
     solver.name: solver
@@ -173,7 +173,7 @@ SOLVERS: dict[str, Solver] = {
         CoordinateDescent("cd-random", "steepest single move from a random decision until none improves", begin="random"),
         LocalSearch(),
         IndexScan(offloading_index, "saving at full freedom / sqrt(w D G / (B h))"),
-        PriceAndFix(compiled_data, first_price, name="relaxation-rounding", node_limit=1),
+        PriceAndFix(compiled_data, first_prices, name="relaxation-rounding", node_limit=1),
         BestOfRandom("random", 1),
         BestOfRandom("best-of-random", 10),
         Constant("all-local", 0, "everyone computes locally"),

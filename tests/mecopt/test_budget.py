@@ -20,7 +20,7 @@ from mecopt.models.binary_offloading.exact import EXACT
 from mecopt.running import clock
 from mecopt.running.budget import Budget, in_passes, watched
 from mecopt.running.concurrency import MODELLING
-from mecopt.search import count_tree
+from mecopt.search import count_batch, count_tree
 from mecopt.search.server_choice import cost_unit, place, pyomo_model
 
 
@@ -108,7 +108,14 @@ def second_a_node(hand: Hand, monkeypatch: pytest.MonkeyPatch) -> Hand:
         honest(tree, gap, 1)
         hand.time += tree.nodes - before
 
+    together = count_batch.CountBatch.descend
+
+    def roots(trees: Any, each: int, most: int, budget: int) -> None:
+        together(trees, 1, most, 1)
+        hand.time += 1.0
+
     monkeypatch.setattr(count_tree.CountTree, "descend", descend)
+    monkeypatch.setattr(count_batch.CountBatch, "descend", roots)
     return hand
 
 

@@ -257,7 +257,7 @@ def test_a_tree_cut_into_nodes_and_short_of_memory_proves_the_same(cls: type[mec
             best = problem.sign * float(mecopt.solve(problem, solver="enumerate").objective)
             solver = cls.solvers["exact"]
             assert isinstance(solver, PriceAndFix)
-            (data,) = solver.compile_data(problem)
+            data = solver.data_of_one(problem)
             for most_waiting in (10_000, 1):
                 tree = CountTree(data, 9, 2, solver.price(data), None, most_waiting=most_waiting)
                 while not tree.done:
@@ -319,7 +319,7 @@ def test_a_count_of_one_server_is_bounded_by_the_best_price(kind: str, first: fl
             problem = BinaryOffloading(**{**problem.data(), "data_size": problem.data_size * rng.integers(0, 2, users)})
         terms = problem.server_terms()
         cost, root, capacity = terms.cost[0], terms.root[0], float(terms.capacity[0, 0])
-        (data,) = BinaryOffloading.solvers["exact"].compile_data(problem)  # type: ignore[attr-defined]
+        data = BinaryOffloading.solvers["exact"].data_of_one(problem)  # type: ignore[attr-defined]
         least = int(rng.integers(0, users))
         most = int(rng.integers(least, users))
         sets = everything[(everything.sum(axis=1) >= least) & (everything.sum(axis=1) <= most)]

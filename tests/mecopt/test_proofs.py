@@ -59,7 +59,6 @@ class LyingData(NamedTuple):
 
     servers: Any
     order: Any
-    first: Any
 
 
 def test_a_value_that_lies_costs_the_gap_and_not_the_proof() -> None:
@@ -68,16 +67,20 @@ def test_a_value_that_lies_costs_the_gap_and_not_the_proof() -> None:
     def dear(data: Any, decision: Any) -> float:
         return float(10.0 * one_server.evaluate(data, decision))
 
+    def instance(data: LyingData, b: int) -> LyingData:
+        return LyingData(data.servers, data.order[b])
+
     count_tree.attach(
         LyingData,
         model_relax=one_server.relax,
         model_slacks=one_server.slacks,
         model_evaluate=njit(dear),
         model_uses=one_server.uses,
+        model_instance=njit(instance),
     )
     for problem in BinaryOffloading.sample(np.random.default_rng(33), (5,), preset="heterogeneous", users=6):
-        (data,) = BinaryOffloading.solvers["exact"].compile_data(problem)  # type: ignore[attr-defined]
-        tree = count_tree.CountTree(LyingData(*data), 6, 2, data.first.copy(), None)
+        data = BinaryOffloading.solvers["exact"].data_of_one(problem)  # type: ignore[attr-defined]
+        tree = count_tree.CountTree(LyingData(*data), 6, 2, np.ones(1), None)
         tree.descend(1e-12, 1000)
         assert tree.done
         assert tree.bound <= float(mecopt.solve(problem).objective) * (1 + 1e-12)

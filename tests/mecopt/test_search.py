@@ -331,7 +331,7 @@ def test_no_slack_is_larger_than_what_forcing_a_user_costs(cls: type[mecopt.Prob
         values = problem.sign * problem.optimal_value(everything)
         solver = cls.solvers["exact"]
         assert isinstance(solver, PriceAndFix)
-        data = solver.compile_data(problem)[0]
+        data = solver.data_of_one(problem)
         _, bound, slack = tree_of(data).root(data, 7, 2, solver.price(data))
         assert bound <= values.min() * (1 + np.sign(values.min()) * 1e-12)
         for i, choice in np.ndindex(7, 2):
