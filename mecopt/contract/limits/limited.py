@@ -135,7 +135,7 @@ def _formulas(base: type[Any]) -> dict[str, Any]:
         if not self.separable or plain.shape != self.batch_shape or not any(value.any() for value in held.values()):
             return plain
         local = of("mended")(self, np.zeros((*self.batch_shape, self.users), dtype=np.int8))
-        base, moves = prices.differences(self, local, dual, of("bound"))
+        base, moves = prices.differences(self, without_limits(self), local, dual, of("bound"))
         tighter = self.sign * prices.lagrangian(self, base, moves, held)
         return np.where(np.isfinite(base), self.sign * np.fmax(self.sign * plain, self.sign * tighter), plain)
 
@@ -144,8 +144,8 @@ def _formulas(base: type[Any]) -> dict[str, Any]:
         if not prices.priced(self):
             return given
         found = {rule.name: np.full(self.batch_shape, np.nan) for rule in prices.priced(self)}
-        if self.separable and self.users <= prices.MOST_USERS:
-            base, moves = prices.differences(self, decision, given, of("bound"))
+        if self.separable:
+            base, moves = prices.differences(self, without_limits(self), decision, given, of("bound"))
             known = np.isfinite(base)
             best = prices.best_prices(self, np.where(known[..., None, None], moves, 0.0))
             found = {name: np.where(known, value, np.nan) for name, value in best.items()}

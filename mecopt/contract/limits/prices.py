@@ -10,31 +10,27 @@ At a dual :math:`\mu` weak duality bounds a decision by :math:`B(z, \mu)`. Where
 A price is positive where more in the bound would gain and negative where it would lose. With the limit moved by t the
 same price proves :math:`g(\lambda) - \lambda t`, so that one more gains at most the price, beside the gap of g. Prices of
 an answer are those that make g greatest at the answer's own dual, one after the other, the least ones that do.
+
+Since B is a sum, a user's part of :math:`\Delta` is what it is where nobody else is: N problems of one user each tell it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import Field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.contract.fields import axes, declared
+from mecopt.contract.instances import restored
 from mecopt.contract.limits.rule import Rule, bounds_of, weights_of
 
 Array = NDArray[Any]
 
 SWEEPS = 4
 """Times each price is found anew beside the others."""
-
-HALVINGS = 80
-
-MOST_USERS = 2_000
-"""Beyond, prices are not told: each move of each user would be bounded by itself."""
-
-MOVED_ENTRIES = 20_000_000
-"""Most entries of moved decisions in memory at once."""
 
 Bound = Callable[[Any, Array, Any], Array]
 
@@ -44,36 +40,39 @@ def priced(problem: Any) -> list[Rule]:
     return [rule for rule in problem.limits if not rule.alike]
 
 
-def differences(problem: Any, decision: Array, dual: Any, bound: Bound) -> tuple[Array, Array]:
+def differences(problem: Any, plain: Any, decision: Array, dual: Any, bound: Bound) -> tuple[Array, Array]:
     """Return the bound of decisions ``(*batch, users)`` and what each move adds to it, ``(*batch, users, choices)``.
 
     Parameters
     ----------
+    plain
+        the problem without limits.
     bound
-        the formula `Problem.bound` without limits; results are to be minimised.
+        its formula `Problem.bound`; results are to be minimised.
     """
-    users, choices = problem.users, len(problem.choices.labels)
-    base = problem.sign * np.asarray(bound(problem, decision, dual), dtype=float)
-    parts, rows = [], max(1, MOVED_ENTRIES // (users * choices * max(problem.instances, 1)))
-    for first in range(0, users, rows):
-        some = np.arange(first, min(first + rows, users))
-        moved = np.broadcast_to(decision[..., None, None, :], (*decision.shape[:-1], some.size, choices, users)).copy()
-        moved[..., np.arange(some.size)[:, None], np.arange(choices), some[:, None]] = np.arange(choices)
-        along = _spread(problem, dual, moved.shape[:-1])
-        parts.append(problem.sign * np.asarray(bound(problem, moved, along), dtype=float))
+    base = problem.sign * np.asarray(bound(plain, decision, dual), dtype=float)
+    choices = len(problem.choices.labels)
+    kind: Any = type(plain)
+    single = restored(kind, {f.name: _of_users(plain, f, getattr(plain, f.name)) for f in declared(kind)})
+    values = {f.name: _of_users(plain, f, getattr(dual, f.name)) for f in declared(plain.Dual)}
+    moved = np.broadcast_to(np.arange(choices, dtype=np.int8)[:, None], (single.instances, choices, 1))
+    along = {name: np.repeat(value[:, None], choices, axis=1) for name, value in values.items()}
+    each = problem.sign * np.asarray(bound(single, moved, plain.Dual(**along)), dtype=float)
+    each = each.reshape(*problem.batch_shape, problem.users, choices)
     with np.errstate(invalid="ignore"):
-        found = np.concatenate(parts, axis=-2) - base[..., None, None]
+        found = each - np.take_along_axis(each, decision[..., None].astype(np.intp), axis=-1)
     return base, np.where(np.isnan(found), np.inf, found)
 
 
-def _spread(problem: Any, dual: Any, lead: tuple[int, ...]) -> Any:
-    """Return a dual ``(*batch)`` for each of the decisions ``(*batch, users, choices)`` of an instance."""
-    found = {}
-    for f in declared(type(dual)):  # type: ignore[arg-type]
-        tail = tuple(problem.sizes[axis] for axis in axes(f))
-        value = np.broadcast_to(getattr(dual, f.name), (*problem.batch_shape, *tail))
-        found[f.name] = np.broadcast_to(value.reshape(*problem.batch_shape, 1, 1, *tail), (*lead, *tail))
-    return type(dual)(**found)
+def _of_users(problem: Any, f: Field[Any], value: Array) -> Array:
+    """Return a field of each user alone, ``(instances * users, *axes)`` with one user."""
+    own, count = axes(f), problem.instances * problem.users
+    tail = tuple(problem.sizes[axis] for axis in own)
+    value = np.broadcast_to(value, (*problem.batch_shape, *tail)).reshape(problem.instances, *tail)
+    if "users" not in own:
+        return np.repeat(value, problem.users, axis=0)
+    at = own.index("users")
+    return np.expand_dims(np.moveaxis(value, 1 + at, 1).reshape(count, *tail[:at], *tail[at + 1 :]), 1 + at)
 
 
 def lagrangian(problem: Any, base: Array, moves: Array, prices: dict[str, Array]) -> Array:
@@ -105,28 +104,37 @@ def best_prices(problem: Any, moves: Array) -> dict[str, Array]:
 
 
 def _least_price(moves: Array, weights: Array, least: Array, most: Array) -> Array:
-    """Return the price of least size at which the cheapest choices keep a rule, by halving."""
+    """Return the price of least size at which the cheapest choices keep a rule; nan where none does.
+
+    Sums of weights change where two choices of a user cost the same. These sizes are sorted, and the first beyond which the
+    rule is kept is searched for by bisection.
+    """
 
     def sums(price: Array) -> Array:
         chosen = (moves + price[..., None, None] * weights).argmin(axis=-1)
         return np.asarray(np.take_along_axis(weights, chosen[..., None], axis=-1)[..., 0].sum(axis=-1))
 
-    nothing = np.zeros(moves.shape[:-2])
-    now = sums(nothing)
+    now = sums(np.zeros(moves.shape[:-2]))
     side = np.where(now > most, 1.0, np.where(now < least, -1.0, 0.0))
-    finite = np.where(np.isfinite(moves), moves, 0.0)
-    apart = np.abs(weights[..., :, None] - weights[..., None, :])
-    smallest = np.where(apart > 0, apart, np.inf).min(axis=(-3, -2, -1))
-    widest = 2.0 * (finite.max(axis=(-2, -1)) - finite.min(axis=(-2, -1)) + 1e-300) / smallest
-    low, high = nothing, widest
+    one, other = np.triu_indices(moves.shape[-1], 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        meet = (moves[..., one] - moves[..., other]) / (weights[..., other] - weights[..., one]) * side[..., None, None]
+    meet = np.where((meet > 0.0) & np.isfinite(meet), meet, np.inf).reshape(*side.shape, -1)
+    sizes = np.concatenate([np.zeros((*side.shape, 1)), np.sort(meet, axis=-1)], axis=-1)
 
-    def kept(size: Array) -> Array:
-        value = sums(side * size)
+    def at(k: Array) -> Array:
+        return np.asarray(np.take_along_axis(sizes, np.minimum(k, sizes.shape[-1] - 1)[..., None], axis=-1)[..., 0])
+
+    def kept_beyond(k: Array) -> Array:
+        size, following = at(k), at(k + 1)
+        value = sums(side * np.where(np.isfinite(following), 0.5 * size + 0.5 * following, 2.0 * size + 1.0))
         return np.asarray(np.where(side > 0, value <= most, value >= least))
 
-    enough = kept(high)
-    for _ in range(HALVINGS):
-        middle = 0.5 * (low + high)
-        good = kept(middle)
-        low, high = np.where(good, low, middle), np.where(good, middle, high)
-    return np.where(side == 0.0, 0.0, np.where(enough, side * high, np.nan))
+    low = np.zeros(side.shape, dtype=np.intp)
+    high = last = np.maximum(np.isfinite(sizes).sum(axis=-1) - 1, 0)
+    enough = kept_beyond(last)
+    while (low < high).any():
+        middle = (low + high) // 2
+        good = kept_beyond(middle)
+        low, high = np.where(good, low, np.minimum(middle + 1, high)), np.where(good, middle, high)
+    return np.where(side == 0.0, 0.0, np.where(enough, side * at(high), np.nan))
