@@ -23,6 +23,7 @@ from mecopt import InstanceError, Limit, Problem, Status, UnknownName
 from mecopt.cli.main import main
 from mecopt.contract.backend import Feature
 from mecopt.contract.limits import decision_rows, limits_of, without_limits
+from mecopt.contract.limits.linear import kept_decision
 from mecopt.data import digest, from_mapping, load, save, schema
 from mecopt.data.stream import changed, distinct, passes
 from mecopt.models import (
@@ -283,6 +284,38 @@ def test_a_decision_that_breaks_a_limit_has_no_allocation() -> None:
     assert [status.name for status in found.status] == ["OPTIMAL", "INFEASIBLE"]
     assert "it breaks the limit 'memory': 6 MB; allowed: at most 5 MB" in found.stats.messages[1]
     assert found[0].objective == mecopt.allocate(problem, [1, 0, 1]).objective
+
+
+@pytest.mark.parametrize("size", [1e-12, 1.0, 1e12])
+def test_a_limit_that_nobody_can_keep_is_named_whatever_the_size_of_its_weights(size: float) -> None:
+    weight = size * np.arange(1.0, 5.0)
+    never = BinaryOffloading(data_size=[12.0, 7.5, 20.1, 3.0]).limited(
+        Limit("too much", {"offload": weight}, least=1.2 * float(weight.sum()))
+    )
+    assert "no decision keeps the limit 'too much'" in mecopt.solve(never, throw=False).stats.messages[0]
+
+
+@pytest.mark.parametrize("size", [1e-12, 1.0, 1e12])
+def test_a_broken_decision_is_mended_whatever_the_size_of_weights(size: float) -> None:
+    weight = size * np.array([1.0, 2.0, 4.0, 8.0])
+    mine = BinaryOffloading(data_size=[12.0, 7.5, 20.1, 3.0]).limited(Limit("sum", {"offload": weight}, equal=11.0 * size))
+    rows = decision_rows(mine)
+    nearest, _ = kept_decision(rows.weight[0], rows.least[0], rows.most[0], np.zeros((4, 2)), np.ones((4, 2)))
+    assert nearest is not None
+    assert nearest.tolist() == [1, 1, 0, 1]
+
+
+@pytest.mark.parametrize("size", [1e-12, 1.0, 1e12])
+@pytest.mark.parametrize("solver", ["scip", "highs"])
+def test_outside_solvers_see_limits_of_any_size(size: float, solver: str) -> None:
+    if not BinaryOffloading.solvers[solver].is_available():
+        pytest.skip(f"{solver} is not installed")
+    problem = BinaryOffloading.sample(np.random.default_rng(0), users=6, preset="heterogeneous")
+    weight = size * np.arange(1.0, 7.0)
+    mine = problem.limited(Limit("sum", {"offload": weight}, least=5.5 * size, most=6.0 * size))
+    found, meant = mecopt.solve(mine, solver=solver), mecopt.solve(mine, solver="enumerate")
+    assert found.status is Status.OPTIMAL
+    assert float(found.objective) == pytest.approx(float(meant.objective), rel=1e-6)
 
 
 def test_limits_that_contradict_each_other_are_named() -> None:

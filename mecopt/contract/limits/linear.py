@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.contract.limits.rows import units
+
 Array = NDArray[Any]
 
 SECONDS = 5.0
@@ -31,7 +33,10 @@ def kept_decision(weight: Array, least: Array, most: Array, cost: Array, possibl
     users, choices = cost.shape
     constraints = [LinearConstraint(kron(eye(users), np.ones((1, choices))), 1.0, 1.0)]
     if len(weight):
-        constraints.append(LinearConstraint(csr_matrix(weight.reshape(len(weight), -1)), least, most))
+        unit = units(weight)
+        constraints.append(
+            LinearConstraint(csr_matrix(weight.reshape(len(weight), -1) / unit[:, None]), least / unit, most / unit)
+        )
     found = milp(
         cost.reshape(-1),
         integrality=np.ones(users * choices),

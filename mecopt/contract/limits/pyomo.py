@@ -1,4 +1,7 @@
-"""The limits of a problem in its Pyomo model, as rows over the binary variables that say who offloads, and where."""
+"""The limits of a problem in its Pyomo model, as rows over the binary variables that say who offloads, and where.
+
+A row is in a unit of about its greatest weight, a power of 2, which is 1 for numbers of users.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mecopt.contract.limits.rows import decision_rows
+from mecopt.contract.limits.rows import decision_rows, units
 
 
 def with_rows(problem: Any, model: Any) -> Any:
@@ -18,7 +21,9 @@ def with_rows(problem: Any, model: Any) -> Any:
     rows = decision_rows(problem)
     model.limits = pyo.ConstraintList()
     wide = any(isinstance(index, tuple) for index in model.offload)
-    for weight, least, most in zip(rows.weight[0], rows.least[0].tolist(), rows.most[0].tolist(), strict=True):
+    unit = units(rows.weight[0])
+    bounds = zip((rows.least[0] / unit).tolist(), (rows.most[0] / unit).tolist(), strict=True)
+    for weight, (least, most) in zip(rows.weight[0] / unit[:, None, None], bounds, strict=True):
         constant, terms = float(weight[:, 0].sum()), []
         for i, j in np.argwhere(weight[:, 1:] != weight[:, :1]).tolist():
             variable = model.offload[i, j + 1] if wide else model.offload[i]

@@ -81,3 +81,12 @@ def _alike(before: Array, choices: int) -> Array:
         found[instance, place, choice - 1, user, choice] = 1.0
         found[instance, place, choice - 1, before[instance, user], choice] = -1.0
     return found.reshape(count, pairs * (choices - 1), users, choices)
+
+
+def units(weight: Array) -> Array:
+    """Return a power of 2 for each row ``(rows, users, choices)``, as large as its greatest weight or up to half of that.
+
+    The tolerances of outside solvers are absolute: they are given rows in these units.
+    """
+    greatest = np.abs(weight).max(axis=(1, 2))
+    return np.exp2(np.floor(np.log2(np.where(greatest > 0.0, greatest, 1.0))))
