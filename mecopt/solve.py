@@ -274,19 +274,21 @@ def _solved(
     problem: Problem, chosen: Solver, first: Array | None, gap: float | None, time_limit: float | None, generator: Generator
 ) -> Solution:
     """Search what was looked at, and certify it; may raise."""
-    began = clock.now(), clock.compiled_seconds(), clock.loaded_seconds()
+    clocks = clock.now(), clock.compiled_seconds(), clock.loaded_seconds()
     found = chosen.search(problem, start=first, gap=gap, time_limit=time_limit, rng=generator)
     found = _admitted(problem, chosen, found)
+    best, dual = behind(problem, "closed_form")(found.decision)
+    # Nothing is kept from within a solver or a formula that makes an answer: both may write into what they have evaluated.
     with one_call(problem, found.decision):
-        return _proved(problem, chosen, found, gap, *began)
+        return _proved(problem, chosen, found, best, dual, gap, clocks)
 
 
 def _proved(
-    problem: Problem, chosen: Solver, found: Search, gap: float | None, began: float, compiled: float, loaded: float
+    problem: Problem, chosen: Solver, found: Search, best: Any, dual: Any, gap: float | None, clocks: tuple[float, ...]
 ) -> Solution:
-    """Certify what a search found."""
+    """Certify what a search found, with the best allocation of its decision."""
+    began, compiled, loaded = clocks
     decision, shape = found.decision, problem.batch_shape
-    best, dual = behind(problem, "closed_form")(decision)
     searched = clock.now()
     if found.bound is None:
         dual = problem.relaxed_dual()

@@ -45,10 +45,20 @@ set_option = click.option(
 )
 
 
+def _one_file(context: click.Context, parameter: click.Parameter, given: tuple[Path, ...]) -> Path | None:
+    """Return the only file that is given, if any; of several none would be left out without a word."""
+    if len(given) > 1:
+        told = ", ".join(str(path) for path in given)
+        raise click.BadParameter(f"{len(given)} files ({told}); allowed: one, which may hold several limits")
+    return given[0] if given else None
+
+
 limit_option = click.option(
     "--limit",
     "limits",
     type=click.Path(path_type=Path),
+    multiple=True,
+    callback=_one_file,
     metavar="FILE",
     help="JSON file of limits of your own on decisions; `mecopt schema PROBLEM` describes them.",
 )

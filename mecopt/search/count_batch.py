@@ -53,7 +53,8 @@ class CountBatch:
         """Search the tree of the next instance, and maybe some that follow; return it if its first slice leaves it open."""
         began, most = clock.now(), self.most if seconds > 0.0 else min(1, self.most)
         self.descend(self.first_slice, most, self.nodes_in_turn)
-        if clock.now() - began < TURN_SECONDS:
+        open_tree = self.at[BEGUN] == 1  # which ended the turn, whatever was left of it
+        if not open_tree and clock.now() - began < TURN_SECONDS:
             self.nodes_in_turn *= 2
         self.passed = int(self.at[ITEM])
         return self._opened(item) if self.passed == item else None

@@ -103,7 +103,7 @@ def best_set(family: Family, gain: Floats, users: Whole, free: int, chosen: Bits
         for i in range(size):
             if first <= family.place[i] < last and (chosen[i] == 1 or (chosen[i] == FREE and mark[i] == _TAKEN)):
                 held += 1
-        if held > most:
+        if held > most or least > most:
             return False
         room = most - max(held, least)
         for k in range(free):

@@ -27,7 +27,6 @@ except ImportError as error:
 from array_api_compat import torch as tensors
 
 from mecopt.contract.arguments import checked_gap
-from mecopt.contract.backend import Backend
 from mecopt.contract.fields import axes, declared, numbers
 from mecopt.contract.meant import unknown_field
 from mecopt.contract.problem import Problem
@@ -68,7 +67,6 @@ def allocate(
     problem: Problem | type[Problem],
     decision: Any,
     *,
-    backend: str | Backend | None = None,
     tol: float = 1e-8,
     at_kinks: Literal["one-sided", "raise"] = "one-sided",
     **fields: Any,
@@ -83,11 +81,13 @@ def allocate(
         shape ``(*batch, *candidates, n)``, a tensor or anything like an array; a single one is used for the whole batch. In
         binary offloading a tensor of floats from 0 to 1 is a relaxed decision, with gradients to it, and so are the energies
         that hybrid slots keep.
-    backend, tol
-        as in `mecopt.allocate`.
+    tol
+        as in `mecopt.allocate`, by the problem's default backend: what binds has to be told from what nearly does, and an
+        answer that stops short of a limit by its own tolerance does not tell.
     at_kinks
         what to do where the allocation has two one-sided derivatives, as where a bound is just active: "one-sided" takes the
-        one on the side of the solver's answer, "raise" raises `AtAKink`. The value has one derivative there.
+        one on the side of the solver's answer, "raise" raises `AtAKink`. The value has one derivative there
+        but where a limit is just reached: the guide names these places.
     **fields
         fields of the problem, in its units: they replace what it holds. Tensors are float64; fields that broadcast get
         summed gradients. Anything else that a problem takes is a constant.
@@ -123,7 +123,7 @@ def allocate(
     whole, sizes, batch = _fields(cls, None if isinstance(problem, type) else problem, fields, room)
     own = getattr(room, "DECISION_AXES", 1)
     chosen, relaxed = _decision(decision, cls, room, batch, own)
-    call = Call(cls, room, tuple(whole), backend, tol, at_kinks, relaxed, of_variables(cls, room, sizes))
+    call = Call(cls, room, tuple(whole), tol, at_kinks, relaxed, of_variables(cls, room, sizes))
     value, feasible, *variables = Solved.apply(call, chosen.detach(), *(tensor.detach() for tensor in whole.values()))
     missing = chosen.ndim - own - len(batch)
     single = {f.name: not axes(f) for f in declared(cls)}

@@ -12,9 +12,8 @@ import torch
 from array_api_compat import numpy as arrays
 from numpy.typing import NDArray
 
-from mecopt.contract.backend import Backend
 from mecopt.contract.certified import Status
-from mecopt.contract.errors import MecoptError, SolveFailed
+from mecopt.contract.errors import InstanceError, MecoptError, SolveFailed
 from mecopt.contract.fields import Variables, axes, declared
 from mecopt.contract.problem import Problem
 from mecopt.quantities.doubts import batch_told
@@ -34,7 +33,6 @@ class Call:
     cls: type[Problem]
     room: ModuleType
     names: tuple[str, ...]
-    backend: str | Backend | None
     tol: float
     at_kinks: str
     relaxed: bool
@@ -154,7 +152,7 @@ class ValueOnly(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
         """Refuse."""
-        raise NotImplementedError("this problem's value has gradients and its allocation has none; use allocation.detach()")
+        raise NotImplementedError("this value has gradients and its allocation has none: detach what is read of it")
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> Any:
@@ -170,7 +168,7 @@ def _problem(call: Call, fields: Any) -> Problem:
 
 def _whole(call: Call, problem: Problem, decision: Array) -> tuple[Array, Array, Variables, Variables]:
     """Return what is certified; raise where it is not proved within the tolerance."""
-    found = allocate(problem, decision, backend=call.backend, tol=call.tol, throw=False)
+    found = allocate(problem, decision, tol=call.tol, throw=False)
     states = list(np.ravel(np.asarray(found.status, dtype=object)))
     lost = [k for k, state in enumerate(states) if state not in (Status.OPTIMAL, Status.INFEASIBLE)]
     if lost:
@@ -186,7 +184,7 @@ def _relaxed(call: Call, problem: Problem, decision: Array) -> tuple[Array, Arra
     wrong = np.argwhere(~((decision >= 0.0) & (decision <= 1.0)))
     if wrong.size:
         index = tuple(int(i) for i in wrong[0])
-        raise MecoptError(f"decision{list(index)} is {decision[index]}; allowed: numbers from 0 to 1, as it is relaxed")
+        raise InstanceError(f"decision{list(index)} is {decision[index]}; allowed: numbers from 0 to 1, as it is relaxed")
     with np.errstate(all="ignore"):
         value, bound, allocation, dual = call.room.relaxed(problem, decision)
     if not (np.abs(value - bound) <= call.tol * np.abs(value)).all():
@@ -209,7 +207,7 @@ def _refuse_kinks(
         )
     for why, there in found.kinks.items():
         places = np.argwhere(there & (feasible[..., None] if there.ndim > feasible.ndim else feasible))
-        if places.size:
+        if len(places):
             *item, user = [int(i) for i in places[0]] if there.ndim > feasible.ndim else [*map(int, places[0]), -1]
             which = f"user {user}" if user >= 0 else "its allocation"
             raise AtAKink(

@@ -204,6 +204,24 @@ def test_a_certificate_is_of_what_a_backend_hands_over_not_of_what_it_evaluated(
     assert found.objective != problem.optimal_value(decision)
 
 
+class _Scaling(PricedPower):
+    """Evaluates what it would answer, then writes another answer into the same array."""
+
+    def closed_form(self, decision: Any) -> Any:
+        allocation, dual = super().closed_form(decision)
+        allocation = type(allocation)(transmit_power=np.array(allocation.transmit_power))
+        self.objective(decision, allocation)
+        allocation.transmit_power[...] *= 0.5
+        return allocation, dual
+
+
+def test_a_certificate_is_of_what_a_formula_hands_over_not_of_what_it_evaluated() -> None:
+    problem = _Scaling(**PricedPower.sample(np.random.default_rng(0), users=4).data())
+    found = mecopt.solve(problem, throw=False)
+    assert found.objective == problem.objective(found.decision, found.allocation)
+    assert not found.is_optimal
+
+
 def test_calls_of_two_threads_that_end_in_any_order_keep_nothing() -> None:
     problem, decision, asked = BinaryOffloading(data_size=[1.0, 2.0]), np.array([1, 0]), []
     entered, left = threading.Event(), threading.Event()

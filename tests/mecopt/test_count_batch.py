@@ -21,6 +21,9 @@ from mecopt.search.exact import PriceAndFix
 
 RNG = np.random.default_rng
 
+MANY_OPEN = BinaryOffloading.sample(RNG(0), (100,), preset="subset-sum", users=12)
+"""Trees that their first slice leaves open."""
+
 BATCHES: dict[str, Any] = {
     "servers of users that differ": BinaryOffloading.sample(RNG(1), (20,), preset="heterogeneous", users=7),
     "sums of subsets": BinaryOffloading.sample(RNG(2), (4,), preset="subset-sum", users=9),
@@ -127,3 +130,17 @@ def test_an_interrupt_is_heard_between_two_turns(turns: list[Any]) -> None:
     finally:
         signal.signal(signal.SIGINT, before)
     assert turns == ["turn"] * 3
+
+
+def test_turns_that_open_trees_end_do_not_grow(monkeypatch: pytest.MonkeyPatch) -> None:
+    budgets, descend = [], CountBatch.descend
+
+    def told(trees: CountBatch, each: int, most: int, budget: int) -> None:
+        budgets.append(budget)
+        descend(trees, each, most, budget)
+
+    monkeypatch.setattr(CountBatch, "descend", told)
+    found = both(MANY_OPEN)[0].prove(MANY_OPEN, None)
+    assert not np.asarray(found.limit).any()
+    assert len(budgets) > 60
+    assert max(budgets) < 1 << 40

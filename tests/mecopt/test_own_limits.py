@@ -305,6 +305,39 @@ def test_a_broken_decision_is_mended_whatever_the_size_of_weights(size: float) -
     assert nearest.tolist() == [1, 1, 0, 1]
 
 
+def test_weights_whose_sum_floats_do_not_hold_are_refused() -> None:
+    problem = BinaryOffloading(data_size=[12.0, 7.5, 20.1, 3.0])
+    with pytest.raises(InstanceError, match=r"limit 'huge'.decision\['offload'\] is 1e\+308; allowed: up to 1e\+150"):
+        problem.limited(Limit("huge", {"offload": 1e308}, most=1))
+    with pytest.raises(InstanceError, match=r"\[1\] is -4e\+307"):
+        problem.limited(Limit("huge", {"offload": [1.0, -4e307, 1.0, 1.0]}, most=1))
+
+
+@pytest.mark.parametrize("cls", CHOOSING)
+@pytest.mark.parametrize("bounds", [[{"least": 16}, {"most": 15}], [{"equal": 14.5}]])
+def test_counts_that_contradict_each_other_are_proved_so_at_the_root(
+    cls: type[Problem], bounds: list[dict[str, Any]]
+) -> None:
+    problem = cls.sample(np.random.default_rng(0), users=30)
+    limits = [Limit(f"count {k}", {"offload": 1}, **bound) for k, bound in enumerate(bounds)]
+    found = mecopt.solve(problem.limited(*limits), throw=False)
+    assert found.status is Status.INFEASIBLE
+    assert found.stats.solver_calls <= 1
+
+
+def test_two_files_of_limits_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save(tmp_path / "slot.npz", BinaryOffloading(data_size=[12.0, 7.5, 20.1]))
+    for name in ("one.json", "two.json"):
+        (tmp_path / name).write_text(json.dumps([{"name": name, "forbidden": "offload", "users": [0]}]))
+    given = ["solve", str(tmp_path / "slot.npz")]
+    for name in ("one.json", "two.json"):
+        given += ["--limit", str(tmp_path / name)]
+    with pytest.raises(SystemExit) as ended:
+        main(given)
+    assert ended.value.code == 2
+    assert "allowed: one, which may hold several limits" in capsys.readouterr().err.replace("\n", " ")
+
+
 @pytest.mark.parametrize("size", [1e-12, 1.0, 1e12])
 @pytest.mark.parametrize("solver", ["scip", "highs"])
 def test_outside_solvers_see_limits_of_any_size(size: float, solver: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 from typing import Any
@@ -278,3 +279,16 @@ def test_a_limit_on_decisions_makes_others_infeasible_and_changes_no_gradient() 
     assert torch.equal(limited, free)
     with pytest.raises(mecopt.InstanceError, match="takes no limits"):
         allocate(problem, tensor([0.5, 0.5, 0.5]), data_size=size)
+
+
+def test_a_kink_of_a_single_instance_is_refused_as_one_of_a_batch() -> None:
+    from mecopt.torch import AtAKink
+
+    free = PricedPower.sample(np.random.default_rng(0), users=3, interference_limit=np.inf)
+    power = mecopt.allocate(free, [1, 1, 1]).allocation.transmit_power
+    just = dataclasses.replace(free, interference_limit=(free.interference_gain * power).sum())
+    with pytest.raises(AtAKink, match="its allocation"):
+        allocate(just, [1, 1, 1], at_kinks="raise")
+    batch = PricedPower(**{name: value[None] for name, value in just.data().items()})
+    with pytest.raises(AtAKink, match="its allocation"):
+        allocate(batch, [[1, 1, 1]], at_kinks="raise")

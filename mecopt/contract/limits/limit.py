@@ -20,6 +20,9 @@ Array = NDArray[Any]
 LONGEST = 100
 """Characters of a name."""
 
+LARGEST = 1e150
+"""Size of weights and bounds."""
+
 
 @dataclass(frozen=True, eq=False)
 class Limit(Readable):
@@ -194,6 +197,10 @@ def _read(where: str, rule: Rule, part: str, name: str, value: Any, problem: Any
     f = field_of(rule, part)
     f.name = name
     found = numbers(where, f, value)
+    for index in np.argwhere(np.isfinite(found) & (np.abs(found) > LARGEST))[:1]:
+        place = tuple(index.tolist())
+        said = f"{where}.{name}{list(place) or ''} is {found[place]:g}"
+        raise InstanceError(f"{said}; allowed: up to {LARGEST:g}, so that sums are finite")
     tails = {"instance": [()], "user": [(), (problem.users,)]}.get(
         f.metadata["per"], [(), (problem.users,), (problem.users, len(problem.choices.labels) - 1)]
     )

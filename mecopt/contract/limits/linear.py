@@ -42,7 +42,7 @@ def kept_decision(weight: Array, least: Array, most: Array, cost: Array, possibl
         integrality=np.ones(users * choices),
         bounds=Bounds(0.0, possible.reshape(-1).astype(float)),
         constraints=constraints,
-        options={"time_limit": SECONDS},
+        options={"time_limit": SECONDS, "presolve": False},
     )
     decision = None if found.x is None else found.x.reshape(users, choices).argmax(axis=1).astype(np.int8)
     return decision, int(found.status) == _INFEASIBLE
