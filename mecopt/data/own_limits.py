@@ -61,6 +61,8 @@ def _limit(entry: Any, where: str) -> Limit:
         return Limit.alike(name, entry[key])
     if "users" not in entry:
         raise InstanceError(f"{where} has {key!r} and no users; allowed: their numbers, as [0, 3]")
+    if not isinstance(entry[key], str):
+        raise InstanceError(f"{where}: {key} is a {type(entry[key]).__name__}; allowed: the name of a choice, as 'offload'")
     made = Limit.forbidden if key == "forbidden" else Limit.forced
     return made(name, entry[key], entry["users"])
 

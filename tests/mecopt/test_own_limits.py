@@ -305,6 +305,22 @@ def test_a_broken_decision_is_mended_whatever_the_size_of_weights(size: float) -
     assert nearest.tolist() == [1, 1, 0, 1]
 
 
+def test_a_violation_is_told_whatever_its_limit_is_called() -> None:
+    first = Limit("limit capacity", {"offload": 1}, most=1)
+    mine = BinaryOffloading(data_size=[12.0, 7.5, 20.1]).limited(first, Limit("capacity", {"offload": 1}, most=3))
+    everyone = np.ones(3, dtype=np.int8)
+    found = mine.violations(everyone, mine.closed_form(everyone)[0])
+    assert len(found) == 4
+    assert found["limit capacity"] > 0.0
+
+
+def test_a_choice_in_a_file_of_limits_has_to_be_text(tmp_path: Path) -> None:
+    save(tmp_path / "slot.npz", BinaryOffloading(data_size=[12.0, 7.5, 20.1]))
+    (tmp_path / "limits.json").write_text(json.dumps([{"name": "a", "forced": ["offload"], "users": [0]}]))
+    with pytest.raises(InstanceError, match="forced is a list; allowed: the name of a choice"):
+        load(tmp_path / "slot.npz", limits=tmp_path / "limits.json")
+
+
 def test_weights_whose_sum_floats_do_not_hold_are_refused() -> None:
     problem = BinaryOffloading(data_size=[12.0, 7.5, 20.1, 3.0])
     with pytest.raises(InstanceError, match=r"limit 'huge'.decision\['offload'\] is 1e\+308; allowed: up to 1e\+150"):

@@ -92,7 +92,10 @@ def _formulas(base: type[Any]) -> dict[str, Any]:
     def violations(self: Any, decision: Array, allocation: Any) -> dict[str, Array]:
         found: dict[str, Array] = dict(of("violations")(self, decision, allocation))
         for rule in self.limits:
-            found[f"limit {rule.name}" if rule.name in found else rule.name] = violation(self, rule, decision)
+            name = rule.name
+            while name in found:
+                name = f"limit {name}"
+            found[name] = violation(self, rule, decision)
         return found
 
     def infeasible(self: Any, decision: Array) -> Array:
