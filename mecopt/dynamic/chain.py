@@ -28,7 +28,6 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
 from mecopt.contract.errors import InstanceError
-from mecopt.kernels.compiled import compiled
 
 Array = NDArray[Any]
 
@@ -141,9 +140,11 @@ class Chain:
 
     def expected(self, values: Array) -> Array:
         """Return :math:`P v` along the first axis, ``(states, ...)``."""
+        from mecopt.dynamic.loops import contracted
+
         left, before = np.ascontiguousarray(values, dtype=float), 1
         for one in self.factors:
-            left = _contracted(one, left.reshape(before, len(one), -1), bool((one == one[0]).all()))
+            left = contracted(one, left.reshape(before, len(one), -1), bool((one == one[0]).all()))
             before *= len(one)
         return left.reshape(values.shape)
 
@@ -217,6 +218,8 @@ class Chain:
         start
             state of the slot BEFORE the first one, one number or one per lane; drawn from the stationary law unless given.
         """
+        from mecopt.dynamic.loops import walk
+
         for name, value in (("slots", slots), ("lanes", lanes)):
             if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
                 raise InstanceError(f"{name} is {value!r}; allowed: a whole number of at least 1")
@@ -228,7 +231,7 @@ class Chain:
                 raise InstanceError(f"start is {begin[:3].tolist()}; allowed: whole numbers from 0 to {self.states - 1}")
         luck = rng.random((slots, lanes, len(self.factors)))
         walked = [
-            _walk(np.ascontiguousarray(_cumulative(one)), np.ascontiguousarray(first, dtype=np.int64), luck[..., k])
+            walk(np.ascontiguousarray(_cumulative(one)), np.ascontiguousarray(first, dtype=np.int64), luck[..., k])
             for k, (one, first) in enumerate(zip(self.factors, self.parts(begin), strict=True))
         ]
         return self.number(*walked)
@@ -254,16 +257,31 @@ class _Class(NamedTuple):
 
 
 def _classes(matrix: Array) -> list[_Class]:
-    """Return the recurrent classes of one part."""
-    from scipy.sparse import csr_array
-    from scipy.sparse.csgraph import connected_components
+    """Return the recurrent classes of one part.
 
+    From any state on, one that does not lead back to it is gone to, until there is none: what is reached then is a class.
+    All that leads to it is done.
+    """
     links = matrix > 0.0
-    count, label = connected_components(csr_array(links), directed=True, connection="strong")
-    source, target = np.nonzero(links)
-    left = np.zeros(count, dtype=bool)
-    left[label[source[label[source] != label[target]]]] = True
-    return [_phased(np.flatnonzero(label == one), links) for one in range(count) if not left[one]]
+    waiting, found = np.ones(len(links), dtype=bool), []
+    while waiting.any():
+        state = int(waiting.argmax())
+        ahead, before = _reached(links, state), _reached(links.T, state)
+        while (astray := np.flatnonzero(ahead & ~before)).size:
+            ahead, before = _reached(links, astray[-1]), _reached(links.T, astray[-1])
+        found.append(_phased(np.flatnonzero(ahead), links))
+        waiting &= ~before
+    return found
+
+
+def _reached(links: Array, state: int) -> Array:
+    """Return whether each state is reached from one, in any number of slots."""
+    found = np.zeros(len(links), dtype=bool)
+    front = np.array([state])
+    while front.size:
+        found[front] = True
+        front = np.flatnonzero(links[front].any(axis=0) & ~found)
+    return found
 
 
 def _phased(states: Array, links: Array) -> _Class:
@@ -326,44 +344,6 @@ def _cumulative(matrix: Array) -> Array:
     last = matrix.shape[1] - 1 - np.argmax(matrix[:, ::-1] > 0.0, axis=1)
     sums[np.arange(matrix.shape[1]) >= last[:, None]] = 1.0
     return sums
-
-
-@compiled
-def _contracted(matrix: Array, values: Array, anew: bool) -> Array:
-    """Take the expectation along the middle axis; where all rows are the same, one of them does."""
-    before, states, after = values.shape
-    found = np.zeros(values.shape)
-    for k in range(before):
-        for i in range(1 if anew else states):
-            mean = found[k, i]
-            for j in range(states):
-                part, likely = values[k, j], matrix[i, j]
-                if likely != 0.0:
-                    for m in range(after):
-                        mean[m] += likely * part[m]
-        if anew:
-            found[k, 1:] = found[k, 0]
-    return found
-
-
-@compiled
-def _walk(cumulative: Array, start: Array, luck: Array) -> Array:
-    """Follow one part of the chain along all lanes."""
-    slots, lanes = luck.shape
-    path = np.empty((slots, lanes), np.int64)
-    for lane in range(lanes):
-        state = start[lane]
-        for slot in range(slots):
-            row, low, high = cumulative[state], 0, cumulative.shape[1] - 1
-            while low < high:
-                middle = (low + high) // 2
-                if luck[slot, lane] < row[middle]:
-                    high = middle
-                else:
-                    low = middle + 1
-            state = low
-            path[slot, lane] = state
-    return path
 
 
 def side_by_side(values: Sequence[ArrayLike]) -> tuple[Array, ...]:

@@ -26,7 +26,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from mecopt.contract.errors import InstanceError
 from mecopt.dynamic.chain import Chain
-from mecopt.kernels.compiled import compiled
 
 Array = NDArray[Any]
 
@@ -140,11 +139,15 @@ class Tables(Operator):
 
     def improved(self, following: Array) -> Array:
         """Look at every action."""
-        return np.asarray(_tables(self.reward, self.following, np.ascontiguousarray(following))[0])
+        from mecopt.dynamic.loops import tables
+
+        return np.asarray(tables(self.reward, self.following, np.ascontiguousarray(following))[0])
 
     def best(self, following: Array) -> Array:
         """Look at every action."""
-        return np.asarray(_tables(self.reward, self.following, np.ascontiguousarray(following))[1])
+        from mecopt.dynamic.loops import tables
+
+        return np.asarray(tables(self.reward, self.following, np.ascontiguousarray(following))[1])
 
     def followed(self, policy: Array) -> tuple[Array, Array]:
         """Look the actions up."""
@@ -154,7 +157,9 @@ class Tables(Operator):
 
     def backward(self, path: Array, last: Array) -> tuple[Array, float]:
         """Look at every action, slot by slot."""
-        worth, magnitude = _tables_backward(self.reward, self.following, path, last)
+        from mecopt.dynamic.loops import tables_backward
+
+        worth, magnitude = tables_backward(self.reward, self.following, path, last)
         return worth, float(magnitude)
 
 
@@ -211,13 +216,17 @@ class Moves(Operator):
 
     def improved(self, following: Array) -> Array:
         """Convolve, and compare with the further actions."""
+        from mecopt.dynamic.loops import moves
+
         worth = np.ascontiguousarray(following)
-        return np.asarray(_moves(self.reward, self.first, self.last, self.further_reward, self.further_point, worth))
+        return np.asarray(moves(self.reward, self.first, self.last, self.further_reward, self.further_point, worth))
 
     def best(self, following: Array) -> Array:
         """Convolve once more, and remember which target was best."""
+        from mecopt.dynamic.loops import moves_best
+
         worth = np.ascontiguousarray(following)
-        return np.asarray(_moves_best(self.reward, self.first, self.last, self.further_reward, self.further_point, worth))
+        return np.asarray(moves_best(self.reward, self.first, self.last, self.further_reward, self.further_point, worth))
 
     def followed(self, policy: Array) -> tuple[Array, Array]:
         """Look the actions up."""
@@ -232,8 +241,10 @@ class Moves(Operator):
 
     def backward(self, path: Array, last: Array) -> tuple[Array, float]:
         """Convolve slot by slot."""
+        from mecopt.dynamic.loops import moves_backward
+
         given = (self.reward, self.first, self.last, self.further_reward, self.further_point)
-        worth, magnitude = _moves_backward(*given, path, last)
+        worth, magnitude = moves_backward(*given, path, last)
         return worth, float(magnitude)
 
 
@@ -253,97 +264,3 @@ def _require_actions(reward: Array) -> None:
 
 
 # ---------------------------------------------------------------------- compiled
-
-
-@compiled
-def _tables(reward: Array, following: Array, worth: Array) -> tuple[Array, Array]:
-    drawn, carried, actions = reward.shape
-    value, best = np.empty((drawn, carried)), np.empty((drawn, carried), np.int64)
-    for d in range(drawn):
-        for c in range(carried):
-            most, number = -np.inf, 0
-            for a in range(actions):
-                found = reward[d, c, a] + worth[d, following[d, c, a]]
-                if found > most:
-                    most, number = found, a
-            value[d, c], best[d, c] = most, number
-    return value, best
-
-
-@compiled
-def _tables_backward(reward: Array, following: Array, path: Array, last: Array) -> tuple[Array, float]:
-    carried, actions = reward.shape[1:]
-    worth, magnitude = last.copy(), 0.0
-    value = np.empty(carried)
-    for slot in range(len(path) - 1, -1, -1):
-        d = path[slot]
-        for c in range(carried):
-            most = -np.inf
-            for a in range(actions):
-                most = max(most, reward[d, c, a] + worth[following[d, c, a]])
-            value[c] = most
-        worth[:] = value
-        magnitude = max(magnitude, np.abs(worth).max())
-    return worth, magnitude
-
-
-@compiled
-def _convolved(reward: Array, first: int, last: int, worth: Array, value: Array) -> None:
-    """Raise values to the best over targets t: differences c - t + n - 1 from `first` on and below `last`."""
-    carried = len(worth)
-    for t in range(carried):
-        add, shift = worth[t], carried - 1 - t
-        low, high = max(0, first - shift), min(carried, last - shift)
-        if low < high:  # parts of equal length and indices from 0, so that the loop is vectorised
-            earned, best = reward[low + shift : high + shift], value[low:high]
-            for k in range(len(best)):
-                best[k] = max(best[k], earned[k] + add)
-
-
-@compiled
-def _moves(reward: Array, first: Array, last: Array, extra: Array, point: Array, worth: Array) -> Array:
-    drawn, carried = worth.shape
-    value = np.full((drawn, carried), -np.inf)
-    for d in range(drawn):
-        _convolved(reward[d], first[d], last[d], worth[d], value[d])
-        for k in range(len(extra)):
-            for c in range(carried):
-                value[d, c] = max(value[d, c], extra[k, d, c] + worth[d, point[k, d, c]])
-    return value
-
-
-@compiled
-def _moves_best(reward: Array, first: Array, last: Array, extra: Array, point: Array, worth: Array) -> Array:
-    drawn, carried = worth.shape
-    best = np.zeros((drawn, carried), np.int64)
-    for d in range(drawn):
-        for c in range(carried):
-            most = -np.inf
-            for t in range(max(0, c + carried - last[d]), min(carried, c + carried - first[d])):
-                found = reward[d, c - t + carried - 1] + worth[d, t]
-                if found > most:
-                    most, best[d, c] = found, t
-            for k in range(len(extra)):
-                found = extra[k, d, c] + worth[d, point[k, d, c]]
-                if found > most:
-                    most, best[d, c] = found, carried + k
-    return best
-
-
-@compiled
-def _moves_backward(
-    reward: Array, first: Array, last: Array, extra: Array, point: Array, path: Array, end: Array
-) -> tuple[Array, float]:
-    carried = len(end)
-    worth, magnitude = end.copy(), 0.0
-    value = np.empty(carried)
-    for slot in range(len(path) - 1, -1, -1):
-        d = path[slot]
-        value[:] = -np.inf
-        _convolved(reward[d], first[d], last[d], worth, value)
-        for k in range(len(extra)):
-            for c in range(carried):
-                value[c] = max(value[c], extra[k, d, c] + worth[point[k, d, c]])
-        worth[:] = value
-        magnitude = max(magnitude, np.abs(worth).max())
-    return worth, magnitude

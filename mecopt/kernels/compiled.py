@@ -30,6 +30,7 @@ with clock.standing_still():
     from numba.core.serialize import dumps
     from numba.extending import overload
 
+    from mecopt.kernels.blas import take_for_granted
     from mecopt.kernels.caches import CacheFolder, built_from, cache_folder
     from mecopt.kernels.prebuilt import Target, for_all, made_with, named, prebuilt
     from mecopt.kernels.turns import turn
@@ -125,6 +126,7 @@ def _cache_of(function: Function, none: Any) -> Any:
 def _made_ready(cache: Any, function: Function, compile_: Callable[[Any], Any], signature: Any) -> Any:
     """Load or compile a kernel; numba calls this once for each signature."""
     with clock.standing_still(), global_compiler_lock, ExitStack() as turns:
+        take_for_granted()
         if isinstance(cache, SharedCache):
             cache.turns = turns
         else:

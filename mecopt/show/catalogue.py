@@ -162,7 +162,7 @@ def _learner(name: str) -> Page:
     variants = {
         key: ", ".join(f"{k} {v}" for k, v in changed.items()) or "as it is" for key, changed in learner.variants.items()
     }
-    shipped = {one: _trained(card) for one, card in _shipped().items() if card["learner"] == name}
+    shipped = {one: _trained(card) for one, card in _shipped([name]).items()}
     parts: list[Line | Grid] = [Line(learner.role, "makes"), _list("variant", variants, "settings")]
     parts += [_list("policy that ships", shipped)] if shipped else []
     return Page(f"{name}: {learner.summary}", (*parts, Line(f"mecopt train PROBLEM --learner {name}")))
@@ -188,8 +188,10 @@ def _policy(name: str, card: Mapping[str, Any]) -> Page:
     return Page(f"{name}: {_trained(card)}", (*parts, _list("setting", settings, "value")))
 
 
-def _shipped() -> dict[str, dict[str, Any]]:
-    folders: list[Path] = [folder for name in learner_names() for folder in find_learner(name).shipped()]
+def _shipped(learners: Iterable[str] | None = None) -> dict[str, dict[str, Any]]:
+    """Return the cards of the policies that ship, of all learners unless some are named."""
+    names = learner_names() if learners is None else learners
+    folders: list[Path] = [folder for name in names for folder in find_learner(name).shipped()]
     return {folder.name: read_card(folder) for folder in folders}
 
 

@@ -41,7 +41,6 @@ from mecopt.contract.errors import InstanceError
 from mecopt.dynamic.chain import Chain
 from mecopt.dynamic.discounted import Values
 from mecopt.dynamic.operators import Sweep
-from mecopt.kernels.compiled import compiled
 
 Array = NDArray[Any]
 
@@ -99,40 +98,14 @@ class Backlog(Sweep):
 
     def improved(self, following: Array) -> Array:
         """Take the best number of tasks in every cell and for every queue, and the mean."""
+        from mecopt.models.inference_queue.compiled.sweeps import best_leaving
+
         inside, arriving = following[0], len(self.law) - 1
         worth = np.concatenate((inside, inside[-1] - self.beyond * np.arange(1, arriving + 1)))
         if self.causal:
             worth = np.convolve(worth, self.law[::-1], "valid")
         known = np.ones(1) if self.causal else self.law
-        return np.asarray(_improved(self.costs, known, self.waiting, worth, self.carried))[None]
-
-
-@compiled
-def _improved(costs: Array, law: Array, waiting: float, worth: Array, carried: int) -> Array:
-    """Return minus what queues cost, given what those are worth that follow.
-
-    Of queue c and arrivals a the best of at most s tasks depends on c + a alone, so all cells are gone through once.
-    """
-    cells, pieces = costs.shape
-    total = np.zeros((pieces, worth.size))
-    best = np.empty(worth.size)
-    for i in range(cells):
-        for j in range(worth.size):
-            best[j] = worth[j] - costs[i, 0]
-            total[0, j] += best[j]
-        for s in range(1, pieces):
-            cost = costs[i, s]
-            for j in range(s, worth.size):
-                best[j] = max(best[j], worth[j - s] - cost)
-                total[s, j] += best[j]
-    value = np.empty(carried)
-    for c in range(carried):
-        s = min(c, pieces - 1)
-        mean = 0.0
-        for a in range(law.size):
-            mean += law[a] * total[s, c + a]
-        value[c] = mean / cells - waiting * c
-    return value
+        return np.asarray(best_leaving(self.costs, known, self.waiting, worth, self.carried))[None]
 
 
 def costs_between(found: Values) -> Array:

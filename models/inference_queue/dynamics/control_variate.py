@@ -32,7 +32,6 @@ from numpy.typing import NDArray
 
 from mecopt.dynamic.control_variates import Nodes
 from mecopt.kernels.arrays import plain
-from mecopt.kernels.compiled import compiled
 
 if TYPE_CHECKING:
     from mecopt.models.inference_queue.dynamics.steps import QueueDynamics
@@ -55,6 +54,8 @@ class DeviceLuck:
     """
 
     def __init__(self, dynamics: QueueDynamics) -> None:
+        from mecopt.models.inference_queue.compiled.sweeps import mean_costs
+
         network = dynamics.network
         self.dynamics, self.kind_of = dynamics, network.kind_of
         free = network.free(dynamics.discount * network.price.price)
@@ -69,11 +70,13 @@ class DeviceLuck:
         law = plain(network.arrivals, np.float64)
         self.known = law if dynamics.causal else np.ones(1)
         weights = plain(NODES.weights, np.float64)
-        self.mean = _means(self.costs, self.worth, weights, law, self.known, dynamics.waiting_weight)
+        self.mean = mean_costs(self.costs, self.worth, weights, law, self.known, dynamics.waiting_weight)
         """Of queues, ``(kinds, M + 1)``."""
 
     def __call__(self, slots: InferenceQueue) -> Array:
         """Return minus that, summed over devices, ``(*batch)``."""
+        from mecopt.models.inference_queue.compiled.sweeps import luck_of
+
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = np.where(self.dynamics.mean_snr > 0.0, slots.snr_per_watt / self.dynamics.mean_snr, 0.0)
         below, part = NODES.place(-np.expm1(-ratio))
@@ -81,60 +84,10 @@ class DeviceLuck:
         of = (kinds, slots.backlog, slots.arrivals, below)
         flat = [plain(one, np.int64).reshape(-1) for one in of]
         tables = (self.costs, self.worth, self.mean, self.known, self.dynamics.waiting_weight)
-        found = _luck(*tables, *flat, plain(part, np.float64).reshape(-1))
+        found = luck_of(*tables, *flat, plain(part, np.float64).reshape(-1))
         return -found.reshape(ratio.shape).sum(axis=-1)
 
 
 def device_luck(dynamics: QueueDynamics) -> DeviceLuck | None:
     """Return the luck of devices; None where their channels are given."""
     return DeviceLuck(dynamics) if dynamics.fades else None
-
-
-@compiled
-def _drawn(costs: Array, worth: Array, known: Array, waiting: float, tasks: int, came: int) -> float:
-    """Return what tasks cost in a channel where so many come; chosen before they are known where there is a law of them."""
-    best, chosen = np.inf, 0
-    for s in range(min(tasks, costs.size - 1) + 1):
-        if known.size == 1:
-            total = costs[s] + worth[tasks - s + came]
-        else:
-            total = costs[s]
-            for a in range(known.size):
-                total += known[a] * worth[tasks - s + a]
-        if total < best:
-            best, chosen = total, s
-    return waiting * tasks + costs[chosen] + worth[tasks - chosen + came]
-
-
-@compiled
-def _means(costs: Array, worth: Array, weights: Array, law: Array, known: Array, waiting: float) -> Array:
-    kinds, nodes, _ = costs.shape
-    found = np.zeros((kinds, worth.shape[1] - law.size + 1))
-    for k in range(kinds):
-        for m in range(found.shape[1]):
-            for i in range(nodes):
-                for a in range(law.size):
-                    found[k, m] += weights[i] * law[a] * _drawn(costs[k, i], worth[k], known, waiting, m, a)
-    return found
-
-
-@compiled
-def _luck(
-    costs: Array,
-    worth: Array,
-    mean: Array,
-    known: Array,
-    waiting: float,
-    kinds: Array,
-    backlog: Array,
-    arrivals: Array,
-    below: Array,
-    part: Array,
-) -> Array:
-    found = np.empty(kinds.size)
-    for j in range(kinds.size):
-        k, i, m, a = kinds[j], below[j], min(backlog[j], mean.shape[1] - 1), arrivals[j]
-        one = _drawn(costs[k, i], worth[k], known, waiting, m, a)
-        other = _drawn(costs[k, i + 1], worth[k], known, waiting, m, a)
-        found[j] = (1.0 - part[j]) * one + part[j] * other - mean[k, m]
-    return found

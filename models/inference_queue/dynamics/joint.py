@@ -29,7 +29,6 @@ from mecopt.contract.errors import InstanceError
 from mecopt.dynamic.chain import Chain
 from mecopt.dynamic.discounted import discounted_values
 from mecopt.dynamic.operators import Sweep
-from mecopt.kernels.compiled import compiled
 from mecopt.models.inference_queue.allocation.fixed import fixed_costs
 from mecopt.models.inference_queue.dynamics.backlog import Backlog, exceeding
 from mecopt.models.inference_queue.dynamics.server import Served
@@ -106,11 +105,13 @@ class Together(Sweep):
 
     def improved(self, following: Array) -> Array:
         """Look at everything that all of them can do."""
+        from mecopt.models.inference_queue.compiled.sweeps import best_kept, best_together
+
         world = self.world
         (first, second), later = world.devices, world.expected(following.reshape(world.sizes))
         coming = int(first.grains.max() + second.grains.max())
-        kept = _kept(world.cost, later, world.most_grains, coming, world.beyond)
-        value = _together(first.costs, first.leaving, first.grains, second.costs, second.leaving, second.grains, kept)
+        kept = best_kept(world.cost, later, world.most_grains, coming, world.beyond)
+        value = best_together(first.costs, first.leaving, first.grains, second.costs, second.leaving, second.grains, kept)
         return np.asarray(value - world.waiting()).reshape(1, -1)
 
 
@@ -123,9 +124,11 @@ class Alone(Together):
 
     def improved(self, following: Array) -> Array:
         """Do what the policies say."""
+        from mecopt.models.inference_queue.compiled.sweeps import best_alone
+
         world = self.world
         (first, second), later = world.devices, world.expected(following.reshape(world.sizes))
-        value = _alone(
+        value = best_alone(
             first.costs, first.leaving, first.grains, second.costs, second.leaving, second.grains,
             *self.chosen, self.rule, world.cost, later, world.beyond,
         )  # fmt: skip
@@ -285,77 +288,3 @@ def _actions(row: Array, snr: Array, pieces: int, grain: int) -> Actions:
     return Actions(
         np.array(leaving, dtype=float)[order], np.array(grains, dtype=np.int64)[order], np.array(costs).T[:, order].copy()
     )
-
-
-@compiled
-def _kept(cost: Array, later: Array, most: int, arriving: int, beyond: float) -> Array:
-    """Return the best of what the server keeps, by backlogs, grains that wait, and grains that come: worth less cost."""
-    one, two, points = later.shape
-    found = np.full((one, two, points, arriving + 1), -np.inf)
-    for i in range(one):
-        for j in range(two):
-            for q in range(points):
-                for y in range(arriving + 1):
-                    for r in range(max(0, q - most), q + 1):
-                        value = _worth(later[i, j], r + y, beyond) - cost[q - r]
-                        if value > found[i, j, q, y]:
-                            found[i, j, q, y] = value
-    return found
-
-
-@compiled
-def _worth(later: Array, grains: int, beyond: float) -> float:
-    """Return what so many grains at the server are worth; those beyond its grid wait for ever."""
-    last = later.size - 1
-    return later[grains] if grains <= last else later[last] - beyond * (grains - last)
-
-
-@compiled
-def _together(
-    costs: Array, leaving: Array, grains: Array, other_costs: Array, other_leaving: Array, other_grains: Array, kept: Array
-) -> Array:
-    one, two, points, _ = kept.shape
-    value = np.empty((one, two, points))
-    worth, of_other = np.empty((leaving.size, other_leaving.size)), np.empty(other_leaving.size)
-    for i in range(one):
-        for j in range(two):
-            for q in range(points):
-                for a in range(leaving.size):
-                    for b in range(other_leaving.size):
-                        m, n = i - int(leaving[a]), j - int(other_leaving[b])
-                        worth[a, b] = kept[m, n, q, grains[a] + other_grains[b]] if m >= 0 and n >= 0 else -np.inf
-                total = 0.0
-                for h in range(costs.shape[0]):
-                    for b in range(other_leaving.size):
-                        of_other[b] = -np.inf
-                        for a in range(leaving.size):
-                            of_other[b] = max(of_other[b], worth[a, b] - costs[h, a])
-                    for g in range(other_costs.shape[0]):
-                        best = -np.inf
-                        for b in range(other_leaving.size):
-                            best = max(best, of_other[b] - other_costs[g, b])
-                        total += best
-                value[i, j, q] = total / (costs.shape[0] * other_costs.shape[0])
-    return value
-
-
-@compiled
-def _alone(
-    costs: Array, leaving: Array, grains: Array, other_costs: Array, other_leaving: Array, other_grains: Array,
-    chosen: Array, other_chosen: Array, rule: Array, cost: Array, later: Array, beyond: float,
-) -> Array:  # fmt: skip
-    one, two, points = later.shape
-    value = np.zeros((one, two, points))
-    cells = costs.shape[0] * other_costs.shape[0]
-    for i in range(one):
-        for j in range(two):
-            for h in range(costs.shape[0]):
-                for g in range(other_costs.shape[0]):
-                    a, b = chosen[h, i], other_chosen[g, j]
-                    m, n = i - int(leaving[a]), j - int(other_leaving[b])
-                    spent, y = costs[h, a] + other_costs[g, b], grains[a] + other_grains[b]
-                    for q in range(points):
-                        value[i, j, q] += _worth(later[m, n], rule[q] + y, beyond) - spent
-            for q in range(points):
-                value[i, j, q] = value[i, j, q] / cells - cost[q - rule[q]]
-    return value

@@ -29,7 +29,6 @@ from mecopt.contract.errors import InstanceError
 from mecopt.dynamic.chain import Chain
 from mecopt.dynamic.discounted import Values, discounted_values
 from mecopt.dynamic.operators import Sweep
-from mecopt.kernels.compiled import compiled
 
 Array = NDArray[Any]
 
@@ -96,19 +95,10 @@ class Served(Sweep):
 
     def improved(self, following: Array) -> Array:
         """Look at every number of steps to process."""
+        from mecopt.models.inference_queue.compiled.sweeps import best_processed
+
         worth = self.remaining(following[0])
-        return np.asarray(_processed(self.cost, worth) - self.waiting * self.step * np.arange(self.carried))[None]
-
-
-@compiled
-def _processed(cost: Array, worth: Array) -> Array:
-    value = np.empty(worth.size)
-    for q in range(worth.size):
-        best = -np.inf
-        for x in range(q + 1):
-            best = max(best, worth[q - x] - cost[x])
-        value[q] = best
-    return value
+        return np.asarray(best_processed(self.cost, worth) - self.waiting * self.step * np.arange(self.carried))[None]
 
 
 @dataclass(frozen=True, eq=False)
