@@ -104,12 +104,16 @@ def read_limits(path: str | Path) -> list[Limit]:
     Raises
     ------
     InstanceError
-        where the file is missing, no JSON, or says something that is no limit.
+        where the file is missing, no JSON, lists no limits, or says something that is no limit.
     """
     path = Path(path)
     if not path.is_file():
         raise InstanceError(f"{path} does not exist or is no file")
-    return limits_from(content_of(path), path.name)
+    found = limits_from(content_of(path), path.name)
+    if not found:
+        example = '[{"name": "at most five offload", "decision": {"offload": 1}, "most": 5}]'
+        raise InstanceError(f"{path.name} lists no limits; allowed: at least one, as {example}")
+    return found
 
 
 def save(

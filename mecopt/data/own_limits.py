@@ -32,6 +32,9 @@ SHORT = ("forbidden", "forced", "alike")
 def limits_from(content: Any, where: str) -> list[Limit]:
     """Return the limits that a list of objects says, alone or under the key "limits"."""
     if isinstance(content, Mapping) and LIMITS in content:
+        for key in content:
+            if key != LIMITS:
+                raise InstanceError(f"{where} has {key!r} beside {LIMITS!r}; allowed: {LIMITS!r} alone, or the list itself")
         content = content[LIMITS]
     if not isinstance(content, list):
         raise InstanceError(f"{where}: limits are a {type(content).__name__}; allowed: a list of objects")

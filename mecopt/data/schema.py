@@ -27,10 +27,13 @@ OWN_LIMITS: dict[str, Any] = {
                 "description": "weight by choice (local, offload, server 2): a number, or one per user (and server)",
                 "additionalProperties": _BOUND,
             },
-            "most": {**_BOUND, "description": "greatest sum of weights, a number or one per instance"},
+            "most": {
+                **_BOUND,
+                "description": "greatest sum of weights, a number or one per instance; 'inf', in lists also null: none",
+            },
             "least": {**_BOUND, "description": "least sum of weights"},
             "equal": {**_BOUND, "description": "the sum of weights"},
-            "unit": {"type": "string", "description": "of weights and bounds; none for counts"},
+            "unit": {"type": "string", "description": "of weights and bounds, as MB; none for counts"},
             "users": {
                 "anyOf": [_USERS, {"type": "integer", "minimum": 0}],
                 "description": "whom it is about",

@@ -418,7 +418,14 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
     "equal and most": (lambda: Limit("x", {"offload": 1}, most=1, equal=1), "has equal and most; allowed: equal alone"),
     "user": (lambda: Limit.forbidden("x", "offload", [0, 3]), r"limit 'x': users\[1\] is 3; allowed: 0 to 2"),
     "no user": (lambda: Limit.alike("x", []), "about no user"),
-    "name": (lambda: Limit("!", {"offload": 1}, most=1), "name is '!'; allowed"),
+    "name": (lambda: Limit(" ", {"offload": 1}, most=1), "name is ' '; allowed: printable text of 100 characters"),
+    "line": (lambda: Limit("a\nb", {"offload": 1}, most=1), "allowed: printable text"),
+    "surrogate": (lambda: Limit("a\ud800", {"offload": 1}, most=1), "allowed: printable text"),
+    "1 MB": (lambda: Limit("x", {"offload": 1}, most=1, unit="1 MB"), "unit is '1 MB'; allowed: one without a number, as"),
+    "1 MB/s": (lambda: Limit("x", {"offload": 1}, most=1, unit="1 MB / s"), "allowed: one without a number, as"),
+    "MB/1": (lambda: Limit("x", {"offload": 1}, most=1, unit="MB/1"), "allowed: one without a number, as"),
+    "least inf": (lambda: Limit("x", {"offload": 1}, least=np.inf), "least is inf; allowed"),
+    "equal inf": (lambda: Limit("x", {"offload": 1}, equal=np.inf), "equal is inf; allowed"),
     "inf weight": (lambda: Limit("x", {"offload": np.inf}, most=1), "is inf; allowed: finite numbers"),
     "-inf": (lambda: Limit("x", {"offload": 1}, most=-np.inf), "most is -inf"),
     "group": (lambda: Limit("x", group=[0.5, 1, 1]), "whole numbers"),
@@ -436,7 +443,7 @@ def test_bad_limits_are_refused_by_name(case: str) -> None:
 def test_limits_have_names_of_their_own() -> None:
     one = BINARY.limited(Limit("at most", {"offload": 1}, most=1))
     with pytest.raises(
-        InstanceError, match=r"two limits are called 'At most'; allowed: names of their own; .*differ in signs"
+        InstanceError, match=r"two limits are called 'At most'; allowed: names of their own; .*both limit_at_most among"
     ):
         one.limited(Limit("At most", {"offload": 1}, most=2))
 
@@ -456,6 +463,9 @@ def test_a_limit_on_a_decision_that_is_no_choice_is_refused() -> None:
         ([{"name": "x", "forbidden": "offload"}], "no users"),
         ([{"name": "x", "forbidden": "offload", "most": 1, "users": [1]}], "'forbidden' and 'most'"),
         ([3], "an object with a name"),
+        ([], r"mine.json lists no limits; allowed: at least one, as \[\{"),
+        ({"limits": []}, "lists no limits"),
+        ({"limits": [{"name": "x", "alike": [0, 1]}], "limit": []}, "'limit' beside 'limits'; allowed: 'limits' alone"),
     ],
 )
 def test_bad_files_of_limits_are_refused(content: Any, words: str, tmp_path: Path) -> None:
@@ -463,6 +473,77 @@ def test_bad_files_of_limits_are_refused(content: Any, words: str, tmp_path: Pat
     (tmp_path / "mine.json").write_text(json.dumps(content))
     with pytest.raises(InstanceError, match=words):
         load(tmp_path / "slots.json", limits=tmp_path / "mine.json")
+
+
+NAMES = ("最多五个卸载", "Höchstens 3", "не более трёх", "5", "≤ 3!", "_", "limit offload", "a ② b", "İstanbul", "capacity")
+
+
+@pytest.mark.parametrize("door", ["json", "npz", "pickle", "fields"])
+def test_a_limit_is_called_by_any_printable_text(door: str, tmp_path: Path) -> None:
+    problem = BINARY.limited(*(Limit(name, {"offload": 1}, most=k) for k, name in enumerate(NAMES)))
+    other = DOORS[door](problem, tmp_path)
+    assert [rule.name for rule in other.limits] == list(NAMES)
+    assert digest(other) == digest(problem)
+    assert len(other.data()) == len(BINARY.data()) + 2 * len(NAMES)
+    decision = np.ones(3, dtype=np.int8)
+    violations, own = (one.violations(decision, one.closed_form(decision)[0]) for one in (other, BINARY))
+    assert len(violations) == len(own) + len(NAMES)
+    assert all((value > 0.0) == (k < 3) for k, value in enumerate(list(violations.values())[len(own) :]))
+    dual: Any = mecopt.solve(BINARY.limited(Limit("最多", {"offload": 1}, most=1))).dual
+    assert dual.limit_最多_price > 0.0
+
+
+def test_names_that_have_the_same_fields_are_refused() -> None:
+    one = BINARY.limited(Limit("!", {"offload": 1}, most=1))
+    with pytest.raises(InstanceError, match="'!' and 'U21' are both limit_u21 among fields"):
+        one.limited(Limit("U21", {"offload": 1}, most=1))
+
+
+@pytest.mark.parametrize("none", ["inf", np.inf, "inf MB"])
+def test_an_upper_bound_of_infinity_is_none(none: Any) -> None:
+    weight = BINARY.data_size
+    free = BINARY.limited(Limit("memory", {"offload": weight}, most=none, unit="MB"))
+    assert float(free.data()["limit_memory_most"]) == np.inf
+    assert mecopt.solve(free).objective == mecopt.solve(BINARY).objective
+    listed: Any = [None, 10.0]
+    some = BINARY.limited(Limit("memory", {"offload": weight}, most=listed, unit="MB"))
+    assert some.data()["limit_memory_most"].tolist() == [np.inf, 10.0]
+
+
+# ---------------------------------------------------------------------- shapes of weights per user and server
+
+
+def weights_read(batch: tuple[int, ...], weight: Array, servers: int = 3) -> Array:
+    """Return the weights that a problem of three users takes for offloading."""
+    problem = MultiServerOffloading.sample(np.random.default_rng(0), batch, users=3, servers=servers)
+    return np.asarray(problem.limited(Limit("x", {"offload": weight}, most=1)).data()["limit_x_offload"])
+
+
+@pytest.mark.parametrize(
+    ("batch", "shape"), [((), (3, 3, 3)), ((3,), (3, 3)), ((3, 3), (3, 3)), ((3, 3), (3, 3, 3)), ((2, 3), (3, 3))]
+)
+def test_weights_whose_axes_are_not_certain_are_refused(batch: tuple[int, ...], shape: tuple[int, ...]) -> None:
+    said = r"may be per user or per user and server.*allowed: all axes, \(.*3, 3\), or .*'server 1': ..., 'server 2'"
+    with pytest.raises(InstanceError, match=said):
+        weights_read(batch, np.ones(shape))
+    full = np.random.default_rng(1).normal(size=(*batch, 3, 3))
+    assert np.array_equal(weights_read(batch, full), full)
+
+
+def test_weights_whose_axes_are_certain_are_read_so() -> None:
+    draw = np.random.default_rng(2).normal
+    for batch, shape, axes in (
+        ((), (3,), (0,)),
+        ((5,), (3, 3), (1, 2)),
+        ((5,), (5, 3), (0, 1)),
+        ((2, 3), (2, 3, 3), (0, 1, 2)),  # of users three and of servers three, but no batch of two
+    ):
+        weight = draw(size=shape)
+        place = [slice(None) if k in axes else None for k in range(len(batch) + 2)]
+        meant = np.broadcast_to(weight[tuple(place)], (*batch, 3, 3))
+        assert np.array_equal(weights_read(batch, weight), meant), (batch, shape)
+    weight = draw(size=(3, 3))
+    assert np.array_equal(weights_read((3,), weight, servers=2), np.repeat(weight[..., None], 2, axis=-1))
 
 
 # ---------------------------------------------------------------------- the command line

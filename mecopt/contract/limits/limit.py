@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -11,8 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from mecopt.contract.errors import InstanceError, unknown
 from mecopt.contract.fields import numbers
-from mecopt.contract.limits.rule import EQUAL, GROUP, LEAST, LOCAL, MOST, OFFLOAD, Rule, field_of, parts_of, prefix
-from mecopt.contract.units import parse
+from mecopt.contract.limits.rule import EQUAL, GROUP, LEAST, LOCAL, MOST, OFFLOAD, Rule, field_of, parts_of
+from mecopt.contract.units import parse, tidied
 from mecopt.show.readable import Readable
 
 Array = NDArray[Any]
@@ -65,16 +66,18 @@ class Limit(Readable):
     group: ArrayLike | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not prefix(self.name).removeprefix("limit_") or len(self.name) > LONGEST:
-            raise InstanceError(
-                f"a limit's name is {self.name!r}; allowed: text with a letter, of {LONGEST} characters at most"
-            )
+        given = self.name
+        if not isinstance(given, str) or not given.strip() or not given.isprintable() or len(given) > LONGEST:
+            raise InstanceError(f"a limit's name is {given!r}; allowed: printable text of {LONGEST} characters at most")
         where = f"limit {self.name!r}"
         if not isinstance(self.decision, Mapping):
             kind = type(self.decision).__name__
             raise InstanceError(f"{where}: decision is a {kind}; allowed: weights by choice, as {{'offload': 1.0}}")
         if not isinstance(self.unit, str):
             raise InstanceError(f"{where}: unit is {self.unit!r}; allowed: text such as 'MB', or none")
+        unit = tidied(self.unit)
+        if unit != "1" and re.search(r"(^|[\s*/])1($|[\s*^])|[\s*/]1/", unit):
+            raise InstanceError(f"{where}: unit is {self.unit!r}; allowed: one without a number, as 'MB' or '1/s'")
         if parse(self.unit or "1").decibels:
             raise InstanceError(f"{where}: unit is {self.unit!r}; allowed: one that adds up, decibels do not")
         bounds = [name for name in (LEAST, MOST, EQUAL) if getattr(self, name) is not None]
@@ -148,9 +151,8 @@ def settled(limit: Limit, problem: Any) -> tuple[Rule, dict[str, Array]]:
         part, column = _choice(where, choice, labels)
         given = _read(where, rule._replace(wide=wide and column is None), part, f"decision[{choice!r}]", value, problem)
         if part == OFFLOAD and wide:
-            one = np.arange(len(labels) - 1) == column if column is not None else np.ones(len(labels) - 1)
-            per_server = column is None and np.shape(given)[-2:] == (problem.users, len(labels) - 1)
-            given = (given if per_server else np.asarray(given)[..., None] * np.ones(len(labels) - 1)) * one * about[:, None]
+            one = np.ones(len(labels) - 1) if column is None else np.arange(len(labels) - 1) == column
+            given = (given if column is None else given[..., None]) * (about[:, None] * one)
         else:
             given = given * about
         weights[part] = weights[part] + given if part in weights else given
@@ -193,7 +195,11 @@ def _choice(where: str, choice: Any, labels: Sequence[str]) -> tuple[str, int | 
 
 
 def _read(where: str, rule: Rule, part: str, name: str, value: Any, problem: Any) -> Array:
-    """Return the numbers of a part as an array that goes along with the problem's own, or say what is wrong with them."""
+    """Return the numbers of a part as an array that goes along with the problem's own, or say what is wrong with them.
+
+    Of numbers per user and server the last axes are these two, or the users alone. A shape that can be read either way is
+    taken only where it is that of the whole batch.
+    """
     f = field_of(rule, part)
     f.name = name
     found = numbers(where, f, value)
@@ -204,15 +210,25 @@ def _read(where: str, rule: Rule, part: str, name: str, value: Any, problem: Any
     tails = {"instance": [()], "user": [(), (problem.users,)]}.get(
         f.metadata["per"], [(), (problem.users,), (problem.users, len(problem.choices.labels) - 1)]
     )
-    for tail in reversed(tails):
-        lead = found.shape[: max(found.ndim - len(tail), 0)]
-        if found.shape == (*lead, *tail) and _goes_along(lead, problem.batch_shape) and (tail or not lead or tails == [()]):
-            return found
-    each = f"{problem.size_text}"
     batch = f" and a batch of shape {problem.batch_shape}" if problem.batch_shape else ""
+    read = [tail for tail in tails if _read_as(found.shape, tail, problem.batch_shape, tails == [()])]
+    if len(read) > 1 and found.shape != (*problem.batch_shape, *tails[-1]):
+        raise InstanceError(
+            f"{where}.{name} has shape {found.shape}, which may be per user or per user and server, for "
+            f"{problem.size_text}{batch}; allowed: all axes, {(*problem.batch_shape, *tails[-1])}, or weights of each "
+            "server per user, as {'server 1': ..., 'server 2': ...}"
+        )
+    if read:
+        return found[..., None] if len(tails) == 3 and read[-1] == (problem.users,) else found
     per = {"instance": "a number, or one per instance", "user": "a number, or one per user"}
     said = per.get(f.metadata["per"], "a number, one per user, or one per user and server")
-    raise InstanceError(f"{where}.{name} has shape {found.shape}; allowed: {said}, for {each}{batch}")
+    raise InstanceError(f"{where}.{name} has shape {found.shape}; allowed: {said}, for {problem.size_text}{batch}")
+
+
+def _read_as(shape: tuple[int, ...], tail: tuple[int, ...], batch: tuple[int, ...], bare: bool) -> bool:
+    """Whether a shape is the axes `tail` behind those of a batch, which stand alone only of numbers per instance, `bare`."""
+    lead = shape[: max(len(shape) - len(tail), 0)]
+    return shape == (*lead, *tail) and _goes_along(lead, batch) and bool(tail or not lead or bare)
 
 
 def _goes_along(lead: tuple[int, ...], batch: tuple[int, ...]) -> bool:

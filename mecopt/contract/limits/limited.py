@@ -43,7 +43,8 @@ def limited_by(problem: Any, limits: Iterable[Limit]) -> Any:
         rule, numbers = settled(limit, problem)
         for other in rules:
             if prefix(other.name) == prefix(rule.name):
-                same = "" if other.name == rule.name else f"; {other.name!r} and {rule.name!r} differ in signs only"
+                alike = f"; {other.name!r} and {rule.name!r} are both {prefix(rule.name)} among fields"
+                same = "" if other.name == rule.name else alike
                 raise InstanceError(f"two limits are called {rule.name!r}; allowed: names of their own{same}")
         rules.append(rule)
         fields |= numbers

@@ -15,6 +15,7 @@ and server where a choice names a server, bounds per instance.
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import Field
 from typing import Any, NamedTuple
 
@@ -65,12 +66,16 @@ class Rule(NamedTuple):
 
 
 def prefix(name: str) -> str:
-    """Return what the fields of a limit begin with.
+    """Return what the fields of a limit begin with: letters and digits of any script, the code points where there are none.
 
-    >>> prefix("at most five offload (5G)")
-    'limit_at_most_five_offload_5g'
+    >>> prefix("at most five offload (5G)"), prefix("Höchstens fünf"), prefix("≤!")
+    ('limit_at_most_five_offload_5g', 'limit_höchstens_fünf', 'limit_u2264_u21')
     """
-    return "limit_" + re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+    plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).lower())
+    kept = "".join(sign if f"a{sign}".isidentifier() else " " for sign in plain)
+    return "limit_" + (
+        re.sub("[ _]+", "_", kept).strip("_") or "_".join(f"u{ord(sign):x}" for sign in "".join(name.split()))
+    )
 
 
 def field_of(rule: Rule, part: str) -> Field[Any]:
