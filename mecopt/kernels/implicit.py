@@ -33,7 +33,7 @@ class Conditions(NamedTuple):
     lagrangian: Any
     """The Lagrangian at the solution and its prices, ``(...)``: its derivative is the value's."""
     allocation: Mapping[str, Any]
-    """The variables by name, after a step of Newton's method that moves nothing; none where only the value has gradients."""
+    """The variables by name, after a step of Newton's method that moves nothing."""
     kinks: Mapping[str, Any]
     """Where one of them has two one-sided derivatives, ``(...)`` or ``(..., users)``, by what is said of it."""
 

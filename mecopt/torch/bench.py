@@ -29,7 +29,7 @@ from mecopt.contract.problem import Problem
 from mecopt.running.rescue import said, survivable
 from mecopt.show.numbers import counted
 from mecopt.solve import allocate as certified
-from mecopt.torch.allocation import allocate, differentiable, value_only
+from mecopt.torch.allocation import allocate, differentiable
 
 Array = NDArray[Any]
 
@@ -77,14 +77,15 @@ def _rows(cls: type[Problem], seed: int, users: int, count: int, what: str, seco
     decision = _chosen(problem, seed)
     names = tuple(name for name in differentiable(cls) if np.isfinite(problem.data()[name]).all())
     fields = {name: torch.tensor(problem.data()[name], requires_grad=True) for name in names}
-    mine = Work(partial(_forward_and_backward, problem, decision, fields))
+    whole = _of_the_allocation(problem, decision, fields)
+    mine = Work(partial(_forward_and_backward, problem, decision, fields, whole))
     name, task = "mecopt.torch.allocate", "one instance" if count == 1 else counted(count, "instances")
     works, remark, off = {name: mine}, "", float("nan")
     try:
         layer = Layer(problem, decision)
         works[RIVAL] = Work(layer.forward_and_backward)
         off = apart(problem.sign, certified(problem, decision).objective, layer.values(), np.max(problem.negligible))
-        if layer.model.takes_start and not value_only(problem):
+        if layer.model.takes_start and whole:
             difference = layer.gradients_apart(fields)
             remark = "" if difference <= ALIKE else f"its gradient differs by {difference:.1g}"
         else:
@@ -118,9 +119,18 @@ def _chosen(problem: Problem, seed: int) -> Array:
     return problem.mended(np.where(np.arange(problem.users) % 2 == 0, there, np.int8(0)))
 
 
-def _forward_and_backward(problem: Problem, decision: Array, fields: dict[str, Any]) -> None:
+def _of_the_allocation(problem: Problem, decision: Array, fields: dict[str, Any]) -> bool:
+    """Whether all instances have gradients of their allocations; where one has none those of the values are measured."""
+    try:
+        _forward_and_backward(problem, decision, fields, True)
+    except NotImplementedError:
+        return False
+    return True
+
+
+def _forward_and_backward(problem: Problem, decision: Array, fields: dict[str, Any], whole: bool) -> None:
     value, allocation = allocate(problem, decision, **fields)
-    outputs = [value, *(part for part in allocation if part.requires_grad and not value_only(problem))]
+    outputs = [value, *(part for part in allocation if part.requires_grad and whole)]
     torch.autograd.grad(outputs, list(fields.values()), [torch.ones_like(part) for part in outputs], allow_unused=True)
 
 

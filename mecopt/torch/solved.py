@@ -1,11 +1,11 @@
-"""Where tensors become numpy and come back: the solver's call, which has no derivative, and what guards gradients."""
+"""Where tensors become numpy and come back: the solver's call, which has no derivative."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import ModuleType, SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from mecopt.contract.fields import Variables, axes, declared
 from mecopt.contract.problem import Problem
 from mecopt.quantities.doubts import batch_told
 from mecopt.solve import allocate
+from mecopt.torch.guards import FOUND, MASKED
 
 Array = NDArray[Any]
 
@@ -35,16 +36,26 @@ class Call:
     names: tuple[str, ...]
     tol: float
     at_kinks: str
+    throw: bool
     relaxed: bool
     outputs: list[tuple[int, ...]]
     """Own axes of what comes back, in the order of `of_variables`."""
 
 
-def of_variables(cls: type[Problem], room: ModuleType, sizes: Mapping[str, int]) -> list[tuple[int, ...]]:
-    """Return the own axes of allocation and dual, one after the other, and of the multipliers where a room finds more."""
+class Found(NamedTuple):
+    """Values and whether they are proved optima, ``(*batch, *candidates)``, allocations and duals."""
+
+    value: Array
+    proved: Array
+    allocation: Variables
+    dual: Variables
+
+
+def of_variables(cls: type[Problem], room: ModuleType, sizes: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
+    """Return the own axes of allocation and dual by name, one after the other, and of what else a room finds."""
     both = (*declared(cls.Allocation), *declared(cls.Dual))  # type: ignore[arg-type]
-    more = [(sizes["users"], room.MULTIPLIERS)] if hasattr(room, "multipliers") else []
-    return [tuple(sizes[axis] for axis in axes(f)) for f in both] + more
+    more = room.further(sizes) if hasattr(room, "further") else {}
+    return {**{f.name: tuple(sizes[axis] for axis in axes(f)) for f in both}, **more}
 
 
 def beside_users(value: Any, per_instance: bool) -> Any:
@@ -53,22 +64,29 @@ def beside_users(value: Any, per_instance: bool) -> Any:
 
 
 class Solved(torch.autograd.Function):
-    """The certified value, whether there is one, allocation and dual: constants to whoever differentiates."""
+    """Certified values, states of value and allocation, allocation and dual: constants to whoever differentiates.
+
+    A state is one of `mecopt.torch.guards`: whether there are gradients, whether there is an answer, or why there are none.
+    """
 
     @staticmethod
     def forward(call: Call, decision: Any, *fields: Any) -> Any:
         """Solve on the CPU; all but the first axes of the batch are as the call's own."""
         problem = _problem(call, fields)
         given = decision.detach().cpu().numpy()
-        value, feasible, allocation, dual = (_relaxed if call.relaxed else _whole)(call, problem, given)
-        variables = [*allocation.as_dict().values(), *dual.as_dict().values()]
-        if hasattr(call.room, "multipliers"):
+        found = (_relaxed if call.relaxed else _whole)(call, problem, given)
+        variables = {**found.allocation.as_dict(), **found.dual.as_dict()}
+        states = [np.where(found.proved, FOUND, MASKED)] * 2
+        if hasattr(call.room, "implicit"):
             with np.errstate(all="ignore"):
-                variables.append(call.room.multipliers(problem, given, allocation))
+                *reasons, more = call.room.implicit(problem, given, found.allocation, found.dual)
+            variables.update(more)
+            states = [np.where(found.proved, reason, MASKED) for reason in reasons]
         if call.at_kinks == "raise":
-            _refuse_kinks(call, problem, given, feasible, allocation, dual)
-        full = [np.broadcast_to(part, (*value.shape, *own)) for part, own in zip(variables, call.outputs, strict=True)]
-        return tuple(torch.from_numpy(np.array(part)).to(decision.device) for part in (value, feasible, *full))
+            _refuse_kinks(call, problem, given, found, variables, states[1])
+        shape = found.value.shape
+        full = [np.broadcast_to(part, (*shape, *own)) for part, own in zip(variables.values(), call.outputs, strict=True)]
+        return tuple(torch.from_numpy(np.array(part)).to(decision.device) for part in (found.value, *states, *full))
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
@@ -85,132 +103,72 @@ class Solved(torch.autograd.Function):
         return found, (0,) * len(found)
 
 
-class Once(torch.autograd.Function):
-    """Tensors whose gradients have no derivative: where one is asked for, that is an error and no wrong number."""
-
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(*fields: Any) -> Any:
-        """Return the same numbers."""
-        return tuple(field.view_as(field) for field in fields)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-        """Keep the tensors, so that their gradients are known to depend on them."""
-        ctx.save_for_backward(*inputs)
-        ctx.save_for_forward(*inputs)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Any) -> Any:
-        """Hand the gradients on."""
-        return Refused.apply(*gradients, *ctx.saved_tensors) if torch.is_grad_enabled() else gradients
-
-    @staticmethod
-    def jvp(ctx: Any, *tangents: Any) -> Any:
-        """Hand the tangents on."""
-        given = tuple(tangent for tangent in tangents if tangent is not None)
-        handed = iter(Refused.apply(*given, *ctx.saved_tensors[: len(given)]))
-        return tuple(None if tangent is None else next(handed) for tangent in tangents)
-
-
-class Refused(torch.autograd.Function):
-    """Gradients that refuse to be differentiated."""
-
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(*both: Any) -> Any:
-        """Return the first half of what is given, gradients; the others are what they depend on."""
-        return tuple(gradient.view_as(gradient) for gradient in both[: len(both) // 2])
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-        """Keep nothing."""
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Any) -> Any:
-        """Refuse."""
-        raise NotImplementedError("mecopt.torch.allocate has first derivatives only: it cannot be differentiated twice")
-
-
-class ValueOnly(torch.autograd.Function):
-    """A variable without a gradient: where one is asked for, that is an error and no 0; in forward mode it is nan."""
-
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(variable: Any, value: Any) -> Any:
-        """Return the variable."""
-        return variable.view_as(variable)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-        """Keep the variable for its size."""
-        ctx.save_for_forward(inputs[0])
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Any) -> Any:
-        """Refuse."""
-        raise NotImplementedError("this value has gradients and its allocation has none: detach what is read of it")
-
-    @staticmethod
-    def jvp(ctx: Any, *tangents: Any) -> Any:
-        """Return nan."""
-        return torch.full_like(ctx.saved_tensors[0], torch.nan)
-
-
 def _problem(call: Call, fields: Any) -> Problem:
     first = fields[0].shape[: fields[0].ndim - len(axes(declared(call.cls)[0]))]
     with batch_told(tuple(first)):
         return call.cls(**{name: tensor.detach().cpu().numpy() for name, tensor in zip(call.names, fields, strict=True)})
 
 
-def _whole(call: Call, problem: Problem, decision: Array) -> tuple[Array, Array, Variables, Variables]:
-    """Return what is certified; raise where it is not proved within the tolerance."""
+def _whole(call: Call, problem: Problem, decision: Array) -> Found:
+    """Return what is certified; raise where it is not proved within the tolerance, unless that is an item's matter."""
     found = allocate(problem, decision, tol=call.tol, throw=False)
-    states = list(np.ravel(np.asarray(found.status, dtype=object)))
-    lost = [k for k, state in enumerate(states) if state not in (Status.OPTIMAL, Status.INFEASIBLE)]
-    if lost:
-        why = found.stats.messages.get(lost[0], f"its gap is {np.ravel(found.gap)[lost[0]]:.2g}, above tol")
+    states = np.asarray(found.status, dtype=object)
+    proved, none = (
+        np.reshape([one is state for one in states.ravel()], states.shape) for state in (Status.OPTIMAL, Status.INFEASIBLE)
+    )
+    lost = np.argwhere(~proved & ~none)
+    if len(lost) and call.throw:
+        where = tuple(int(i) for i in lost[0])
+        said = found.stats.messages.get(int(np.ravel_multi_index(where, states.shape)) if where else 0, "")
         raise SolveFailed(
-            f"{len(lost)} of {len(states)} items have no proved optimum, which gradients need; item {lost[0]}: {why}", found
+            f"{len(lost)} of {states.size} items have no proved optimum, which gradients need; item {_named(where)} is "
+            f"{states[where].name}: {said or f'its gap is {np.asarray(found.gap)[where]:.2g}, above tol'}; "
+            "allowed: throw=False, which leaves such items nan",
+            found,
         )
-    feasible = np.array([state is Status.OPTIMAL for state in states]).reshape(found.shape)
-    return np.asarray(found.objective), feasible, found.allocation, found.dual
+    return Found(np.asarray(found.objective), proved, found.allocation, found.dual)
 
 
-def _relaxed(call: Call, problem: Problem, decision: Array) -> tuple[Array, Array, Variables, Variables]:
+def _named(where: tuple[int, ...]) -> Any:
+    """Return a place in a batch as it is said: a number of one axis, else a list."""
+    return where[0] if len(where) == 1 else list(where) or 0
+
+
+def _relaxed(call: Call, problem: Problem, decision: Array) -> Found:
     wrong = np.argwhere(~((decision >= 0.0) & (decision <= 1.0)))
     if wrong.size:
         index = tuple(int(i) for i in wrong[0])
         raise InstanceError(f"decision{list(index)} is {decision[index]}; allowed: numbers from 0 to 1, as it is relaxed")
     with np.errstate(all="ignore"):
         value, bound, allocation, dual = call.room.relaxed(problem, decision)
-    if not (np.abs(value - bound) <= call.tol * np.abs(value)).all():
-        raise MecoptError("a relaxed decision has no proved optimum at these data")
-    return value, np.ones(value.shape, dtype=bool), allocation, dual
+    proved = np.abs(value - bound) <= call.tol * np.abs(value)
+    lost = np.argwhere(~proved)
+    if len(lost) and call.throw:
+        where = tuple(int(i) for i in lost[0])
+        raise MecoptError(
+            f"{len(lost)} of {proved.size} relaxed decisions have no proved optimum; item {_named(where)} has the cost "
+            f"{value[where]:.6g} and the bound {bound[where]:.6g}; allowed: throw=False, which leaves such items nan"
+        )
+    return Found(value, proved, allocation, dual)
 
 
 def _refuse_kinks(
-    call: Call, problem: Problem, decision: Array, feasible: Array, allocation: Variables, dual: Variables
+    call: Call, problem: Problem, decision: Array, found: Found, variables: Mapping[str, Array], state: Array
 ) -> None:
     single = {f.name: not axes(f) for f in declared(call.cls)}
     fields = {name: beside_users(problem.aligned(name, decision), single[name]) for name in call.names}
+    solved = SimpleNamespace(**{f.name: variables[f.name] for f in declared(call.cls.Allocation)})  # type: ignore[arg-type]
+    prices = SimpleNamespace(**{name: value for name, value in variables.items() if not hasattr(solved, name)})
     with np.errstate(all="ignore"):
-        found = call.room.conditions(
-            arrays,
-            SimpleNamespace(**fields),
-            decision,
-            SimpleNamespace(**allocation.as_dict()),
-            SimpleNamespace(**dual.as_dict()),
-        )
-    for why, there in found.kinks.items():
-        places = np.argwhere(there & (feasible[..., None] if there.ndim > feasible.ndim else feasible))
+        kinks = dict(call.room.conditions(arrays, SimpleNamespace(**fields), decision, solved, prices).kinks)
+    kinks.update({why: state == k for k, why in enumerate(getattr(call.room, "REASONS", ()), 1)})
+    for why, there in kinks.items():
+        of_users = there.ndim > found.proved.ndim
+        places = np.argwhere(there & (found.proved[..., None] if of_users else found.proved))
         if len(places):
-            *item, user = [int(i) for i in places[0]] if there.ndim > feasible.ndim else [*map(int, places[0]), -1]
+            *item, user = [int(i) for i in places[0]] if of_users else [*map(int, places[0]), -1]
             which = f"user {user}" if user >= 0 else "its allocation"
             raise AtAKink(
-                f"item {item or 0} is at a kink: {which}: {why}; move the data, or pass at_kinks='one-sided' for the "
-                "derivative on the side of the solver's answer"
+                f"item {_named(tuple(item))} is at a kink: {which}: {why}; move the data, or pass at_kinks='one-sided' for "
+                "the derivative on the side of the solver's answer, where it has one"
             )

@@ -42,8 +42,7 @@ DIFFERENTIABLE = (
     "battery_price",
 )
 
-VALUE_ONLY = True
-"""Gradients that ask for the allocation are refused."""
+REASONS = ("ways that cost the same are interchangeable, so its allocation is no function of the data",)
 
 USED = 1e-6
 """Part of a slot above which a way of computing is used."""
@@ -102,7 +101,13 @@ def conditions(xp: Any, f: Any, decision: Any, allocation: Any, dual: Any) -> Co
         + keeping * (a.kept_energy - f.battery_capacity)
         + second * (a.active_time + a.passive_time - f.slot)
     )
-    return Conditions(xp.sum(cost + limits, axis=-1), {}, {})
+    total = xp.sum(cost + limits, axis=-1)
+    return Conditions(total, {name: part + total[..., None] for name, part in vars(a).items()}, {})
+
+
+def implicit(problem: Any, decision: Any, allocation: Any, dual: Any) -> tuple[Any, Any, dict[str, Any]]:
+    """Return whether value and allocation have gradients."""
+    return 0, 1, {}
 
 
 def _constant(xp: Any, value: Any) -> Any:

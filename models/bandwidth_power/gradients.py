@@ -6,7 +6,8 @@ A user whose budget binds sends with the power per hertz :math:`\pi` that spends
 
 .. math:: \frac{c\, R'(b)}{R(b)^2} = \beta, \qquad R(b) = b\, u \;\text{ or }\; R(b) = b \ln(1 + g/b),
 
-and where both bind it is :math:`P / \pi`.
+and where both bind it is :math:`P / \pi`. Where that is so of all who send, and fills the band, no
+user answers the price: it may be any number of an interval, and the next hertz is worth another than the last.
 """
 
 from __future__ import annotations
@@ -74,5 +75,10 @@ def conditions(xp: Any, f: Any, decision: Any, allocation: Any, dual: Any) -> Co
     return Conditions(
         cost,
         {"band": moved, "power": xp.where(sends, spends, nothing)},
-        {"max_power and energy_budget both bind, one of them only just": both & knee},
+        {
+            "all bands end where max_power and energy_budget both bind, so that the price of bandwidth is an interval": (
+                xp.any(both, axis=-1) & ~xp.any(free, axis=-1)
+            ),
+            "max_power and energy_budget both bind, one of them only just": both & knee,
+        },
     )

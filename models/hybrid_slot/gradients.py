@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.contract.decision import SKIP
-from mecopt.contract.errors import MecoptError
 from mecopt.kernels.implicit import Conditions, safe
 from mecopt.models.hybrid_slot.terms import KILO, LITERAL, NANO, harvested, local_rates, passive_rates
 
@@ -50,8 +49,10 @@ DIFFERENTIABLE = (
     "outage_penalty",
 )
 
-VALUE_ONLY = True
-"""Gradients that ask for the allocation are refused."""
+REASONS = (
+    "ways that cost the same are interchangeable, so its allocation is no function of the data",
+    "a division is at a kink, the limits that bind leave part of the reward's gradient unexplained; move the data a little",
+)
 
 REAL_DECISIONS = True
 """What is kept is a number, to which there are gradients."""
@@ -109,31 +110,38 @@ def conditions(xp: Any, f: Any, decision: Any, allocation: Any, dual: Any) -> Co
         + budget * (energy - f.battery + decision - fed * a.harvest_time / f.slot)
     )
     skipped = xp.where(f.workload > 0.0, -f.outage_penalty + nothing, nothing)
-    return Conditions(xp.sum(xp.where(serves, reward - limits, skipped), axis=-1), {}, {})
+    total = xp.sum(xp.where(serves, reward - limits, skipped), axis=-1)
+    return Conditions(total, {name: part + total[..., None] for name, part in vars(a).items()}, {})
 
 
-def multipliers(problem: HybridSlot, decision: Array, allocation: SlotAllocation) -> Array:
-    """Return what a little more of every limit brings, ``(*batch, *candidates, users, 7)``; 0 for who does not serve."""
+def further(sizes: Any) -> dict[str, tuple[int, ...]]:
+    """Return the own axes of what `implicit` finds."""
+    return {"multipliers": (sizes["users"], MULTIPLIERS)}
+
+
+def implicit(problem: Any, decision: Any, allocation: Any, dual: Any) -> tuple[Any, Any, dict[str, Any]]:
+    """Return whether value and allocation have gradients."""
+    found, explained = multipliers(problem, decision, allocation)
+    return np.where(explained, 0, 2), np.where(explained, 1, 2), {"multipliers": found}
+
+
+def multipliers(problem: HybridSlot, decision: Array, allocation: SlotAllocation) -> tuple[Array, Array]:
+    """Return what a little more of every limit brings, ``(..., users, 7)``, 0 where nobody serves, and where that is all."""
     from scipy.optimize import nnls
 
     gradient, limits, binding = _stationarity(problem, decision, allocation)
     serves = (decision != SKIP) & np.isfinite(gradient).all(axis=-1) & (problem.aligned("workload", decision) > 0.0)
-    found = np.zeros((*decision.shape, MULTIPLIERS))
+    found, explained = np.zeros((*decision.shape, MULTIPLIERS)), np.ones(decision.shape[:-1], dtype=bool)
     for place in map(tuple, np.argwhere(serves)):
         columns = np.flatnonzero(binding[place])
         sizes = np.linalg.norm(limits[place][:, columns], axis=0)
         size = np.abs(gradient[place]).max() or 1.0
         weights, left = nnls(limits[place][:, columns] / sizes, gradient[place] / size)
-        if left > UNEXPLAINED:
-            *item, user = map(int, place)
-            raise MecoptError(
-                f"item {item or 0} has no gradient: user {user}'s division is at a kink, the limits that bind leave "
-                f"{left:.1g} of the reward's gradient unexplained; move the data a little"
-            )
+        explained[place[:-1]] &= left <= UNEXPLAINED
         whole = np.zeros(binding.shape[-1])
         whole[columns] = weights * size / sizes
         found[place] = whole[:MULTIPLIERS]
-    return found
+    return found, explained
 
 
 def _stationarity(problem: HybridSlot, decision: Array, a: SlotAllocation) -> tuple[Array, Array, Array]:

@@ -70,8 +70,10 @@ def conditions(xp: Any, f: Any, decision: Any, allocation: Any, dual: Any) -> Co
     moved = xp.where(free, part - (marginal - saved) / safe(xp, free, slope), held)
     power = xp.where(sends, noise * xp.expm1(safe(xp, sends, nats * moved, 0.0)), nothing)
 
-    served, worked, rate = _service(xp, f, allocation.server_work[..., None], length)
+    served, worked, rate, turns = _service(xp, f, allocation.server_work[..., None], length)
     bound = (at_task | at_power | at_work) & near(xp, marginal, saved)
+    meet = at_task & near(xp, carried, xp.ones_like(part)) | at_power & near(xp, carried, xp.ones_like(part))
+    only = at_work & ((part >= 1.0 - NEAR) | (allocation.transmit_power >= f.max_power * (1.0 - NEAR)))
     starts = link & (part == 0.0) & (leaving > 0.0) & near(xp, radio * nats + price, saved)
     return Conditions(
         xp.sum(costs, axis=-1) + served[..., 0],
@@ -83,12 +85,17 @@ def conditions(xp: Any, f: Any, decision: Any, allocation: Any, dual: Any) -> Co
             "server_work": worked[..., 0],
             "server_rate": rate[..., 0],
         },
-        {"a limit of what it offloads is just active": bound | starts},
+        {
+            "a limit of what it offloads is just active": bound | starts,
+            "max_power carries just a whole task": meet,
+            "cpu_speed and what it offloads at most only just do its tasks": only,
+            **{f"the server: {why}": there[..., 0] for why, there in turns.items()},
+        },
     )
 
 
-def _service(xp: Any, f: Any, work: Any, length: Any) -> tuple[Any, Any, Any]:
-    """Return the server's cost, work and speed, each with an axis of length 1."""
+def _service(xp: Any, f: Any, work: Any, length: Any) -> tuple[Any, Any, Any, dict[str, Any]]:
+    """Return the server's cost, work, speed and kinks, each with an axis of length 1."""
     speed = f.server_task / length
     cube = f.server_energy_weight * f.server_energy_coefficient * speed**2 * f.server_task
     most = f.server_speed / speed
@@ -100,4 +107,13 @@ def _service(xp: Any, f: Any, work: Any, length: Any) -> tuple[Any, Any, Any]:
     slope = 6.0 * cube * work
     free = busy & ~at_queue & ~at_speed & (slope != 0.0)
     moved = xp.where(free, work - (3.0 * cube * work**2 - f.server_value) / safe(xp, free, slope), held)
-    return cost, moved, moved * speed
+    saved = 3.0 * cube * held**2
+    turns = {
+        "its backlog is what it has speed for": at_queue & near(xp, held, most),
+        "a limit of its work is just active": (at_queue | at_speed) & near(xp, saved, f.server_value),
+        "the first that a task is worth would make it work infinitely much": (f.server_value == 0.0)
+        & (f.server_backlog > 0.0)
+        & (most > 0.0)
+        & (cube > 0.0),
+    }
+    return cost, moved, moved * speed, turns

@@ -73,6 +73,10 @@ def conditions(xp: Any, f: Any, decision: Any, allocation: Any, dual: Any) -> Co
     latency = upload + computing + xp.where(served, f.workload / safe(xp, served, moved), nothing)
     power = xp.where(away, f.max_power, nothing)
     bound = at_lower | at_upper
+    taken = xp.sum(on * xp.where(served, held, nothing)[..., None], axis=-2)
+    held_fast = on * xp.where(bound & (held < whole), xp.ones_like(held), nothing)[..., None]
+    moves = xp.any((on * xp.where(free, xp.ones_like(held), nothing)[..., None]) > 0.0, axis=-2)
+    filled = xp.any(held_fast > 0.0, axis=-2) & ~moves & near(xp, taken, f.server_speed)
     return Conditions(
         xp.sum(cost, axis=-1) + paid,
         {"server_speed": moved, "transmit_power": power, "latency": latency},
@@ -81,5 +85,6 @@ def conditions(xp: Any, f: Any, decision: Any, allocation: Any, dual: Any) -> Co
             "most_speed is its server's speed": at_upper & near(xp, f.most_speed, whole),
             "deadline and least_speed ask for the same speed": at_lower & near(xp, f.least_speed, needed),
             "local_speed and max_local_power allow the same speed": ~away & drawn & near(xp, allowed, f.local_speed),
+            "bounds of all its speeds fill a server, so that its price is an interval": xp.any(filled, axis=-1),
         },
     )

@@ -77,5 +77,8 @@ def conditions(xp: Any, f: Any, decision: Any, allocation: Any, dual: Any) -> Co
             "the interference limit is just reached, at no price": (price[..., 0] == 0.0)
             & (caused > 0.0)
             & near(xp, caused, f.interference_limit[..., 0]),
+            "all powers are at limits of their own that reach the interference limit, so that its price is an interval": (
+                (price[..., 0] > 0.0) & xp.any(sends, axis=-1) & ~xp.any(free, axis=-1)
+            ),
         },
     )
