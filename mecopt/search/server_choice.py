@@ -158,7 +158,7 @@ class MoveSearch(Solver):
     """Local search over single moves and exchanges, compiled: fit for thousands of users."""
 
     name = "local-search"
-    summary = "single moves and, among few users, exchanges from all-local until none improves"
+    summary = "single moves and, among few users or where servers have limits, exchanges from all-local until none improves"
     features = Feature.WARM_PRIMAL
 
     def search(
