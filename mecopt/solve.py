@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +16,7 @@ from mecopt.contract.certificate import certified, denied, distance, judge, reas
 from mecopt.contract.certified import Statistics, Status, of_each
 from mecopt.contract.decision import OneOf
 from mecopt.contract.derived import FEW, forget, one_call
-from mecopt.contract.errors import InstanceError, SolveFailed, StartIgnored
+from mecopt.contract.errors import InstanceError, StartIgnored
 from mecopt.contract.explained import among, explained, settled, unsolvable
 from mecopt.contract.extremes import lost
 from mecopt.contract.fields import AllocationT, DualT
@@ -26,7 +25,8 @@ from mecopt.contract.problem import Problem
 from mecopt.contract.solution import Solution
 from mecopt.contract.solver import GAP, LEAST_GAP, Search, Solver
 from mecopt.running import clock, waiting
-from mecopt.running.rescue import Hearing, Part, joined, rescued
+from mecopt.running.budget import granted, within
+from mecopt.running.rescue import Hearing, Part, joined, rescued, returned
 from mecopt.search.named import solver_for
 
 Array = NDArray[Any]
@@ -111,7 +111,7 @@ def allocate(
 
     with Hearing() as heard:
         found = rescued(chosen.name, problem, shape, whole, parts, time_limit)
-    return _returned(found, throw, heard)
+    return returned(found, throw, heard)
 
 
 @waiting.told("solver", "solvers")
@@ -196,7 +196,7 @@ def solve(
 
     with Hearing() as heard:
         found = rescued(chosen.name, problem, problem.batch_shape, whole, parts, time_limit)
-    return _returned(found, throw, heard)
+    return returned(found, throw, heard)
 
 
 def _in_blocks(problem: Problem, decisions: Array, chosen: Backend, tol: float) -> Solution:
@@ -275,12 +275,13 @@ def _solved(
 ) -> Solution:
     """Search what was looked at, and certify it; may raise."""
     clocks = clock.now(), clock.compiled_seconds(), clock.loaded_seconds()
-    found = chosen.search(problem, start=first, gap=gap, time_limit=time_limit, rng=generator)
-    found = _admitted(problem, chosen, found)
-    best, dual = behind(problem, "closed_form")(found.decision)
-    # Nothing is kept from within a solver or a formula that makes an answer: both may write into what they have evaluated.
-    with one_call(problem, found.decision):
-        return _proved(problem, chosen, found, best, dual, gap, clocks)
+    with within(time_limit):
+        found = chosen.search(problem, start=first, gap=gap, time_limit=time_limit, rng=generator)
+        found = _admitted(problem, chosen, found)
+        best, dual = behind(problem, "closed_form")(found.decision)
+        # Nothing is kept from within a solver or a formula that makes an answer: both may write into what they evaluated.
+        with one_call(problem, found.decision):
+            return _proved(problem, chosen, found, best, dual, gap, clocks)
 
 
 def _proved(
@@ -300,9 +301,10 @@ def _proved(
     # A bound that no value reaches proves that no decision has an allocation.
     hopeless = behind(problem, "infeasible")(decision)
     nothing = hopeless & (problem.sign * certificate.bound == np.inf)
+    undecided = hopeless & ~nothing & (np.asarray(found.limit) | granted().cut)
     tolerance = GAP if gap is None else max(gap, LEAST_GAP)
-    certificate = denied(certificate, nothing)
-    status, _ = judge(certificate, tolerance, found.limit, found.failed, nothing)
+    certificate = denied(certificate, nothing | undecided)
+    status, _ = judge(certificate, tolerance, found.limit, found.failed, nothing, undecided)
     messages = dict(found.messages)
     if some(hopeless) or not settled(status):
         messages = explained(
@@ -376,21 +378,3 @@ def _rows(start: Solution | None, shape: tuple[int, ...], rows: slice) -> Soluti
 def _that_start(known: Any) -> str:
     able = [name for name, one in known.items() if one.features & (Feature.WARM_PRIMAL | Feature.WARM_PRIMAL_DUAL)]
     return f"these do: {', '.join(able) or 'none'}"
-
-
-def _returned(
-    solution: Solution[AllocationT, DualT], throw: bool, heard: Mapping[str, BaseException]
-) -> Solution[AllocationT, DualT]:
-    """Return the solution, or raise that items have no answer, from the exception behind the first of them if any."""
-    if not throw or settled(solution.status):
-        return solution
-    failed = np.flatnonzero(among(solution.status, Status.FAILED, Status.INFEASIBLE)).tolist()
-    if failed:
-        first = failed[0]
-        why = solution.stats.messages.get(first, "")
-        raise SolveFailed(
-            f"{len(failed)} of {max(int(np.prod(solution.shape)), 1)} items have no answer; item {first}: "
-            f"{why}. Pass throw=False to keep the others.",
-            solution,
-        ) from next((error for text, error in heard.items() if text in why), None)
-    return solution

@@ -35,7 +35,8 @@ class Results:
 
     def answered(self, method: str) -> Array:
         """Whether a method has an answer to each instance."""
-        return np.isin(self.column(method, "status"), ["OPTIMAL", "FEASIBLE", "LIMIT"])
+        known = np.isin(self.column(method, "status"), ["OPTIMAL", "FEASIBLE", "LIMIT"])
+        return np.asarray(known & ~np.isnan(self.column(method, "objective")))  # none was found before some limits
 
     @property
     def methods(self) -> list[str]:

@@ -188,16 +188,18 @@ def judge(
     limit: Array | bool,
     failed: Array | bool,
     infeasible: Array | bool = False,
+    undecided: Array | bool = False,
 ) -> tuple[Any, Array]:
     """Return the status of each instance, and where certificate and answer contradict each other.
 
     A feasible answer better than its bound by more than rounding and `BOUGHT` times its own overrun means that one of the
     two is wrong, or that so small an overrun matters there: such an item is FAILED. Within that the answer stands, but
-    nothing proves it OPTIMAL.
+    nothing proves it OPTIMAL. What was stopped before any decision was found that has an allocation is `undecided`.
     """
     shape = certificate.objective.shape
     if not shape:
-        return _judged(certificate, tolerance, bool(limit), bool(failed), bool(infeasible))
+        found = _judged(certificate, tolerance, bool(limit), bool(failed), bool(infeasible))
+        return (Status.LIMIT, found[1]) if undecided and found[0] is Status.FAILED and not failed else found
     feasible, missed = _feasible(certificate), np.asarray(failed)
     within = (np.abs(certificate.gap) <= tolerance) & feasible & (certificate.better <= CONTRADICTION)
     if within.all() and not missed.any():
@@ -209,6 +211,7 @@ def judge(
     status[np.broadcast_to(limit, shape)] = Status.LIMIT
     status[proved & ~overrun_pays(certificate)] = Status.OPTIMAL
     status[~feasible | contradiction | np.broadcast_to(failed, shape)] = Status.FAILED
+    status[~feasible & ~missed & np.broadcast_to(undecided, shape)] = Status.LIMIT
     status[~feasible & np.broadcast_to(infeasible, shape)] = Status.INFEASIBLE
     return status, contradiction
 

@@ -28,7 +28,7 @@ class Status(Enum):
 
     OPTIMAL = "the certificate proves the objective optimal within the tolerance"
     FEASIBLE = "feasible, but not proved optimal: read the gap, or use an exact solver"
-    LIMIT = "stopped at a limit: the best answer so far, with its true gap; give more time for a proof"
+    LIMIT = "stopped at a limit: the best answer so far, if there is one, with its true gap; give more time for a proof"
     INFEASIBLE = "proved to have no answer: relax the data; the message in the statistics says where"
     FAILED = "no answer: the message in the statistics says why"
 

@@ -13,6 +13,8 @@ from mecopt.contract.problem import Problem
 
 Array = NDArray[Any]
 
+UNDECIDED = "stopped at a limit before a decision was found that has an allocation; give more time, or a start"
+
 
 def unsolvable(problem: Problem, decisions: Array | None, status: Any) -> dict[int, str]:
     """Say of every infeasible item that its decision, or every one (None), has no allocation, and why if that is known."""
@@ -35,8 +37,9 @@ def explained(
 ) -> dict[int, str]:
     """Return one message an item: what the method and the certificate say of it, and whether magnitudes are to blame."""
     found = dict(messages)
+    stopped = among(status, Status.LIMIT)
     for k in () if hopeless is None else np.flatnonzero(hopeless):
-        found.setdefault(int(k), "no decision was found that has an allocation")
+        found.setdefault(int(k), UNDECIDED if stopped[k] else "no decision was found that has an allocation")
     for i in np.flatnonzero(among(status, Status.FAILED)).tolist():
         known = [text for text in (found.get(i), why.get(i)) if text]
         found[i] = "; ".join(known) or "the method gave up without saying why"

@@ -48,6 +48,8 @@ class Budget:
 
     def __init__(self, seconds: float | None) -> None:
         self.limited = seconds is not None
+        self.cut = False
+        """Whether something was left undone for it."""
         self._ends = float("inf") if seconds is None else clock.now() + seconds
 
     @property
@@ -64,6 +66,33 @@ class Budget:
     def limit(self) -> float | None:
         """What is left as a solver takes it: None where there is no limit."""
         return self.left if self.limited else None
+
+
+_within: ContextVar[Budget | None] = ContextVar("within", default=None)
+
+
+@contextmanager
+def within(seconds: float | None) -> Iterator[Budget]:
+    """Have whatever is called meanwhile, and is told no time of its own, find in `granted` what is left of so many seconds.
+
+    >>> with within(0.0):
+    ...     granted().spent
+    True
+    >>> granted().spent
+    False
+    """
+    around = granted()
+    budget = Budget(min(around.left, around.left if seconds is None else seconds) if around.limited else seconds)
+    token = _within.set(budget)
+    try:
+        yield budget
+    finally:
+        _within.reset(token)
+
+
+def granted() -> Budget:
+    """Return the budget of the call that is going on; without one, as much as it takes."""
+    return _within.get() or Budget(None)
 
 
 def in_passes(count: int, budget: Budget, attempt: Callable[[int, float], bool], *, anew: bool) -> None:

@@ -12,7 +12,7 @@ raised is remembered until the call ends, so that `SolveFailed` comes with the e
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import fields
 from typing import Any
@@ -22,7 +22,9 @@ from numpy.typing import NDArray
 
 from mecopt.contract.certified import Statistics, Status
 from mecopt.contract.decision import OneOf
-from mecopt.contract.errors import MecoptError
+from mecopt.contract.errors import MecoptError, SolveFailed
+from mecopt.contract.explained import among, settled
+from mecopt.contract.fields import AllocationT, DualT
 from mecopt.contract.problem import Problem
 from mecopt.contract.solution import Solution
 from mecopt.running.budget import Budget
@@ -205,3 +207,22 @@ def joined(parts: list[Solution], shape: tuple[int, ...], problem: Problem) -> S
         ),
         problem=problem,
     )
+
+
+def returned(
+    solution: Solution[AllocationT, DualT], throw: bool, heard: Mapping[str, BaseException]
+) -> Solution[AllocationT, DualT]:
+    """Return the solution, or raise that items have no answer, from the exception behind the first of them if any."""
+    if not throw or settled(solution.status):
+        return solution
+    undecided = among(solution.status, Status.LIMIT) & np.isnan(np.ravel(solution.objective))
+    failed = np.flatnonzero(among(solution.status, Status.FAILED, Status.INFEASIBLE) | undecided).tolist()
+    if failed:
+        first = failed[0]
+        why = solution.stats.messages.get(first, "")
+        raise SolveFailed(
+            f"{len(failed)} of {max(int(np.prod(solution.shape)), 1)} items have no answer; item {first}: "
+            f"{why}. Pass throw=False to keep the others.",
+            solution,
+        ) from next((error for text, error in heard.items() if text in why), None)
+    return solution

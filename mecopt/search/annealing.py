@@ -174,9 +174,9 @@ class Annealing(Solver):
     ) -> Search:
         """Anneal the whole batch side by side."""
         flat, shape = problem.flat(), problem.batch_shape
+        deadline = None if time_limit is None else clock.now() + time_limit
         first = random_decision(flat, rng) if start is None else start.reshape(-1, problem.users)
         guide = None if self.guidance is None else self.guidance(flat)
-        deadline = None if time_limit is None else clock.now() + time_limit
         decision, _, steps = anneal(
             flat,
             first,

@@ -113,13 +113,13 @@ class CoordinateDescent(Solver):
     ) -> Search:
         """Descend from the start, from all-local, or from a random decision."""
         shape = (*problem.batch_shape, problem.users)
+        deadline = None if time_limit is None else clock.now() + time_limit
         if start is not None:
             first = start
         elif self.begin == "random":
             first = random_decision(problem, rng)
         else:
             first = all_local(problem)
-        deadline = None if time_limit is None else clock.now() + time_limit
         decision, _, calls, cut = descend(problem, first, self.value, self.moves, deadline)
         decision = decision.reshape(shape)
         return Search(
@@ -148,8 +148,8 @@ class LocalSearch(Solver):
         """Descend, kick, descend again; keep a kick's result where it improves."""
         users, choices = problem.users, len(problem.choices.labels)
         flat = problem.flat()
-        first = all_local(flat) if start is None else start.reshape(-1, users)
         deadline = None if time_limit is None else clock.now() + time_limit
+        first = all_local(flat) if start is None else start.reshape(-1, users)
         best, value, calls, cut = descend(flat, first, optimal, optimal_moves, deadline)
         for _ in range(self.kicks):
             if cut:

@@ -6,6 +6,7 @@ import copy
 import itertools
 import json
 import pickle
+import types
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
@@ -16,14 +17,15 @@ import jsonschema
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import scipy.optimize
 from numpy.typing import NDArray
 
 import mecopt
-from mecopt import InstanceError, Limit, Problem, Status, UnknownName
+from mecopt import InstanceError, Limit, Problem, SolveFailed, Status, UnknownName
 from mecopt.cli.main import main
 from mecopt.contract.backend import Feature
 from mecopt.contract.limits import decision_rows, limits_of, without_limits
-from mecopt.contract.limits.linear import kept_decision
+from mecopt.contract.limits.linear import SECONDS, kept_decision
 from mecopt.data import digest, from_mapping, load, save, schema
 from mecopt.data.stream import changed, distinct, passes
 from mecopt.models import (
@@ -35,6 +37,7 @@ from mecopt.models import (
     MultiServerOffloading,
     PricedPower,
 )
+from mecopt.running.budget import within
 
 Array = NDArray[Any]
 
@@ -389,6 +392,82 @@ def test_a_decision_is_mended_by_as_few_moves_as_it_takes() -> None:
     pair = problem.limited(Limit.alike("pair", [0, 3]), Limit("one", {"offload": 1}, equal=1))
     assert pair.mended(np.array([1, 0, 0, 0], dtype=np.int8)).sum() == 1
     assert not pair.infeasible(pair.mended(np.array([1, 0, 0, 0], dtype=np.int8)))
+
+
+# ---------------------------------------------------------------------- limits of time
+
+
+def hard_to_mend(count: int = 3) -> Problem:
+    """Return instances that no single moves lead to keep a limit from where everyone decides alike."""
+    problem = BinaryOffloading.sample(np.random.default_rng(21), (count,), users=6)
+    return problem.limited(Limit("a sum", {"offload": [54.0, 45.0, 40.0, 30.0, 32.0, 21.0]}, equal=83.0))
+
+
+SHORT_OF_TIME = ("coordinate-descent", "local-search", "annealing", "random", "all-local", "all-offload", "index-scan")
+
+
+@pytest.mark.parametrize("solver", SHORT_OF_TIME)
+def test_what_has_no_time_to_keep_limits_says_so(solver: str) -> None:
+    mine = hard_to_mend()
+    found = mecopt.solve(mine, solver=solver, time_limit=1e-9, throw=False)
+    assert all(status is Status.LIMIT for status in found.status)
+    assert np.isnan(found.objective).all()
+    assert all("stopped at a limit before a decision was found" in found.stats.messages[k] for k in range(3))
+    alone = mecopt.solve(mine[0], solver=solver, time_limit=1e-9, throw=False)
+    assert alone.status is Status.LIMIT
+    with pytest.raises(SolveFailed, match="3 of 3 items have no answer; item 0: stopped at a limit before"):
+        mecopt.solve(mine, solver=solver, time_limit=1e-9)
+    assert not mine.infeasible(mecopt.solve(mine, solver=solver).decision).any()  # it can, with time
+
+
+@pytest.mark.parametrize("solver", [name for name in SHORT_OF_TIME if name not in ("random", "annealing")])
+def test_what_mends_a_decision_has_what_is_left_of_the_time(solver: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    had: list[float] = []
+
+    def milp(*given: Any, **named: Any) -> Any:
+        had.append(named["options"]["time_limit"])
+        return found_by(*given, **named)
+
+    found_by = scipy.optimize.milp
+    monkeypatch.setattr(scipy.optimize, "milp", milp)
+    mecopt.solve(hard_to_mend(), solver=solver, time_limit=3.0, throw=False)
+    assert 0.0 < had[0] <= 1.0  # three decisions have to be mended
+    assert max(had) <= 3.0
+    had.clear()
+    mecopt.solve(hard_to_mend(1), solver=solver)
+    assert had[0] == SECONDS
+
+
+def test_there_may_be_no_time_to_tell_why_limits_contradict_each_other() -> None:
+    never = BINARY.limited(Limit("a", {"offload": 1}, most=1), Limit("b", {"offload": 1}, least=2))
+    assert "'a' and 'b' contradict each other; without any one" in never.why_infeasible(None)
+    with within(0.0):
+        assert never.why_infeasible(None) == "there was no time to find out which limits contradict each other"
+
+
+def test_limits_are_not_called_irreducible_where_there_was_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    never = BINARY.limited(Limit("a", {"offload": 1}, most=1), Limit("b", {"offload": 1}, least=2), Limit.alike("c", [0, 1]))
+    asked: list[int] = []
+
+    def milp(*given: Any, **named: Any) -> Any:
+        asked.append(1)
+        found = found_by(*given, **named)
+        return found if len(asked) == 1 else types.SimpleNamespace(x=None, status=1)
+
+    found_by = scipy.optimize.milp
+    monkeypatch.setattr(scipy.optimize, "milp", milp)
+    said = never.why_infeasible(None)
+    assert "'a', 'b' and 'c' contradict each other; there was no time to tell whether fewer do" in said
+
+
+def test_a_command_ends_with_4_where_the_time_was_too_short_for_a_decision(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save(tmp_path / "slots.json", hard_to_mend())
+    with pytest.raises(SystemExit) as end:
+        main(["solve", str(tmp_path / "slots.json"), "--solver", "local-search", "--time-limit", "1e-9"])
+    assert end.value.code == 4
+    assert "before a decision was found" in " ".join(capsys.readouterr().out.split())
 
 
 # ---------------------------------------------------------------------- bad input

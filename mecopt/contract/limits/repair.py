@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.contract.limits.linear import kept_decision
+from mecopt.contract.limits.linear import kept_decision, share
 from mecopt.contract.limits.rows import decision_rows
 from mecopt.contract.limits.rule import GROUP, before_of, bounds_of, broken, sums, weights_of
+from mecopt.running.budget import granted
 
 Array = NDArray[Any]
 
@@ -48,7 +49,7 @@ def repaired(problem: Any, decision: Array, of: Callable[[str], Callable[..., An
 
     Users who decide alike first do as the first of them does, and move together from then on. Then the move is made, again
     and again, that costs least for what it takes from the sum of violations, until all limits are kept or no move takes any.
-    Where that is so the nearest decision that keeps all stands.
+    Where that is so the nearest decision that keeps all stands. What the call has no time for stays as it is.
 
     Parameters
     ----------
@@ -65,8 +66,9 @@ def repaired(problem: Any, decision: Array, of: Callable[[str], Callable[..., An
     sized = [(_of_blocks(weights_of(some, rule), blocks), *bounds_of(some, rule)) for rule in some.limits if not rule.alike]
     sizes = [np.maximum(np.abs(weights).max(axis=(-2, -1)), 1e-300) for weights, _, _ in sized]
     active = np.flatnonzero(broken(some, found))
+    budget = granted()
     for _ in range(2 * problem.users):
-        if not active.size:
+        if not active.size or budget.spent:
             break
         part, now = some[active], found[active]
         total, after = np.zeros(active.size), np.zeros((active.size, problem.users, len(problem.choices.labels)))
@@ -96,22 +98,28 @@ def repaired(problem: Any, decision: Array, of: Callable[[str], Callable[..., An
         found[active] = np.where(moves, choices[:, None].astype(found.dtype), now)
         active = active[able]
         active = active[broken(some[active], found[active])] if active.size else active
-    for k in np.flatnonzero(broken(some, found)).tolist():
-        found[k] = _nearest(some[k], found[k], of)
+    rest = np.flatnonzero(broken(some, found)).tolist()
+    for place, k in enumerate(rest):
+        nearest, none = _nearest(some[k], found[k], of, share(budget, len(rest) - place))
+        found[k] = found[k] if nearest is None else nearest
+        budget.cut |= nearest is None and not none
     whole = rows.copy()
     whole[breaks] = found
     return whole.reshape(decision.shape)
 
 
-def _nearest(problem: Any, decision: Array, of: Callable[[str], Callable[..., Any]]) -> Array:
-    """Return the decision of one instance that keeps all limits and changes fewest users, itself where none is found."""
+def _nearest(
+    problem: Any, decision: Array, of: Callable[[str], Callable[..., Any]], seconds: float
+) -> tuple[Array | None, bool]:
+    """Return the decision of one instance that keeps all limits and changes fewest users, and whether there is none."""
     rows, users = decision_rows(problem), np.arange(problem.users)
     changes = np.ones((problem.users, len(problem.choices.labels)))
     changes[users, decision] = 0.0
     values = np.asarray(of("move_values")(problem, decision), dtype=float)
     able = np.isfinite(values) | (not np.isfinite(values).any()) | (changes == 0.0)
-    nearest, _ = kept_decision(rows.weight[0], rows.least[0], rows.most[0], changes, able)
-    return decision if nearest is None or broken(problem, nearest) else nearest
+    nearest, none = kept_decision(rows.weight[0], rows.least[0], rows.most[0], changes, able, seconds)
+    # the solver's tolerances are wider than ours
+    return (None, True) if nearest is not None and broken(problem, nearest) else (nearest, none)
 
 
 def _blocks(problem: Any) -> Array:

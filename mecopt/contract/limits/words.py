@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.contract.formulas import formula_of
-from mecopt.contract.limits.linear import kept_decision
+from mecopt.contract.limits.linear import kept_decision, share
 from mecopt.contract.limits.rows import decision_rows
 from mecopt.contract.limits.rule import EQUAL, LEAST, MOST, Rule, excess, sums, weights_of
 from mecopt.contract.units import behind
+from mecopt.running.budget import granted
 
 Array = NDArray[Any]
 
@@ -35,13 +36,18 @@ def why_infeasible(problem: Any, decision: Array | None, own: Callable[..., str]
     if problem.sign * float(bound) == np.inf:
         return own(problem, None)
     for possible, beside in ((None, ""), (_possible(problem), " beside what users can do at all")):
-        conflict = irreducible(problem, possible)
+        conflict, certain = irreducible(problem, possible)
         if conflict:
             *others, last = (repr(problem.limits[k].name) for k in conflict)
             if not others:
                 return f"no decision keeps the limit {last}{beside}"
             names = f"{', '.join(others)} and {last}"
-            return f"the limits {names} contradict each other{beside}; without any one of them the others can be kept"
+            fewest = (
+                "without any one of them the others can be kept" if certain else "there was no time to tell whether fewer do"
+            )
+            return f"the limits {names} contradict each other{beside}; {fewest}"
+        if not certain:
+            return "there was no time to find out which limits contradict each other"
     return "each decision that keeps the limits breaks a constraint of the problem's own"
 
 
@@ -72,29 +78,34 @@ def _possible(problem: Any) -> Array:
     return np.asarray(~infeasible(problem, moved))
 
 
-def irreducible(problem: Any, possible: Array | None = None) -> list[int]:
+def irreducible(problem: Any, possible: Array | None = None) -> tuple[list[int], bool]:
     """Return limits of one instance that no decision keeps together, though it can all but any one; none if it can all.
 
-    By deletion: each limit in turn is left out for good where the others still contradict each other.
+    By deletion: each limit in turn is left out for good where the others still contradict each other. Beside them whether
+    that is certain: where the call has too little time more limits are told than need be, or none.
 
     Parameters
     ----------
     possible
         which choices users have, ``(users, choices)``; all of them where it is None.
     """
-    rows = decision_rows(problem)
-    kept = list(range(len(problem.limits)))
-    if _can_be_kept(rows, kept, possible):
-        return []
-    for limit in list(kept):
-        others = [one for one in kept if one != limit]
-        if not _can_be_kept(rows, others, possible):
-            kept = others
-    return kept
-
-
-def _can_be_kept(rows: Any, limits: list[int], possible: Array | None) -> bool:
-    """Whether some decision keeps some of the limits; also where time is too short to tell."""
-    wanted = np.isin(rows.rule, limits)
+    rows, budget, certain = decision_rows(problem), granted(), True
     free = np.ones(rows.weight.shape[2:]) if possible is None else possible
-    return not kept_decision(rows.weight[0, wanted], rows.least[0, wanted], rows.most[0, wanted], 0.0 * free, free)[1]
+
+    def contradict(limits: list[int], calls: int) -> bool:
+        nonlocal certain
+        wanted = np.isin(rows.rule, limits)
+        held = rows.weight[0, wanted], rows.least[0, wanted], rows.most[0, wanted]
+        decision, none = kept_decision(*held, 0.0 * free, free, share(budget, calls))
+        certain = certain and (none or decision is not None)
+        return none
+
+    every = list(range(len(problem.limits)))
+    if not contradict(every, len(every) + 1):
+        return [], certain
+    kept = every
+    for limit in every:
+        others = [one for one in kept if one != limit]
+        if contradict(others, len(every) - limit):
+            kept = others
+    return kept, certain
