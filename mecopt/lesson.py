@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.contract.errors import InstanceError
-from mecopt.contract.lesson import Lesson, Outcome, Step, all_of, is_display, paragraphs, scientific, words
+from mecopt.contract.lesson import Exercise, Lesson, Outcome, Step, all_of, is_display, paragraphs, scientific, words
 from mecopt.contract.problem import Problem
 from mecopt.search.exact import PriceAndFix
 from mecopt.search.trees import tree_of
 
 __all__ = [
+    "Exercise",
     "Lesson",
     "Outcome",
     "Pricing",

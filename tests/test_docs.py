@@ -78,8 +78,8 @@ def test_symbols_and_defaults_are_typeset(extension: ModuleType) -> None:
 
 
 def test_a_check_that_fails_is_a_warning(extension: ModuleType, caplog: pytest.LogCaptureFixture) -> None:
-    outcome, step = SimpleNamespace(passed=False, text="1 is not 2"), SimpleNamespace(title="one is two")
-    told = SimpleNamespace(steps=[step], run=lambda: [outcome], markdown=lambda _: "# Title\n\n## 1. one is two\n")
+    outcome, step = SimpleNamespace(passed=False, text="1 is not 2"), SimpleNamespace(title="one is two", figure=None)
+    told = SimpleNamespace(steps=[step], run=lambda: [outcome], markdown=lambda *_: "# Title\n\n## 1. one is two\n")
     cls: Any = SimpleNamespace(name="sums", lesson=lambda: told)
     with caplog.at_level(logging.WARNING):
         lines = list(extension.lesson(cls))

@@ -34,6 +34,7 @@ from mecopt.cli.main import COMMANDS
 from mecopt.contract.backend import Feature
 from mecopt.contract.fields import at_least
 from mecopt.quantities.hints import level_unit
+from mecopt.teach.page import asset, fragment
 
 logger = logging.getLogger(__name__)
 
@@ -122,8 +123,16 @@ def lesson(cls: type[Problem]) -> Iterator[str]:
     for step, outcome in zip(told.steps, outcomes, strict=True):
         if not outcome.passed:
             logger.warning("%s: the check of %r failed: %s", cls.name, step.title, outcome.text)
-    _, _, text = told.markdown(outcomes).partition("\n")
+    pictures = {n: _raw(fragment(step.figure)) for n, step in enumerate(told.steps, 1) if step.figure is not None}
+    _, _, text = told.markdown(outcomes, pictures).partition("\n")
     yield from re.sub(r"^## ", "### ", text, flags=re.M).splitlines()
+    if pictures:
+        yield from _raw(f"<style>{asset('page.css')}</style><script>{asset('page.js')}</script>").splitlines()
+
+
+def _raw(text: str) -> str:
+    """Return HTML as Markdown takes it as it is."""
+    return f"\n`````{{raw}} html\n{text}\n`````\n"
 
 
 def _start(features: Feature) -> str:

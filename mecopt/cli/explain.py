@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import textwrap
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -24,7 +26,12 @@ READABLE = 100
 @click.option("--seed", type=Whole(0), default=0, show_default=True, help="Seed of the checks' random instances.")
 @click.option("--step", type=Whole(1), help="Only this step.")
 @click.option("--markdown", is_flag=True, help="Print Markdown with LaTeX, as the documentation has it.")
-def command(problem: str | None, seed: int, step: int | None, markdown: bool) -> int:
+@click.option("--html", "page", type=click.Path(dir_okay=False), help="Write one page with sliders, which needs no network.")
+@click.option("--serve", is_flag=True, help="Serve that page on 127.0.0.1, its figures computed for any value of a slider.")
+@click.option("--port", type=Whole(0, 65535), default=0, help="Port of --serve; a free one by default.")
+def command(
+    problem: str | None, seed: int, step: int | None, markdown: bool, page: str | None, serve: bool, port: int
+) -> int:
     """Tell how a PROBLEM becomes convex, step by step, and check every step numerically.
 
     Without a PROBLEM, list those that have a lesson. The exit code is 1 if a check fails.
@@ -32,16 +39,24 @@ def command(problem: str | None, seed: int, step: int | None, markdown: bool) ->
     from mecopt.registry import find_problem
 
     if problem is None:
-        if markdown or step is not None:
+        if markdown or step is not None or page or serve:
             raise click.UsageError("name a PROBLEM; `mecopt explain` lists those that have a lesson")
         _list()
         return 0
+    whole = [name for name, given in (("--markdown", markdown), ("--html", page), ("--serve", serve)) if given]
+    if len(whole) > 1:
+        raise click.UsageError(f"{' and '.join(whole)} exclude each other")
+    if whole and step is not None:
+        raise click.UsageError(f"{whole[0]} tells the whole lesson; leave --step out")
     lesson = find_problem(problem).lesson()
-    if markdown:
-        if step is not None:
-            raise click.UsageError("--markdown prints the whole lesson; leave --step out")
+    if whole:
         outcomes = lesson.run(seed)
-        click.echo(lesson.markdown(outcomes), nl=False)
+        if markdown:
+            click.echo(lesson.markdown(outcomes), nl=False)
+        elif page:
+            _write(lesson, outcomes, seed, page)
+        else:
+            _serve(lesson, outcomes, seed, port)
     else:
         outcomes = _tell(lesson, seed, step)
     return 0 if all(outcome.passed for outcome in outcomes) else 1
@@ -60,6 +75,33 @@ def _list() -> None:
             continue
         screen.print(f"[bold]{name}[/bold]  {lesson.title}, {len(lesson.steps)} steps")
     screen.print("\nread one: mecopt explain NAME")
+
+
+def _write(lesson: Lesson, outcomes: list[Outcome], seed: int, where: str) -> None:
+    """Write the page of a lesson, whole or not at all."""
+    from mecopt.cli.console import console
+    from mecopt.show.printable import encoded
+    from mecopt.storage.atomic import write_whole
+    from mecopt.teach.page import page
+
+    content = encoded(page(lesson, outcomes, seed))
+    write_whole(Path(where), content)
+    console().print(f"{where}: {len(lesson.steps)} steps, {len(content) / 1e6:.2f} MB; open it in a browser", soft_wrap=True)
+
+
+def _serve(lesson: Lesson, outcomes: list[Outcome], seed: int, port: int) -> None:
+    """Serve the page of a lesson until Ctrl-C."""
+    from mecopt.cli.console import console
+    from mecopt.teach.serve import serve
+
+    try:
+        server = serve(lesson, outcomes, seed, port)
+    except OSError as error:
+        raise click.UsageError(f"port {port} cannot be used: {error.strerror}") from None
+    with server, contextlib.suppress(KeyboardInterrupt):
+        address, number = server.server_address[:2]
+        console().print(f"http://{address!s}:{number}/  (Ctrl-C ends it)", soft_wrap=True)
+        server.serve_forever()
 
 
 def _tell(lesson: Lesson, seed: int, only: int | None) -> list[Outcome]:

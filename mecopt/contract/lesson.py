@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,7 @@ from numpy.random import Generator
 
 from mecopt.contract.arguments import checked_seed
 from mecopt.contract.errors import InstanceError
+from mecopt.contract.figure import Figure
 from mecopt.show.page import Column, Grid, Line, Page
 from mecopt.show.readable import Readable
 
@@ -82,6 +83,8 @@ class Step(Readable):
     """LaTeX of the statement, without dollar signs."""
     argument: str
     check: Callable[[Generator], Outcome]
+    figure: Figure | None = None
+    """What can be moved and seen, where that tells more than the formula."""
 
     def _line(self) -> str:
         return f"Step {self.title}"
@@ -93,6 +96,29 @@ class Step(Readable):
                 f"step {self.title!r}: words stand between the statement's displayed formulas; allowed: all in one place"
             )
 
+    def told(self) -> list[tuple[bool, str]]:
+        """Return the statement's paragraphs of words, and the LaTeX formula, marked so, where displayed ones stand."""
+        parts: list[tuple[bool, str]] = []
+        for paragraph in paragraphs(self.statement):
+            if not is_display(paragraph):
+                parts.append((False, paragraph))
+            elif (True, self.formula) not in parts:
+                parts.append((True, self.formula))
+        return parts if (True, self.formula) in parts else [*parts, (True, self.formula)]
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """A question whose answer is a number."""
+
+    question: str
+    answer: Callable[[], float]
+    """The right number, computed by the problem's own solver."""
+    explanation: str
+    unit: str = ""
+    tolerance: float = 0.01
+    """Relative error that is still right."""
+
 
 @dataclass(frozen=True)
 class Lesson(Readable):
@@ -103,6 +129,7 @@ class Lesson(Readable):
     title: str
     introduction: str
     steps: tuple[Step, ...]
+    exercises: tuple[Exercise, ...] = ()
 
     def _line(self) -> str:
         return f"Lesson {self.problem}: {self.title}, {len(self.steps)} steps"
@@ -127,26 +154,20 @@ class Lesson(Readable):
         """Check every step."""
         return [self.outcome(number, seed) for number in range(1, len(self.steps) + 1)]
 
-    def markdown(self, outcomes: Sequence[Outcome]) -> str:
+    def markdown(self, outcomes: Sequence[Outcome], pictures: Mapping[int, str] | None = None) -> str:
         """Return the lesson as Markdown; the LaTeX formula stands where the statement displays its own.
 
         Formulas stand between ``$$`` on lines of their own, which pandoc, GitHub, notebooks and MyST all read. Each is one
-        line, since CommonMark takes a line that begins with a plus for a list.
+        line, since CommonMark takes a line that begins with a plus for a list. `pictures` have a place behind the statements
+        of the steps with these numbers.
         """
         parts = [f"# {self.title}", *(_markdown(paragraph) for paragraph in paragraphs(self.introduction))]
         for number, (step, outcome) in enumerate(zip(self.steps, outcomes, strict=True), 1):
-            formula = f"$$\n{words(step.formula)}\n$$"
-            statement: list[str] = []
-            for paragraph in paragraphs(step.statement):
-                if not is_display(paragraph):
-                    statement.append(_markdown(paragraph))
-                elif formula not in statement:
-                    statement.append(formula)
-            if formula not in statement:
-                statement.append(formula)
+            statement = [f"$$\n{words(text)}\n$$" if formula else _markdown(text) for formula, text in step.told()]
             argument = [_markdown(paragraph) for paragraph in paragraphs(step.argument)]
             measured = "\n".join(f"- {part.mark} {_escaped(part.line)}" for part in outcome.parts or (outcome,))
-            parts += [f"## {number}. {_escaped(step.title)}", *statement, "**Why**", *argument, "**Check**", measured]
+            seen = [pictures[number]] if pictures and number in pictures else []
+            parts += [f"## {number}. {_escaped(step.title)}", *statement, *seen, "**Why**", *argument, "**Check**", measured]
         return "\n\n".join(parts) + "\n"
 
 

@@ -73,9 +73,7 @@ def price_outputs(problem: BandwidthPower, decision: Array, raw: tuple[Array, ..
     )
 
 
-CLOSED_FORM = ClosedForm(
-    blocks, price_kernel, price_outputs, "bandwidth price by Newton, power eliminated, batched", threads=True
-)
+CLOSED_FORM = ClosedForm(blocks, price_kernel, price_outputs, "bandwidth price by Newton, power eliminated, batched")
 
 
 @of_data

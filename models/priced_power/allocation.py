@@ -67,9 +67,7 @@ def price_outputs(problem: PricedPower, decision: Array, raw: tuple[Array, ...])
     )
 
 
-CLOSED_FORM = ClosedForm(
-    blocks, price_kernel, price_outputs, "interference price by Newton, powers inside, batched", threads=True
-)
+CLOSED_FORM = ClosedForm(blocks, price_kernel, price_outputs, "interference price by Newton, powers inside, batched")
 
 
 def feasible(problem: PricedPower, decision: Array, power: Array) -> Array:

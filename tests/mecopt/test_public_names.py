@@ -48,9 +48,12 @@ NAMES = {
     "mecopt.contract.fields": "Quantity Variables quantity",
     "mecopt.contract.decision": "Binary Counts DecisionSpace Interval MOST_COUNTED OneOf SKIP UnitBeams listed",
     "mecopt.lesson": """
-        Lesson Outcome Pricing Step all_of best_value core deviation enumerated excess forcing is_display paragraphs
+        Exercise Lesson Outcome Pricing Step all_of best_value core deviation enumerated excess forcing is_display paragraphs
         pricing scientific words
     """,
+    "mecopt.contract.figure": "Figure Slider steps",
+    "mecopt.show.view": "FOUR Mark Number Panel View level mark upright",
+    "mecopt.teach": "page serve",
     "mecopt.contract.warmstart": "from_dual",
     "mecopt.data.stream": "changed passes",
     "mecopt.quantities.radio": "path_gain rayleigh_power reference_gain",

@@ -283,7 +283,7 @@ class PathFollowing(Backend):
 
     name = "path-following"
     summary = "primal-dual path following with one small system per user, compiled, batched"
-    features = Feature.BATCH | Feature.DUALS | Feature.WARM_PRIMAL_DUAL | Feature.THREADS
+    features = Feature.BATCH | Feature.DUALS | Feature.WARM_PRIMAL_DUAL
 
     def allocate(
         self, problem: Problem, decision: Array, *, start: Solution | None, tol: float, time_limit: float | None

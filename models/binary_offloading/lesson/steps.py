@@ -1,8 +1,9 @@
 """The lesson on binary offloading: from a mixed-integer program to sorting and one price."""
 
 from mecopt.lesson import Lesson, Step
-from mecopt.models.binary_offloading.lesson import checks, sorting
+from mecopt.models.binary_offloading.lesson import checks, figures, sorting
 from mecopt.models.binary_offloading.lesson.alike import check_counts
+from mecopt.models.binary_offloading.lesson.exercises import EXERCISES
 from mecopt.models.binary_offloading.lesson.scaling import check_scaling
 
 PROGRAM = Step(
@@ -66,6 +67,7 @@ The same from the KKT conditions: the marginal saving cᵢ/fᵢ² must be one nu
 gives √μ = S/F. The derivative of S²/F in F is −S²/F² = −μ, as a shadow price must be.
 """,
     check=checks.check_square_root_rule,
+    figure=figures.SQUARE_ROOT_RULE,
 )
 
 RANK_ONE = Step(
@@ -115,6 +117,7 @@ that computes locally with sⱼ > sᵢ, φ(sⱼ) < φ(sᵢ): offloading j instea
 every user, all larger ones offload; among users of the same size it does not matter who.
 """,
     check=sorting.check_top_k,
+    figure=figures.TOP_K,
 )
 
 LIMITS = Step(
@@ -141,6 +144,7 @@ is NP-complete. Here every user has the same index (Lᵢ − uᵢ)/sᵢ = 2T/F: 
 This is the worst case, not the usual one. The next steps solve ordinary instances with thousands of users, with proof.
 """,
     check=sorting.check_limits_of_sorting,
+    figure=figures.WHERE_SORTING_ENDS,
 )
 
 ANY_PRICE = Step(
@@ -167,6 +171,7 @@ It is weak Lagrange duality: with a price μ on the capacity, cᵢ/fᵢ + μfᵢ
 λ, so a guessed price, or one that a network has learned, proves as surely as a computed one, only perhaps less.
 """,
     check=checks.check_any_price_bounds,
+    figure=figures.ANY_PRICE,
 )
 
 BEST_PRICE = Step(
@@ -196,6 +201,7 @@ curvature is left: V rises by exactly (y − θ)² sₖ²/F. The nearer of 0 and
 With N users the cost grows like N and the gap does not grow at all: the more users, the better the price alone.
 """,
     check=checks.check_relaxation,
+    figure=figures.BEST_PRICE,
 )
 
 REDUCED_COSTS = Step(
@@ -223,6 +229,7 @@ them must be searched, both its sides are priced again, which fixes others. When
 known is optimal, and that is a proof.
 """,
     check=checks.check_reduced_costs,
+    figure=figures.REDUCED_COSTS,
 )
 
 COUNTS = Step(
@@ -255,6 +262,7 @@ the mean of both W at 1 by mδ − 2cm² at most, so by no more than δ²/(8c), 
 The slopes are −(Σ sᵢ)²/F: for one number of users that differ by ε, δ is of the size of ε.
 """,
     check=check_counts,
+    figure=figures.TREE,
 )
 
 SCALING = Step(
@@ -304,4 +312,5 @@ Every step is a statement, its proof, and a check that measures it by other mean
         COUNTS,
         SCALING,
     ),
+    exercises=EXERCISES,
 )

@@ -1,0 +1,78 @@
+"""A view drawn by matplotlib: for notebooks, and for files that `mecopt solve --plot` writes."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mecopt.show.view import Mark, Panel, View
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLOURS = {
+    "first": "#1f5f8b",
+    "second": "#b4570f",
+    "third": "#2c6b3f",
+    "fourth": "#7a3f8f",
+    "best": "#a3312a",
+    "quiet": "#8a949f",
+}
+
+
+def drawn(view: View) -> Figure:
+    """Return the view as a figure of matplotlib, without a window."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(1.2 + 4.6 * len(view.panels), 3.9), layout="constrained")
+    axes = figure.subplots(1, len(view.panels), squeeze=False)[0]
+    for one, panel in zip(axes, view.panels, strict=True):
+        _panel(one, panel)
+    figure.suptitle("   ".join(f"{number.name}: {number.text}" for number in view.numbers), fontsize=9)
+    return figure
+
+
+def picture(view: View, form: str = "png") -> bytes:
+    """Return the view as a file's content, as PNG, SVG or PDF."""
+    content = io.BytesIO()
+    drawn(view).savefig(content, format=form, dpi=150)
+    return content.getvalue()
+
+
+def _panel(axes: Axes, panel: Panel) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_xlabel(panel.x)
+    axes.set_ylabel(panel.y)
+    bars = [mark for mark in panel.marks if mark.kind == "bars"]
+    for mark in panel.marks:
+        _mark(axes, mark, bars)
+    if panel.ticks:
+        axes.set_xticks(list(panel.ticks), list(panel.ticks.values()))
+    if panel.x_range:
+        axes.set_xlim(*panel.x_range)
+    if panel.y_range:
+        axes.set_ylim(*panel.y_range)
+    if any(mark.name for mark in panel.marks):
+        axes.legend(frameon=False, fontsize=8)
+
+
+def _mark(axes: Axes, mark: Mark, bars: list[Mark]) -> None:
+    colour, name = COLOURS[mark.role], mark.name or None
+    match mark.kind:
+        case "bars":
+            width = 0.8 / len(bars)
+            place = (next(k for k, bar in enumerate(bars) if bar is mark) - (len(bars) - 1) / 2.0) * width
+            axes.bar(mark.x + place, mark.y, 0.94 * width, color=colour, label=name)
+        case "dots":
+            axes.plot(mark.x, mark.y, "o", color=colour, label=name)
+        case "upright":
+            for k, x in enumerate(mark.x):
+                axes.axvline(x, color=colour, linestyle=":", label=None if k else name)
+        case "level":
+            for k, y in enumerate(np.ravel(mark.y)):
+                axes.axhline(y, color=colour, linestyle=":", label=None if k else name)
+        case _:
+            axes.plot(mark.x, mark.y, "--" if mark.kind == "dashed" else "-", color=colour, label=name)
