@@ -140,7 +140,7 @@ def _formulas(base: type[Any]) -> dict[str, Any]:
             return plain
         local = of("mended")(self, np.zeros((*self.batch_shape, self.users), dtype=np.int8))
         base, moves = prices.differences(self, without_limits(self), local, dual, of("bound"))
-        tighter = self.sign * prices.lagrangian(self, base, moves, held)
+        tighter = self.sign * prices.lagrangian(prices.priced_rows(self), base, moves, held)
         return np.where(np.isfinite(base), self.sign * np.fmax(self.sign * plain, self.sign * tighter), plain)
 
     def with_limit_prices(self: Any, decision: Array, dual: Any) -> Any:
@@ -148,12 +148,16 @@ def _formulas(base: type[Any]) -> dict[str, Any]:
         if not prices.priced(self):
             return given
         found = {rule.name: np.full(self.batch_shape, np.nan) for rule in prices.priced(self)}
+        gap = np.full(self.batch_shape, np.nan)
         if self.separable:
             base, moves = prices.differences(self, without_limits(self), decision, given, of("bound"))
             known = np.isfinite(base)
-            best = prices.best_prices(self, np.where(known[..., None, None], moves, 0.0))
+            rows = prices.priced_rows(self)
+            best = prices.best_prices(rows, np.where(known[..., None, None], moves, 0.0))
             found = {name: np.where(known, value, np.nan) for name, value in best.items()}
-        return replace(given, **{rule.price: found[rule.name] for rule in prices.priced(self)})
+            reached = prices.lagrangian(rows, base, moves, found) + sum(0.0 * price for price in found.values())
+            gap = prices.gap_of(self, rows, decision, self.sign * of("optimal_value")(self, decision), reached)
+        return replace(given, **{rule.price: found[rule.name] for rule in prices.priced(self)}, **{prices.GAP: gap})
 
     def why_infeasible(self: Any, decision: Array | None) -> str:
         return words.why_infeasible(self, decision, base.why_infeasible)
@@ -196,7 +200,7 @@ def _dual(base: Any, rules: tuple[Rule, ...]) -> Any:
         first = declared(base.Dual)[0]
         held = np.shape(getattr(given, first.name))
         nothing = np.zeros(held[: max(len(held) - len(axes(first)), 0)])
-        return cls(**given.as_dict(), **{rule.price: nothing for rule in priced})
+        return cls(**given.as_dict(), **{rule.price: nothing for rule in priced}, **{prices.GAP: nothing + np.nan})
 
     def reduced(self: Any) -> tuple[Any, ...]:
         return _dual_again, (base, rules, self.as_dict())
@@ -205,11 +209,12 @@ def _dual(base: Any, rules: tuple[Rule, ...]) -> Any:
         "__doc__": base.Dual.__doc__,
         "__module__": base.Dual.__module__,
         "__qualname__": f"Limited{base.Dual.__qualname__}",
-        "__annotations__": {rule.price: Array for rule in priced},
+        "__annotations__": {name: Array for name in (*(rule.price for rule in priced), prices.GAP)},
         "without": base.Dual,
         "completed": classmethod(completed),
         "__reduce__": reduced,
         **{rule.price: variable(_per(base.objective_unit, rule.unit), _meaning(rule), per="instance") for rule in priced},
+        prices.GAP: variable(base.objective_unit, _GAP_MEANING, per="instance"),
     }
     made = type(base.Dual)(f"Limited{base.Dual.__name__}", (base.Dual,), body)
     return dataclass(frozen=True, eq=False)(made)
@@ -222,7 +227,10 @@ def _dual_again(base: Any, rules: tuple[Rule, ...], values: Mapping[str, Array])
 def _meaning(rule: Rule) -> str:
     """Say what a price of a limit is."""
     more = "one more" if rule.unit == "1" else f"one {rule.unit} more"
-    return f"what {more} in the limit {rule.name!r} gains at most, beside the gap (negative: loses at least)"
+    return f"what {more} in the limit {rule.name!r} gains at most, beside {prices.GAP} (negative: loses at least)"
+
+
+_GAP_MEANING = "by how much the bound at the prices of limits falls short of the objective (nan: no prices were asked for)"
 
 
 def _per(unit: str, other: str) -> str:

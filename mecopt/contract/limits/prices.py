@@ -9,7 +9,9 @@ At a dual :math:`\mu` weak duality bounds a decision by :math:`B(z, \mu)`. Where
 
 A price is positive where more in the bound would gain and negative where it would lose. With the limit moved by t the
 same price proves :math:`g(\lambda) - \lambda t`, so that one more gains at most the price, beside the gap of g. Prices of
-an answer are those that make g greatest at the answer's own dual, one after the other, the least ones that do.
+an answer are those that make g greatest at the answer's own dual, all together; where several do, the shortest of them, each
+counted in the greatest weight of its limit (`mecopt.contract.limits.joint`). So their order means nothing. By how much g
+lies below the answer's objective is told beside them, `GAP`.
 
 Since B is a sum, a user's part of :math:`\Delta` is what it is where nobody else is: N problems of one user each tell it.
 """
@@ -18,19 +20,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import Field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.contract.fields import axes, declared
 from mecopt.contract.instances import restored
-from mecopt.contract.limits.rule import Rule, bounds_of, weights_of
+from mecopt.contract.limits.joint import joint_prices
+from mecopt.contract.limits.rule import Rule, bounds_of, excess, weights_of
 
 Array = NDArray[Any]
 
-SWEEPS = 4
-"""Times each price is found anew beside the others."""
+GAP = "limit_prices_gap"
+"""Its name in the dual."""
 
 Bound = Callable[[Any, Array, Any], Array]
 
@@ -75,32 +78,73 @@ def _of_users(problem: Any, f: Field[Any], value: Array) -> Array:
     return np.expand_dims(np.moveaxis(value, 1 + at, 1).reshape(count, *tail[:at], *tail[at + 1 :]), 1 + at)
 
 
-def lagrangian(problem: Any, base: Array, moves: Array, prices: dict[str, Array]) -> Array:
+class Priced(NamedTuple):
+    """The numbers of a rule that has a price."""
+
+    rule: Rule
+    weights: Array
+    """``(*batch, users, choices)``."""
+    least: Array
+    """``(*batch)``, as `mecopt.contract.limits.rule.bounds_of` has them."""
+    most: Array
+
+
+def priced_rows(problem: Any) -> list[Priced]:
+    """Return the numbers of the rules that have a price."""
+    return [Priced(rule, weights_of(problem, rule), *bounds_of(problem, rule)) for rule in priced(problem)]
+
+
+def lagrangian(rows: list[Priced], base: Array, moves: Array, prices: dict[str, Array]) -> Array:
     """Return g at prices ``(*batch)`` by the names of rules, to be compared as values to be minimised."""
-    total, shift = moves.copy(), base.copy()
-    for rule in priced(problem):
-        least, most = bounds_of(problem, rule)
+    total, shift = moves, base
+    for rule, weights, least, most in rows:
         price = np.nan_to_num(prices[rule.name])
         price = np.where((price > 0) & np.isfinite(most), price, np.where((price < 0) & np.isfinite(least), price, 0.0))
-        total += price[..., None, None] * weights_of(problem, rule)
-        shift -= np.where(price > 0, price * np.where(price > 0, most, 0.0), price * np.where(price < 0, least, 0.0))
-    return np.asarray(total.min(axis=-1).sum(axis=-1) + shift)
+        total = total + price[..., None, None] * weights
+        shift = shift - np.where(price > 0, price * np.where(price > 0, most, 0.0), price * np.where(price < 0, least, 0.0))
+    cheapest = total[..., 0]
+    for choice in range(1, total.shape[-1]):
+        cheapest = np.minimum(cheapest, total[..., choice])
+    return np.asarray(cheapest.sum(axis=-1) + shift)
 
 
-def best_prices(problem: Any, moves: Array) -> dict[str, Array]:
-    """Return prices that make g greatest, each in turn beside the others; nan where no price is enough."""
-    rules = priced(problem)
-    weights = {rule.name: weights_of(problem, rule) for rule in rules}
-    found = {rule.name: np.zeros(problem.batch_shape) for rule in rules}
-    for _ in range(SWEEPS if len(rules) > 1 else 1):
-        for rule in rules:
-            rest = moves + sum(
-                np.nan_to_num(found[other.name])[..., None, None] * weights[other.name]
-                for other in rules
-                if other.name != rule.name
-            )
-            found[rule.name] = _least_price(rest, weights[rule.name], *bounds_of(problem, rule))
-    return found
+def gap_of(problem: Any, rows: list[Priced], decision: Array, value: Array, reached: Array) -> Array:
+    """Return by how much g lies below the value of a decision, ``(*batch)``; nan where that breaks a limit."""
+    kept = np.ones(problem.batch_shape, dtype=bool)
+    for rule in problem.limits:
+        if rule.alike:
+            kept &= excess(problem, rule, decision) == 0.0
+    for _, weights, least, most in rows:
+        own = _cheapest(np.where(decision[..., None] == np.arange(weights.shape[-1]), 0.0, 1.0), weights)
+        kept &= (least <= own) & (own <= most)
+    return np.where(kept, np.maximum(value - reached, 0.0), np.nan)
+
+
+def best_prices(rows: list[Priced], moves: Array) -> dict[str, Array]:
+    """Return prices that make g greatest, the shortest that do; nan where no price is enough."""
+    if len(rows) == 1:
+        return {row.rule.name: _least_price(moves, *row[1:]) for row in rows}
+    kept = np.ones(moves.shape[:-2], dtype=bool)
+    for _, weights, least, most in rows:
+        value = _cheapest(moves, weights)
+        kept &= (least <= value) & (value <= most)
+    found = [np.zeros(kept.shape) for _ in rows]
+    for index in np.argwhere(~kept).tolist():
+        at = tuple(index)
+        one = [(weights[at], least[at], most[at]) for _, weights, least, most in rows]
+        weights, least, most = (np.array(part) for part in zip(*one, strict=True))
+        for k, price in enumerate(joint_prices(moves[at], weights, least, most)):
+            found[k][at] = price
+    return {row.rule.name: found[k] for k, row in enumerate(rows)}
+
+
+def _cheapest(costs: Array, weights: Array) -> Array:
+    """Return the sum of weights ``(*batch)`` of each user's cheapest choice, the first of several."""
+    least, weight = costs[..., 0], weights[..., 0]
+    for choice in range(1, costs.shape[-1]):
+        better = costs[..., choice] < least
+        least, weight = np.where(better, costs[..., choice], least), np.where(better, weights[..., choice], weight)
+    return np.asarray(weight.sum(axis=-1))
 
 
 def _least_price(moves: Array, weights: Array, least: Array, most: Array) -> Array:
@@ -111,8 +155,7 @@ def _least_price(moves: Array, weights: Array, least: Array, most: Array) -> Arr
     """
 
     def sums(price: Array) -> Array:
-        chosen = (moves + price[..., None, None] * weights).argmin(axis=-1)
-        return np.asarray(np.take_along_axis(weights, chosen[..., None], axis=-1)[..., 0].sum(axis=-1))
+        return _cheapest(moves + price[..., None, None] * weights, weights)
 
     now = sums(np.zeros(moves.shape[:-2]))
     side = np.where(now > most, 1.0, np.where(now < least, -1.0, 0.0))

@@ -122,7 +122,8 @@ def bounds_of(problem: Any, rule: Rule) -> tuple[Array, Array]:
     else:
         least = getattr(problem, rule.field(LEAST)) if LEAST in rule.bounds else -missing
         most = getattr(problem, rule.field(MOST)) if MOST in rule.bounds else missing
-    largest = np.abs(weights_of(problem, rule)).max(axis=-1).sum(axis=-1)
+    sizes = np.moveaxis(np.abs(weights_of(problem, rule)), -1, 0)  # numpy takes long for maxima along an axis of few
+    largest = np.maximum.reduce(list(sizes)).sum(axis=-1)
     slack = [ROUNDING * (largest + np.where(np.isfinite(one), np.abs(one), 0.0)) for one in (least, most)]
     return np.asarray(least - slack[0]), np.asarray(most + slack[1])
 
