@@ -37,6 +37,7 @@ def command(
     Without a PROBLEM, list those that have a lesson. The exit code is 1 if a check fails.
     """
     from mecopt.registry import find_problem
+    from mecopt.storage.atomic import require_file
 
     if problem is None:
         if markdown or step is not None or page or serve:
@@ -50,6 +51,8 @@ def command(
         raise click.UsageError(f"{whole[0]} tells the whole lesson; leave --step out")
     lesson = find_problem(problem).lesson()
     if whole:
+        if page:
+            require_file(Path(page))
         outcomes = lesson.run(seed)
         if markdown:
             click.echo(lesson.markdown(outcomes), nl=False)

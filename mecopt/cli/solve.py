@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from mecopt.cli.numbers import NUMBER, Whole
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Also write the answers: .csv, .tsv, .parquet or .json."
 )
+@click.option("--plot", type=click.Path(path_type=Path), help="Also draw the answer: .png, .svg or .pdf.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 def command(
     file: Path,
@@ -39,6 +41,7 @@ def command(
     seed: int,
     whole: bool,
     output: Path | None,
+    plot: Path | None,
     as_json: bool,
     **told: Any,
 ) -> Any:
@@ -53,7 +56,7 @@ def command(
     from mecopt.cli.console import at_work, columns, progress
     from mecopt.contract.errors import InstanceError
     from mecopt.data import load
-    from mecopt.data.answers import answer_dict, require_answer_suffix, write_answer
+    from mecopt.data.answers import answer_dict, require_answer_suffix, require_picture, write_answer, write_picture
     from mecopt.data.names import of_instance
     from mecopt.running.budget import watched
     from mecopt.show.solution import page
@@ -64,6 +67,9 @@ def command(
         require_answer_suffix(output)
         require_file(output)
         require_other(file, output)
+    if plot is not None:
+        require_picture(plot)
+        require_other(file, plot)
     data = load(file, problem, **told)
     tell(data)
     instances, names = data.problem, data.names
@@ -78,19 +84,29 @@ def command(
     rng = np.random.default_rng(seed)
     with at_work(), progress("solving", wanted=instances.instances > 1) as tell_done, watched(tell_done):
         solution = solve(instances, solver=solver, gap=gap, time_limit=time_limit, throw=False, rng=rng)
-    unwritten: OSError | None = None
+    # What cannot be written, open in another program or on a full disk, does not keep the answer from being printed.
+    unwritten: list[str] = []
     if output is not None:
-        try:
-            write_answer(output, solution, names)
-            click.echo(f"written: {output}", err=True)
-        except OSError as error:  # open in another program, a full disk: the answer is printed all the same
-            unwritten = error
+        unwritten += _written(output, lambda: write_answer(output, solution, names))
+    if plot is not None and np.isfinite(solution.objective).any():
+        unwritten += _written(plot, lambda: write_picture(plot, solution))
+    elif plot is not None:
+        click.echo(f"not drawn: {plot}: no instance has an answer", err=True)
     if as_json:
         click.echo(json.dumps(answer_dict(solution, names)))
     else:
         click.echo(page(solution, whole).text(columns()))
-    if unwritten is not None:
-        reason = unwritten.strerror or unwritten
-        raise InstanceError(f"the answer is above, but {output} could not be written: {reason}")
+    if unwritten:
+        raise InstanceError(f"the answer is above, but {' and '.join(unwritten)}")
     counts = solution.statuses()
     return 1 if {"FAILED", "INFEASIBLE"} & counts.keys() else 4 if "LIMIT" in counts else 0
+
+
+def _written(path: Path, write: Callable[[], None]) -> list[str]:
+    """Write a file and say so; return what keeps it from being written."""
+    try:
+        write()
+    except OSError as error:
+        return [f"{path} could not be written: {error.strerror or error}"]
+    click.echo(f"written: {path}", err=True)
+    return []

@@ -12,6 +12,8 @@ from mecopt.contract.certified import Certified
 from mecopt.contract.fields import AllocationT, DualT, Variables
 from mecopt.show import rows as tables
 from mecopt.show import solution as shown
+from mecopt.show.answer import pictured
+from mecopt.show.drawn import drawn
 from mecopt.show.page import Page
 
 
@@ -104,6 +106,16 @@ class Solution(Certified[AllocationT, DualT]):
            2  offload              12.5865
         """
         return shown.table(self, rows)
+
+    def plot(self) -> Any:
+        """Return the answer as a figure of matplotlib: what each user has and pays, and prices; or the answers of a batch.
+
+        Raises
+        ------
+        InstanceError
+            if no instance has an answer.
+        """
+        return drawn(pictured(self))
 
     def _line(self) -> str:
         return shown.line(self)

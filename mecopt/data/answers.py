@@ -9,10 +9,13 @@ from typing import Any
 from mecopt.contract.errors import InstanceError
 from mecopt.contract.solution import Solution
 from mecopt.data.long import SUFFIXES, table_bytes
+from mecopt.show.answer import pictured
+from mecopt.show.drawn import picture
 from mecopt.show.rows import Names, answer_columns, fitting
-from mecopt.storage.atomic import write_whole
+from mecopt.storage.atomic import require_file, write_whole
 
 ANSWERS = (*SUFFIXES, ".json")
+PICTURES = (".png", ".svg", ".pdf")
 
 
 def require_answer_suffix(path: Path) -> None:
@@ -37,3 +40,15 @@ def write_answer(path: Path, solution: Solution, names: Names | None = None) -> 
         write_whole(path, (json.dumps(answer_dict(solution, names or {}), indent=1) + "\n").encode())
     else:
         write_whole(path, table_bytes(suffix, answer_columns(solution, names)))
+
+
+def require_picture(path: Path) -> None:
+    """Refuse a file that no picture is written to, before there is one."""
+    if path.suffix.lower() not in PICTURES:
+        raise InstanceError(f"{path} has suffix {path.suffix!r}; allowed for pictures: {', '.join(PICTURES)}")
+    require_file(path)
+
+
+def write_picture(path: Path, solution: Solution) -> None:
+    """Draw an answer into a .png, .svg or .pdf file, whole or not at all."""
+    write_whole(path, picture(pictured(solution), path.suffix.lower()[1:]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,9 @@ from mecopt.show.view import Mark, Panel, View
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+ACROSS = 3
+"""Panels beside each other."""
 
 COLOURS = {
     "first": "#1f5f8b",
@@ -24,14 +28,19 @@ COLOURS = {
 
 
 def drawn(view: View) -> Figure:
-    """Return the view as a figure of matplotlib, without a window."""
+    """Return the view as a figure of matplotlib without a window: rows of panels, its sentence above, its numbers below."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(1.2 + 4.6 * len(view.panels), 3.9), layout="constrained")
-    axes = figure.subplots(1, len(view.panels), squeeze=False)[0]
-    for one, panel in zip(axes, view.panels, strict=True):
+    columns = min(len(view.panels), ACROSS)
+    rows = -(-len(view.panels) // columns)
+    figure = Figure(figsize=(4.6 * columns + 0.4, 3.2 * rows + 0.9), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for one, panel in zip(axes, view.panels, strict=False):
         _panel(one, panel)
-    figure.suptitle("   ".join(f"{number.name}: {number.text}" for number in view.numbers), fontsize=9)
+    for one in axes[len(view.panels) :]:
+        one.axis("off")
+    figure.suptitle(textwrap.fill(view.says, 60 * columns), fontsize=10)
+    figure.supxlabel("    ".join(f"{number.name} {number.text}" for number in view.numbers), fontsize=9)
     return figure
 
 
@@ -50,13 +59,13 @@ def _panel(axes: Axes, panel: Panel) -> None:
     for mark in panel.marks:
         _mark(axes, mark, bars)
     if panel.ticks:
-        axes.set_xticks(list(panel.ticks), list(panel.ticks.values()))
+        axes.set_xticks(list(panel.ticks), list(panel.ticks.values()), fontsize=8)
     if panel.x_range:
         axes.set_xlim(*panel.x_range)
     if panel.y_range:
         axes.set_ylim(*panel.y_range)
     if any(mark.name for mark in panel.marks):
-        axes.legend(frameon=False, fontsize=8)
+        axes.legend(frameon=False, fontsize=8, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2)
 
 
 def _mark(axes: Axes, mark: Mark, bars: list[Mark]) -> None:
