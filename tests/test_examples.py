@@ -102,7 +102,7 @@ def run(arguments: list[str]) -> str:
     return printed.getvalue()
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").rglob("*.py")), ids=lambda path: path.stem)
 def test_every_example_runs(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     runpy.run_path(str(path), run_name="__main__")
     assert capsys.readouterr().out.strip()
@@ -155,3 +155,17 @@ def test_every_command_line_of_a_page_can_be_given(page: Path) -> None:
 def test_every_command_named_in_a_sentence_exists(page: Path) -> None:
     for name in re.findall(r"`mecopt ([a-z][a-z-]*)", page.read_text(encoding="utf-8")):
         assert name in COMMANDS, f"{name_of(page)} names the command `mecopt {name}`"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples" / "notebooks").glob("*.py")), ids=lambda path: path.stem)
+def test_notebooks_are_in_the_percent_format(path: Path) -> None:
+    """Every line stands in a cell; cells of words are comments alone, and the first of them is the title."""
+    cells = re.split(r"^# %%", path.read_text(encoding="utf-8"), flags=re.M)
+    assert cells[0] == ""
+    assert cells[1].startswith(" [markdown]\n# # ")
+    for cell in cells[1:]:
+        head, _, body = cell.partition("\n")
+        assert head in ("", " [markdown]")
+        assert body.strip()
+        if head:
+            assert all(line.startswith("#") for line in body.strip().splitlines())
