@@ -1,4 +1,4 @@
-r"""How the energy changes with the data: envelope theorem at the frame's prices. The allocation itself has no gradient here.
+r"""How energy and allocation change with the data: envelope theorem, and the linear system of the limits that bind.
 
 Work, energy and capacity prices :math:`\omega, \lambda, \xi` imply the multipliers of all other limits: with
 :math:`\eta = \lambda + \xi` those of the passive rate, :math:`(\omega - \phi_o)^+`, of the processor,
@@ -10,16 +10,26 @@ the slot what a second more of the carrier or of sending would save,
     \eta_i \kappa_i (\rho \ln 2\, 2^\rho - 2^\rho + 1) - \eta_i p_o - p_{ar}\Big), \qquad
     \rho = \frac{l_a}{B\, t_a} .
 
-Beams are data. Where slots divide their work among ways that cost the same, an allocation is one of many and no function of
-the data: a gradient that asks for it is refused.
+Beams are data. Users meet in what they harvest, so the allocation's derivative takes the inverse of a frame's conditions;
+see `mecopt.models.backscatter_frame.active_set`. Where slots divide their work among ways that cost the same, an allocation
+is one of many and no function of the data: there is no inverse, and a gradient that asks for it is refused.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from mecopt.kernels.implicit import Conditions, safe
+from mecopt.models.backscatter_frame import stationarity
+from mecopt.models.backscatter_frame.active_set import of_answers
+
+if TYPE_CHECKING:
+    from mecopt.models.backscatter_frame.problem import BackscatterFrame
+    from mecopt.models.backscatter_frame.variables import FrameAllocation, FramePrices
 
 DIFFERENTIABLE = (
     "channel",
@@ -42,7 +52,7 @@ DIFFERENTIABLE = (
     "battery_price",
 )
 
-REASONS = ("ways that cost the same are interchangeable, so its allocation is no function of the data",)
+REASONS = ("the limits that bind leave its allocation open, as where ways cost the same, or are too close to be told",)
 
 USED = 1e-6
 """Part of a slot above which a way of computing is used."""
@@ -101,13 +111,74 @@ def conditions(xp: Any, f: Any, decision: Any, allocation: Any, dual: Any) -> Co
         + keeping * (a.kept_energy - f.battery_capacity)
         + second * (a.active_time + a.passive_time - f.slot)
     )
-    total = xp.sum(cost + limits, axis=-1)
-    return Conditions(total, {name: part + total[..., None] for name, part in vars(a).items()}, {})
+    kinks = {"what binds is about to change, or somebody has no work": dual.just > 0.0}
+    return Conditions(xp.sum(cost + limits, axis=-1), _moved(xp, f, dual, rate, harvest, strength), kinks)
 
 
-def implicit(problem: Any, decision: Any, allocation: Any, dual: Any) -> tuple[Any, Any, dict[str, Any]]:
-    """Return whether value and allocation have gradients."""
-    return 0, 1, {}
+def _moved(xp: Any, f: Any, dual: Any, rate: Any, harvest: Any, strength: Any) -> dict[str, Any]:
+    """Return the variables after a step of Newton's method on the conditions of the limits that bind."""
+    bits, carrier = f.bandwidth * f.slot, (f.carrier_power + f.passive_receive_power) * f.slot
+    linked, like = (strength > 0.0) & (f.mode != 2.0), xp.zeros_like(strength + f.workload)
+    t = stationarity.Terms(
+        f.workload / bits,
+        rate / f.bandwidth,
+        harvest * f.slot[..., None] / f.battery_capacity[..., :, None],
+        xp.where(linked, f.noise_power / safe(xp, linked, strength) * f.slot / f.battery_capacity, like + 1.0),
+        f.battery / f.battery_capacity,
+        f.compute_rate / f.bandwidth,
+        f.circuit_power * f.slot / f.battery_capacity,
+        f.compute_energy * bits / f.battery_capacity,
+        f.active_receive_power * f.slot / carrier,
+        f.server_energy * bits / carrier,
+        xp.ones_like(carrier),
+        f.unserved_price * bits / carrier,
+    )
+    point = [dual.point[..., k, :] for k in range(stationarity.VARIABLES)]
+    prices = [dual.limit_prices[..., k, :] for k in range(stationarity.LIMITS)]
+    worth = f.battery_price * f.battery_capacity / carrier
+    prices[stationarity.BRIM] = xp.where(dual.full > 0.0, prices[stationarity.BRIM], worth + like)
+    left = stationarity.conditions(xp, t, point, prices, point[stationarity.ACTIVE_BITS] > 0.0)
+    residual = xp.concat([part + like for one in left for part in one], axis=-1)
+    change = xp.reshape(xp.sum(dual.inverse * residual[..., None, :], axis=-1), dual.point.shape)
+    point = [point[k] - change[..., k, :] for k in range(stationarity.VARIABLES)]
+    energy, _, _ = stationarity.spent(xp, t, point, dual.point[..., stationarity.ACTIVE_BITS, :] > 0.0)
+    fed = stationarity.harvested(xp, t, point)
+    kept = xp.where(dual.full > 0.0, xp.ones_like(fed), t.energy + fed - energy)
+    sent, local, reflected = (
+        point[k] * bits for k in (stationarity.ACTIVE_BITS, stationarity.LOCAL, stationarity.PASSIVE_BITS)
+    )
+    return {
+        "active_time": point[stationarity.ACTIVE_TIME] * f.slot,
+        "passive_time": point[stationarity.PASSIVE_TIME] * f.slot,
+        "active_bits": sent,
+        "passive_bits": reflected,
+        "local_bits": local,
+        "unserved_bits": f.workload - (sent + local + reflected),
+        "spent_energy": energy * f.battery_capacity,
+        "harvested_energy": fed * f.battery_capacity,
+        "kept_energy": kept * f.battery_capacity,
+    }
+
+
+def further(sizes: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
+    """Return the own axes of what `implicit` finds."""
+    users, n = sizes["users"], stationarity.VARIABLES
+    limits = stationarity.LIMITS
+    return {
+        "point": (n, users),
+        "limit_prices": (limits, users),
+        "inverse": (n * users, (n + limits) * users),
+        "full": (users,),
+        "just": (),
+    }
+
+
+def implicit(
+    problem: BackscatterFrame, decision: Any, allocation: FrameAllocation, dual: FramePrices
+) -> tuple[Any, Any, dict[str, Any]]:
+    """Return whether value and allocation have gradients, and of the latter what their conditions need."""
+    found, good, just = of_answers(problem, decision, allocation, dual)
+    return 0, np.where(good, 0, 1), {**found, "just": just.astype(float)}
 
 
 def _constant(xp: Any, value: Any) -> Any:
