@@ -90,7 +90,9 @@ def _terms(whole: data.Terms, place: tuple[int, ...]) -> Terms:
     noise = whole.noise[place]
     own: list[Any] = [part[place] for part in (whole.work, whole.rate, whole.harvest)]
     more: list[Any] = [part[place] for part in (whole.energy, whole.fastest, whole.circuit, whole.cpu)]
-    return Terms(*own, np.where(np.isfinite(noise), noise, 1.0), *more, *(float(cost) for cost in whole.costs[place]))
+    costs: list[Any] = whole.costs[place].tolist()
+    every = [*own, np.where(np.isfinite(noise), noise, 1.0), *more, *costs]
+    return Terms(*every)
 
 
 class _Frame:

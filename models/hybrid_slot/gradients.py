@@ -1,11 +1,14 @@
-r"""How rewards change with the data and with what is kept: envelope theorem. The allocation itself has no gradient here.
+r"""How rewards and divisions change with the data and with what is kept: envelope theorem, and two equations a user.
 
 A user's slot is a program in eight variables whose limits are linear but for the energy. At its best division
 
 .. math:: \nabla_y R = \sum_j \lambda_j \nabla_y g_j, \qquad \lambda \ge 0, \quad \lambda_j = 0 \text{ where } g_j < 0 ,
 
-and these multipliers are found by non-negative least squares on the limits that bind. Times and ways that cost the same are
-interchangeable, so a division is one of many and no function of the data: a gradient that asks for it is refused.
+and these multipliers are found by non-negative least squares on the limits that bind: that is what a reward changes by.
+
+Times and ways that cost the same are interchangeable, so a division is one of many; what is found is the one with the
+longest time. It follows from its local part and that time, and these from the two equations of its regime; see
+`mecopt.models.hybrid_slot.regimes`. Strict slots follow from no equation: their divisions have no gradient.
 """
 
 from __future__ import annotations
@@ -18,6 +21,8 @@ from numpy.typing import NDArray
 
 from mecopt.contract.decision import SKIP
 from mecopt.kernels.implicit import Conditions, safe
+from mecopt.models.hybrid_slot import regimes
+from mecopt.models.hybrid_slot.regime_search import of_answers
 from mecopt.models.hybrid_slot.terms import KILO, LITERAL, NANO, harvested, local_rates, passive_rates
 
 if TYPE_CHECKING:
@@ -50,7 +55,7 @@ DIFFERENTIABLE = (
 )
 
 REASONS = (
-    "ways that cost the same are interchangeable, so its allocation is no function of the data",
+    "a division satisfies the conditions of no regime near by: it is strict, at a kink, or its energy only just suffices",
     "a division is at a kink, the limits that bind leave part of the reward's gradient unexplained; move the data a little",
 )
 
@@ -111,18 +116,22 @@ def conditions(xp: Any, f: Any, decision: Any, allocation: Any, dual: Any) -> Co
     )
     skipped = xp.where(f.workload > 0.0, -f.outage_penalty + nothing, nothing)
     total = xp.sum(xp.where(serves, reward - limits, skipped), axis=-1)
-    return Conditions(total, {name: part + total[..., None] for name, part in vars(a).items()}, {})
+    found = regimes.divided(xp, regimes.terms(xp, f, xp.where(serves, decision, nothing)), f, dual.regime, serves)
+    just = serves & (dual.regime[..., -1] > 0.0)
+    return Conditions(total, found, {"what determines its division is about to change": just})
 
 
 def further(sizes: Any) -> dict[str, tuple[int, ...]]:
     """Return the own axes of what `implicit` finds."""
-    return {"multipliers": (sizes["users"], MULTIPLIERS)}
+    return {"multipliers": (sizes["users"], MULTIPLIERS), "regime": (sizes["users"], regimes.COLUMNS)}
 
 
 def implicit(problem: Any, decision: Any, allocation: Any, dual: Any) -> tuple[Any, Any, dict[str, Any]]:
     """Return whether value and allocation have gradients."""
     found, explained = multipliers(problem, decision, allocation)
-    return np.where(explained, 0, 2), np.where(explained, 1, 2), {"multipliers": found}
+    regime, good = of_answers(problem, decision, allocation)
+    value = np.where(explained, 0, 2)
+    return value, np.where(good.all(axis=-1), 0, 1), {"multipliers": found, "regime": regime}
 
 
 def multipliers(problem: HybridSlot, decision: Array, allocation: SlotAllocation) -> tuple[Array, Array]:

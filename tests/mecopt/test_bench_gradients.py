@@ -40,7 +40,9 @@ def test_a_problem_without_gradients_is_said_to_have_none() -> None:
 
 
 @pytest.mark.parametrize("name", ["backscatter-frame", "hybrid-slot"])
-def test_where_the_value_alone_has_gradients_it_alone_is_measured(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_frames_and_slots_are_measured_whether_or_not_their_allocations_have_gradients(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from mecopt.torch.bench import steps
 
     monkeypatch.setattr("mecopt.torch.bench.find_spec", lambda _: None)
