@@ -9,7 +9,8 @@ from mecopt.compare.comparison import Comparison
 from mecopt.compare.decisions import habits, headers
 from mecopt.compare.figures import instances_figure, loss_figure, tradeoff_figure
 from mecopt.compare.pages import details, html_page, html_table, images
-from mecopt.compare.summary import HEADERS, Summary, cells, summarise
+from mecopt.compare.summary import HEADERS, MEANINGS, Summary, cells, summarise
+from mecopt.registry import find_problem, problem_names
 from mecopt.show.numbers import counted
 from mecopt.show.page import Column, Grid
 from mecopt.show.printable import encoded
@@ -60,9 +61,10 @@ def write_report(comparison: Comparison, out: str | Path) -> Summary:
 
 def _page(comparison: Comparison, summary: Summary, pictures: dict[str, bytes]) -> str:
     origin = comparison.provenance
-    methods = html_table(HEADERS, [cells(line) for line in summary.lines])
+    meanings = MEANINGS | _methods(origin["problem"], summary)
+    methods = html_table(HEADERS, [cells(line) for line in summary.lines], meanings)
     chosen = habits(comparison)
-    decisions = f"{_DECISIONS}{html_table(headers(chosen), [row.cells() for row in chosen])}" if chosen else ""
+    decisions = f"{_DECISIONS}{html_table(headers(chosen), [row.cells() for row in chosen], meanings)}" if chosen else ""
     findings = "".join(f"<li>{html.escape(text)}</li>" for text in summary.findings)
     title = f"{summary.title}, {counted(len(summary.lines), 'methods')}"
     return html_page(
@@ -78,3 +80,11 @@ A method with "n of m" behind its name has ratios for so many of the instances o
 <h2>Pictures</h2>{images(pictures)}
 <h2>Provenance</h2>{details(origin)}""",
     )
+
+
+def _methods(problem: str, summary: Summary) -> dict[str, str]:
+    """Return what methods are, in their own words, where the problem is installed and knows them."""
+    if problem not in problem_names():
+        return {}
+    known = find_problem(problem).solvers
+    return {line.label: known[line.method].summary for line in summary.lines if line.method in known}

@@ -335,6 +335,21 @@ HEADERS = (
 )
 
 
+MEANINGS = {
+    "mean ratio": "the ratio to the reference named above, averaged over the instances; at most 1, whatever the sense",
+    "1st percentile": "the ratio that 99 of 100 instances reach",
+    "least": "the ratio of the worst instance",
+    "proved": "the part of the instances whose answer the method's own bound proves optimal; it may be so more often",
+    "violation": "the worst violation of a constraint by any answer, relative to the constraint",
+    "calls": "decisions whose best allocation was computed, per instance; for exact search, nodes of its tree",
+    "model": "seconds per instance to write the problem for a solver",
+    "solve": "seconds per instance to solve it",
+    "predict": "seconds per instance to run a network",
+    "never changes": "the part of the users who make the same choice in every instance",
+}
+"""What the titles of a report mean."""
+
+
 def cells(line: Line) -> list[str]:
     """Return a line's cells in the order of `HEADERS`."""
     ratios = (line.ratio_mean, line.ratio_percentile_1, line.ratio_least)

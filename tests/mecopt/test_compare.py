@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import io
 import json
 import os
@@ -33,7 +34,7 @@ from mecopt.compare.decisions import habits
 from mecopt.compare.parts import name_of
 from mecopt.compare.report import PICTURES, decisions_table, table, write_report
 from mecopt.compare.run import CHUNK
-from mecopt.compare.summary import Line, Summary, summarise
+from mecopt.compare.summary import MEANINGS, Line, Summary, summarise
 from mecopt.contract.solver import Search, Solver
 from mecopt.data import Labels, load, save
 from mecopt.models import BinaryOffloading, ComputationRate
@@ -187,6 +188,15 @@ def test_the_pictures_are_whole(name: str, finished: Any) -> None:
     assert height > 150
 
 
+def test_the_report_explains_its_terms_to_who_points_at_them(finished: Any) -> None:
+    page = (finished[1] / "report.html").read_text()
+    told = dict(re.findall(r'data-meaning="([^"]*)" aria-label="[^"]*">([^<]*)<', page))
+    for name, meaning in MEANINGS.items():
+        assert told[html.escape(meaning)] == name
+    for method in finished[2].methods:
+        assert method in told.values()
+
+
 def test_the_report_needs_nothing_but_itself(finished: Any) -> None:
     page = (finished[1] / "report.html").read_text()
     assert not re.search(r"""(src|href|url|@import)\s*[=(]?\s*["']?\s*(https?:)?//""", page)
@@ -201,7 +211,7 @@ def test_the_report_needs_nothing_but_itself(finished: Any) -> None:
 def test_the_report_shows_every_method_and_escapes_what_it_is_given(finished: Any) -> None:
     page = (finished[1] / "report.html").read_text()
     for method in METHODS:
-        assert f"<td>{method}</td>" in page
+        assert re.search(f"<td>(<span [^>]*>)?{method}(</span>)?</td>", page)
     assert "&lt;slots&gt;.npz" in page
     assert "<slots>" not in page
 
