@@ -157,8 +157,8 @@ class PriceNetLearner(Learner):
         """Refuse claims, which are no prices, and prices that are neither per instance nor per user."""
         if not problem.convex:
             return f"{NAME} predicts prices from which solvers start; {problem.name} has none: its program is not convex"
-        if problem.limits:
-            return f"{NAME} predicts prices of given decisions, which limits change nothing of: train it without them"
+        if problem.own_limits:
+            return f"{NAME} predicts prices of given decisions, and none of limits of one's own: train it without them"
         others = sorted({f.metadata["per"] for f in declared(problem.Dual)} - set(LEARNED))  # type: ignore[arg-type]
         if not others:
             return None

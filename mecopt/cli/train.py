@@ -102,8 +102,8 @@ def command(
     provenance |= {"changes": list(changes), "variant": variant}
     if limits is not None:
         stream = stream.limited(*read_limits(limits))
-    if stream.limits:
-        provenance["limits"] = [rule.name for rule in stream.limits]
+    if stream.own_limits:
+        provenance["limits"] = [rule.name for rule in stream.own_limits]
     _require(chosen, stream)
     before = (output / "card.json").is_file()
     with progress("training") as shown:

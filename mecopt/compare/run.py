@@ -159,7 +159,7 @@ def compare(
         "exact_methods": [m for m in chosen if m in known and Feature.INTEGER in known[m].features],
         **({"own_methods": list(own)} if own else {}),
         "policies": {method: origin_of(solver) for method, solver in policies.items()},
-        **({"limits": [rule.name for rule in problem.limits]} if problem.limits else {}),
+        **({"limits": [rule.name for rule in problem.own_limits]} if problem.own_limits else {}),
         "notes": [
             *(provenance or {}).get("notes", ()),
             *(note for solver in policies.values() for note in solver.notes(flat)),

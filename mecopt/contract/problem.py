@@ -27,7 +27,7 @@ from mecopt.contract.errors import InstanceError, unknown
 from mecopt.contract.fields import ABSENT, AllocationT, DualT, declared
 from mecopt.contract.formulas import FORMULAS, OF_DECISIONS, at_the_door, of_decisions
 from mecopt.contract.instances import Instances
-from mecopt.contract.limits import Limit, Rule, limited_by
+from mecopt.contract.limits import AmountRule, Limit, Rule, limited_by
 from mecopt.contract.scenario import Reference
 from mecopt.contract.solver import Solver
 from mecopt.show import problem as shown
@@ -77,6 +77,12 @@ class Problem(Instances, Generic[AllocationT, DualT]):
     """Whether `bound` of a decision is a sum over users of what each choice costs at a dual: limits have prices then."""
     limits: ClassVar[tuple[Rule, ...]] = ()
     """What limits decisions beside the problem's own constraints, apart from the numbers, which are fields."""
+    allocation_limits: ClassVar[tuple[AmountRule, ...]] = ()
+    """What limits allocations beside the problem's own constraints, apart from the numbers, which are fields."""
+    limitable: ClassVar[tuple[str, ...]] = ()
+    """Variables of the allocation that limits of one's own may be on: those whose answer to charges `responses` says."""
+    not_limited: ClassVar[Mapping[str, str]] = {}
+    """Why there are no limits on a variable of the allocation, where that is known."""
     compile_seconds: ClassVar[Mapping[str, tuple[float, float]]] = {}
     """Seconds that kernels take to compile on an idle core, told to whoever waits (see `mecopt.running.waiting`): by solver
     or backend, of the preset that needs least and of the one that needs most; "all" for all kernels."""
@@ -247,7 +253,7 @@ class Problem(Instances, Generic[AllocationT, DualT]):
         Decisions are checked before it sees them.
         """
         super().__init_subclass__(**settings)
-        if not cls.limits:
+        if not (cls.limits or cls.allocation_limits):
             cls.unlimited = cls
         for name in (FORMULAS | OF_DECISIONS) & vars(cls).keys():
             setattr(cls, name, at_the_door(name, vars(cls)[name]))
@@ -255,7 +261,7 @@ class Problem(Instances, Generic[AllocationT, DualT]):
     # ------------------------------------------------------------------ limits of one's own
 
     def limited(self, *limits: Limit) -> Self:
-        """Return the problem with limits of one's own on decisions, beside those that it has.
+        """Return the problem with limits of one's own on decisions and allocations, beside those that it has.
 
         It is a problem like any other: it is solved, compared, sliced, written and read. Of a class that is made for it, in
         whose fields the numbers of the limits are; see `mecopt.Limit`.
@@ -263,10 +269,28 @@ class Problem(Instances, Generic[AllocationT, DualT]):
         Raises
         ------
         InstanceError
-            where a limit does not fit these instances, or decisions are no choices.
+            where a limit does not fit these instances, decisions are no choices, or no limit on a variable is proved.
         """
         found: Self = limited_by(self, limits)
         return found
+
+    @property
+    def own_limits(self) -> tuple[Rule | AmountRule, ...]:
+        """What limits decisions, then what limits allocations, beside the problem's own constraints."""
+        return (*self.limits, *self.allocation_limits)
+
+    def responses(self, decision: Array) -> Any:
+        """Return what allocations of one instance and decision answer to charges; see `mecopt.charged.responses`.
+
+        Raises
+        ------
+        InstanceError
+            where no variable of the allocation is `limitable`.
+        """
+        raise InstanceError(f"{self.name} takes no limits on allocations")
+
+    def require_limitable(self, rule: AmountRule, numbers: Mapping[str, Array]) -> None:
+        """Refuse a limit on allocations whose numbers leave nothing that is proved; a model overrides it."""
 
     def with_limit_prices(self, decision: Array, dual: DualT) -> DualT:
         """Return a dual of decisions ``(*batch, users)`` with prices of the limits of one's own, where it has any."""

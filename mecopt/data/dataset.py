@@ -128,8 +128,8 @@ def digest(problem: Problem) -> str:
             continue
         found.update(f"{name}{value.shape}".encode())
         found.update(np.ascontiguousarray(value).tobytes())
-    if problem.limits:
-        found.update(repr(problem.limits).encode())
+    if problem.own_limits:
+        found.update(repr(problem.own_limits).encode())
     return found.hexdigest()[:16]
 
 

@@ -84,7 +84,7 @@ def json_bytes(problem: Problem, labels: Solution | None, provenance: dict[str, 
     own = without_limits(problem)
     declared = {f.name: f for f in dataclasses.fields(own)}
     fields = {name: written(value, declared[name]) for name, value in compact(own).items()}
-    limits = {LIMITS: said(problem)} if problem.limits else {}
+    limits = {LIMITS: said(problem)} if problem.own_limits else {}
     return json.dumps({"problem": problem.name, **fields, **limits, "provenance": provenance}, indent=1).encode()
 
 

@@ -26,7 +26,7 @@ _HEADER = "mecopt"
 
 def npz_bytes(problem: Problem, labels: Solution | None, provenance: dict[str, Any]) -> bytes:
     """Return the content of an NPZ file."""
-    limits = {LIMITS: rules_of(problem)} if problem.limits else {}
+    limits = {LIMITS: rules_of(problem)} if problem.own_limits else {}
     header = json.dumps({"format": FORMAT, "problem": problem.name, **limits, "provenance": provenance})
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **{_HEADER: np.array(header)}, **compact(problem))  # type: ignore[arg-type]

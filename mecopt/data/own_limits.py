@@ -4,7 +4,8 @@
 {"name": "memory", "decision": {"offload": [2.0, 1.5, 4.0]}, "most": 6.0, "unit": "MB"},
 {"name": "not these", "forbidden": "offload", "users": [3]},
 {"name": "this one", "forced": "offload", "users": [0]},
-{"name": "a pair", "alike": [1, 2]}]
+{"name": "a pair", "alike": [1, 2]},
+{"name": "half for the factory", "allocation": {"server_rate": [1, 0, 1]}, "most": 15.0, "unit": "MB/s"}]
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.contract.errors import InstanceError, unknown
-from mecopt.contract.limits import Limit, Rule, limits_of
+from mecopt.contract.limits import AmountRule, Limit, Rule, limits_of
 from mecopt.contract.problem import Problem
 
 Array = NDArray[Any]
@@ -25,7 +26,10 @@ Array = NDArray[Any]
 LIMITS = "limits"
 """Key of the list among the fields of instances."""
 
-PARTS = ("name", "decision", "most", "least", "equal", "unit", "users", "group")
+ALLOCATION = "allocation"
+"""Key of the weights of a limit on allocations."""
+
+PARTS = ("name", "decision", "allocation", "most", "least", "equal", "unit", "users", "group")
 SHORT = ("forbidden", "forced", "alike")
 
 
@@ -86,6 +90,8 @@ def said(problem: Problem) -> list[dict[str, Any]]:
         entry: dict[str, Any] = {"name": limit.name}
         if limit.decision:
             entry["decision"] = {choice: plain(weight) for choice, weight in limit.decision.items()}
+        if limit.allocation:
+            entry["allocation"] = {name: plain(weight) for name, weight in limit.allocation.items()}
         bounds = {key: plain(getattr(limit, key)) for key in ("most", "least", "equal") if getattr(limit, key) is not None}
         entry |= bounds
         if limit.group is not None:
@@ -102,7 +108,8 @@ def _number(value: float) -> float | None:
 
 def rules_of(problem: Problem) -> list[dict[str, Any]]:
     """Return what limits are apart from their numbers, as a header holds it."""
-    return [dict(rule._asdict()) for rule in problem.limits]
+    of_allocations = [{"of": ALLOCATION, **rule._asdict()} for rule in problem.allocation_limits]
+    return [*(dict(rule._asdict()) for rule in problem.limits), *of_allocations]
 
 
 def with_numbers(rules: Any, arrays: dict[str, Array], where: str | Path) -> list[dict[str, Any]]:
@@ -110,6 +117,9 @@ def with_numbers(rules: Any, arrays: dict[str, Array], where: str | Path) -> lis
     found = []
     try:
         for said_rule in rules:
+            if said_rule.get("of") == ALLOCATION:
+                found.append(_amounts(said_rule, arrays))
+                continue
             rule = Rule(**{**said_rule, **{key: tuple(said_rule[key]) for key in ("weights", "bounds")}})
             if rule.alike:
                 found.append({"name": rule.name, "group": arrays.pop(rule.field("group"))})
@@ -122,10 +132,19 @@ def with_numbers(rules: Any, arrays: dict[str, Array], where: str | Path) -> lis
     return found
 
 
+def _amounts(said_rule: Mapping[str, Any], arrays: dict[str, Array]) -> dict[str, Any]:
+    """Return a limit on allocations as an object, with numbers taken out of arrays."""
+    parts = {key: said_rule[key] for key in AmountRule._fields}
+    rule = AmountRule(**{**parts, **{key: tuple(parts[key]) for key in ("weights", "bounds", "wide")}})
+    weights = {name: arrays.pop(rule.field(name)) for name in rule.weights}
+    bounds = {part: arrays.pop(rule.field(part)) for part in rule.bounds}
+    return {"name": rule.name, ALLOCATION: weights, **bounds, "unit": "" if rule.unit == "1" else rule.unit}
+
+
 def require_none(problem: Problem, suffix: str) -> None:
     """Refuse to write a problem's limits where there is no place for them."""
-    if problem.limits:
+    if problem.own_limits:
         raise InstanceError(
-            f"{suffix} has no place for limits such as {problem.limits[0].name!r}; write .json or .npz, or the problem "
+            f"{suffix} has no place for limits such as {problem.own_limits[0].name!r}; write .json or .npz, or the problem "
             "without them and the limits beside it: `mecopt solve FILE --limit limits.json`"
         )

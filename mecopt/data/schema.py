@@ -16,7 +16,7 @@ _BOUND = {"anyOf": [{"type": ["number", "string"]}, {"type": "array"}]}
 _USERS = {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1}
 
 OWN_LIMITS: dict[str, Any] = {
-    "description": "limits of one's own on decisions; also what the file of --limit holds",
+    "description": "limits of one's own on decisions and allocations; also what the file of --limit holds",
     "type": "array",
     "items": {
         "type": "object",
@@ -27,13 +27,21 @@ OWN_LIMITS: dict[str, Any] = {
                 "description": "weight by choice (local, offload, server 2): a number, or one per user (and server)",
                 "additionalProperties": _BOUND,
             },
+            "allocation": {
+                "type": "object",
+                "description": "weight by variable of the allocation: a number, or one per user (and server)",
+                "additionalProperties": _BOUND,
+            },
             "most": {
                 **_BOUND,
                 "description": "greatest sum of weights, a number or one per instance; 'inf', in lists also null: none",
             },
             "least": {**_BOUND, "description": "least sum of weights"},
             "equal": {**_BOUND, "description": "the sum of weights"},
-            "unit": {"type": "string", "description": "of weights and bounds, as MB; none for counts"},
+            "unit": {
+                "type": "string",
+                "description": "of weights and bounds, as MB (of allocations: of bounds); none for counts",
+            },
             "users": {
                 "anyOf": [_USERS, {"type": "integer", "minimum": 0}],
                 "description": "whom it is about",

@@ -38,6 +38,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mecopt.backends.conic import Conic
 from mecopt.backends.slsqp import Slsqp
+from mecopt.charged.responses import Responses
 from mecopt.contract.backend import Backend
 from mecopt.contract.decision import Binary
 from mecopt.contract.derived import of_data, once_a_call, shared
@@ -46,7 +47,7 @@ from mecopt.contract.problem import Problem
 from mecopt.contract.scaling import below_zero, quotient
 from mecopt.contract.scenario import Reference, Scenario
 from mecopt.contract.solver import Solver
-from mecopt.models.bandwidth_power import allocation, exact
+from mecopt.models.bandwidth_power import allocation, charged, exact
 from mecopt.models.bandwidth_power.variables import BandwidthPrice, Transmission
 from mecopt.quantities.radio import POWER_GAIN, THERMAL_DENSITY, rayleigh_amplitude, reference_gain
 
@@ -179,6 +180,7 @@ class BandwidthPower(Problem[Transmission, BandwidthPrice]):
         "closed-form": (3.6, 3.6),
         "all": (18.0, 18.0),
     }
+    limitable: ClassVar[tuple[str, ...]] = ("band", "power")
     Allocation: ClassVar = Transmission
     Dual: ClassVar = BandwidthPrice
     backends: ClassVar[Mapping[str, Backend]] = {
@@ -321,6 +323,10 @@ class BandwidthPower(Problem[Transmission, BandwidthPrice]):
     def respond(self, decision: Array, dual: BandwidthPrice) -> Transmission:
         """Return the bands taken at a price, scaled to the whole band, with the best powers on them."""
         return allocation.response(self, decision, np.asarray(dual.bandwidth_price, dtype=float))
+
+    def responses(self, decision: Array) -> Responses:
+        """Return what allocations answer to charges; see `mecopt.models.bandwidth_power.charged`."""
+        return charged.responses(self, decision)
 
     def optimal_value(self, decision: Array) -> Array:
         """Return the least cost of each decision, infinite where a budget carries nothing."""

@@ -35,6 +35,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mecopt.backends.conic import Conic
 from mecopt.backends.slsqp import Slsqp
+from mecopt.charged.responses import Responses
 from mecopt.contract.backend import Backend
 from mecopt.contract.decision import Binary
 from mecopt.contract.derived import of_data, shared
@@ -43,7 +44,7 @@ from mecopt.contract.problem import Problem
 from mecopt.contract.scaling import below_zero, quotient
 from mecopt.contract.scenario import Reference, Scenario
 from mecopt.contract.solver import Solver
-from mecopt.models.binary_offloading import allocation, exact
+from mecopt.models.binary_offloading import allocation, charged, exact
 from mecopt.models.binary_offloading.variables import CapacityPrice, ServerRate
 from mecopt.search import server_choice
 
@@ -156,6 +157,7 @@ class BinaryOffloading(Problem[ServerRate, CapacityPrice]):
     )
     base_units: ClassVar[tuple[str, ...]] = ("bit", "W")
     separable: ClassVar[bool] = True
+    limitable: ClassVar[tuple[str, ...]] = ("server_rate",)
     compile_seconds: ClassVar[Mapping[str, tuple[float, float]]] = {
         "exact": (2.8, 13.0),
         "closed-form": (2.7, 4.0),
@@ -338,6 +340,10 @@ class BinaryOffloading(Problem[ServerRate, CapacityPrice]):
     def respond(self, decision: Array, dual: CapacityPrice) -> ServerRate:
         """Return ``sqrt(c / mu)`` scaled to the capacity: the price cancels, so any price is answered by the best shares."""
         return self.closed_form(decision)[0]
+
+    def responses(self, decision: Array) -> Responses:
+        """Return what shares of the capacity answer to charges; see `mecopt.models.binary_offloading.charged`."""
+        return charged.responses(self, decision)
 
     def optimal_value(self, decision: Array) -> Array:
         """Return the least cost of each decision, without computing its allocation."""

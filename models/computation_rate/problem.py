@@ -40,6 +40,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mecopt.backends.conic import Conic
 from mecopt.backends.slsqp import Slsqp
+from mecopt.charged.responses import Responses
 from mecopt.contract.backend import Backend
 from mecopt.contract.decision import Binary
 from mecopt.contract.derived import of_data, shared
@@ -47,7 +48,7 @@ from mecopt.contract.fields import ABSENT, Quantity, quantity
 from mecopt.contract.problem import Problem
 from mecopt.contract.scenario import Reference, Scenario
 from mecopt.contract.solver import Solver
-from mecopt.models.computation_rate import allocation, exact
+from mecopt.models.computation_rate import allocation, charged, exact
 from mecopt.models.computation_rate.variables import FrameTimes, TimePrice
 from mecopt.quantities.radio import PART, POWER_GAIN, THERMAL_POWER, path_gain, rayleigh_power
 
@@ -136,6 +137,7 @@ class ComputationRate(Problem[FrameTimes, TimePrice]):
         "output_tau": "offload_time",
         "output_obj": "objective",
     }
+    limitable: ClassVar[tuple[str, ...]] = ("harvest_time", "offload_time")
     Allocation: ClassVar = FrameTimes
     Dual: ClassVar = TimePrice
     backends: ClassVar[Mapping[str, Backend]] = {
@@ -271,6 +273,10 @@ class ComputationRate(Problem[FrameTimes, TimePrice]):
     def respond(self, decision: Array, dual: TimePrice) -> FrameTimes:
         """Return ``tau = g a / z(nu)`` with the harvesting time a that fills the frame."""
         return allocation.response(self, decision, np.asarray(dual.time_price, dtype=float))
+
+    def responses(self, decision: Array) -> Responses:
+        """Return what allocations answer to charges; see `mecopt.models.computation_rate.charged`."""
+        return charged.responses(self, decision)
 
     def optimal_value(self, decision: Array) -> Array:
         """Return the best rate of each mode."""

@@ -48,15 +48,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from mecopt.backends.conic import Conic
 from mecopt.backends.slsqp import Slsqp
+from mecopt.charged.responses import Responses
 from mecopt.contract.backend import Backend
 from mecopt.contract.decision import OneOf
 from mecopt.contract.derived import derived, of_data, once_a_call, shared
 from mecopt.contract.errors import InstanceError
 from mecopt.contract.fields import Quantity, quantity
+from mecopt.contract.limits import AmountRule
 from mecopt.contract.problem import Problem
 from mecopt.contract.scenario import Reference, Scenario
 from mecopt.contract.solver import Solver
-from mecopt.models.multi_server_offloading import allocation, exact, limits, reasons, terms
+from mecopt.models.multi_server_offloading import allocation, charged, exact, limits, reasons, terms
 from mecopt.models.multi_server_offloading.scenarios import PRESETS
 from mecopt.models.multi_server_offloading.variables import ServerPrices, SpeedAndPower
 from mecopt.quantities.radio import POWER_GAIN, THERMAL_POWER
@@ -175,6 +177,8 @@ class MultiServerOffloading(Problem[SpeedAndPower, ServerPrices]):
         "closed-form": (4.0, 5.0),
         "all": (44.0, 44.0),
     }
+    limitable: ClassVar[tuple[str, ...]] = ("server_speed", "transmit_power")
+    not_limited: ClassVar[Mapping[str, str]] = {"latency": "it follows from speed and power"}
     Allocation: ClassVar = SpeedAndPower
     Dual: ClassVar = ServerPrices
     backends: ClassVar[Mapping[str, Backend]] = {
@@ -356,6 +360,14 @@ class MultiServerOffloading(Problem[SpeedAndPower, ServerPrices]):
         Without bounds they are scaled to the capacity, and the price cancels: any price is answered by the best shares.
         """
         return allocation.respond(self, decision, np.maximum(dual.speed_price, 0.0))
+
+    def responses(self, decision: Array) -> Responses:
+        """Return what allocations answer to charges; see `mecopt.models.multi_server_offloading.charged`."""
+        return charged.responses(self, decision)
+
+    def require_limitable(self, rule: AmountRule, numbers: Mapping[str, Array]) -> None:
+        """Refuse limits on powers beside deadlines."""
+        charged.require_limitable(self, rule)
 
     def optimal_value(self, decision: Array) -> Array:
         """Return the least cost of each decision, without computing its allocation; infinite where it is infeasible."""

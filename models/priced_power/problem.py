@@ -41,15 +41,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from mecopt.backends.conic import Conic
 from mecopt.backends.slsqp import Slsqp
+from mecopt.charged.responses import Responses
 from mecopt.contract.backend import Backend
 from mecopt.contract.decision import Binary
 from mecopt.contract.derived import of_data, once_a_call, shared
 from mecopt.contract.fields import Quantity, quantity
+from mecopt.contract.limits import AmountRule
 from mecopt.contract.problem import Problem
 from mecopt.contract.scaling import quotient
 from mecopt.contract.scenario import Reference, Scenario
 from mecopt.contract.solver import Solver
-from mecopt.models.priced_power import allocation, conic, exact, scenarios
+from mecopt.models.priced_power import allocation, charged, conic, exact, scenarios
 from mecopt.models.priced_power.ratios import JONG, TRANSFORM
 from mecopt.models.priced_power.variables import InterferencePrice, TransmitPower
 from mecopt.quantities.radio import POWER_GAIN, THERMAL_POWER
@@ -158,6 +160,7 @@ class PricedPower(Problem[TransmitPower, InterferencePrice]):
         "closed-form": (1.7, 1.7),
         "all": (15.0, 15.0),
     }
+    limitable: ClassVar[tuple[str, ...]] = ("transmit_power",)
     Allocation: ClassVar = TransmitPower
     Dual: ClassVar = InterferencePrice
     backends: ClassVar[Mapping[str, Backend]] = {
@@ -310,6 +313,14 @@ class PricedPower(Problem[TransmitPower, InterferencePrice]):
     def respond(self, decision: Array, dual: InterferencePrice) -> TransmitPower:
         """Return the power of least priced cost for every user, all lowered alike where they exceed the limit."""
         return allocation.response(self, decision, dual)
+
+    def responses(self, decision: Array) -> Responses:
+        """Return what allocations answer to charges; see `mecopt.models.priced_power.charged`."""
+        return charged.responses(self, decision)
+
+    def require_limitable(self, rule: AmountRule, numbers: Mapping[str, Array]) -> None:
+        """Refuse limits on powers that ask for more."""
+        charged.require_limitable(rule, numbers)
 
     def optimal_value(self, decision: Array) -> Array:
         """Return the least cost of each decision."""

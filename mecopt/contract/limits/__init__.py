@@ -1,5 +1,6 @@
-"""A person's own limits on decisions: what they are, what they do to a problem, and their rows for a search."""
+"""A person's own limits on decisions and allocations: what they are, what they do to a problem, rows for a search."""
 
+from mecopt.contract.limits.amounts import AmountRule
 from mecopt.contract.limits.limit import Limit
 from mecopt.contract.limits.limited import limited_by, limits_of, without_limits
 from mecopt.contract.limits.pyomo import with_rows
@@ -7,6 +8,7 @@ from mecopt.contract.limits.rows import DecisionRows, breakable, decision_rows
 from mecopt.contract.limits.rule import Rule
 
 __all__ = [
+    "AmountRule",
     "DecisionRows",
     "Limit",
     "Rule",

@@ -1,4 +1,4 @@
-"""A person's own limit on decisions, as it is said: with names of choices, numbers with or without units, and users."""
+"""A person's own limit on decisions or allocations, as it is said: names of choices or variables, numbers, units, users."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LARGEST = 1e150
 
 @dataclass(frozen=True, eq=False)
 class Limit(Readable):
-    """A limit of one's own: a weighted sum of choices at most, at least, or equal to a bound.
+    """A limit of one's own: a weighted sum of choices, or of the allocation, at most, at least, or equal to a bound.
 
     Parameters
     ----------
@@ -45,6 +45,10 @@ class Limit(Readable):
         numbers of the users whom it is about; None for all.
     group
         numbers of groups that decide alike, one per user, 0 for none, in place of weights and bounds.
+    allocation
+        weights by variable of the paper's allocation, as ``"server_rate"``, in place of those of choices: a number, one per
+        user, or one per user and server. Bounds are in `unit`, by default that of the variable. Who does not have the
+        variable at a decision, as who computes locally has no rate on a server, counts 0.
 
     Examples
     --------
@@ -54,6 +58,10 @@ class Limit(Readable):
     >>> mine = problem.limited(mecopt.Limit("at most one offloads", {"offload": 1}, most=1))
     >>> mecopt.solve(mine).decision.tolist()
     [0, 0, 1]
+    >>> half = mecopt.Limit("half for the factory", allocation={"server_rate": [1, 0, 1]}, most=15.0, unit="MB/s")
+    >>> solution = mecopt.solve(problem.limited(half))
+    >>> solution.status.name, solution.allocation.server_rate.round(3).tolist()
+    ('OPTIMAL', [6.537, 15.0, 8.463])
     """
 
     name: str
@@ -64,6 +72,7 @@ class Limit(Readable):
     unit: str = ""
     users: Sequence[int] | None = None
     group: ArrayLike | None = None
+    allocation: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         given = self.name
@@ -73,6 +82,12 @@ class Limit(Readable):
         if not isinstance(self.decision, Mapping):
             kind = type(self.decision).__name__
             raise InstanceError(f"{where}: decision is a {kind}; allowed: weights by choice, as {{'offload': 1.0}}")
+        if not isinstance(self.allocation, Mapping):
+            kind = type(self.allocation).__name__
+            raise InstanceError(f"{where}: allocation is a {kind}; allowed: weights by variable, as {{'server_rate': 1.0}}")
+        if self.allocation and (self.decision or self.group is not None):
+            other = "weights of choices" if self.decision else "a group"
+            raise InstanceError(f"{where} has weights of the allocation and {other}; allowed: a limit for each of them")
         if not isinstance(self.unit, str):
             raise InstanceError(f"{where}: unit is {self.unit!r}; allowed: text such as 'MB', or none")
         unit = tidied(self.unit)
@@ -80,15 +95,18 @@ class Limit(Readable):
             raise InstanceError(f"{where}: unit is {self.unit!r}; allowed: one without a number, as 'MB' or '1/s'")
         if parse(self.unit or "1").decibels:
             raise InstanceError(f"{where}: unit is {self.unit!r}; allowed: one that adds up, decibels do not")
-        bounds = [name for name in (LEAST, MOST, EQUAL) if getattr(self, name) is not None]
+        bounds = bounds_said(self)
         if self.group is not None:
             if self.decision or bounds:
                 raise InstanceError(
                     f"{where} has a group and {'weights' if self.decision else bounds[0]}; allowed: one of them"
                 )
             return
-        if not self.decision:
-            raise InstanceError(f"{where} has no weights; allowed: some by choice, as decision={{'offload': 1.0}}")
+        if not self.decision and not self.allocation:
+            raise InstanceError(
+                f"{where} has no weights; allowed: some by choice, as decision={{'offload': 1.0}}, or by variable, as "
+                "allocation={'server_rate': 1.0}"
+            )
         if not bounds:
             raise InstanceError(f"{where} has no bound; allowed: most, least, both of them, or equal")
         if EQUAL in bounds and len(bounds) > 1:
@@ -113,10 +131,15 @@ class Limit(Readable):
     def _line(self) -> str:
         if self.group is not None:
             return f"Limit {self.name!r}: users decide alike"
-        bounds = ", ".join(
-            f"{name} {getattr(self, name)}" for name in (LEAST, MOST, EQUAL) if getattr(self, name) is not None
+        bounds = ", ".join(f"{name} {getattr(self, name)}" for name in bounds_said(self))
+        return (
+            f"Limit {self.name!r} on {', '.join(map(str, self.decision or self.allocation))}: {bounds} {self.unit}".rstrip()
         )
-        return f"Limit {self.name!r} on {', '.join(map(str, self.decision))}: {bounds} {self.unit}".rstrip()
+
+
+def bounds_said(limit: Limit) -> tuple[str, ...]:
+    """Return those of `LEAST`, `MOST` and `EQUAL` that a limit has."""
+    return tuple(name for name in (LEAST, MOST, EQUAL) if getattr(limit, name) is not None)
 
 
 def _listed(name: str, users: Any) -> list[int]:
@@ -138,13 +161,13 @@ def settled(limit: Limit, problem: Any) -> tuple[Rule, dict[str, Array]]:
         raise InstanceError(f"a limit is a {type(limit).__name__}; allowed: mecopt.Limit(name, ...)")
     where = f"limit {limit.name!r}"
     labels = problem.choices.labels
-    about = _about(limit, problem.users)
+    about = whom_about(limit, problem.users)
     unit = limit.unit.strip() or "1"
     if limit.group is not None:
         rule = Rule(limit.name, "1", (GROUP,), (), False)
         return rule, {rule.field(GROUP): _whole(where, _read(where, rule, GROUP, GROUP, limit.group, problem) * about)}
     wide = len(labels) > 2
-    bounds = tuple(name for name in (LEAST, MOST, EQUAL) if getattr(limit, name) is not None)
+    bounds = bounds_said(limit)
     rule = Rule(limit.name, unit, (LOCAL, OFFLOAD), bounds, wide)
     weights: dict[str, Array] = {}
     for choice, value in limit.decision.items():
@@ -171,7 +194,7 @@ def settled(limit: Limit, problem: Any) -> tuple[Rule, dict[str, Array]]:
     return rule, found
 
 
-def _about(limit: Limit, users: int) -> Array:
+def whom_about(limit: Limit, users: int) -> Array:
     """Return 1 for each user whom a limit is about, and 0 for the others."""
     if limit.users is None:
         return np.ones(users)
@@ -211,7 +234,7 @@ def _read(where: str, rule: Rule, part: str, name: str, value: Any, problem: Any
         f.metadata["per"], [(), (problem.users,), (problem.users, len(problem.choices.labels) - 1)]
     )
     batch = f" and a batch of shape {problem.batch_shape}" if problem.batch_shape else ""
-    read = [tail for tail in tails if _read_as(found.shape, tail, problem.batch_shape, tails == [()])]
+    read = [tail for tail in tails if read_as(found.shape, tail, problem.batch_shape, tails == [()])]
     if len(read) > 1 and found.shape != (*problem.batch_shape, *tails[-1]):
         raise InstanceError(
             f"{where}.{name} has shape {found.shape}, which may be per user or per user and server, for "
@@ -225,13 +248,13 @@ def _read(where: str, rule: Rule, part: str, name: str, value: Any, problem: Any
     raise InstanceError(f"{where}.{name} has shape {found.shape}; allowed: {said}, for {problem.size_text}{batch}")
 
 
-def _read_as(shape: tuple[int, ...], tail: tuple[int, ...], batch: tuple[int, ...], bare: bool) -> bool:
+def read_as(shape: tuple[int, ...], tail: tuple[int, ...], batch: tuple[int, ...], bare: bool) -> bool:
     """Whether a shape is the axes `tail` behind those of a batch, which stand alone only of numbers per instance, `bare`."""
     lead = shape[: max(len(shape) - len(tail), 0)]
-    return shape == (*lead, *tail) and _goes_along(lead, batch) and bool(tail or not lead or bare)
+    return shape == (*lead, *tail) and goes_along(lead, batch) and bool(tail or not lead or bare)
 
 
-def _goes_along(lead: tuple[int, ...], batch: tuple[int, ...]) -> bool:
+def goes_along(lead: tuple[int, ...], batch: tuple[int, ...]) -> bool:
     """Whether leading axes broadcast with a problem's batch, and make none of a single instance."""
     try:
         return np.broadcast_shapes(lead, batch) == batch or not batch

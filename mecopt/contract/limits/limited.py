@@ -23,7 +23,7 @@ from mecopt.contract.errors import InstanceError
 from mecopt.contract.fields import Quantity, axes, declared, variable
 from mecopt.contract.formulas import formula_of
 from mecopt.contract.instances import restored
-from mecopt.contract.limits import prices, pyomo, repair, words
+from mecopt.contract.limits import amounts, prices, pyomo, repair, words
 from mecopt.contract.limits.limit import Limit, said_again, settled
 from mecopt.contract.limits.rule import Rule, broken, field_of, parts_of, prefix, violation
 
@@ -31,29 +31,35 @@ Array = NDArray[Any]
 
 
 def limited_by(problem: Any, limits: Iterable[Limit]) -> Any:
-    """Return a problem whose decisions keep limits, beside those that it has already.
+    """Return a problem whose decisions and allocations keep limits, beside those that it has already.
 
     Raises
     ------
     InstanceError
         where a limit is none of this problem, or two have one name.
     """
-    fields, rules = dict(problem.data()), list(problem.limits)
+    fields, rules, charged = dict(problem.data()), list(problem.limits), list(problem.allocation_limits)
     for limit in limits:
-        rule, numbers = settled(limit, problem)
-        for other in rules:
+        of_allocation = isinstance(limit, Limit) and bool(limit.allocation)
+        rule, numbers = amounts.settled(limit, problem) if of_allocation else settled(limit, problem)
+        for other in (*rules, *charged):
             if prefix(other.name) == prefix(rule.name):
                 alike = f"; {other.name!r} and {rule.name!r} are both {prefix(rule.name)} among fields"
                 same = "" if other.name == rule.name else alike
                 raise InstanceError(f"two limits are called {rule.name!r}; allowed: names of their own{same}")
-        rules.append(rule)
+        (charged if of_allocation else rules).append(rule)  # type: ignore[arg-type]
         fields |= numbers
+    if charged:
+        from mecopt.charged.problem import charged_class  # which stands on the contract
+
+        return charged_class(problem.unlimited, tuple(rules), tuple(charged))(**fields)
     return limited_class(problem.unlimited, tuple(rules))(**fields) if rules else problem
 
 
 def limits_of(problem: Any) -> list[Limit]:
     """Return the limits of a problem, which put on `without_limits` of it make it again."""
-    return [said_again(rule, problem) for rule in problem.limits]
+    on_allocations = [amounts.said_again(rule, problem) for rule in problem.allocation_limits]
+    return [*(said_again(rule, problem) for rule in problem.limits), *on_allocations]
 
 
 def without_limits(problem: Any) -> Any:
@@ -73,7 +79,7 @@ def limited_class(base: Any, rules: tuple[Rule, ...]) -> Any:
         "__annotations__": {f.name: Quantity for f in fields},
         "unlimited": base,
         "limits": rules,
-        "Dual": _dual(base, rules),
+        "Dual": dual_with_prices(base, rules),
         **{f.name: f for f in fields},
         **_formulas(base),
     }
@@ -188,7 +194,7 @@ def _again(base: Any, rules: tuple[Rule, ...], state: Mapping[str, Any]) -> Any:
 
 
 @cache
-def _dual(base: Any, rules: tuple[Rule, ...]) -> Any:
+def dual_with_prices(base: Any, rules: tuple[Rule, ...]) -> Any:
     """Return the class of duals that have a price of each limit with a bound."""
     priced = [rule for rule in rules if not rule.alike]
     if not priced:
@@ -221,7 +227,7 @@ def _dual(base: Any, rules: tuple[Rule, ...]) -> Any:
 
 
 def _dual_again(base: Any, rules: tuple[Rule, ...], values: Mapping[str, Array]) -> Any:
-    return _dual(base, rules)(**values)
+    return dual_with_prices(base, rules)(**values)
 
 
 def _meaning(rule: Rule) -> str:
