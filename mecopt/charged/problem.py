@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.random import Generator
@@ -34,7 +34,7 @@ Array = NDArray[Any]
 @cache
 def charged_class(base: Any, rules: tuple[Rule, ...], amounts: tuple[AmountRule, ...]) -> Any:
     """Return the class of problems limited by rules on decisions and on allocations; their numbers are its fields."""
-    below = limited_class(base, rules) if rules else base
+    below: Any = limited_class(base, rules) if rules else base
     fields = [field_of(base, rule, part) for rule in amounts for part in parts_of(rule)]
     body: dict[str, Any] = {
         "__doc__": f"{base.__name__} with {len(amounts)} limits of allocations: {', '.join(rule.name for rule in amounts)}.",
@@ -49,8 +49,9 @@ def charged_class(base: Any, rules: tuple[Rule, ...], amounts: tuple[AmountRule,
         **{f.name: f for f in fields},
         **_formulas(below),
     }
-    made = type(base)(f"Charged{base.__name__}", (below,), body)
-    return dataclass(frozen=True, kw_only=True, eq=False)(made)
+    made: Any = type(base)(f"Charged{base.__name__}", (below,), body)
+    kind: Any = dataclass(frozen=True, kw_only=True, eq=False)(made)
+    return kind
 
 
 def _formulas(below: type[Any]) -> dict[str, Any]:
@@ -132,7 +133,7 @@ def _formulas(below: type[Any]) -> dict[str, Any]:
     return {
         **{f.__name__: f for f in (*made, relaxed_bound, why_infeasible, to_pyomo, to_cvxpy)},
         "plain": _named(derived(plain), "plain"),
-        "move_values": formula_of(Problem, "move_values"),
+        "move_values": formula_of(cast(Any, Problem), "move_values"),
         "idle": property(lambda self: np.zeros((*self.batch_shape, self.users), dtype=bool)),
         "backend": classmethod(backend),
         "solver": classmethod(solver),

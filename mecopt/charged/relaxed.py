@@ -1,8 +1,9 @@
 r"""Bounds of all decisions at once under limits on allocations, where the bound of a decision is a sum over users.
 
 At any prices it is :math:`B_0 + \sum_i \Delta_{i, z_i}`, and :math:`g = B_0 + \sum_i \min_c \Delta_{ic}` bounds all
-decisions. A user's part is what it is where nobody else is: problems of one user each tell it. Prices of a decision's own answer begin;
-those that make g greatest are looked for by steps along each price in turn, since g is concave and of few prices.
+decisions. A user's part is what it is where nobody else is: problems of one user each tell it. Prices of a decision's own
+answer begin; those that make g greatest are looked for by steps along each price in turn, since g is concave and of few
+prices.
 """
 
 from __future__ import annotations

@@ -28,5 +28,5 @@ def why_infeasible(problem: Any, decision: Array | None) -> str:
         return ""
     if len(found) == 1:
         return f"no allocation keeps the limit {found[0]} beside the problem's own constraints"
-    names = f"{', '.join(found[:-1])} and {found[-1]}"
-    return f"the limits {names} contradict each other; without any one of them the others can be kept"
+    listed = f"{', '.join(found[:-1])} and {found[-1]}"
+    return f"the limits {listed} contradict each other; without any one of them the others can be kept"

@@ -196,7 +196,7 @@ def weights_at(problem: Any, rule: AmountRule, name: str, decision: Array) -> Ar
     if name in rule.wide:
         missing, batch = decision.ndim - 1 - len(problem.batch_shape), len(problem.batch_shape)
         weight = weight.reshape(weight.shape[:batch] + (1,) * missing + weight.shape[batch:])
-        weight = np.broadcast_to(weight, (*decision.shape, weight.shape[-1]))
+        weight = np.broadcast_to(weight, (*decision.shape, problem.sizes["servers"]))
         own = np.maximum(decision, 1)[..., None].astype(np.intp) - 1
         chosen = np.take_along_axis(weight, own, axis=-1)[..., 0]
     else:

@@ -47,7 +47,7 @@ def limited_by(problem: Any, limits: Iterable[Limit]) -> Any:
                 alike = f"; {other.name!r} and {rule.name!r} are both {prefix(rule.name)} among fields"
                 same = "" if other.name == rule.name else alike
                 raise InstanceError(f"two limits are called {rule.name!r}; allowed: names of their own{same}")
-        (charged if of_allocation else rules).append(rule)  # type: ignore[arg-type]
+        (charged if of_allocation else rules).append(rule)
         fields |= numbers
     if charged:
         from mecopt.charged.problem import charged_class  # which stands on the contract
