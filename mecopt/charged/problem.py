@@ -54,7 +54,7 @@ def charged_class(base: Any, rules: tuple[Rule, ...], amounts: tuple[AmountRule,
     return kind
 
 
-def _formulas(below: type[Any]) -> dict[str, Any]:
+def _formulas(below: Any) -> dict[str, Any]:
     """Return the methods that limits on allocations change."""
 
     def plain(self: Any) -> Any:

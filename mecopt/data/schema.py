@@ -40,7 +40,7 @@ OWN_LIMITS: dict[str, Any] = {
             "equal": {**_BOUND, "description": "the sum of weights"},
             "unit": {
                 "type": "string",
-            "unit": {"type": "string", "description": "of weights and bounds, as MB; of allocations of bounds alone"},
+                "unit": {"type": "string", "description": "of weights and bounds, as MB; of allocations of bounds alone"},
             },
             "users": {
                 "anyOf": [_USERS, {"type": "integer", "minimum": 0}],

@@ -118,8 +118,8 @@ def allocate(
 
 def _allocate(problem: Any, decision: Any, tol: float, at_kinks: str, throw: bool, fields: Mapping[str, Any]) -> Allocated:
     cls = problem if isinstance(problem, type) else type(problem)
-    if cls.allocation_limits:
-        said = f"limits on allocations, such as {cls.allocation_limits[0].name!r}, have no gradients"
+    if limited := getattr(cls, "allocation_limits", ()):
+        said = f"limits on allocations, such as {limited[0].name!r}, have no gradients"
         raise InstanceError(f"{said}; allowed: a problem without them")
     room = _room(cls)
     refuse_traces()

@@ -2,9 +2,9 @@ r"""What times of a frame answer to charges of one's own limits.
 
 At a charge :math:`q_i > 0` on its own time a user that offloads earns :math:`C_i(q_i)` per unit of harvesting time, as at a
 time price, so that any charges bound the rate, by :math:`\max_{0 \le a \le 1} \sum A_i a^{1/3} + \sum C_i(q_i) a - q_a a`
-and the prices times their bounds. But the answer is no point where nobody computes locally, since all is of degree 1 there. So
-the harvesting time a stands, the others answer it, each on its own, and a is where the rate's slope vanishes: the rate is
-concave in a, and its slope there that of the Lagrangian. Where that jumps, prices of both sides are mixed.
+and the prices times their bounds. But the answer is no point where nobody computes locally, since all is of degree 1
+there. So the harvesting time a stands, the others answer it, each on its own, and a is where the rate's slope vanishes:
+the rate is concave in a, and its slope there that of the Lagrangian. Where that jumps, prices of both sides are mixed.
 """
 
 from __future__ import annotations

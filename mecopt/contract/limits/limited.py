@@ -242,10 +242,12 @@ _GAP_MEANING = "by how much the bound at the prices of limits falls short of the
 def _per(unit: str, other: str) -> str:
     """Return a unit divided by another one.
 
-    >>> _per("s", "1"), _per("s", "MB"), _per("Mbit/s", "MB/s")
-    ('s', 's/MB', 'Mbit s/s/MB')
+    >>> _per("s", "1"), _per("s", "MB"), _per("s", "MB/s"), _per("Mbit/s", "MB/s")
+    ('s', 's/MB', 's^2/MB', 'Mbit s/s/MB')
     """
     above, *below = unit.split("/")
     over, *under = other.split("/")
-    top = " ".join(part for part in (above, *under) if part != "1")
+    factors = [part for part in (above, *under) if part != "1"]
+    powers = {part: factors.count(part) for part in factors}
+    top = " ".join(part if power == 1 else f"{part}^{power}" for part, power in powers.items())
     return "/".join([top or "1", *below, *([] if over == "1" else [over])])
