@@ -32,6 +32,8 @@ class Answers(NamedTuple):
     allocation: Any
     dual: Any
     contradicted: Array
+    changed: Array
+    """Where the unlimited answer breaks a limit."""
 
 
 def answers_of(problem: Any, decision: Array) -> Answers:
@@ -54,10 +56,11 @@ def _answers(problem: Any, decision: Array) -> Answers:
     broken = np.zeros(decision.shape[:-1])
     for rule in problem.allocation_limits:
         broken = np.fmax(broken, violation(problem, rule, decision, allocation))
-    todo = np.flatnonzero(np.ravel((broken > ROUNDING) & ~plain.infeasible(decision)))
+    changed = (broken > ROUNDING) & ~plain.infeasible(decision)
+    todo = np.flatnonzero(np.ravel(changed))
     contradictory = np.zeros(decision.shape[:-1], dtype=bool)
     if not todo.size:
-        return Answers(allocation, dual, contradictory)
+        return Answers(allocation, dual, contradictory, changed)
     flat, rows = problem.paired(decision)
     entries = _writable(allocation, decision, problem)
     prices = _writable(dual, decision, problem)
@@ -73,6 +76,7 @@ def _answers(problem: Any, decision: Array) -> Answers:
         type(allocation)(**{name: value.reshape(lead + value.shape[1:]) for name, value in entries.items()}),
         type(dual)(**{name: value.reshape(lead + value.shape[1:]) for name, value in prices.items()}),
         contradictory,
+        changed,
     )
 
 

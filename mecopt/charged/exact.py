@@ -17,6 +17,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from mecopt.charged.answers import answers_of
 from mecopt.charged.candidates import Candidates, candidates_of
 from mecopt.contract.backend import Feature
 from mecopt.contract.solver import Search, Solver
@@ -55,9 +56,7 @@ class Charged(Solver):
         bound = sign * np.broadcast_to(np.asarray(found.bound, dtype=float), (flat.instances,)).copy()
         cut = np.broadcast_to(found.limit, (flat.instances,)).copy()
         calls = np.broadcast_to(found.solver_calls, (flat.instances,)).copy()
-        value = sign * flat.optimal_value(decision)
-        unlimited = sign * flat.plain.optimal_value(decision)
-        changed = ~((value == unlimited) | (bound == np.inf))
+        changed = answers_of(flat, decision).changed & (bound < np.inf)
         for k in np.flatnonzero(changed).tolist():
             own = [decision[k]] if first is None else [decision[k], first[k]]
             best = _One(flat[k], float(bound[k]), gap or 0.0)

@@ -86,7 +86,9 @@ def _formulas(below: Any) -> dict[str, Any]:
     def optimal_value(self: Any, decision: Array) -> Array:
         found = answers_of(self, decision)
         hopeless = self.plain.infeasible(decision) | found.contradicted
-        value = formula_of(below, "objective")(self, decision, found.allocation)
+        value = np.asarray(self.plain.optimal_value(decision))
+        if found.changed.any():
+            value = np.where(found.changed, formula_of(below, "objective")(self, decision, found.allocation), value)
         return np.where(hopeless, self.sign * np.inf, value)
 
     def scorer(self: Any) -> Callable[[Array], Array]:

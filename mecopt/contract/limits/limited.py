@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -50,8 +51,8 @@ def limited_by(problem: Any, limits: Iterable[Limit]) -> Any:
         (charged if of_allocation else rules).append(rule)
         fields |= numbers
     if charged:
-        from mecopt.charged.problem import charged_class  # which stands on the contract
-
+        # which stands on the contract, and is made by those alone who need it
+        charged_class = import_module("mecopt.charged.problem").charged_class
         return charged_class(problem.unlimited, tuple(rules), tuple(charged))(**fields)
     return limited_class(problem.unlimited, tuple(rules))(**fields) if rules else problem
 
