@@ -17,6 +17,7 @@ from mecopt.charged.rows import rows_of
 from mecopt.contract.derived import FEW
 from mecopt.contract.fields import declared
 from mecopt.contract.limits.amounts import violation
+from mecopt.contract.limits.prices import GAP
 
 Array = NDArray[Any]
 
@@ -110,7 +111,7 @@ def one_answer(problem: Any, decision: Array) -> tuple[Any, Any] | None:
 
 def bounds_at(problem: Any, decision: Array, dual: Any) -> Array:
     """Return what weak duality proves of decisions at prices, those of limits on allocations among them."""
-    found = np.array(problem.plain.bound(decision, _without(problem, dual)), dtype=float)
+    found = np.array(problem.plain.bound(decision, plain_dual(problem, dual)), dtype=float)
     named = {
         number: np.broadcast_to(getattr(dual, rule.price), found.shape).reshape(-1)
         for number, rule in enumerate(problem.allocation_limits)
@@ -150,10 +151,11 @@ def filled(problem: Any, dual: Any) -> Any:
     tail = {f.name: tail for f, tail in problem.variable_shapes[problem.Dual]}[first]
     shape = np.shape(held[first])[: np.ndim(held[first]) - len(tail)]
     missing = {f.name: np.zeros(shape) for f in declared(problem.Dual) if f.name not in held}
+    missing |= {GAP: np.full(shape, np.nan)} if GAP in missing else {}
     return problem.Dual(**held, **missing)
 
 
-def _without(problem: Any, dual: Any) -> Any:
+def plain_dual(problem: Any, dual: Any) -> Any:
     """Return a dual as the problem without limits on allocations has it."""
     own = problem.plain.Dual
     return own(**{f.name: getattr(dual, f.name) for f in declared(own)})

@@ -7,7 +7,7 @@ instances of that class. A limit leaves fewer allocations, so that every bound w
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, cast
 
@@ -16,7 +16,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mecopt.charged import words
-from mecopt.charged.answers import answers_of, bounds_at, filled
+from mecopt.charged.answers import answers_of, bounds_at, filled, plain_dual
 from mecopt.charged.methods import backends_of, solvers_of
 from mecopt.contract.derived import derived
 from mecopt.contract.errors import InstanceError
@@ -25,6 +25,7 @@ from mecopt.contract.formulas import formula_of
 from mecopt.contract.instances import restored
 from mecopt.contract.limits.amounts import AmountRule, field_of, parts_of, violation
 from mecopt.contract.limits.limited import dual_with_prices, limited_class
+from mecopt.contract.limits.prices import GAP
 from mecopt.contract.limits.rule import Rule
 from mecopt.contract.problem import Problem
 
@@ -105,8 +106,14 @@ def _formulas(below: Any) -> dict[str, Any]:
         return filled(self, self.plain.random_dual(rng, shape))
 
     def relaxed_bound(self: Any, dual: Any) -> Array:
-        own = self.plain.Dual
-        return np.asarray(self.plain.relaxed_bound(own(**{f.name: getattr(dual, f.name) for f in declared(own)})))
+        return np.asarray(self.plain.relaxed_bound(plain_dual(self, dual)))
+
+    def with_limit_prices(self: Any, decision: Array, dual: Any) -> Any:
+        # those of limits on decisions are of the problem without limits on allocations: their distance is not known
+        given = filled(self, dual)
+        found = filled(self, self.plain.with_limit_prices(decision, plain_dual(self, given)))
+        own = {rule.price: getattr(given, rule.price) for rule in self.allocation_limits}
+        return replace(found, **own, **{GAP: np.full(self.batch_shape, np.nan)})
 
     def why_infeasible(self: Any, decision: Array | None) -> str:
         return words.why_infeasible(self, decision)
@@ -133,7 +140,7 @@ def _formulas(below: Any) -> dict[str, Any]:
 
     made = (violations, closed_form, respond, infeasible, bound, optimal_value, scorer, mended, relaxed_dual, random_dual)
     return {
-        **{f.__name__: f for f in (*made, relaxed_bound, why_infeasible, to_pyomo, to_cvxpy)},
+        **{f.__name__: f for f in (*made, relaxed_bound, with_limit_prices, why_infeasible, to_pyomo, to_cvxpy)},
         "plain": _named(derived(plain), "plain"),
         "move_values": formula_of(cast(Any, Problem), "move_values"),
         "idle": property(lambda self: np.zeros((*self.batch_shape, self.users), dtype=bool)),

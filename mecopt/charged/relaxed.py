@@ -29,7 +29,7 @@ FACTORS = (0.25, 0.5, 0.8, 0.95, 1.05, 1.25, 2.0, 4.0)
 def sum_over_users(problem: Any, decision: Array) -> tuple[float, Array] | None:
     """Return the constant and what each choice of each user adds at good prices, for one instance; None without prices."""
     dual = answers_of(problem, decision).dual
-    if not all(np.isfinite(value).all() for value in dual.as_dict().values()):
+    if not all(np.isfinite(value).all() for name, value in dual.as_dict().items() if name != prices.GAP):
         dual = problem.relaxed_dual()
     best = _moves(problem, decision, dual)
     if not np.isfinite(best[0]):
@@ -37,6 +37,8 @@ def sum_over_users(problem: Any, decision: Array) -> tuple[float, Array] | None:
     for _ in range(SWEEPS):
         before = _value(best)
         for name, value in dual.as_dict().items():
+            if name == prices.GAP:
+                continue
             for place in np.ndindex(np.shape(value)):
                 for factor in FACTORS:
                     changed = np.array(getattr(dual, name), dtype=float)
