@@ -1,8 +1,11 @@
 r"""Nodes that limit the numbers of users at servers: what follows from limits, which servers are alike, and how to branch.
 
 The relaxed decision sends :math:`n` users of a group to a choice. Where that is broken, no more than
-:math:`\lfloor n \rfloor` may take it, or at least one more has to: the outermost group comes first. Where all counts are
-whole a user that is torn takes its likeliest choice, or does not.
+:math:`\lfloor n \rfloor` may take it, or at least one more has to: first of all users, and of the groups within, the
+outermost first, where they are alike. Prices of p limits and servers tear p users at most where users differ, so that many
+more are torn only where they are alike. Elsewhere a count of a group moves the tear to the next user who is nearly torn,
+and lifts the bound by next to nothing. Then, and where all counts are whole, a user that is torn takes its likeliest choice,
+or does not.
 
 Servers are interchangeable where users cost the same on them and the node says the same of them. Of those either all have
 no more than :math:`\lfloor n \rfloor` users of the group, or one, whichever, has more, and of all users no other one has
@@ -28,6 +31,11 @@ ROWS = 64
 """Limits that a node has at most beside those on all users; where it has so many, single users are branched on."""
 BROKEN = 0.02
 """How far from a whole number a count has to be to be branched on."""
+
+TORN = 0.98
+"""Weight that no choice of a user has who is torn: those of a smooth bound are not quite 0 or 1 for others."""
+ALIKE = 2
+"""How many times as many users are torn as there are prices where groups within all users are branched on."""
 
 LEAST, MOST, PRICE = range(3)
 LEADER, TOUCHED = range(2)
@@ -187,6 +195,12 @@ def count_to_branch_on(data: ServersData, node: Node, free: Free, rows: int, wha
     users, choices = node.allowed.shape
     weight, of, least_of, most_of = free.weight, node.limits.rows, node.limits.least, node.limits.most
     sums, torn, f = np.zeros((users + 1, choices)), np.zeros(users + 1, np.int64), 0
+    split, prices = 0, choices - 1 + free.sizes[BINDING] + free.weighed.least.size
+    for k in range(free.sizes[SIZE]):
+        most = 0.0
+        for j in range(choices):
+            most = max(most, weight[k, j])
+        split += most < TORN
     for j in range(choices):
         for k in range(free.start[j], free.start[j + 1]):
             sums[free.held[k] + 1, j] = 1.0
@@ -199,7 +213,7 @@ def count_to_branch_on(data: ServersData, node: Node, free: Free, rows: int, wha
             f += 1
         for j in range(choices):
             sums[i + 1, j] += sums[i, j]
-    for g in range(data.begin.size):
+    for g in range(data.begin.size if split > ALIKE * prices else 1):
         first, last = data.begin[g], data.end[g]
         if g > 0 and (torn[last] - torn[first] < 2 or rows + choices > of.shape[0]):
             continue

@@ -1,8 +1,8 @@
 r"""Branching on counts for many servers: price-and-fix for users that are nearly alike, and for servers that are.
 
 At the best prices like users tie, so that nothing is fixed and single users tell nothing: whoever is held at a server,
-another one takes its place. So a node of this tree says how many users of a group take a choice, first of all users, then of
-the groups of like ones that `mecopt.search.groups` finds, and only then which.
+another one takes its place. So a node of this tree says how many users of a group take a choice, first of all users, then,
+where they are alike, of the groups that `mecopt.search.groups` finds, and only then which.
 
 1. *Price* the node (`mecopt.search.server_prices`), round the relaxed decision, and better it by local search.
 2. *Fix*: a choice whose reduced cost lifts the bound to the incumbent is taken away; so is one that a limit leaves no room
@@ -10,7 +10,7 @@ the groups of like ones that `mecopt.search.groups` finds, and only then which.
 3. *Go through* the decisions whose loads are near those of the prices, if they are few (`mecopt.search.server_loads`).
 4. *Branch*: the relaxed decision sends :math:`n` users of a group to a choice. Where that is broken, no more than
    :math:`\lfloor n \rfloor` may take it, or at least one more has to: the outermost group comes first. Where all counts are
-   whole a user that is torn takes its likeliest choice, or does not.
+   whole, or users differ, a user that is torn takes its likeliest choice, or does not.
 
 Proof. The children of a node together hold a decision as good as any of the node's, up to the order of interchangeable
 servers (`mecopt.search.server_counts`), and every bound is a Lagrangian one over all decisions that keep the node's limits.
@@ -77,8 +77,8 @@ FIRST_TAU, NEXT_TAU = 0.1, 0.01
 """Where prices are followed from, in parts of a user's cost: at the root, and elsewhere."""
 FEW_STEPS, MANY_STEPS = 2_000, 2_000_000
 """Steps through near loads that are tried at first, and at most."""
-PRICED = 200
-"""Steps that take about as long as pricing one choice of a user."""
+PRICED = 100
+"""Steps that take about as long as pricing one choice that a user has left."""
 
 UPPER, CLOSED = range(2)
 
@@ -160,7 +160,9 @@ def _descend(
                 try_out(data, allowed, free, ROUND, trial, best, values)
             cutoff = _cutoff(values, gap)
             own, _ = best_prices(servers, allowed, free, price, FIRST_TAU if depth == 0 else NEXT_TAU, cutoff)
-            cursor[CREDIT] += size * choices * PRICED
+            for f in range(size):
+                for j in range(choices):
+                    cursor[CREDIT] += PRICED if allowed[free.users[f], j] else 0
             if not own >= cutoff and level_out(data, node, free, cursor[FILLED], price, same):
                 charge(servers, allowed, free, price)
                 own = bound_at(servers, free, price, YES)
