@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -10,12 +11,12 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
 from mecopt.contract.answerable import checked_problem, checked_start
-from mecopt.contract.arguments import checked_gap, checked_generator, checked_limit
-from mecopt.contract.backend import Answer, Backend, ClosedForm, Feature
+from mecopt.contract.arguments import checked_gap, checked_generator, checked_limit, checked_threads
+from mecopt.contract.backend import Answer, Backend, Feature
 from mecopt.contract.certificate import certified, denied, distance, judge, reasons, some
 from mecopt.contract.certified import Statistics, Status, of_each
 from mecopt.contract.decision import OneOf
-from mecopt.contract.derived import FEW, forget, one_call
+from mecopt.contract.derived import one_call
 from mecopt.contract.errors import InstanceError, StartIgnored
 from mecopt.contract.explained import among, explained, settled, unsolvable
 from mecopt.contract.extremes import lost
@@ -25,14 +26,12 @@ from mecopt.contract.problem import Problem
 from mecopt.contract.solution import Solution
 from mecopt.contract.solver import GAP, LEAST_GAP, Search, Solver
 from mecopt.running import clock, waiting
+from mecopt.running.blocks import beside, block_by_block, in_blocks, shares
 from mecopt.running.budget import granted, within
-from mecopt.running.rescue import Hearing, Part, joined, rescued, returned
+from mecopt.running.rescue import Hearing, Part, rescued, returned
 from mecopt.search.named import solver_for
 
 Array = NDArray[Any]
-
-MANY = 2 * FEW
-"""Entries of decisions from which on a formula answers block by block."""
 
 UNCERTAIN = 1e-8
 """Relative difference by which a decision's own dual proves less than what a search says of all decisions."""
@@ -47,6 +46,7 @@ def allocate(
     start: Solution | None = None,
     tol: float = 1e-8,
     time_limit: float | None = None,
+    threads: int = 1,
     throw: bool = True,
 ) -> Solution[AllocationT, DualT]:
     """Find the best allocation of given decisions, and certify it by weak duality.
@@ -68,6 +68,9 @@ def allocate(
         seconds for the whole batch, modelling included; an item that they do not reach is FAILED and says so. A formula and
         path following, a millisecond or so an item, run to their end. Compiling kernels is not counted. Where a method
         raises and the batch is taken apart, the parts have the limit once more.
+    threads
+        at most so many threads share a batch, where a method says `Feature.THREADS` and draws nothing; each has parts of its
+        own, with the whole limit, and answers are the same bit for bit. Seconds of `stats` are then of all together.
     throw
         raise `SolveFailed` if any item has no answer, from the exception behind the first one if there is one; otherwise the
         item is marked FAILED. A name or module that is missing is raised as it is.
@@ -87,6 +90,7 @@ def allocate(
     checked_problem(problem)
     checked_gap("tol", tol, least=LEAST_GAP)
     checked_limit(time_limit)
+    checked_threads(threads)
     space = problem.decision_space
     decisions = space.validate(decision, problem.batch_shape)
     chosen = problem.backend(backend)
@@ -105,8 +109,13 @@ def allocate(
         return flat, part
 
     def whole() -> Solution:
-        if isinstance(chosen, ClosedForm) and start is None and decisions.size > MANY:
-            return _in_blocks(problem, decisions, chosen, tol)
+        used = shares(chosen, math.prod(shape), threads)
+        if block_by_block(chosen, start, decisions, used):
+            return in_blocks(
+                problem, decisions, chosen, lambda some, of: _allocated(some, of, chosen, None, tol, None), used
+            )
+        if used > 1:
+            return beside(problem, chosen, shape, parts, used, time_limit)
         return _allocated(problem, decisions, chosen, start, tol, time_limit)
 
     with Hearing() as heard:
@@ -122,6 +131,7 @@ def solve(
     start: Solution | ArrayLike | None = None,
     gap: float | None = None,
     time_limit: float | None = None,
+    threads: int = 1,
     throw: bool = True,
     rng: Generator | None = None,
 ) -> Solution[AllocationT, DualT]:
@@ -146,6 +156,9 @@ def solve(
         those that were cut, and those cut in the end keep their best answer, with its true gap. Compiling kernels, scans
         and rounding, and the theorems that come before a search take no limit. Where a method raises and the batch is taken
         apart, the parts have the limit once more.
+    threads
+        at most so many threads share a batch, where a method says `Feature.THREADS` and draws nothing; each has parts of its
+        own, with the whole limit, and answers are the same bit for bit. Seconds of `stats` are then of all together.
     throw
         raise `SolveFailed` if any item has no answer, from the exception behind the first one if there is one; otherwise the
         item is marked FAILED. A name or module that is missing is raised as it is.
@@ -169,6 +182,7 @@ def solve(
     if gap is not None:
         checked_gap("gap", gap)
     checked_limit(time_limit)
+    checked_threads(threads)
     chosen = solver_for(problem, solver)
     generator = checked_generator(rng, chosen.random)
     first = None
@@ -192,24 +206,14 @@ def solve(
         return flat, part
 
     def whole() -> Solution:
+        used = shares(chosen, problem.instances, threads)
+        if used > 1:
+            return beside(problem, chosen, problem.batch_shape, parts, used, time_limit)
         return _solved(problem, chosen, first, gap, time_limit, generator)
 
     with Hearing() as heard:
         found = rescued(chosen.name, problem, problem.batch_shape, whole, parts, time_limit)
     return returned(found, throw, heard)
-
-
-def _in_blocks(problem: Problem, decisions: Array, chosen: Backend, tol: float) -> Solution:
-    """Allocate by a formula block by block: what it needs meanwhile stays in the processor's caches, and takes no memory."""
-    flat, count = problem.flat(), problem.instances
-    rows_of = decisions.reshape(count, *decisions.shape[len(problem.batch_shape) :])
-    rows = max(1, FEW // (decisions.size // count))
-    found = []
-    for first in range(0, count, rows):
-        block = flat[first : first + rows]
-        found.append(_allocated(block, rows_of[first : first + rows], chosen, None, tol, None))
-        forget(block)
-    return joined(found, problem.batch_shape, problem)
 
 
 @np.errstate(all="ignore")

@@ -24,6 +24,7 @@ from mecopt.cli.numbers import NUMBER, Whole
     type=NUMBER,
     help="Seconds for all instances together, modelling and proof included; what easy ones leave goes to hard ones.",
 )
+@click.option("--threads", type=Whole(1), default=1, show_default=True, help="Threads that share a batch, at most.")
 @click.option("--seed", type=Whole(0), default=0, show_default=True, help="Seed of solvers that draw.")
 @click.option("--all", "whole", is_flag=True, help="Show every user, or every instance of a batch, not the first ones.")
 @click.option(
@@ -38,6 +39,7 @@ def command(
     index: int | None,
     gap: float | None,
     time_limit: float | None,
+    threads: int,
     seed: int,
     whole: bool,
     output: Path | None,
@@ -83,7 +85,7 @@ def command(
         instances = instances.flat()[0]
     rng = np.random.default_rng(seed)
     with at_work(), progress("solving", wanted=instances.instances > 1) as tell_done, watched(tell_done):
-        solution = solve(instances, solver=solver, gap=gap, time_limit=time_limit, throw=False, rng=rng)
+        solution = solve(instances, solver=solver, gap=gap, time_limit=time_limit, threads=threads, throw=False, rng=rng)
     # What cannot be written, open in another program or on a full disk, does not keep the answer from being printed.
     unwritten: list[str] = []
     if output is not None:

@@ -51,6 +51,13 @@ def checked_limit(time_limit: Any) -> None:
         checked_number("time_limit", time_limit)
 
 
+def checked_threads(threads: Any) -> None:
+    """Raise `InstanceError` unless this is a whole number of at least 1."""
+    known = isinstance(threads, int | np.integer) and not isinstance(threads, bool | np.timedelta64)
+    if not known or threads < 1:
+        raise InstanceError(f"threads is {threads!r}; allowed: a whole number >= 1")
+
+
 def checked_seed(seed: Any) -> int:
     """Return the seed as Python's own number, or raise `InstanceError` unless it is a whole number of at least 0."""
     known = isinstance(seed, int | np.integer) and not isinstance(seed, bool | np.timedelta64)

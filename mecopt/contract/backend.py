@@ -34,6 +34,9 @@ class Feature(Flag):
     """Answers a whole batch in one call."""
     INTEGER = auto()
     """Decides as well as allocates, and proves it."""
+    THREADS = auto()
+    """Parts of a batch may be answered in threads side by side, bit for bit as in one: its work is compiled code that lets
+    Python's other threads run."""
     LIMITS = auto()
     """Of a solver over decisions: keeps limits of one's own, `mecopt.contract.limits`; the others refuse such problems."""
 
@@ -114,6 +117,8 @@ class ClosedForm(Backend):
         returns the compiled function; called late, so that nothing is compiled at import.
     outputs
         from a problem, decisions and what the kernel returns to allocation and dual.
+    threads
+        whether the kernel lets Python's other threads run, as `mecopt.kernels.compiled.compiled_freely` does.
     """
 
     name = "closed-form"
@@ -126,8 +131,12 @@ class ClosedForm(Backend):
         kernel: Callable[[], Callable[..., tuple[Array, ...]]],
         outputs: Callable[[Any, Array, tuple[Array, ...]], tuple[Variables, Variables]],
         summary: str,
+        *,
+        threads: bool = False,
     ) -> None:
         self.inputs, self.kernel, self.outputs, self.summary = inputs, kernel, outputs, summary
+        if threads:
+            self.features |= Feature.THREADS
 
     def __call__(self, problem: Any, decision: Array) -> tuple[Any, Any]:
         """Return allocation and dual of every decision."""

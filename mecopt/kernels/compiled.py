@@ -37,7 +37,7 @@ with clock.standing_still():
 
 whole_after_fork(Rank.COMPILING, global_compiler_lock)
 
-__all__ = ["by_data", "compiled", "compiled_inside", "compiled_with", "overload", "vectorised"]
+__all__ = ["by_data", "compiled", "compiled_freely", "compiled_inside", "compiled_with", "overload", "vectorised"]
 
 PATIENCE = 600.0
 """Seconds to wait for a process that compiles the same kernel before compiling it beside that process."""
@@ -62,6 +62,14 @@ def compiled(function: Function) -> Any:
 def compiled_inside(function: Function) -> Any:
     """Compile a function that compiled code alone calls, without what Python would need to call it: that takes less time."""
     return compiled_with(no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+
+
+def compiled_freely(function: Function) -> Any:
+    """Compile a function that lets other threads of Python run meanwhile.
+
+    For what takes tens of microseconds and more: who gets Python back may have to wait for it.
+    """
+    return compiled_with(nogil=True)(function)
 
 
 def compiled_with(**options: Any) -> Callable[[Function], Any]:

@@ -39,6 +39,13 @@ def watched(watcher: Watcher) -> Iterator[None]:
         _watcher.reset(token)
 
 
+def told(done: int, count: int) -> None:
+    """Tell whoever watches how many items are done."""
+    tell = _watcher.get()
+    if tell is not None:
+        tell(done, count)
+
+
 class Budget:
     """Seconds from now on; None for as many as it takes.
 

@@ -14,6 +14,7 @@ import numpy as np
 from mecopt.kernels.arrays import plain
 from mecopt.running import clock
 from mecopt.running.budget import Budget, in_passes
+from mecopt.running.threads import going_on
 from mecopt.search.count_tree import BEGUN, ITEM, UNLIMITED, CountTree, incumbents, most_waiting_of, search_trees
 from mecopt.search.families import Bits, Floats, Whole
 from mecopt.search.open_nodes import Answers, Flags, Start, room_for_tree
@@ -51,6 +52,7 @@ class CountBatch:
 
     def search(self, item: int, seconds: float) -> SearchTree | None:
         """Search the tree of the next instance, and maybe some that follow; return it if its first slice leaves it open."""
+        going_on()
         began, most = clock.now(), self.most if seconds > 0.0 else min(1, self.most)
         self.descend(self.first_slice, most, self.nodes_in_turn)
         open_tree = self.at[BEGUN] == 1  # which ended the turn, whatever was left of it

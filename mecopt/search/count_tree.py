@@ -52,7 +52,7 @@ from typing import Any
 import numpy as np
 
 from mecopt.kernels.arrays import plain
-from mecopt.kernels.compiled import by_data, compiled, compiled_inside
+from mecopt.kernels.compiled import by_data, compiled, compiled_freely, compiled_inside
 from mecopt.search.families import FREE, Bits, Family, Floats, Small, Whole, copy_bits, everyone, same_bits
 from mecopt.search.groups import groups
 from mecopt.search.open_nodes import (
@@ -221,7 +221,7 @@ def _begin(tree: Tree, start: Start, b: int, best: Bits, most_waiting: int) -> N
     totals[UPPER], totals[CLOSED] = start.value[b], np.inf
 
 
-@compiled
+@compiled_freely
 def search_trees(
     batch: Any, at: Whole, start: Start, tree: Tree, answers: Answers, gap: float, each: int, most: int, budget: int
 ) -> None:

@@ -56,7 +56,7 @@ class PriceAndFix(Solver):
             self.summary = "every user takes its cheapest choice at the relaxation's price"
         else:
             self.summary = "price-and-fix branch and bound: proved optimal"
-            self.features = Feature.WARM_PRIMAL | Feature.INTEGER | Feature.LIMITS
+            self.features = Feature.WARM_PRIMAL | Feature.INTEGER | Feature.LIMITS | Feature.THREADS
 
     def data_of_one(self, problem: Problem) -> Any:
         """Return the compiled data of a single instance."""

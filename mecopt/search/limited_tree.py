@@ -20,7 +20,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.kernels.compiled import compiled, compiled_inside
+from mecopt.kernels.compiled import compiled, compiled_freely, compiled_inside
 from mecopt.search.count_tree import CountTree, most_waiting_of
 from mecopt.search.families import FREE, Bits, Family, Floats, Small, Whole, copy_bits, everyone, free_users
 from mecopt.search.groups import Groups, groups
@@ -204,7 +204,7 @@ def _divide(data: LimitedData, found: Groups, state: Bits, limits: Small, mix: F
                 whole[FIRST], whole[LAST], whole[CUT] = k, k + 1, 0
 
 
-@compiled
+@compiled_freely
 def _search(
     data: LimitedData, nodes: Nodes, best: Bits, told: Floats, cursor: Whole, totals: Floats, gap: float, budget: int
 ) -> None:

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.kernels.compiled import compiled, compiled_inside
+from mecopt.kernels.compiled import compiled, compiled_freely, compiled_inside
 from mecopt.kernels.servers import costs
 from mecopt.search.server_bound import LOST, bound_at, charge
 from mecopt.search.server_counts import (
@@ -99,7 +99,7 @@ def _cutoff(values: Floats, gap: float) -> float:
     return values[UPPER] - gap * abs(values[UPPER]) if values[UPPER] < np.inf else np.inf
 
 
-@compiled
+@compiled_freely
 def _descend(
     data: ServersData,
     node: Node,

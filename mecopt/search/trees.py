@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mecopt.running import clock
 from mecopt.running.budget import Budget, in_passes
+from mecopt.running.threads import going_on
 
 Bits = NDArray[np.int8]
 Flags = NDArray[np.bool_]
@@ -68,6 +69,7 @@ class SearchTree(ABC):
         """Search for so many seconds, at least to the end of the first slice; return whether they cut the search."""
         began = clock.now()
         while not self.done and (node_limit is None or self.nodes < node_limit):
+            going_on()
             sliced = clock.now()
             if self.nodes and sliced - began >= seconds:
                 return True

@@ -73,7 +73,9 @@ def price_outputs(problem: BandwidthPower, decision: Array, raw: tuple[Array, ..
     )
 
 
-CLOSED_FORM = ClosedForm(blocks, price_kernel, price_outputs, "bandwidth price by Newton, power eliminated, batched")
+CLOSED_FORM = ClosedForm(
+    blocks, price_kernel, price_outputs, "bandwidth price by Newton, power eliminated, batched", threads=True
+)
 
 
 @of_data

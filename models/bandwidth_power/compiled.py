@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.kernels.compiled import compiled, compiled_inside
+from mecopt.kernels.compiled import compiled, compiled_freely, compiled_inside
 from mecopt.models.bandwidth_power.upload import answer, limits
 from mecopt.search.count_tree import attach
 from mecopt.search.families import FREE, Family, everyone
@@ -144,7 +144,7 @@ def share(users: Uploads, decision: Bits, band: Floats) -> tuple[float, float]:
     return time, np.exp(log_price)
 
 
-@compiled
+@compiled_freely
 def shares(work: Floats, reach: Floats, ceiling: Floats, band: Floats, decisions: Bits) -> tuple[Floats, Floats, Floats]:
     """Return upload times, prices and bands of decisions ``(instances, candidates, users)``."""
     instances, candidates, count = decisions.shape

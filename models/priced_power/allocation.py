@@ -67,7 +67,9 @@ def price_outputs(problem: PricedPower, decision: Array, raw: tuple[Array, ...])
     )
 
 
-CLOSED_FORM = ClosedForm(blocks, price_kernel, price_outputs, "interference price by Newton, powers inside, batched")
+CLOSED_FORM = ClosedForm(
+    blocks, price_kernel, price_outputs, "interference price by Newton, powers inside, batched", threads=True
+)
 
 
 def feasible(problem: PricedPower, decision: Array, power: Array) -> Array:

@@ -24,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.kernels.compiled import compiled, compiled_inside, vectorised
+from mecopt.kernels.compiled import compiled, compiled_freely, compiled_inside, vectorised
 from mecopt.search.count_tree import attach
 from mecopt.search.families import FREE, Family, everyone
 from mecopt.search.limited_data import attach_charged_offer
@@ -184,7 +184,7 @@ def decision_costs(
     return costs
 
 
-@compiled
+@compiled_freely
 def decision_efficiencies(
     local: Floats, fixed: Floats, work: Floats, energy: Floats, part: Floats, cap: Floats, decisions: Bits
 ) -> tuple[Floats, Floats]:

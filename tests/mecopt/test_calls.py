@@ -3,7 +3,6 @@
 import copy
 import dataclasses
 import gc
-import importlib
 import pickle
 import threading
 import tracemalloc
@@ -25,7 +24,7 @@ from mecopt.contract.errors import InstanceError
 from mecopt.models import BinaryOffloading, HybridSlot, MultiServerOffloading, PricedPower
 from mecopt.models.multi_server_offloading import terms
 from mecopt.registry import problem_names
-from mecopt.running import rescue
+from mecopt.running import blocks, rescue
 
 MAGNITUDES = st.sampled_from(
     [0.0, 1.0, -1.0, 1e-320, 1e-9, 1.0 + 1e-9, 1.0 - 1e-8, 1e300, -1e308, 1e308, np.inf, -np.inf, np.nan]
@@ -273,16 +272,15 @@ def test_a_batch_in_blocks_is_answered_as_in_one(
     problem = mecopt.find_problem(name).sample(np.random.default_rng(5), (2, 3), users=2)
     decision = problem.decision_space.sample(np.random.default_rng(6), (2, 3, *candidates))
     whole = mecopt.allocate(problem, decision, throw=False)
-    verbs = importlib.import_module("mecopt.solve")
-    monkeypatch.setattr(verbs, "MANY", 0)
-    monkeypatch.setattr(verbs, "FEW", 2 * decision[0, 0].size)
+    monkeypatch.setattr(blocks, "MANY", 0)
+    monkeypatch.setattr(blocks, "FEW", 2 * decision[0, 0].size)
     counts: list[int] = []
 
     def joined(parts: Any, *others: Any) -> Any:
         counts.append(len(parts))
         return rescue.joined(parts, *others)
 
-    monkeypatch.setattr(verbs, "joined", joined)
+    monkeypatch.setattr(blocks, "joined", joined)
     parts = mecopt.allocate(problem, decision, throw=False)
     assert counts == [3]
     assert parts.shape == whole.shape

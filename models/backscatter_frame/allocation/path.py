@@ -22,7 +22,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.kernels.compiled import compiled
+from mecopt.kernels.compiled import compiled, compiled_freely
 from mecopt.models.backscatter_frame.allocation.frame import Floats, Frame, Ints, bound
 from mecopt.models.backscatter_frame.allocation.newton import KEPT_BACK, advance, centre, predict
 from mecopt.models.backscatter_frame.allocation.start import begin, cost
@@ -141,7 +141,7 @@ def follow(
     return steps, used, best, proved
 
 
-@compiled
+@compiled_freely
 def follow_batch(
     work: Floats,
     owner: Ints,

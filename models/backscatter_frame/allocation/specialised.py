@@ -283,7 +283,7 @@ class PathFollowing(Backend):
 
     name = "path-following"
     summary = "primal-dual path following with one small system per user, compiled, batched"
-    features = Feature.BATCH | Feature.DUALS | Feature.WARM_PRIMAL_DUAL
+    features = Feature.BATCH | Feature.DUALS | Feature.WARM_PRIMAL_DUAL | Feature.THREADS
 
     def allocate(
         self, problem: Problem, decision: Array, *, start: Solution | None, tol: float, time_limit: float | None

@@ -54,7 +54,7 @@ def outputs(problem: HybridSlot, decision: Array, raw: tuple[Array, ...]) -> tup
 
 
 CLOSED_FORM = ClosedForm(
-    blocks, kernel, outputs, "lower hull by Lambert W, then one variable, searched with a proof; batched"
+    blocks, kernel, outputs, "lower hull by Lambert W, then one variable, searched with a proof; batched", threads=True
 )
 
 

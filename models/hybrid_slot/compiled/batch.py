@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.kernels.compiled import compiled
+from mecopt.kernels.compiled import compiled, compiled_freely
 from mecopt.models.hybrid_slot.compiled.bound import best_slot, ordinary_reward
 from mecopt.models.hybrid_slot.compiled.slot import (
     Hull,
@@ -67,7 +67,7 @@ def reachable(slot: Slot, hull: Hull, battery: float, kept: float) -> float:
     return reach if least <= reach else -1.0
 
 
-@compiled
+@compiled_freely
 def solved_slots(
     rows: Floats, battery: Floats, penalty: Floats, kept: Floats, claims: Floats
 ) -> tuple[Floats, Floats, Floats]:
