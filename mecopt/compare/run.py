@@ -28,6 +28,7 @@ from mecopt.contract.backend import Feature
 from mecopt.contract.certificate import certify, distance, judge, reasons
 from mecopt.contract.certified import Status
 from mecopt.contract.errors import InstanceError, unknown
+from mecopt.contract.limits import told
 from mecopt.contract.problem import Problem
 from mecopt.contract.solver import GAP, Solver
 from mecopt.data import Labels, digest
@@ -159,9 +160,10 @@ def compare(
         "exact_methods": [m for m in chosen if m in known and Feature.INTEGER in known[m].features],
         **({"own_methods": list(own)} if own else {}),
         "policies": {method: origin_of(solver) for method, solver in policies.items()},
-        **({"limits": [rule.name for rule in problem.own_limits]} if problem.own_limits else {}),
+        **({"limits": told(problem)} if problem.own_limits else {}),
         "notes": [
             *(provenance or {}).get("notes", ()),
+            *(f"Answers keep the limit {text}." for text in told(problem)),
             *(note for solver in policies.values() for note in solver.notes(flat)),
         ],
         "versions": versions(),

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from mecopt.compare.results import STORED, Results
 from mecopt.contract.certificate import CONTRADICTION, may_be_better
+from mecopt.contract.limits import CHANGED
 from mecopt.show.numbers import counted
 
 Array = NDArray[Any]
@@ -239,6 +240,9 @@ def _findings(lines: list[Line], optimal: Array, comparison: Results) -> list[st
                 f"{line.method} has no answer in {counted(line.failed, 'instances')}, left out of its ratios"
                 f"{_first_reason(comparison, line.method)}."
             )
+        changed = int((comparison.column(line.method, "message") == CHANGED).sum())
+        if changed:
+            found.append(f"What {line.method} decides was {CHANGED} in {counted(changed, 'instances')}.")
         if line.limited:
             found.append(f"{line.method} was cut short by a limit in {counted(line.limited, 'instances')}.")
     return found

@@ -11,7 +11,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mecopt.contract.backend import Feature
-from mecopt.contract.limits import breakable, decision_rows, without_limits
+from mecopt.contract.limits import RowsOfEach, without_limits
 from mecopt.contract.problem import Problem
 from mecopt.contract.solver import Search, Solver
 from mecopt.running import clock
@@ -98,9 +98,9 @@ class PriceAndFix(Solver):
         if problem.limits:
             from mecopt.search.limited import limited_instances, of_the_model
 
-            rows = decision_rows(problem)
+            rows = RowsOfEach(problem)
             data, price = limited_instances(data, rows), of_the_model(price)
-            idle = idle & ~breakable(rows).any(axis=1, keepdims=True)  # limits may ask for users whose choices tie
+            idle = idle & ~rows.binding[:, None]  # limits may ask for users whose choices tie
         if isinstance(data, tuple):
             from mecopt.search.count_batch import search_batch
 
@@ -159,7 +159,7 @@ class TheoremFirst(PriceAndFix):
         flat, shape, budget = problem.flat(), problem.batch_shape, Budget(time_limit)
         proved, decision, bound, scored = self.theorem(flat, gap)
         if problem.limits:  # it knows nothing of them
-            binding = breakable(decision_rows(problem)).any(axis=-1)
+            binding = RowsOfEach(problem).binding
             proved, bound = proved & ~binding, np.where(binding, -np.inf, bound)
         said = bound > -np.inf
         if not said.any():

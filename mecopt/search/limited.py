@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.contract.limits import DecisionRows, breakable
+from mecopt.contract.limits import RowsOfEach, breakable
 from mecopt.kernels.arrays import plain
 from mecopt.kernels.servers import Servers
 from mecopt.search.groups import groups
@@ -24,7 +24,7 @@ Array = NDArray[Any]
 Floats = NDArray[np.float64]
 
 
-def limited_instances(data: Any, rows: DecisionRows) -> list[Any]:
+def limited_instances(data: Any, rows: RowsOfEach) -> list[Any]:
     """Return the data of all instances under their limits; as they are where no decision breaks any.
 
     Parameters
@@ -34,10 +34,10 @@ def limited_instances(data: Any, rows: DecisionRows) -> list[Any]:
     rows
         limits, along the same axis.
     """
-    broken = breakable(rows)
-    found = [_some(data, slice(b, b + 1)) for b in range(len(broken))] if isinstance(data, tuple) else list(data)
-    for b in np.flatnonzero(broken.any(axis=1)).tolist():
-        asked = [part[b, broken[b]] for part in rows[:3]]
+    found = [_some(data, slice(b, b + 1)) for b in range(len(rows))] if isinstance(data, tuple) else list(data)
+    for b in np.flatnonzero(rows.binding).tolist():
+        of_one = rows[b]
+        asked = [part[0, breakable(of_one)[0]] for part in of_one[:3]]
         one = found[b]
         found[b] = limited_servers(one, *asked) if isinstance(one, ServersData) else limited_bits(_alone(one), *asked)
     return found

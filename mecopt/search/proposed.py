@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mecopt.contract.backend import Feature
 from mecopt.contract.errors import InstanceError
+from mecopt.contract.limits import changed
 from mecopt.contract.problem import Problem
 from mecopt.contract.solver import Search, Solver
 from mecopt.registry import find_learner, learner_names
@@ -70,12 +71,15 @@ class Proposed(Solver):
         self.policy.require(problem)
         began = clock.now()
         k = self.policy.candidates
-        decisions = problem.decision_space.validate(self.policy.propose(problem, k, rng), problem.batch_shape)
-        decisions = problem.mended(decisions)
+        proposed = problem.decision_space.validate(self.policy.propose(problem, k, rng), problem.batch_shape)
+        decisions = problem.mended(proposed)
         predicted = clock.now() - began
-        chosen = picked(decisions, best_of(scores(problem, decisions), decisions), problem.decision_space)
-        notes = self.notes(problem)
-        return Search(chosen, solver_calls=k, predict_seconds=predicted, messages={0: "; ".join(notes)} if notes else {})
+        best = best_of(scores(problem, decisions), decisions)
+        wanted, chosen = (picked(some, best, problem.decision_space) for some in (proposed, decisions))
+        messages, notes = changed(problem, wanted, chosen), self.notes(problem)
+        if notes:
+            messages[0] = "; ".join([*notes, *filter(None, [messages.get(0)])])
+        return Search(chosen, solver_calls=k, predict_seconds=predicted, messages=messages)
 
 
 def is_learned(name: str | None) -> bool:

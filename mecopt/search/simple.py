@@ -10,6 +10,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mecopt.contract.backend import Feature
+from mecopt.contract.limits import changed
 from mecopt.contract.problem import Problem
 from mecopt.contract.solver import Adjustable, Search, Solver
 from mecopt.search.candidates import scores
@@ -36,9 +37,10 @@ class Constant(Solver):
         self, problem: Problem, *, start: Array | None, gap: float | None, time_limit: float | None, rng: Generator
     ) -> Search:
         """Return the constant decision."""
-        decision = problem.mended(np.full((*problem.batch_shape, problem.users), self.choice, dtype=np.int8))
+        wanted = np.full((*problem.batch_shape, problem.users), self.choice, dtype=np.int8)
+        decision = problem.mended(wanted)
         allocation = None if self.allocation is None else self.allocation(problem, decision)
-        return Search(decision, allocation=allocation, solver_calls=1)
+        return Search(decision, allocation=allocation, solver_calls=1, messages=changed(problem, wanted, decision))
 
 
 class BestOfRandom(Solver):
@@ -59,11 +61,11 @@ class BestOfRandom(Solver):
         self, problem: Problem, *, start: Array | None, gap: float | None, time_limit: float | None, rng: Generator
     ) -> Search:
         """Draw for the whole batch, score in one call."""
-        decisions = problem.mended(problem.decision_space.sample(rng, (*problem.batch_shape, self.draws)))
-        values = scores(problem, decisions)
-        best = values.argmin(axis=-1)
-        chosen = np.take_along_axis(decisions, best[..., None, None], axis=-2)[..., 0, :]
-        return Search(chosen, solver_calls=self.draws)
+        drawn = problem.decision_space.sample(rng, (*problem.batch_shape, self.draws))
+        decisions = problem.mended(drawn)
+        best = scores(problem, decisions).argmin(axis=-1)[..., None, None]
+        wanted, chosen = (np.take_along_axis(some, best, axis=-2)[..., 0, :] for some in (drawn, decisions))
+        return Search(chosen, solver_calls=self.draws, messages=changed(problem, wanted, chosen))
 
 
 class IndexScan(Solver):

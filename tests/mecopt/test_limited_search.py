@@ -170,14 +170,57 @@ def test_a_start_is_kept_only_if_it_keeps_the_limits(cls: type[mecopt.Problem]) 
 
 
 def test_users_that_decide_alike_are_one_item_of_the_search() -> None:
-    from mecopt.contract.limits import decision_rows
+    from mecopt.contract.limits import RowsOfEach
     from mecopt.search.limited import limited_instances
 
     problem = BinaryOffloading.sample(np.random.default_rng(187), users=6)
     limited = problem.limited(Limit("pairs", group=[1, 1, 0, 2, 2, 2]), Limit("at most three", {"offload": 1}, most=3))
     exact: Any = problem.solvers["exact"]
-    (data,) = limited_instances(exact.compile_data(problem), decision_rows(limited))
+    (data,) = limited_instances(exact.compile_data(problem), RowsOfEach(limited))
     assert data.item[0] == data.item[1]
     assert data.item[3] == data.item[4] == data.item[5]
     assert len(set(data.item.tolist())) == 3
     assert data.weight.tolist() == [[0.5, 0.25, 0.75]]  # two, one and three users, in quarters
+
+
+@pytest.mark.parametrize("cls", [BinaryOffloading, MultiServerOffloading])
+def test_rows_of_each_instance_are_those_of_all(cls: type[mecopt.Problem]) -> None:
+    from mecopt.contract.limits import RowsOfEach, breakable, decision_rows
+
+    rng = np.random.default_rng(188)
+    problem: Any = cls.sample(rng, (6,), users=5)
+    groups = rng.integers(0, 3, (6, 5))
+    groups[2] = 0
+    limited = problem.limited(
+        Limit("first", {"offload": rng.uniform(size=(6, 5))}, most=rng.uniform(0.0, 4.0, 6)), Limit("alike", group=groups),
+        Limit("last", {"local": 1.0}, least=[0, 1, 0, 2, 0, 6]),
+    )  # fmt: skip
+    every, each = decision_rows(limited), RowsOfEach(limited)
+    assert len(each) == 6
+    for b in range(6):
+        one, wanted = each[b], np.array([np.abs(row).max() > 0.0 for row in every.weight[b]])
+        for mine, all_of in zip(one[:3], every[:3], strict=True):
+            assert np.array_equal(mine[0], all_of[b, wanted])
+        assert np.array_equal(one.rule, every.rule[wanted])
+    assert np.array_equal(each.binding, breakable(every).any(axis=1))
+
+
+def test_users_who_decide_alike_take_little_memory_of_a_batch() -> None:
+    import tracemalloc
+
+    from mecopt.contract.limits import RowsOfEach
+    from mecopt.search.limited import limited_instances
+
+    problem = BinaryOffloading.sample(np.random.default_rng(189), (200,), users=100)
+    limited: Any = problem.limited(Limit.alike("all", range(100)))
+    exact: Any = problem.solvers["exact"]
+    decision = problem.decision_space.sample(np.random.default_rng(190), (200,))
+    held = sum(array.nbytes for array in limited.data().values())
+    data = exact.compile_data(problem)
+    for work in (lambda: limited_instances(data, RowsOfEach(limited)), lambda: limited.move_values(decision)):
+        work()  # imports and compiles
+        tracemalloc.start()
+        work()
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 15 * held  # rows of all together are 79 times as much

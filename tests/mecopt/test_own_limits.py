@@ -24,7 +24,7 @@ import mecopt
 from mecopt import InstanceError, Limit, Problem, SolveFailed, Status, UnknownName
 from mecopt.cli.main import main
 from mecopt.contract.backend import Feature
-from mecopt.contract.limits import decision_rows, limits_of, without_limits
+from mecopt.contract.limits import CHANGED, decision_rows, limits_of, told, without_limits
 from mecopt.contract.limits.linear import SECONDS, kept_decision
 from mecopt.data import digest, from_mapping, load, save, schema
 from mecopt.data.stream import changed, distinct, passes
@@ -659,6 +659,33 @@ def test_commands_take_limits_beside_a_file(tmp_path: Path, capsys: pytest.Captu
     assert [value for method, value in rows if method == "enumerate"] == answer["objective"]
     held = pq.read_schema(tmp_path / "out" / "results.parquet").metadata
     assert any(b"at most one" in value for value in held.values())
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Answers keep the limit 'at most one': at most 1, weights offload 1." in said
+    assert "What all-offload decides was changed so that it keeps the limits in 3 instances." in said
+    assert "What local-search decides" not in said
+
+
+def test_limits_are_told_with_the_range_of_their_numbers() -> None:
+    problem = drawn(BinaryOffloading, 2)
+    weight = np.array([[1.0, 2.0, 3.0, 4.0, 5.0], [0.5, 1.0, 1.0, 1.0, 1.0]])
+    mine = problem.limited(
+        Limit("memory", {"offload": weight, "local": 0.25}, most=[6.0, 2.5], least=0, unit="MB"), Limit.alike("pair", [0, 3])
+    )
+    assert told(mine) == [
+        "'memory': at least 0 and at most 2.5 to 6 MB, weights local 0.25, offload 0.5 to 5",
+        "'pair': groups of 2 users together that decide alike",
+    ]
+
+
+def test_a_decision_that_limits_changed_is_said_to_be_changed() -> None:
+    mine = drawn(BinaryOffloading, 3).limited(Limit("some", {"offload": 1}, most=[5, 1, 5]))
+    assert mecopt.solve(mine, solver="all-offload").stats.messages == {1: CHANGED}
+    rng = np.random.default_rng(0)
+    wanted = drawn(BinaryOffloading, 3).decision_space.sample(np.random.default_rng(0), (3, 1))[:, 0]
+    found = mecopt.solve(mine, solver="random", rng=rng)
+    other = np.flatnonzero((found.decision != wanted).any(axis=1)).tolist()
+    assert found.stats.messages == dict.fromkeys(other, CHANGED)
+    assert other == [1]
 
 
 def test_a_command_tells_which_limits_contradict_each_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mecopt.contract.limits.linear import kept_decision, share
 from mecopt.contract.limits.rows import decision_rows
-from mecopt.contract.limits.rule import GROUP, before_of, bounds_of, broken, sums, weights_of
+from mecopt.contract.limits.rule import Rule, before_of, bounds_of, broken, sums, weights_of
 from mecopt.running.budget import granted
 
 Array = NDArray[Any]
@@ -23,7 +23,7 @@ def moves_that_break(problem: Any, decision: Array) -> Array:
     own = decision[..., None].astype(np.intp)
     for rule in problem.limits:
         if rule.alike:
-            found |= _apart(problem, getattr(problem, rule.field(GROUP)), decision, choices)
+            found |= _apart(problem, rule, decision, choices)
             continue
         weights = weights_of(problem, rule)
         least, most = (bound[..., None, None] for bound in bounds_of(problem, rule))
@@ -32,15 +32,23 @@ def moves_that_break(problem: Any, decision: Array) -> Array:
     return found
 
 
-def _apart(problem: Any, group: Array, decision: Array, choices: int) -> Array:
+def _apart(problem: Any, rule: Rule, decision: Array, choices: int) -> Array:
     """Whether users of a group decide differently after each single move."""
-    together = (group[..., :, None] == group[..., None, :]) & (group[..., None] > 0)
-    same = together & ~np.eye(problem.users, dtype=bool)
-    chosen = decision[..., None] == np.arange(choices)
-    others = (same[..., None] & ~chosen[..., None, :, :]).any(axis=-2)
-    differs = (together & (decision[..., :, None] != decision[..., None, :])).any(axis=-1)
-    elsewhere = (differs[..., None, :] & ~together).any(axis=-1)
-    return np.asarray(others | elsewhere[..., None])
+    head = np.broadcast_to(np.arange(problem.users), decision.shape).copy()
+    before = np.broadcast_to(before_of(problem, rule), decision.shape)
+    for user in range(problem.users):  # who is before somebody is before it in the order of users, too
+        own = before[..., user, None]
+        head[..., user] = np.take_along_axis(head, own, axis=-1)[..., 0]
+    heads, chosen = head.reshape(-1, problem.users), decision.reshape(-1, problem.users)
+    rows = np.arange(len(heads))[:, None]
+    counts = np.zeros((*heads.shape, choices), dtype=np.int64)
+    np.add.at(counts, (rows, heads, chosen), 1)
+    members, alike = counts.sum(axis=-1), counts.max(axis=-1)
+    differs = alike < members
+    own = chosen[..., None] == np.arange(choices)
+    others = members[rows, heads][..., None] - 1 > counts[rows, heads] - own
+    elsewhere = differs.sum(axis=-1, keepdims=True) > differs[rows, heads]
+    return np.asarray(others | elsewhere[..., None]).reshape(*decision.shape, choices)
 
 
 @np.errstate(all="ignore")

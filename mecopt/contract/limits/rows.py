@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,6 +39,45 @@ def breakable(rows: DecisionRows) -> Array:
     return np.asarray((sums[0] > rows.most) | (sums[1] < rows.least))
 
 
+class RowsOfEach:
+    """The limits of instances along one axis, whose rows are made one instance after the other.
+
+    Those of users who decide alike hold as many numbers as the square of these: of a whole batch they would be many times
+    its data.
+    """
+
+    def __init__(self, problem: Any) -> None:
+        self.flat = problem.flat()
+        bounded = [rule for rule in self.flat.limits if not rule.alike]
+        weights, bounds = [weights_of(self.flat, rule) for rule in bounded], [bounds_of(self.flat, rule) for rule in bounded]
+        self._held = {rule: (weight, *bound) for rule, weight, bound in zip(bounded, weights, bounds, strict=True)}
+        self._before = {rule: before_of(self.flat, rule) for rule in self.flat.limits if rule.alike}
+
+    @cached_property
+    def binding(self) -> Array:
+        """Whether some decision breaks a limit, ``(instances,)``."""
+        found = np.zeros(self.flat.instances, dtype=bool)
+        for weight, least, most in self._held.values():
+            found |= (weight.max(axis=-1).sum(axis=-1) > most) | (weight.min(axis=-1).sum(axis=-1) < least)
+        for before in self._before.values():
+            found |= (before != np.arange(self.flat.users)).any(axis=-1)
+        return found
+
+    def __len__(self) -> int:
+        return int(self.flat.instances)
+
+    def __getitem__(self, number: int) -> DecisionRows:
+        one, choices = slice(number, number + 1), len(self.flat.choices.labels)
+        return _stacked(
+            [
+                _alike_rows(self._before[rule][one], choices)
+                if rule.alike
+                else _with_axis(*(part[one] for part in self._held[rule]))
+                for rule in self.flat.limits
+            ]
+        )
+
+
 def decision_rows(problem: Any) -> DecisionRows:
     """Return the limits of instances, along one axis, as rows; none where the problem has no limits.
 
@@ -47,25 +87,37 @@ def decision_rows(problem: Any) -> DecisionRows:
         one instance or a batch, of choices.
     """
     flat = problem.flat()
-    count, users, choices = flat.instances, flat.users, len(flat.choices.labels)
-    weights, least, most, of = [np.zeros((count, 0, users, choices))], [np.zeros((count, 0))], [np.zeros((count, 0))], []
-    for number, rule in enumerate(flat.limits):
+    choices, parts = len(flat.choices.labels), []
+    for rule in flat.limits:
         if rule.alike:
-            part = _alike(before_of(flat, rule), choices)
-            lower = upper = np.zeros(part.shape[:2])
+            parts.append(_alike_rows(before_of(flat, rule), choices))
         else:
-            part = weights_of(flat, rule)[:, None]
-            lower, upper = (bound[:, None] for bound in bounds_of(flat, rule))
-        weights.append(part)
-        least.append(lower)
-        most.append(upper)
-        of += [number] * part.shape[1]
-    return DecisionRows(
-        np.ascontiguousarray(np.concatenate(weights, axis=1)),
-        np.ascontiguousarray(np.concatenate(least, axis=1)),
-        np.ascontiguousarray(np.concatenate(most, axis=1)),
-        np.array(of, dtype=np.int64),
-    )
+            parts.append(_with_axis(weights_of(flat, rule), *bounds_of(flat, rule)))
+    return _stacked(parts) if parts else _none(flat.instances, flat.users, choices)
+
+
+def _none(count: int, users: int, choices: int) -> DecisionRows:
+    nothing = np.zeros((count, 0))
+    return DecisionRows(np.zeros((count, 0, users, choices)), nothing, nothing, np.zeros(0, dtype=np.int64))
+
+
+def _stacked(parts: list[tuple[Array, Array, Array]]) -> DecisionRows:
+    """Return the rows of all limits, of which each has some."""
+    weight, least, most = (np.ascontiguousarray(np.concatenate(part, axis=1)) for part in zip(*parts, strict=True))
+    of = [number for number, part in enumerate(parts) for _ in range(part[0].shape[1])]
+    return DecisionRows(weight, least, most, np.array(of, dtype=np.int64))
+
+
+def _with_axis(weight: Array, least: Array, most: Array) -> tuple[Array, Array, Array]:
+    """Return a rule of instances as one row of each."""
+    return weight[:, None], least[:, None], most[:, None]
+
+
+def _alike_rows(before: Array, choices: int) -> tuple[Array, Array, Array]:
+    """Return weights and bounds of the rows of users who decide alike."""
+    weight = _alike(before, choices)
+    nothing = np.zeros(weight.shape[:2])
+    return weight, nothing, nothing
 
 
 def _alike(before: Array, choices: int) -> Array:

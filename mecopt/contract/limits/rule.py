@@ -130,10 +130,15 @@ def bounds_of(problem: Any, rule: Rule) -> tuple[Array, Array]:
 
 def before_of(problem: Any, rule: Rule) -> Array:
     """Return for each user the one before it in its group, itself where there is none, ``(*batch, users)``."""
-    group = np.asarray(getattr(problem, rule.field(GROUP)))
-    users = np.arange(problem.users)
-    same = (group[..., :, None] == group[..., None, :]) & (group[..., None] > 0) & (users < users[:, None])
-    return np.where(same.any(axis=-1), problem.users - 1 - same[..., ::-1].argmax(axis=-1), users)
+    group = np.broadcast_to(getattr(problem, rule.field(GROUP)), (*problem.batch_shape, problem.users))
+    order = group.argsort(axis=-1, kind="stable")
+    sorted_ = np.take_along_axis(group, order, axis=-1)
+    follows = (sorted_[..., 1:] == sorted_[..., :-1]) & (sorted_[..., 1:] > 0)
+    before = order.copy()
+    before[..., 1:] = np.where(follows, order[..., :-1], order[..., 1:])
+    found = np.empty_like(order)
+    np.put_along_axis(found, order, before, axis=-1)
+    return found
 
 
 def sums(problem: Any, weights: Array, decision: Array) -> Array:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mecopt.contract.formulas import formula_of
 from mecopt.contract.limits.linear import kept_decision, share
 from mecopt.contract.limits.rows import decision_rows
-from mecopt.contract.limits.rule import EQUAL, LEAST, MOST, Rule, excess, sums, weights_of
+from mecopt.contract.limits.rule import EQUAL, GROUP, LEAST, MOST, Rule, excess, sums, weights_of
 from mecopt.contract.units import behind
 from mecopt.running.budget import granted
 
@@ -49,6 +49,38 @@ def why_infeasible(problem: Any, decision: Array | None, own: Callable[..., str]
         if not certain:
             return "there was no time to find out which limits contradict each other"
     return "each decision that keeps the limits breaks a constraint of the problem's own"
+
+
+CHANGED = "changed so that it keeps the limits"
+"""Of a decision that is not what its method is called after."""
+
+
+def changed(problem: Any, wanted: Array, kept: Array) -> dict[int, str]:
+    """Say of which instances limits have changed the decision ``(*batch, users)`` that a method wanted."""
+    if not problem.limits:
+        return {}
+    other = (formula_of(problem.unlimited, "mended")(problem, wanted) != kept).any(axis=-1) & ~problem.infeasible(kept)
+    return dict.fromkeys(np.flatnonzero(other).tolist(), CHANGED)
+
+
+def told(problem: Any) -> list[str]:
+    """Say each limit of a batch with its numbers, those that differ between users or instances by their range."""
+    found = []
+    for rule in problem.own_limits:
+        if rule.alike:
+            users = (np.asarray(getattr(problem, rule.field(GROUP))) > 0).sum(axis=-1)
+            found.append(f"{rule.name!r}: groups of {_range(users)} users together that decide alike")
+            continue
+        weights = [f"{part} {_range(getattr(problem, rule.field(part)))}" for part in rule.weights]
+        bounds = [f"{_words[name]}{_range(getattr(problem, rule.field(name)))}" for name in rule.bounds]
+        found.append(f"{rule.name!r}: {' and '.join(bounds)}{behind(rule.unit)}, weights {', '.join(weights)}")
+    return found
+
+
+def _range(values: Any) -> str:
+    """Return a number, or the least and the greatest one."""
+    least, most = float(np.min(values)), float(np.max(values))
+    return f"{least:.6g}" if least == most else f"{least:.6g} to {most:.6g}"
 
 
 def _broken(problem: Any, rule: Rule, decision: Array) -> str:
