@@ -6,7 +6,8 @@ own answer keeps them is the best one. Where it does not the decisions are gone 
 .. math:: \max\{ V_0(z), L(z; \nu, \lambda) \} ,
 
 V_0 being the unlimited bound and L that at the prices of an answer; the search ends where no bound is below the best answer.
-What is proved is the least of all bounds, those of the answers being made anew at their own prices.
+What is proved is the least of all bounds, those of the answers being made anew at their own prices; where the bound of a
+decision is a sum over users these prices bound all others as well.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from mecopt.charged.answers import answers_of
 from mecopt.charged.candidates import Candidates, candidates_of
+from mecopt.charged.relaxed import summed_at
 from mecopt.contract.backend import Feature
 from mecopt.contract.solver import Search, Solver
 from mecopt.running import clock
@@ -30,8 +32,8 @@ Array = NDArray[Any]
 ROUNDING = 1e-12
 """Part of the best value by which a bound has to be below it for a decision to be looked at."""
 
-AT_ONCE = 64
-"""Decisions answered between looks at the clock."""
+AT_ONCE = 8
+"""Decisions answered between looks at the clock, and before others' bounds are looked at anew."""
 
 
 class Charged(Solver):
@@ -122,20 +124,18 @@ class _One:
         self.take(decision)
 
     def _through(self, found: Candidates, budget: Budget) -> None:
-        """Answer candidates from the least bound up until none is below the best value."""
-        order = np.argsort(found.bounds, kind="stable")
-        least = found.others
-        for first in range(0, order.size, AT_ONCE):
-            part = order[first : first + AT_ONCE]
-            part = part[found.bounds[part] < self.enough]
-            left = float(found.bounds[order[first]])
-            if not part.size or budget.spent:
-                self.cut = bool(part.size)
-                least = min(least, left)
+        """Answer candidates from the least bound up until none is below the best value; answers sharpen others' bounds."""
+        bounds, left, least = found.bounds.copy(), np.ones(found.bounds.size, dtype=bool), found.others
+        while True:
+            todo = np.flatnonzero(left & (bounds < self.enough))
+            self.cut = bool(todo.size) and budget.spent
+            if not todo.size or self.cut:
                 break
+            part = todo[np.argsort(bounds[todo], kind="stable")[:AT_ONCE]]
             proved = self.take(found.decisions[part])
-            least = min(least, float(np.maximum(proved, found.bounds[part]).min()))
-            if part.size < AT_ONCE and first + part.size < order.size:
-                least = min(least, float(found.bounds[order[first + part.size]]))
-                break
-        self.bound = max(self.bound, least)
+            least = min(least, float(np.maximum(proved, bounds[part]).min()))
+            left[part] = False
+            if todo.size > AT_ONCE:
+                sharper = summed_at(self.problem, found.decisions[part[0]])
+                bounds = bounds if sharper is None else np.maximum(bounds, sharper(found.decisions))
+        self.bound = max(self.bound, min(least, float(bounds[left].min(initial=np.inf))))

@@ -8,6 +8,7 @@ prices.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -19,10 +20,10 @@ from mecopt.contract.limits import prices
 
 Array = NDArray[Any]
 
-SWEEPS = 3
+SWEEPS = 2
 """Times that each price is tried anew."""
 
-FACTORS = (0.25, 0.5, 0.8, 0.95, 1.05, 1.25, 2.0, 4.0)
+FACTORS = (0.5, 0.9, 1.1, 2.0)
 """What a price is multiplied by in turn."""
 
 
@@ -50,6 +51,18 @@ def sum_over_users(problem: Any, decision: Array) -> tuple[float, Array] | None:
         if not _value(best) > before:
             break
     return best
+
+
+def summed_at(problem: Any, decision: Array) -> Callable[[Array], Array] | None:
+    """Return what a decision's own prices prove of decisions ``(candidates, users)``; None where it has none."""
+    dual = answers_of(problem, decision).dual
+    known = all(np.isfinite(value).all() for name, value in dual.as_dict().items() if name != prices.GAP)
+    if not problem.separable or not known:
+        return None
+    base, moves = _moves(problem, decision, dual)
+    if not np.isfinite(base):
+        return None
+    return lambda others: base + moves[np.arange(problem.users), others].sum(axis=-1)
 
 
 def _value(found: tuple[float, Array]) -> float:
