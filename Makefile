@@ -3,7 +3,7 @@
 # Settings of the environment, which tools/environment.sh explains: make test PYTHON=python3.12 EXTRAS=scip
 VENV ?= .venv
 PYTHON ?=
-EXTRAS ?= learn,scip,matlab
+EXTRAS ?= learn,scip,matlab,cluster
 DEPENDENCIES ?= pinned
 
 BIN := $(VENV)/bin

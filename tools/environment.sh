@@ -7,7 +7,7 @@
 # Settings, from the caller's environment:
 #     VENV          folder of the environment (.venv)
 #     PYTHON        interpreter to make it with (the first suitable one on PATH)
-#     EXTRAS        extras of mecopt that `all` installs (learn,scip,matlab); ecos comes with them where it has a wheel
+#     EXTRAS        extras of mecopt that `all` installs (learn,scip,matlab,cluster); ecos comes with them where it has a wheel
 #     DEPENDENCIES  pinned (constraints.txt), lowest (the versions pyproject.toml names) or newest (what the index has)
 #
 # An environment is kept as long as it can be used, and made anew where its Python is gone, too old or not the one asked for,
@@ -18,7 +18,7 @@ cd "$(dirname "$0")/.."
 level=${1:?core or all}
 VENV=${VENV:-.venv}
 PYTHON=${PYTHON:-}
-EXTRAS=${EXTRAS-learn,scip,matlab}
+EXTRAS=${EXTRAS-learn,scip,matlab,cluster}
 DEPENDENCIES=${DEPENDENCIES:-pinned}
 python=$VENV/bin/python
 newest=14 # of Python 3: the last one for which every package of the core has wheels

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mecopt.cli.files import file_options, seen_text, tell
+from mecopt.cli.many import many_options
 from mecopt.cli.numbers import NUMBER, Whole
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     type=NUMBER,
     help="Seconds for each method on each chunk of up to 250 instances, which share them as in `solve`.",
 )
-@click.option("--jobs", type=Whole(1), help="Processes; by default one per core.")
+@many_options
 def command(
     file: Path,
     problem: str | None,
@@ -41,7 +42,6 @@ def command(
     split: float | None,
     seed: int,
     time_limit: float | None,
-    jobs: int | None,
     **told: Any,
 ) -> Any:
     """Run methods side by side on the instances of FILE.
@@ -87,7 +87,6 @@ def command(
                 labels=labels,
                 seed=seed,
                 time_limit=time_limit,
-                jobs=jobs,
                 provenance={"file": file.name, "notes": [*data.notes, *seen], **origin},
                 progress=tell_done,
                 report=lambda found: reported.append(write_report(found, output)),

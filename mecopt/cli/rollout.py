@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mecopt.cli.doubts import strict_option
+from mecopt.cli.many import many_options
 from mecopt.cli.numbers import Whole
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 )
 @strict_option
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for table, report, pictures.")
-@click.option("--jobs", type=Whole(1), help="Processes; by default one per core.")
+@many_options
 @click.option(
     "--control-variate/--plain",
     default=True,
@@ -49,7 +50,6 @@ def command(
     preset: str | None,
     settings: tuple[str, ...],
     output: Path,
-    jobs: int | None,
     control_variate: bool,
     as_json: bool,
 ) -> Any:
@@ -90,7 +90,6 @@ def command(
                 slots=slots,
                 lanes=lanes,
                 seed=seed,
-                jobs=jobs,
                 control_variate=control_variate,
                 progress=told,
                 report=lambda one: reported.append(write_report(one, output)),

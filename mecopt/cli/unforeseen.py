@@ -24,7 +24,7 @@ def kept(error: BaseException) -> str:
 
 
 def _report(error: BaseException) -> str:
-    from mecopt.compare.parts import versions
+    from mecopt.storage.versions import versions
 
     head = {
         "command": " ".join(map(repr, sys.argv)),

@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-from importlib.metadata import PackageNotFoundError, version
 
 from mecopt.contract.errors import InstanceError
 from mecopt.search.proposed import Proposed
 from mecopt.storage.atomic import class_digest
 from mecopt.storage.sealed import digest_of
 
-ANSWERING = (
-    *("mecopt", "numpy", "scipy", "numba", "cvxpy", "clarabel", "ecos", "scs", "moreau"),
-    *("pyomo", "highspy", "pyscipopt"),
-)
-"""Packages whose version may change an answer."""
-
 TABLE = "table of results"
 """Kind of the table that a run leaves, see `mecopt.storage.sealed`."""
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of everything that may answer."""
-    found = {}
-    for name in ANSWERING:
-        with contextlib.suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found
 
 
 def origin_of(solver: Proposed) -> str:

@@ -9,37 +9,40 @@ from __future__ import annotations
 
 import json
 import platform
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.compare import computed
 from mecopt.compare.comparison import Comparison
+from mecopt.compare.computed import PART
 from mecopt.compare.labels import digest_of_labels, flat_labels, recorded_difference
-from mecopt.compare.parts import TABLE, file_name, name_of, origin_of, require_text, versions
+from mecopt.compare.parts import TABLE, file_name, name_of, origin_of, require_text
 from mecopt.compare.results import RESULTS, STORED
 from mecopt.contract import units
 from mecopt.contract.answerable import checked_problem
 from mecopt.contract.arguments import checked_limit, checked_seed
 from mecopt.contract.backend import Feature
-from mecopt.contract.certificate import certify, distance, judge, reasons
-from mecopt.contract.certified import Status
 from mecopt.contract.errors import InstanceError, unknown
 from mecopt.contract.limits import told
 from mecopt.contract.problem import Problem
-from mecopt.contract.solver import GAP, Solver
+from mecopt.contract.solver import Solver
 from mecopt.data import Labels, digest
-from mecopt.running.workers import cores, side_by_side
+from mecopt.parallel import Task, at_work, before_gathering, folder_of_run
+from mecopt.parallel.places import checked_jobs, is_shared
+from mecopt.running.cores import cores
 from mecopt.search.named import base_name, solver_for
 from mecopt.search.proposed import LEARNED, Proposed, is_learned
-from mecopt.show.printable import encodable
-from mecopt.solve import solve
 from mecopt.storage import sealed as stored
-from mecopt.storage.atomic import class_digest, code_digest, to_myself
+from mecopt.storage.atomic import class_digest, code_digest, write_whole
 from mecopt.storage.policies import shipped
+from mecopt.storage.versions import versions
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -48,9 +51,6 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 
 CHUNK = 250
-
-PART = "part of a comparison"
-"""Kind of the files that hold parts, see `mecopt.storage.sealed`."""
 
 _DEFAULTS = (
     "exact",
@@ -111,7 +111,7 @@ def compare(
     time_limit
         seconds per chunk and method.
     jobs
-        processes; None takes all cores, or one where the work is too small to share.
+        processes; None takes what `mecopt.parallel.where` says: all cores, or one where the work is too small to share.
     progress
         called with the finished and the total number of parts.
     report
@@ -120,13 +120,14 @@ def compare(
 
     Raises
     ------
-    UnknownName, BackendUnavailable, InstanceError
+    UnknownName, BackendUnavailable, InstanceError, WorkerLost
+    PartsElsewhere
+        in a call of several, which `where` takes for its end.
     """
     checked_problem(problem)
     checked_limit(time_limit)
     seed, time_limit = checked_seed(seed), None if time_limit is None else float(time_limit)
-    if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int | np.integer) or jobs < 1):
-        raise InstanceError(f"jobs is {jobs!r}; allowed: a whole number of at least 1, or None for one per core")
+    checked_jobs(jobs)
     if isinstance(methods, str):
         raise InstanceError(f"methods is {methods!r}; allowed: a list of names, such as {methods.split(',')}")
     if methods is not None and not isinstance(methods, Sequence):
@@ -135,6 +136,8 @@ def compare(
     own = _own(problem, given)
     chosen: list[Any] = [method.name if isinstance(method, Solver) else method for method in given]
     flat = problem.flat()
+    if own and is_shared():
+        raise InstanceError(f"the method {next(iter(own))!r} is computed anew in every call, so several cannot share it")
     known = _check(flat, chosen, own, labels)
     policies = {name: solver for name, solver in known.items() if isinstance(solver, Proposed)}
     recorded: dict[str, Any] = {}
@@ -172,7 +175,8 @@ def compare(
         "data": digest(flat),
     }
     folder = Path(out).absolute() / "parts"
-    parts, tasks = [], []
+    parts: list[_Part] = []
+    tasks: list[Task] = []
     for method in chosen:
         solver = own.get(method) or policies.get(method, method)  # chosen once, not anew for each part
         code = _code(flat, known.get(method), policies.get(method))
@@ -181,21 +185,24 @@ def compare(
             some = None if labels is None else labels[rows]
             key = _key(origin, method, code, flat[rows], some, number)
             path = folder / f"{file_name(method)}-{number:05d}-{key[:12]}.parquet"
+            arguments = (flat[rows], method, solver, some, (seed, number), first, time_limit, key)
+            once = secrets.token_hex(8) if method in own else ""  # the key does not name all of its code
+            written = partial(write_whole, path)
+            tasks.append(Task(f"{key}{once}", computed.FUNCTION, arguments, written, number=len(parts)))
             parts.append(_Part(path, key, method, first, rows.stop - first))
-            tasks.append((path, flat[rows], method, solver, some, (seed, number), first, time_limit, key))
     total = len(parts)
-    with to_myself(Path(out)):
+    with folder_of_run(Path(out)):
         unusable: list[str] = []
         stand = [part.method not in own and stored.standing(part.read, unusable) is not None for part in parts]
         stored.tell(unusable)
-        tasks = [task for task, stands in zip(tasks, stand, strict=True) if not stands]
+        missing = [task for task, stands in zip(tasks, stand, strict=True) if not stands]
         done = sum(stand)
         progress(done, total)
-        workers = int(jobs or 0) or (cores() if len(tasks) > 2 * cores() else 1)
-        with side_by_side(_part, tasks, workers) as running:
+        with at_work(missing, jobs, alone=2 * cores()) as running:
             for _ in running:
                 done += 1
                 progress(done, total)
+        before_gathering()
         comparison = Comparison(_gathered(parts, origin), origin)
         stored.write_table(Path(out) / RESULTS, comparison.table, TABLE)
         report(comparison)
@@ -277,94 +284,6 @@ class _Part:
         if not np.array_equal(table["instance_id"].to_numpy(), numbers) or set(table["method"].to_pylist()) != {self.method}:
             raise stored.Unusable(f"{self.path} holds other rows than those of {self.method}, {numbers[0]} to {numbers[-1]}")
         return table
-
-
-_WARM: set[tuple[str, str, int]] = set()
-
-
-def _part(
-    path: Path,
-    problem: Problem,
-    method: str,
-    solver: str | Solver,
-    labels: Labels | None,
-    seed: tuple[int, int],
-    first: int,
-    time_limit: float | None,
-    key: str,
-) -> None:
-    """Compute one part and write it; the first of its kind in a process is preceded by an untimed run."""
-    if method == STORED and labels is not None:
-        stored.write_table(path, _stored_rows(problem, labels, first, time_limit), PART, key)
-        return
-    kind = (problem.name, method, problem.users)
-    if kind not in _WARM:
-        solve(problem[:1], solver=solver, throw=False, time_limit=time_limit, rng=np.random.default_rng(seed))
-        _WARM.add(kind)
-    solution = solve(problem, solver=solver, throw=False, time_limit=time_limit, rng=np.random.default_rng(seed))
-    stats, count = solution.stats, problem.instances
-    columns = {
-        "decision": problem.decision_space.stored(solution.decision),
-        **_negligible(problem),
-        "objective": solution.objective,
-        "bound": solution.bound,
-        "gap": solution.gap,
-        "violation": solution.violation,
-        "status": [status.name for status in solution.status],
-        "solver_calls": stats.solver_calls,
-        "iterations": stats.iterations,
-        "model_seconds": np.full(count, stats.model_seconds / count),
-        "solve_seconds": np.full(count, stats.solve_seconds / count),
-        "predict_seconds": np.full(count, stats.predict_seconds / count),
-        "message": [encodable(stats.messages.get(k, "")) for k in range(count)],
-    }
-    stored.write_table(path, _rows(method, first, columns), PART, key)
-
-
-def _stored_rows(problem: Problem, labels: Labels, first: int, time_limit: float | None) -> pa.Table:
-    """Certify stored answers against the default solver's proof; their recorded objective is compared, not copied."""
-    certificate = certify(
-        problem, labels.decision, labels.allocation, solve(problem, throw=False, time_limit=time_limit).bound
-    )
-    status, _ = judge(certificate, GAP, False, False)
-    failed = np.array([one is Status.FAILED for one in status])
-    why = reasons(problem, labels.decision, labels.allocation, certificate, failed)
-    nothing = np.zeros(problem.instances)
-    columns = {
-        "decision": problem.decision_space.stored(labels.decision),
-        **_negligible(problem),
-        "objective": certificate.objective,
-        "bound": certificate.bound,
-        "gap": distance(certificate),
-        "violation": certificate.violation,
-        "status": [one.name for one in status],
-        "solver_calls": nothing.astype(int),
-        "iterations": nothing.astype(int),
-        "model_seconds": nothing,
-        "solve_seconds": nothing,
-        "predict_seconds": nothing,
-        "message": [why.get(k, "") for k in range(problem.instances)],
-    }
-    return _rows(STORED, first, columns)
-
-
-def _negligible(problem: Problem) -> dict[str, Array]:
-    """Return the column of what is negligible, for problems that name it."""
-    return {"negligible": problem.negligible} if problem.negligible.any() else {}
-
-
-def _rows(method: str, first: int, columns: dict[str, Any]) -> pa.Table:
-    import pyarrow as pa
-
-    count = len(columns["status"])
-    return pa.table(
-        {
-            "instance_id": pa.array(np.arange(first, first + count)),
-            "method": pa.array([method] * count),
-            "decision": pa.array(list(columns.pop("decision"))),
-            **{name: pa.array(np.asarray(values)) for name, values in columns.items()},
-        }
-    )
 
 
 def _gathered(parts: list[_Part], origin: dict[str, Any]) -> pa.Table:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mecopt.compare.hosts import mean, timed
 from mecopt.compare.results import STORED, Results
 from mecopt.contract.certificate import CONTRADICTION, may_be_better
 from mecopt.contract.limits import CHANGED
@@ -109,6 +110,7 @@ def summarise(comparison: Results) -> Summary:
             "in the others"
         )
     added, said = _added(objective, usable, reference, negligible)
+    told, of_host = timed(comparison)
     lines = []
     for m in methods:
         ratio = _ratio(objective[m], reference, maximise, added)
@@ -125,16 +127,16 @@ def summarise(comparison: Results) -> Summary:
                 failed=int((~usable[m] & ~impossible).sum()),
                 limited=int((status[m] == "LIMIT").sum()),
                 solver_calls=float(np.mean(comparison.column(m, "solver_calls"))),
-                model_seconds=float(np.mean(comparison.column(m, "model_seconds"))),
-                solve_seconds=float(np.mean(comparison.column(m, "solve_seconds"))),
-                predict_seconds=float(np.mean(comparison.column(m, "predict_seconds"))),
+                model_seconds=mean(comparison.column(m, "model_seconds"), told[m]),
+                solve_seconds=mean(comparison.column(m, "solve_seconds"), told[m]),
+                predict_seconds=mean(comparison.column(m, "predict_seconds"), told[m]),
                 loss=np.maximum(1.0 - ratio, 0.0),
             )
         )
     origin = comparison.provenance
     sizes = ", ".join(f"{size} {name}" for name, size in origin["sizes"].items())
     title = f"{origin['problem']}: {counted(origin['instances'], 'instances')} of {sizes}"
-    findings = _findings(lines, optimal, comparison)
+    findings = [*_findings(lines, optimal, comparison), *([of_host] if of_host else [])]
     for m in methods:
         pays = (better[m] > CONTRADICTION) & ~contradicted
         if pays.any():
@@ -312,12 +314,12 @@ def _effort(line: Line) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Write seconds with a fitting unit.
+    """Write seconds with a fitting unit; none, and those that were not measured, as a dash.
 
     >>> duration(0.00012), duration(0.0), duration(2.5)
     ('120 us', '-', '2.5 s')
     """
-    if seconds == 0.0:
+    if not seconds > 0.0:
         return "-"
     for unit, size in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
         if seconds >= size:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import platform
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mecopt.compare.parts import TABLE, name_of, origin_of, require_text, versions
+from mecopt.compare.parts import TABLE, name_of, origin_of, require_text
 from mecopt.contract.arguments import checked_seed
 from mecopt.contract.errors import InstanceError
 from mecopt.dynamic.dynamics import Dynamics
@@ -27,11 +28,13 @@ from mecopt.dynamic.maps import told, unit_of
 from mecopt.dynamic.results import INFORMATION, MAPS, RESULTS
 from mecopt.dynamic.rollout import path_digest, policy_of, policy_of_trained
 from mecopt.dynamic.rollouts import Rollouts
-from mecopt.dynamic.segments import BLOCKS, SEGMENTS, Segments, carry_out, path_of
-from mecopt.running.workers import cores, side_by_side
+from mecopt.dynamic.segments import BLOCKS, SEGMENTS, Segments, forget, path_of
+from mecopt.parallel import at_work, before_gathering, folder_of_run
+from mecopt.parallel.places import checked_jobs
 from mecopt.search.proposed import Proposed, is_learned, learned
 from mecopt.storage import sealed as stored
-from mecopt.storage.atomic import class_digest, code_digest, to_myself
+from mecopt.storage.atomic import class_digest, code_digest
+from mecopt.storage.versions import versions
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -74,7 +77,7 @@ def roll_out(
     seed
         of the path, and of what policies draw, the same numbers for all of them.
     jobs
-        processes; None takes all cores, or one for a single policy.
+        processes; None takes what `mecopt.parallel.where` says: all cores, or one for a single policy.
     control_variate
         whether means are told less the luck that is known to be 0 in the mean, where the dynamics knows such; it is among
         the rows in any case.
@@ -92,8 +95,7 @@ def roll_out(
     seed = checked_seed(seed)
     slots = dynamics.default_slots if slots is None else slots
     lanes = dynamics.default_lanes if lanes is None else lanes
-    if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int | np.integer) or jobs < 1):
-        raise InstanceError(f"jobs is {jobs!r}; allowed: a whole number of at least 1, or None for one per core")
+    checked_jobs(jobs)
     chosen = default_policies(dynamics) if policies is None else list(policies)
     acting = [name for name in chosen if name != INFORMATION]
     trained = _check(dynamics, chosen, acting)
@@ -126,12 +128,12 @@ def roll_out(
     }
     parts = Path(out).absolute() / "parts"
     keys = {name: _key(origin, name, trained.get(name)) for name in acting}
-    tasks = [Segments(dynamics, name, seed, slots, lanes, parts, key) for name, key in keys.items()]
+    call = secrets.token_hex(8)
+    tasks = [Segments(dynamics, name, seed, slots, lanes, parts, key, call) for name, key in keys.items()]
     chart = dynamics.chart()
     origin["chart"] = {"why": dynamics.why_no_chart()} if chart is None else told(dynamics, chart)
     total = sum(len(task.files()) for task in tasks)
-    workers = min(int(jobs or cores()), len(tasks))
-    with to_myself(Path(out)):
+    with folder_of_run(Path(out)):
         unusable: list[str] = []
         key = _key(origin, "bounds", None)
         file = parts / f"bounds-{key[:12]}.json"
@@ -144,16 +146,16 @@ def roll_out(
         origin["unproved"] = None if proved else _why_unproved(dynamics)
         done = sum(task.done for task in tasks)
         progress(done, total)
-        if workers == 1:
-            for task in tasks:
-                for _ in task.run(path):
-                    done += 1
-                    progress(done, total)
-        else:
-            with side_by_side(carry_out, [(task,) for task in tasks], workers, in_order=True) as running:
-                for task, _ in zip(tasks, running, strict=True):
-                    done += len(task.files()) - task.done
-                    progress(done, total)
+        begun = [task.task(number) for number, task in enumerate(tasks)]
+        try:
+            with at_work([one for one in begun if one is not None], jobs) as running:
+                for one in running:
+                    if not one.function.endswith(".mapped_out"):
+                        done += 1
+                        progress(done, total)
+        finally:
+            forget()
+        before_gathering()
         drawn = [] if chart is None else [task.map(chart) for task in tasks]
         failed = [(one.schema.metadata or {}).get(b"failed") for one in drawn]
         origin["unmapped"] = {name: why.decode() for name, why in zip(acting, failed, strict=False) if why is not None}

@@ -24,7 +24,9 @@ from mecopt.dynamic.estimates import block_means, blocks_of
 from mecopt.dynamic.maps import map_of
 from mecopt.dynamic.outcome import Outcome
 from mecopt.dynamic.rollout import Rollout, policy_of, rollout
+from mecopt.parallel import Task
 from mecopt.storage import sealed as stored
+from mecopt.storage.atomic import write_whole
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -55,6 +57,8 @@ class Segments:
     lanes: int
     folder: Path
     key: str
+    run: str
+    """Names the call, for what its processes keep at hand."""
     done: int = 0
     """How many segments stand already, the first ones."""
     mapped: bool = False
@@ -99,40 +103,75 @@ class Segments:
         mapped = chart is None or stored.standing(partial(self.map, chart), unusable) is not None
         return replace(self, done=done, mapped=mapped)
 
-    def run(self, path: Any) -> Any:
-        """Carry out what does not stand, and yield after each segment."""
-        segments, files = self.segments(), self.files()
-        chart = None if self.mapped else self.dynamics.chart()
-        if self.done == len(files) and chart is None:
-            return
-        policy = policy_of(self.dynamics, self.name)
-        if chart is not None:
-            drawn = map_of(self.dynamics, self.name, chart, policy, self.seed)
-            stored.write_table(self.map_file(), drawn, MAP, self.key)
-        control = self.dynamics.control_variate()
-        begin: Outcome | None = _left(self.segment(self.done - 1)) if self.done else None
-        before = sum(len(part) for part in segments[: self.done])
-        for number in range(self.done, len(files)):
-            blocks = segments[number]
-            part = slice(blocks[0].start, blocks[-1].stop)
-            rng = np.random.default_rng((self.seed, 1, number))
-            try:
-                found = rollout(self.dynamics, path[part], policy, rng, begin=begin)
-            except InstanceError as error:
-                raise InstanceError(f"{self.name}, from slot {part.start} on: {error}") from error
-            except SolveFailed as error:
-                raise SolveFailed(f"{self.name}, from slot {part.start} on: {error}", error.solution) from error
-            by_chance = None if control is None else luck(control, path[part], found)
-            rows = _rows(self.dynamics, self.name, found, by_chance, blocks, before)
-            stored.write_table(files[number], rows, SEGMENT, f"{self.key} {number}")
-            begin, before = found.after, before + len(blocks)
-            yield number
+    def task(self, place: int) -> Task | None:
+        """Return what is to be done next, and behind it what follows; None where all stands."""
+        if not self.mapped:
+            return self._task(place, "mapped_out", (), replace(self, mapped=True), self.map_file())
+        if self.done == len(self.files()):
+            return None
+        begin = _left(self.segment(self.done - 1)) if self.done else None
+        return self._task(place, "carried_out", (begin,), replace(self, done=self.done + 1), self.files()[self.done])
+
+    def _task(self, place: int, function: str, more: tuple[Any, ...], then: Segments, file: Path) -> Task:
+        def written(result: bytes) -> Task | None:
+            write_whole(file, result)
+            return then.task(place)
+
+        return Task(f"{self.key} {file.stem}", f"{__name__}.{function}", (self, *more), written, number=place)
 
 
-def carry_out(task: Segments) -> None:
-    """Run a task in a process of its own, which draws the path once more."""
-    for _ in task.run(path_of(task.dynamics, task.seed, task.slots, task.lanes)):
-        pass
+def mapped_out(task: Segments) -> bytes:
+    """Return the content of the file of a policy's map."""
+    _, policy = _at_hand(task)
+    chart = task.dynamics.chart()
+    assert chart is not None
+    return stored.table_bytes(map_of(task.dynamics, task.name, chart, policy, task.seed), MAP, task.key)
+
+
+def carried_out(task: Segments, begin: Outcome | None) -> bytes:
+    """Carry out the segment after those that are done, and return the content of its file."""
+    path, policy = _at_hand(task)
+    control, segments, number = task.dynamics.control_variate(), task.segments(), task.done
+    blocks = segments[number]
+    part = slice(blocks[0].start, blocks[-1].stop)
+    rng = np.random.default_rng((task.seed, 1, number))
+    try:
+        found = rollout(task.dynamics, path[part], policy, rng, begin=begin)
+    except InstanceError as error:
+        raise InstanceError(f"{task.name}, from slot {part.start} on: {error}") from error
+    except SolveFailed as error:
+        raise SolveFailed(f"{task.name}, from slot {part.start} on: {error}", error.solution) from error
+    by_chance = None if control is None else luck(control, path[part], found)
+    before = sum(len(one) for one in segments[:number])
+    rows = _rows(task.dynamics, task.name, found, by_chance, blocks, before)
+    return stored.table_bytes(rows, SEGMENT, f"{task.key} {number}")
+
+
+_paths: dict[str, Any] = {}
+_policies: dict[tuple[str, str], Any] = {}
+"""What this process has at hand, so that it is made once for all segments: the last path, and the last policies."""
+
+MOST_POLICIES = 8
+"""Policies that a process keeps at hand: a worker may be given segments of several, one after the other."""
+
+
+def _at_hand(task: Segments) -> tuple[Any, Any]:
+    """Return the path and the policy of a task, made at its first segment here."""
+    if task.run not in _paths:
+        forget()
+        _paths[task.run] = path_of(task.dynamics, task.seed, task.slots, task.lanes)
+    which = task.run, task.name
+    if which not in _policies:
+        while len(_policies) >= MOST_POLICIES:
+            del _policies[next(iter(_policies))]
+        _policies[which] = policy_of(task.dynamics, task.name)
+    return _paths[task.run], _policies[which]
+
+
+def forget() -> None:
+    """Let go of paths and policies."""
+    _paths.clear()
+    _policies.clear()
 
 
 def path_of(dynamics: Dynamics[Any], seed: int, slots: int, lanes: int) -> Any:

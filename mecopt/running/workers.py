@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import atexit
 import json
-import math
 import os
 import pickle
 import queue
@@ -20,11 +19,12 @@ import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from mecopt.contract.errors import MecoptError
 from mecopt.running import waiting
+from mecopt.running.cores import cores
+from mecopt.running.pipes import received, send
 
 START = """
 import json, sys
@@ -50,26 +50,23 @@ REST, PATIENCE = 60.0, 20.0
 _DEATH_SIGNAL = 1
 """PR_SET_PDEATHSIG of Linux's prctl."""
 
-_HEAD = 8
-"""Bytes before each message, which say how long it is."""
-
-
 Worker = subprocess.Popen[bytes]
+
+After = Callable[[int, Any], tuple[Any, Sequence[Any] | None]]
+"""What is done here with the result of a task; see `side_by_side`."""
 
 
 class WorkerLost(MecoptError, RuntimeError):
     """A worker process ended before its work; what it had finished before is kept."""
 
 
-def cores() -> int:
-    """Return how many processes this one may have at work: of the machine's cores those that it is allowed."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(allowed, math.ceil(_quota())))
-
-
 @contextmanager
 def side_by_side(
-    function: Callable[..., Any], tasks: Iterable[Sequence[Any]], jobs: int | None = None, in_order: bool = False
+    function: Callable[..., Any],
+    tasks: Iterable[Sequence[Any]],
+    jobs: int | None = None,
+    in_order: bool = False,
+    after: After | None = None,
 ) -> Iterator[Iterator[Any]]:
     """Give what comes of a function, called with each task's arguments, in several processes.
 
@@ -82,7 +79,10 @@ def side_by_side(
     jobs
         processes at most; None takes `cores`. Where one is enough this one does the work.
     in_order
-        whether results come in the order of the tasks, not as they are ready.
+        whether results come in the order of the tasks, not as they are ready; those that follow from others have none.
+    after
+        called here with a task's number and what came of it, before its process is given anything else; returns what is
+        given in its place, and the arguments of a task that follows, if one does, which the same process does next.
 
     Raises
     ------
@@ -92,10 +92,10 @@ def side_by_side(
     listed = list(tasks)
     count = min(cores() if jobs is None else jobs, len(listed))
     if count <= 1:
-        yield (function(*task) for task in listed)
+        yield _alone(function, listed, after)
         return
     waiting.one_voice()
-    team = _Team(function, listed)
+    team = _Team(function, listed, after)
     try:
         team.begin(count)
         yield team.results(in_order)
@@ -104,11 +104,22 @@ def side_by_side(
         team.end()
 
 
+def _alone(function: Callable[..., Any], tasks: Sequence[Sequence[Any]], after: After | None) -> Iterator[Any]:
+    """Give what comes of tasks that this process does itself."""
+    for number, first in enumerate(tasks):
+        task: Sequence[Any] | None = first
+        while task is not None:
+            value, task = function(*task), None
+            if after is not None:
+                value, task = after(number, value)
+            yield value
+
+
 class _Team:
     """Workers, and a thread for each that gives it one task after the other."""
 
-    def __init__(self, function: Callable[..., Any], tasks: Sequence[Sequence[Any]]) -> None:
-        self.function, self.count = function, len(tasks)
+    def __init__(self, function: Callable[..., Any], tasks: Sequence[Sequence[Any]], after: After | None) -> None:
+        self.function, self.count, self.after = function, len(tasks), after
         self.left, self.taking = iter(enumerate(tasks)), threading.Lock()
         self.found: queue.SimpleQueue[tuple[int, bool, Any]] = queue.SimpleQueue()
         self.workers: list[Worker] = []
@@ -128,7 +139,8 @@ class _Team:
     def results(self, in_order: bool) -> Iterator[Any]:
         """Yield what comes of the tasks; raises what one of them raised."""
         early: dict[int, Any] = {}
-        for number in range(self.count):
+        number = 0
+        while number < self.count:
             while not (in_order and number in early):
                 done, well, value = _taken(self.found)
                 self.told += 1
@@ -138,6 +150,7 @@ class _Team:
                 if not in_order:
                     break
             yield early.pop(number if in_order else done)
+            number += 1
 
     def rest(self) -> None:
         """Let workers rest that have nothing left to do; those of a thread that may end would be killed with it."""
@@ -164,21 +177,34 @@ class _Team:
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGPIPE})  # a worker's death is no reason to die
         assert worker.stdin is not None
         assert worker.stdout is not None
+        following: Sequence[Any] | None = None
         while True:
-            with self.taking:
-                number, task = next(self.left, (-1, ()))
+            if following is None:
+                with self.taking:
+                    number, task = next(self.left, (-1, ()))
+            else:
+                task = following
             if number < 0:
                 return
             try:
-                _send(worker.stdin, cloudpickle.dumps((self.function, task)))
-                well, value, text = pickle.loads(_received(worker.stdout))
+                send(worker.stdin, cloudpickle.dumps((self.function, task)))
+                well, value, text = pickle.loads(received(worker.stdout))
             except (OSError, EOFError):
                 self.found.put((number, False, _lost(worker.wait())))
                 return
             except Exception as error:
                 well, value, text = False, error, traceback.format_exc()
+            following = None
             if not well:
                 value.__cause__ = _ElsewhereError(text)
+            elif self.after is not None:
+                try:
+                    value, following = self.after(number, value)
+                except Exception as error:
+                    well, value = False, error
+            if following is not None:
+                with self.taking:
+                    self.count += 1
             self.found.put((number, well, value))
 
 
@@ -270,7 +296,7 @@ def serve(owner: int) -> None:
             answer = _answer(message)
             sys.stdout.flush()
             idle.set()
-            _send(results, answer)
+            send(results, answer)
 
 
 def _answer(message: bytes) -> bytes:
@@ -302,7 +328,7 @@ def _listen(tasks: queue.SimpleQueue[bytes | None], idle: threading.Event) -> No
     source = os.fdopen(0, "rb", buffering=0, closefd=False)
     try:
         while True:
-            message = _received(source)
+            message = received(source)
             idle.clear()
             tasks.put(message)
     except (OSError, EOFError):
@@ -348,27 +374,6 @@ def _taken(found: queue.SimpleQueue[Any]) -> Any:
             return found.get(timeout=1.0)
 
 
-def _send(pipe: Any, message: bytes) -> None:
-    left = memoryview(len(message).to_bytes(_HEAD, "little") + message)
-    while left:
-        left = left[pipe.write(left) :]
-
-
-def _received(pipe: Any) -> bytes:
-    return _exactly(pipe, int.from_bytes(_exactly(pipe, _HEAD), "little"))
-
-
-def _exactly(pipe: BinaryIO, size: int) -> bytes:
-    parts = []
-    while size:
-        part = pipe.read(size)
-        if not part:
-            raise EOFError
-        parts.append(part)
-        size -= len(part)
-    return b"".join(parts)
-
-
 def _lost(code: int) -> WorkerLost:
     """Say how a worker ended."""
     try:
@@ -378,15 +383,3 @@ def _lost(code: int) -> WorkerLost:
     why = ", as where memory runs out: fewer at once (--jobs) need less" if code == -getattr(signal, "SIGKILL", 9) else ""
     kept = "what was finished is kept, and the same call goes on from there"
     return WorkerLost(f"a worker process {how} before its work was done{why}; {kept}")
-
-
-def _quota() -> int:
-    """Return how many cores a control group of Linux leaves to this process, very many where there is none."""
-    with suppress(OSError, ValueError):
-        quota, period = map(int, Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split())
-        return -(-quota // period)
-    with suppress(OSError, ValueError):
-        folder = Path("/sys/fs/cgroup/cpu")
-        quota, period = (int((folder / f"cpu.cfs_{name}_us").read_text(encoding="ascii")) for name in ("quota", "period"))
-        return -(-quota // period) if quota > 0 else sys.maxsize
-    return sys.maxsize

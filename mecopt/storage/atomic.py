@@ -19,6 +19,9 @@ from mecopt.contract.errors import InstanceError
 
 DAY = 86400.0
 
+BRIEFLY = 5.0
+"""Seconds for which a call of several waits for the lock of the whole folder, which others hold no longer than a moment."""
+
 LOCK, HOLDER = ".mecopt.lock", ".mecopt.holder"
 """Files of a folder that a run has to itself: the operating system's lock, which ends with its process, and whose it is."""
 
@@ -64,6 +67,27 @@ def to_myself(folder: Path) -> Iterator[None]:
     if folder in _held.get():
         yield
         return
+    with _writable(folder), _locked(folder):
+        yield
+
+
+@contextmanager
+def of_shard(folder: Path, number: int, count: int) -> Iterator[None]:
+    """Make a folder, and hold it as one of several calls that write parts of their own side by side; see `to_myself`.
+
+    Nothing is swept: whose half-written files are whose only the one knows that has the folder to itself.
+    """
+    folder = Path(folder).absolute()
+    if folder in _held.get():
+        yield
+        return
+    with _writable(folder), _locked_beside_others(folder, f"{number}-{count}"):
+        yield
+
+
+@contextmanager
+def _writable(folder: Path) -> Iterator[None]:
+    """Make a folder that can be written to."""
     with contextlib.ExitStack() as making:
         try:
             making.enter_context(made(folder))
@@ -72,8 +96,37 @@ def to_myself(folder: Path) -> Iterator[None]:
             raise InstanceError(f"{folder} is a file; allowed: a folder, which is made where there is none") from None
         except OSError as error:
             raise InstanceError(f"nothing can be written to the folder {folder}: {error.strerror}") from None
-        with _locked(folder):
-            yield
+        yield
+
+
+@contextmanager
+def _locked_beside_others(folder: Path, name: str) -> Iterator[None]:
+    """Hold the lock of one of several calls, which nobody has who holds the folder to himself."""
+    from filelock import FileLock, Timeout
+
+    lock, whole = FileLock(folder / f"{LOCK}.{name}"), FileLock(folder / LOCK)
+    shard = name.replace("-", "/")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise InstanceError(f"{folder} is in use by shard {shard}; wait for its end, or name another folder") from None
+    except (OSError, NotImplementedError):  # a file system without locks
+        yield
+        return
+    token = _held.set(_held.get() | {folder})
+    try:
+        try:
+            whole.acquire(timeout=BRIEFLY)  # other shards that begin ask for it, too
+        except Timeout:
+            raise InstanceError(
+                f"{folder} is in use by a run without shards; wait for its end, or name another folder"
+            ) from None
+        whole.release()
+        yield
+    finally:
+        _held.reset(token)
+        (folder / f"{LOCK}.{name}").unlink(missing_ok=True)
+        lock.release()
 
 
 @contextmanager
@@ -92,6 +145,11 @@ def _locked(folder: Path) -> Iterator[None]:
     except (OSError, NotImplementedError):  # a file system without locks
         yield
         return
+    try:
+        _without_shards(folder)
+    except InstanceError:
+        lock.release()
+        raise
     token = _held.set(_held.get() | {folder})
     try:
         (folder / HOLDER).write_text(f"the process {os.getpid()}", encoding="utf-8")
@@ -103,6 +161,21 @@ def _locked(folder: Path) -> Iterator[None]:
         for name in (HOLDER, LOCK):
             with contextlib.suppress(OSError):
                 (folder / name).unlink()
+        lock.release()
+
+
+def _without_shards(folder: Path) -> None:
+    """Raise `InstanceError` where a call of several is at work in a folder; remove what those have left that were killed."""
+    from filelock import FileLock, Timeout
+
+    for path in folder.glob(f"{LOCK}.*"):
+        lock = FileLock(path)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            shard = path.name.removeprefix(f"{LOCK}.").replace("-", "/")
+            raise InstanceError(f"{folder} is in use by shard {shard}; wait for its end, or name another folder") from None
+        path.unlink(missing_ok=True)
         lock.release()
 
 

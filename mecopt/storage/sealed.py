@@ -62,12 +62,17 @@ def write_table(path: Path, table: pa.Table, kind: str, key: str = "") -> None:
     key
         names everything that its content depends on.
     """
+    write_whole(path, table_bytes(table, kind, key))
+
+
+def table_bytes(table: pa.Table, kind: str, key: str = "") -> bytes:
+    """Return the content of the file that `write_table` writes."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     sink = pa.BufferOutputStream()
     pq.write_table(table.replace_schema_metadata(_own(table) | _encoded(_metadata(kind, key))), sink)
-    write_whole(path, _sealed(sink.getvalue().to_pybytes()))
+    return _sealed(sink.getvalue().to_pybytes())
 
 
 def read_table(

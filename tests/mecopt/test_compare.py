@@ -57,6 +57,7 @@ COLUMNS = [
     "solve_seconds",
     "predict_seconds",
     "message",
+    "host",
 ]
 METHODS = ["exact", "coordinate-descent", "all-local", "random"]
 MODELS = [BinaryOffloading, ComputationRate]
@@ -463,20 +464,13 @@ import os
 import signal
 import sys
 from mecopt.cli.main import main
-from mecopt.compare import run
+from mecopt.compare import computed, run
 
-def endless(path, problem, method, solver, labels, seed, *rest):
-    from mecopt.compare import run  # that of the process at work
-    if seed[1] >= 2:
-        print("at work on a part:", os.getpid(), file=sys.stderr, flush=True)
-        while True:
-            run.solve(problem, solver=solver, throw=False)
-    getattr(run, "sound", run._part)(path, problem, method, solver, labels, seed, *rest)
-
+sys.path.insert(0, {str(Path(__file__).parents[1] / "shared")!r})
 signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs in the background are born deaf to some signals
 if os.name == "posix":
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
-run.CHUNK, run.sound, run._part = {SHORT}, run._part, endless
+run.CHUNK, computed.FUNCTION = {SHORT}, "endless.part"
 main()
 """
 """The command line, but that the parts after the second one never end; whoever takes one says so."""

@@ -15,7 +15,8 @@ import pytest
 
 from mecopt import InstanceError
 from mecopt.cli.main import main
-from mecopt.running.workers import WorkerLost, _lost, cores, side_by_side
+from mecopt.running.cores import cores
+from mecopt.running.workers import WorkerLost, _lost, side_by_side
 
 
 def results(function: Callable[..., Any], tasks: list[tuple[Any, ...]], **how: Any) -> list[Any]:

@@ -19,10 +19,10 @@ from typing import Any
 import mecopt
 from mecopt.compare.bench.rows import Measurement
 from mecopt.compare.bench.turns import Timing, threads
-from mecopt.compare.parts import versions
 from mecopt.contract.errors import InstanceError
 from mecopt.storage.atomic import require_file, write_whole
 from mecopt.storage.sealed import Unusable, with_seal
+from mecopt.storage.versions import versions
 
 KIND, VERSION = "mecopt bench", 1
 
