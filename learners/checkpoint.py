@@ -10,6 +10,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from mecopt.contract.errors import InstanceError
+from mecopt.running.pauses import checkpointed
 from mecopt.storage import sealed as stored
 
 Array = NDArray[Any]
@@ -23,7 +24,7 @@ LOGGED = "log_"
 
 
 def write_checkpoint(path: Path, key: str, done: int, state: Mapping[str, Array], columns: Mapping[str, Array]) -> None:
-    """Write how far a run has come.
+    """Write how far a run has come; where it is asked to pause, it ends here (`mecopt.running.pauses`).
 
     Parameters
     ----------
@@ -40,6 +41,7 @@ def write_checkpoint(path: Path, key: str, done: int, state: Mapping[str, Array]
     """
     named = {**state, **{f"{LOGGED}{name}": values for name, values in columns.items()}}
     stored.write_arrays(path, named, KIND, key, {"done": str(done)})
+    checkpointed()
 
 
 def resume(path: Path, key: str, restore: Callable[[Mapping[str, Array]], None], columns: Mapping[str, Array]) -> int:

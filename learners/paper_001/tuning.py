@@ -12,6 +12,7 @@ falls.
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,7 +24,7 @@ from mecopt.evaluation.intervals import standard_error
 from mecopt.learners.h_maddpg import LEARNER, HMaddpg
 from mecopt.learners.paper_001.measures import Size, follow
 from mecopt.learners.paper_001.worlds import NOMINAL, stream, training
-from mecopt.running.workers import side_by_side
+from mecopt.parallel import Task, at_work
 
 SEEDS = (1000, 1001)
 """Of the tries; those of the evaluation are others."""
@@ -119,14 +120,17 @@ def settings_of(method: str, name: str, users: str | None = None) -> Mapping[str
     return found if users in LEARN else {key: value for key, value in found.items() if key not in ("user_reward", "told")}
 
 
-def tried(out: Path, method: str, name: str, seed: int) -> tuple[str, str, float, float]:
-    """Train one try; return what it earns on fresh frames without noise, and its outage there."""
+TRIED = "mecopt.learners.paper_001.tuning.tried"
+
+
+def tried(out: Path, method: str, name: str, seed: int) -> bytes:
+    """Train one try; return as JSON what it earns on fresh frames without noise, and its outage there."""
     folder = out / f"{method} {name} {seed}".replace(" ", "-").replace(",", "")
     settings = LEARNER.configured("default", settings_of(method, name))
     LEARNER.train(training(NOMINAL, seed, FRAMES), settings, seed, folder, {"try": name})
     frames = stream(NOMINAL, seed, FOLLOWED.length, FOLLOWED.lanes)
     means = follow(frames, HMaddpg.load(folder).act, seed, FOLLOWED.skipped).means
-    return method, name, means.reward, means.outage
+    return json.dumps([method, name, means.reward, means.outage]).encode()
 
 
 Runs = Mapping[str, tuple[str, ...]]
@@ -142,11 +146,16 @@ STAGES: Mapping[str, tuple[Runs, tuple[int, ...]]] = {
 def main(out: Path, stage: str = "first") -> None:
     """Print the tries of all methods as a table."""
     runs, seeds = STAGES[stage]
-    tasks = [(out, method, name, seed) for seed in seeds for method in METHODS for name in runs[method]]
     found: dict[tuple[str, str], list[tuple[float, float]]] = {}
-    with side_by_side(tried, tasks) as finished:
-        for method, name, reward, outage in finished:
-            found.setdefault((method, name), []).append((reward, outage))
+
+    def told(result: bytes) -> None:
+        method, name, reward, outage = json.loads(result)
+        found.setdefault((method, name), []).append((reward, outage))
+
+    tries = [(out, method, name, seed) for seed in seeds for method in METHODS for name in runs[method]]
+    with at_work([Task("-".join(map(str, one[1:])), TRIED, one, told) for one in tries]) as finished:
+        for _ in finished:
+            pass
     sys.stdout.write("| method | try | reward (11), kbit/J | outage |\n|---|---|---|---|\n")
     for (method, name), values in found.items():
         rewards, outages = np.array(values).T

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from mecopt.cli.many import many_options
 from mecopt.cli.numbers import Whole
 
 QUICK_ROWS = 8
@@ -17,6 +18,7 @@ QUICK_ROWS = 8
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder for results, pictures and trained policies.")
 @click.option("--seeds", type=Whole(1), help="Repetitions with different random numbers; by default the paper's plan.")
 @click.option("--quick", is_flag=True, help="A smoke test on a small scale; its verdicts mean nothing.")
+@many_options
 def command(paper: str | None, output: Path | None, seeds: int | None, quick: bool) -> None:
     """Run the evaluation of PAPER again, beside the proved optimum, and judge each of its claims.
 
@@ -27,8 +29,8 @@ def command(paper: str | None, output: Path | None, seeds: int | None, quick: bo
 
     from mecopt.cli.console import console, told_progress
     from mecopt.contract.errors import InstanceError
+    from mecopt.parallel import folder_of_run
     from mecopt.registry import find_reproduction, reproduction_names
-    from mecopt.storage.atomic import to_myself
 
     screen = console()
     if paper is None:
@@ -38,7 +40,7 @@ def command(paper: str | None, output: Path | None, seeds: int | None, quick: bo
     reproduction = find_reproduction(paper)
     if output is None:
         raise InstanceError("reproduce needs a folder for its results: -o FOLDER")
-    with to_myself(output):
+    with folder_of_run(output):
         try:
             with told_progress(screen) as progress:
                 findings = reproduction.run(

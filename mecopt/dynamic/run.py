@@ -149,7 +149,7 @@ def roll_out(
         begun = [task.task(number) for number, task in enumerate(tasks)]
         try:
             with at_work([one for one in begun if one is not None], jobs) as running:
-                for one in running:
+                for one, _ in running:
                     if not one.function.endswith(".mapped_out"):
                         done += 1
                         progress(done, total)

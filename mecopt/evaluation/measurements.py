@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from mecopt.contract.errors import InstanceError, unknown
 from mecopt.storage import sealed as stored
+from mecopt.storage.atomic import write_whole
 
 
 class Row(NamedTuple):
@@ -109,11 +110,15 @@ class Measurements:
 
         The key names what it depends on, see `mecopt.storage.sealed`.
         """
+        write_whole(path, self.content(key))
+
+    def content(self, key: str = "") -> bytes:
+        """Return the content of the file that `write` writes."""
         import pyarrow as pa
 
         columns = zip(*self.rows, strict=True) if self.rows else ([],) * len(Row._fields)
         arrays = [pa.array(list(column), type=kind) for column, kind in zip(columns, _types(), strict=True)]
-        stored.write_table(path, pa.table(arrays, names=list(Row._fields)), KIND, key)
+        return stored.table_bytes(pa.table(arrays, names=list(Row._fields)), KIND, key)
 
     @classmethod
     def read(cls, path: Path, key: str | None = None) -> Measurements:

@@ -14,7 +14,7 @@ import json
 import os
 import platform
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -25,11 +25,13 @@ from mecopt.evaluation.claims import Claim
 from mecopt.evaluation.measurements import Measurements, Row, gathered
 from mecopt.evaluation.pictures import Drawing
 from mecopt.evaluation.reproduction import BRIEF, Findings, Progress, Reproduction
+from mecopt.evaluation.shared import measuring, training
 from mecopt.evaluation.tables import Pivot
-from mecopt.running.workers import side_by_side
+from mecopt.parallel import Task, at_work, before_gathering, folder_of_run
+from mecopt.parallel.places import is_shared
 from mecopt.show.numbers import counted
 from mecopt.storage import sealed as stored
-from mecopt.storage.atomic import class_digest, code_digest, sweep, to_myself
+from mecopt.storage.atomic import class_digest, code_digest, sweep
 
 PACKAGES = ("mecopt", "numpy", "scipy", "numba", "torch", "gymnasium", "stable-baselines3")
 """Whose versions a report names, where they are installed."""
@@ -93,7 +95,7 @@ class Study(Reproduction):
 
     def run(self, out: Path, *, seeds: int, quick: bool, progress: Progress) -> Findings:
         """Train, measure, judge; what stands finished in `out` is not done again."""
-        with to_myself(out):
+        with folder_of_run(out):
             found = self.measured(out, seeds=seeds, quick=quick, progress=progress)
             found.write(out / LONG)
         return Findings(
@@ -129,7 +131,10 @@ class Study(Reproduction):
             if any((plan.method, plan.setting) == (other.method, other.setting) for other in plans[:k]):
                 raise InstanceError(f"{plan.method!r} is planned twice in the setting {plan.setting!r}; allowed: once")
         places = _Places(out, [self.paper, class_digest(type(self)), _versions(), quick])
-        trainings = [_Training(self, plan, seed, places.folder(plan, seed), quick) for plan in plans for seed in numbers]
+        trainings = [
+            training(self, plan, seed, places.folder(plan, seed), quick, number)
+            for number, (plan, seed) in enumerate((plan, seed) for plan in plans for seed in numbers)
+        ]
         _all(trainings, "training", progress)
         parts: list[_Part] = [_Once(self, *places.file("once", []), quick)]
         for setting in self.settings:
@@ -141,25 +146,16 @@ class Study(Reproduction):
                 parts.append(_Measuring(self, setting, seed, trained, *places.file(f"{setting}-{seed}", key), quick))
                 if setting in self.timed:
                     parts.append(_Timing(self, setting, seed, trained, *places.file(f"times-{setting}-{seed}", key), quick))
-        sweep(parts[0].file.parent)
+        if not is_shared():
+            sweep(parts[0].file.parent)
         unusable: list[str] = []
-        left = [part for part in parts if stored.standing(part.read, unusable) is None]
+        left = [(number, part) for number, part in enumerate(parts) if stored.standing(part.read, unusable) is None]
         stored.tell(unusable)
-        _all([part for part in left if not isinstance(part, _Timing)], "measuring", progress)
-        _all([part for part in left if isinstance(part, _Timing)], "measuring times", progress, jobs=1)
+        timed = [measuring(part, number) for number, part in left if isinstance(part, _Timing)]
+        _all([measuring(part, number) for number, part in left if not isinstance(part, _Timing)], "measuring", progress)
+        before_gathering()
+        _all(timed, "measuring times", progress, here=True)
         return gathered(part.read() for part in parts)
-
-
-@dataclass(frozen=True)
-class _Training:
-    study: Study
-    plan: Plan
-    seed: int
-    folder: Path
-    quick: bool
-
-    def __call__(self) -> None:
-        self.study.train(self.plan, self.seed, self.folder, self.quick)
 
 
 @dataclass(frozen=True)
@@ -168,11 +164,17 @@ class _Once:
     file: Path
     key: str
     quick: bool
+    trained: ClassVar[Mapping[str, Path]] = {}
 
-    def __call__(self) -> None:
-        rows = tuple(self.study.measure_once(self.quick))
+    def measure(self, trained: Mapping[str, Path]) -> Iterable[Row]:
+        """Measure what is to stand in the file, given the folders of what was trained, wherever they are."""
+        return self.study.measure_once(self.quick)
+
+    def content(self, trained: Mapping[str, Path]) -> bytes:
+        """Return what is to stand in the file."""
+        rows = tuple(self.measure(trained))
         self.require(rows)
-        Measurements(rows).write(self.file, self.key)
+        return Measurements(rows).content(self.key)
 
     def read(self) -> Measurements:
         """Return what was measured; raises `mecopt.storage.sealed.Unusable`."""
@@ -193,14 +195,15 @@ class _Measuring:
     key: str
     quick: bool
 
-    def __call__(self) -> None:
-        rows = tuple(self.measure())
-        self.require(rows)
-        Measurements(rows).write(self.file, self.key)
+    def measure(self, trained: Mapping[str, Path]) -> Iterable[Row]:
+        """Measure what is to stand in the file, given the folders of what was trained, wherever they are."""
+        return self.study.measure(self.setting, self.seed, trained, self.quick)
 
-    def measure(self) -> Iterable[Row]:
-        """Measure what is to stand in the file."""
-        return self.study.measure(self.setting, self.seed, self.trained, self.quick)
+    def content(self, trained: Mapping[str, Path]) -> bytes:
+        """Return what is to stand in the file."""
+        rows = tuple(self.measure(trained))
+        self.require(rows)
+        return Measurements(rows).content(self.key)
 
     def read(self) -> Measurements:
         """Return what was measured; raises `mecopt.storage.sealed.Unusable`."""
@@ -213,26 +216,24 @@ class _Measuring:
 
 @dataclass(frozen=True)
 class _Timing(_Measuring):
-    def measure(self) -> Iterable[Row]:
+    def measure(self, trained: Mapping[str, Path]) -> Iterable[Row]:
         """Measure times."""
-        return self.study.measure_times(self.setting, self.seed, self.trained, self.quick)
+        return self.study.measure_times(self.setting, self.seed, trained, self.quick)
 
 
 _Part = _Once | _Measuring
 
 
-def _all(tasks: Sequence[Callable[[], None]], what: str, progress: Progress, jobs: int | None = None) -> None:
-    """Do all tasks side by side, or one after the other."""
+def _all(tasks: Sequence[Task], what: str, progress: Progress, here: bool = False) -> None:
+    """Do all tasks where the caller of the run said, or here, one after the other."""
     if not tasks:
         return
     progress(what, 0, len(tasks))
-    with side_by_side(_do, [(task,) for task in tasks], jobs) as finished:
-        for done, _ in enumerate(finished, start=1):
+    with at_work(tasks, here=here) as finished:
+        done = 0
+        for _, last in finished:
+            done += last
             progress(what, done, len(tasks))
-
-
-def _do(task: Callable[[], None]) -> None:
-    task()
 
 
 def _require(rows: Sequence[Row], how: str, settings: Sequence[str], seed: int | None) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import logging
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -43,7 +44,7 @@ class Cluster:
         self.client: Any = None
 
     @contextmanager
-    def at_work(self, tasks: Sequence[Task]) -> Iterator[Iterator[Task]]:
+    def at_work(self, tasks: Sequence[Task]) -> Iterator[Iterator[tuple[Task, bool]]]:
         """Give tasks as they are done and written, see `mecopt.parallel.at_work`."""
         if not tasks:
             yield iter(())
@@ -60,7 +61,8 @@ class Cluster:
         """Return the client; raises `InstanceError` where no scheduler answers, or a worker is another one than allowed."""
         if self.client is None:
             distributed = _distributed()
-            logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what is lost is told here, in a sentence
+            for name in ("distributed", "distributed.client"):  # what is lost is told here, in a sentence
+                logging.getLogger(name).setLevel(logging.CRITICAL)
             try:
                 self.client = distributed.Client(self.address, timeout=PATIENCE, set_as_default=False, name="mecopt")
             except (OSError, TimeoutError, ValueError, TypeError) as error:
@@ -102,20 +104,19 @@ class _Run:
         self.asked: dict[str, tuple[Task, Any]] = {}
         self.finished = _distributed().as_completed(loop=client.loop, with_results=True, raise_errors=False)
 
-    def results(self) -> Iterator[Task]:
-        """Yield tasks whose results are written."""
+    def results(self) -> Iterator[tuple[Task, bool]]:
+        """Yield tasks whose results are written, and whether nothing follows."""
         self._fill()
         while self.asked:
             future, found = next(self.finished)
             task, _ = self.asked.pop(future.key)
-            status = future.status
             future.release()
-            following = task.written(_result(status, found))
+            following = task.written(_result(found))
             if following is not None:
                 self._ask([following])
             else:
                 self._fill()
-            yield task
+            yield task, following is None
 
     def end(self) -> None:
         """Take back what was asked for and is not done."""
@@ -132,15 +133,17 @@ class _Run:
             self._ask(some)
 
     def _ask(self, tasks: Sequence[Task]) -> None:
-        futures = self.client.map(
-            remote,
-            [task.function for task in tasks],
-            [task.content() for task in tasks],
-            own=identity(),
-            key=[task.label for task in tasks],
-            pure=True,
-            retries=RETRIES,
-        )
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Sending large graph")  # the bytes of arguments, each sent once
+            futures = self.client.map(
+                remote,
+                [task.function for task in tasks],
+                [task.content() for task in tasks],
+                own=identity(),
+                key=[task.label for task in tasks],
+                pure=True,
+                retries=RETRIES,
+            )
         self.asked.update({task.label: (task, future) for task, future in zip(tasks, futures, strict=True)})
         self.finished.update(futures)
 
@@ -159,28 +162,28 @@ def remote(function: str, content: bytes, own: dict[str, Any]) -> tuple[bytes, b
         return b"", cloudpickle.dumps(error)
 
 
-def _result(status: str, found: Any) -> bytes:
-    """Return what came of a task, or raise what did."""
+def _result(found: Any) -> bytes:
+    """Return what came of a task, or raise what did; a future's status may have become another since."""
     import pickle
 
     distributed = _distributed()
-    if status == "finished":
+    if isinstance(found, BaseException):
+        raise WorkerLost(
+            "the scheduler was lost, or has forgotten what it was asked; what was finished is kept, and the same call goes "
+            "on from there"
+        )
+    if len(found) == 2:
         result, refused = found
         if refused is not None:
             raise pickle.loads(refused)
         return bytes(result)
-    if status == "error":
-        _, error, trace = found
-        if isinstance(error, distributed.KilledWorker):
-            raise WorkerLost(
-                f"a task ended {counted(error.allowed_failures + 1, 'workers')}, as where memory runs out; what was "
-                "finished is kept, and the same call goes on from there"
-            )
-        raise error.with_traceback(trace)
-    raise WorkerLost(
-        "the scheduler was lost, or has forgotten what it was asked; what was finished is kept, and the same call goes on "
-        "from there"
-    )
+    _, error, trace = found
+    if isinstance(error, distributed.KilledWorker):
+        raise WorkerLost(
+            f"a task ended {counted(error.allowed_failures + 1, 'workers')}, as where memory runs out; what was finished is "
+            "kept, and the same call goes on from there"
+        )
+    raise error.with_traceback(trace)
 
 
 def address_of(scheduler: str | Path, insecure: bool = False) -> str:

@@ -108,8 +108,8 @@ def where(
 @contextmanager
 def at_work(
     tasks: Sequence[Task], jobs: int | None = None, *, alone: int = 1, here: bool = False
-) -> Iterator[Iterator[Task]]:
-    """Give tasks as they are done and written, those that follow from others included.
+) -> Iterator[Iterator[tuple[Task, bool]]]:
+    """Give tasks as they are done and written, those that follow from others included, and whether nothing follows.
 
     Parameters
     ----------
@@ -146,10 +146,11 @@ def at_work(
             called, [(task.function, task.arguments) for task in own], workers, after=_Written(own)
         ) as running:
             yield running
-    if len(own) < len(listed):
+    missing = [task for task in listed if task not in own and not task.stands()]
+    if missing:
         raise PartsElsewhere(
-            f"shard {number}/{count} has done its share, {counted(len(own), 'parts')}; {len(listed) - len(own)} of other "
-            "shards were missing when it began. When all are done, the same call without a shard gathers"
+            f"shard {number}/{count} has done its share, {counted(len(own), 'parts')}; {len(missing)} of other shards were "
+            "missing. When all are done, the same call without a shard gathers"
         )
 
 
@@ -159,13 +160,13 @@ class _Written:
     def __init__(self, tasks: Sequence[Task]) -> None:
         self.tasks = dict(enumerate(tasks))
 
-    def __call__(self, number: int, result: bytes) -> tuple[Task, tuple[str, tuple[object, ...]] | None]:
+    def __call__(self, number: int, result: bytes) -> tuple[tuple[Task, bool], tuple[str, tuple[object, ...]] | None]:
         done = self.tasks[number]
         following = done.written(result)
         if following is None:
-            return done, None
+            return (done, True), None
         self.tasks[number] = following
-        return done, (following.function, following.arguments)
+        return (done, False), (following.function, following.arguments)
 
 
 def is_elsewhere() -> bool:

@@ -32,6 +32,8 @@ class Task:
     """Called with the result on the machine that asked: writes it, and returns the task that follows, if one does."""
     number: int = 0
     """Its place among all tasks of its kind, those that are done already included: what calls of an array job go by."""
+    stands: Callable[[], bool] = bool
+    """Whether another call of an array job has done it; not, unless said."""
 
     def content(self) -> bytes:
         """Return the arguments as they are sent."""
