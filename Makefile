@@ -44,12 +44,14 @@ bench-compare: all  ## This tree beside another commit, call by call: make bench
 	@test -n '$(BASE)' || { echo 'make bench-compare BASE=REV: a commit, tag or branch' >&2; exit 2; }
 	$(BIN)/python tools/bench_compare.py '$(BASE)' -o out/bench-compare.json
 
-reproduce: all  ## The papers' evaluations, each claim judged, and the tests that take minutes.
-	$(BIN)/mecopt reproduce 000 -o out/000
-	$(BIN)/mecopt reproduce 001 -o out/001
-	$(BIN)/mecopt reproduce 002 -o out/002
-	$(BIN)/mecopt reproduce 003 -o out/003
-	$(BIN)/mecopt reproduce 004 -o out/004
+WHERE := $(if $(SCHEDULER),--scheduler '$(SCHEDULER)')
+
+reproduce: all  ## The papers' evaluations, each claim judged, and the tests that take minutes; SCHEDULER=ADDRESS shares them.
+	$(BIN)/mecopt reproduce 000 -o out/000 $(WHERE)
+	$(BIN)/mecopt reproduce 001 -o out/001 $(WHERE)
+	$(BIN)/mecopt reproduce 002 -o out/002 $(WHERE)
+	$(BIN)/mecopt reproduce 003 -o out/003 $(WHERE)
+	$(BIN)/mecopt reproduce 004 -o out/004 $(WHERE)
 	$(BIN)/python -m pytest -m slow
 
 wheel: core  ## A wheel of this platform with all kernels compiled, in dist/; takes minutes.

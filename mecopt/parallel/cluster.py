@@ -29,7 +29,7 @@ LOGGER = logging.getLogger("mecopt")
 RETRIES = 2
 """Times that a task is tried again which ended in an error of the worker, not of mecopt's."""
 
-AHEAD, LEAST_AHEAD = 4, 16
+AHEAD, LEAST_AHEAD = 8, 32
 """Tasks that are sent per worker before the first of them is done, and at least."""
 
 PATIENCE, LOOKING = "30 s", 5.0
@@ -102,6 +102,7 @@ class _Run:
     def __init__(self, client: Any, tasks: Sequence[Task]) -> None:
         self.client, self.left, self.over = client, iter(tasks), Event()
         self.asked: dict[str, tuple[Task, Any]] = {}
+        self.ahead = LEAST_AHEAD
         self.finished = _distributed().as_completed(loop=client.loop, with_results=True, raise_errors=False)
 
     def results(self) -> Iterator[tuple[Task, bool]]:
@@ -126,9 +127,12 @@ class _Run:
                 self.client.cancel([future for _, future in self.asked.values()], force=True)
 
     def _fill(self) -> None:
+        """Send more where half of what was sent ahead is done: the scheduler is asked seldom, and no worker waits."""
+        if len(self.asked) > self.ahead // 2:
+            return
         workers = sum(one["nthreads"] for one in self.client.scheduler_info()["workers"].values())
-        room = max(AHEAD * workers, LEAST_AHEAD) - len(self.asked)
-        some = [task for _, task in zip(range(room), self.left, strict=False)]
+        self.ahead = max(AHEAD * workers, LEAST_AHEAD)
+        some = [task for _, task in zip(range(self.ahead - len(self.asked)), self.left, strict=False)]
         if some:
             self._ask(some)
 
