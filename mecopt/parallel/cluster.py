@@ -78,12 +78,17 @@ class Cluster:
             self.client = None
 
     def _preflight(self) -> None:
-        if not self.client.scheduler_info()["workers"]:
-            LOGGER.warning("mecopt: the scheduler %s has no worker yet; waiting for one", self.address)
-            self.client.wait_for_workers(1)
-        found = self.client.run(answer, on_error="return")
-        for worker, told in sorted(found.items()):
-            require(worker, told)
+        """Ask every worker what it is; one that cannot be reached has just ended, and is given nothing either."""
+        asked = False
+        while not asked:
+            if not self.client.scheduler_info()["workers"]:
+                LOGGER.warning("mecopt: the scheduler %s has no worker yet; waiting for one", self.address)
+                self.client.wait_for_workers(1)
+            found = self.client.run(answer, on_error="return")
+            for worker, told in sorted(found.items()):
+                if not isinstance(told, OSError):
+                    require(worker, told)
+                    asked = True
 
     def _watch(self, over: Event) -> None:
         """Say, once each time, that no worker is left; the work goes on when there is one."""
