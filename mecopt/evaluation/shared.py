@@ -30,8 +30,8 @@ def training(study: Any, plan: Any, seed: int, folder: Path, quick: bool, number
     """Return the task of a training; what stands finished in its folder is left there, what was interrupted goes on."""
     key, ended = digest_of([folder.parts[-2:], seed]), folder.with_name(f"{folder.name}.done")
     if not is_elsewhere():
-        arguments = study, plan, seed, folder, quick
-        return Task(key, f"{__name__}.trained_here", arguments, lambda _: ended.touch(), number, ended.exists)
+        here = study, plan, seed, folder, quick
+        return Task(key, f"{__name__}.trained_here", here, lambda _: ended.touch(), number, ended.exists)
     before = packed(folder)
 
     def written(result: bytes) -> Task | None:
