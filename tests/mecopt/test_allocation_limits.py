@@ -215,7 +215,9 @@ def test_a_batch_is_answered_as_its_instances_are(cls: type[Problem]) -> None:
     np.testing.assert_array_equal(candidates.objective[:, 1], whole.objective)
 
 
-@pytest.mark.parametrize("cls", LIMITED)
+@pytest.mark.parametrize(
+    "cls", [pytest.param(cls, marks=[pytest.mark.slow] if cls is BandwidthPower else []) for cls in LIMITED]
+)
 def test_open_decisions_are_the_best_of_all(cls: type[Problem]) -> None:
     rng = np.random.default_rng(6)
     for _ in range(3):
