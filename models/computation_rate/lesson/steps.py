@@ -1,8 +1,9 @@
 """The lesson on the computation rate: from Shannon's formula to one price of time."""
 
 from mecopt.lesson import Lesson, Step
-from mecopt.models.computation_rate.lesson import checks, solvers
+from mecopt.models.computation_rate.lesson import checks, figures, solvers
 from mecopt.models.computation_rate.lesson.alike import check_alike, check_counts
+from mecopt.models.computation_rate.lesson.exercises import EXERCISES
 
 PROGRAM = Step(
     title="The program: who offloads, and how the frame is shared",
@@ -56,6 +57,7 @@ Scaling a and τ by the same factor leaves a/τ alone and multiplies the rate by
 a^(−5/3), which is negative. Sums of concave functions with weights ≥ 0 are concave.
 """,
     check=checks.check_concavity,
+    figure=figures.PERSPECTIVE,
 )
 
 CONES = Step(
@@ -168,6 +170,7 @@ what a longer frame brings. There the CPUs run longer, too: with the energy μPh
 a frame of length T computes and sends T times the bits, R more for each unit of its length.
 """,
     check=checks.check_mode_price,
+    figure=figures.MODE_PRICE,
 )
 
 ANY_PRICE = Step(
@@ -194,6 +197,7 @@ is the largest of N + 1 maxima of ν(1 − a) + A∛a + Ca, a concave function w
 C)))^(3/2)), or at a = 1 if C ≥ ν.
 """,
     check=checks.check_any_price_bounds,
+    figure=figures.ANY_PRICE,
 )
 
 BEST_PRICE = Step(
@@ -220,6 +224,7 @@ tie there, one that overbooks the frame and one that leaves time unused, and the
 gap.
 """,
     check=checks.check_best_price,
+    figure=figures.SLOPE,
 )
 
 REDUCED_COSTS = Step(
@@ -275,6 +280,7 @@ Of equal users only the number that offloads matters, so it is the number that i
 Of nearly equal users it matters nearly alone. Fading makes users differ, and then a handful of nodes suffices.
 """,
     check=check_alike,
+    figure=figures.EQUAL_USERS,
 )
 
 COUNTS = Step(
@@ -338,4 +344,5 @@ Every step is a statement, its proof, and a check that measures it by other mean
         ALIKE,
         COUNTS,
     ),
+    exercises=EXERCISES,
 )
