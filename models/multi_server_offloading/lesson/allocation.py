@@ -1,7 +1,7 @@
 """The lesson on many servers, the decision fixed: from a sum of ratios to the square-root rule per server."""
 
 from mecopt.lesson import Step
-from mecopt.models.multi_server_offloading.lesson import checks, ratios
+from mecopt.models.multi_server_offloading.lesson import checks, figures, ratios
 
 PROGRAM = Step(
     title="The program, and what is wrong in print",
@@ -62,6 +62,7 @@ That problem is `priced-power`: there the ratios are not convex as they stand, a
 that makes them so. In `bandwidth-power`, where one band is shared too, they are convex again, for another reason.
 """,
     check=ratios.check_convex,
+    figure=figures.CONVEX_ALREADY,
 )
 
 EPIGRAPH = Step(
@@ -140,6 +141,7 @@ server j saves. That is the whole of P2: a formula, where the paper solves a con
 at.
 """,
     check=checks.check_square_root_rule,
+    figure=figures.TWO_SERVERS,
 )
 
 TRANSFORMS = Step(
@@ -171,6 +173,7 @@ not.
 All three roads are sound where they belong, and it is good to know where that is: see step 2.
 """,
     check=ratios.check_transforms,
+    figure=figures.CURES,
 )
 
 ALLOCATION = (PROGRAM, CONVEX, EPIGRAPH, FULL_POWER, SQUARE_ROOT_RULE, TRANSFORMS)

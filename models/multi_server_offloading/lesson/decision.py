@@ -2,7 +2,7 @@
 
 from mecopt.lesson import Step
 from mecopt.models.multi_server_offloading.lesson import alike as lesson_alike
-from mecopt.models.multi_server_offloading.lesson import prices, slots
+from mecopt.models.multi_server_offloading.lesson import figures, prices, slots
 
 ANY_PRICES = Step(
     title="Any prices of the servers bound all decisions, and say what they miss",
@@ -32,6 +32,7 @@ more than a bound: the first sum is what users lose who do not take their cheape
 are from the loads that their prices stand for. An optimal decision keeps both small, and there is nothing else.
 """,
     check=prices.check_prices,
+    figure=figures.ANY_PRICES,
 )
 
 BEST_PRICES = Step(
@@ -178,6 +179,7 @@ and Hax 1981), and shares what is left among the others. The identity of step 7 
 stays one at all prices. Slots still work with places limited, but not with bounds on speeds: users then differ.
 """,
     check=slots.check_limits,
+    figure=figures.LIMITS,
 )
 
 COUNTS = Step(

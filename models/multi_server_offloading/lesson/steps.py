@@ -6,6 +6,7 @@
 from mecopt.lesson import Lesson
 from mecopt.models.multi_server_offloading.lesson.allocation import ALLOCATION
 from mecopt.models.multi_server_offloading.lesson.decision import DECISION
+from mecopt.models.multi_server_offloading.lesson.exercises import EXERCISES
 
 LESSON = Lesson(
     problem="multi-server-offloading",
@@ -20,4 +21,5 @@ bounds all (M + 1)ᴺ decisions at once and says how far each of them is from th
 Every step is a statement, its proof, and a check that measures it by other means on random instances.
 """,
     steps=(*ALLOCATION, *DECISION),
+    exercises=EXERCISES,
 )
