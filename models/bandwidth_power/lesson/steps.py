@@ -1,8 +1,9 @@
 """The lesson on bandwidth and power: from a ratio to one price of bandwidth."""
 
 from mecopt.lesson import Lesson, Step
-from mecopt.models.bandwidth_power.lesson import checks, prices
+from mecopt.models.bandwidth_power.lesson import checks, figures, prices
 from mecopt.models.bandwidth_power.lesson.alike import check_counts
+from mecopt.models.bandwidth_power.lesson.exercises import EXERCISES
 from mecopt.models.bandwidth_power.lesson.ratios import check_ratios
 
 PROGRAM = Step(
@@ -50,6 +51,7 @@ with the weights θb₁/b and (1 − θ)b₂/b. φ is concave, so b φ(p/b) ≥ 
 the value at the mean of the rates, since the rate there is no less, and that at most the mean of the values.
 """,
     check=checks.check_perspective,
+    figure=figures.JOINT_CONVEXITY,
 )
 
 BUDGET = Step(
@@ -147,6 +149,7 @@ minimum of concave functions is concave. On narrow bands the budget binds, since
 wide ones the cap does; the two meet where g/b = exp(uᴱ) − 1.
 """,
     check=checks.check_elimination,
+    figure=figures.ELIMINATION,
 )
 
 PRICE = Step(
@@ -183,6 +186,7 @@ Dearer bandwidth is never answered by more of it, so the demand falls in β. In 
 takes a few steps.
 """,
     check=prices.check_price,
+    figure=figures.ONE_PRICE,
 )
 
 ANY_PRICE = Step(
@@ -204,6 +208,7 @@ choose its band freely: it pays Sᵢ + vᵢ(β) at least. Let every user choose 
 two. Neither raises the sum, and the last is L(β).
 """,
     check=prices.check_any_price_bounds,
+    figure=figures.ANY_PRICE,
 )
 
 BEST_PRICE = Step(
@@ -310,4 +315,5 @@ Every step is a statement, its proof, and a check that measures it by other mean
         REDUCED_COSTS,
         COUNTS,
     ),
+    exercises=EXERCISES,
 )
