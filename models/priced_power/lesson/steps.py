@@ -1,8 +1,9 @@
 """The lesson on priced power: from ratios that are not convex to one price."""
 
 from mecopt.lesson import Lesson, Step
-from mecopt.models.priced_power.lesson import checks, ratios
+from mecopt.models.priced_power.lesson import checks, figures, ratios
 from mecopt.models.priced_power.lesson.alike import check_counts
+from mecopt.models.priced_power.lesson.exercises import EXERCISES
 
 PROGRAM = Step(
     title="The program: a sum of ratios under one common limit",
@@ -55,6 +56,7 @@ That an affine over a concave function is "non-convex" is thus no theorem but a 
 whose midpoint lies above the chord answers it for good; that none is found proves nothing.
 """,
     check=ratios.check_convexity,
+    figure=figures.ONE_RATIO,
 )
 
 EPIGRAPH = Step(
@@ -138,6 +140,7 @@ t they are sufficient, because the program is convex. So in p every KKT point is
 are exact here. It takes the convex form to know that, and to prove it by a bound.
 """,
     check=checks.check_hidden_convexity,
+    figure=figures.TWO_VALLEYS,
 )
 
 EFFICIENCY = Step(
@@ -184,6 +187,7 @@ Lagrangian separates into the users' own problems. A higher price makes every us
 search finds where it meets I. By complementary slackness μI is then exactly what the Lagrangian adds: no gap.
 """,
     check=checks.check_decision_price,
+    figure=figures.ONE_PRICE,
 )
 
 ANY_PRICE = Step(
@@ -208,6 +212,7 @@ others keep the limit, and the cost exceeds the bound by μ times the interferen
 than what the tied users would cause. That bounds the gap to the best decision.
 """,
     check=checks.check_any_price_bounds,
+    figure=figures.ANY_PRICE,
 )
 
 REDUCED_COSTS = Step(
@@ -284,4 +289,5 @@ Every step is a statement, its proof, and a check that measures it by other mean
         REDUCED_COSTS,
         COUNTS,
     ),
+    exercises=EXERCISES,
 )
