@@ -1,7 +1,8 @@
 """The lesson on hybrid slots: from two ratios in eight variables to one variable with a proof."""
 
 from mecopt.lesson import Lesson, Step
-from mecopt.models.hybrid_slot.lesson import checks
+from mecopt.models.hybrid_slot.lesson import checks, figures
+from mecopt.models.hybrid_slot.lesson.exercises import EXERCISES
 
 PROGRAM = Step(
     title="The program: two ratios, and what the print needs to mean something",
@@ -46,6 +47,7 @@ is, by definition, the lower hull; two points of it suffice. τΦ(D/τ) is the p
 in D and τ. Below the first corner of the hull nothing is done for a while: this is what pacing means.
 """,
     check=checks.check_hull,
+    figure=figures.LOWER_HULL,
 )
 
 TANGENT = Step(
@@ -131,6 +133,7 @@ method knows. With one ratio, Dinkelbach's case, every stationary point is the o
 it is false. A proof has to come from elsewhere: the next step.
 """,
     check=checks.check_ratios,
+    figure=figures.PARAMETRIC,
 )
 
 BOUND = Step(
@@ -157,6 +160,7 @@ the piece's length, so near a smooth peak pieces of a hundred-thousandth prove 1
 The hull was not used: were it wrong, the bound would still hold, and show a gap.
 """,
     check=checks.check_bound,
+    figure=figures.PIECES,
 )
 
 NEED = Step(
@@ -237,4 +241,5 @@ left, and bound it by weak duality; see where methods for ratios end, and what t
 Every step is a statement, its proof, and a check that measures it by other means on random instances.
 """,
     steps=(PROGRAM, HULL, TANGENT, TIME, ONE, RATIOS, BOUND, NEED, GREEDY, STRICT),
+    exercises=EXERCISES,
 )
