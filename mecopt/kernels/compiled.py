@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from mecopt.contract.errors import BackendUnavailable
+from mecopt.kernels import interrupted
 from mecopt.running import clock, waiting
 from mecopt.running.concurrency import Rank, whole_after_fork
 
@@ -133,7 +134,7 @@ def _cache_of(function: Function, none: Any) -> Any:
 
 def _made_ready(cache: Any, function: Function, compile_: Callable[[Any], Any], signature: Any) -> Any:
     """Load or compile a kernel; numba calls this once for each signature."""
-    with clock.standing_still(), global_compiler_lock, ExitStack() as turns:
+    with interrupted.heard(), clock.standing_still(), global_compiler_lock, ExitStack() as turns:
         take_for_granted()
         if isinstance(cache, SharedCache):
             cache.turns = turns
