@@ -105,6 +105,27 @@ def _zeros(
     return found
 
 
+@compiled_inside
+def _totals(local: Floats, earned: Floats, charge: Floats, chosen: Bits) -> tuple[float, float, float]:
+    """Return what a set keeps and is paid at x = 1, and what it is charged."""
+    kept, paid, charged = 0.0, 0.0, 0.0
+    for g in range(chosen.size):
+        kept += 0.0 if chosen[g] == 1 else local[g]
+        paid += earned[g] if chosen[g] == 1 else 0.0
+        charged += charge[g] if chosen[g] == 1 else 0.0
+    return kept, paid, charged
+
+
+@compiled_inside
+def _after(
+    local: Floats, earned: Floats, charge: Floats, chosen: Bits, g: int, kept: float, paid: float, charged: float
+) -> tuple[float, float, float]:
+    """Let an item change sides, as the walk along x passes a zero of its gain, and return the totals after it."""
+    turn = 1.0 if chosen[g] == 0 else -1.0
+    chosen[g] = 1 - chosen[g]
+    return kept - turn * local[g], paid + turn * earned[g], charged + turn * charge[g]
+
+
 @compiled
 def rate_dual(
     data: RateData, item: Whole, charge: Floats, family: Family, price: float, cutoff: float, users: Whole, free: int,
@@ -124,11 +145,7 @@ def rate_dual(
     else:
         where, whose, order = np.empty(2 * free), np.empty(2 * free, np.int64), np.empty(2 * free, np.int64)
         changes = _zeros(local, earned, charge, family.state, chosen, where, whose, order)
-        kept, paid, charged = 0.0, 0.0, 0.0
-        for g in range(size):
-            kept += 0.0 if chosen[g] == 1 else local[g]
-            paid += earned[g] if chosen[g] == 1 else 0.0
-            charged += charge[g] if chosen[g] == 1 else 0.0
+        kept, paid, charged = _totals(local, earned, charge, chosen)
         top, at, best, low = -np.inf, 0.0, 0, 0.0
         for k in range(changes + 1):
             high = where[order[k]] if k < changes else 1.0
@@ -136,10 +153,7 @@ def rate_dual(
             if not value <= top:
                 top, at, best = value, x, k
             if k < changes:
-                g = whose[order[k]]
-                turn = 1.0 if chosen[g] == 0 else -1.0
-                chosen[g] = 1 - chosen[g]
-                kept, paid, charged = kept - turn * local[g], paid + turn * earned[g], charged + turn * charge[g]
+                kept, paid, charged = _after(local, earned, charge, chosen, whose[order[k]], kept, paid, charged)
                 low = high
         for k in range(best, changes):
             chosen[whose[order[k]]] = 1 - chosen[whose[order[k]]]
@@ -202,12 +216,10 @@ def _between(
             for g in range(size):
                 sets[k, g] = sets[k - 1, g]
             k -= 1
-        x[k], value[k], kept, paid, charged = trial, 0.0, 0.0, 0.0, 0.0
         for g in range(size):
             sets[k, g] = other[g]
-            kept += 0.0 if other[g] == 1 else local[g]
-            paid += earned[g] if other[g] == 1 else 0.0
-            charged += charge[g] if other[g] == 1 else 0.0
+        kept, paid, charged = _totals(local, earned, charge, other)
+        x[k] = trial
         value[k] = kept * trial + (paid - held) * trial * trial * trial - charged
         ends += 1
         own, where = _peak(kept, paid, charged, price, 0.0, 1.0)
@@ -257,12 +269,9 @@ def rate_slacks(
     _items(data, item, state, price, local, earned, spent)
     where, whose, order = np.empty(2 * size), np.empty(2 * size, np.int64), np.empty(2 * size, np.int64)
     changes = _zeros(local, earned, charge, state, chosen, where, whose, order)
-    kept, paid, charged, low, sizes = 0.0, 0.0, 0.0, 0.0, price
+    (kept, paid, charged), low, sizes = _totals(local, earned, charge, chosen), 0.0, price
     for g in range(size):
         sizes += local[g] + earned[g] + abs(charge[g])
-        kept += 0.0 if chosen[g] == 1 else local[g]
-        paid += earned[g] if chosen[g] == 1 else 0.0
-        charged += charge[g] if chosen[g] == 1 else 0.0
         slack[g, 0] = slack[g, 1] = cutoff - bound
     doubt = 2e-15 * (1.0 + 0.1 * changes) * sizes
     for k in range(changes + 1):
@@ -277,10 +286,7 @@ def rate_slacks(
                     slack[g, chosen[g]] = min(slack[g, chosen[g]], -bound - value)
                     slack[g, 1 - chosen[g]] = min(slack[g, 1 - chosen[g]], -bound - other)
         if k < changes:
-            g = whose[order[k]]
-            turn = 1.0 if chosen[g] == 0 else -1.0
-            chosen[g] = 1 - chosen[g]
-            kept, paid, charged = kept - turn * local[g], paid + turn * earned[g], charged + turn * charge[g]
+            kept, paid, charged = _after(local, earned, charge, chosen, whose[order[k]], kept, paid, charged)
             low = high
 
 
