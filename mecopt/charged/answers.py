@@ -109,8 +109,11 @@ def one_answer(problem: Any, decision: Array) -> tuple[Any, Any] | None:
     return responses.allocation(responses.entries(priced.y, problem.users)), dual
 
 
-def bounds_at(problem: Any, decision: Array, dual: Any) -> Array:
-    """Return what weak duality proves of decisions at prices, those of limits on allocations among them."""
+def bounds_at(problem: Any, decision: Array, dual: Any, *, whole: bool = False) -> Array:
+    """Return what weak duality proves of decisions at prices, those of limits on allocations among them.
+
+    With `whole` every limit is charged, as `rows_of` says, and the bound of a separable problem is a sum over users.
+    """
     found = np.array(problem.plain.bound(decision, plain_dual(problem, dual)), dtype=float)
     named = {
         number: np.broadcast_to(getattr(dual, rule.price), found.shape).reshape(-1)
@@ -131,14 +134,14 @@ def bounds_at(problem: Any, decision: Array, dual: Any) -> Array:
     for k in np.flatnonzero(charged & np.isfinite(values)).tolist():
         one = type(dual)(**{name: value[k] for name, value in own.items()})
         at = {number: float(value[k]) for number, value in named.items()}
-        values[k] = problem.sign * bound_of_one(flat[k], rows[k], one, at)
+        values[k] = problem.sign * bound_of_one(flat[k], rows[k], one, at, whole=whole)
     return values.reshape(lead)
 
 
-def bound_of_one(problem: Any, decision: Array, dual: Any, named: dict[int, float]) -> float:
+def bound_of_one(problem: Any, decision: Array, dual: Any, named: dict[int, float], *, whole: bool = False) -> float:
     """Return the bound of a single instance and decision as a cost to be minimised, at prices of limits by their numbers."""
     responses = problem.plain.responses(decision)
-    rows = rows_of(problem, decision, responses)
+    rows = rows_of(problem, decision, responses, whole=whole)
     prices = rows.prices(responses.prices(dual), named, responses.unit)
     value = responses.lagrangian(rows.matrix, rows.limit, prices)
     return value if np.isfinite(value) else -np.inf

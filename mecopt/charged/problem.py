@@ -49,6 +49,7 @@ def charged_class(base: Any, rules: tuple[Rule, ...], amounts: tuple[AmountRule,
         "solvers": solvers_of(base),
         **{f.name: f for f in fields},
         **_formulas(below),
+        "undecided": _named(derived(_undecided), "The same instances without limits on decisions."),
     }
     made: Any = type(base)(f"Charged{base.__name__}", (below,), body)
     kind: Any = dataclass(frozen=True, kw_only=True, eq=False)(made)
@@ -141,7 +142,7 @@ def _formulas(below: Any) -> dict[str, Any]:
     made = (violations, closed_form, respond, infeasible, bound, optimal_value, scorer, mended, relaxed_dual, random_dual)
     return {
         **{f.__name__: f for f in (*made, relaxed_bound, with_limit_prices, why_infeasible, to_pyomo, to_cvxpy)},
-        "plain": _named(derived(plain), "plain"),
+        "plain": _named(derived(plain), "The same instances without limits on allocations."),
         "move_values": formula_of(cast(Any, Problem), "move_values"),
         "idle": property(lambda self: np.zeros((*self.batch_shape, self.users), dtype=bool)),
         "backend": classmethod(backend),
@@ -150,9 +151,17 @@ def _formulas(below: Any) -> dict[str, Any]:
     }
 
 
-def _named(made: Any, name: str) -> Any:
+def _undecided(problem: Any) -> Any:
+    """Return the same instances without limits on decisions."""
+    if not problem.limits:
+        return problem
+    kind = charged_class(problem.unlimited, (), problem.allocation_limits)
+    return restored(kind, {f.name: getattr(problem, f.name) for f in declared(kind)})
+
+
+def _named(made: Any, words: str) -> Any:
     """Say what a property is."""
-    made.__doc__ = "The same instances without limits on allocations."
+    made.__doc__ = words
     return made
 
 

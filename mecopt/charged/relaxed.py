@@ -1,21 +1,24 @@
 r"""Bounds of all decisions at once under limits on allocations, where the bound of a decision is a sum over users.
 
 At any prices it is :math:`B_0 + \sum_i \Delta_{i, z_i}`, and :math:`g = B_0 + \sum_i \min_c \Delta_{ic}` bounds all
-decisions. A user's part is what it is where nobody else is: problems of one user each tell it. Prices of a decision's own
-answer begin; those that make g greatest are looked for by steps along each price in turn, since g is concave and of few
-prices.
+decisions. A user's part is what it is where nobody else is: problems of one user each tell it, without limits on decisions,
+which one user alone may be unable to keep, and with every limit charged, which one user alone may have no part in. Prices
+of a decision's own answer begin; those that make g greatest are looked for by steps along each price in turn, since g is
+concave and of few prices.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.charged.answers import answers_of, bounds_at
+from mecopt.contract.fields import declared
 from mecopt.contract.limits import prices
 
 Array = NDArray[Any]
@@ -29,9 +32,11 @@ FACTORS = (0.5, 0.9, 1.1, 2.0)
 
 def sum_over_users(problem: Any, decision: Array) -> tuple[float, Array] | None:
     """Return the constant and what each choice of each user adds at good prices, for one instance; None without prices."""
-    dual = answers_of(problem, decision).dual
-    if not all(np.isfinite(value).all() for name, value in dual.as_dict().items() if name != prices.GAP):
-        dual = problem.relaxed_dual()
+    own = answers_of(problem, decision).dual
+    if not all(np.isfinite(value).all() for name, value in own.as_dict().items() if name != prices.GAP):
+        own = problem.relaxed_dual()
+    problem = problem.undecided
+    dual = problem.Dual(**{f.name: getattr(own, f.name) for f in declared(problem.Dual)})
     best = _moves(problem, decision, dual)
     if not np.isfinite(best[0]):
         return None
@@ -73,5 +78,5 @@ def _value(found: tuple[float, Array]) -> float:
 
 def _moves(problem: Any, decision: Array, dual: Any) -> tuple[float, Array]:
     """Return the bound of a decision and what each other choice of each user adds to it, smaller being better."""
-    base, moves = prices.differences(problem, problem, decision, dual, bounds_at)
+    base, moves = prices.differences(problem, problem, decision, dual, partial(bounds_at, whole=True))
     return float(base), np.where(np.isnan(moves), np.inf, moves)

@@ -63,7 +63,7 @@ class Part(ABC):
         """Return how the answer changes along changes of the charge, ``(columns, directions)``."""
 
     def least(self, charge: Array) -> float:
-        """Return the least cost plus charges; no more than that, whatever rounding did to the minimiser."""
+        """Return the least cost plus charges, to rounding: an error of the minimiser counts by its square."""
         y = self.respond(charge)
         return self.cost(y) + float(charge @ y)
 

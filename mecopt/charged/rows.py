@@ -50,8 +50,12 @@ class Rows(NamedTuple):
         return Rows(*(part[kept] for part in self))
 
 
-def rows_of(problem: Any, decision: Array, responses: Responses) -> Rows:
-    """Return the rows of a single instance and decision."""
+def rows_of(problem: Any, decision: Array, responses: Responses, *, whole: bool = False) -> Rows:
+    """Return the rows of a single instance and decision.
+
+    A limit on nothing that this decision has, and that is kept by itself, has no row, unless `whole` asks for it: a bound of
+    one decision is the better for it, while bounds of several that are compared charge every limit alike.
+    """
     count = responses.matrix.shape[1]
     matrix, limit, free = list(responses.matrix), list(responses.limit), [False] * len(responses.limit)
     rule, side, unit = [-1] * len(limit), [1.0] * len(limit), [1.0] * len(limit)
@@ -62,7 +66,7 @@ def rows_of(problem: Any, decision: Array, responses: Responses) -> Rows:
         sides = [(1.0, most), (-1.0, least)] if least != most else [(1.0, most)]
         for sign, bound in sides:
             kept = sign * bound >= 0.0 if least != most else bound == 0.0
-            if np.isfinite(bound) and not (kept and not weight.any()):
+            if np.isfinite(bound) and (whole or weight.any() or not kept):
                 matrix.append(sign * weight / size)
                 limit.append(sign * bound / size)
                 free.append(least == most)

@@ -98,7 +98,7 @@ class Figure(Readable):
         for values in itertools.product(*(slider.values for slider in self.sliders)):
             yield {slider.name: value for slider, value in zip(self.sliders, values, strict=True)}
 
-    def view(self, **values: float) -> View:
+    def view(self, /, **values: float) -> View:
         """Return what is seen where the sliders stand; a slider that is not named stands where it starts.
 
         Raises

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 import mecopt
 from mecopt import InstanceError, Limit, Problem, Status, UnknownName
+from mecopt.charged import candidates
+from mecopt.charged.relaxed import sum_over_users
 from mecopt.cli.main import main
 from mecopt.contract.limits import limits_of
 from mecopt.data import digest, load, save
@@ -404,3 +406,41 @@ def test_gradients_under_them_are_refused_by_name() -> None:
     mine = BinaryOffloading(data_size=[12.0, 7.5]).limited(Limit("half", allocation={"server_rate": 1}, most=15.0))
     with pytest.raises(InstanceError, match="have no gradients"):
         allocate(mine, [1, 1])
+
+
+@pytest.mark.parametrize("cls", [BinaryOffloading, PricedPower])
+def test_bounds_of_all_decisions_at_once_are_bounds_beside_limits_on_decisions(
+    cls: type[Problem], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One user alone can neither offload twice nor have no part in a limit: sums over users charge for neither."""
+    monkeypatch.setattr(candidates, "FEW", 1)
+    rng = np.random.default_rng(14)
+    name, checked = VARIABLES[cls][0], 0
+    for _ in range(6):
+        problem = cls.sample(rng, users=6)
+        free, weight = mecopt.solve(problem), rng.integers(0, 2, 6)
+        size, shares = rng.uniform(5.0, 25.0, 6), getattr(free.allocation, name)
+        most = float((weight * np.where(free.decision != 0, shares, 0.0)).sum()) * rng.uniform(0.4, 0.9)
+        mine = problem.limited(
+            Limit("part", allocation={name: weight}, most=most or float(np.max(shares)) or 1.0),
+            Limit("memory", {"offload": size}, most=float(size.sum()) * rng.uniform(0.4, 0.8)),
+            Limit("two", {"offload": 1}, least=2, users=[0, 1, 2, 4]),
+        )
+        every = np.concatenate(list(mine.choices.enumerate(64)))
+        values = mine.sign * mecopt.allocate(mine, every, throw=False).objective
+        best = np.nanmin(np.where(np.isnan(values), np.inf, values))
+        found = mecopt.solve(mine, throw=False)
+        assert mine.sign * float(found.bound) <= best * (1 + 1e-9) or found.status is Status.INFEASIBLE
+        if best == np.inf:
+            continue
+        assert found.status is Status.OPTIMAL
+        assert mine.sign * float(found.objective) == pytest.approx(best, rel=1e-9)
+        for decision in every[np.isfinite(values)][:4]:
+            summed = sum_over_users(mine, decision)
+            if summed is not None:
+                base, moves = summed
+                bounds = base + moves[np.arange(6), every].sum(axis=-1)
+                answered = np.isfinite(values)
+                assert (bounds[answered] <= values[answered] * (1 + 1e-9)).all()
+                checked += 1
+    assert checked

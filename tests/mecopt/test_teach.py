@@ -194,6 +194,7 @@ def test_any_value_is_served_and_nothing_else() -> None:
         assert ask("/")[1].startswith("<!doctype html>")
         assert ask("/view/1?capacity=1e9") == (400, "capacity is 1000000000.0; allowed: a number from 10 to 30 MB/s")
         assert ask("/view/1?capacity=x")[0] == 400
+        assert ask("/view/1?self=1") == (400, "figure 'Small <figure>' has no slider 'self'; allowed: capacity, users")
         assert ask("/view/2")[0] == 404
         assert ask("/../pyproject.toml")[0] == 404
         assert ask("/", Host="elsewhere.example")[0] == 403
