@@ -40,7 +40,8 @@ def drawn(view: View) -> Figure:
     for one in axes[len(view.panels) :]:
         one.axis("off")
     figure.suptitle(textwrap.fill(view.says, 60 * columns), fontsize=10)
-    figure.supxlabel("    ".join(f"{number.name} {number.text}" for number in view.numbers), fontsize=9)
+    told = "    ".join(f"{number.name} {number.text}".replace(" ", "\u00a0") for number in view.numbers)
+    figure.supxlabel(textwrap.fill(told, 60 * columns, break_on_hyphens=False), fontsize=9)
     return figure
 
 
@@ -52,6 +53,8 @@ def picture(view: View, form: str = "png") -> bytes:
 
 
 def _panel(axes: Axes, panel: Panel) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_xlabel(panel.x)
     axes.set_ylabel(panel.y)
@@ -60,6 +63,8 @@ def _panel(axes: Axes, panel: Panel) -> None:
         _mark(axes, mark, bars)
     if panel.ticks:
         axes.set_xticks(list(panel.ticks), list(panel.ticks.values()), fontsize=8)
+    elif bars:
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if panel.x_range:
         axes.set_xlim(*panel.x_range)
     if panel.y_range:

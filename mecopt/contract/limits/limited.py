@@ -237,7 +237,7 @@ def _meaning(rule: Rule) -> str:
     return f"what {more} in the limit {rule.name!r} gains at most, beside {prices.GAP} (negative: loses at least)"
 
 
-_GAP_MEANING = "by how much the bound at the prices of limits falls short of the objective (nan: no prices were asked for)"
+_GAP_MEANING = "by how much the bound at the prices of limits falls short of the objective (nan: not known)"
 
 
 def _per(unit: str, other: str) -> str:
