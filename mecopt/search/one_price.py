@@ -94,23 +94,6 @@ def next_trial(turn: int, left: float, right: float, value: Floats, slope: Float
     return float(trial)
 
 
-@compiled_inside
-def near_enough(ceiling: float, best: float, cutoff: float, left: float, right: float, more: Bits, less: Bits) -> bool:
-    """Whether what can still be gained between two prices, up to a ceiling, is nothing, or too little to close the node."""
-    if not ceiling - best > EXACT * abs(best) or right - left <= 1e-15 * right:
-        return True
-    return bool(ceiling - best <= PART * (cutoff - ceiling) and cutoff < np.inf and not same_bits(more, less))
-
-
-@compiled_inside
-def on_both_sides(left: float, right: float, more: Bits, less: Bits) -> None:
-    """Let a best set stand on both sides of the best price where the other side was never met."""
-    if right == np.inf:
-        copy_bits(more, less)
-    elif left < 0.0:
-        copy_bits(less, more)
-
-
 @compiled
 def best_price(data: Any, family: Family, price: Floats, cutoff: float, more: Bits, less: Bits, slope: Floats) -> float:
     """Maximise the bound over prices; return it, and leave the best price and the sets that tie there.
@@ -160,11 +143,16 @@ def best_price(data: Any, family: Family, price: Floats, cutoff: float, more: Bi
             continue
         meet = (value[1] - value[0] + slope[0] * left - slope[1] * right) / (slope[0] - slope[1])
         ceiling = value[0] + slope[0] * (meet - left)
-        if near_enough(ceiling, best, cutoff, left, right, more, less):
+        if ceiling - best <= EXACT * abs(best) or right - left <= 1e-15 * right:
+            break
+        if ceiling - best <= PART * (cutoff - ceiling) and cutoff < np.inf and not same_bits(more, less):
             break
         trial = next_trial(turn, left, right, value, slope, meet)
         if not left < trial < right:
             break
-    on_both_sides(left, right, more, less)
+    if right == np.inf:
+        copy_bits(more, less)
+    elif left < 0.0:
+        copy_bits(less, more)
     price[0] = best_at
     return best

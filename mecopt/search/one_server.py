@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from mecopt.kernels.compiled import compiled, compiled_inside
 from mecopt.kernels.servers import Servers, of_one
 from mecopt.search.count_tree import attach
-from mecopt.search.families import FREE, Family, best_set, copy_bits, everyone, free_users
+from mecopt.search.families import FREE, Family, best_set, copy_bits, everyone, free_users, same_bits
 from mecopt.search.limited_data import attach_charged_offer
-from mecopt.search.one_price import attach_offer, near_enough, next_trial, on_both_sides
+from mecopt.search.one_price import EXACT, PART, attach_offer, next_trial
 
 Floats = NDArray[np.float64]
 Bits = NDArray[np.int8]
@@ -94,12 +94,17 @@ def _limited(
         for side in range(2):
             value[side] = linear[side] + meet * (load[side] - 0.25 * capacity * meet)
         ceiling = min(value[0], value[1])
-        if near_enough(ceiling, best, cutoff, left, right, more, less):
+        if not ceiling - best > EXACT * abs(best) or right - left <= 1e-15 * right:
+            break
+        if ceiling - best <= PART * (cutoff - ceiling) and cutoff < np.inf and not same_bits(more, less):
             break
         trial = next_trial(turn - 1, left, right, value, slope, meet)
         if not left < trial < right:
             break
-    on_both_sides(left, right, more, less)
+    if right == np.inf:
+        copy_bits(more, less)
+    elif left < 0.0:
+        copy_bits(less, more)
     price[0] = best_at
     return best
 
