@@ -157,24 +157,20 @@ class _Run:
         self.finished.update(futures)
 
 
-def remote(function: str, content: bytes, own: dict[str, Any]) -> tuple[bytes, bytes | None]:
+def remote(function: str, content: bytes, own: dict[str, Any]) -> tuple[bytes, MecoptError | None]:
     """Do a task on a worker: return its result, or what mecopt itself refuses, which no other worker would do.
 
     A worker that came after all others had been asked is asked here.
     """
-    import cloudpickle
-
     try:
         require_same(f"the worker on {host()}", identity(), own)
         return performed(function, content), None
     except MecoptError as error:
-        return b"", cloudpickle.dumps(error)
+        return b"", error
 
 
 def _result(found: Any) -> bytes:
     """Return what came of a task, or raise what did; a future's status may have become another since."""
-    import pickle
-
     distributed = _distributed()
     if isinstance(found, BaseException):
         raise WorkerLost(
@@ -184,7 +180,7 @@ def _result(found: Any) -> bytes:
     if len(found) == 2:
         result, refused = found
         if refused is not None:
-            raise pickle.loads(refused)
+            raise refused
         return bytes(result)
     _, error, trace = found
     if isinstance(error, distributed.KilledWorker):
