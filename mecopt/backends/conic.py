@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from mecopt.backends.one_by_one import OneByOne, Single
 from mecopt.contract.backend import Feature
 from mecopt.contract.errors import InstanceError, StartIgnored
-from mecopt.contract.fields import Variables
+from mecopt.contract.fields import Variables, declared
 from mecopt.contract.problem import Problem
 from mecopt.contract.solution import Solution
 from mecopt.running import clock
@@ -220,7 +220,9 @@ class Conic(OneByOne):
         self, program: Program, problem: Problem, decision: Array, start: Solution, data: Mapping[str, Any]
     ) -> dict[str, Array]:
         """Return the iterates (x, y, s) at the price of a start."""
-        if not all(np.isfinite(price).all() for price in start.dual.as_dict().values()):
+        own: Any = problem.unlimited.Dual  # prices of one's own limits begin nothing
+        prices = [getattr(start.dual, f.name) for f in declared(own)]
+        if not all(np.isfinite(price).all() for price in prices):
             raise StartIgnored(f"{self.name} starts from a price, and that of the given solution is not finite")
         x = self.columns(program, data, self.model.point(problem, decision, problem.respond(decision, start.dual)))
         y = self.rows(program, data, self.model.multipliers(problem, decision, start.dual))

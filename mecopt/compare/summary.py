@@ -242,7 +242,7 @@ def _findings(lines: list[Line], optimal: Array, comparison: Results) -> list[st
                 f"{line.method} has no answer in {counted(line.failed, 'instances')}, left out of its ratios"
                 f"{_first_reason(comparison, line.method)}."
             )
-        changed = int((comparison.column(line.method, "message") == CHANGED).sum())
+        changed = int((_messages(comparison, line.method) == CHANGED).sum())
         if changed:
             found.append(f"What {line.method} decides was {CHANGED} in {counted(changed, 'instances')}.")
         if line.limited:
@@ -275,11 +275,17 @@ def mistaken_labels(comparison: Results) -> str | None:
 
 def _first_reason(comparison: Results, method: str) -> str:
     """Say of the first instance that a method has no answer to why that is, where it is known."""
-    if "message" not in comparison.table.column_names:
-        return ""
     failed = np.flatnonzero(comparison.column(method, "status") == "FAILED")
-    said = [(k, comparison.column(method, "message")[k]) for k in failed[:1]]
+    messages = _messages(comparison, method)
+    said = [(k, messages[k]) for k in failed[:1]]
     return "".join(f"; instance {k}: {text.rstrip('.')}" for k, text in said if text)
+
+
+def _messages(comparison: Results, method: str) -> Array:
+    """Return what is told of a method's answers, nothing where a table has no place for it."""
+    if "message" in comparison.table.column_names:
+        return comparison.column(method, "message")
+    return np.full(comparison.column(method, "status").size, "", dtype=object)
 
 
 def _learned_finding(learned: Line, searches: list[Line]) -> list[str]:

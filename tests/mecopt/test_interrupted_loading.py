@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -12,6 +12,14 @@ from numba.core.registry import cpu_target
 
 from mecopt.kernels import interrupted
 from mecopt.kernels.compiled import compiled
+
+
+@pytest.fixture(autouse=True)
+def heard() -> Iterator[None]:
+    """Hear interrupts, as a process does not that was begun in the background of a shell."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def kernel(expression: str) -> Any:

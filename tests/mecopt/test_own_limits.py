@@ -784,4 +784,4 @@ def test_a_policy_learned_under_limits_keeps_them(tmp_path: Path, capsys: pytest
     with pytest.raises(SystemExit) as end:
         main([*given[:-1], str(tmp_path / "others"), "--learner", "price-net", "--instances", "64"])
     assert end.value.code == 2
-    assert "limits change nothing of" in capsys.readouterr().err
+    assert "price-net predicts prices of given decisions, and none of limits of one's own" in capsys.readouterr().err

@@ -6,6 +6,7 @@ import json
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +164,15 @@ def test_what_one_part_raises_ends_the_others() -> None:
     assert not [one for one in threading.enumerate() if one.name.startswith("mecopt_")]
 
 
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """Hear interrupts, as a process does not that was begun in the background of a shell."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard")
 def test_an_interrupt_ends_all_parts() -> None:
     def interrupted(done: int, count: int) -> None:
         signal.raise_signal(signal.SIGINT)
