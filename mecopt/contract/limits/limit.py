@@ -61,7 +61,7 @@ class Limit(Readable):
     >>> half = mecopt.Limit("half for the factory", allocation={"server_rate": [1, 0, 1]}, most=15.0, unit="MB/s")
     >>> solution = mecopt.solve(problem.limited(half))
     >>> solution.status.name, solution.allocation.server_rate.round(3).tolist()
-    ('OPTIMAL', [6.537, 15.0, 8.463])
+    ('OPTIMAL', [6.538, 15.0, 8.462])
     """
 
     name: str
