@@ -24,14 +24,18 @@ class Refused(InstanceError):
     """A worker would not compute what this process would."""
 
 
-@cache
 def identity() -> dict[str, Any]:
     """Return what two processes have in common that compute the same.
 
     >>> sorted(identity())
     ['code', 'python', 'versions']
     """
-    return {"code": code_digest(), "python": platform.python_version(), "versions": versions()}
+    return {"code": code_digest(), "python": platform.python_version(), "versions": dict(_installed())}
+
+
+@cache
+def _installed() -> dict[str, str]:
+    return versions()
 
 
 def answer(dask_worker: Any = None) -> dict[str, Any]:

@@ -270,9 +270,9 @@ def class_digest(cls: type) -> str:
 
 @cache
 def code_digest() -> str:
-    """Name mecopt's own code: what other code computed is not taken for a finished part of a run."""
-    digest = hashlib.sha256()
-    for folder, folders, files in os.walk(Path(__file__).parent, followlinks=True):
+    """Name mecopt's own code, models and learners with it: what other code computed is no finished part of a run."""
+    digest, package = hashlib.sha256(), Path(__file__).parents[1]
+    for folder, folders, files in os.walk(package, followlinks=True):
         folders.sort()
         for name in sorted(files):
             if name.endswith(".py"):

@@ -1,5 +1,6 @@
 """Where results go is looked at before work begins, and what a terminal cannot show costs no work."""
 
+import importlib.util
 import json
 import os
 import re
@@ -19,7 +20,7 @@ from mecopt.contract.errors import InstanceError
 from mecopt.data import save
 from mecopt.evaluation.reproduction import Claim, Findings, Table
 from mecopt.models import BinaryOffloading
-from mecopt.storage.atomic import LOCK, made, require_file, to_myself, write_whole
+from mecopt.storage.atomic import LOCK, code_digest, made, require_file, to_myself, write_whole
 
 
 def test_a_folder_that_is_a_file_or_takes_no_file_is_refused(tmp_path: Path) -> None:
@@ -230,3 +231,20 @@ def test_there_is_one_bar_for_every_command() -> None:
     package = Path(mecopt.__file__).parent
     found = [path.name for path in package.rglob("*.py") if "rich.progress" in path.read_text(encoding="utf-8")]
     assert found == ["console.py"]
+
+
+def test_the_code_of_a_run_is_every_module_of_mecopt(monkeypatch: pytest.MonkeyPatch) -> None:
+    read, whole = set[Path](), Path.read_bytes
+
+    def seen(path: Path) -> bytes:
+        read.add(path.resolve())
+        return whole(path)
+
+    monkeypatch.setattr(Path, "read_bytes", seen)
+    code_digest.__wrapped__()
+    monkeypatch.undo()
+    for module in ("solve", "models.binary_offloading.problem", "learners.training", "search.exact"):
+        spec = importlib.util.find_spec(f"mecopt.{module}")
+        assert spec is not None
+        assert spec.origin is not None
+        assert {file.resolve() for file in Path(spec.origin).parent.rglob("*.py")} <= read

@@ -1,5 +1,11 @@
 """Loaded by a worker before all else: it says that it runs other code."""
 
-from mecopt.parallel.preflight import identity
+from typing import Any
 
-identity()["code"] = "0123456789abcdef"
+from mecopt.parallel import preflight
+
+
+def dask_setup(worker: Any) -> None:
+    """Called by Dask in the worker; what only imports this file stays what it is."""
+    own = preflight.identity()
+    preflight.identity = lambda: {**own, "code": "0123456789abcdef"}
