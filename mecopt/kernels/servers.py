@@ -203,17 +203,46 @@ def server_value(servers: Servers, b: int, decision: Bits, j: int, share: Floats
     )
 
 
-@compiled_with(fastmath={"reassoc", "contract"}, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _one_server(cost: Floats, root: Floats, capacity: float, decisions: Bits, result: Floats) -> None:
-    """Cost decisions of one instance on one server without bounds: a loop that vectorises."""
-    candidates, users = decisions.shape
-    for k in range(candidates):
-        linear, load = 0.0, 0.0
-        for i in range(users):
-            offloads = decisions[k, i] != 0
-            linear += cost[i, 1] if offloads else cost[i, 0]
-            load += root[i] if offloads else 0.0
-        result[k] = linear + load * (load / capacity)
+_vectorised = compiled_with(fastmath={"reassoc", "contract"}, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
+
+@_vectorised
+def _costs_of_one_server(servers: Servers, free: Flags, decisions: Bits, result: Floats) -> None:
+    """Cost decisions where one server shares without bounds."""
+    cost, root, capacity = servers.cost, servers.root, servers.capacity
+    instances, candidates, users = decisions.shape
+    for b in range(instances):
+        for k in range(candidates if free[b] else 0):
+            linear, load = 0.0, 0.0
+            for i in range(users):
+                offloads = decisions[b, k, i] != 0
+                linear += cost[b, i, 1] if offloads else cost[b, i, 0]
+                load += root[b, i] if offloads else 0.0
+            result[b, k] = linear + load * (load / capacity[b, 0])
+
+
+@_vectorised
+def _shares_of_one_server(servers: Servers, free: Flags, decisions: Bits, share: Floats, price: Floats) -> None:
+    """Fill shares and shadow prices where one server shares without bounds, by one division a decision."""
+    cost, root, capacity = servers.cost, servers.root, servers.capacity
+    instances, candidates, users = decisions.shape
+    for b in range(instances):
+        for k in range(candidates if free[b] else 0):
+            impossible, load = 0, 0.0
+            for i in range(users):
+                offloads = decisions[b, k, i] != 0
+                impossible += (cost[b, i, 1] if offloads else cost[b, i, 0]) == np.inf
+                load += root[b, i] if offloads else 0.0
+            per_load = capacity[b, 0] / load if load > 0.0 else 0.0
+            per_capacity = load / capacity[b, 0]
+            price[b, k, 0] = per_capacity * per_capacity
+            for i in range(users):
+                share[b, k, i] = root[b, i] * per_load if decisions[b, k, i] != 0 else 0.0
+            if impossible > 0:
+                share[b, k, :] = np.nan
+            elif per_load == np.inf:  # of next to no work
+                for i in range(users):
+                    share[b, k, i] = root[b, i] / load * capacity[b, 0] if decisions[b, k, i] != 0 else 0.0
 
 
 @compiled
@@ -222,14 +251,15 @@ def costs(servers: Servers, decisions: Bits) -> Floats:
     instances, candidates, users = decisions.shape
     count = servers.capacity.shape[1]
     result, share, load = np.empty((instances, candidates)), np.empty(users), np.empty(count + 1)
+    free = ~(servers.bounded | servers.limited)
+    if count == 1:
+        _costs_of_one_server(servers, free, decisions, result)
     for b in range(instances):
-        free = not servers.bounded[b] and not servers.limited[b]
-        if free and count == 1:
-            _one_server(servers.cost[b], servers.root[b], servers.capacity[b, 0], decisions[b], result[b])
+        if free[b] and count == 1:
             continue
         for k in range(candidates):
             total = 0.0
-            if free:
+            if free[b]:
                 load[:] = 0.0
                 for i in range(users):
                     total += servers.cost[b, i, decisions[b, k, i]]
@@ -316,10 +346,14 @@ def shares(servers: Servers, decisions: Bits) -> tuple[Floats, Floats]:
     instances, candidates, users = decisions.shape
     count = servers.capacity.shape[1]
     share, price = np.zeros((instances, candidates, users)), np.zeros((instances, candidates, count))
-    load = np.empty(count + 1)
+    load, free = np.empty(count + 1), ~(servers.bounded | servers.limited)
+    if count == 1:
+        _shares_of_one_server(servers, free, decisions, share, price)
     for b in range(instances):
+        if free[b] and count == 1:
+            continue
         for k in range(candidates):
-            if not servers.bounded[b] and not servers.limited[b]:
+            if free[b]:
                 load[:] = 0.0
                 for i in range(users):
                     load[decisions[b, k, i]] += servers.root[b, i]

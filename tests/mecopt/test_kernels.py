@@ -45,14 +45,38 @@ def test_move_costs_are_costs_of_moved_decisions(data: Servers) -> None:
         assert np.allclose(found[:, i, j], costs(data, moved[:, None])[:, 0], rtol=1e-12)
 
 
-def test_compiled_shares_are_the_square_root_rule() -> None:
-    data, decisions = _instances(4), _decisions(4)
+@pytest.mark.parametrize("count", [1, 3])
+def test_compiled_shares_are_the_square_root_rule(count: int) -> None:
+    data, decisions = _instances(4, count), _decisions(4, count)
     share, price = shares(data, decisions)
-    for j in range(3):
+    for j in range(count):
         mine = decisions == j + 1
         rule = square_root_rule(np.where(mine, data.root[:, None] ** 2, 0.0), np.tile(data.capacity[:, None, j], (1, 40)))
         assert np.allclose(np.where(mine, share, 0.0), rule.share, rtol=1e-13)
         assert np.allclose(price[..., j], rule.price, rtol=1e-13)
+
+
+def test_shares_of_next_to_no_work_fill_a_server_and_impossible_choices_have_none() -> None:
+    cost, root = np.zeros((1, 3, 2)), np.full((1, 3), 1e-310)
+    decision = np.array([[[1, 0, 1]]], np.int8)
+    data = servers(cost, root, np.full((1, 1), 1e10))
+    assert np.allclose(shares(data, decision)[0], [[[5e9, 0.0, 5e9]]], rtol=1e-9)
+    cost[0, 2, 1] = np.inf
+    assert np.isnan(shares(servers(cost, root, np.ones((1, 1))), decision)[0]).all()
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_what_else_is_in_a_batch_changes_no_digit(count: int) -> None:
+    free, bounded, decisions = _instances(5, count), _bounded(5, count), _decisions(5, count)
+    least, most = np.zeros(bounded.lower.shape), np.tile(free.capacity[:, None], (1, free.root.shape[1], 1))
+    alone = servers(free.cost, free.root, free.capacity, least, most)
+    both = Servers(*(np.concatenate(pair) for pair in zip(alone, bounded, strict=True)))
+    twice = np.concatenate([decisions, decisions])
+    half = len(decisions)
+    assert np.array_equal(costs(both, twice)[:half], costs(alone, decisions))
+    for together, single in zip(shares(both, twice), shares(alone, decisions), strict=True):
+        assert np.array_equal(together[:half], single)
+    assert np.array_equal(costs(both, twice)[half:], costs(bounded, decisions))
 
 
 def test_bounded_shares_are_the_bounded_square_root_rule() -> None:
