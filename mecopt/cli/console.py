@@ -1,18 +1,22 @@
 """What every command prints to, and the sign of life of those that take long."""
 
+from __future__ import annotations
+
 import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock, Timer
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
 
-from mecopt.evaluation.reproduction import Progress
 from mecopt.running import clock
 from mecopt.show.printable import printable
+
+if TYPE_CHECKING:
+    from mecopt.evaluation.reproduction import Progress
 
 WIDE = 150
 """Columns where the output is no terminal, so that a table in a file or a pipe is whole."""

@@ -12,8 +12,6 @@ from mecopt.contract.certified import Certified
 from mecopt.contract.fields import AllocationT, DualT, Variables
 from mecopt.show import rows as tables
 from mecopt.show import solution as shown
-from mecopt.show.answer import pictured
-from mecopt.show.drawn import drawn
 from mecopt.show.page import Page
 
 
@@ -115,6 +113,9 @@ class Solution(Certified[AllocationT, DualT]):
         InstanceError
             if no instance has an answer.
         """
+        from mecopt.show.answer import pictured
+        from mecopt.show.drawn import drawn
+
         return drawn(pictured(self))
 
     def _line(self) -> str:

@@ -9,8 +9,6 @@ from typing import Any
 from mecopt.contract.errors import InstanceError
 from mecopt.contract.solution import Solution
 from mecopt.data.long import SUFFIXES, table_bytes
-from mecopt.show.answer import pictured
-from mecopt.show.drawn import picture
 from mecopt.show.rows import Names, answer_columns, fitting
 from mecopt.storage.atomic import require_file, write_whole
 
@@ -51,4 +49,7 @@ def require_picture(path: Path) -> None:
 
 def write_picture(path: Path, solution: Solution) -> None:
     """Draw an answer into a .png, .svg or .pdf file, whole or not at all."""
+    from mecopt.show.answer import pictured
+    from mecopt.show.drawn import picture
+
     write_whole(path, picture(pictured(solution), path.suffix.lower()[1:]))
