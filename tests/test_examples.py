@@ -25,6 +25,7 @@ from mecopt.cli.main import COMMANDS, group, main
 from mecopt.compare.results import STORED
 from mecopt.contract.errors import unknown
 from mecopt.search.proposed import LEARNED
+from mecopt.sweeps.grid import axes_of
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -89,8 +90,10 @@ def parse(arguments: list[str]) -> None:
     for method in [given.get("solver"), *(given.get("methods") or "").split(",")]:
         if method and method.partition(":")[0] not in solvers:
             raise unknown("method", method, solvers)
-    if cls and given.get("preset", "paper") not in cls.presets:
-        raise unknown("preset", given["preset"], cls.presets)
+    if cls is not None:
+        for preset in axes_of(cls, given.get("over", ())).get("preset", [given.get("preset") or "paper"]):
+            if preset not in cls.presets:
+                raise unknown("preset", preset, cls.presets)
 
 
 def run(arguments: list[str]) -> str:

@@ -23,6 +23,7 @@ COMMANDS = {
     "solve": "Solve the instances of a file, with proof.",
     "train": "Train a policy that proposes decisions, to be compared with exact solvers.",
     "compare": "Run methods side by side on the same instances.",
+    "sweep": "Run methods over a grid of settings and seeds, and draw every figure over every axis.",
     "rollout": "Carry out policies slot after slot on one common path, beside what is proved of the long run.",
     "reproduce": "Run a paper's evaluation again, beside the optimum, with a verdict per claim.",
     "explain": "Tell how a problem becomes convex, step by step, every step checked.",

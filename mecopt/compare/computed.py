@@ -44,9 +44,22 @@ def part(
     time_limit: float | None,
     key: str,
 ) -> bytes:
-    """Compute one part, and return what its file holds; the first of its kind in a process is preceded by an untimed run."""
+    """Compute one part, and return what its file holds."""
+    return stored.table_bytes(rows(problem, method, solver, labels, seed, first, time_limit), PART, key)
+
+
+def rows(
+    problem: Problem,
+    method: str,
+    solver: str | Solver,
+    labels: Labels | None,
+    seed: tuple[int, int],
+    first: int,
+    time_limit: float | None,
+) -> pa.Table:
+    """Return the rows of one part; the first of its kind in a process is preceded by an untimed run."""
     if method == STORED and labels is not None:
-        return stored.table_bytes(_stored_rows(problem, labels, first, time_limit), PART, key)
+        return _stored_rows(problem, labels, first, time_limit)
     kind = (problem.name, method, problem.users)
     if kind not in _WARM:
         solve(problem[:1], solver=solver, throw=False, time_limit=time_limit, rng=np.random.default_rng(seed))
@@ -68,7 +81,7 @@ def part(
         "predict_seconds": np.full(count, stats.predict_seconds / count),
         "message": [encodable(stats.messages.get(k, "")) for k in range(count)],
     }
-    return stored.table_bytes(_rows(method, first, columns), PART, key)
+    return _rows(method, first, columns)
 
 
 def _stored_rows(problem: Problem, labels: Labels, first: int, time_limit: float | None) -> pa.Table:

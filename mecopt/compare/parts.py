@@ -1,13 +1,25 @@
-"""What runs in parts share: names of their files, and where results are from."""
+"""What runs in parts share: their files, what stands of them, who computes the rest, and where results are from."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from mecopt.contract.errors import InstanceError
+from mecopt.parallel import Task, at_work
+from mecopt.running.cores import cores
 from mecopt.search.proposed import Proposed
+from mecopt.storage import sealed as stored
 from mecopt.storage.atomic import class_digest
 from mecopt.storage.sealed import digest_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 TABLE = "table of results"
 """Kind of the table that a run leaves, see `mecopt.storage.sealed`."""
@@ -38,3 +50,53 @@ def require_text(kind: str, name: str) -> None:
 def file_name(method: str) -> str:
     """Return a name as part of a file's."""
     return re.sub(r"[^\w.-]+", "-", method)[:40]  # what tells methods apart is the key behind it
+
+
+def key_of(origin: Mapping[str, Any], method: str, code: Sequence[str], number: int, data: Any) -> str:
+    """Name everything that the content of a part depends on, its data in plain numbers and words."""
+    of = ("versions", "code", "seed", "time_limit", "chunk")
+    return digest_of([method, code, number, data, *(origin[name] for name in of)])
+
+
+@dataclass(frozen=True)
+class Part:
+    """A file of a method's answers to some instances, and what it is to hold."""
+
+    path: Path
+    kind: str
+    key: str
+    method: str
+    first: int
+    count: int
+    anew: bool = False
+    """Whether it is computed in any case, since its key does not name all of its code."""
+
+    def read(self) -> pa.Table:
+        """Return the rows; raises `mecopt.storage.sealed.Unusable` where they are not those of this part."""
+        table = stored.read_table(self.path, self.kind, self.key, dict.fromkeys(("instance_id", "method", "status")))
+        numbers = np.arange(self.first, self.first + self.count)
+        if not np.array_equal(table["instance_id"].to_numpy(), numbers) or set(table["method"].to_pylist()) != {self.method}:
+            raise stored.Unusable(f"{self.path} holds other rows than those of {self.method}, {numbers[0]} to {numbers[-1]}")
+        return table
+
+
+def standing(parts: Sequence[Part]) -> list[bool]:
+    """Return which parts stand; what is unusable is told, and stands no more."""
+    unusable: list[str] = []
+    found = [not part.anew and stored.standing(part.read, unusable) is not None for part in parts]
+    stored.tell(unusable)
+    return found
+
+
+def compute(
+    parts: Sequence[Part], tasks: Sequence[Task], jobs: int | None, progress: Callable[[int, int], None] = lambda *_: None
+) -> None:
+    """Do the tasks of those parts that do not stand, wherever `mecopt.parallel.where` says."""
+    stand = standing(parts)
+    missing = [task for task, stands in zip(tasks, stand, strict=True) if not stands]
+    done = sum(stand)
+    progress(done, len(parts))
+    with at_work(missing, jobs, alone=2 * cores()) as running:
+        for _ in running:
+            done += 1
+            progress(done, len(parts))

@@ -10,37 +10,34 @@ from __future__ import annotations
 import json
 import platform
 import secrets
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.compare import computed
 from mecopt.compare.comparison import Comparison
 from mecopt.compare.computed import PART
 from mecopt.compare.labels import digest_of_labels, flat_labels, recorded_difference
-from mecopt.compare.parts import TABLE, file_name, name_of, origin_of, require_text
+from mecopt.compare.methods import checked_methods, code_of, own_methods
+from mecopt.compare.parts import TABLE, Part, compute, file_name, key_of, origin_of
 from mecopt.compare.results import RESULTS, STORED
 from mecopt.contract import units
 from mecopt.contract.answerable import checked_problem
 from mecopt.contract.arguments import checked_limit, checked_seed
 from mecopt.contract.backend import Feature
-from mecopt.contract.errors import InstanceError, unknown
+from mecopt.contract.errors import InstanceError
 from mecopt.contract.limits import told
 from mecopt.contract.problem import Problem
 from mecopt.contract.solver import Solver
 from mecopt.data import Labels, digest
-from mecopt.parallel import Task, at_work, before_gathering, folder_of_run
+from mecopt.parallel import Task, before_gathering, folder_of_run
 from mecopt.parallel.places import checked_jobs, is_shared
-from mecopt.running.cores import cores
-from mecopt.search.named import base_name, solver_for
-from mecopt.search.proposed import LEARNED, Proposed, is_learned
+from mecopt.search.proposed import LEARNED, Proposed
 from mecopt.storage import sealed as stored
-from mecopt.storage.atomic import class_digest, code_digest, write_whole
+from mecopt.storage.atomic import code_digest, write_whole
 from mecopt.storage.policies import shipped
 from mecopt.storage.versions import versions
 
@@ -133,12 +130,12 @@ def compare(
     if methods is not None and not isinstance(methods, Sequence):
         raise InstanceError(f"methods is a {type(methods).__name__}; allowed: a list of names and solvers, or None")
     given = default_methods(problem, labels) if methods is None else list(methods)
-    own = _own(problem, given)
+    own = own_methods(problem, given)
     chosen: list[Any] = [method.name if isinstance(method, Solver) else method for method in given]
     flat = problem.flat()
     if own and is_shared():
         raise InstanceError(f"the method {next(iter(own))!r} is computed anew in every call, so several cannot share it")
-    known = _check(flat, chosen, own, labels)
+    known = checked_methods(flat, chosen, own, labels is not None)
     policies = {name: solver for name, solver in known.items() if isinstance(solver, Proposed)}
     recorded: dict[str, Any] = {}
     if labels is not None:
@@ -175,33 +172,24 @@ def compare(
         "data": digest(flat),
     }
     folder = Path(out).absolute() / "parts"
-    parts: list[_Part] = []
+    parts: list[Part] = []
     tasks: list[Task] = []
     for method in chosen:
         solver = own.get(method) or policies.get(method, method)  # chosen once, not anew for each part
-        code = _code(flat, known.get(method), policies.get(method))
+        code = code_of(flat, known.get(method), policies.get(method))
         for number, first in enumerate(range(0, flat.instances, CHUNK)):
             rows = slice(first, min(first + CHUNK, flat.instances))
             some = None if labels is None else labels[rows]
-            key = _key(origin, method, code, flat[rows], some, number)
+            answers = digest_of_labels(some) if some and method == STORED else ""
+            key = key_of(origin, method, code, number, [digest(flat[rows]), answers])
             path = folder / f"{file_name(method)}-{number:05d}-{key[:12]}.parquet"
             arguments = (flat[rows], method, solver, some, (seed, number), first, time_limit, key)
             once = secrets.token_hex(8) if method in own else ""  # the key does not name all of its code
             written = partial(write_whole, path)
             tasks.append(Task(f"{key}{once}", computed.FUNCTION, arguments, written, number=len(parts)))
-            parts.append(_Part(path, key, method, first, rows.stop - first))
-    total = len(parts)
+            parts.append(Part(path, PART, key, method, first, rows.stop - first, anew=method in own))
     with folder_of_run(Path(out)):
-        unusable: list[str] = []
-        stand = [part.method not in own and stored.standing(part.read, unusable) is not None for part in parts]
-        stored.tell(unusable)
-        missing = [task for task, stands in zip(tasks, stand, strict=True) if not stands]
-        done = sum(stand)
-        progress(done, total)
-        with at_work(missing, jobs, alone=2 * cores()) as running:
-            for _ in running:
-                done += 1
-                progress(done, total)
+        compute(parts, tasks, jobs, progress)
         before_gathering()
         comparison = Comparison(_gathered(parts, origin), origin)
         stored.write_table(Path(out) / RESULTS, comparison.table, TABLE)
@@ -209,84 +197,7 @@ def compare(
         return comparison
 
 
-def _own(problem: Problem, methods: Sequence[Any]) -> dict[str, Solver]:
-    """Return the solvers that are given themselves by their names, which no other method may have."""
-    found: dict[str, Solver] = {}
-    for method in methods:
-        if isinstance(method, type) and issubclass(method, Solver):
-            raise InstanceError(f"a method is the class {method.__name__}; allowed: a solver itself, {method.__name__}()")
-        if not isinstance(method, Solver):
-            continue
-        name = getattr(method, "name", None)
-        if not isinstance(name, str) or name == STORED or is_learned(name) or base_name(name) in problem.solvers:
-            raise InstanceError(
-                f"the {type(method).__name__} among the methods is named {name!r}; allowed: a name of its own, none of "
-                f"{', '.join([*problem.solvers, LEARNED, STORED])}"
-            )
-        method.require()
-        found[name] = method
-    return found
-
-
-def _check(problem: Problem, methods: list[Any], own: Mapping[str, Solver], labels: Labels | None) -> dict[str, Solver]:
-    """Refuse methods that cannot run; return the solvers behind the others, stored answers apart."""
-    found: dict[str, Solver] = {}
-    if not methods:
-        raise InstanceError("methods is empty; name at least one")
-    for method in methods:
-        if methods.count(method) > 1:
-            raise InstanceError(f"the method {method!r} is named twice")
-        if isinstance(method, str) and method in own:
-            found[method] = own[method]
-            continue
-        if not isinstance(method, str):
-            raise InstanceError(
-                f"a method is a {type(method).__name__}; allowed: names of solvers, or a mecopt.contract.solver.Solver"
-            )
-        require_text("method", method)
-        if method == STORED:
-            if labels is None:
-                raise InstanceError("the method 'stored' needs a file that stores answers; this one has none")
-        elif is_learned(method) or base_name(method) in problem.solvers:
-            found[method] = solver_for(problem, method)
-        else:
-            raise unknown(f"method for {problem.name}", method, [*problem.solvers, LEARNED, f"{LEARNED}:FOLDER", STORED])
-    return found
-
-
-def _code(problem: Problem, solver: Solver | None, policy: Proposed | None) -> list[str]:
-    """Name the code that answers, where it may be somebody else's, and a policy with its card and weights."""
-    classes = [type(problem), *([] if solver is None else [type(solver)])]
-    return [*map(class_digest, classes), *([] if policy is None else [name_of(policy)])]
-
-
-def _key(origin: dict[str, Any], method: str, code: list[str], rows: Problem, labels: Labels | None, number: int) -> str:
-    """Name everything a part's content depends on."""
-    answers = digest_of_labels(labels) if labels and method == STORED else ""
-    of = ("versions", "code", "seed", "time_limit", "chunk")
-    return stored.digest_of([method, code, number, digest(rows), answers, *(origin[name] for name in of)])
-
-
-@dataclass(frozen=True)
-class _Part:
-    """A file, and what it is to hold."""
-
-    path: Path
-    key: str
-    method: str
-    first: int
-    count: int
-
-    def read(self) -> pa.Table:
-        """Return the rows; raises `mecopt.storage.sealed.Unusable` where they are not those of this part."""
-        table = stored.read_table(self.path, PART, self.key, dict.fromkeys(("instance_id", "method", "status")))
-        numbers = np.arange(self.first, self.first + self.count)
-        if not np.array_equal(table["instance_id"].to_numpy(), numbers) or set(table["method"].to_pylist()) != {self.method}:
-            raise stored.Unusable(f"{self.path} holds other rows than those of {self.method}, {numbers[0]} to {numbers[-1]}")
-        return table
-
-
-def _gathered(parts: list[_Part], origin: dict[str, Any]) -> pa.Table:
+def _gathered(parts: list[Part], origin: dict[str, Any]) -> pa.Table:
     import pyarrow as pa
 
     table = pa.concat_tables([part.read() for part in parts])

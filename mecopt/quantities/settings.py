@@ -23,7 +23,11 @@ NOTHING: Mapping[str, dataclasses.Field[Any]] = MappingProxyType({})
 
 
 def field_values(
-    cls: Any, texts: Iterable[str], more: Mapping[str, dataclasses.Field[Any]] = NOTHING, owner: str = ""
+    cls: Any,
+    texts: Iterable[str],
+    more: Mapping[str, dataclasses.Field[Any]] = NOTHING,
+    owner: str = "",
+    option: str = "--set",
 ) -> dict[str, Any]:
     """Read every NAME=VALUE for a class of problems, in plain numbers of each field's unit; each name may stand once.
 
@@ -35,6 +39,8 @@ def field_values(
         NAME=VALUE.
     more, owner
         what else has a name, before fields of the same one, and whose it is.
+    option
+        what errors call the text.
 
     Raises
     ------
@@ -43,9 +49,9 @@ def field_values(
     """
     values: dict[str, Any] = {}
     for text in texts:
-        name, value = _setting(cls, text, more, owner)
+        name, value = _setting(cls, text, more, owner, option)
         if name in values:
-            raise InstanceError(f"--set names {name!r} twice")
+            raise InstanceError(f"{option} names {name!r} twice")
         values[name] = value
     return values
 
@@ -63,12 +69,12 @@ def settable(problem: str) -> Mapping[str, dataclasses.Field[Any]]:
     return found
 
 
-def _setting(cls: Any, text: str, more: Mapping[str, dataclasses.Field[Any]], owner: str) -> tuple[str, Any]:
+def _setting(cls: Any, text: str, more: Mapping[str, dataclasses.Field[Any]], owner: str, option: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     name, value = name.strip(), value.strip()
     fields = {f.name: f for f in dataclasses.fields(cls)} | dict(more)
     if not equals:
-        raise InstanceError(f"--set {text!r} has no '='; write for example --set users=10")
+        raise InstanceError(f"{option} {text!r} has no '='; write for example {option} users=10")
     sizes = cls.size_names()
     if name not in sizes and name not in fields:
         if name in settable(cls.name):
@@ -79,13 +85,13 @@ def _setting(cls: Any, text: str, more: Mapping[str, dataclasses.Field[Any]], ow
         raise unknown_field(cls, name, [*sizes, *fields])
     if name in fields and fields[name].metadata["choices"] and value[:1].isalpha():
         return name, value
-    found = _split(value)
+    found = split(value)
     if found is None or (name in sizes and found[1]):
         allowed = "a whole number" if name in sizes else "a number or a list, and possibly a unit after it"
-        raise InstanceError(f"--set {text!r}: {name} is {value!r}; allowed: {allowed}")
+        raise InstanceError(f"{option} {text!r}: {name} is {value!r}; allowed: {allowed}")
     parsed, unit = found
     if re.match(SEPARATED, unit):
-        raise InstanceError(f"--set {text!r}: write the number with a point and without separators, as 1500 or 1.5")
+        raise InstanceError(f"{option} {text!r}: write the number with a point and without separators, as 1500 or 1.5")
     if name in sizes:
         return name, parsed
     return name, in_units(
@@ -93,7 +99,7 @@ def _setting(cls: Any, text: str, more: Mapping[str, dataclasses.Field[Any]], ow
     )
 
 
-def _split(value: str) -> tuple[Any, str] | None:
+def split(value: str) -> tuple[Any, str] | None:
     """Return what is JSON or a number at the beginning, and the unit after it."""
     number = read(value)
     if number is not None and np.isinf(number[0]) and "inf" not in value:

@@ -33,6 +33,7 @@ NAMES = {
     "mecopt.parallel": """
         PartsElsewhere Task at_work before_gathering folder_of_run is_elsewhere where
     """,
+    "mecopt.sweeps": "Sweep sweep",
     "mecopt.testing": """
         CHECKS CHOICE_CHECKS Check check_any_price_is_answered check_backends_agree check_batch_equals_loop
         check_candidates check_data_are_immutable check_declarations check_exact_is_enumeration
