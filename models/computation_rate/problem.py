@@ -75,6 +75,17 @@ def _draw_paper(rng: Generator, shape: tuple[int, ...]) -> Mapping[str, ArrayLik
     return {"channel_gain": path_gain(distance, 915e6, 2.8, antenna_gain=3.0) * rayleigh_power(rng, shape)}
 
 
+def _draw_heterogeneous(rng: Generator, shape: tuple[int, ...]) -> Mapping[str, ArrayLike]:
+    distance = rng.uniform(2.5, 5.2, shape)
+    return {
+        "channel_gain": path_gain(distance, 915e6, 2.8, antenna_gain=3.0) * rayleigh_power(rng, shape),
+        "weight": rng.uniform(0.5, 2.0, shape),
+        "harvesting_efficiency": rng.uniform(0.4, 0.8, shape),
+        "cycles_per_bit": 100.0 * 2.0 ** rng.uniform(-1.0, 1.0, shape),
+        "capacitance": 1e-26 * 10.0 ** rng.uniform(-1.0, 1.0, shape),
+    }
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ComputationRate(Problem[FrameTimes, TimePrice]):
     """Who offloads in a wireless-powered network, and how the frame is shared (the DROO problem).
@@ -170,7 +181,22 @@ class ComputationRate(Problem[FrameTimes, TimePrice]):
                 ),
             },
             _draw_paper,
-        )
+        ),
+        "heterogeneous": Scenario(
+            "users anywhere in the cell who differ in weights, harvesters and processors, so that no order of them is known",
+            {
+                "channel_gain": "the paper's law, d uniform on 2.5 to 5.2 m, where its ten users are",
+                "weight": "ours: uniform on 0.5 to 2",
+                "harvesting_efficiency": "ours: uniform on 0.4 to 0.8",
+                "cycles_per_bit": "ours: 100 times 2^u, u uniform on -1 to 1",
+                "capacitance": "ours: 1e-26 times 10^u, u uniform on -1 to 1",
+                **dict.fromkeys(
+                    ("transmit_power", "noise_power", "bandwidth", "communication_overhead"),
+                    "Huang, Bi, Zhang 2020, section 6",
+                ),
+            },
+            _draw_heterogeneous,
+        ),
     }
 
     @property
