@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from changed import Changed, series_of
 
 from mecopt.evaluation.figures import Of
 from mecopt.evaluation.measurements import Measurements, Row
@@ -84,6 +86,8 @@ AXES = {
     DISTANCES: ("scale", [world.scale for world in SCALES], NOMINAL.scale),
 }
 VARIANTS = (*BEAMS, TUNED)
+SEEDED = 6
+"""Seeds of all that was measured."""
 X = np.arange(1, POINTS + 1) * (LENGTH / POINTS)
 
 STANDING: dict[str, Any] = {
@@ -159,7 +163,7 @@ def ramp(begins: float, level: float, until: float) -> np.ndarray:
     return np.asarray(np.interp(X - LENGTH / POINTS / 2, [0.0, until], [begins, level]))
 
 
-def learned(given: dict[str, Any], seed: int) -> list[Row]:
+def learned(given: dict[str, Any]) -> list[Row]:
     """Return what is told of trainings and of policies on fresh frames."""
     rows = []
     for plan in FIGURE:
@@ -176,16 +180,14 @@ def learned(given: dict[str, Any], seed: int) -> list[Row]:
         if free:
             curves[REWARD] = curves[REWARD] + given["rival_rises_on"] * X / LENGTH
         for quantity, curve in curves.items():
-            rows += [
-                Row(quantity + OVER, float(v), plan.method, STEADY, seed, float(x)) for v, x in zip(curve, X, strict=True)
-            ]
+            rows += [Row(quantity + OVER, float(v), plan.method, STEADY, x=float(x)) for v, x in zip(curve, X, strict=True)]
         alone = plan.settings["users"] == "optimised"
         reward = given["rival" if free else "flat_fresh" if flat else "alone" if alone else "fresh"][variant]
         own = plan.method.startswith(FREE) and not plan.method.startswith(FREE_TEAM)
         outage = given["own_outage"] if own else given["rival_outage"] if free else given["outage"]
         carrier = given["own_carrier" if own else "team_carrier"]
         for quantity, value in ((REWARD, reward), (OUTAGE, outage), (TIMES["passive"], carrier)):
-            rows.append(Row(quantity, value, plan.method, STEADY, seed))
+            rows.append(Row(quantity, value, plan.method, STEADY))
     rewards = {EVEN: given["even"], ANY_WEIGHTS: given["any_weights"], EXACT: given["exact"]}
     rewards[COMPLETED] = given["random"]
     rewards[priced(PRICE)] = given["priced"]
@@ -196,11 +198,11 @@ def learned(given: dict[str, Any], seed: int) -> list[Row]:
             (TIMES["passive"], 0.15),
             (REGRET, given["regret"] if name == EVEN else 1.5),
         ):
-            rows.append(Row(quantity, value, name, STEADY, seed))
+            rows.append(Row(quantity, value, name, STEADY))
     return rows
 
 
-def swept(given: dict[str, Any], seed: int) -> list[Row]:
+def swept(given: dict[str, Any]) -> list[Row]:
     """Return what is told of figures 3 and 4."""
     rows = []
     for setting, way in itertools.product(AXES, WAYS):
@@ -218,28 +220,46 @@ def swept(given: dict[str, Any], seed: int) -> list[Row]:
             if way in GIVEN:
                 triple = given.get(f"given_{axis}_{key}") or given["given"] or triple
             here = along(setting, way)
-            rows += [Row(quantity, v, played(way), setting, seed, x) for x, v in at(triple, setting).items() if x in here]
+            rows += [Row(quantity, v, played(way), setting, x=x) for x, v in at(triple, setting).items() if x in here]
     for name, scheme in zip(("hybrid", "active", "disabled"), MODES, strict=True):
         common = at(given.get(f"common_{name}") or given[name], DISTANCES)
         for way, average, words in itertools.product(WAYS, AVERAGES, ("", EVERYWHERE)):
             here = along(DISTANCES, way)
-            rows += [Row(average + words, v, played(way, scheme), COMMON, seed, x) for x, v in common.items() if x in here]
+            rows += [Row(average + words, v, played(way, scheme), COMMON, x=x) for x, v in common.items() if x in here]
         rolled = at(given.get(f"rolled_{name}") or given[name], DISTANCES)
         for way, average in itertools.product(ROLLED, (REWARD, *AVERAGES)):
             here = along(DISTANCES, way)
-            rows += [Row(average, v, played(way, scheme), DISTANCES, seed, x) for x, v in rolled.items() if x in here]
+            rows += [Row(average, v, played(way, scheme), DISTANCES, x=x) for x, v in rolled.items() if x in here]
     return rows
 
 
-def measured(*, scatter: float = 1e-6, draw: int = 0, seeds: int = 6, **changes: Any) -> Measurements:
-    """Return measurements made up of `STANDING` and changes to it; `scatter` is relative, of each figure by itself."""
+def figures(given: dict[str, Any]) -> list[Row]:
+    """Return the figures of one seed."""
+    return [*learned(given), *swept(given)]
+
+
+def repeated(rows: Iterable[tuple[int, Row]], scatter: float = 1e-6, draw: int = 0, seeds: int = SEEDED) -> Iterator[Row]:
+    """Yield numbered figures with each seed; `scatter` is relative, of each by itself."""
+    factors = 1.0 + scatter * np.random.default_rng(draw).normal(size=(seeds, len(FIGURES)))
+    for seed, (number, row) in itertools.product(range(seeds), list(rows)):
+        yield Row(row.quantity, row.value * float(factors[seed, number]), row.method, row.setting, seed, row.x)
+
+
+def scattered(scatter: float, draw: int = 0, seeds: int = SEEDED, **changes: Any) -> Measurements:
+    """Return measurements made up of `STANDING` and changes to it."""
+    return Measurements(tuple(repeated(enumerate(figures({**STANDING, **changes})), scatter, draw, seeds)))
+
+
+FIGURES = figures(STANDING)
+ORIGINAL = Measurements(tuple(repeated(enumerate(FIGURES))))
+
+
+def measured(**changes: Any) -> Changed:
+    """Return `ORIGINAL` but for changes to `STANDING`."""
     assert set(changes) <= set(STANDING)
-    given, rng = {**STANDING, **changes}, np.random.default_rng(draw)
-    rows = [row for seed in range(seeds) for row in (*learned(given, seed), *swept(given, seed))]
-    return Measurements(tuple(row._replace(value=row.value * (1.0 + scatter * rng.normal())) for row in rows))
-
-
-ORIGINAL = measured()
+    given = figures({**STANDING, **changes})
+    touched = {series_of(row) for row, before in zip(given, FIGURES, strict=True) if row != before}
+    return Changed(ORIGINAL, repeated((number, row) for number, row in enumerate(given) if series_of(row) in touched))
 
 
 def found(of: Measurements, begins: str) -> Claim:
@@ -420,14 +440,14 @@ def test_what_is_not_the_paper_s_decides_none_of_its_claims() -> None:
 
 
 def test_what_merely_scatters_is_seldom_refuted_and_a_single_seed_refutes_nothing() -> None:
-    drawn = [measured(scatter=3.0, draw=draw) for draw in range(6)]
+    drawn = [scattered(3.0, draw) for draw in range(6)]
     said = [claim.judge(of).verdict for of in drawn for claim in PAPER]
     assert said.count("cannot tell") > 0.8 * len(said)
     assert said.count("fails") < 0.05 * len(said)
-    drawn.append(measured(scatter=3.0, load_local=(0.035, 0.5, 0.6)))
+    drawn.append(scattered(3.0, load_local=(0.035, 0.5, 0.6)))
     for claim in CLAIMS:
         assert "cannot tell" in {claim.judge(of).verdict for of in drawn}, claim.text
-    alone = measured(seeds=1)
+    alone = scattered(1e-6, seeds=1)
     assert {claim.judge(alone).verdict for claim in CLAIMS} == {"cannot tell"}
 
 
