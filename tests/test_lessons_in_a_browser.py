@@ -26,6 +26,10 @@ FLAGS = (
 PATIENCE = 300_000.0
 """Milliseconds after which a browser is given up; nothing waits for so long where it answers."""
 WIDTHS = (360, 1920)
+WRITTEN = (("1,234", "Is the comma"), ("12 s", "Not a"), ("1,2,3", "Not a"), ("-9,999,999,999.5", "✗ Not yet: too small"))
+"""What somebody types, and what an exercise's verdict begins with, whatever its answer is."""
+SPELT = ("1234567.5", "1,234,567.5", "1 234 567.5", "1234567,5", "1’234’567.5", "1.2345675e6")
+"""One number, as people write it."""
 PICTURE = "section => section.querySelector('.panels').innerHTML + section.querySelector('dl').innerHTML"
 
 
@@ -158,11 +162,17 @@ def test_exercises_are_checked_by_the_page(lesson: Any) -> None:
     told, opened, _ = lesson
     for exercise, form in zip(told.exercises, opened.query_selector_all(".exercise form"), strict=True):
         right = exercise.answer()
-        for given, verdict in ((f"{right:.12g}", "✓"), (f"{right * (1 + 3 * exercise.tolerance):.12g}", "✗"), ("", "Not a")):
+        beside = right * (1 + 3 * exercise.tolerance)
+        for given, verdict in ((f"{right:.12g}", "✓"), (f"{beside:.12g}", "✗"), ("", "Not a"), *WRITTEN):
             form.query_selector("input").fill(given)
             form.query_selector("button").click()
             assert form.query_selector("[role=status]").text_content().startswith(verdict)
         assert not form.evaluate("form => form.parentElement.querySelector('details').open")
+        form.evaluate("form => { form.dataset.answer = '1234567.5'; form.dataset.allowed = '0'; }")
+        for spelt in SPELT:
+            form.query_selector("input").fill(spelt)
+            form.query_selector("button").click()
+            assert form.query_selector("[role=status]").text_content().startswith("✓"), spelt
 
 
 def test_no_formula_is_left_in_latex(lesson: Any) -> None:

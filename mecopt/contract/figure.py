@@ -55,9 +55,13 @@ class Slider:
         """Return a value that the slider can take, on its grid or between; raise `InstanceError` for another one."""
         least, most = self.values[0], self.values[-1]
         if not least <= value <= most or (self.whole and value != round(value)):
-            kind = "a whole number" if self.whole else "a number"
-            raise InstanceError(f"{self.name} is {value!r}; allowed: {kind} from {least:g} to {most:g} {self.unit}".rstrip())
+            raise self.refusal(value)
         return float(value)
+
+    def refusal(self, given: object) -> InstanceError:
+        """Return the error that says what is allowed instead."""
+        kind, least, most = "a whole number" if self.whole else "a number", self.values[0], self.values[-1]
+        return InstanceError(f"{self.name} is {given!r}; allowed: {kind} from {least:g} to {most:g} {self.unit}".rstrip())
 
 
 def steps(least: float, most: float, count: int) -> tuple[float, ...]:

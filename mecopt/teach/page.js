@@ -139,8 +139,13 @@
     const served = async () => {
       const mine = ++asked, where = new URLSearchParams(sliders.map(input => [input.name, input.value]));
       sliders.forEach(input => told(input, `${input.value} ${input.dataset.unit}`.trim()));
-      const answer = await fetch(`${live}?${where}`);
-      const found = answer.ok ? await answer.json() : { error: await answer.text() };
+      let found;
+      try {
+        const answer = await fetch(`${live}?${where}`);
+        found = answer.ok ? await answer.json() : { error: await answer.text() };
+      } catch {
+        found = { error: "No answer: what is drawn is of values before. Is the command that serves this page still running?" };
+      }
       if (mine !== asked) return;
       if (found.error) { root.querySelector(".says").textContent = found.error; return; }
       data = found; view = found.views[0];
@@ -155,13 +160,22 @@
     }).observe(root);
   };
 
+  /* A number as people write it: 1234.5, 1,234.5, 1 234,5, 3e6. Of 1,234 nobody can tell what is meant: undefined. */
+  const read = text => {
+    const plain = text.trim().replace(/\u2212/g, "-").replace(/(?<=\d)[\s'’_](?=\d{3}(?!\d))/g, "");
+    if (/^[+-]?[1-9]\d{0,2},\d{3}$/.test(plain)) return undefined;
+    const thousands = /^[+-]?\d{1,3}(,\d{3})+(\.\d*)?$/.test(plain) && !/^[+-]?0,\d{3}$/.test(plain);
+    return Number((thousands ? plain.replace(/,/g, "") : plain.replace(",", ".")) || NaN);
+  };
+
   const exercise = form => {
     form.addEventListener("submit", event => {
       event.preventDefault();
-      const given = Number(form.elements.answer.value.replace(",", ".").trim() || NaN);
+      const given = read(form.elements.answer.value);
       const right = Number(form.dataset.answer), allowed = Number(form.dataset.allowed);
       const verdict = form.querySelector("[role=status]");
-      if (Number.isNaN(given)) verdict.textContent = "Not a number yet: write it as 12.5 or 3e6.";
+      if (given === undefined) verdict.textContent = "Is the comma one of thousands or a decimal one? Write 1234 or 1.234.";
+      else if (Number.isNaN(given)) verdict.textContent = "Not a number yet: write it as 12.5, 1,234.5 or 3e6, without a unit.";
       else if (Math.abs(given - right) <= allowed) verdict.textContent = "✓ Right.";
       else verdict.textContent = `✗ Not yet: too ${given > right ? "large" : "small"}.`;
       verdict.className = Math.abs(given - right) <= allowed ? "passed" : "failed";

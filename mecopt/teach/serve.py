@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
+from http.client import HTTP_PORT
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -37,17 +39,40 @@ def view(figures: dict[str, Figure], path: str) -> tuple[HTTPStatus, str]:
     if figure is None:
         return HTTPStatus.NOT_FOUND, f"no such figure; there are some in the steps {', '.join(figures)}"
     try:
-        values = {name: float(text) for name, text in parse_qsl(parts.query, max_num_fields=20)}
-        return HTTPStatus.OK, json.dumps(single(figure, values))
-    except (InstanceError, ValueError) as error:
+        return HTTPStatus.OK, json.dumps(single(figure, _values(figure, parts.query)))
+    except InstanceError as error:
         return HTTPStatus.BAD_REQUEST, str(error)
+
+
+def _values(figure: Figure, query: str) -> dict[str, float]:
+    """Return the numbers of a query by their names; what is no number is left to the slider to refuse in its own words."""
+    try:
+        texts = parse_qsl(query, keep_blank_values=True, max_num_fields=20)
+    except ValueError:
+        raise InstanceError("the address has more than 20 values; allowed: one for each slider") from None
+    known = {slider.name: slider for slider in figure.sliders}
+    values: dict[str, float] = {}
+    for name, text in texts:
+        try:
+            values[name] = float(text)
+        except ValueError:
+            if name in known:
+                raise known[name].refusal(text) from None
+            values[name] = math.nan
+    return values
+
+
+def hosts(port: int) -> set[str]:
+    """Return the names by which this machine is asked at a port; browsers leave the port of HTTP out."""
+    names = (HOST, "localhost")
+    return {f"{name}:{port}" for name in names} | (set(names) if port == HTTP_PORT else set())
 
 
 def _handler(written: str, figures: dict[str, Figure]) -> Callable[..., BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             port = getattr(self.server, "server_port", 0)
-            if self.headers.get("Host") not in (f"{HOST}:{port}", f"localhost:{port}"):
+            if self.headers.get("Host") not in hosts(port):
                 self._answer(HTTPStatus.FORBIDDEN, "text/plain", f"ask {HOST}:{port}")
             elif self.path == "/":
                 self._answer(HTTPStatus.OK, "text/html", written)

@@ -26,7 +26,7 @@ from mecopt.show.view import Number, Panel, View, level, mark, upright
 from mecopt.teach.formulas import mathml
 from mecopt.teach.grids import gridded, single
 from mecopt.teach.page import fragment, page
-from mecopt.teach.serve import serve, view
+from mecopt.teach.serve import hosts, serve, view
 
 
 def solved(capacity: float, solver: str = "exact") -> Solution[Any, Any]:
@@ -193,7 +193,14 @@ def test_any_value_is_served_and_nothing_else() -> None:
         assert json.loads(text)["views"][0]["numbers"][0] == f"{float(solved(12.34).objective):.6g} s"
         assert ask("/")[1].startswith("<!doctype html>")
         assert ask("/view/1?capacity=1e9") == (400, "capacity is 1000000000.0; allowed: a number from 10 to 30 MB/s")
-        assert ask("/view/1?capacity=x")[0] == 400
+        for wrong in ("abc", ""):
+            allowed = f"capacity is {wrong!r}; allowed: a number from 10 to 30 MB/s"
+            assert ask(f"/view/1?capacity={wrong}") == (400, allowed)
+        assert ask("/view/1?capacitty=abc") == (
+            400,
+            "figure 'Small <figure>' has no slider 'capacitty'; allowed: capacity, users",
+        )
+        assert ask("/view/1?" + "capacity=15&" * 30)[1].endswith("allowed: one for each slider")
         assert ask("/view/1?self=1") == (400, "figure 'Small <figure>' has no slider 'self'; allowed: capacity, users")
         assert ask("/view/2")[0] == 404
         assert ask("/../pyproject.toml")[0] == 404
@@ -202,6 +209,12 @@ def test_any_value_is_served_and_nothing_else() -> None:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def test_browsers_leave_the_port_of_http_out() -> None:
+    assert "127.0.0.1" in hosts(80)
+    assert "localhost" in hosts(80)
+    assert hosts(8000) == {"127.0.0.1:8000", "localhost:8000"}
 
 
 def test_a_served_view_is_the_page_s_view_at_the_same_values() -> None:
