@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from mecopt.contract.figure import Figure, Slider, steps
 from mecopt.models.bandwidth_power.allocation import demanded, power_per_band
 from mecopt.models.bandwidth_power.problem import LN2, BandwidthPower
 from mecopt.models.bandwidth_power.variables import BandwidthPrice
+from mecopt.show.priced import bound_by_price, two_sides
 from mecopt.show.view import FOUR, Number, Panel, View, level, mark, upright
 from mecopt.solve import allocate, solve
 
@@ -218,9 +219,16 @@ def _users() -> BandwidthPower:
 def any_price(price: float, bandwidth: float) -> View:
     """The bound at a price that one chooses, and the sides that users take there."""
     problem = replace(_users(), bandwidth=bandwidth * MEGA)
-    best, prices = solve(problem), np.linspace(0.0, 0.6, 61)
-    bounds, bound = _bounds(problem, prices), float(_bounds(problem, np.array([price]))[0])
-    terms, users = problem.terms(), np.arange(8)
+    best, terms = solve(problem), problem.terms()
+    panel, bound = bound_by_price(
+        partial(_bounds, problem),
+        np.linspace(0.0, 0.6, 61),
+        price,
+        best.objective,
+        x="price β of bandwidth [s/MHz]",
+        y="cost [s]",
+        x_range=(0.0, 0.6),
+    )
     alone = np.eye(8, dtype=np.int8)
     # what one user pays for its upload at this price: the bound of a decision in which it alone offloads, less the rest
     away = problem.bound(alone, BandwidthPrice(np.full(8, price / MEGA))) + price * bandwidth
@@ -229,26 +237,8 @@ def any_price(price: float, bandwidth: float) -> View:
     cheaper = int((away < terms.local).sum())
     return View(
         (
-            Panel(
-                "price β of bandwidth [s/MHz]",
-                "cost [s]",
-                (
-                    mark("bound at each price", prices, bounds, "line", "first"),
-                    mark("bound at yours", price, bound, "dots", "first"),
-                    level("optimum", best.objective),
-                ),
-                x_range=(0.0, 0.6),
-            ),
-            Panel(
-                "user",
-                "cost of the user at this price [s]",
-                (
-                    mark("computes itself", users, terms.local, "bars", "quiet"),
-                    mark("offloads", users, shown, "bars", "first"),
-                ),
-                {k: str(k) for k in range(8)},
-                y_range=(0.0, 2.0),
-            ),
+            panel,
+            two_sides("cost of the user at this price [s]", terms.local, shown, y_range=(0.0, 2.0)),
         ),
         (
             Number("bound at your price", bound, "s"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from mecopt.contract.solution import Solution
 from mecopt.lesson import pricing
 from mecopt.models.binary_offloading.problem import BinaryOffloading
 from mecopt.models.binary_offloading.variables import CapacityPrice, ServerRate
+from mecopt.show.priced import bound_by_price, two_sides
 from mecopt.show.view import FOUR, Number, Panel, View, level, mark
 from mecopt.solve import allocate, solve
 
@@ -184,31 +185,17 @@ def any_price(price: float, capacity: float) -> View:
     """The bound at a price that one chooses, beside the optimum."""
     problem = replace(_users(8), capacity=capacity)
     terms, best = problem.terms(), solve(problem)
-    prices = np.linspace(0.0, 3.0, 61)
-    bounds, here = _bounds(problem, prices), float(_bounds(problem, np.array([price]))[0])
+    panel, here = bound_by_price(
+        partial(_bounds, problem),
+        np.linspace(0.0, 3.0, 61),
+        price,
+        best.objective,
+        x="price μ of capacity [s²/MB]",
+        y="cost [s]",
+    )
     away = terms.upload + 2.0 * np.sqrt(terms.compute * price)
-    users = np.arange(8)
     return View(
-        (
-            Panel(
-                "price μ of capacity [s²/MB]",
-                "cost [s]",
-                (
-                    mark("bound at each price", prices, bounds, "line", "first"),
-                    mark("bound at yours", price, here, "dots", "first"),
-                    level("optimum", best.objective),
-                ),
-            ),
-            Panel(
-                "user",
-                "cost of the user at this price [s]",
-                (
-                    mark("computes itself", users, terms.local, "bars", "quiet"),
-                    mark("offloads", users, away, "bars", "first"),
-                ),
-                {k: str(k) for k in range(8)},
-            ),
-        ),
+        (panel, two_sides("cost of the user at this price [s]", terms.local, away)),
         (
             Number("bound at your price", here, "s"),
             Number("optimal cost", best.objective, "s"),

@@ -13,6 +13,7 @@ from mecopt.contract.figure import Figure, Slider, steps
 from mecopt.models.computation_rate.allocation import earning, peak
 from mecopt.models.computation_rate.problem import ComputationRate
 from mecopt.models.computation_rate.variables import FrameTimes, TimePrice
+from mecopt.show.priced import bound_by_price, two_sides
 from mecopt.show.view import FOUR, Number, Panel, View, level, mark, upright
 from mecopt.solve import allocate, solve
 
@@ -160,32 +161,27 @@ def any_price(price: float, power: float) -> View:
     """The bound at a price that one chooses, and the sides that users take there."""
     problem = replace(_users(8), transmit_power=power)
     best = solve(problem)
-    prices, here = np.linspace(0.1, 3.0, 59) * MEGA, price * MEGA
-    bounds, bound = _bounds(problem, prices), float(_bounds(problem, np.array([here]))[0])
-    local, earned, harvest = _sides(problem, here)
-    users = np.arange(8)
+    panel, bound = bound_by_price(
+        lambda prices: _bounds(problem, prices * MEGA) / MEGA,
+        np.linspace(0.1, 3.0, 59),
+        price,
+        float(best.objective) / MEGA,
+        x="price ν of time [Mbit/s]",
+        y="rate [Mbit/s]",
+        x_range=(0.0, 3.0),
+        y_range=(0.0, 4.0),
+    )
+    bound *= MEGA
+    local, earned, harvest = _sides(problem, price * MEGA)
     kept, sent = local * np.cbrt(harvest) / MEGA, earned * harvest / MEGA
     return View(
         (
-            Panel(
-                "price ν of time [Mbit/s]",
-                "rate [Mbit/s]",
-                (
-                    mark("bound at each price", prices / MEGA, bounds / MEGA, "line", "first"),
-                    mark("bound at yours", price, bound / MEGA, "dots", "first"),
-                    level("optimum", float(best.objective) / MEGA),
-                ),
-                x_range=(0.0, 3.0),
-                y_range=(0.0, 4.0),
-            ),
-            Panel(
-                "user",
+            panel,
+            two_sides(
                 "what the user adds at this price [Mbit/s]",
-                (
-                    mark("computes itself, Aᵢ∛a", users, kept, "bars", "quiet"),
-                    mark("offloads, Cᵢ(ν)·a", users, sent, "bars", "first"),
-                ),
-                {k: str(k) for k in range(8)},
+                kept,
+                sent,
+                names=("computes itself, Aᵢ∛a", "offloads, Cᵢ(ν)·a"),
             ),
         ),
         (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from mecopt.models.priced_power.allocation import offloading_costs
 from mecopt.models.priced_power.lesson.ratios import second_derivative
 from mecopt.models.priced_power.problem import PricedPower
 from mecopt.models.priced_power.variables import InterferencePrice
+from mecopt.show.priced import bound_by_price, two_sides
 from mecopt.show.view import FOUR, Number, Panel, View, level, mark, upright
 from mecopt.solve import allocate, solve
 
@@ -249,34 +250,23 @@ def _users() -> PricedPower:
 def any_price(price: float, limit: float) -> View:
     """The bound at a price that one chooses, and the sides that users take there."""
     problem = replace(_users(), interference_limit=limit * NANO)
-    best, prices = solve(problem), np.linspace(0.0, 8.0, 81)
-    bounds, bound = _bounds(problem, prices), float(_bounds(problem, np.array([price]))[0])
-    everyone, users = np.ones(8, dtype=np.int8), np.arange(8)
-    away = offloading_costs(problem, everyone, np.asarray(price * limit))
+    best = solve(problem)
+    panel, bound = bound_by_price(
+        partial(_bounds, problem),
+        np.linspace(0.0, 8.0, 81),
+        price,
+        best.objective,
+        x="price μ of interference [s/nW]",
+        y="cost [s]",
+        x_range=(0.0, 8.0),
+        y_range=(30.0, 45.0),
+    )
+    away = offloading_costs(problem, np.ones(8, dtype=np.int8), np.asarray(price * limit))
     cheaper = int((away < problem.local_cost).sum())
     return View(
         (
-            Panel(
-                "price μ of interference [s/nW]",
-                "cost [s]",
-                (
-                    mark("bound at each price", prices, bounds, "line", "first"),
-                    mark("bound at yours", price, bound, "dots", "first"),
-                    level("optimum", best.objective),
-                ),
-                x_range=(0.0, 8.0),
-                y_range=(30.0, 45.0),
-            ),
-            Panel(
-                "user",
-                "cost of the user at this price [s]",
-                (
-                    mark("computes itself", users, problem.local_cost, "bars", "quiet"),
-                    mark("offloads", users, away, "bars", "first"),
-                ),
-                {k: str(k) for k in range(8)},
-                y_range=(0.0, 20.0),
-            ),
+            panel,
+            two_sides("cost of the user at this price [s]", problem.local_cost, away, y_range=(0.0, 20.0)),
         ),
         (
             Number("bound at your price", bound, "s"),
