@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from mecopt.contract.errors import InstanceError, MecoptError
 from mecopt.contract.problem import Problem
 from mecopt.dynamic.dynamics import Dynamics
+from mecopt.dynamic.limits import limits_along
 from mecopt.dynamic.rollout import rollout
 from mecopt.learners.checkpoint import CHECKPOINT, resume, write_checkpoint
 from mecopt.learners.inputs import Inputs
@@ -96,6 +97,8 @@ class Sb3Learner(Learner):
         folder, described = Path(out), dataclasses.asdict(settings)
         stream = as_paths(stream, settings.lanes)
         dynamics = dynamics_of(stream.name, stream.sizes, provenance)
+        if stream.own_limits:
+            dynamics = dynamics.limited(*limits_along(stream))
         world_of(dynamics, settings)
         key = run_key(NAME, {**described, "preset": dynamics.preset, "set": list(provenance.get("set", ()))}, stream, seed)
         with to_myself(folder), one_thread(), own_randomness():

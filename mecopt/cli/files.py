@@ -60,7 +60,7 @@ limit_option = click.option(
     multiple=True,
     callback=_one_file,
     metavar="FILE",
-    help="JSON file of limits of your own on decisions; `mecopt schema PROBLEM` describes them.",
+    help="JSON file of limits of your own; `mecopt schema PROBLEM` describes them.",
 )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mecopt.cli.doubts import strict_option
+from mecopt.cli.files import limit_option
 from mecopt.cli.many import many_options
 from mecopt.cli.numbers import Whole
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     help="users=5, a field of every slot, or a setting of the slots in a row, as discount=0.9; `mecopt list NAME` has them "
     "all; repeatable.",
 )
+@limit_option
 @strict_option
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for table, report, pictures.")
 @many_options
@@ -52,6 +54,7 @@ def command(
     output: Path,
     control_variate: bool,
     as_json: bool,
+    limits: Path | None,
 ) -> Any:
     """Carry out policies of the sequential problem NAME on one common path.
 
@@ -63,6 +66,7 @@ def command(
     import json
 
     from mecopt.cli.console import at_work, console, progress
+    from mecopt.data.files import read_limits
     from mecopt.dynamic.report import pictures_of, write_report
     from mecopt.dynamic.results import MAPS, RESULTS
     from mecopt.dynamic.run import roll_out
@@ -74,6 +78,8 @@ def command(
 
     cls = find_dynamics(name)
     dynamics = cls(preset, **dynamics_values(cls, settings))
+    if limits is not None:
+        dynamics = dynamics.limited(*read_limits(limits))
     names = None if policies is None else [one.strip() for one in policies.split(",") if one.strip()]
     reported: list[Summary] = []
     watched = console(errors=True).is_terminal

@@ -79,6 +79,9 @@ class Problem(Instances, Generic[AllocationT, DualT]):
     """What limits decisions beside the problem's own constraints, apart from the numbers, which are fields."""
     allocation_limits: ClassVar[tuple[AmountRule, ...]] = ()
     """What limits allocations beside the problem's own constraints, apart from the numbers, which are fields."""
+    quantity_limited: ClassVar[str] = ""
+    """What limits of one's own call the quantity that each user decides; the model keeps its decisions within
+    `mecopt.contract.limits.quantities.window`. None where decisions are choices, or are not limited."""
     limitable: ClassVar[tuple[str, ...]] = ()
     """Variables of the allocation that limits of one's own may be on: those whose answer to charges `responses` says."""
     not_limited: ClassVar[Mapping[str, str]] = {}

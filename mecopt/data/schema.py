@@ -109,7 +109,7 @@ def schema(cls: type[Problem]) -> dict[str, Any]:
         "$schema": {"type": "string"},
         "provenance": {"type": "object"},
     }
-    if _chooses(cls):
+    if _chooses(cls) or cls.quantity_limited:
         properties["limits"] = OWN_LIMITS
     first = dataclasses.fields(cls)[0].name
     for f in dataclasses.fields(cls):

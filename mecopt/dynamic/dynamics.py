@@ -17,18 +17,21 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import Field, dataclass
 from types import MappingProxyType
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mecopt.contract.errors import InstanceError, unknown
+from mecopt.contract.limits import Limit
 from mecopt.contract.problem import Problem
 from mecopt.dynamic.average import Bracket, bracketed
 from mecopt.dynamic.charts import Chart
+from mecopt.dynamic.limits import drawn_under_limits, proved_without_limits, why_unproved
 from mecopt.dynamic.operators import Operator
 from mecopt.dynamic.outcome import Outcome
 from mecopt.dynamic.settings import checked
@@ -92,6 +95,18 @@ class Dynamics(ABC, Generic[ProblemT]):
     default_lanes: ClassVar[int] = 8
     """How long and how broad the path of a rollout is unless told otherwise."""
 
+    limited_slot: Any = None
+    """One slot with the limits of one's own that every slot has, see `limited`; None where there are none."""
+
+    def __init_subclass__(cls, **settings: Any) -> None:
+        """Let what is drawn have the limits of one's own, and grids, which know nothing of them, prove nothing then."""
+        super().__init_subclass__(**settings)
+        for name in {"draw", "stream"} & vars(cls).keys():
+            setattr(cls, name, drawn_under_limits(vars(cls)[name]))
+        for name, otherwise in (("grids", _no_grids), ("why_unproved", why_unproved)):
+            if name in vars(cls):
+                setattr(cls, name, proved_without_limits(vars(cls)[name], otherwise))
+
     def __init__(self, preset: str | None = None, **overrides: Any) -> None:
         self.preset = next(iter(self.problem.presets)) if preset is None else preset
         self.overrides = overrides
@@ -109,8 +124,23 @@ class Dynamics(ABC, Generic[ProblemT]):
         """
         return checked(cls.__name__, cls.settable[name], value)
 
+    def limited(self, *limits: Limit) -> Self:
+        """Return the same dynamics with limits of one's own in every slot, beside those that it has.
+
+        Raises
+        ------
+        InstanceError
+            where the problem of its slots does not take them, or they are not the same in every slot.
+        """
+        found = copy(self)
+        found.limited_slot = self.draw(np.random.default_rng(0)).limited(*limits)
+        if found.limited_slot.batch_shape:
+            raise InstanceError("the limits make a batch of a single slot; allowed: numbers that are the same in every slot")
+        return found
+
     # ------------------------------------------------------------------ what comes anyhow
 
+    @drawn_under_limits
     def draw(self, rng: Generator, before: ProblemT | None = None, lanes: tuple[int, ...] = ()) -> ProblemT:
         """Draw one slot; by default independently of the one before.
 
@@ -131,6 +161,7 @@ class Dynamics(ABC, Generic[ProblemT]):
         found: ProblemT = self.problem.sample(rng, shape, preset=self.preset, **self.overrides)
         return found
 
+    @drawn_under_limits
     def stream(self, rng: Generator, slots: int, lanes: int) -> ProblemT:
         """Draw whole paths ``(slots, lanes)`` as one batch; by default by `draw`, at once where that is independent."""
         self.require_room(slots, lanes)
@@ -261,6 +292,10 @@ class Dynamics(ABC, Generic[ProblemT]):
         """Return proved bounds on the best average reward per slot; None where there are none."""
         grids = self.grids()
         return None if grids is None else bracketed(grids.below, grids.above)
+
+
+def _no_grids(dynamics: Dynamics[Any]) -> None:
+    """Return no grids."""
 
 
 def stacked(problems: Sequence[ProblemT]) -> ProblemT:

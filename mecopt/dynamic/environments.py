@@ -16,6 +16,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mecopt.contract.errors import BackendUnavailable, InstanceError
+from mecopt.contract.limits import Limit
 from mecopt.dynamic.dynamics import Dynamics
 from mecopt.dynamic.worlds import Choices, Numbers, SlotWorld, State
 
@@ -58,15 +59,19 @@ def world_of(kind: Callable[..., WorldT], dynamics: type[Dynamics[Any]], given: 
     dynamics
         class of the dynamics, to which all other keywords belong; sizes that are None are the preset's.
     given
-        the keywords.
+        the keywords; `limits` among them are limits of one's own, a `mecopt.Limit` or several, that every slot has.
     **fixed
         fields of the world that are no keywords of the environment, or have another name there.
     """
+    limits, given = given.get("limits", ()), {name: value for name, value in given.items() if name != "limits"}
     own = {f.name for f in dataclasses.fields(kind)} - {"dynamics", *fixed}  # type: ignore[arg-type]
     sizes = dynamics.problem.size_names()
     others = {name: value for name, value in given.items() if name not in own and (value is not None or name not in sizes)}
     world = {name: value for name, value in given.items() if name in own}
-    return kind(dynamics=dynamics(**others), **fixed, **world)
+    acted_in = dynamics(**others)
+    if limits:
+        acted_in = acted_in.limited(*([limits] if isinstance(limits, Limit) else limits))
+    return kind(dynamics=acted_in, **fixed, **world)
 
 
 class SlotEnv(gymnasium.Env[Any, Any]):

@@ -25,6 +25,7 @@ from mecopt.contract.problem import Problem
 from mecopt.contract.solver import Solver
 from mecopt.data import digest
 from mecopt.dynamic.dynamics import Dynamics, Policy, read_only
+from mecopt.dynamic.limits import require_kept
 from mecopt.dynamic.outcome import Outcome
 from mecopt.search.named import base_name, solver_for
 from mecopt.search.proposed import LEARNED, Proposed, is_learned, learned
@@ -108,6 +109,7 @@ def rollout(
             values[number] = getattr(slot, name)
         try:
             decision, allocation = _done(dynamics, slot, policy(slot, rng))
+            require_kept(slot, decision, allocation)
             outcome = dynamics.outcome(slot, decision, allocation)
             reward[number] = _earned(outcome, stream.batch_shape[1])
             following = dynamics.followed_by(_slot(stream, data, (number + 1) % length), outcome)

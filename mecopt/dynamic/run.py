@@ -22,6 +22,7 @@ import numpy as np
 from mecopt.compare.parts import TABLE, name_of, origin_of, require_text
 from mecopt.contract.arguments import checked_seed
 from mecopt.contract.errors import InstanceError
+from mecopt.contract.limits import told as told_limits
 from mecopt.dynamic.dynamics import Dynamics
 from mecopt.dynamic.information import perfect_information
 from mecopt.dynamic.maps import told, unit_of
@@ -119,6 +120,7 @@ def roll_out(
         "trained": {name: origin_of(solver) for name, solver in trained.items()},
         "notes": [
             *dynamics.remarks,
+            *(f"every slot keeps the limit {one}" for one in told_limits(path)),
             *dynamics.without_effect(),
             *(note for solver in trained.values() for note in (*solver.notes(path[0]), *solver.notes_along(dynamics))),
         ],

@@ -16,6 +16,7 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
 from mecopt.contract.errors import InstanceError
+from mecopt.dynamic.limits import require_kept
 from mecopt.dynamic.outcome import Outcome
 
 Array = NDArray[Any]
@@ -98,6 +99,7 @@ class SlotWorld(ABC):
     def transition(self, state: State, action: Array, rng: Generator) -> State:
         """Carry out what an action stands for, and draw the next slot."""
         decision, allocation = self.answered(state, action, rng)
+        require_kept(state.problem, decision, allocation)
         outcome = self.dynamics.outcome(state.problem, decision, allocation)
         following = self.dynamics.followed_by(self.dynamics.draw(rng, state.problem), outcome)
         return State(following, self.prepared(following, rng), outcome)

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from mecopt.contract.backend import Feature
 from mecopt.contract.errors import InstanceError, UnknownName
 from mecopt.contract.problem import Problem
@@ -43,7 +41,8 @@ def solver_for(problem: Problem, name: str | Solver | None) -> Solver:
 
 def _too_long(problem: Problem, solver: Solver) -> bool:
     """Whether a solver scores every decision, and there are too many."""
-    return problem.choices.count > getattr(solver, "most", np.inf)
+    most = getattr(solver, "most", None)
+    return most is not None and problem.choices.count > most
 
 
 def _named(problem: Problem, name: str | Solver | None) -> Solver:

@@ -1,4 +1,4 @@
-"""The decision is open: nothing is kept, since more energy never earns less; and the searches to compare with."""
+"""The decision is open: as little is kept as may be, since more energy never earns less; and searches to compare with."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from mecopt.contract.backend import Feature
 from mecopt.contract.decision import SKIP
+from mecopt.contract.derived import shared
 from mecopt.contract.problem import Problem
 from mecopt.contract.solver import Search, Solver
 from mecopt.models.hybrid_slot.allocation import division as allocation
@@ -23,10 +24,11 @@ Array = NDArray[Any]
 
 
 def served(problem: HybridSlot, claims: Array | None = None) -> tuple[Array, Array]:
-    """Return each user's reward where nothing is kept and an upper bound of it; nan and -inf where nothing serves."""
-    nothing = np.zeros((*problem.batch_shape, problem.users))
-    values, bounds, _ = allocation.kernel()(*allocation.blocks(problem, nothing, claims))
-    return values.reshape(nothing.shape), bounds.reshape(nothing.shape)
+    """Return each user's reward where least is kept, and an upper bound of it; nan and -inf where nothing serves."""
+    least, most = shared(allocation.kept_window, problem)
+    values, bounds, _ = allocation.kernel()(*allocation.blocks(problem, least, claims))
+    none = least > most
+    return np.where(none, np.nan, values.reshape(least.shape)), np.where(none, -np.inf, bounds.reshape(least.shape))
 
 
 def ceilings(problem: HybridSlot, bounds: Array) -> Array:
@@ -51,7 +53,7 @@ def myopic(problem: HybridSlot, values: Array, skipping: bool) -> Array:
     """
     left = np.where(problem.workload > 0.0, -problem.outage_penalty, 0.0)
     worse = np.isnan(values) | (skipping & (values < left))
-    return np.where(worse & allocation.may_skip(problem), SKIP, 0.0)
+    return np.where(worse & allocation.may_skip(problem), SKIP, shared(allocation.kept_window, problem)[0])
 
 
 class Myopic(Solver):
@@ -59,7 +61,7 @@ class Myopic(Solver):
 
     name = "exact"
     summary = "nothing is kept, skipped where that earns more; proved"
-    features = Feature.INTEGER
+    features = Feature.INTEGER | Feature.LIMITS
     random = False
 
     def search(
@@ -76,6 +78,7 @@ class Served(Solver):
 
     name = "serve"
     summary = "nothing is kept, skipped only where nothing serves (the paper's greedy user)"
+    features = Feature.LIMITS
 
     def search(
         self, problem: Problem, *, start: Array | None, gap: float | None, time_limit: float | None, rng: Generator

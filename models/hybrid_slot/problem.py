@@ -150,6 +150,7 @@ class HybridSlot(Problem[SlotAllocation, RewardCeiling]):
     objective_name: ClassVar[str] = "reward"
     objective_unit: ClassVar[str] = "kbit/nJ"
     convex: ClassVar[bool] = False
+    quantity_limited: ClassVar[str] = "kept"
     user_units: ClassVar[Mapping[str, str]] = {
         "reward": "kbit/nJ",
         "energy": "nJ",

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from mecopt.contract.errors import InstanceError, unknown
 from mecopt.contract.fields import numbers
 from mecopt.contract.limits.rule import EQUAL, GROUP, LEAST, LOCAL, MOST, OFFLOAD, Rule, field_of, parts_of
-from mecopt.contract.units import parse, tidied
+from mecopt.contract.units import conversion, parse, tidied
 from mecopt.show.readable import Readable
 
 Array = NDArray[Any]
@@ -36,7 +36,7 @@ class Limit(Readable):
     decision
         weights by choice: ``"local"``, ``"offload"`` (any server), ``"server 2"``. A weight is a number, one per user, of
         offloading to several servers one per user and server; leading axes are a batch, as of any field. A choice that is
-        not named has the weight 0.
+        not named has the weight 0. Where users decide a quantity, as the energy that they keep, its weight by its name.
     most, least, equal
         bounds of the sum, a number or one per instance; `equal` stands alone.
     unit
@@ -160,8 +160,10 @@ def settled(limit: Limit, problem: Any) -> tuple[Rule, dict[str, Array]]:
     if not isinstance(limit, Limit):
         raise InstanceError(f"a limit is a {type(limit).__name__}; allowed: mecopt.Limit(name, ...)")
     where = f"limit {limit.name!r}"
-    labels = problem.choices.labels
     about = whom_about(limit, problem.users)
+    if problem.quantity_limited:
+        return _of_quantity(limit, problem, about)
+    labels = problem.choices.labels
     unit = limit.unit.strip() or "1"
     if limit.group is not None:
         rule = Rule(limit.name, "1", (GROUP,), (), False)
@@ -183,15 +185,45 @@ def settled(limit: Limit, problem: Any) -> tuple[Rule, dict[str, Array]]:
         weights=tuple(part for part in (LOCAL, OFFLOAD) if part in weights), wide=wide and OFFLOAD in weights
     )
     found = {rule.field(part): value for part, value in weights.items()}
-    for name in bounds:
-        found[rule.field(name)] = _read(where, rule, name, name, getattr(limit, name), problem)
-    if LEAST in bounds and MOST in bounds:
+    return rule, found | _bounds(where, rule, limit, problem)
+
+
+def _bounds(where: str, rule: Rule, limit: Limit, problem: Any) -> dict[str, Array]:
+    """Return the bounds of a limit by the names of their fields, or say which least exceeds its most."""
+    found = {rule.field(name): _read(where, rule, name, name, getattr(limit, name), problem) for name in bounds_said(limit)}
+    if LEAST in rule.bounds and MOST in rule.bounds:
         least, most = np.broadcast_arrays(found[rule.field(LEAST)], found[rule.field(MOST)])
         for index in np.argwhere(least > most)[:1]:
             place = tuple(index.tolist())
             at = list(place) or ""
             raise InstanceError(f"{where}: most{at} is {most[place]:g}, less than least{at}, which is {least[place]:g}")
-    return rule, found
+    return found
+
+
+def _of_quantity(limit: Limit, problem: Any, about: Array) -> tuple[Rule, dict[str, Array]]:
+    """Return the rule and the numbers of a limit on a quantity that one user decides."""
+    where, name, space = f"limit {limit.name!r}", problem.quantity_limited, problem.decision_space
+    if limit.group is not None:
+        raise InstanceError(f"{where} has a group; allowed: weights of {name}, since {problem.name} decides no choices")
+    for choice in limit.decision:
+        if choice != name:
+            raise unknown(f"quantity of {where}", choice, [name])
+    unit = limit.unit.strip() or space.unit
+    try:
+        conversion(unit, space.unit)
+    except InstanceError:
+        said = f"{where}: unit is {unit!r}, and {name} is in {space.unit}"
+        raise InstanceError(f"{said}; allowed: a unit that measures it") from None
+    rule = Rule(limit.name, unit, (name,), bounds_said(limit), False)
+    weight = _read(where, rule, name, f"decision[{name!r}]", limit.decision[name], problem) * about
+    several = (weight != 0.0).sum(axis=-1) > 1
+    if several.any():
+        count = int((weight != 0.0).sum(axis=-1).max())
+        raise InstanceError(
+            f"{where} is on what {count} users decide together; allowed: a limit for each user, as users=[0], since users "
+            f"of {problem.name} are proved one by one"
+        )
+    return rule, {rule.field(name): weight} | _bounds(where, rule, limit, problem)
 
 
 def whom_about(limit: Limit, users: int) -> Array:
@@ -230,9 +262,9 @@ def _read(where: str, rule: Rule, part: str, name: str, value: Any, problem: Any
         place = tuple(index.tolist())
         said = f"{where}.{name}{list(place) or ''} is {found[place]:g}"
         raise InstanceError(f"{said}; allowed: up to {LARGEST:g}, so that sums are finite")
-    tails = {"instance": [()], "user": [(), (problem.users,)]}.get(
-        f.metadata["per"], [(), (problem.users,), (problem.users, len(problem.choices.labels) - 1)]
-    )
+    tails: list[tuple[int, ...]] = [()] if f.metadata["per"] == "instance" else [(), (problem.users,)]
+    if f.metadata["per"] == "user and server":
+        tails.append((problem.users, len(problem.choices.labels) - 1))
     batch = f" and a batch of shape {problem.batch_shape}" if problem.batch_shape else ""
     read = [tail for tail in tails if read_as(found.shape, tail, problem.batch_shape, tails == [()])]
     if len(read) > 1 and found.shape != (*problem.batch_shape, *tails[-1]):

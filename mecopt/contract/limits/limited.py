@@ -24,7 +24,7 @@ from mecopt.contract.errors import InstanceError
 from mecopt.contract.fields import Quantity, axes, declared, variable
 from mecopt.contract.formulas import formula_of
 from mecopt.contract.instances import restored
-from mecopt.contract.limits import amounts, prices, pyomo, repair, words
+from mecopt.contract.limits import amounts, prices, pyomo, quantities, repair, words
 from mecopt.contract.limits.limit import Limit, said_again, settled
 from mecopt.contract.limits.rule import Rule, broken, field_of, parts_of, prefix, violation
 
@@ -80,9 +80,9 @@ def limited_class(base: Any, rules: tuple[Rule, ...]) -> Any:
         "__annotations__": {f.name: Quantity for f in fields},
         "unlimited": base,
         "limits": rules,
-        "Dual": dual_with_prices(base, rules),
+        "Dual": base.Dual if base.quantity_limited else dual_with_prices(base, rules),
         **{f.name: f for f in fields},
-        **_formulas(base),
+        **(_formulas_of_quantities(base) if base.quantity_limited else _formulas(base)),
     }
     made = type(base)(f"Limited{base.__name__}", (base,), body)
     return dataclass(frozen=True, kw_only=True, eq=False)(made)
@@ -184,6 +184,24 @@ def _formulas(base: type[Any]) -> dict[str, Any]:
         "idle": property(lambda self: np.zeros((*self.batch_shape, self.users), dtype=bool)),
         "__reduce__": reduced,
     }
+
+
+def _formulas_of_quantities(base: type[Any]) -> dict[str, Any]:
+    """Return the methods that limits change where a quantity is decided: a model keeps to its window by itself."""
+
+    def violations(self: Any, decision: Array, allocation: Any) -> dict[str, Array]:
+        found: dict[str, Array] = dict(formula_of(base, "violations")(self, decision, allocation))
+        for rule in self.limits:
+            name = rule.name
+            while name in found:
+                name = f"limit {name}"
+            found[name] = quantities.violation(self, rule, decision)
+        return found
+
+    def reduced(self: Any) -> tuple[Any, ...]:
+        return _again, (base, self.limits, dict(self.__dict__))
+
+    return {"violations": violations, "__reduce__": reduced}
 
 
 def _again(base: Any, rules: tuple[Rule, ...], state: Mapping[str, Any]) -> Any:

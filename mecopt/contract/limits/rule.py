@@ -44,7 +44,7 @@ class Rule(NamedTuple):
     name: str
     unit: str
     weights: tuple[str, ...]
-    """Those of `LOCAL` and `OFFLOAD` that have weights; or `GROUP` alone."""
+    """Those of `LOCAL` and `OFFLOAD` that have weights; or `GROUP` alone; or the quantity that is decided."""
     bounds: tuple[str, ...]
     """Those of `LEAST`, `MOST` and `EQUAL` that it has."""
     wide: bool
@@ -89,8 +89,10 @@ def field_of(rule: Rule, part: str) -> Field[Any]:
         LEAST: f"{of}: least sum of weights",
         MOST: f"{of}: greatest sum of weights",
         EQUAL: f"{of}: sum of weights",
-    }[part]
+    }.get(part, f"{of}: weight of the quantity {part}")
     unit, signed = ("1", 0.0) if part == GROUP else (rule.unit, -np.inf)
+    if per == "user" and part not in (LOCAL, OFFLOAD):
+        unit = "1"
     found: Field[Any] = quantity(
         unit, "", meaning, per=per, zero_allowed=True, unlimited=part == MOST, least=signed, unread=True
     )

@@ -11,6 +11,7 @@ from mecopt.contract.backend import ClosedForm
 from mecopt.contract.decision import SKIP, listed
 from mecopt.contract.derived import of_data, once_a_call, shared
 from mecopt.contract.fields import declared
+from mecopt.contract.limits.quantities import outside, window
 from mecopt.kernels.arrays import plain
 from mecopt.models.hybrid_slot.terms import MUST, by_user, harvested, rows
 from mecopt.models.hybrid_slot.variables import RewardCeiling, SlotAllocation
@@ -92,11 +93,21 @@ def most_kept(problem: HybridSlot) -> Array:
 
 
 def servable(problem: HybridSlot, need: Array | None = None) -> Array:
-    """Whether each user can serve its workload, nothing being kept; the needs are found if they are not given."""
+    """Whether each user can serve its workload, as little being kept as may be; the needs are found if not given."""
     from mecopt.models.hybrid_slot.compiled.batch import TOLERATED
 
-    whole = problem.battery + shared(harvested, problem)
-    return np.asarray((shared(limits, problem)[0] if need is None else need) <= whole + TOLERATED * whole)
+    whole, wanted = problem.battery + shared(harvested, problem), shared(limits, problem)[0] if need is None else need
+    if not problem.limits:
+        return np.asarray(wanted <= whole + TOLERATED * whole)
+    least, most = shared(kept_window, problem)
+    return np.asarray((wanted <= whole - least + TOLERATED * whole) & (least <= most))
+
+
+@of_data
+def kept_window(problem: HybridSlot) -> tuple[Array, Array]:
+    """Return the least and the most that limits of one's own and capacities let each user keep, ``(*batch, users)``."""
+    least, most = window(problem)
+    return least, np.minimum(most, problem.battery_capacity)
 
 
 def may_skip(problem: HybridSlot, need: Array | None = None) -> Array:
@@ -120,6 +131,9 @@ def impossible(problem: HybridSlot, decision: Array) -> Array:
     parts = shared(_limits_of_decisions, problem)
     need, whole, rounding, most, serves = (problem.aligned(part, decision) for part in parts)
     short = need > whole - decision + rounding
+    if problem.limits:
+        low, high = (problem.aligned(end, decision) for end in shared(kept_window, problem))
+        short |= outside(low, high, decision)
     return np.asarray(np.where(decision == SKIP, serves, short | (decision > most)))
 
 
@@ -134,10 +148,18 @@ def mended(problem: HybridSlot, decision: Array) -> Array:
     whole = problem.battery + shared(harvested, problem)
     need = shared(limits, problem)[0]
     free = whole - need
-    most = np.minimum(problem.battery_capacity, np.maximum(free - SLACK * whole, 0.0))
+    least, greatest = shared(kept_window, problem)
+    most = np.minimum(greatest, np.maximum(free - SLACK * whole, least))
     serves, may = (problem.aligned(able(problem, need), decision) for able in (servable, may_skip))
-    kept = np.minimum(np.maximum(decision, 0.0), problem.aligned(most, decision))
+    kept = np.minimum(np.maximum(decision, problem.aligned(least, decision)), problem.aligned(most, decision))
     return np.asarray(np.where((decision == SKIP) & may | ~serves, SKIP, kept))
+
+
+def within_limits(problem: HybridSlot, decision: Array) -> Array:
+    """Return decisions in which what limits of one's own make impossible is mended; the others as they are."""
+    if not problem.limits:
+        return decision
+    return np.where(impossible(problem, decision), mended(problem, decision), decision)
 
 
 def reason(problem: HybridSlot, decision: Array) -> str:
@@ -151,6 +173,10 @@ def reason(problem: HybridSlot, decision: Array) -> str:
         return f"user {u} cannot keep {kept:.6g} nJ: its battery_capacity is {problem.battery_capacity[u]:.6g} nJ"
     if kept > whole[u]:
         return f"user {u} cannot keep {kept:.6g} nJ: battery and harvest hold {whole[u]:.6g} nJ"
+    least, most = (end[u] for end in window(problem))
+    if outside(least, most, kept):
+        ends = [f"at least {least:.6g} nJ"] * (least > 0.0) + [f"at most {most:.6g} nJ"] * (most < np.inf)
+        return f"user {u} keeps {kept:.6g} nJ; allowed by limits: {' and '.join(ends)}"
     if need[u] == np.inf:
         return f"user {u} cannot serve its workload of {work:.6g} kbit with any energy; the largest is {largest[u]:.6g} kbit"
     left = limits_beside(problem, np.maximum(decision, 0.0))[1][u]

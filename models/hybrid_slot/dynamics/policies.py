@@ -5,6 +5,8 @@ What each does is said by `SUMMARIES`. Of shadow-price stored energy is worth
 dynamic-program does is best on the grid rounded down, so that it earns the bracket's lower end at least.
 
 The policies of the grid see the battery rounded down and say what to keep, so they are feasible at the true battery, too.
+Under limits of one's own on what is kept they see what the battery holds beside the least, as if that were not there; what
+they would keep then and may not is moved to the nearest that limits allow.
 """
 
 from __future__ import annotations
@@ -58,9 +60,9 @@ def greedy(dynamics: HybridDynamics, optout: bool) -> Policy:
     """Return the policy that keeps nothing; whether it skips where that earns more."""
 
     def policy(slot: HybridSlot, rng: Generator) -> tuple[Array, Any]:
-        decision = np.zeros(slot.battery.shape)
+        decision = allocation.kept_window(slot)[0] if slot.limits else np.zeros(slot.battery.shape)
         values, parts = operation.answered(slot, decision, dynamics.rows(slot))
-        skips = np.isnan(values)
+        skips = np.isnan(values) | ~allocation.servable(slot) if slot.limits else np.isnan(values)
         if optout:
             worse = (values < -slot.outage_penalty) & (slot.workload > 0.0)
             skips = skips | worse & (allocation.may_skip(slot) if dynamics.must else True)
@@ -76,9 +78,13 @@ def on_grid(dynamics: HybridDynamics, chosen: Array) -> Policy:
     kept = np.append(points, SKIP)[np.minimum(chosen, len(points))]
 
     def policy(slot: HybridSlot, rng: Generator) -> tuple[Array, Any]:
-        decision = kept[dynamics.drawn(slot), dynamics.table.below.at(slot.battery[..., 0])][..., None]
+        least = allocation.kept_window(slot)[0] if slot.limits else np.zeros(slot.battery.shape)
+        at = dynamics.table.below.at(np.maximum(slot.battery - least, 0.0)[..., 0])
+        decision = kept[dynamics.drawn(slot), at][..., None]
+        decision = np.where(decision == SKIP, SKIP, decision + least)
         if dynamics.must:  # the battery itself may serve what its point below cannot
-            decision = np.where((decision == SKIP) & ~allocation.may_skip(slot), 0.0, decision)
+            decision = np.where((decision == SKIP) & ~allocation.may_skip(slot), least, decision)
+        decision = allocation.within_limits(slot, decision)
         _, parts = operation.answered(slot, decision, dynamics.rows(slot))
         return decision, operation.allocated(slot, parts)
 

@@ -34,6 +34,7 @@ from mecopt.contract.errors import InstanceError
 from mecopt.dynamic.chain import Chain
 from mecopt.dynamic.charts import Chart
 from mecopt.dynamic.dynamics import Dynamics, Grids, Policy, read_only
+from mecopt.dynamic.limits import under
 from mecopt.dynamic.operators import Moves
 from mecopt.dynamic.outcome import Outcome
 from mecopt.dynamic.settings import listed, setting
@@ -305,8 +306,10 @@ class HybridDynamics(Dynamics[HybridSlot]):
         states = order[np.unique([0, len(order) // 2, len(order) - 1])]
         works = works[np.unique(np.linspace(0, len(works) - 1, min(len(works), CHARTED)).astype(int))]
         batteries = np.linspace(0.0, float(self._slots.battery_capacity.flat[0]), CHARTED)
+        slots = self.on_grid(batteries)
+        slots = slots if self.limited_slot is None else under(self.limited_slot, slots)
         return Chart(
-            self.on_grid(batteries)[states[:, None] * len(self.workloads) + works],
+            slots[states[:, None] * len(self.workloads) + works],
             drawn="workload",
             carried="battery",
             quantity="energy left in the battery after the slot",

@@ -115,15 +115,25 @@ class HybridWorld(SlotWorld):
         """Let the solver complete which part of what can be spent may be spent."""
         need, whole = self._need(slot)
         least = np.maximum(need - (whole - slot.battery), slot.battery - slot.battery_capacity)
+        low = allocation.kept_window(slot)[0] if slot.limits else 0.0
         with np.errstate(invalid="ignore"):  # where nothing serves the need is infinite, and the user skips
-            kept = np.maximum((1.0 - part) * (slot.battery - least), 0.0)
+            kept = np.maximum((1.0 - part) * (slot.battery - least) + part * low, low)
         serves = allocation.servable(slot, need)
         may = allocation.may_skip(slot, need)
-        decision = np.where(skips & may | ~serves, SKIP, kept)
+        decision = allocation.within_limits(slot, np.where(skips & may | ~serves, SKIP, kept))
         values, parts = operation.divided(slot, decision, self.dynamics.rows(slot))
         worse = may & (values < -slot.outage_penalty) & (slot.workload > 0.0)
         operation.whole_harvest(parts, worse)
         return np.where(worse, SKIP, decision), operation.allocated(slot, parts)
+
+    def _require_free(self) -> None:
+        """Refuse times of the user's own where limits say what it keeps, since nothing is promised to be kept then."""
+        slot = self.dynamics.limited_slot
+        if slot is not None:
+            raise InstanceError(
+                f"times of the user's own promise to keep nothing, and the limit {slot.limits[0].name!r} is on what is "
+                "kept; allowed: the actions solver and solver-choices"
+            )
 
     def _timed(self, slot: HybridSlot, times: Array) -> tuple[Array, SlotAllocation]:
         """Build the allocation of times of harvesting, radio, backscatter and processor, ``(*batch, 4)``."""
@@ -166,6 +176,10 @@ class SolverChoices(HybridWorld):
 class Raw(HybridWorld):
     """The paper's times: the softmax of four times three numbers, and the processor's from -1 to 1."""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._require_free()
+
     @property
     def acted(self) -> Numbers:
         """Harvesting, radio, backscatter, processor."""
@@ -181,6 +195,10 @@ class Raw(HybridWorld):
 
 class RawChoices(HybridWorld):
     """`HARVESTING` by `COMPUTING` by `SENDING`, and last to skip."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._require_free()
 
     @property
     def acted(self) -> Choices:
