@@ -24,6 +24,7 @@ from mecopt.contract.fields import Quantity, declared
 from mecopt.contract.formulas import formula_of
 from mecopt.contract.instances import restored
 from mecopt.contract.limits.amounts import AmountRule, field_of, parts_of, violation
+from mecopt.contract.limits.cvxpy import with_amounts
 from mecopt.contract.limits.limited import dual_with_prices, limited_class
 from mecopt.contract.limits.prices import GAP
 from mecopt.contract.limits.rule import Rule
@@ -123,10 +124,8 @@ def _formulas(below: Any) -> dict[str, Any]:
         raise InstanceError(f"{self.name} has no Pyomo model with limits on allocations, and {_first(self)!r} is one")
 
     def to_cvxpy(self: Any, decision: Any) -> Any:
-        raise InstanceError(
-            f"to_cvxpy hands out no limits on allocations, and {_first(self)!r} is one; take the program of the problem "
-            "without it, and add the row"
-        )
+        program = below.to_cvxpy(self, decision)
+        return with_amounts(self, program, self.decision_space.validate(decision, self.batch_shape))
 
     def backend(cls: Any, name: Any = None) -> Any:
         _require_able("backend", cls, name, below.backends, cls.backends)

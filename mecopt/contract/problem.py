@@ -292,6 +292,10 @@ class Problem(Instances, Generic[AllocationT, DualT]):
         """
         raise InstanceError(f"{self.name} takes no limits on allocations")
 
+    def paper_variables(self, decision: Array, program: Any) -> Mapping[str, Any]:
+        """Return what is `limitable` in the program of `to_cvxpy` for a decision, in the units of the allocation."""
+        return {name: program.var_dict[name] for name in self.limitable}
+
     def require_limitable(self, rule: AmountRule, numbers: Mapping[str, Array]) -> None:
         """Refuse a limit on allocations whose numbers leave nothing that is proved; a model overrides it."""
 

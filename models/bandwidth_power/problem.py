@@ -355,6 +355,11 @@ class BandwidthPower(Problem[Transmission, BandwidthPrice]):
         """
         return allocation.cvxpy_problem(self, self.decision_space.validate(decision, self.batch_shape))
 
+    def paper_variables(self, decision: Array, program: Any) -> Mapping[str, Any]:
+        """Return bands in Hz and powers in W, which the program has as parts of the band and of the caps."""
+        band, power = (program.var_dict[name] for name in ("band", "power"))
+        return {"band": float(self.bandwidth) * band, "power": np.diag(self.max_power) @ power}
+
     def to_pyomo(self) -> Any:
         """Return the whole problem as a Pyomo model with binary ``offload`` and convex constraints, the cost in s."""
         return exact.pyomo_model(self, 1.0)

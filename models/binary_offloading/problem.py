@@ -366,6 +366,10 @@ class BinaryOffloading(Problem[ServerRate, CapacityPrice]):
         """
         return allocation.cvxpy_problem(self, self.decision_space.validate(decision, self.batch_shape))
 
+    def paper_variables(self, decision: Array, program: Any) -> Mapping[str, Any]:
+        """Return the rates in MB/s, which the program has as shares of the capacity."""
+        return {"server_rate": float(self.capacity) * program.var_dict["server_share"]}
+
     def to_pyomo(self) -> Any:
         """Return the whole problem as a Pyomo model; see `mecopt.search.server_choice.pyomo_model`."""
         return server_choice.pyomo_model(self)

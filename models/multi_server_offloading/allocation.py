@@ -368,3 +368,10 @@ def cvxpy_problem(problem: MultiServerOffloading, decision: Array) -> Any:
         if mine.size:
             constraints.append(cp.sum(speed[mine]) <= 1.0)
     return cp.Problem(cp.Minimize(cost), constraints)
+
+
+def paper_variables(problem: MultiServerOffloading, decision: Array, program: Any) -> dict[str, Any]:
+    """Return speeds and powers, of which a program has the parts; see `cvxpy_problem`."""
+    power, speed = (program.var_dict[name] for name in ("power_fraction", "speed_fraction"))
+    own = problem.server_speed[np.maximum(decision, 1).astype(int) - 1]
+    return {"server_speed": np.diag(own) @ speed, "transmit_power": np.diag(problem.max_power) @ power}

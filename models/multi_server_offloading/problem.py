@@ -389,6 +389,10 @@ class MultiServerOffloading(Problem[SpeedAndPower, ServerPrices]):
         """
         return allocation.cvxpy_problem(self, self.decision_space.validate(decision, self.batch_shape))
 
+    def paper_variables(self, decision: Array, program: Any) -> Mapping[str, Any]:
+        """Return speeds in cycle/s and powers in W, which the program has as parts of what there is."""
+        return allocation.paper_variables(self, decision, program)
+
     def to_pyomo(self) -> Any:
         """Return the whole problem as a Pyomo model; see `mecopt.search.server_choice.pyomo_model`."""
         return server_choice.pyomo_model(self)

@@ -329,6 +329,35 @@ def test_the_command_line_takes_them(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert found["dual"]["limit_half_for_the_factory_price"] > 0.0
 
 
+@pytest.mark.parametrize("cls", LIMITED)
+def test_programs_that_are_handed_out_have_limits_as_rows(cls: type[Problem]) -> None:
+    pytest.importorskip("cvxpy")
+    rng, binding = np.random.default_rng(31), 0
+    for _ in range(6):
+        problem = drawn(cls, rng)
+        decision = some_decision(problem, rng)
+        mine = problem.limited(*drawn_limits(problem, decision, rng))
+        found = mecopt.allocate(mine, decision, throw=False)
+        if found.status != Status.OPTIMAL:
+            continue
+        program = mine.to_cvxpy(decision)
+        program.solve(solver="CLARABEL", tol_gap_abs=1e-10, tol_gap_rel=1e-10, tol_feas=1e-10)
+        value = program.value * HANDED_OUT.get(cls, 1.0)
+        assert value == pytest.approx(float(found.objective), rel=AGREES)
+        free = float(mecopt.allocate(problem, decision).objective)
+        binding += abs(value - free) > 100.0 * AGREES * abs(free)
+        held = {name: np.asarray(one.value) for name, one in mine.paper_variables(decision, program).items()}
+        for rule in mine.allocation_limits:
+            total = sum(float((np.asarray(getattr(mine, rule.field(name))) * held[name]).sum()) for name in rule.weights)
+            for part, sign in (("most", 1.0), ("least", -1.0)):
+                if part in rule.bounds:
+                    bound = float(getattr(mine, rule.field(part)))
+                    assert sign * (total - bound) <= AGREES * max(
+                        abs(bound), *(float(np.max(held[name])) for name in rule.weights)
+                    )
+    assert binding
+
+
 def test_methods_that_keep_none_are_refused_by_name() -> None:
     mine = BinaryOffloading(data_size=[12.0, 7.5]).limited(Limit("half", allocation={"server_rate": 1}, most=15.0))
     for name in ("scip", "highs", "prefix", "rounding", "cd-average", "all-offload-equal"):
@@ -338,9 +367,8 @@ def test_methods_that_keep_none_are_refused_by_name() -> None:
     for name in ("closed-form", "slsqp", "clarabel", "scs"):
         with pytest.raises(InstanceError, match=r"keeps no limits on allocations"):
             mecopt.allocate(mine, [1, 1], backend=name)
-    for refused in (mine.to_pyomo, lambda: mine.to_cvxpy([1, 1])):
-        with pytest.raises(InstanceError, match="limits on allocations"):
-            refused()
+    with pytest.raises(InstanceError, match="limits on allocations"):
+        mine.to_pyomo()
 
 
 @pytest.mark.parametrize(

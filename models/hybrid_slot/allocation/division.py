@@ -173,8 +173,8 @@ def reason(problem: HybridSlot, decision: Array) -> str:
         return f"user {u} cannot keep {kept:.6g} nJ: its battery_capacity is {problem.battery_capacity[u]:.6g} nJ"
     if kept > whole[u]:
         return f"user {u} cannot keep {kept:.6g} nJ: battery and harvest hold {whole[u]:.6g} nJ"
-    least, most = (end[u] for end in window(problem))
-    if outside(least, most, kept):
+    least, most = (float(end[u]) for end in window(problem))
+    if outside(np.asarray(least), np.asarray(most), kept):
         ends = [f"at least {least:.6g} nJ"] * (least > 0.0) + [f"at most {most:.6g} nJ"] * (most < np.inf)
         return f"user {u} keeps {kept:.6g} nJ; allowed by limits: {' and '.join(ends)}"
     if need[u] == np.inf:
