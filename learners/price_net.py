@@ -37,6 +37,7 @@ from mecopt.learners.inputs import SCALINGS, Inputs
 from mecopt.learners.proposer import Learner, WarmStarter, shipped_with_mecopt
 from mecopt.learners.settings import Settings
 from mecopt.learners.training import finished, run_key, versions
+from mecopt.optima import optimal_decisions
 from mecopt.show.numbers import counted
 from mecopt.solve import solve
 from mecopt.storage.atomic import to_myself
@@ -228,7 +229,7 @@ def _fit(flat: Problem, settings: PriceNetSettings, seed: int, progress: Callabl
     inputs = Inputs.fit(flat, settings.inputs, settings.scaling)
     rng = np.random.default_rng((seed, 3))
     seen, targets = [], []
-    for decision in _varied(flat, solve(flat).decision, settings.variants_per_instance, rng):
+    for decision in _varied(flat, optimal_decisions(flat)[0], settings.variants_per_instance, rng):
         seen.append(_seen(inputs, flat, decision))
         targets.append(_prices(flat.closed_form(decision)[1], flat.instances))
     rows, (learned, logs) = np.concatenate(seen), _logs(flat, np.concatenate(targets))

@@ -30,6 +30,7 @@ from mecopt.learners.curves import curves
 from mecopt.learners.log import LOG, Log, reached, read_columns, write_log
 from mecopt.learners.network import one_thread
 from mecopt.learners.proposer import Training
+from mecopt.optima import digest_of_known
 from mecopt.search.candidates import best_of, scores
 from mecopt.show.numbers import counted
 from mecopt.solve import allocate, solve
@@ -199,6 +200,7 @@ def finished(folder: Path, key: str, log: str | None = None) -> bool:
 def run_key(name: str, described: Mapping[str, Any], stream: Problem, seed: int) -> str:
     """Name everything the weights depend on, the code among it."""
     what = [name, described, seed, digest(stream), versions(), code_digest()]
+    what += [labels] if (labels := digest_of_known()) else []
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]
 
 

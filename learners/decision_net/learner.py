@@ -31,7 +31,7 @@ from mecopt.learners.inputs import Inputs
 from mecopt.learners.log import report
 from mecopt.learners.memory import Memory
 from mecopt.learners.proposer import Learner, Proposer, Training, shipped_with_mecopt
-from mecopt.solve import solve
+from mecopt.optima import optimal_decisions
 from mecopt.storage.trained import Trained
 
 Array = NDArray[Any]
@@ -108,7 +108,7 @@ class DecisionNetTraining(Training):
         """Return K candidates by the scheme of the settings, or the optimum alone where that is the label."""
         s = self.settings
         if s.labels == "optimum":
-            return solve(problem).decision[:, None, :]
+            return optimal_decisions(problem)[0][:, None, :]
         return candidates(self.outputs(problem), s.candidates, s.scheme, s.flips, s.own_included, rng)
 
     def learn(self, solution: Solution, rng: Generator) -> float:

@@ -32,11 +32,11 @@ from mecopt.contract.errors import InstanceError, unknown
 from mecopt.contract.fields import declared
 from mecopt.contract.problem import Problem
 from mecopt.learners.ojrs.settings import OjrsSettings
+from mecopt.optima import optimal_decisions
 from mecopt.search.annealing import anneal
 from mecopt.search.candidates import scores
 from mecopt.search.descent import descend, optimal, optimal_moves
 from mecopt.search.server_choice import MoveSearch
-from mecopt.solve import solve
 
 Array = NDArray[Any]
 
@@ -79,8 +79,8 @@ def guidance(problem: Problem, name: str | None) -> Array:
 def searched(problem: Problem, own: Array, steps: Array, settings: OjrsSettings, rng: Generator) -> Array:
     """Return the decision to learn for each instance of a flat batch."""
     if settings.labels == "optimum":
-        best = solve(problem, throw=False)
-        return np.where(np.isfinite(best.objective)[:, None], best.decision, own)
+        best, answered = optimal_decisions(problem, throw=False)
+        return np.where(answered[:, None], best, own)
     if settings.labels == "epsilon-greedy":
         found = own
         for _ in range(settings.steps):

@@ -21,6 +21,7 @@ COMMANDS = {
     "sample": "Draw instances of a problem and write them to a file.",
     "schema": "Print the JSON Schema of a problem's hand-written instances.",
     "solve": "Solve the instances of a file, with proof.",
+    "label": "Write the instances of a file with their proved optima, for whoever learns from them.",
     "train": "Train a policy that proposes decisions, to be compared with exact solvers.",
     "compare": "Run methods side by side on the same instances.",
     "sweep": "Run methods over a grid of settings and seeds, and draw every figure over every axis.",

@@ -16,6 +16,7 @@ from mecopt.cli.numbers import NUMBER, Whole
 
 if TYPE_CHECKING:
     from mecopt.contract.problem import Problem
+    from mecopt.data import Dataset
 
 
 WRITTEN = ("card.json", "weights.safetensors", "training.parquet", "training.png")
@@ -82,6 +83,7 @@ def command(
     from mecopt.cli.console import console, progress
     from mecopt.data.files import read_limits
     from mecopt.data.stream import changed
+    from mecopt.optima import at_hand
     from mecopt.registry import find_learner
     from mecopt.running.waiting import on_behalf_of
     from mecopt.show.numbers import counted
@@ -95,7 +97,7 @@ def command(
     settings.require_effect(given)
     _require_fields(chosen, problem, fields)
     draw = partial(chosen.stream, settings=settings)
-    stream, provenance = _stream(
+    stream, provenance, labelled = _stream(
         chosen.in_dynamics, draw, problem, seed, preset, data, split, count, fields, rows=rows, field=field, ignore=ignore
     )
     stream = changed(stream, [_change(text) for text in changes])
@@ -105,11 +107,14 @@ def command(
     if stream.own_limits:
         provenance["limits"] = [rule.name for rule in stream.own_limits]
     _require(chosen, stream)
+    known, said = _known(labelled if limits is None else None)
+    if said:
+        click.echo(f"note: {said}", err=True)
     before = (output / "card.json").is_file()
     with progress("training") as shown:
         shown(0, stream.instances)
         try:
-            with to_myself(output), on_behalf_of(stream):
+            with to_myself(output), on_behalf_of(stream), at_hand(known):
                 policy = chosen.train(stream, settings, seed, output, provenance, shown)
         except KeyboardInterrupt:
             click.echo("the same command goes on from the last checkpoint", err=True)
@@ -125,6 +130,20 @@ def command(
     written = [name for name in WRITTEN if (output / name).is_file()]
     screen.print(f"{'stood there already' if before else 'written'}: {output}/{', '.join(written)}", markup=False)
     screen.print(f"use it: {policy.usage(output)}", markup=False)
+
+
+def _known(found: Dataset | None) -> tuple[dict[bytes, Any], str]:
+    """Return the proved optima that a file holds, and a sentence about them."""
+    from mecopt.optima import known_of
+    from mecopt.show.numbers import counted
+
+    optima = {} if found is None else known_of(found.problem, found.labels)
+    if found is None or not optima:
+        return {}, ""
+    return optima, (
+        f"{counted(len(optima), 'instances', 'have')} a proved optimum in the file, of {found.problem.instances}: it stands "
+        "for solving them where a learner learns from optima"
+    )
 
 
 def _require(learner: Any, stream: Problem) -> None:
@@ -164,8 +183,8 @@ def _stream(
     count: int,
     texts: tuple[str, ...],
     **told: Any,
-) -> tuple[Problem, dict[str, Any]]:
-    """Return the instances to learn from, in their order, and where they are from."""
+) -> tuple[Problem, dict[str, Any], Dataset | None]:
+    """Return the instances to learn from, in their order, where they are from, and the file if it holds labels."""
     import numpy as np
 
     from mecopt.contract.errors import InstanceError
@@ -185,7 +204,7 @@ def _stream(
         repeats = in_dynamics and name in dynamics_names()
         values = dynamics_values(find_dynamics(name), texts) if repeats else field_values(cls, texts)
         stream = draw(cls, rng, count, preset, values)
-        return stream, {"preset": preset, "set": list(texts)}
+        return stream, {"preset": preset, "set": list(texts)}, None
     found = load(data, name, fields=lambda cls: field_values(cls, texts), **told)
     tell(found)
     instances = found.problem.flat()
@@ -195,7 +214,7 @@ def _stream(
         tell_repeated(twice, instances.instances - first)
     origin = {"file": data.name, "digest": digest(instances), "first": first} | ({"set": list(texts)} if texts else {})
     origin |= {"repeated": len(twice)} if twice else {}
-    return passes(instances[:first], count, rng), {"trained_on": origin}
+    return passes(instances[:first], count, rng), {"trained_on": origin}, found if found.labels else None
 
 
 def _settings(texts: tuple[str, ...]) -> dict[str, Any]:

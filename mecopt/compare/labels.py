@@ -19,7 +19,9 @@ def flat_labels(labels: Labels, flat: Problem) -> Labels:
     if allocation is not None:
         variables = {name: value.reshape((count, *np.shape(value)[axes:])) for name, value in allocation.as_dict().items()}
         allocation = type(allocation)(**variables)
-    return Labels(labels.decision.reshape(count, flat.users), allocation, np.reshape(labels.objective, count))
+    decision = labels.decision.reshape((count, *labels.decision.shape[axes:]))
+    more = [None if values is None else np.reshape(values, count) for values in (labels.status, labels.bound)]
+    return Labels(decision, allocation, np.reshape(labels.objective, count), *more)
 
 
 def digest_of_labels(labels: Labels) -> str:

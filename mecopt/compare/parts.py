@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -80,7 +80,18 @@ class Part:
         return table
 
 
-def standing(parts: Sequence[Part]) -> list[bool]:
+class Written(Protocol):
+    """What parts of every kind have in common."""
+
+    @property
+    def anew(self) -> bool:
+        """Whether it is computed in any case."""
+
+    def read(self) -> Any:
+        """Return what the file holds; raises `mecopt.storage.sealed.Unusable` where it is not that of this part."""
+
+
+def standing(parts: Sequence[Written]) -> list[bool]:
     """Return which parts stand; what is unusable is told, and stands no more."""
     unusable: list[str] = []
     found = [not part.anew and stored.standing(part.read, unusable) is not None for part in parts]
@@ -89,7 +100,7 @@ def standing(parts: Sequence[Part]) -> list[bool]:
 
 
 def compute(
-    parts: Sequence[Part], tasks: Sequence[Task], jobs: int | None, progress: Callable[[int, int], None] = lambda *_: None
+    parts: Sequence[Written], tasks: Sequence[Task], jobs: int | None, progress: Callable[[int, int], None] = lambda *_: None
 ) -> None:
     """Do the tasks of those parts that do not stand, wherever `mecopt.parallel.where` says."""
     stand = standing(parts)

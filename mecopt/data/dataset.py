@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -37,11 +37,23 @@ class Labels(Readable):
     """The problem's variables; None where the file stores decisions alone, whose best allocation `completed` computes."""
     objective: Array
     """As recorded in the file; nan where it is not."""
+    status: Array | None = None
+    """What whoever made the file knew of each answer, by the name of a `mecopt.Status`; None where the file does not say."""
+    bound: Array | None = None
+    """What was proved of each instance by whoever made the file; None where the file does not say."""
+
+    @property
+    def proved(self) -> NDArray[np.bool_]:
+        """Which answers the file calls optimal; none where it does not say."""
+        if self.status is None:
+            return np.zeros(np.shape(self.objective), dtype=bool)
+        return np.asarray(self.status == "OPTIMAL")
 
     def __getitem__(self, index: Any) -> Labels:
         """Return the labels of one instance, or of a slice of the batch."""
         allocation = None if self.allocation is None else self.allocation[index]
-        return Labels(self.decision[index], allocation, self.objective[index])
+        more = [None if values is None else values[index] for values in (self.status, self.bound)]
+        return Labels(self.decision[index], allocation, self.objective[index], *more)
 
     def completed(self, problem: Problem) -> Labels:
         """Return labels that have an allocation: where none is stored, the best one of each decision."""
@@ -49,7 +61,7 @@ class Labels(Readable):
             return self
         from mecopt.solve import allocate
 
-        return Labels(self.decision, allocate(problem, self.decision, throw=False).allocation, self.objective)
+        return replace(self, allocation=allocate(problem, self.decision, throw=False).allocation)
 
     def _line(self) -> str:
         return f"Labels of {counted(self.objective.size, 'instances')}: objective {values(self.objective)}"

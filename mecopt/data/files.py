@@ -29,6 +29,9 @@ from mecopt.data.own_limits import limits_from
 from mecopt.show.printable import encoded
 from mecopt.storage.atomic import write_whole
 
+LABELLED = (".npz", ".json", ".mat")
+"""Files that hold answers beside instances."""
+
 
 def load(
     path: str | Path,
@@ -126,7 +129,7 @@ def save(
     path
         the file; its suffix names the format.
     labels
-        a solution of these instances, stored with them (.mat only).
+        a solution of these instances, stored with them (.npz, .json and .mat).
     provenance
         how the instances came about, e.g. preset and seed; goes into the file and the card.
     """
@@ -136,8 +139,13 @@ def save(
         raise InstanceError("problem is a Dataset; pass what it holds: save(path, data.problem, provenance=data.provenance)")
     if not isinstance(problem, Problem):
         raise InstanceError(f"problem is a {type(problem).__name__}; allowed: instances of a problem")
-    if labels is not None and suffix != ".mat":
-        raise InstanceError(f"labels are stored in .mat files only, not in {path.suffix!r}")
+    if labels is not None and suffix not in LABELLED:
+        raise InstanceError(f"labels are stored in {', '.join(LABELLED)} files, not in {path.suffix!r}")
+    if labels is not None and (labels.problem.name, labels.shape) != (problem.name, problem.batch_shape):
+        raise InstanceError(
+            f"labels answer {labels.problem.name} in a batch of shape {labels.shape}; allowed: a solution of these "
+            f"instances, of {problem.name} in one of {problem.batch_shape}"
+        )
     origin = _plain({**(provenance or {}), "mecopt": version("mecopt")})
     tables = dict.fromkeys(SUFFIXES, partial(_table_bytes, suffix))
     writers: dict[str, Callable[..., bytes]] = {".json": json_bytes, ".npz": npz_bytes, ".mat": mat_bytes, **tables}

@@ -15,6 +15,7 @@ from mecopt.contract.limits import without_limits
 from mecopt.contract.problem import Problem
 from mecopt.contract.solution import Solution
 from mecopt.data.dataset import Dataset, Told, compact
+from mecopt.data.labels import LABELS, as_json, from_json, labels_of
 from mecopt.data.limits import DEEPEST, LONGEST, require_names
 from mecopt.data.mapping import built
 from mecopt.data.own_limits import LIMITS, said
@@ -32,8 +33,10 @@ def read_json(path: Path, told: Told) -> Dataset:
     content = content_of(path)
     if not isinstance(content, dict):
         raise InstanceError(f"{path}: an instance is an object of fields, not a {type(content).__name__}")
+    answers = from_json(content.pop(LABELS), path.name) if LABELS in content else {}
     instances, notes = built(content, told, path.name)
-    return Dataset(instances, provenance=content.get("provenance", {}), notes=notes)
+    labels = labels_of(instances, answers, path.name)
+    return Dataset(instances, labels, provenance=content.get("provenance", {}), notes=notes)
 
 
 def content_of(path: Path) -> Any:
@@ -85,7 +88,9 @@ def json_bytes(problem: Problem, labels: Solution | None, provenance: dict[str, 
     declared = {f.name: f for f in dataclasses.fields(own)}
     fields = {name: written(value, declared[name]) for name, value in compact(own).items()}
     limits = {LIMITS: said(problem)} if problem.own_limits else {}
-    return json.dumps({"problem": problem.name, **fields, **limits, "provenance": provenance}, indent=1).encode()
+    answers = {} if labels is None else {LABELS: as_json(labels)}
+    whole = {"problem": problem.name, **fields, **limits, **answers, "provenance": provenance}
+    return json.dumps(whole, indent=1).encode()
 
 
 def written(value: Array, f: dataclasses.Field[Any]) -> Any:

@@ -19,6 +19,9 @@ from mecopt.quantities.doubts import batch_told
 from mecopt.quantities.values import in_units
 from mecopt.registry import find_problem, problem_names
 
+BESIDE = ("problem", "$schema", "provenance", "labels", LIMITS)
+"""What stands beside the fields of instances."""
+
 
 def name_of(problem: str | type[Problem] | None) -> str | None:
     """Return the name of a problem that is told by name or as its class."""
@@ -37,7 +40,7 @@ def from_mapping(values: Any, problem: str | type[Problem] | None = None) -> Pro
     """
     cls = problem_of(values, name_of(problem))
     named = cls.name
-    entries = {name: value for name, value in values.items() if name not in ("problem", "$schema", "provenance", LIMITS)}
+    entries = {name: value for name, value in values.items() if name not in BESIDE}
     fields = {f.name: f for f in dataclasses.fields(cls)}
     for name, value in entries.items():
         if name not in fields:

@@ -74,17 +74,9 @@ def mat_bytes(problem: Problem, labels: Solution | None, provenance: dict[str, A
     """Return the content of a MATLAB file; its instances stand there with their optima."""
     from scipy.io import savemat
 
-    require_none(problem, ".mat")
-    if not problem.mat_layout:
-        raise InstanceError(f"{problem.name} has no .mat layout; write .npz or .json")
+    require_mat(problem)
     if labels is None:
         raise InstanceError("the .mat layout stores optima with the instances: pass their solution as labels")
-    names = list(problem.mat_layout.values())
-    for name, value in compact(problem).items():
-        default = next(f.metadata["default"] for f in dataclasses.fields(problem) if f.name == name)
-        usual = default(problem.users) if callable(default) else default
-        if name not in names and not np.all(value == usual):
-            raise InstanceError(f"{name} differs from its default, and the .mat layout has no place for it; write .npz")
     flat = problem.flat().data()
     answers = {
         **flat,
@@ -95,3 +87,16 @@ def mat_bytes(problem: Problem, labels: Solution | None, provenance: dict[str, A
     buffer = io.BytesIO()
     savemat(buffer, {key: answers[name] for key, name in problem.mat_layout.items()})
     return buffer.getvalue()
+
+
+def require_mat(problem: Problem) -> None:
+    """Raise `InstanceError` where the .mat layout has no place for these instances."""
+    require_none(problem, ".mat")
+    if not problem.mat_layout:
+        raise InstanceError(f"{problem.name} has no .mat layout; write .npz or .json")
+    names = list(problem.mat_layout.values())
+    for name, value in compact(problem).items():
+        default = next(f.metadata["default"] for f in dataclasses.fields(problem) if f.name == name)
+        usual = default(problem.users) if callable(default) else default
+        if name not in names and not np.all(value == usual):
+            raise InstanceError(f"{name} differs from its default, and the .mat layout has no place for it; write .npz")

@@ -16,6 +16,7 @@ from mecopt.contract.problem import Problem
 from mecopt.contract.solution import Solution
 from mecopt.data.arrays import read_arrays, read_matrix
 from mecopt.data.dataset import Dataset, Told, compact
+from mecopt.data.labels import PREFIX, entries_of, labels_of
 from mecopt.data.limits import LONGEST, require_names, require_unpacked
 from mecopt.data.mapping import built
 from mecopt.data.own_limits import LIMITS, rules_of, with_numbers
@@ -29,7 +30,8 @@ def npz_bytes(problem: Problem, labels: Solution | None, provenance: dict[str, A
     limits = {LIMITS: rules_of(problem)} if problem.own_limits else {}
     header = json.dumps({"format": FORMAT, "problem": problem.name, **limits, "provenance": provenance})
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **{_HEADER: np.array(header)}, **compact(problem))  # type: ignore[arg-type]
+    answers = {} if labels is None else {f"{PREFIX}{name}": values for name, values in entries_of(labels).items()}
+    np.savez_compressed(buffer, **{_HEADER: np.array(header)}, **compact(problem), **answers)  # type: ignore[arg-type]
     return buffer.getvalue()
 
 
@@ -56,10 +58,11 @@ def read_npz(path: Path, told: Told) -> Dataset:
         raise InstanceError(f"{path} has format {form}; this version of mecopt reads format {FORMAT}")
     if told.rows is not None:
         raise InstanceError(f"{path} was written by mecopt, which knows its rows; leave rows out")
+    answers = {name.removeprefix(PREFIX): arrays.pop(name) for name in list(arrays) if name.startswith(PREFIX)}
     limits = with_numbers(header[LIMITS], arrays, path) if LIMITS in header else None
     found = {"problem": named, **arrays} | ({} if limits is None else {LIMITS: limits})
     instances, notes = built(found, told, path.name)
-    return Dataset(instances, provenance=provenance, notes=notes)
+    return Dataset(instances, labels_of(instances, answers, path.name), provenance=provenance, notes=notes)
 
 
 def _require_small(path: Path, archive: zipfile.ZipFile) -> None:

@@ -108,6 +108,7 @@ def schema(cls: type[Problem]) -> dict[str, Any]:
         "problem": {"const": cls.name},
         "$schema": {"type": "string"},
         "provenance": {"type": "object"},
+        "labels": {"type": "object", "description": "answers that `mecopt label` wrote"},
     }
     if _chooses(cls) or cls.quantity_limited:
         properties["limits"] = OWN_LIMITS

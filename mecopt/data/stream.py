@@ -91,13 +91,13 @@ def repeated(instances: Problem, first: int) -> list[tuple[int, int]]:
     [(2, 0)]
     """
     before: dict[bytes, int] = {}
-    names = _names(instances)
+    names = names_of(instances)
     for number, name in enumerate(names[:first]):
         before.setdefault(name, number)
     return [(number, before[name]) for number, name in enumerate(names[first:], first) if name in before]
 
 
-def _names(instances: Problem) -> list[bytes]:
+def names_of(instances: Problem) -> list[bytes]:
     """Return a digest of each instance's data: equal data, equal name."""
     flat = instances.flat()
     columns = [np.ascontiguousarray(value.reshape(flat.instances, -1) + 0.0) for value in flat.data().values()]
@@ -114,6 +114,6 @@ def distinct(stream: Problem) -> Problem:
     """Return every different instance of a stream once, in the order of first appearance."""
     flat = stream.flat()
     first: dict[bytes, int] = {}
-    for number, name in enumerate(_names(flat)):
+    for number, name in enumerate(names_of(flat)):
         first.setdefault(name, number)
     return flat[np.array(list(first.values()))]

@@ -110,10 +110,15 @@ def read_table(
 
 def write_arrays(path: Path, arrays: Mapping[str, Array], kind: str, key: str, more: Mapping[str, str]) -> None:
     """Write arrays and some words as safetensors, sealed, completely or not at all; see `write_table`."""
+    write_whole(path, arrays_bytes(arrays, kind, key, more))
+
+
+def arrays_bytes(arrays: Mapping[str, Array], kind: str, key: str, more: Mapping[str, str]) -> bytes:
+    """Return the content of the file that `write_arrays` writes."""
     from safetensors.numpy import save
 
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    write_whole(path, _sealed(save(contiguous, {**more, **_metadata(kind, key)})))
+    return _sealed(save(contiguous, {**more, **_metadata(kind, key)}))
 
 
 def read_arrays(path: Path, kind: str) -> tuple[dict[str, Array], dict[str, str], str]:

@@ -300,8 +300,10 @@ def test_a_file_without_a_place_for_a_field_refuses_to_lose_it(tmp_path: Path) -
         save(tmp_path / "x.mat", draw(ComputationRate, (2,)), provenance={})
     with pytest.raises(InstanceError, match=r"no \.mat layout"):
         save(tmp_path / "x.mat", draw(BinaryOffloading, (2,)), provenance={})
-    with pytest.raises(InstanceError, match=r"\.mat files only"):
-        save(tmp_path / "x.npz", instances, labels=mecopt.solve(instances), provenance={})
+    with pytest.raises(InstanceError, match=r"labels are stored in \.npz, \.json, \.mat files, not in '\.csv'"):
+        save(tmp_path / "x.csv", instances, labels=mecopt.solve(instances), provenance={})
+    with pytest.raises(InstanceError, match="allowed: a solution of these instances"):
+        save(tmp_path / "x.npz", instances, labels=mecopt.solve(draw(ComputationRate, (3,))), provenance={})
     with pytest.raises(InstanceError, match="suffix"):
         save(tmp_path / "x.xls", instances, provenance={})
     assert list(tmp_path.iterdir()) == []
