@@ -151,6 +151,7 @@ class PriceNetLearner(Learner):
     name = NAME
     summary = "predicts the prices of a decision, from which SLSQP, SCS or path following can start"
     role = "warm-starter"
+    checkpoints = False
     settings = PriceNetSettings
     policy = PriceNet
 

@@ -274,6 +274,8 @@ class Learner(ABC):
     """Named settings, e.g. "paper": what the paper prints, to the letter."""
     in_dynamics: ClassVar[bool] = False
     """Whether it learns in a problem's dynamics, so that what that takes may be set for a training."""
+    checkpoints: ClassVar[bool] = True
+    """Whether a training writes checkpoints, from which another process goes on; elsewhere it begins anew."""
     brief: ClassVar[Mapping[str, Any]] = {}
     """Settings with which a training on a few instances takes a second; batteries train with them."""
 

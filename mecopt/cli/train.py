@@ -55,6 +55,16 @@ WRITTEN = ("card.json", "weights.safetensors", "training.parquet", "training.png
     "--with", "options", multiple=True, metavar="NAME=VALUE", help="A setting: candidates=7, scheme=order-preserving."
 )
 @click.option(
+    "--scheduler", metavar="ADDRESS", help="A worker of a Dask scheduler trains; checkpoints come back every two minutes."
+)
+@click.option("--insecure", is_flag=True, help="Let tcp:// reach another machine, where nobody else reaches it.")
+@click.option(
+    "--store",
+    "url",
+    metavar="URL",
+    help="Where checkpoints live that any machine goes on from: a folder, s3://BUCKET/FOLDER, gs://BUCKET/FOLDER.",
+)
+@click.option(
     "-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the policy, its log and picture."
 )
 def command(
@@ -69,6 +79,9 @@ def command(
     changes: tuple[str, ...],
     variant: str,
     options: tuple[str, ...],
+    scheduler: str | None,
+    insecure: bool,
+    url: str | None,
     output: Path,
     rows: Any,
     field: tuple[str, ...],
@@ -78,16 +91,21 @@ def command(
     """Train a policy for PROBLEM and write it to a folder.
 
     Afterwards `mecopt compare FILE --methods exact,learned:FOLDER` puts it beside the optimum, without torch. A run that
-    was interrupted or killed goes on when the same command is given again, and ends with the same weights.
+    was interrupted or killed goes on when the same command is given again, and ends with the same weights. With
+    --scheduler a worker trains, and one that is lost is followed by another, from the last checkpoint that came back or
+    stands in --store.
     """
     from mecopt.cli.console import console, progress
     from mecopt.data.files import read_limits
     from mecopt.data.stream import changed
     from mecopt.optima import at_hand
+    from mecopt.parallel import where
     from mecopt.registry import find_learner
     from mecopt.running.waiting import on_behalf_of
     from mecopt.show.numbers import counted
     from mecopt.storage.atomic import require_other, to_myself
+    from mecopt.storage.store import Store
+    from mecopt.training import train_elsewhere
 
     if data is not None:
         require_other(data, *(output / name for name in WRITTEN))
@@ -111,11 +129,20 @@ def command(
     if said:
         click.echo(f"note: {said}", err=True)
     before = (output / "card.json").is_file()
+    store = None if url is None else Store(url).checked()
+    if (scheduler or store) and not chosen.checkpoints:
+        click.echo(f"note: {learner} writes no checkpoints, so a training that is lost begins anew", err=True)
     with progress("training") as shown:
         shown(0, stream.instances)
         try:
             with to_myself(output), on_behalf_of(stream), at_hand(known):
-                policy = chosen.train(stream, settings, seed, output, provenance, shown)
+                if scheduler is None and store is None:
+                    policy = chosen.train(stream, settings, seed, output, provenance, shown)
+                else:
+                    with where(scheduler=scheduler, insecure=insecure):
+                        policy = train_elsewhere(
+                            chosen, stream, settings, seed, output, provenance, known=known, store=store
+                        )
         except KeyboardInterrupt:
             click.echo("the same command goes on from the last checkpoint", err=True)
             raise

@@ -14,16 +14,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from mecopt.parallel import Task, is_elsewhere
-from mecopt.running.pauses import Paused, pausing
+from mecopt.parallel.advance import CHECKPOINT_SECONDS, DONE, advanced
 from mecopt.storage.atomic import write_whole
 from mecopt.storage.folders import packed, unpack
 from mecopt.storage.sealed import digest_of
-
-CHECKPOINT_SECONDS = 120.0
-"""Seconds of a training elsewhere after which its next checkpoint comes back."""
-
-DONE, GOES_ON = b"\x01", b"\x00"
-"""First byte of what comes back from a training."""
 
 
 def training(study: Any, plan: Any, seed: int, folder: Path, quick: bool, number: int) -> Task:
@@ -53,15 +47,7 @@ def trained_here(study: Any, plan: Any, seed: int, folder: Path, quick: bool) ->
 
 def trained_elsewhere(study: Any, plan: Any, seed: int, before: bytes, quick: bool, seconds: float) -> bytes:
     """Train from what stood in a folder, to the end or to the first checkpoint after so many seconds."""
-    with TemporaryDirectory(prefix="mecopt-") as place:
-        folder = Path(place)
-        unpack(before, folder)
-        try:
-            with pausing(seconds):
-                study.train(plan, seed, folder, quick)
-        except Paused:
-            return GOES_ON + packed(folder)
-        return DONE + packed(folder)
+    return advanced(lambda folder: study.train(plan, seed, folder, quick), before, seconds)
 
 
 def measuring(part: Any, number: int) -> Task:

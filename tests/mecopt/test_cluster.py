@@ -29,6 +29,9 @@ from mecopt.models.hybrid_slot.dynamics.steps import HybridDynamics
 from mecopt.parallel import where
 from mecopt.parallel.cluster import address_of, remote
 from mecopt.parallel.preflight import Refused, answer, identity, require, require_same
+from mecopt.registry import find_learner
+from mecopt.sweeps import sweep
+from mecopt.training import train_elsewhere
 
 pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
 
@@ -360,6 +363,43 @@ def test_shards_of_a_study_train_measure_and_leave_times_to_the_last_call(tmp_pa
     assert "shard 2/2 has nothing left to do" in call("2/2")
     assert not list((tmp_path / "out" / "measured").rglob("times-*.parquet"))
     assert call(None) == ""
+
+
+def test_sweeps_on_workers_are_those_of_one_process(cluster: Cluster, tmp_path: Path) -> None:
+    given: dict[str, Any] = {"over": {"users": [2, 3]}, "methods": METHODS, "count": 4, "seeds": 2}
+    made_good(cluster)
+    sweep(BinaryOffloading, out=tmp_path / "alone", jobs=1, **given)
+    with where(scheduler=cluster.address):
+        sweep(BinaryOffloading, out=tmp_path / "out", **given)
+    assert bare(tmp_path / "out") == bare(tmp_path / "alone")
+
+
+@pytest.mark.parametrize(
+    "killed", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["undisturbed", "workers killed"]
+)
+def test_a_policy_trained_on_workers_is_that_of_one_process(
+    killed: bool, cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch", reason="the extra `learn` is not installed")
+    monkeypatch.setattr("mecopt.training.CHECKPOINT_SECONDS", 0.0)
+    made_good(cluster)
+    learner, back = find_learner("decision-net"), list[bool]()
+    settings = learner.configured("default", {"candidates": 2, "hidden": [4], "interval": 2, "batch": 8, "memory": 16})
+    stream = BinaryOffloading.sample(np.random.default_rng(3), (250,), users=2)
+
+    def came_back(ended: bool) -> None:
+        back.append(ended)
+        if killed and len(back) == 1:
+            for worker in cluster.workers:
+                worker.kill()
+            cluster.worker()
+
+    with where(scheduler=cluster.address):
+        train_elsewhere(learner, stream, settings, 4, tmp_path / "out", {}, known={}, came_back=came_back)
+    assert back == [False, False, True]
+    learner.train(stream, settings, 4, tmp_path / "alone", {})
+    for name in ("weights.safetensors", "training.parquet"):
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "alone" / name).read_bytes()
 
 
 def test_rollouts_on_workers_are_those_of_one_process(cluster: Cluster, tmp_path: Path) -> None:
