@@ -27,7 +27,7 @@ from mecopt.models.binary_offloading import CapacityPrice, ServerRate
 from mecopt.models.binary_offloading.exact import relaxation_price as capacity_price
 from mecopt.models.binary_offloading.lesson import alike as binary_alike
 from mecopt.models.binary_offloading.lesson import checks as binary
-from mecopt.models.binary_offloading.lesson import scaling, sorting
+from mecopt.models.binary_offloading.lesson import places, scaling, sorting
 from mecopt.models.computation_rate import FrameTimes, TimePrice
 from mecopt.models.computation_rate.allocation import earning
 from mecopt.models.computation_rate.exact import relaxation_price as time_price
@@ -189,6 +189,21 @@ def _sum_of_squares(problem: BinaryOffloading, decision: Any) -> Any:
     return np.where(decision == 1, offloaded, local).sum(axis=-1)
 
 
+def _bound_without_places(problem: BinaryOffloading, capacity_price: float, place_price: float, most: int) -> float:
+    """Charge places, and give nothing back for those that the limit allows."""
+    return places.lagrangian(problem, capacity_price, place_price, most) + place_price * most
+
+
+def _place_at(part: float) -> Callable[[BinaryOffloading, int], tuple[float, float, float]]:
+    """Tell part of the price of a place."""
+
+    def priced(problem: BinaryOffloading, most: int) -> tuple[float, float, float]:
+        cost, price, gap = places.priced(problem, most)
+        return cost, part * price, gap
+
+    return priced
+
+
 BINARY: list[Case] = [
     (binary.check_program, {"cost": _work_without_waiting_power}, {0}),
     (binary.check_program, {"cost": _waiting_that_grows}, {0, 1}),
@@ -212,6 +227,9 @@ BINARY: list[Case] = [
     (binary.check_reduced_costs, {"priced": _everyone_fixed}, {0, 1}),
     (binary.check_reduced_costs, {"priced": _timid}, {0, 2, 3}),
     *_counting(binary_alike.check_counts),
+    (places.check_places, {"bound": _bound_without_places}, {0}),
+    (places.check_places, {"priced": _place_at(0.5)}, {1}),
+    (places.check_places, {"priced": _place_at(2.0)}, {2}),
     (scaling.check_scaling, {"bytes_": scaling.rates_in(1.0)}, {0}),
     (scaling.check_scaling, {"hertz": scaling.rates_in(1.0)}, {1, 4}),
     (scaling.check_scaling, {"scaled": scaling.rates_in(1e6)}, {2}),

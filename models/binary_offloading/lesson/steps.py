@@ -4,6 +4,7 @@ from mecopt.lesson import Lesson, Step
 from mecopt.models.binary_offloading.lesson import checks, figures, sorting
 from mecopt.models.binary_offloading.lesson.alike import check_counts
 from mecopt.models.binary_offloading.lesson.exercises import EXERCISES
+from mecopt.models.binary_offloading.lesson.places import PLACES, check_places
 from mecopt.models.binary_offloading.lesson.scaling import check_scaling
 
 PROGRAM = Step(
@@ -265,6 +266,33 @@ The slopes are −(Σ sᵢ)²/F: for one number of users that differ by ε, δ i
     figure=figures.TREE,
 )
 
+PLACES_STEP = Step(
+    title="What a limit's price means",
+    statement="""
+Let at most k users offload: a limit of one's own. It gets a price, too. For any prices μ of capacity and π of a place,
+none negative, every decision within the limit costs at least D. At the best prices, let the best cost V(k) be above D by
+the gap g. Then π says what a place is worth, one more and one less:
+
+    D(μ, π) = Σ min(Lᵢ, uᵢ + 2sᵢ√μ + π) − μF − πk
+    V(k) − V(k + 1) ≤ π + g
+    V(k − 1) − V(k) ≥ π − g
+""",
+    formula=r"""
+D_k(\mu, \pi) = \sum_i \min\{L_i,\, u_i + 2 s_i \sqrt{\mu} + \pi\} - \mu F - \pi k \le V(k), \qquad
+D_{k \pm 1}(\mu, \pi) = D_k(\mu, \pi) \mp \pi
+""",
+    argument="""
+Within the limit Σ xᵢ ≤ k, so that adding π (Σ xᵢ − k) ≤ 0 makes no decision dearer; what is left is step 6 with uᵢ + π in
+place of uᵢ. In D the number of places stands once, in −πk: with one place more the same prices prove D − π, with one less
+D + π. So V(k + 1) ≥ D − π = V(k) − g − π, and V(k − 1) ≥ D + π = V(k) − g + π.
+
+A price of 0 says that one more place saves no more than the gap. The price is no derivative: places are whole, and V(k)
+falls in steps. But it needs no second solve, and several limits have theirs together.
+""",
+    check=check_places,
+    figure=PLACES,
+)
+
 SCALING = Step(
     title="Scale before a generic solver sees numbers",
     statement="""
@@ -295,7 +323,7 @@ LESSON = Lesson(
     title="Binary offloading: from a mixed-integer program to one price",
     introduction="""
 N users each have a task. A user computes it itself, or uploads it to one server whose capacity all offloading users
-share. Who should offload, and how is the server shared? As written, that is 2ᴺ programs. Ten steps turn it into a
+share. Who should offload, and how is the server shared? As written, that is 2ᴺ programs. Eleven steps turn it into a
 formula for the rates, sorting where users are alike, and one price where they differ.
 
 Every step is a statement, its proof, and a check that measures it by other means on random instances.
@@ -310,6 +338,7 @@ Every step is a statement, its proof, and a check that measures it by other mean
         BEST_PRICE,
         REDUCED_COSTS,
         COUNTS,
+        PLACES_STEP,
         SCALING,
     ),
     exercises=EXERCISES,
