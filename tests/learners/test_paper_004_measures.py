@@ -164,6 +164,7 @@ def test_a_constant_factor_leaves_ratios_between_servers_alone() -> None:
 
 def test_incremental_learning_sees_what_the_offline_stage_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torch", reason="training needs torch")
+    monkeypatch.setitem(encoders.ENCODERS, encoders.AVERAGED, {**encoders.ENCODERS[encoders.AVERAGED], "encoder_steps": 50})
     found = encoders.tracked(encoders.AVERAGED, 0, 400)
     assert set(found) == {encoders.ONCE, encoders.REFITTED}
     assert found[encoders.ONCE].training.accuracy > found[encoders.REFITTED].training.accuracy
