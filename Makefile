@@ -23,8 +23,8 @@ demo: core  ## Draw instances, compare methods on them, and write out/report.htm
 	$(BIN)/mecopt solve out/slots.npz --index 0
 	$(BIN)/mecopt compare out/slots.npz -o out/
 
-test: all  ## Run the whole test suite, file by file on up to four cores.
-	$(BIN)/python -m pytest -m "not slow" --numprocesses logical --maxprocesses 4 --dist loadfile
+test: all  ## Run the whole test suite on up to four cores, file by file, the dearest ones first.
+	$(BIN)/python -m pytest -m "not slow" --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: all  ## What CI checks beside the tests.
 	$(BIN)/ruff check .

@@ -25,6 +25,27 @@ SAYS_SO = re.compile(r"^    raise BackendUnavailable\(.*mecopt\[learn\]", re.MUL
 """How a module says, when it is imported, that it cannot be without the extra."""
 
 
+DEAR = (
+    "tests/test_prebuilt_wheel.py",
+    "tests/test_warm_up.py",
+    "tests/test_batteries.py",
+    "tests/mecopt/test_cluster.py",
+    "tests/test_lessons_in_a_browser.py",
+    "tests/models/",
+    "tests/learners/",
+    "tests/mecopt/",
+    "tests/",
+)
+"""Files that take minutes, and folders, in the order in which workers begin them: at the end little is left for the last."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Order the tests of several workers, to whom files are handed out in the order of their first tests."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: next((k for k, dear in enumerate(DEAR) if item.nodeid.startswith(dear)), len(DEAR)))
+
+
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
     """Look for doctests, where the extra `learn` is missing, in no module that needs it, and in none that has no doctest."""
     packaged = collection_path.suffix == ".py" and collection_path.is_relative_to(Path(__file__).parent / "mecopt")
