@@ -481,12 +481,21 @@ def short_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mecopt.compare.run.CHUNK", SHORT)
 
 
-@pytest.fixture
-def parted(short_parts: None, tmp_path: Path) -> tuple[Path, list[dict[str, Any]]]:
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, Any]]]:
     """Instances enough for several parts, and the rows of a run that nobody disturbed."""
-    save(tmp_path / "slots.npz", draw(BinaryOffloading, PARTS * SHORT, users=2), provenance={})
-    comparison = compare(load(tmp_path / "slots.npz").problem, ["cd-slsqp"], out=tmp_path / "whole", jobs=1)
-    return tmp_path / "slots.npz", answered(comparison.table)
+    folder = tmp_path_factory.mktemp("undisturbed")
+    save(folder / "slots.npz", draw(BinaryOffloading, PARTS * SHORT, users=2), provenance={})
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("mecopt.compare.run.CHUNK", SHORT)
+        comparison = compare(load(folder / "slots.npz").problem, ["cd-slsqp"], out=folder / "whole", jobs=1)
+    return folder / "slots.npz", answered(comparison.table)
+
+
+@pytest.fixture
+def parted(short_parts: None, undisturbed: tuple[Path, list[dict[str, Any]]]) -> tuple[Path, list[dict[str, Any]]]:
+    """The same, of a process that makes parts as short."""
+    return undisturbed
 
 
 def parts_of(out: Path) -> dict[str, int]:
@@ -555,8 +564,9 @@ def test_an_interrupted_comparison_keeps_its_finished_parts_and_goes_on(
         assert [path.name for path in (out / "parts").iterdir() if path.suffix != ".parquet"] == []
     for name in kept:
         assert pq.read_table(out / "parts" / name).num_rows == SHORT
+    again = jobs if whom == "worker" else 1  # who goes on need not be as many as who were disturbed
     with pytest.raises(SystemExit) as ended:
-        main(["compare", str(file), "--methods", "cd-slsqp", "--jobs", str(jobs), "-o", str(out)])
+        main(["compare", str(file), "--methods", "cd-slsqp", "--jobs", str(again), "-o", str(out)])
     assert ended.value.code == 0
     assert len(parts_of(out)) == PARTS
     assert kept.items() <= parts_of(out).items()
