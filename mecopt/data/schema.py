@@ -24,12 +24,12 @@ OWN_LIMITS: dict[str, Any] = {
             "name": {"type": "string", "description": "what violations, prices and messages call it"},
             "decision": {
                 "type": "object",
-                "description": "weight by choice (local, offload, server 2): a number, or one per user (and server)",
+                "description": "weight by choice (local, offload, server 2): a number, one per user (and server), a field",
                 "additionalProperties": _BOUND,
             },
             "allocation": {
                 "type": "object",
-                "description": "weight by variable of the allocation: a number, or one per user (and server)",
+                "description": "weight by variable of the allocation: a number, one per user (and server), or a field",
                 "additionalProperties": _BOUND,
             },
             "most": {

@@ -785,3 +785,31 @@ def test_a_policy_learned_under_limits_keeps_them(tmp_path: Path, capsys: pytest
         main([*given[:-1], str(tmp_path / "others"), "--learner", "price-net", "--instances", "64"])
     assert end.value.code == 2
     assert "price-net predicts prices of given decisions, and none of limits of one's own" in capsys.readouterr().err
+
+
+# ---------------------------------------------------------------------- numbers by the name of a field
+
+
+@pytest.mark.parametrize("unit", ["MB", "kB"])
+def test_the_name_of_a_field_stands_for_its_numbers(unit: str) -> None:
+    problem: Any = drawn(BinaryOffloading, 3)
+    part = {"MB": 1.0, "kB": 1000.0}[unit]
+    named = problem.limited(Limit("memory", {"offload": "data_size"}, most=20.0 * part, unit=unit))
+    given = problem.limited(Limit("memory", {"offload": part * problem.data_size}, most=20.0 * part, unit=unit))
+    assert digest(named) == digest(given)
+    of_rates = Limit("half", allocation={"server_rate": 1.0}, most="capacity", unit="MB/s")
+    assert np.array_equal(problem.limited(of_rates).limit_half_most, problem.capacity)
+
+
+@pytest.mark.parametrize(
+    ("limit", "words"),
+    [
+        (Limit("x", {"offload": "data_sise"}, most=1.0, unit="MB"), "did you mean 'data_size'"),
+        (Limit("x", {"offload": "capacity"}, most=1.0, unit="MB"), "unknown field for limit 'x'"),
+        (Limit("x", {"offload": "data_size"}, most=1.0), "in MB; allowed: fields in a unit of 1"),
+        (Limit("x", allocation={"server_rate": "data_size"}, most=1.0), "in MB; allowed: fields in a unit of 1"),
+    ],
+)
+def test_a_field_that_does_not_fit_is_refused(limit: Limit, words: str) -> None:
+    with pytest.raises(InstanceError, match=words):
+        drawn(BinaryOffloading, 2).limited(limit)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from mecopt.contract.errors import InstanceError, unknown
 from mecopt.contract.fields import declared, numbers, quantity
-from mecopt.contract.limits.limit import LARGEST, Limit, bounds_said, read_as, whom_about
+from mecopt.contract.limits.limit import LARGEST, Limit, bounds_said, of_field, read_as, whom_about
 from mecopt.contract.limits.rule import EQUAL, LEAST, MOST, prefix
 from mecopt.contract.units import conversion
 
@@ -134,7 +134,7 @@ def _read(where: str, problem: Any, rule: AmountRule, part: str, name: str, valu
     """Return the numbers of a part, and whether they are per user and server, or say what is wrong with them."""
     f = field_of(problem, rule, part)
     f.name = name
-    found = numbers(where, f, value)
+    found = numbers(where, f, of_field(f"{where}.{name}", value, f, problem))
     for index in np.argwhere(np.isfinite(found) & (np.abs(found) > LARGEST))[:1]:
         place = tuple(index.tolist())
         said = f"{where}.{name}{list(place) or ''} is {found[place]:g}"

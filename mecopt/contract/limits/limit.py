@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import Field, dataclass, field
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mecopt.contract.errors import InstanceError, unknown
-from mecopt.contract.fields import numbers
+from mecopt.contract.fields import declared, numbers
 from mecopt.contract.limits.rule import EQUAL, GROUP, LEAST, LOCAL, MOST, OFFLOAD, Rule, field_of, parts_of
 from mecopt.contract.units import conversion, parse, tidied
 from mecopt.show.readable import Readable
@@ -36,7 +36,8 @@ class Limit(Readable):
     decision
         weights by choice: ``"local"``, ``"offload"`` (any server), ``"server 2"``. A weight is a number, one per user, of
         offloading to several servers one per user and server; leading axes are a batch, as of any field. A choice that is
-        not named has the weight 0. Where users decide a quantity, as the energy that they keep, its weight by its name.
+        not named has the weight 0. The name of a field stands for its numbers, as ``"data_size"``. Where users decide a
+        quantity, as the energy that they keep, its weight by its name.
     most, least, equal
         bounds of the sum, a number or one per instance; `equal` stands alone.
     unit
@@ -257,7 +258,7 @@ def _read(where: str, rule: Rule, part: str, name: str, value: Any, problem: Any
     """
     f = field_of(rule, part)
     f.name = name
-    found = numbers(where, f, value)
+    found = numbers(where, f, of_field(f"{where}.{name}", value, f, problem))
     for index in np.argwhere(np.isfinite(found) & (np.abs(found) > LARGEST))[:1]:
         place = tuple(index.tolist())
         said = f"{where}.{name}{list(place) or ''} is {found[place]:g}"
@@ -278,6 +279,22 @@ def _read(where: str, rule: Rule, part: str, name: str, value: Any, problem: Any
     per = {"instance": "a number, or one per instance", "user": "a number, or one per user"}
     said = per.get(f.metadata["per"], "a number, one per user, or one per user and server")
     raise InstanceError(f"{where}.{name} has shape {found.shape}; allowed: {said}, for {problem.size_text}{batch}")
+
+
+def of_field(where: str, value: Any, f: Field[Any], problem: Any) -> Any:
+    """Return the numbers of a field of the problem that a text names, in the unit of `f`; anything else as it is."""
+    if not isinstance(value, str) or not value.isidentifier():
+        return value
+    known = {one.name: one for one in declared(problem.unlimited)}
+    fits = ("instance",) if f.metadata["per"] == "instance" else ("user", "user and server")
+    able = [name for name, one in known.items() if one.metadata["per"] in fits and not one.metadata["choices"]]
+    if value not in able:
+        raise unknown(f"field for {where}", value, able)
+    try:
+        return getattr(problem, value) * conversion(known[value].metadata["unit"], f.metadata["unit"])
+    except InstanceError:
+        said = f"{where} is the field {value}, in {known[value].metadata['unit']}"
+        raise InstanceError(f"{said}; allowed: fields in a unit of {f.metadata['unit']}") from None
 
 
 def read_as(shape: tuple[int, ...], tail: tuple[int, ...], batch: tuple[int, ...], bare: bool) -> bool:
