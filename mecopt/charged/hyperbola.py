@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.charged.responses import Column, Part
+from mecopt.charged.responses import Column, ConvexPart
 
 Array = NDArray[Any]
 
 
-class Hyperbola(Part):
+class Hyperbola(ConvexPart):
     """Columns of one variable, with the work c of each."""
 
     def __init__(self, variable: str, users: Array, unit: Array, work: Array, lower: Array, upper: Array) -> None:
@@ -29,10 +29,14 @@ class Hyperbola(Part):
         idle = (self.work == 0.0) & (charge == 0.0)
         return np.asarray(np.clip(np.where(inside, share, np.where(idle, self.lower, self.upper)), self.lower, self.upper))
 
-    def cost(self, y: Array) -> float:
-        """Return the sum of work over share."""
+    def costs(self, y: Array) -> Array:
+        """Return work over share."""
         with np.errstate(divide="ignore"):
-            return float(np.where(self.work > 0.0, self.work / np.where(self.work > 0.0, y, 1.0), 0.0).sum())
+            return np.where(self.work > 0.0, self.work / np.where(self.work > 0.0, y, 1.0), 0.0)
+
+    def gradient(self, y: Array) -> Array:
+        """Return the derivatives of work over share."""
+        return -self.costs(y) / np.where(y > 0.0, y, 1.0)
 
     def slopes(self, charge: Array, y: Array, directions: Array) -> Array:
         """Return the changes of shares that are at none of their bounds."""

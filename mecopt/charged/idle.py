@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.charged.responses import Column, Part
+from mecopt.charged.responses import Column, ConvexPart
 
 Array = NDArray[Any]
 
 
-class Idle(Part):
+class Idle(ConvexPart):
     """Columns from 0 to 1 of any variables: nothing at a charge, everything where they are paid for it."""
 
     def __init__(self, *columns: tuple[str, Array, Array]) -> None:
@@ -26,9 +26,13 @@ class Idle(Part):
         """Return 1 where a charge is negative."""
         return np.where(charge < 0.0, 1.0, 0.0)
 
-    def cost(self, y: Array) -> float:
+    def costs(self, y: Array) -> Array:
         """Return 0."""
-        return 0.0
+        return np.zeros(len(self.columns[0].unit))
+
+    def gradient(self, y: Array) -> Array:
+        """Return 0."""
+        return np.zeros_like(y)
 
     def slopes(self, charge: Array, y: Array, directions: Array) -> Array:
         """Return 0: the answer jumps."""

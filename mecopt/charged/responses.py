@@ -12,12 +12,20 @@ and weak duality bounds the cost of every allocation that keeps all rows from be
 
 A model says the minimiser in closed form, part by part: a limit is one more price on the same formula. Columns are in units
 of their own, and costs are to be minimised in a characteristic one, so that nothing here is of many orders of magnitude.
+
+What a minimiser is taken for proves nothing by itself. :math:`\Phi` is convex, so with its gradient at ANY point y
+
+.. math:: \min_{z \in [l, u]} (\Phi(z) + q \cdot z) \ge \Phi(y) + q \cdot y
+   + \sum_j \min_{l_j \le z_j \le u_j} (\nabla \Phi(y) + q)_j (z_j - y_j) :
+
+a residual of the gradient is paid for by the box of its variable (Neumaier and Shcherbina 2004). Costs are not negative, so
+where a user pays charges alone its variables are no more than what its answer costs in all over their charges.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -28,6 +36,9 @@ from numpy.typing import NDArray
 from mecopt.charged.ascent import Priced, ascended
 
 Array = NDArray[Any]
+
+ROUNDING = 16.0 * float(np.finfo(float).eps)
+"""What rounding takes of the terms of a bound at most, in parts of their sizes."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +73,51 @@ class Part(ABC):
     def slopes(self, charge: Array, y: Array, directions: Array) -> Array:
         """Return how the answer changes along changes of the charge, ``(columns, directions)``."""
 
+    @abstractmethod
     def least(self, charge: Array) -> float:
-        """Return the least cost plus charges, to rounding: an error of the minimiser counts by its square."""
-        y = self.respond(charge)
-        return self.cost(y) + float(charge @ y)
+        """Return no more than the least cost plus charges, whatever `respond` says."""
+
+
+class ConvexPart(Part):
+    """Columns whose cost is convex and not negative; each variable has the same users, in their order."""
+
+    @abstractmethod
+    def costs(self, y: Array) -> Array:
+        """Return what each user costs, without charges."""
+
+    @abstractmethod
+    def gradient(self, y: Array) -> Array:
+        """Return the derivative of the cost in each column."""
+
+    def cost(self, y: Array) -> float:
+        """Return the part's cost, without charges."""
+        return float(self.costs(y).sum())
+
+    def tangents(self, charge: Array, y: Array) -> Iterator[tuple[Array, Array]]:
+        """Yield costs no greater than those at a point, and gradients of planes through these below the cost."""
+        yield self.costs(y), self.gradient(y)
+
+    def least(self, charge: Array) -> float:
+        """Return no more than the least cost plus charges, whatever `respond` says."""
+        lower, upper = (np.concatenate([getattr(column, end) for column in self.columns]) for end in ("lower", "upper"))
+        y = np.clip(np.nan_to_num(self.respond(charge)), lower, upper)
+        shape = len(self.columns), len(self.columns[0].unit)
+        paid, low, high, at = (part.reshape(shape) for part in (charge, lower, upper, y))
+        best = np.minimum(paid * low, paid * high).sum(axis=0)
+        alone = (paid >= 0.0).all(axis=0)
+        for cost, gradient in self.tangents(charge, y):
+            with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+                value = cost + (paid * at).sum(axis=0)
+                dear = alone & (paid > 0.0)
+                end = np.where(
+                    dear, np.minimum(high, np.maximum(value * (1.0 + 1e-12) / np.where(dear, paid, 1.0), at)), high
+                )
+                slope = gradient.reshape(shape)
+                residual = paid + slope
+                size = np.abs(cost) + ((np.abs(paid) + np.abs(slope)) * (end - low)).sum(axis=0)
+                value = value + np.minimum(residual * (low - at), residual * (end - at)).sum(axis=0) - ROUNDING * size
+            best = np.where(np.isfinite(value), np.maximum(best, value), best)
+        return float(best.sum())
 
 
 @dataclass(frozen=True)
@@ -99,6 +151,9 @@ class Responses:
         """Return an attribute of all columns, one entry for each."""
         return np.concatenate([getattr(column, name) for column in self.columns] or [np.zeros(0)])
 
+    def _box(self) -> Array:
+        return np.stack([self.together("lower"), self.together("upper")])
+
     def _slices(self) -> list[slice]:
         ends = np.cumsum([0, *(sum(column.unit.size for column in part.columns) for part in self.parts)])
         return [slice(*pair) for pair in pairwise(ends.tolist())]
@@ -128,7 +183,8 @@ class Responses:
 
     def lagrangian(self, matrix: Array, limit: Array, prices: Array) -> float:
         """Return the bound at prices of rows in the problem's unit, a cost to be minimised; any prices of the right sign."""
-        paid = self.least(prices @ matrix) - float(prices @ limit)
+        sizes = np.abs(prices) @ (np.abs(limit) + np.abs(matrix) @ np.maximum(*np.abs(self._box())))
+        paid = self.least(prices @ matrix) - float(prices @ limit) - ROUNDING * float(sizes)
         return self.constant + self.unit * paid
 
     def entries(self, y: Array, users: int) -> dict[str, Array]:

@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.charged.idle import Idle
-from mecopt.charged.responses import Column, Part, Responses
+from mecopt.charged.responses import Column, ConvexPart, Responses
 from mecopt.contract.derived import shared
 from mecopt.models.bandwidth_power import allocation
 from mecopt.models.bandwidth_power.variables import BandwidthPrice, Transmission
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from mecopt.models.bandwidth_power.problem import BandwidthPower
 
@@ -34,7 +34,7 @@ STEP = 1e-6
 """Change of charges, beside their size, of which slopes are differences."""
 
 
-class Uploading(Part):
+class Uploading(ConvexPart):
     """Parts of the whole band, then parts of the greatest powers, of the same users."""
 
     def __init__(self, users: Array, whole: float, power: Array, work: Array, reach: Array, ceiling: Array) -> None:
@@ -112,12 +112,55 @@ class Uploading(Part):
         narrow = (self.ceiling < np.inf) & (kappa > 0.0) & (band < self.knee)
         return np.minimum(np.where(narrow, band, self._at_full_power(beta)), 1.0)
 
-    def cost(self, y: Array) -> float:
-        """Return the sum of work over rate."""
+    def costs(self, y: Array) -> Array:
+        """Return work over rate."""
         band, power = y[: self.count], y[self.count :]
         with np.errstate(divide="ignore", invalid="ignore"):
             rate = band * np.minimum(np.log1p(self.reach * power / band), self.ceiling)
-            return float((self.work / np.where(band > 0.0, rate, 0.0)).sum())
+            return self.work / np.where(band > 0.0, rate, 0.0)
+
+    def gradient(self, y: Array) -> Array:
+        """Return the derivatives of work over the rate that is the less one; of equal ones over that of the power."""
+        band, power = y[: self.count], y[self.count :]
+        sending = np.log1p(self.reach * power / np.where(band > 0.0, band, 1.0)) <= self.ceiling
+        return next(self._tangents(y, (np.where(sending, 1.0, 0.0),)))[1]
+
+    def tangents(self, charge: Array, y: Array) -> Iterator[tuple[Array, Array]]:
+        """Yield planes below the cost of mixtures of the rates by power and by budget, neither of which is below the rate.
+
+        At a point where both are the rate a mixture makes one of the residuals vanish.
+        """
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            of_power, by_band, by_power = self._sending(y)
+            rate = np.minimum(of_power, y[: self.count] * self.ceiling)
+            unit = rate * rate / self.work
+            none = (
+                charge[self.count :] * unit / by_power,
+                (charge[: self.count] * unit - self.ceiling) / (by_band - self.ceiling),
+            )
+        yield from self._tangents(y, (0.0, 1.0, *none))
+
+    def _sending(self, y: Array) -> tuple[Array, Array, Array]:
+        """Return the rate by power, budgets apart, and its derivatives in band and power."""
+        band, power = y[: self.count], y[self.count :]
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            snr = self.reach * power / band
+            return band * np.log1p(snr), np.log1p(snr) - snr / (1.0 + snr), self.reach / (1.0 + snr)
+
+    def _tangents(self, y: Array, parts: Sequence[Any]) -> Iterator[tuple[Array, Array]]:
+        """Yield costs and gradients of work over mixtures that hold a part of the rate by power."""
+        budget = self.ceiling < np.inf
+        ceiling = np.where(budget, self.ceiling, 0.0)
+        of_power, by_band, by_power = self._sending(y)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            for part in parts:
+                mixed = np.where(budget, np.clip(np.nan_to_num(part), 0.0, 1.0), 1.0)
+                cost = self.work / (mixed * of_power + (1.0 - mixed) * y[: self.count] * ceiling)
+                along = -cost * cost / self.work
+                yield (
+                    cost,
+                    np.concatenate([along * (mixed * by_band + (1.0 - mixed) * ceiling), along * mixed * by_power]),
+                )
 
     def slopes(self, charge: Array, y: Array, directions: Array) -> Array:
         """Return the changes of bands and powers, by differences."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mecopt.charged.ascent import Priced, ascended
 from mecopt.charged.idle import Idle
-from mecopt.charged.responses import Column, Part, Responses
+from mecopt.charged.responses import ROUNDING, Column, Part, Responses
 from mecopt.contract.derived import shared
 from mecopt.models.computation_rate import allocation
 from mecopt.models.computation_rate.variables import FrameTimes, TimePrice
@@ -61,12 +61,57 @@ class Times(Part):
         raise NotImplementedError
 
     def least(self, charge: Array) -> float:
-        """Return the least cost plus charges; nothing is proved where somebody is paid for its time."""
-        if (charge[1:] <= 0.0).any():
-            return -np.inf
-        earned = allocation.earning(self.gain, self.worth, charge[1:]).sum()
-        harvest = charge[0]
-        return float(harvest - allocation.peak(np.asarray(self.kept), np.asarray(earned), np.asarray(harvest)))
+        r"""Return no more than the least cost plus charges, whatever `ratios` says.
+
+        At any ratios :math:`x \ge 0` and any :math:`b > 0`, over times of the box alone,
+
+        .. math:: w t \ln(1 + g a/t) \le w t \Bigl(\ln(1 + x) - \frac{x}{1 + x}\Bigr) + \frac{w g a}{1 + x} , \quad
+           a^{1/3} \le \tfrac23 b^{1/3} + \tfrac13 a b^{-2/3} .
+        """
+        harvest, ratio = self.ratios(charge)
+        steep = self.worth * _steepness(ratio)
+        earned = self.worth * self.gain / (1.0 + ratio)
+        root = float(np.cbrt(harvest))
+        kept, bend = 2.0 / 3.0 * self.kept * root, self.kept / (3.0 * root * root) if self.kept > 0.0 else 0.0
+        more = float(earned.sum()) + bend - float(charge[0])
+        sizes = kept + float(earned.sum()) + bend + float(np.abs(charge).sum()) + float(steep.sum())
+        return -(kept + float(np.maximum(steep - charge[1:], 0.0).sum()) + max(more, 0.0) + ROUNDING * sizes)
+
+    def ratios(self, charge: Array) -> tuple[float, Array]:
+        """Return the harvesting time that answers charges, and signal-to-noise ratios; no time is more than the frame."""
+        from mecopt.kernels.lambert import log_ratios
+
+        paying = charge[1:] > 0.0
+        with np.errstate(over="ignore"):
+            own = np.where(paying, np.expm1(log_ratios(np.where(paying, charge[1:], 1.0) / self.worth)), 0.0)
+        own = np.minimum(own, 1e300)
+
+        def at(harvest: float) -> tuple[float, Array]:
+            ratio = np.maximum(own, self.gain * harvest)
+            earned = float((self.worth * self.gain / (1.0 + ratio)).sum())
+            return earned + self.kept / 3.0 * harvest ** (-2.0 / 3.0) - float(charge[0]), ratio
+
+        low, high = 0.0, 1.0
+        if at(high)[0] >= 0.0:
+            return high, at(high)[1]
+        earned = float((self.worth * self.gain / (1.0 + own)).sum())
+        net = float(charge[0]) - earned
+        alone = (self.kept / (3.0 * net)) ** 1.5 if net > 0.0 else 0.0
+        if 0.0 < alone < 1.0 and (own >= self.gain * alone).all():  # nobody has the whole frame
+            return alone, own
+        for _ in range(100):
+            middle = 0.5 * (low + high)
+            if not low < middle < high or high - low <= 1e-16 * high:
+                break
+            low, high = (middle, high) if at(middle)[0] >= 0.0 else (low, middle)
+        return high, at(high)[1]
+
+
+def _steepness(ratio: Array) -> Array:
+    """Return ``log1p(x) - x/(1 + x)``, by its series where the difference would cancel."""
+    small = np.minimum(ratio, 1e-4)
+    series = small * small * (0.5 - small * (2.0 / 3.0 - 0.75 * small))
+    return np.where(ratio <= 1e-4, series, np.log1p(ratio) - ratio / (1.0 + ratio))
 
 
 class Sending:

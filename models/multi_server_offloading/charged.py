@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecopt.charged.hyperbola import Hyperbola
-from mecopt.charged.responses import Column, Part, Responses
+from mecopt.charged.responses import Column, ConvexPart, Responses
 from mecopt.contract.derived import shared
 from mecopt.contract.errors import InstanceError
 from mecopt.models.multi_server_offloading import terms
@@ -30,7 +30,7 @@ Array = NDArray[Any]
 LN2 = float(np.log(2.0))
 
 
-class Sending(Part):
+class Sending(ConvexPart):
     """Parts of the greatest powers of users: the weighted nats over the rate, ``work / log1p(ratio y)``."""
 
     def __init__(self, users: Array, unit: Array, work: Array, ratio: Array) -> None:
@@ -50,11 +50,16 @@ class Sending(Part):
         some = np.where(u < full, np.expm1(np.minimum(u, full)) / np.where(self.ratio > 0.0, self.ratio, 1.0), 1.0)
         return np.where(paying, some, np.where(charge > 0.0, 0.0, 1.0))
 
-    def cost(self, y: Array) -> float:
-        """Return the sum of work over rate."""
+    def costs(self, y: Array) -> Array:
+        """Return work over rate."""
         with np.errstate(divide="ignore"):
             rate = np.log1p(self.ratio * y)
-            return float(np.where(self.some, self.work / np.where(self.some, rate, 1.0), 0.0).sum())
+            return np.where(self.some, self.work / np.where(self.some, rate, 1.0), 0.0)
+
+    def gradient(self, y: Array) -> Array:
+        """Return the derivatives of work over rate."""
+        ratio, rate = self.ratio * y, np.log1p(self.ratio * y)
+        return -self.costs(y) * self.ratio / (1.0 + ratio) / np.where(rate > 0.0, rate, 1.0)
 
     def slopes(self, charge: Array, y: Array, directions: Array) -> Array:
         """Return the changes of powers below the greatest: charge times (1 + 2/u) is their cost's curvature."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mecopt.charged.responses import Column, Part, Responses
+from mecopt.charged.responses import ROUNDING, Column, Part, Responses
 from mecopt.contract.derived import shared
 from mecopt.contract.errors import InstanceError
 from mecopt.contract.limits.rule import MOST
@@ -38,15 +38,35 @@ class Pricing(Part):
         u = best_efficiencies(self.energy, np.maximum(charge, 0.0) / self.greatest / self.work, self.cap)
         return np.where(u < self.cap, np.expm1(u) / self.greatest, 1.0)
 
-    def cost(self, y: Array) -> float:
-        """Return the sum of what uploading costs."""
+    def costs(self, y: Array) -> Array:
+        """Return what uploading costs."""
         ratio = self.greatest * y
         with np.errstate(divide="ignore", invalid="ignore"):
-            return float((self.work * (1.0 + self.energy * ratio) / np.log1p(ratio)).sum())
+            return np.asarray(self.work * (1.0 + self.energy * ratio) / np.log1p(ratio))
+
+    def cost(self, y: Array) -> float:
+        """Return the sum of what uploading costs."""
+        return float(self.costs(y).sum())
 
     def least(self, charge: Array) -> float:
-        """Return the least cost plus charges; nothing is proved at negative ones."""
-        return super().least(charge) if (charge >= 0.0).all() else -np.inf
+        r"""Return no more than the least cost plus charges, whatever `respond` says.
+
+        Cost and charge are convex in the time :math:`t = 1/\ln(1 + r)`. A residual of the derivative in it is paid for by
+        times from the least one to that whose cost alone is all of the answer's. Who is paid has full power at most.
+        """
+        earned, charge = np.minimum(charge, 0.0), np.maximum(charge, 0.0)
+        y = np.clip(np.nan_to_num(self.respond(charge)), 1e-300, 1.0)
+        ratio = self.greatest * y
+        with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+            u = np.log1p(ratio)
+            value = self.costs(y) + charge * y
+            least, most = 1.0 / self.cap, value * (1.0 + 1e-12) / self.work
+            terms = np.array([np.ones_like(u), self.energy * ratio, -self.energy * (1.0 + ratio) * u]) * self.work
+            by_charge = -charge * (1.0 + ratio) * u * u / self.greatest
+            residual, size = terms.sum(axis=0) + by_charge, np.abs(terms).sum(axis=0) + np.abs(by_charge)
+            value = value + np.minimum(residual * (least - 1.0 / u), residual * (most - 1.0 / u))
+            value = value - ROUNDING * (size * most + self.costs(y) + charge * y)
+        return float(np.where(np.isfinite(value), np.maximum(value, 0.0), 0.0).sum() + earned.sum())
 
     def slopes(self, charge: Array, y: Array, directions: Array) -> Array:
         """Return the changes of powers below the greatest, by the second derivative in the efficiency."""
