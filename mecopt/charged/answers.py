@@ -24,6 +24,9 @@ Array = NDArray[Any]
 ROUNDING = 1e-12
 """Violation of a limit by an unlimited answer that counts as none."""
 
+DEAR = 1e6
+"""Price, in units of the cost, at which it is asked whether limits leave any allocation."""
+
 _KEPT = "answers under limits on allocations"
 
 
@@ -97,9 +100,12 @@ def one_answer(problem: Any, decision: Array) -> tuple[Any, Any] | None:
     rows = rows_of(problem, decision, responses)
     _, unlimited = problem.plain.closed_form(decision)
     start = rows.prices(responses.prices(unlimited), {}, responses.unit)
-    priced = responses.answered(rows.matrix, rows.limit, rows.free, start)
-    if not priced.found and contradicted(responses, rows):
-        return None
+    priced = responses.answered(rows.matrix, rows.limit, rows.free, start, DEAR)
+    if not priced.found:
+        if contradicted(responses, rows):
+            return None
+        if np.abs(priced.prices).max(initial=0.0) > DEAR:
+            priced = responses.answered(rows.matrix, rows.limit, rows.free, start)
     own = problem.Dual.completed(responses.dual(priced.prices[: responses.limit.size]))
     named = rows.of_limits(priced.prices, responses.unit)
     dual = replace(

@@ -50,13 +50,15 @@ class Answering(Protocol):
     def slopes(self, charge: Array, y: Array, directions: Array) -> Array: ...  # noqa: D102
 
 
-def ascended(of: Answering, matrix: Array, limit: Array, free: Array, start: Array) -> Priced:
+def ascended(of: Answering, matrix: Array, limit: Array, free: Array, start: Array, ceiling: float = float("inf")) -> Priced:
     """Return the best prices of rows ``matrix @ y <= limit``, those that are `free` being equations.
 
     Parameters
     ----------
     start
         prices to begin with; what is negative and not free counts as 0.
+    ceiling
+        price beyond which it is given up.
     """
     prices = np.where(free, start, np.maximum(start, 0.0))
     y = of.respond(prices @ matrix)
@@ -69,13 +71,14 @@ def ascended(of: Answering, matrix: Array, limit: Array, free: Array, start: Arr
         waited = 0 if overrun < least else waited + 1
         if overrun < least:
             best, least = (prices, y), overrun
-        if overrun <= ROUNDING or (waited >= PATIENCE and least <= ENOUGH):
+        given_up = float(np.abs(prices).max(initial=0.0)) > ceiling
+        if overrun <= ROUNDING or (waited >= PATIENCE and least <= ENOUGH) or given_up:
             break
         bend = of.slopes(prices @ matrix, y, matrix[open_rows].T)
         after = None
         for damping in DAMPING:
             change = _step(matrix, prices, bend, over, open_rows, damping)
-            tried = _along(of, matrix, limit, free, prices, y, over, change)
+            tried = _along(of, matrix, limit, free, prices, y, over, change, ceiling)
             after = after if tried is None else tried
             if tried is not None and tried[2] >= SHORT:
                 break
@@ -104,7 +107,15 @@ def _step(matrix: Array, prices: Array, slopes: Array, over: Array, open_rows: A
 
 
 def _along(
-    of: Answering, matrix: Array, limit: Array, free: Array, prices: Array, y: Array, over: Array, change: Array
+    of: Answering,
+    matrix: Array,
+    limit: Array,
+    free: Array,
+    prices: Array,
+    y: Array,
+    over: Array,
+    change: Array,
+    ceiling: float,
 ) -> tuple[Array, Array, float] | None:
     """Return prices along a step, their answer, and the step's length, where the bound is greater; None where none is."""
 
@@ -127,7 +138,7 @@ def _along(
         better = slope >= 0.0 or of.cost(answer) + float(moved @ (matrix @ answer - limit)) >= value - ROUNDING * abs(value)
         if slope >= -0.5 * gained and better:
             kept = moved, answer, length
-            if slope <= 0.5 * gained or length < 1.0 or length > 1e30:
+            if slope <= 0.5 * gained or length < 1.0 or length > 1e30 or float(np.abs(moved).max()) > ceiling:
                 return kept
             length *= 4.0
         elif kept is not None:

@@ -12,7 +12,7 @@ Any solver may say the multipliers; what they prove is computed here, and counts
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,11 +29,29 @@ NOTHING = 1e-14
 """Part of its largest value that an entry may have and counts as none."""
 
 
+class Contradiction(NamedTuple):
+    """What proves that rows leave no allocation of finite cost."""
+
+    multipliers: Array
+    """Of the rows, then of those that parts keep by themselves."""
+    needed: Array
+    """Weights of columns that must not be 0, of which nothing is left; 0 where the rows cannot be kept at all."""
+
+
 def contradicted(responses: Responses, rows: Rows) -> bool:
     """Whether rows are proved to leave no allocation of finite cost."""
-    if not rows.matrix.shape[1]:  # there is nothing to give, and a sum of nothing is 0
-        return bool(np.where(rows.free, rows.limit != 0.0, rows.limit < 0.0).any())
-    matrix = np.concatenate([rows.matrix, responses.within[0].reshape(-1, rows.matrix.shape[1])])
+    return contradiction(responses, rows) is not None
+
+
+def contradiction(responses: Responses, rows: Rows) -> Contradiction | None:
+    """Return what proves that rows leave no allocation of finite cost; None where nothing does."""
+    count = rows.matrix.shape[1]
+    if not count:  # there is nothing to give, and a sum of nothing is 0
+        sides = np.where(rows.free, -np.sign(rows.limit), np.where(rows.limit < 0.0, 1.0, 0.0))
+        worst = int((-sides * rows.limit).argmax()) if sides.size else -1
+        chosen = np.where(np.arange(sides.size) == worst, sides, 0.0)
+        return Contradiction(chosen, np.zeros(0)) if chosen.any() else None
+    matrix = np.concatenate([rows.matrix, responses.within[0].reshape(-1, count)])
     limit = np.concatenate([rows.limit, responses.within[1]])
     free = np.concatenate([rows.free, np.zeros(len(responses.within[1]), dtype=bool)])
     lower, upper = responses.together("lower"), responses.together("upper")
@@ -54,8 +72,8 @@ def conflict(responses: Responses, rows: Rows) -> list[int]:
     return kept
 
 
-def _none(matrix: Array, limit: Array, free: Array, lower: Array, upper: Array) -> bool:
-    """Whether rows are proved to contradict each other: the least sum of overruns says by which multipliers."""
+def _none(matrix: Array, limit: Array, free: Array, lower: Array, upper: Array) -> Contradiction | None:
+    """Return what proves rows to contradict each other: the least sum of overruns says by which multipliers."""
     count, rows = lower.size, limit.size
     cost = np.concatenate([np.zeros(count), np.ones(2 * rows)])
     under = np.where(free, np.inf, 0.0)
@@ -67,14 +85,18 @@ def _none(matrix: Array, limit: Array, free: Array, lower: Array, upper: Array) 
         np.concatenate([lower, np.zeros(2 * rows)]),
         np.concatenate([upper, np.full(rows, np.inf), under]),
     )
-    return found is not None and _proves(found, matrix, limit, free, lower, upper, np.zeros(count), MARGIN)
+    if found is None or not _proves(found, matrix, limit, free, lower, upper, np.zeros(count), MARGIN):
+        return None
+    return Contradiction(np.where(free, found, np.maximum(found, 0.0)), np.zeros(count))
 
 
-def _nothing_left(matrix: Array, limit: Array, free: Array, lower: Array, upper: Array, needed: Array) -> bool:
-    """Whether rows are proved to leave nothing for an entry that must not be 0."""
-    which = np.flatnonzero(needed & (lower <= 0.0))
+def _nothing_left(
+    matrix: Array, limit: Array, free: Array, lower: Array, upper: Array, needed: Array
+) -> Contradiction | None:
+    """Return what proves rows to leave nothing for an entry that must not be 0."""
+    which = np.flatnonzero(needed & (lower <= 0.0) & (upper > 0.0))
     if not which.size:
-        return False
+        return None
     count = lower.size
     least = np.zeros((which.size, count + 1))
     least[np.arange(which.size), which], least[:, -1] = -1.0 / upper[which], 1.0
@@ -87,13 +109,15 @@ def _nothing_left(matrix: Array, limit: Array, free: Array, lower: Array, upper:
         np.append(upper, 1.0),
     )
     if found is None:
-        return False
+        return None
     multipliers, weights = found[: limit.size], np.maximum(found[limit.size :], 0.0)
     if not weights.sum() > 0.5:
-        return False
+        return None
     part = np.zeros(count)
     part[which] = weights / upper[which]
-    return _proves(multipliers, matrix, limit, free, lower, upper, part, -NOTHING)
+    if not _proves(multipliers, matrix, limit, free, lower, upper, part, -NOTHING):
+        return None
+    return Contradiction(np.where(free, multipliers, np.maximum(multipliers, 0.0)), part)
 
 
 def _solved(cost: Array, matrix: Array, limit: Array, free: Array, lower: Array, upper: Array) -> Array | None:
@@ -127,7 +151,6 @@ def _proves(
     signed = np.where(free, multipliers, np.maximum(multipliers, 0.0))
     slope = signed @ matrix - part
     terms = np.minimum(slope * lower, slope * upper)
-    size = np.abs(signed) @ np.abs(limit) + (np.abs(signed) @ np.abs(matrix) + part) @ np.maximum(
-        np.abs(lower), np.abs(upper)
-    )
+    largest = np.maximum(np.abs(lower), np.abs(upper))
+    size = np.abs(signed) @ (np.abs(limit) + np.abs(matrix) @ largest) if margin > 0.0 else part @ largest
     return bool(np.isfinite(size) and size > 0.0 and terms.sum() - signed @ limit > margin * size)

@@ -1,17 +1,14 @@
-r"""The best decision under limits on allocations: every decision that could still be best, from the cheapest up.
+r"""The best decision under limits on allocations: that without them where its answer keeps them, else by branch and bound.
 
 A limit leaves fewer allocations, so what a decision costs without it is a bound, and the best decision without limits whose
-own answer keeps them is the best one. Where it does not the decisions are gone through in the order of their bounds
-
-.. math:: \max\{ V_0(z), L(z; \nu, \lambda) \} ,
-
-V_0 being the unlimited bound and L that at the prices of an answer; the search ends where no bound is below the best answer.
-What is proved is the least of all bounds, those of the answers being made anew at their own prices; where the bound of a
-decision is a sum over users these prices bound all others as well.
+own answer keeps them is the best one. Where it does not, descent and local search say what is to be beaten, and the tree of
+`mecopt.charged.tree` what could be better. Where the bound of a decision is no sum over users all decisions are gone
+through in the order of their bounds without limits, if they are few; of more it is proved at most that none has an allocation.
 """
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -19,8 +16,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mecopt.charged.answers import answers_of
-from mecopt.charged.candidates import Candidates, candidates_of
-from mecopt.charged.relaxed import summed_at
+from mecopt.charged.tree import Tree
 from mecopt.contract.backend import Feature
 from mecopt.contract.solver import Search, Solver
 from mecopt.running import clock
@@ -33,14 +29,19 @@ ROUNDING = 1e-12
 """Part of the best value by which a bound has to be below it for a decision to be looked at."""
 
 AT_ONCE = 8
-"""Decisions answered between looks at the clock, and before others' bounds are looked at anew."""
+"""Decisions answered between looks at the clock."""
+
+FEW = 1 << 12
+"""Decisions that are all gone through where no sum over users bounds them, and for which local search is not worth while."""
 
 
 class Charged(Solver):
     """Exact search of the problem without limits on allocations, and of all that could be better with them."""
 
     name = "exact"
-    summary = "the best decision without limits on allocations, then all that could be better with them: proved optimal"
+    summary = (
+        "the best decision without limits on allocations, else branch and bound with prices of all limits: proved optimal"
+    )
     features = Feature.WARM_PRIMAL | Feature.INTEGER | Feature.LIMITS
     random = False
 
@@ -51,7 +52,7 @@ class Charged(Solver):
         self, problem: Any, *, start: Array | None, gap: float | None, time_limit: float | None, rng: Generator
     ) -> Search:
         """Search all instances without limits on allocations, and those one by one whose answers break them."""
-        budget, flat, users = Budget(time_limit), problem.flat(), problem.users
+        budget, flat, users, again = Budget(time_limit), problem.flat(), problem.users, deepcopy(rng)
         first = None if start is None else start.reshape(-1, users)
         found = self.plain.search(flat.plain, start=first, gap=gap, time_limit=time_limit, rng=rng)
         decision, sign = np.array(found.decision), problem.sign
@@ -62,7 +63,7 @@ class Charged(Solver):
         for k in np.flatnonzero(changed).tolist():
             own = [decision[k]] if first is None else [decision[k], first[k]]
             best = _One(flat[k], float(bound[k]), gap or 0.0)
-            best.run(own, budget)
+            best.run(own, budget, deepcopy(again))
             decision[k], bound[k], cut[k], calls[k] = best.decision, best.bound, best.cut, calls[k] + best.calls
         shape = problem.batch_shape
         return Search(
@@ -102,40 +103,64 @@ class _One:
         """What a bound has to be below for its decision to be looked at."""
         return self.value - max(self.gap, ROUNDING) * abs(self.value) if np.isfinite(self.value) else np.inf
 
-    def run(self, first: list[Array], budget: Budget) -> None:
+    def run(self, first: list[Array], budget: Budget, rng: Generator) -> None:
         """Descend from known decisions, then go through all that could be better."""
         self.take(np.array(first))
-        self._descend(budget)
+        self._begin(budget, rng)
         if budget.spent:
             self.cut = True
             return
         if self.enough <= self.bound:
             return
-        found = candidates_of(self.problem, self.decision, self.value)
-        if found is None:
-            return
-        self._through(found, budget)
+        if self.problem.separable:
+            self._branch(budget, False)
+        elif self.problem.choices.count <= FEW:
+            self._through(budget)
+        elif not np.isfinite(self.value):
+            self._branch(budget, True)
+            self._begin(budget, rng)
 
-    def _descend(self, budget: Budget) -> None:
-        """Move single users while that is better."""
+    def _begin(self, budget: Budget, rng: Generator) -> None:
+        """Move single users while that is better; of many decisions, search as local search does, too."""
         deadline = clock.now() + budget.left if budget.limited else None
         decision, _, calls, _ = descend(self.problem, self.decision, optimal, optimal_moves, deadline)
         self.calls += int(calls.sum())
         self.take(decision)
+        if self.problem.choices.count <= FEW:
+            return
+        local = self.problem.solvers.get("local-search")
+        if local is not None and not budget.spent:
+            found = local.search(self.problem, start=None, gap=None, time_limit=budget.limit, rng=rng)
+            self.calls += int(np.sum(found.solver_calls))
+            self.take(np.asarray(found.decision)[None])
 
-    def _through(self, found: Candidates, budget: Budget) -> None:
-        """Answer candidates from the least bound up until none is below the best value; answers sharpen others' bounds."""
-        bounds, left, least = found.bounds.copy(), np.ones(found.bounds.size, dtype=bool), found.others
+    def _branch(self, budget: Budget, first: bool) -> None:
+        """Search the tree of decisions."""
+        tree = Tree(self.problem, self.take, lambda: self.enough)
+        tree.answer(self.decision)
+        bound, self.cut = tree.run(self.bound, budget, first)
+        self.bound = max(self.bound, bound)
+
+    def _through(self, budget: Budget) -> None:
+        """Answer all decisions from the least bound up until none is below the best value."""
+        every = np.concatenate(list(self.problem.choices.enumerate(FEW)))
+        bounds, left, least = unlimited(self.problem, every), np.ones(len(every), dtype=bool), np.inf
         while True:
             todo = np.flatnonzero(left & (bounds < self.enough))
             self.cut = bool(todo.size) and budget.spent
             if not todo.size or self.cut:
                 break
             part = todo[np.argsort(bounds[todo], kind="stable")[:AT_ONCE]]
-            proved = self.take(found.decisions[part])
+            proved = self.take(every[part])
             least = min(least, float(np.maximum(proved, bounds[part]).min()))
             left[part] = False
-            if todo.size > AT_ONCE:
-                sharper = summed_at(self.problem, found.decisions[part[0]])
-                bounds = bounds if sharper is None else np.maximum(bounds, sharper(found.decisions))
         self.bound = max(self.bound, min(least, float(bounds[left].min(initial=np.inf))))
+
+
+def unlimited(problem: Any, decisions: Array) -> Array:
+    """Return what is proved of decisions without limits on allocations, each at its own dual; infinite where it has none."""
+    plain = problem.plain.flat()
+    held = decisions[None]
+    proved = problem.sign * plain.bound(held, plain.closed_form(held)[1])
+    bounds = np.where(plain.infeasible(held), np.inf, np.where(np.isnan(proved), -np.inf, proved))
+    return np.ravel(bounds)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from typing import Any, cast
 
 import numpy as np
@@ -23,10 +23,10 @@ from mecopt.contract.errors import InstanceError
 from mecopt.contract.fields import Quantity, declared
 from mecopt.contract.formulas import formula_of
 from mecopt.contract.instances import restored
+from mecopt.contract.limits import prices
 from mecopt.contract.limits.amounts import AmountRule, field_of, parts_of, violation
 from mecopt.contract.limits.cvxpy import with_amounts
 from mecopt.contract.limits.limited import dual_with_prices, limited_class
-from mecopt.contract.limits.prices import GAP
 from mecopt.contract.limits.rule import Rule
 from mecopt.contract.problem import Problem
 
@@ -111,11 +111,23 @@ def _formulas(below: Any) -> dict[str, Any]:
         return np.asarray(self.plain.relaxed_bound(plain_dual(self, dual)))
 
     def with_limit_prices(self: Any, decision: Array, dual: Any) -> Any:
-        # those of limits on decisions are of the problem without limits on allocations: their distance is not known
         given = filled(self, dual)
-        found = filled(self, self.plain.with_limit_prices(decision, plain_dual(self, given)))
-        own = {rule.price: getattr(given, rule.price) for rule in self.allocation_limits}
-        return replace(found, **own, **{GAP: np.full(self.batch_shape, np.nan)})
+        own = {f.name: getattr(given, f.name) for f in declared(self.undecided.Dual)}
+        value = self.sign * np.asarray(self.optimal_value(decision))
+        if not prices.priced(self):
+            reached = self.sign * np.asarray(self.bound(decision, given))
+            gap = np.where(np.isfinite(value), np.maximum(value - reached, 0.0), np.nan)
+            return replace(given, **{prices.GAP: gap})
+        if not self.separable:
+            found = filled(self, self.plain.with_limit_prices(decision, plain_dual(self, given)))
+            return replace(found, **own, **{prices.GAP: np.full(self.batch_shape, np.nan)})
+        at = partial(bounds_at, whole=True)
+        base, moves = prices.differences(self, self.undecided, decision, self.undecided.Dual(**own), at)
+        found, reached = prices.best_at(self, base, moves)
+        named = {rule.price: found[rule.name] for rule in prices.priced(self)}
+        return replace(
+            given, **named, **{prices.GAP: prices.gap_of(self, prices.priced_rows(self), decision, value, reached)}
+        )
 
     def why_infeasible(self: Any, decision: Array | None) -> str:
         return words.why_infeasible(self, decision)

@@ -140,7 +140,7 @@ class Responses:
     allocation: Callable[[Mapping[str, Array]], Any]
     """From entries by variable, 0 for other users, to an allocation."""
     within: tuple[Array, Array] = field(default_factory=lambda: (np.zeros((0, 0)), np.zeros(0)))
-    """Rows that parts keep by themselves beside their boxes."""
+    """Rows that parts keep by themselves beside their boxes, each of one user."""
 
     @property
     def columns(self) -> list[Column]:
@@ -177,15 +177,31 @@ class Responses:
         """Return the least of cost plus charges."""
         return float(sum(part.least(charge[own]) for part, own in zip(self.parts, self._slices(), strict=True)))
 
-    def answered(self, matrix: Array, limit: Array, free: Array, start: Array) -> Priced:
+    def answered(self, matrix: Array, limit: Array, free: Array, start: Array, ceiling: float = float("inf")) -> Priced:
         """Return prices of rows, the problem's own first, that make the bound greatest, and what answers them."""
-        return ascended(self, matrix, limit, free, start)
+        return ascended(self, matrix, limit, free, start, ceiling)
 
     def lagrangian(self, matrix: Array, limit: Array, prices: Array) -> float:
         """Return the bound at prices of rows in the problem's unit, a cost to be minimised; any prices of the right sign."""
         sizes = np.abs(prices) @ (np.abs(limit) + np.abs(matrix) @ np.maximum(*np.abs(self._box())))
         paid = self.least(prices @ matrix) - float(prices @ limit) - ROUNDING * float(sizes)
         return self.constant + self.unit * paid
+
+    def least_charge(self, charge: Array) -> float:
+        """Return no more than the least of charges alone, over the boxes and what parts keep beside them."""
+        lower, upper = self._box()
+
+        def of(slope: Array, columns: Any) -> float:
+            return float(np.minimum(slope * lower[columns], slope * upper[columns]).sum())
+
+        total = of(charge, slice(None))
+        for row, limit in zip(*self.within, strict=True):  # no two of which are of the same user
+            own = np.flatnonzero(row)
+            prices = np.maximum(-charge[own] / row[own], 0.0)
+            total += max(of(charge[own] + p * row[own], own) - p * float(limit) for p in (0.0, *prices)) - of(
+                charge[own], own
+            )
+        return total
 
     def entries(self, y: Array, users: int) -> dict[str, Array]:
         """Return entries by variable in the problem's units, 0 for who has none."""

@@ -144,7 +144,7 @@ def _from_text(text: str, field: dataclasses.Field[Any], where: str) -> Any:
     if np.isinf(number) and "inf" not in text:
         raise InstanceError(f"{where} is {text[:40]!r}, a number that no float can hold")
     if not unit:
-        if number == np.inf and field.metadata["unlimited"]:
+        if np.isinf(number):  # whether that is allowed the field says
             return number
         own = field.metadata["unit"]
         also = f", or '{number:g} {own}'" if own != "1" else ""

@@ -172,7 +172,7 @@ class _AtHarvest:
 class FrameResponses(Responses):
     """Responses whose harvesting time is looked for around those of the others."""
 
-    def answered(self, matrix: Array, limit: Array, free: Array, start: Array) -> Priced:
+    def answered(self, matrix: Array, limit: Array, free: Array, start: Array, ceiling: float = float("inf")) -> Priced:
         """Return the best prices: the others' by Newton's method at each harvesting time, which is found by bracketing."""
         alone = ~np.any(matrix[:, 1:], axis=1)
         low, high = _admissible(matrix, limit, free)

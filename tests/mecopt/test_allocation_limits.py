@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 import mecopt
 from mecopt import InstanceError, Limit, Problem, Status, UnknownName
-from mecopt.charged import candidates
-from mecopt.charged.relaxed import sum_over_users
+from mecopt.charged.answers import answers_of
+from mecopt.charged.planes import Planes
 from mecopt.cli.main import main
 from mecopt.contract.limits import limits_of
 from mecopt.data import digest, load, save
@@ -437,11 +437,8 @@ def test_gradients_under_them_are_refused_by_name() -> None:
 
 
 @pytest.mark.parametrize("cls", [BinaryOffloading, PricedPower])
-def test_bounds_of_all_decisions_at_once_are_bounds_beside_limits_on_decisions(
-    cls: type[Problem], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_bounds_of_all_decisions_at_once_are_bounds_beside_limits_on_decisions(cls: type[Problem]) -> None:
     """One user alone can neither offload twice nor have no part in a limit: sums over users charge for neither."""
-    monkeypatch.setattr(candidates, "FEW", 1)
     rng = np.random.default_rng(14)
     name, checked = VARIABLES[cls][0], 0
     for _ in range(6):
@@ -463,12 +460,48 @@ def test_bounds_of_all_decisions_at_once_are_bounds_beside_limits_on_decisions(
             continue
         assert found.status is Status.OPTIMAL
         assert mine.sign * float(found.objective) == pytest.approx(best, rel=1e-9)
-        for decision in every[np.isfinite(values)][:4]:
-            summed = sum_over_users(mine, decision)
-            if summed is not None:
-                base, moves = summed
-                bounds = base + moves[np.arange(6), every].sum(axis=-1)
-                answered = np.isfinite(values)
-                assert (bounds[answered] <= values[answered] * (1 + 1e-9)).all()
+        planes, answered = Planes(mine), np.isfinite(values)
+        for decision in every[answered][:4]:
+            dual = answers_of(planes.problem, decision).dual
+            plane = planes.bound(decision, dual, {0: float(dual.limit_part_price)})
+            if plane is not None:
+                bounds = plane.constant + plane.part[np.arange(6), every].sum(axis=-1)
+                assert (bounds[answered] <= values[answered] + 1e-9 * plane.size).all()
                 checked += 1
     assert checked
+
+
+@pytest.mark.parametrize("users", [3, 16])
+def test_no_decision_within_the_limits_is_proved_and_the_limits_are_named(users: int) -> None:
+    """Of 65,536 decisions not all are looked at: multipliers of some prove it of all."""
+    problem = BinaryOffloading.sample(np.random.default_rng(15), users=users)
+    capacity, first = float(problem.capacity), np.eye(users)[0]
+    much = Limit("much for the first", allocation={"server_rate": first}, least=0.7 * capacity)
+    rest = Limit("much for the others", allocation={"server_rate": 1.0 - first}, least=0.6 * capacity)
+    some = Limit("some", allocation={"server_rate": first}, least=0.1 * capacity)
+    nothing = Limit("nothing", allocation={"server_rate": 1.0}, most=0.0)
+    never, two = Limit.forbidden("never", "offload", [0]), Limit("two", {"offload": 1}, least=2)
+    cases = (
+        ((much, rest, two), "the limits 'much for the first' and 'much for the others' contradict each other"),
+        ((some, never, two), "the limits 'never' and 'some' contradict each other"),
+        ((nothing, two), "the limits 'two' and 'nothing' contradict each other"),
+        ((Limit("all", allocation={"server_rate": 1.0}, least=1.1 * capacity), two), "within the limit 'all'"),
+    )
+    for limits, said in cases:
+        found = mecopt.solve(problem.limited(*limits), throw=False)
+        assert found.status is Status.INFEASIBLE
+        assert said in found.stats.messages[0]
+    assert mecopt.solve(problem.limited(rest, two)).status is Status.OPTIMAL
+
+
+def test_a_knapsack_beside_a_limit_on_rates_is_proved_for_many_users() -> None:
+    problem, rng = BinaryOffloading.sample(np.random.default_rng(16), users=18), np.random.default_rng(17)
+    rates = mecopt.solve(problem).allocation.server_rate
+    weight, size = rng.integers(0, 2, 18), rng.uniform(5.0, 25.0, 18)
+    mine = problem.limited(
+        Limit("rates", allocation={"server_rate": weight}, most=0.6 * float((weight * rates).sum())),
+        Limit("memory", {"offload": size}, most=0.3 * float(size.sum())),
+    )
+    found, local = mecopt.solve(mine), mecopt.solve(mine, solver="local-search")
+    assert found.status is Status.OPTIMAL
+    assert float(found.objective) <= float(local.objective)

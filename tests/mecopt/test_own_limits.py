@@ -478,6 +478,12 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: Limit("x", {"offlod": 1}, most=1),
         "unknown choice of limit 'x' 'offlod'; did you mean 'offload'",
     ),
+    "one alike": (lambda: Limit.alike("x", [1]), "limit 'x' is about user 1 alone.*allowed: two at least"),
+    "unit of a number alone": (
+        lambda: Limit("x", {"offload": ["12 MB", "3 MB", "4 MB"]}, most=5),
+        r"decision\['offload'\]\[0\]: a number has the unit 'MB', and the limit has none; .*unit='MB'",
+    ),
+    "no least": (lambda: Limit("x", {"offload": 1}, least="inf"), "least is inf; allowed: finite numbers"),
     "choices": (lambda: Limit("x", {"server 3": 1}, most=1), "'server 3'.* Known: local, offload"),
     "nan": (
         lambda: Limit("x", {"offload": [1.0, np.nan, 2.0]}, most=1),

@@ -127,7 +127,12 @@ class Limit(Readable):
     @classmethod
     def alike(cls, name: str, users: Iterable[int]) -> Self:
         """Have some users decide alike."""
-        return cls(name, group=1, users=_listed(name, users))
+        chosen = _listed(name, users)
+        if len(chosen) < 2:
+            raise InstanceError(
+                f"limit {name!r} is about user {chosen[0]} alone, who decides as it does; allowed: two at least"
+            )
+        return cls(name, group=1, users=chosen)
 
     def _line(self) -> str:
         if self.group is not None:
@@ -258,7 +263,16 @@ def _read(where: str, rule: Rule, part: str, name: str, value: Any, problem: Any
     """
     f = field_of(rule, part)
     f.name = name
-    found = numbers(where, f, of_field(f"{where}.{name}", value, f, problem))
+    try:
+        found = numbers(where, f, of_field(f"{where}.{name}", value, f, problem))
+    except InstanceError as error:
+        unit_said = re.match(r"(.*): unit '([^']*)' cannot be converted to '1'", str(error))
+        if unit_said is None or rule.unit != "1" or part == GROUP:
+            raise
+        raise InstanceError(
+            f"{unit_said[1]}: a number has the unit {unit_said[2]!r}, and the limit has none; allowed: plain numbers, or "
+            f"that unit of the limit, unit={unit_said[2]!r}"
+        ) from None
     for index in np.argwhere(np.isfinite(found) & (np.abs(found) > LARGEST))[:1]:
         place = tuple(index.tolist())
         said = f"{where}.{name}{list(place) or ''} is {found[place]:g}"

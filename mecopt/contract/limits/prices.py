@@ -55,8 +55,7 @@ def differences(problem: Any, plain: Any, decision: Array, dual: Any, bound: Bou
     """
     base = problem.sign * np.asarray(bound(plain, decision, dual), dtype=float)
     choices = len(problem.choices.labels)
-    kind: Any = type(plain)
-    single = restored(kind, {f.name: _of_users(plain, f, getattr(plain, f.name)) for f in declared(kind)})
+    single = alone(plain)
     values = {f.name: _of_users(plain, f, getattr(dual, f.name)) for f in declared(plain.Dual)}
     moved = np.broadcast_to(np.arange(choices, dtype=np.int8)[:, None], (single.instances, choices, 1))
     along = {name: np.repeat(value[:, None], choices, axis=1) for name, value in values.items()}
@@ -65,6 +64,12 @@ def differences(problem: Any, plain: Any, decision: Array, dual: Any, bound: Bou
     with np.errstate(invalid="ignore"):
         found = each - np.take_along_axis(each, decision[..., None].astype(np.intp), axis=-1)
     return base, np.where(np.isnan(found), np.inf, found)
+
+
+def alone(problem: Any) -> Any:
+    """Return problems of one user each, along one axis, ``instances * users`` of them."""
+    kind: Any = type(problem)
+    return restored(kind, {f.name: _of_users(problem, f, getattr(problem, f.name)) for f in declared(kind)})
 
 
 def _of_users(problem: Any, f: Field[Any], value: Array) -> Array:
@@ -106,6 +111,14 @@ def lagrangian(rows: list[Priced], base: Array, moves: Array, prices: dict[str, 
     for choice in range(1, total.shape[-1]):
         cheapest = np.minimum(cheapest, total[..., choice])
     return np.asarray(cheapest.sum(axis=-1) + shift)
+
+
+def best_at(problem: Any, base: Array, moves: Array) -> tuple[dict[str, Array], Array]:
+    """Return the best prices by the names of rules, and g there; nan where the bound is none."""
+    rows, known = priced_rows(problem), np.isfinite(base)
+    best = best_prices(rows, np.where(known[..., None, None], moves, 0.0))
+    found = {name: np.where(known, value, np.nan) for name, value in best.items()}
+    return found, lagrangian(rows, base, moves, found) + sum(0.0 * price for price in found.values())
 
 
 def gap_of(problem: Any, rows: list[Priced], decision: Array, value: Array, reached: Array) -> Array:
