@@ -3,7 +3,8 @@ r"""The best decision under limits on allocations: that without them where its a
 A limit leaves fewer allocations, so what a decision costs without it is a bound, and the best decision without limits whose
 own answer keeps them is the best one. Where it does not, descent and local search say what is to be beaten, and the tree of
 `mecopt.charged.tree` what could be better. Where the bound of a decision is no sum over users all decisions are gone
-through in the order of their bounds without limits, if they are few; of more it is proved at most that none has an allocation.
+through in the order of their bounds without limits, if they are few; of more it is proved at most that none has an
+allocation.
 """
 
 from __future__ import annotations

@@ -123,11 +123,10 @@ def _formulas(below: Any) -> dict[str, Any]:
             return replace(found, **own, **{prices.GAP: np.full(self.batch_shape, np.nan)})
         at = partial(bounds_at, whole=True)
         base, moves = prices.differences(self, self.undecided, decision, self.undecided.Dual(**own), at)
-        found, reached = prices.best_at(self, base, moves)
+        rows = prices.priced_rows(self)
+        found, reached = prices.best_at(rows, base, moves)
         named = {rule.price: found[rule.name] for rule in prices.priced(self)}
-        return replace(
-            given, **named, **{prices.GAP: prices.gap_of(self, prices.priced_rows(self), decision, value, reached)}
-        )
+        return replace(given, **named, **{prices.GAP: prices.gap_of(self, rows, decision, value, reached)})
 
     def why_infeasible(self: Any, decision: Array | None) -> str:
         return words.why_infeasible(self, decision)

@@ -42,20 +42,25 @@ def parts_of(count: int, threads: int, limited: bool) -> list[slice]:
 
     >>> parts_of(5, 2, limited=True)
     [slice(0, 3, None), slice(3, 5, None)]
+    >>> parts_of(0, 2, limited=True)
+    [slice(0, 0, None)]
     """
-    number = min(count, threads if limited else PARTS * threads)
+    number = max(min(count, threads if limited else PARTS * threads), 1)
     ends = [-(-count * k // number) for k in range(number + 1)]
     return [slice(first, end) for first, end in itertools.pairwise(ends)]
 
 
 def side_by_side(parts: Sequence[slice], threads: int, work: Callable[[slice], T]) -> list[T]:
-    """Return what comes of each part, in their order; the first exception is raised once no thread works any more."""
-    done, stop = [0.0] * len(parts), Event()
+    """Return what comes of each part, in their order; the first exception is raised once no thread works any more.
+
+    Where the work that asks is itself a part whose others ended it, `Stopped` is raised.
+    """
+    done, stop, around = [0.0] * len(parts), Event(), _stop.get()
     whole = parts[-1].stop
 
     def one(k: int) -> T:
         going_on()
-        with watched(lambda count, of: done.__setitem__(k, (parts[k].stop - parts[k].start) * count / of)):
+        with watched(lambda count, of: done.__setitem__(k, (parts[k].stop - parts[k].start) * count / max(of, 1))):
             return work(parts[k])
 
     token = _stop.set(stop)
@@ -69,6 +74,8 @@ def side_by_side(parts: Sequence[slice], threads: int, work: Callable[[slice], T
                     for future in ended:
                         future.result()
                     told(int(sum(done)), whole)
+                    if around is not None and around.is_set():
+                        raise Stopped
             except BaseException:
                 stop.set()
                 raise

@@ -173,6 +173,28 @@ def heard() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("heard")
+def test_parts_of_a_part_end_with_it() -> None:
+    inner_goes_on, seen = threading.Event(), []
+
+    def inner(part: slice) -> None:
+        inner_goes_on.set()
+        try:
+            endless(part)
+        except threads.Stopped:
+            seen.append(part)
+            raise
+
+    def outer(part: slice) -> None:
+        if part.start == 0:
+            side_by_side([slice(0, 1), slice(1, 2)], 2, inner)
+        inner_goes_on.wait()
+        raise ValueError("the other part")
+
+    with pytest.raises(ValueError, match="the other part"):
+        side_by_side([slice(0, 1), slice(1, 2)], 2, outer)
+    assert seen
+
+
 def test_an_interrupt_ends_all_parts() -> None:
     def interrupted(done: int, count: int) -> None:
         signal.raise_signal(signal.SIGINT)

@@ -157,11 +157,11 @@ def _formulas(base: type[Any]) -> dict[str, Any]:
         found = {rule.name: np.full(self.batch_shape, np.nan) for rule in prices.priced(self)}
         gap = np.full(self.batch_shape, np.nan)
         if self.separable:
+            rows = prices.priced_rows(self)
             found, reached = prices.best_at(
-                self, *prices.differences(self, without_limits(self), decision, given, of("bound"))
+                rows, *prices.differences(self, without_limits(self), decision, given, of("bound"))
             )
-            value = self.sign * of("optimal_value")(self, decision)
-            gap = prices.gap_of(self, prices.priced_rows(self), decision, value, reached)
+            gap = prices.gap_of(self, rows, decision, self.sign * of("optimal_value")(self, decision), reached)
         return replace(given, **{rule.price: found[rule.name] for rule in prices.priced(self)}, **{prices.GAP: gap})
 
     def why_infeasible(self: Any, decision: Array | None) -> str:

@@ -113,9 +113,9 @@ def lagrangian(rows: list[Priced], base: Array, moves: Array, prices: dict[str, 
     return np.asarray(cheapest.sum(axis=-1) + shift)
 
 
-def best_at(problem: Any, base: Array, moves: Array) -> tuple[dict[str, Array], Array]:
+def best_at(rows: list[Priced], base: Array, moves: Array) -> tuple[dict[str, Array], Array]:
     """Return the best prices by the names of rules, and g there; nan where the bound is none."""
-    rows, known = priced_rows(problem), np.isfinite(base)
+    known = np.isfinite(base)
     best = best_prices(rows, np.where(known[..., None, None], moves, 0.0))
     found = {name: np.where(known, value, np.nan) for name, value in best.items()}
     return found, lagrangian(rows, base, moves, found) + sum(0.0 * price for price in found.values())

@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import Field
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -65,6 +66,7 @@ class Rule(NamedTuple):
         return self.field("price")
 
 
+@cache
 def prefix(name: str) -> str:
     """Return what the fields of a limit begin with: letters and digits of any script, the code points where there are none.
 
@@ -118,6 +120,16 @@ def weights_of(problem: Any, rule: Rule) -> Array:
 
 def bounds_of(problem: Any, rule: Rule) -> tuple[Array, Array]:
     """Return the least and the greatest sum of weights that count as kept, ``(*batch)``, rounding included."""
+    key = bounds_of, rule
+    known: tuple[Array, Array] | None = problem._derived.get(key)
+    if known is None:
+        known = problem._derived[key] = _bounds(problem, rule)
+        for bound in known:
+            bound.flags.writeable = False
+    return known
+
+
+def _bounds(problem: Any, rule: Rule) -> tuple[Array, Array]:
     missing = np.full(problem.batch_shape, np.inf)
     if EQUAL in rule.bounds:
         least = most = getattr(problem, rule.field(EQUAL))
