@@ -471,9 +471,9 @@ def test_bounds_of_all_decisions_at_once_are_bounds_beside_limits_on_decisions(c
     assert checked
 
 
-@pytest.mark.parametrize("users", [3, 16])
+@pytest.mark.parametrize("users", [3, pytest.param(13, marks=pytest.mark.slow)])
 def test_no_decision_within_the_limits_is_proved_and_the_limits_are_named(users: int) -> None:
-    """Of 65,536 decisions not all are looked at: multipliers of some prove it of all."""
+    """Of 8,192 decisions not all are looked at: multipliers of some prove it of all."""
     problem = BinaryOffloading.sample(np.random.default_rng(15), users=users)
     capacity, first = float(problem.capacity), np.eye(users)[0]
     much = Limit("much for the first", allocation={"server_rate": first}, least=0.7 * capacity)
