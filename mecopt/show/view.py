@@ -83,6 +83,20 @@ class Number:
         return f"{0.0 if value == 0.0 else value:.6g}" + (f" {self.unit}" if self.unit else "")
 
 
+@dataclass(frozen=True)
+class Bracket:
+    """A value that is proved to lie between two numbers; both stand among the numbers of its view."""
+
+    name: str
+    low: float
+    high: float
+
+    @property
+    def width(self) -> float:
+        """How far its ends lie apart, as a part of the upper one."""
+        return (self.high - self.low) / max(abs(self.high), 1e-300)
+
+
 @dataclass(frozen=True, eq=False)
 class View:
     """A picture of one setting."""
@@ -93,3 +107,5 @@ class View:
     """What there is to be seen, in a sentence that needs no picture."""
     answers: Sequence[Any] = ()
     """Solutions, single or batched, that marks and numbers were taken from: what shows this tells their certificates."""
+    brackets: Sequence[Bracket] = ()
+    """Where no solution answers, as in the long run: what is proved of the value."""

@@ -35,10 +35,17 @@ class Certified:
     """Numbers of answers by their status, where they are not proved optimal."""
     gap: float = 0.0
     """The largest relative gap of those that are."""
+    bracketed: int = 0
+    """Values of which two ends are proved."""
+    width: float = 0.0
+    """The largest distance of those, as a part."""
 
-    def add(self, answers: Iterable[Any]) -> None:
-        """Look at the certificates of solutions."""
-        for answer in answers:
+    def add(self, view: View) -> None:
+        """Look at the certificates of solutions, and at the widths of brackets."""
+        for bracket in view.brackets:
+            self.bracketed += 1
+            self.width = max(self.width, bracket.width)
+        for answer in view.answers:
             for status, gap in zip(np.ravel(answer.status), np.ravel(answer.gap), strict=True):
                 if status is Status.OPTIMAL:
                     self.proved += 1
@@ -49,6 +56,14 @@ class Certified:
     @property
     def sentence(self) -> str:
         """Say it."""
+        if self.bracketed:
+            between = f"All {self.bracketed} values of these views are proved from below and above"
+            between += f", with a gap of {scientific(self.width)} at most."
+            return between if not (self.proved or self.told) else f"{self._answered} {between}"
+        return self._answered
+
+    @property
+    def _answered(self) -> str:
         others = "".join(f"; {count} {name.lower()}, shown as such" for name, count in sorted(self.told.items()))
         if not self.proved:
             return f"No answer of these views is proved optimal{others}."
@@ -62,7 +77,7 @@ def gridded(figure: Figure) -> dict[str, Any]:
     views, certified = [], Certified()
     for values in figure.grid():
         view = figure.view(**values)
-        certified.add(view.answers)
+        certified.add(view)
         views.append(view)
     ranges = [_ranges([view.panels[k] for view in views]) for k in range(len(views[0].panels))]
     pool: dict[str, int] = {}
@@ -78,7 +93,7 @@ def gridded(figure: Figure) -> dict[str, Any]:
 def single(figure: Figure, values: dict[str, float]) -> dict[str, Any]:
     """Return one view of a figure, with axes of its own."""
     view, certified, pool = figure.view(**values), Certified(), dict[str, int]()
-    certified.add(view.answers)
+    certified.add(view)
     ranges = [_ranges([panel]) for panel in view.panels]
     written = written_view(view, ranges, pool)
     return {

@@ -11,11 +11,14 @@ import mecopt
 from mecopt.contract.figure import Figure
 from mecopt.lesson import Lesson
 from mecopt.registry import find_problem, problem_names
+from mecopt.show.view import Number
 from mecopt.teach.grids import gridded
 from mecopt.teach.page import page
 
 LARGEST = 1.5e6
 """Bytes of a lesson's page."""
+ITERATED = 1e-6
+"""What value iteration leaves, as a part."""
 
 
 def told(name: str) -> Lesson:
@@ -52,15 +55,21 @@ def test_shown_optima_are_what_solve_answers_to_the_printed_digits(figure: Figur
     grid = list(figure.grid())
     for place in rng.choice(len(grid), size=min(20, len(grid)), replace=False):
         view = figure.view(**grid[place])
-        assert view.answers, "a figure shows an answer of the problem's solver"
+        assert view.answers or view.brackets, "a figure shows an answer of the problem's solver, or what is proved of it"
+        texts = [number.text for number in view.numbers]
+        for bracket in view.brackets:
+            assert bracket.low <= bracket.high * (1.0 + ITERATED)
+            assert {Number("", end).text for end in (bracket.low, bracket.high)} <= set(texts)
+        if not view.answers:
+            continue
         answer = view.answers[0]
         if np.shape(answer.objective):
             continue
         problem = answer.problem
         open_ = mecopt.solve(problem)
         fixed = mecopt.allocate(problem, answer.decision)
-        texts = {f"{float(one.objective):.6g} {problem.objective_unit}".strip() for one in (open_, fixed)}
-        assert texts & {number.text for number in view.numbers}, (texts, view.numbers)
+        solved = {f"{float(one.objective):.6g} {problem.objective_unit}".strip() for one in (open_, fixed)}
+        assert solved & set(texts), (solved, texts)
 
 
 @pytest.mark.parametrize("name", problem_names())
@@ -75,3 +84,18 @@ def test_exercises_have_finite_answers(name: str) -> None:
         assert math.isfinite(exercise.answer())
         assert exercise.question
         assert exercise.explanation
+
+
+def test_brackets_of_the_long_run_close_around_what_the_middles_of_cells_say() -> None:
+    """Of each cell of fading the best and the worst channel bracket its middle one; halved cells lie within their halves."""
+    from mecopt.models.inference_queue.lesson.figures import BRACKET, fading
+
+    network = fading().network
+    cells, price = (slider.values for slider in BRACKET.sliders)
+    for asked in (price[0], price[-1]):
+        views = [BRACKET.view(cells=one, price=asked) for one in cells]
+        low, high = (np.array([getattr(view.brackets[0], end) for view in views]) for end in ("low", "high"))
+        assert (np.diff(low) > 0.0).all()
+        assert (np.diff(high) < 0.0).all()
+        middle = network.device(network.kinds[0], network.free(asked), 200, 0.5).mean(axis=0)[0]
+        assert low[-1] < middle < high[-1]

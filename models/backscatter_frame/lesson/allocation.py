@@ -1,7 +1,7 @@
 """The lesson on backscatter frames, the beams fixed: perspective, exponential cone, who is served, what prices prove."""
 
 from mecopt.lesson import Step
-from mecopt.models.backscatter_frame.lesson import checks, prices, service
+from mecopt.models.backscatter_frame.lesson import checks, figures, prices, service
 
 PROGRAM = Step(
     title="The program, and what is wrong in print",
@@ -121,6 +121,7 @@ How large is large enough depends on the frame. Work prices differ by orders of 
 frames that cannot be served: their last kbit is paid for with energy that must come through the air.
 """,
     check=service.check_penalty,
+    figure=figures.PENALTY,
 )
 
 DROPPING = Step(
@@ -184,6 +185,7 @@ As a function of l, E and E_max the least energy is convex, and the prices are i
 everywhere.
 """,
     check=prices.check_prices,
+    figure=figures.ANY_PRICES,
 )
 
 ALLOCATION = (PROGRAM, PERSPECTIVE, CONE, PENALTY, DROPPING, PRICES)

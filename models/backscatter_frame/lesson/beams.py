@@ -1,7 +1,7 @@
 """The lesson on backscatter frames, the beams open: mixtures, one slope, switching; and what is beyond a single frame."""
 
 from mecopt.lesson import Step
-from mecopt.models.backscatter_frame.lesson import mixtures, prices
+from mecopt.models.backscatter_frame.lesson import figures, mixtures, prices
 
 MIXTURES = Step(
     title="Open beams: mixtures instead of vectors",
@@ -63,6 +63,7 @@ At the optimum of the whole program W must attain the maximum, so it lives in th
 ν = gB/(ln 2 (1 + c hᴴWh)). A learner that proposes beams need not propose complex vectors: N weights per slot are enough.
 """,
     check=mixtures.check_slope,
+    figure=figures.SLOPE,
 )
 
 SWITCHING = Step(
@@ -94,6 +95,7 @@ with more it need not. Six users in the six directions of two antennas that are 
 are fed alike by S = I/2. Any single beam leaves one of them with 42% of that at most.
 """,
     check=mixtures.check_rank,
+    figure=figures.RANK,
 )
 
 BATTERY_PRICE = Step(
@@ -125,6 +127,7 @@ the frame's optimum should be compared with the priced one, too. The check draws
 meet the same.
 """,
     check=prices.check_battery_price,
+    figure=figures.KEPT,
 )
 
 BEAMS = (MIXTURES, SLOPE, SWITCHING, BATTERY_PRICE)

@@ -103,13 +103,13 @@ def least_cost(problem: BackscatterFrame, dual: FramePrices) -> Array:
 
 def combination(frame: BackscatterFrame, found: Found, i: int) -> Array:
     """Return the matrix whose principal eigenvectors make up the mixture of user i's slot."""
-    charged, own, gain = _forms(frame, found.prices, i)
+    charged, own, gain = forms(frame, found.prices, i)
     time = np.trace(found.mixtures[i]).real
     ratio = np.trace(own @ found.mixtures[i]).real / time
     return np.asarray(charged + gain / LN2 / (1.0 + ratio) * own)
 
 
-def _forms(frame: BackscatterFrame, dual: FramePrices, i: int) -> tuple[Array, Array, float]:
+def forms(frame: BackscatterFrame, dual: FramePrices, i: int) -> tuple[Array, Array, float]:
     """Return Lambda, c h h^H and g B of the slot of user i."""
     h, power = frame.channel, float(frame.carrier_power)
     charged = np.zeros((h.shape[-1],) * 2, dtype=complex)
@@ -162,7 +162,7 @@ def check_slope(
     for k, frame in enumerate(frames):
         prices = FramePrices(**{name: value[k] for name, value in dual.as_dict().items()})
         for i in range(frame.users):
-            charged, own, gain = _forms(frame, prices, i)
+            charged, own, gain = forms(frame, prices, i)
             most[k, i] = _most(charged, own, gain)
             for width in np.linspace(0.0, 1.0, 100):
                 mixture = _near_the_best(rng, charged, own, width)

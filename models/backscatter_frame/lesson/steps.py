@@ -6,6 +6,7 @@
 from mecopt.lesson import Lesson
 from mecopt.models.backscatter_frame.lesson.allocation import ALLOCATION
 from mecopt.models.backscatter_frame.lesson.beams import BEAMS
+from mecopt.models.backscatter_frame.lesson.exercises import EXERCISES
 
 LESSON = Lesson(
     problem="backscatter-frame",
@@ -23,4 +24,5 @@ tomorrow, and a price against it.
 Every step is a statement, its proof, and a check that measures it by other means on random frames.
 """,
     steps=(*ALLOCATION, *BEAMS),
+    exercises=EXERCISES,
 )

@@ -312,7 +312,9 @@ def reduced_costs(users: float, capacity: float) -> View:
             Number("optimal cost", best.objective, "s"),
         ),
         f"Only dots at or below the dotted level have to be searched: {int(open_.sum())} of {problem.users} users; the "
-        "others are fixed with proof.",
+        "others are fixed with proof."
+        if lacks
+        else "The price alone proves the known decision the best: nothing is left to search.",
         (best,),
     )
 
@@ -321,8 +323,8 @@ REDUCED_COSTS = Figure(
     "Most users are fixed without search",
     "With more users the level hardly moves while the dots spread out: the price alone decides nearly everybody.",
     (
-        Slider("users", "users N", (5.0, 10.0, 20.0, 50.0, 100.0, 200.0), start=2, whole=True),
-        Slider("capacity", "server's capacity for each user", steps(0.5, 6.0, 12), "MB/s", start=5),
+        Slider("users", "users N", (5.0, 10.0, 20.0, 50.0, 100.0, 200.0), start=1, whole=True),
+        Slider("capacity", "server's capacity for each user", steps(0.5, 6.0, 12), "MB/s", start=4),
     ),
     reduced_costs,
 )

@@ -168,6 +168,10 @@ Lᵢ and uᵢ + λsᵢ:
 
     V(x) ≥ Σ [(1 − xᵢ) Lᵢ + xᵢ(uᵢ + λsᵢ)] − λ²F/4 ≥ D(λ)
 
+In words: let users pay a price for the capacity that they take, and give back what all of the capacity would cost. Whoever
+keeps the limit pays no more than is given back, so no allowed decision becomes dearer. And now the limit can be left out:
+without it there is more to choose from, so the least cost only falls. What is left are users who choose alone.
+
 It is weak Lagrange duality: with a price μ on the capacity, cᵢ/fᵢ + μfᵢ ≥ 2sᵢ√μ, and λ = 2√μ. Nothing was assumed about
 λ, so a guessed price, or one that a network has learned, proves as surely as a computed one, only perhaps less.
 """,
@@ -325,6 +329,12 @@ LESSON = Lesson(
 N users each have a task. A user computes it itself, or uploads it to one server whose capacity all offloading users
 share. Who should offload, and how is the server shared? As written, that is 2ᴺ programs. Eleven steps turn it into a
 formula for the rates, sorting where users are alike, and one price where they differ.
+
+That price is the thread of the lesson. The price μ of the server's capacity, also called a shadow price or a dual
+price, says by how much the least cost would fall if the server had one MB/s more. Nobody pays it in the end. But if
+users had to pay μ for every MB/s that they take, then what is cheapest for each of them alone would take up the
+capacity that there is, give or take one user: one number stands for a limit that all of them share. And a guess of it,
+right or wrong, proves that nothing can cost less than a number that is easily computed.
 
 Every step is a statement, its proof, and a check that measures it by other means on random instances.
 """,

@@ -1,6 +1,7 @@
 """The steps of the lesson on inference queues that are about block after block: many devices, and one server."""
 
 from mecopt.lesson import Step
+from mecopt.models.inference_queue.lesson import figures
 from mecopt.models.inference_queue.lesson import network_checks as checks
 
 SPLIT = Step(
@@ -32,6 +33,7 @@ What is left to the server is any Q ≥ X from the second block on, for c X³ �
 w₁/(1 − γ), more Q than X costs only more.
 """,
     check=checks.check_split,
+    figure=figures.PARTED,
 )
 
 PRICE = Step(
@@ -57,6 +59,7 @@ The price makes devices expect at the server what is so in the mean. What it can
 queue is right now. The more devices there are, the less their sum scatters, and the less that is worth.
 """,
     check=checks.check_price,
+    figure=figures.BRACKET,
 )
 
 ALONE = Step(
@@ -82,6 +85,7 @@ Whether λ > 0 mends it can be measured, since one device and its server are few
 grid.
 """,
     check=checks.check_alone,
+    figure=figures.IGNORED,
 )
 
 NETWORK = (SPLIT, PRICE, ALONE)

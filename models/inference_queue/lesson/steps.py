@@ -4,7 +4,8 @@
 """
 
 from mecopt.lesson import Lesson, Step
-from mecopt.models.inference_queue.lesson import checks
+from mecopt.models.inference_queue.lesson import checks, figures
+from mecopt.models.inference_queue.lesson.exercises import EXERCISES
 from mecopt.models.inference_queue.lesson.network import NETWORK
 
 RATES = Step(
@@ -49,6 +50,7 @@ modulo makes 0 of a whole task, so its infimum need not be attained; y = 1 is th
 offloaded.
 """,
     check=checks.check_pieces,
+    figure=figures.MODULO,
 )
 
 POWER = Step(
@@ -112,6 +114,7 @@ that begins above the root falls to it, and no step has to be guarded. Two point
 alone is the right side, and the end of the piece. λ = 0 is Lambert's equation again.
 """,
     check=checks.check_newton,
+    figure=figures.SPLIT,
 )
 
 PRICE = Step(
@@ -134,6 +137,7 @@ and the cost convex, so the best price leaves no gap. The package's certificate 
 Newton or a conic solver, does not matter to it.
 """,
     check=checks.check_price,
+    figure=figures.ANY_PRICE,
 )
 
 CONVEX = Step(
@@ -157,6 +161,7 @@ price μ ≥ v of the upper one makes it rise. Where what remains has a value of
 pieces are few: all are tried.
 """,
     check=checks.check_convex,
+    figure=figures.LEAVING,
 )
 
 LITERAL = Step(
@@ -217,4 +222,5 @@ server bounds what anybody can do, who pays it comes near, and who does not lose
 Every step is a statement, its proof, and a check that measures it by other means on random instances.
 """,
     steps=(RATES, PIECES, POWER, LAMBERT, NEWTON, PRICE, CONVEX, LITERAL, CAP, *NETWORK),
+    exercises=EXERCISES,
 )
