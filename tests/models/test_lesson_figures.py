@@ -68,7 +68,8 @@ def test_shown_optima_are_what_solve_answers_to_the_printed_digits(figure: Figur
         problem = answer.problem
         open_ = mecopt.solve(problem)
         fixed = mecopt.allocate(problem, answer.decision)
-        solved = {f"{float(one.objective):.6g} {problem.objective_unit}".strip() for one in (open_, fixed)}
+        unit = "" if problem.objective_unit == "1" else problem.objective_unit
+        solved = {Number("", one.objective, unit).text for one in (open_, fixed)}
         assert solved & set(texts), (solved, texts)
 
 
@@ -88,7 +89,7 @@ def test_exercises_have_finite_answers(name: str) -> None:
 
 def test_brackets_of_the_long_run_close_around_what_the_middles_of_cells_say() -> None:
     """Of each cell of fading the best and the worst channel bracket its middle one; halved cells lie within their halves."""
-    from mecopt.models.inference_queue.lesson.figures import BRACKET, fading
+    from mecopt.models.inference_queue.lesson.network_figures import BRACKET, fading
 
     network = fading().network
     cells, price = (slider.values for slider in BRACKET.sliders)

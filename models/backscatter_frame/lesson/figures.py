@@ -262,7 +262,7 @@ def rank(users: float, spread: float) -> View:
                     mark("the mixture", crowd, mixed, "bars", "first"),
                     mark("the fairest single beam", crowd, alone, "bars", "quiet"),
                 ),
-                {int(k): str(k) for k in crowd},
+                {k: str(k) for k in range(1, 7)},
                 y_range=(0.0, 1.05),
             ),
         ),
@@ -328,7 +328,7 @@ def kept(worth: float, load: float) -> View:
     )
 
 
-WORTH = Slider("worth", "worth v of a kept mJ", steps(0.0, 4.0, 17), "1,000 mJ", start=6)
+WORTH = Slider("worth", "worth v of a kept mJ, in 1,000 mJ", steps(0.0, 4.0, 17), start=6)
 KEPT = Figure(
     "Today's least energy empties the batteries",
     "At 0 nothing is kept. Where a kept mJ is worth more than the carrier that brings it, the carrier stays on.",

@@ -1,8 +1,8 @@
 """The steps of the lesson on inference queues that are about block after block: many devices, and one server."""
 
 from mecopt.lesson import Step
-from mecopt.models.inference_queue.lesson import figures
 from mecopt.models.inference_queue.lesson import network_checks as checks
+from mecopt.models.inference_queue.lesson import network_figures as figures
 
 SPLIT = Step(
     title="One price for a task of the server parts devices and server, and bounds what anybody can do",
@@ -71,9 +71,11 @@ says that this costs as little as to decide together. Of C, the cost of both fro
     C(alone) = C(together) if w₁ = 0,   and in general   C(alone) > C(together) if w₁ > 0
 """,
     formula=r"""
-w_1 = 0 \;\Longrightarrow\; C_{\text{alone}} = C_{\text{together}}, \qquad
-w_1 > 0:\quad \text{a task left to the server costs } \gamma \big( V(m, Q + 1) - V(m, Q) \big) \ge \gamma w_1 > 0,
-\text{ and its device pays } 0
+\begin{aligned}
+w_1 = 0 &\;\Longrightarrow\; C_{\text{alone}} = C_{\text{together}} , \\
+w_1 > 0 &:\quad \text{a task left to the server costs } \gamma \big( V(m, Q + 1) - V(m, Q) \big) \ge \gamma w_1 > 0 , \\
+&\quad \text{and its device pays } 0
+\end{aligned}
 """,
     argument="""
 If tasks wait at the server for nothing, it leaves them where they are and spends no energy, whatever w₂ is. All cost is the
