@@ -23,15 +23,14 @@ Check = Callable[..., Outcome]
 
 @pytest.mark.parametrize("number", NUMBERS)
 def test_every_check_passes_for_any_seed(number: int) -> None:
-    for seed in range(2, 4):  # the battery of every problem runs seeds 0 and 1
-        outcome = LESSON.outcome(number, seed)
-        assert outcome.passed, outcome.text
+    outcome = LESSON.outcome(number, 2)  # the battery of every problem runs seeds 0 and 1
+    assert outcome.passed, outcome.text
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", NUMBERS)
 def test_every_check_passes_for_many_seeds(number: int) -> None:
-    for seed in range(4, 30):
+    for seed in range(3, 30):
         outcome = LESSON.outcome(number, seed)
         assert outcome.passed, f"seed {seed}: {outcome.text}"
 
