@@ -177,10 +177,10 @@ def _members(decision: Bits, choice: int) -> NDArray[np.int64]:
 
 
 @compiled_inside
-def _of_server(bounds: Floats, b: int, j: int) -> Floats:
-    """Return the bounds of all users' shares of a server."""
+def _of_server(bounds: Floats, b: int, j: int, members: NDArray[np.int64]) -> Floats:
+    """Return the bounds of members' shares of a server, where users stand."""
     of_users = np.empty(bounds.shape[1])
-    for i in range(of_users.size):
+    for i in members:
         of_users[i] = bounds[b, i, j]
     return of_users
 
@@ -195,8 +195,8 @@ def server_value(servers: Servers, b: int, decision: Bits, j: int, share: Floats
         return share_out(servers.root[b], np.empty(0), np.empty(0), servers.capacity[b, j], members, share)
     return share_out(
         servers.root[b],
-        _of_server(servers.lower, b, j),
-        _of_server(servers.upper, b, j),
+        _of_server(servers.lower, b, j, members),
+        _of_server(servers.upper, b, j, members),
         servers.capacity[b, j],
         members,
         share,

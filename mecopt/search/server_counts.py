@@ -37,10 +37,15 @@ TORN = 0.98
 ALIKE = 2
 """How many times as many users are torn as there are prices where groups within all users are branched on."""
 
+OPTIONS = 6
+"""Counts, and users, that a node may be branched on at most."""
+
 LEAST, MOST, PRICE = range(3)
 LEADER, TOUCHED = range(2)
 DEPTH, TRAIL, FILLED, FULL, CREDIT, NEEDED, FAILED = range(2, 9)
 ROW_OF, USER, TAKEN, CUT, ABOVE, FLIPPED, TRAIL_OF, ROWS_OF = range(8)
+CHOSEN = ABOVE + 1
+"""How many of these say what is branched on, and which side comes first."""
 
 
 class Node(NamedTuple):
@@ -189,18 +194,60 @@ def level_out(data: ServersData, node: Node, free: Free, rows: int, price: Float
     return True
 
 
+class Options(NamedTuple):
+    """What a node may be branched on, counts before users, each kind by how far it is broken."""
+
+    what: Whole
+    """As the first columns of `Path.what`, ``(2 OPTIONS, CHOSEN)``."""
+    broken: Floats
+    sizes: Whole
+    """How many counts and users there are, ``(2,)``."""
+
+
 @compiled_inside
-def count_to_branch_on(data: ServersData, node: Node, free: Free, rows: int, what: Whole) -> bool:
-    """Find the outermost group whose number of users at a choice is broken; fill in its row, choice and cut."""
+def no_options() -> Options:
+    """Return room for options."""
+    return Options(np.zeros((2 * OPTIONS, CHOSEN), np.int64), np.empty(2 * OPTIONS), np.zeros(2, np.int64))
+
+
+@compiled_inside
+def _offer(options: Options, kind: int, broken: float, row: int, user: int, taken: int, cut: int, above: bool) -> None:
+    """Put an option in its place among those of its kind (0: counts, 1: users), or drop the one that is broken least."""
+    what, begin = options.what, kind * OPTIONS
+    k = begin + options.sizes[kind]
+    if k == begin + OPTIONS:
+        k -= 1
+        if options.broken[k] >= broken:
+            return
+    else:
+        options.sizes[kind] += 1
+    while k > begin and options.broken[k - 1] < broken:
+        options.broken[k] = options.broken[k - 1]
+        for part in range(CHOSEN):
+            what[k, part] = what[k - 1, part]
+        k -= 1
+    options.broken[k] = broken
+    what[k, ROW_OF], what[k, USER], what[k, TAKEN], what[k, CUT], what[k, ABOVE] = row, user, taken, cut, above
+
+
+@compiled_inside
+def find_options(data: ServersData, node: Node, free: Free, rows: int, options: Options) -> None:
+    """Find the outermost group whose numbers of users at choices are broken, and the users that are torn most."""
     users, choices = node.allowed.shape
     weight, of, least_of, most_of = free.weight, node.limits.rows, node.limits.least, node.limits.most
     sums, torn, f = np.zeros((users + 1, choices)), np.zeros(users + 1, np.int64), 0
     split, prices = 0, choices - 1 + free.sizes[BINDING] + free.weighed.least.size
+    options.sizes[0], options.sizes[1] = 0, 0
     for k in range(free.sizes[SIZE]):
-        most = 0.0
+        i, left, likeliest = free.users[k], 0, -1
         for j in range(choices):
-            most = max(most, weight[k, j])
-        split += most < TORN
+            if node.allowed[i, j]:
+                left += 1
+                if likeliest < 0 or weight[k, j] > weight[k, likeliest]:
+                    likeliest = j
+        split += likeliest >= 0 and weight[k, likeliest] < TORN
+        if left > 1:
+            _offer(options, 1, 1.0 - weight[k, likeliest], -1, i, likeliest, 0, True)
     for j in range(choices):
         for k in range(free.start[j], free.start[j + 1]):
             sums[free.held[k] + 1, j] = 1.0
@@ -217,12 +264,9 @@ def count_to_branch_on(data: ServersData, node: Node, free: Free, rows: int, wha
         first, last = data.begin[g], data.end[g]
         if g > 0 and (torn[last] - torn[first] < 2 or rows + choices > of.shape[0]):
             continue
-        most = BROKEN
         for j in range(choices):
             number = sums[last, j] - sums[first, j]
             part = abs(number - np.rint(number))
-            if part <= most:
-                continue
             row = j if g == 0 else -1
             for p in range(choices, rows):
                 if of[p, CHOICE] == j and of[p, FIRST] == first and of[p, LAST] == last:
@@ -230,30 +274,18 @@ def count_to_branch_on(data: ServersData, node: Node, free: Free, rows: int, wha
             low, high = 0.0, float(last - first)
             if row >= 0:
                 low, high = least_of[row], most_of[row]
-            if low < high:
-                most = part
-                what[ROW_OF], what[USER], what[TAKEN] = g, -1, j
-                what[CUT] = int(min(max(np.floor(number), low), high - 1.0))
-                what[ABOVE] = number - what[CUT] > 0.5
-        if most > BROKEN:
-            return True
-    return False
+            if part > BROKEN and low < high:
+                cut = int(min(max(np.floor(number), low), high - 1.0))
+                _offer(options, 0, part, g, -1, j, cut, number - cut > 0.5)
+        if options.sizes[0] > 0:
+            return
 
 
 @compiled_inside
-def user_to_branch_on(node: Node, free: Free, what: Whole) -> None:
-    """Find the user that is torn most; fill in it and its likeliest choice."""
-    most = -1.0
-    for f in range(free.sizes[SIZE]):
-        i, left, choice = free.users[f], 0, -1
-        for j in range(node.marks.shape[1]):
-            if node.allowed[i, j]:
-                left += 1
-                if choice < 0 or free.weight[f, j] > free.weight[f, choice]:
-                    choice = j
-        if left > 1 and not 1.0 - free.weight[f, choice] <= most:
-            most = 1.0 - free.weight[f, choice]
-            what[ROW_OF], what[USER], what[TAKEN], what[CUT], what[ABOVE] = -1, i, choice, 0, 1
+def take_first(options: Options, what: Whole) -> None:
+    """Branch on the count that is broken most, or else on the user that is torn most."""
+    for part in range(CHOSEN):
+        what[part] = options.what[0 if options.sizes[0] > 0 else OPTIONS, part]
 
 
 @compiled_inside
@@ -292,3 +324,44 @@ def enter(data: ServersData, node: Node, path: Path, level: int, above: bool, tr
                 most[row] = min(most[row], float(what[CUT]))
         elif above and g == 0 and alike[k]:
             node.marks[LEADER, k] = choice
+
+
+@compiled_inside
+def keep(node: Node, path: Path, level: int, cursor: Whole) -> None:
+    """Note what a node is, to come back to it from both sides of a branching."""
+    path.what[level, TRAIL_OF], path.what[level, ROWS_OF] = cursor[TRAIL], cursor[FILLED]
+    _copy(node.numbers, node.marks, path.numbers[level], path.marks[level])
+
+
+@compiled_inside
+def come_back(node: Node, path: Path, level: int, trail: Whole, cursor: Whole) -> None:
+    """Undo what was done since the node was kept."""
+    choices = node.marks.shape[1]
+    while cursor[TRAIL] > path.what[level, TRAIL_OF]:
+        cursor[TRAIL] -= 1
+        node.allowed[trail[cursor[TRAIL]] // choices, trail[cursor[TRAIL]] % choices] = True
+    cursor[FILLED] = path.what[level, ROWS_OF]
+    _copy(path.numbers[level], path.marks[level], node.numbers, node.marks)
+
+
+@compiled_inside
+def start_over(node: Node, path: Path, trail: Whole, cursor: Whole) -> float:
+    """Come back to the first branching of which both sides are open; return the bound that is known there."""
+    level = 0
+    while level < cursor[DEPTH] and path.what[level, FLIPPED] == 1:
+        level += 1
+    if level < cursor[DEPTH]:
+        come_back(node, path, level, trail, cursor)
+        cursor[DEPTH] = level
+        return float(path.bound[level])
+    return -np.inf
+
+
+@compiled_inside
+def _copy(numbers: Floats, marks: Whole, to_numbers: Floats, to_marks: Whole) -> None:
+    for r in range(3):
+        for k in range(numbers.shape[1]):
+            to_numbers[r, k] = numbers[r, k]
+    for r in range(2):
+        for k in range(marks.shape[1]):
+            to_marks[r, k] = marks[r, k]

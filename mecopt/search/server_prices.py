@@ -34,7 +34,7 @@ LEAST_TAU = 1e-300
 
 @compiled_inside
 def best_prices(
-    servers: Servers, allowed: Flags, free: Free, price: Floats, tau: float, cutoff: float
+    servers: Servers, allowed: Flags, free: Free, price: Floats, tau: float, cutoff: float, part: float
 ) -> tuple[float, float]:
     """Follow the maxima of the smooth bounds from prices of capacity and of binding limits; leave the best ones there.
 
@@ -96,8 +96,8 @@ def best_prices(
             for k in range(size):
                 at[k] = trial[k]
         ceiling = value + max(decrement, 0.0) + tau * logs
-        exact = ENOUGH * abs(best) if cutoff == np.inf else 1e-13 * abs(best)
-        if ceiling - best <= (PART * (cutoff - ceiling) if ceiling < cutoff < np.inf else exact):
+        exact = part * abs(best) if cutoff == np.inf else 1e-13 * abs(best)
+        if ceiling - best <= (part * (cutoff - ceiling) if ceiling < cutoff < np.inf else exact):
             break
         further = (SHRINK - 1.0) * tau / (tau - before_tau) if before_tau > tau else 0.0
         for k in range(size):
@@ -129,7 +129,7 @@ def root_prices(servers: Servers) -> Floats:
         for j in range(count):
             price[j] = begin
         if set_free(one, allowed, limits, choices, np.empty(0, np.int64), price, none, free):
-            best_prices(one, allowed, free, price, 0.1, np.inf)
+            best_prices(one, allowed, free, price, 0.1, np.inf, ENOUGH)
             for q in range(free.sizes[BINDING]):
                 if free.active[q, AT] > 0:
                     result[b, count + free.active[q, AT] - 1] = max(price[count + q], 0.0)

@@ -44,24 +44,27 @@ from mecopt.search.server_counts import (
     NEEDED,
     PRICE,
     ROWS,
-    ROWS_OF,
     TAKEN,
     TRAIL,
-    TRAIL_OF,
     Node,
     Path,
-    count_to_branch_on,
+    come_back,
     enter,
+    find_options,
     follows,
     interchangeable,
+    keep,
     level_out,
+    no_options,
+    start_over,
     take,
-    user_to_branch_on,
+    take_first,
 )
 from mecopt.search.server_data import ServersData, prepared
-from mecopt.search.server_limits import BINDING, CHOICE, LAST, NO, NONE, ROW, SIZE, YES, Limits, room, set_free
+from mecopt.search.server_limits import CHOICE, LAST, NO, NONE, SIZE, YES, Limits, room, set_free
 from mecopt.search.server_loads import near_loads
-from mecopt.search.server_prices import best_prices
+from mecopt.search.server_prices import ENOUGH, PART, best_prices
+from mecopt.search.server_probes import NEXT_TAU, keep_prices, prices_of, probe
 from mecopt.search.server_rounding import ROUND, SETTLE, SPREAD, decided, rounded, try_out
 from mecopt.search.server_rows import keeps, rows_follow
 from mecopt.search.trees import DONE, NODES, SearchTree, searches
@@ -73,24 +76,18 @@ Flags = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
 
-FIRST_TAU, NEXT_TAU = 0.1, 0.01
-"""Where prices are followed from, in parts of a user's cost: at the root, and elsewhere."""
+FIRST_TAU = 0.1
+"""Where prices are followed from at the root, in parts of a user's cost."""
+SMALL = 64
+"""After so many nodes a tree is begun again, and options to branch on are tried out."""
+ROUGHLY = 1e-3
+"""How exactly prices are found, relative to the bound, to have something to compare with."""
 FEW_STEPS, MANY_STEPS = 2_000, 2_000_000
 """Steps through near loads that are tried at first, and at most."""
 PRICED = 100
 """Steps that take about as long as pricing one choice that a user has left."""
 
 UPPER, CLOSED = range(2)
-
-
-@compiled_inside
-def _copy(numbers: Floats, marks: Whole, to_numbers: Floats, to_marks: Whole) -> None:
-    for r in range(3):
-        for k in range(numbers.shape[1]):
-            to_numbers[r, k] = numbers[r, k]
-    for r in range(2):
-        for k in range(marks.shape[1]):
-            to_marks[r, k] = marks[r, k]
 
 
 @compiled_inside
@@ -120,16 +117,17 @@ def _descend(
     count, rows, weighed = choices - 1, node.limits.rows.shape[0], data.weighed
     free, trial, bounded = room(users, choices, rows, weighed), np.empty(users, np.int8), servers.bounded[0]
     price, same = np.empty(count + rows + weighed.least.size), np.empty(choices, np.int64)
-    cost, active, last = free.cost, free.active, cursor[NODES] + budget
+    cost, last, options = free.cost, cursor[NODES] + budget, no_options()
     cursor[FULL] = 0
     while cursor[NODES] < last:
+        known = start_over(node, path, trail, cursor) if cursor[NODES] == SMALL else -np.inf
         depth = cursor[DEPTH]
         if depth == path.bound.size:
             cursor[FULL] = 1
             return
         level = path.what[depth]
         cursor[NODES] += 1
-        bound, own, branches = (path.bound[depth - 1] if depth > 0 else -np.inf), np.inf, False
+        bound, own, branches = (path.bound[depth - 1] if depth > 0 else known), np.inf, False
         possible = follows(node, trail, cursor)
         taken = NONE - 1
         while possible and weighed.least.size > 0 and taken != cursor[TRAIL]:
@@ -138,7 +136,7 @@ def _descend(
         possible = possible and set_free(
             servers, allowed, node.limits, cursor[FILLED], data.rising, node.numbers[PRICE], weighed, free
         )
-        size, binding = free.sizes[SIZE], free.sizes[BINDING]
+        size = free.sizes[SIZE]
         if possible and bounded and size > 0:
             for i in range(users):
                 trial[i] = -1
@@ -149,29 +147,21 @@ def _descend(
         if possible and size == 0:
             own = try_out(data, allowed, free, SETTLE, trial, best, values)
         elif possible:
-            for j in range(count):
-                price[j] = node.numbers[PRICE, j]
-            for q in range(binding):
-                price[count + q] = node.numbers[PRICE, count + active[q, ROW]]
-            for r in range(weighed.least.size):
-                price[count + binding + r] = node.numbers[PRICE, count + rows + r]
+            prices_of(node, free, price)
+            tau = FIRST_TAU if cursor[NODES] == 1 else NEXT_TAU
             if data.polish and not values[UPPER] < np.inf:  # what to compare with tells how exact the prices have to be
-                charge(servers, allowed, free, price)
+                best_prices(servers, allowed, free, price, tau, np.inf, ROUGHLY)
                 try_out(data, allowed, free, ROUND, trial, best, values)
+                tau = NEXT_TAU
             cutoff = _cutoff(values, gap)
-            own, _ = best_prices(servers, allowed, free, price, FIRST_TAU if depth == 0 else NEXT_TAU, cutoff)
+            own, _ = best_prices(servers, allowed, free, price, tau, cutoff, PART if cutoff < np.inf else ENOUGH)
             for f in range(size):
                 for j in range(choices):
                     cursor[CREDIT] += PRICED if allowed[free.users[f], j] else 0
             if not own >= cutoff and level_out(data, node, free, cursor[FILLED], price, same):
                 charge(servers, allowed, free, price)
                 own = bound_at(servers, free, price, YES)
-            for j in range(count):
-                node.numbers[PRICE, j] = price[j]
-            for q in range(binding):
-                node.numbers[PRICE, count + active[q, ROW]] = price[count + q]
-            for r in range(weighed.least.size):
-                node.numbers[PRICE, count + rows + r] = price[count + binding + r]
+            keep_prices(node, free, price)
             if np.isnan(own):  # must not pass for a proof
                 own = -np.inf
             if max(own, bound) < cutoff:
@@ -193,7 +183,7 @@ def _descend(
                             left += 1
                 torn += left > 1
             branches = True
-            by_count = count_to_branch_on(data, node, free, cursor[FILLED], level)
+            find_options(data, node, free, cursor[FILLED], options)
             if data.polish and not bounded and weighed.least.size == 0:
                 needed = max(cursor[NEEDED] >> min(max(depth - cursor[FAILED], 0), 30), FEW_STEPS)
                 squares = bound_at(servers, free, price, NO) if needed <= cursor[CREDIT] else -np.inf
@@ -208,16 +198,18 @@ def _descend(
                     else:
                         cursor[CREDIT] -= steps
                         cursor[NEEDED], cursor[FAILED] = 4 * steps, depth
-            if branches and not by_count:
-                if torn == 0:
-                    bound, branches = max(bound, try_out(data, allowed, free, SETTLE, trial, best, values)), False
-                else:
-                    user_to_branch_on(node, free, level)
+            if branches and torn == 0 and options.sizes[0] == 0:
+                bound, branches = max(bound, try_out(data, allowed, free, SETTLE, trial, best, values)), False
+            elif branches and (cursor[NODES] <= SMALL or not values[UPPER] < np.inf):
+                take_first(options, level)
+            elif branches:
+                cutoff = _cutoff(values, gap)
+                last -= probe(data, node, path, depth, options, free, price, trail, cursor, bound, cutoff)
         if branches:
-            level[FLIPPED], level[TRAIL_OF], level[ROWS_OF] = 0, cursor[TRAIL], cursor[FILLED]
+            level[FLIPPED] = 0
             interchangeable(data, node, cursor[FILLED], level[TAKEN], path.alike[depth])
             path.bound[depth] = bound
-            _copy(node.numbers, node.marks, path.numbers[depth], path.marks[depth])
+            keep(node, path, depth, cursor)
             enter(data, node, path, depth, level[ABOVE] == 1, trail, cursor)
             cursor[DEPTH] += 1
             continue
@@ -229,11 +221,7 @@ def _descend(
             break
         depth = cursor[DEPTH] - 1
         level = path.what[depth]
-        while cursor[TRAIL] > level[TRAIL_OF]:
-            cursor[TRAIL] -= 1
-            allowed[trail[cursor[TRAIL]] // choices, trail[cursor[TRAIL]] % choices] = True
-        cursor[FILLED] = level[ROWS_OF]
-        _copy(path.numbers[depth], path.marks[depth], node.numbers, node.marks)
+        come_back(node, path, depth, trail, cursor)
         level[FLIPPED] = 1
         enter(data, node, path, depth, level[ABOVE] == 0, trail, cursor)
 
@@ -254,7 +242,7 @@ def _root(data: ServersData, price: Floats, least: Floats, most: Floats, slack: 
             slack[i, j] = 0.0
     if not set_free(data.servers, allowed, Limits(rows, least, most), choices, data.rising, price, data.weighed, free):
         return relaxed, np.inf
-    bound = best_prices(data.servers, allowed, free, given, FIRST_TAU, np.inf)[0]
+    bound = best_prices(data.servers, allowed, free, given, FIRST_TAU, np.inf, ENOUGH)[0]
     rounded(free, NO, relaxed)
     for j in range(choices):
         for k in range(free.start[j], free.start[j + 1]):
