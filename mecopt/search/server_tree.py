@@ -80,8 +80,9 @@ FIRST_TAU = 0.1
 """Where prices are followed from at the root, in parts of a user's cost."""
 SMALL = 64
 """After so many nodes a tree is begun again, and options to branch on are tried out."""
-ROUGHLY = 1e-3
-"""How exactly prices are found, relative to the bound, to have something to compare with."""
+FEW, ROUGHLY = 40, 1e-3
+"""Local search from any prices takes less time than prices do for so few users; for more of them prices are found first, so
+exactly relative to the bound."""
 FEW_STEPS, MANY_STEPS = 2_000, 2_000_000
 """Steps through near loads that are tried at first, and at most."""
 PRICED = 100
@@ -150,9 +151,12 @@ def _descend(
             prices_of(node, free, price)
             tau = FIRST_TAU if cursor[NODES] == 1 else NEXT_TAU
             if data.polish and not values[UPPER] < np.inf:  # what to compare with tells how exact the prices have to be
-                best_prices(servers, allowed, free, price, tau, np.inf, ROUGHLY)
+                if users > FEW:
+                    best_prices(servers, allowed, free, price, tau, np.inf, ROUGHLY)
+                    tau = NEXT_TAU
+                else:
+                    charge(servers, allowed, free, price)
                 try_out(data, allowed, free, ROUND, trial, best, values)
-                tau = NEXT_TAU
             cutoff = _cutoff(values, gap)
             own, _ = best_prices(servers, allowed, free, price, tau, cutoff, PART if cutoff < np.inf else ENOUGH)
             for f in range(size):

@@ -218,12 +218,12 @@ def test_a_thousand_users_on_ten_servers_are_proved(spread: float, kind: str) ->
     assert answer.stats.iterations <= 500
 
 
-@pytest.mark.parametrize("seed", [29, 46])
+@pytest.mark.parametrize("seed", [25, 30])
 def test_a_thousand_unlike_users_with_limits_are_proved(seed: int) -> None:
     problem = MultiServerOffloading.sample(np.random.default_rng(seed), users=1000, servers=10, preset="limited")
     answer = mecopt.solve(problem, gap=1e-6)
     assert answer.status is Status.OPTIMAL
-    assert answer.stats.iterations <= 600
+    assert answer.stats.iterations <= 250
 
 
 @pytest.mark.parametrize("spread", [0.0, 1e-9, 1e-3, 0.3])
