@@ -10,7 +10,8 @@ where they are alike, of the groups that `mecopt.search.groups` finds, and only 
 3. *Go through* the decisions whose loads are near those of the prices, if they are few (`mecopt.search.server_loads`).
 4. *Branch*: the relaxed decision sends :math:`n` users of a group to a choice. Where that is broken, no more than
    :math:`\lfloor n \rfloor` may take it, or at least one more has to: the outermost group comes first. Where all counts are
-   whole, or users differ, a user that is torn takes its likeliest choice, or does not.
+   whole, or users differ, a user that is torn takes its likeliest choice, or does not. Where a tree turns out not to be
+   small, what is branched on is tried out before (`mecopt.search.server_probes`).
 
 Proof. The children of a node together hold a decision as good as any of the node's, up to the order of interchangeable
 servers (`mecopt.search.server_counts`), and every bound is a Lagrangian one over all decisions that keep the node's limits.
