@@ -2,8 +2,8 @@
 
     python tools/bench_parallel.py [PARTS [SECONDS]]
 
-Two workers of each, the same parts in turn, three times; the ratio is of medians. Parts wait instead of working, so what is
-measured is the engine, not who else uses the processor.
+Two workers of each, the same parts in turn, three times; ratios are of medians. Parts wait instead of working, so what is
+measured is the engine, not who else uses the processor. Where joblib is installed its loky is a reference as well.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import statistics
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,20 @@ def seconds_of(parts: int, seconds: float, turn: str, **place: Any) -> float:
     return took
 
 
+def seconds_of_loky(parts: int, seconds: float) -> float:
+    """Return how long all parts take two processes of joblib's loky that are at hand."""
+    from joblib import Parallel, delayed
+
+    with Parallel(n_jobs=2, backend="loky", batch_size=1) as pool:
+        for count in (2, parts):
+            began = time.perf_counter()
+            found = pool(delayed(lasted)(n, seconds) for n in range(count))
+            took = time.perf_counter() - began
+    if len(found) != parts:
+        raise RuntimeError(f"{len(found)} results of {parts}")
+    return took
+
+
 def main(parts: int = PARTS, seconds: float = SECONDS) -> None:
     """Print what both take, and their ratio."""
     here = Path(__file__).resolve().parent
@@ -53,7 +68,10 @@ def main(parts: int = PARTS, seconds: float = SECONDS) -> None:
 
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
         took: dict[str, list[float]] = {"processes": [], "scheduler": []}
+        reference = find_spec("joblib") is not None
         for turn in range(ROUNDS):
+            if reference:
+                took.setdefault("loky", []).append(seconds_of_loky(parts, seconds))
             took["processes"].append(seconds_of(parts, seconds, str(turn), jobs=2))
             took["scheduler"].append(seconds_of(parts, seconds, str(turn), scheduler=cluster.scheduler_address))
     ideal = parts * seconds / 2
@@ -61,7 +79,8 @@ def main(parts: int = PARTS, seconds: float = SECONDS) -> None:
     for name, median in medians.items():
         each = ", ".join(f"{value:.2f}" for value in took[name])
         sys.stdout.write(f"{name}: {median:.2f} s ({each}); {median / ideal:.3f} of what the parts last\n")
-    sys.stdout.write(f"ratio: {medians['scheduler'] / medians['processes']:.3f}\n")
+    for name in ("processes", "loky") if reference else ("processes",):
+        sys.stdout.write(f"scheduler beside {name}: {medians['scheduler'] / medians[name]:.3f}\n")
 
 
 if __name__ == "__main__":
