@@ -25,8 +25,8 @@ from mecopt.running.concurrency import Rank, whole_after_fork
 
 with clock.standing_still():
     from numba import njit, vectorize
-    from numba.core import config
-    from numba.core.caching import CompileResultCacheImpl, FunctionCache, InTreeCacheLocator
+    from numba.core import caching, config
+    from numba.core.caching import CompileResultCacheImpl, FunctionCache
     from numba.core.compiler_lock import global_compiler_lock
     from numba.core.serialize import dumps
     from numba.extending import overload
@@ -37,6 +37,8 @@ with clock.standing_still():
     from mecopt.kernels.turns import turn
 
 whole_after_fork(Rank.COMPILING, global_compiler_lock)
+
+IN_TREE: Any = getattr(caching, "InTreeCacheLocator", None) or caching._InTreeCacheLocator  # numba 0.59 hides it
 
 __all__ = ["by_data", "compiled", "compiled_freely", "compiled_inside", "compiled_with", "overload", "vectorised"]
 
@@ -143,7 +145,7 @@ def _made_ready(cache: Any, function: Function, compile_: Callable[[Any], Any], 
         return compile_(signature)
 
 
-class _AsInstalled(InTreeCacheLocator):
+class _AsInstalled(IN_TREE):
     """The folder beside the source, where nothing may be written: what was warmed up before holds kernels all the same."""
 
     def ensure_cache_path(self) -> None:
