@@ -103,6 +103,8 @@ class Grid:
         def cell(tag: str, column: Column, text: str) -> str:
             side = "right" if column.right else "left"
             rule = f";{_RULE}" if tag == "th" else ";border:none"
+            if column.right and not column.words and tag == "td":
+                text = text.replace(" ", "\u00a0")  # a number stays with its unit
             return f'<{tag} style="text-align:{side};{_CELL}{rule}">{html.escape(text)}</{tag}>'
 
         head = "".join(cell("th", column, column.title) for column in self.columns)

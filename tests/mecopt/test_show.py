@@ -280,6 +280,13 @@ def test_html_takes_its_colours_from_the_notebook() -> None:
     assert set(re.findall(r"background:([^;\"]+)", html)) == {"none"}
 
 
+def test_a_number_in_a_notebook_stays_with_its_unit() -> None:
+    page = Page("times", (Grid((Column("solve", ("1.13 ms", "134 us")), Column("what it is", ("a b", "c d"), words=True))),))
+    assert "1.13\u00a0ms" in page._repr_html_()
+    assert "a b" in page._repr_html_()
+    assert "1.13 ms" in page.text(80)
+
+
 def test_missing_numbers_are_counted_and_no_limit_is_words() -> None:
     assert values(np.array([1.0, np.nan, 3.0, 2.0, 5.0, 4.0, 6.0])) == "1 to 6, 1 of 7 missing"
     assert values(np.full((4, 3), np.inf)) == "no limit"
