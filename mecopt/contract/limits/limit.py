@@ -21,6 +21,9 @@ Array = NDArray[Any]
 LONGEST = 100
 """Characters of a name."""
 
+NO_FIELDS = ("inf", "infinity", "nan")
+"""Texts that are numbers, though a field could be named so."""
+
 LARGEST = 1e150
 """Size of weights and bounds."""
 
@@ -297,7 +300,7 @@ def _read(where: str, rule: Rule, part: str, name: str, value: Any, problem: Any
 
 def of_field(where: str, value: Any, f: Field[Any], problem: Any) -> Any:
     """Return the numbers of a field of the problem that a text names, in the unit of `f`; anything else as it is."""
-    if not isinstance(value, str) or not value.isidentifier():
+    if not isinstance(value, str) or not value.isidentifier() or value.lower() in NO_FIELDS:
         return value
     known = {one.name: one for one in declared(problem.unlimited)}
     fits = ("instance",) if f.metadata["per"] == "instance" else ("user", "user and server")
